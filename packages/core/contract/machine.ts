@@ -1,0 +1,50 @@
+import type { ByteRange, Driver, DriverFile } from '../src/index.js';
+
+/**
+ * What a driver claims to do. A claim of `false` is not a skip: the contract then checks that the driver says so
+ * itself, so that nothing opts out silently.
+ */
+export interface DriverSupport {
+  /**
+   * `medium`: poison is real for every access, pread included, and the kernel lists it. `mapping`: only loads and
+   * stores meet it. `none`: the machine has no way to make any.
+   */
+  readonly poison: 'medium' | 'mapping' | 'none';
+  /** The device clears poison when a whole unit is written. Only asked for with `poison: 'medium'`. */
+  readonly clearable: boolean;
+  readonly zeroRange: boolean;
+  readonly extents: boolean;
+  readonly badBlocks: boolean;
+  /** A sparse file of this many bytes can be created. */
+  readonly sparseFileBytes: number;
+}
+
+/** One fresh machine (or directory) for one test. */
+export interface ContractMachine {
+  readonly driver: Driver;
+  /** An absolute path for a file of this name; nothing is there yet. */
+  path(name: string): string;
+  /** Makes a directory and returns its path. */
+  makeDirectory(name: string): string | Promise<string>;
+  /** Poisons file bytes so that the next load or store of them through `file` faults. */
+  poison(file: DriverFile, range: ByteRange): void | Promise<void>;
+  /** Truncates the file as another process would. */
+  truncate(path: string, sizeBytes: number): void | Promise<void>;
+  dispose(): void | Promise<void>;
+}
+
+export interface ContractOptions {
+  /** From the test framework: vitest's, node:test's, mocha's. */
+  readonly describe: (name: string, body: () => void) => unknown;
+  readonly it: (name: string, body: () => Promise<void>) => unknown;
+  /** Name of the driver, for the heading. */
+  readonly name: string;
+  readonly supports: DriverSupport;
+  machine(): ContractMachine | Promise<ContractMachine>;
+}
+
+/** Registers one test on a machine of its own. */
+export type Check = (
+  name: string,
+  body: (machine: ContractMachine, supports: DriverSupport) => Promise<void>,
+) => void;

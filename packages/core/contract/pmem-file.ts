@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import type { Driver, DriverFile } from '../src/index.js';
+import { PmemFile } from '../src/index.js';
+import type { Check, ContractMachine, DriverSupport } from './machine.js';
+import { assertSameBytes, pattern, rejectsWith } from './opened-file.js';
+
+const PAGE = 4096;
+
+/** A driver that hands out what it opened, so that poison can be put under an open PmemFile. */
+function observed(driver: Driver): { readonly driver: Driver; readonly opened: () => DriverFile } {
+  let last: DriverFile | undefined;
+  return {
+    driver: {
+      name: driver.name,
+      async open(path, request) {
+        const outcome = await driver.open(path, request);
+        if ('file' in outcome) last = outcome.file;
+        return outcome;
+      },
+    },
+    opened: () => {
+      assert.ok(last !== undefined, 'nothing was opened');
+      return last;
+    },
+  };
+}
+
+async function withPmemFile(
+  machine: ContractMachine,
+  pages: number,
+  body: (file: PmemFile, under: DriverFile) => Promise<void>,
+): Promise<void> {
+  const { driver, opened } = observed(machine.driver);
+  const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: pages * PAGE });
+  try {
+    file.write(pattern(pages * PAGE), 0);
+    file.persist();
+    await body(file, opened());
+  } finally {
+    await file.close();
+  }
+}
+
+export function checkPmemFile(check: Check, supports: DriverSupport): void {
+  check('reads back what it wrote, after reopening too', async (machine) => {
+    await withPmemFile(machine, 4, async (file) => {
+      await file.close();
+      await using again = await PmemFile.open(file.path, { driver: machine.driver });
+      const bytes = new Uint8Array(4 * PAGE);
+      again.read(bytes, 0);
+      assertSameBytes(bytes, pattern(4 * PAGE));
+      assert.equal((await again.badBlocks()).status, supports.badBlocks ? 'none' : 'unsupported');
+    });
+  });
+
+  check('maps failures of open to codes, with the path in the message', async (machine) => {
+    const { driver } = machine;
+    const absent = machine.path('absent');
+    assert.ok((await rejectsWith('ERR_PMEM_NOT_FOUND', () => PmemFile.open(absent, { driver }))).message.includes(absent));
+    const directory = await machine.makeDirectory('directory');
+    await rejectsWith('ERR_PMEM_NOT_A_FILE', () => PmemFile.open(directory, { driver }));
+    await withPmemFile(machine, 1, async (file) => {
+      const error = await rejectsWith('ERR_PMEM_TOO_SMALL', () => PmemFile.open(file.path, { driver, size: 2 * PAGE }));
+      assert.ok(error.message.includes(file.path));
+    });
+  });
+
+  check('names truncation, keeps what is left, and goes on after resize', async (machine) => {
+    await withPmemFile(machine, 4, async (file) => {
+      await machine.truncate(file.path, 2 * PAGE);
+      const error = await rejectsWith('ERR_PMEM_TRUNCATED', () => { file.read(new Uint8Array(3 * PAGE), 0); });
+      assert.deepEqual(error.ranges, [{ offset: 2 * PAGE, length: PAGE }]);
+      const salvage = await file.salvage();
+      assert.deepEqual(salvage.gaps, [{ offset: 2 * PAGE, length: 2 * PAGE, reason: 'truncated' }]);
+      assertSameBytes(salvage.pieces[0]?.bytes ?? new Uint8Array(0), pattern(4 * PAGE).subarray(0, 2 * PAGE));
+      await file.resize(4 * PAGE);
+      file.write(pattern(4 * PAGE), 0);
+      file.persist();
+    });
+  });
+
+  if (supports.poison === 'none') return;
+  const repairs = supports.poison === 'mapping' || supports.clearable;
+
+  check('names exactly the poisoned page, salvages the rest, and does not touch it again', async (machine) => {
+    await withPmemFile(machine, 8, async (file, under) => {
+      await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
+      const target = new Uint8Array(4 * PAGE).fill(0xee);
+      const error = await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(target, 2 * PAGE); });
+      assert.deepEqual(error.ranges, [{ offset: 3 * PAGE, length: PAGE }]);
+      assertSameBytes(target.subarray(0, PAGE), pattern(8 * PAGE).subarray(2 * PAGE, 3 * PAGE));
+      assertSameBytes(target.subarray(2 * PAGE), pattern(8 * PAGE).subarray(4 * PAGE, 6 * PAGE));
+      const again = await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), 3 * PAGE + 7); });
+      assert.equal((again as { source?: string }).source, 'known');
+      const { gaps, pieces } = await file.salvage();
+      assert.deepEqual(gaps, [{ offset: 3 * PAGE, length: PAGE, reason: 'media' }]);
+      assert.deepEqual(pieces.map((piece) => piece.bytes.byteLength), [3 * PAGE, 4 * PAGE]);
+    });
+  });
+
+  check('a write over poison stores everything else and names the rest', async (machine) => {
+    await withPmemFile(machine, 4, async (file, under) => {
+      await machine.poison(under, { offset: PAGE, length: PAGE });
+      const error = await rejectsWith('ERR_PMEM_MEDIA', () => { file.write(pattern(3 * PAGE, 5), 0); });
+      assert.deepEqual(error.ranges, [{ offset: PAGE, length: PAGE }]);
+      const kept = new Uint8Array(PAGE);
+      file.read(kept, 2 * PAGE);
+      assertSameBytes(kept, pattern(3 * PAGE, 5).subarray(2 * PAGE));
+    });
+  });
+
+  if (!repairs) {
+    check('a repair that cannot succeed says so and leaves the page with its file', async (machine) => {
+      await withPmemFile(machine, 4, async (file, under) => {
+        await machine.poison(under, { offset: PAGE, length: PAGE });
+        await rejectsWith('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { fill: 0 }));
+        await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), PAGE); });
+        assert.equal((await file.badBlocks()).status, 'known');
+        file.write(pattern(PAGE, 3), 2 * PAGE);
+      });
+    });
+    return;
+  }
+
+  check('repair with rebuild brings back exactly the lost bytes', async (machine) => {
+    await withPmemFile(machine, 8, async (file, under) => {
+      await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
+      const asked: unknown[] = [];
+      const receipt = await file.repair({ offset: 3 * PAGE + 100, length: 1 }, {
+        rebuild: (range) => {
+          asked.push(range);
+          return pattern(8 * PAGE).subarray(range.offset, range.offset + range.length);
+        },
+      });
+      assert.deepEqual(asked, [{ offset: 3 * PAGE, length: PAGE }]);
+      assert.deepEqual(receipt.units.map((unit) => unit.rebuilt), [[{ offset: 3 * PAGE, length: PAGE }]]);
+      const bytes = new Uint8Array(8 * PAGE);
+      file.read(bytes, 0);
+      assertSameBytes(bytes, pattern(8 * PAGE));
+      file.write(pattern(PAGE, 6), 3 * PAGE);
+      file.persist(3 * PAGE, PAGE);
+      const twice = await file.repair({ offset: 3 * PAGE, length: PAGE }, { fill: 0 });
+      assert.equal(twice.units[0]?.outcome, 'healthy');
+    });
+  });
+
+  check('without rebuild the loss outlives a restart, until the bytes are written and persisted', async (machine) => {
+    await withPmemFile(machine, 4, async (file, under) => {
+      await machine.poison(under, { offset: PAGE, length: PAGE });
+      await file.repair({ offset: PAGE, length: PAGE });
+      const lost = await rejectsWith('ERR_PMEM_LOST', () => { file.read(new Uint8Array(2), PAGE - 1); });
+      assert.deepEqual(lost.ranges, [{ offset: PAGE, length: 1 }]);
+      await file.close();
+      const again = await PmemFile.open(file.path, { driver: machine.driver });
+      await rejectsWith('ERR_PMEM_LOST', () => { again.read(new Uint8Array(1), 2 * PAGE - 1); });
+      again.write(pattern(PAGE, 8), PAGE);
+      again.persist(PAGE, PAGE);
+      await again.close();
+      await using third = await PmemFile.open(file.path, { driver: machine.driver });
+      const bytes = new Uint8Array(PAGE);
+      third.read(bytes, PAGE);
+      assertSameBytes(bytes, pattern(PAGE, 8));
+    });
+  });
+}

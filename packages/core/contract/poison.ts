@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { isMediaErrno } from '../src/classify.js';
+import type { Check, DriverSupport } from './machine.js';
+import { assertSameBytes, load, pattern, store, withNewFile } from './opened-file.js';
+
+const PAGE = 4096;
+
+export function checkPoison(check: Check, supports: DriverSupport): void {
+  if (supports.poison === 'none') {
+    check('nothing can be poisoned here: the bad-block list says so', async (machine) => {
+      await withNewFile(machine, PAGE, async (file) => {
+        assert.equal((await file.badBlocks()).supported, supports.badBlocks);
+      });
+    });
+    return;
+  }
+
+  check('a load or store of a poisoned page faults inside that page, and its neighbours are good', async (machine) => {
+    await withNewFile(machine, 10 * PAGE, async (file) => {
+      store(file, 0, pattern(10 * PAGE));
+      assert.equal(await file.sync(), undefined);
+      await machine.poison(file, { offset: 5 * PAGE, length: PAGE });
+      for (const fault of [file.read(new Uint8Array(3 * PAGE), 4 * PAGE), file.write(pattern(100), 5 * PAGE + 200)]) {
+        assert.ok(fault !== undefined, 'access to poison must fault');
+        assert.ok([2, 4].includes(fault.signalCode), `signal code ${fault.signalCode}`);
+        assert.ok(fault.position >= 5 * PAGE && fault.position < 6 * PAGE, `position ${fault.position}`);
+      }
+      assertSameBytes(load(file, 0, 5 * PAGE), pattern(10 * PAGE).subarray(0, 5 * PAGE));
+      assertSameBytes(load(file, 6 * PAGE, 4 * PAGE), pattern(10 * PAGE).subarray(6 * PAGE));
+    });
+  });
+
+  check('faults every time, thousands of times', async (machine) => {
+    await withNewFile(machine, 4 * PAGE, async (file) => {
+      store(file, 0, pattern(4 * PAGE));
+      assert.equal(await file.sync(), undefined);
+      await machine.poison(file, { offset: PAGE, length: PAGE });
+      const byte = new Uint8Array(1);
+      for (let i = 0; i < 2000; i++) assert.ok(file.read(byte, PAGE + i) !== undefined, `load ${i} did not fault`);
+      assertSameBytes(load(file, 0, PAGE), pattern(PAGE));
+    });
+  });
+
+  if (supports.poison === 'medium') {
+    check('pread of a poisoned page fails, and the kernel lists the block', async (machine) => {
+      await withNewFile(machine, 10 * PAGE, async (file) => {
+        store(file, 0, pattern(10 * PAGE));
+        assert.equal(await file.sync(), undefined);
+        await machine.poison(file, { offset: 5 * PAGE, length: 512 });
+        const { errno, transferredBytes } = await file.pread(new Uint8Array(PAGE), 5 * PAGE);
+        assert.equal(transferredBytes, 0);
+        assert.ok(isMediaErrno(errno), `errno ${errno}`);
+        assert.ok(file.probe(5 * PAGE, PAGE).readErrno !== 0);
+        const list = await file.badBlocks();
+        assert.ok(list.supported && list.ranges.length > 0, 'the poisoned sector is on the list');
+      });
+    });
+
+    check(`a whole-page write ${supports.clearable ? 'clears' : 'cannot clear'} poison`, async (machine) => {
+      await withNewFile(machine, 10 * PAGE, async (file) => {
+        store(file, 0, pattern(10 * PAGE));
+        assert.equal(await file.sync(), undefined);
+        await machine.poison(file, { offset: 5 * PAGE, length: PAGE });
+        const { errno } = await file.pwrite(pattern(PAGE, 4), 5 * PAGE);
+        assert.equal(errno === 0, supports.clearable, `errno ${errno}`);
+        assert.equal(file.remap(5 * PAGE, PAGE), undefined);
+        if (supports.clearable) assertSameBytes(load(file, 5 * PAGE, PAGE), pattern(PAGE, 4));
+        else assert.ok(file.read(new Uint8Array(1), 5 * PAGE) !== undefined);
+      });
+    });
+  }
+}

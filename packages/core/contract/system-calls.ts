@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { Errno } from '../src/index.js';
+import type { Check, DriverSupport } from './machine.js';
+import { assertErrno, assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
+
+export function checkSystemCalls(check: Check, supports: DriverSupport): void {
+  check('pread and pwrite agree with the mapping', async (machine) => {
+    await withNewFile(machine, 20_000, async (file) => {
+      assert.deepEqual(await file.pwrite(pattern(5000), 3000), { transferredBytes: 5000, errno: 0 });
+      assertSameBytes(load(file, 3000, 5000), pattern(5000));
+      store(file, 10_000, pattern(100, 3));
+      const bytes = new Uint8Array(100);
+      assert.deepEqual(await file.pread(bytes, 10_000), { transferredBytes: 100, errno: 0 });
+      assertSameBytes(bytes, pattern(100, 3));
+      assert.equal(await file.sync(), undefined);
+    });
+  });
+
+  check('pread is short at the end of the file and empty past it', async (machine) => {
+    await withNewFile(machine, 5000, async (file) => {
+      assert.deepEqual(await file.pread(new Uint8Array(100), 4950), { transferredBytes: 50, errno: 0 });
+      assert.deepEqual(await file.pread(new Uint8Array(100), 5000), { transferredBytes: 0, errno: 0 });
+    });
+  });
+
+  if (supports.zeroRange) {
+    check('zero-range leaves zeros, keeps the size, and touches nothing beside it', async (machine) => {
+      await withNewFile(machine, 20_480, async (file) => {
+        store(file, 0, pattern(20_480));
+        assert.equal(await file.zeroRange(4096, 8192), undefined);
+        assertSameBytes(load(file, 4096, 8192), new Uint8Array(8192));
+        assertSameBytes(load(file, 0, 4096), pattern(20_480).subarray(0, 4096));
+        assertSameBytes(load(file, 12_288, 8192), pattern(20_480).subarray(12_288));
+        assert.equal(await file.fileSize(), 20_480);
+      });
+    });
+  } else {
+    check('says EOPNOTSUPP to zero-range and changes nothing', async (machine) => {
+      await withNewFile(machine, 8192, async (file) => {
+        store(file, 0, pattern(8192));
+        assertErrno(await file.zeroRange(0, 4096), Errno.EOPNOTSUPP);
+        assertSameBytes(load(file, 0, 8192), pattern(8192));
+      });
+    });
+  }
+
+  check('resize grows with zeros and shrinks, and the mapping follows', async (machine) => {
+    await withNewFile(machine, 6000, async (file) => {
+      store(file, 0, pattern(6000));
+      for (const preallocate of [false, true]) {
+        assert.equal(await file.resize(30_000, preallocate), undefined);
+        assert.equal(file.mappedBytes, 30_000);
+        assertSameBytes(load(file, 0, 6000), pattern(6000));
+        assertSameBytes(load(file, 6000, 24_000), new Uint8Array(24_000));
+        store(file, 29_999, Uint8Array.of(1));
+        assert.equal(await file.resize(6000, false), undefined);
+        assert.equal(file.mappedBytes, 6000);
+        assert.throws(() => file.read(new Uint8Array(1), 6000), RangeError);
+        assertSameBytes(load(file, 0, 6000), pattern(6000));
+      }
+    });
+  });
+
+  check('resize to nothing and back', async (machine) => {
+    await withNewFile(machine, 4096, async (file) => {
+      assert.equal(await file.resize(0, false), undefined);
+      assert.equal(file.mappedBytes, 0);
+      assert.equal(await file.resize(4096, false), undefined);
+      assertSameBytes(load(file, 0, 4096), new Uint8Array(4096));
+    });
+  });
+
+  check('truncate changes the file and not the mapping', async (machine) => {
+    await withNewFile(machine, 12_288, async (file) => {
+      assert.equal(await file.truncate(4096), undefined);
+      assert.equal(await file.fileSize(), 4096);
+      assert.equal(file.mappedBytes, 12_288);
+      assert.equal(await file.truncate(12_288), undefined);
+      assertSameBytes(load(file, 8192, 4096), new Uint8Array(4096));
+    });
+  });
+
+  check('remap keeps every byte', async (machine) => {
+    await withNewFile(machine, 20_000, (file) => {
+      store(file, 0, pattern(20_000));
+      assert.equal(file.remap(4096, 8192), undefined);
+      assert.equal(file.remap(16_384, 4096), undefined);
+      assertSameBytes(load(file, 0, 20_000), pattern(20_000));
+      store(file, 5000, pattern(50, 9));
+      assertSameBytes(load(file, 5000, 50), pattern(50, 9));
+    });
+  });
+
+  check('a lock excludes other open files until it is released or its file is closed', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      const other = await openFile(machine, path);
+      const far = Number.MAX_SAFE_INTEGER - 1;
+      assert.equal(file.lock(far, 1), undefined);
+      assertErrno(other.lock(far, 1), Errno.EAGAIN, Errno.EACCES);
+      assert.equal(other.lock(0, 4096), undefined, 'another range is free');
+      assert.equal(file.unlock(far, 1), undefined);
+      assert.equal(other.lock(far, 1), undefined);
+      await other.close();
+      assert.equal(file.lock(far, 1), undefined);
+    });
+  });
+
+  if (supports.extents) {
+    check('extents tell data from holes', async (machine) => {
+      await withNewFile(machine, 1 << 20, async (file) => {
+        assert.deepEqual(await file.pwrite(pattern(8192), 65_536), { transferredBytes: 8192, errno: 0 });
+        assert.equal(await file.sync(), undefined);
+        const outcome = await file.extents(0, 1 << 20);
+        assert.ok('extents' in outcome);
+        const covering = outcome.extents.filter(({ offset, length }) => offset < 73_728 && offset + length > 65_536);
+        assert.ok(covering.length > 0, 'the written blocks have extents');
+        assert.ok(covering.every((extent) => !extent.unwritten && extent.physicalOffset > 0));
+        assert.ok(outcome.extents.every(({ offset, length }) => offset + length <= 65_536 || offset >= 65_536 - 4096));
+      });
+    });
+  } else {
+    check('says that extents cannot be had', async (machine) => {
+      await withNewFile(machine, 4096, async (file) => {
+        const outcome = await file.extents(0, 4096);
+        assertErrno('failure' in outcome ? outcome.failure : undefined, Errno.EOPNOTSUPP, Errno.ENOTTY);
+      });
+    });
+  }
+
+  if (supports.badBlocks) {
+    check('lists no bad block of a healthy file', async (machine) => {
+      await withNewFile(machine, 8192, async (file) => {
+        store(file, 0, pattern(8192));
+        assert.equal((await file.badBlocks()).supported, true);
+      });
+    });
+  } else {
+    check('says why bad blocks cannot be listed', async (machine) => {
+      await withNewFile(machine, 4096, async (file) => {
+        const list = await file.badBlocks();
+        assert.ok(!list.supported, 'the list must not read as empty');
+        assert.notEqual(list.reason, '');
+      });
+    });
+  }
+}

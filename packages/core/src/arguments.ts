@@ -1,0 +1,68 @@
+/** Checks of what callers hand in: once, here, before anything is touched. Mistakes are TypeError or RangeError. */
+import type { ByteRange } from './byte-range.js';
+
+function describe(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value === null || typeof value !== 'object') return String(value);
+  return (value.constructor as { name?: string } | undefined)?.name ?? 'an object';
+}
+
+/** A byte count or position: a safe integer, not negative. */
+export function requireInteger(name: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of bytes, got ${describe(value)}`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${name} must be a safe integer, got ${value}`);
+  if (value < 0) throw new RangeError(`${name} must not be negative, got ${value}`);
+}
+
+/** A buffer that bytes can be copied to or from now: attached, in bounds, and not empty. */
+export function requireBytes(name: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array, got ${describe(value)}`);
+  if (value.byteLength > 0) return;
+  // A detached buffer, and one resized away from under the array, also report a length of 0.
+  try {
+    new Uint8Array(value.buffer, 0, 0);
+  } catch (cause) {
+    throw new TypeError(`${name} is backed by a detached buffer`, { cause });
+  }
+  throw new RangeError(`${name} must not be empty (or its buffer was resized to less than it needs)`);
+}
+
+/** `[position, position + length)` lies inside a file of `sizeBytes`, and holds at least one byte. */
+export function requireInside(position: unknown, length: unknown, sizeBytes: number): void {
+  requireInteger('position', position);
+  requireInteger('length', length);
+  if (length === 0) throw new RangeError('length must not be 0');
+  // Compared without adding, so that nothing can round.
+  if (length > sizeBytes || position > sizeBytes - length) {
+    throw new RangeError(`bytes [${position}, ${position + length}) are outside the file, which has ${sizeBytes} bytes`);
+  }
+}
+
+export function requireRange(name: string, value: unknown, sizeBytes: number): asserts value is ByteRange {
+  if (value === null || typeof value !== 'object') {
+    throw new TypeError(`${name} must be { offset, length }, got ${describe(value)}`);
+  }
+  const { offset, length } = value as Partial<ByteRange>;
+  requireInteger(`${name}.offset`, offset);
+  requireInteger(`${name}.length`, length);
+  requireInside(offset, length, sizeBytes);
+}
+
+export function requireFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') {
+    throw new TypeError(`${name} must be a function, got ${describe(value)}`);
+  }
+}
+
+export function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (!allowed.includes(value)) {
+    throw new TypeError(`${name} must be one of ${allowed.map(describe).join(', ')}, got ${describe(value)}`);
+  }
+}
+
+export function requireBoolean(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw new TypeError(`${name} must be true or false, got ${describe(value)}`);
+  }
+}

@@ -1,0 +1,94 @@
+/** Translates the kernel's list of a device's bad blocks into bytes of one file. */
+import type { ByteRange } from './byte-range.js';
+import { alignOut, coalesce, intersect, rangeBetween, rangeEnd } from './byte-range.js';
+import type { DeviceBadBlocks, DriverFile, Extent } from './driver.js';
+import { errnoName } from './errno.js';
+
+/** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
+export interface FileBadBlock extends ByteRange {
+  readonly physicalOffset: number;
+  /** The block was allocated but never written: reads are zeros and touch no media, the first write meets the error. */
+  readonly unwritten: boolean;
+  readonly shared: boolean;
+}
+
+/** `known`: at least one bad block. `none`: the kernel lists none. `unsupported`: nobody can tell; not "healthy". */
+export type BadBlockReport =
+  | { readonly status: 'known'; readonly ranges: readonly ByteRange[] }
+  | { readonly status: 'none' }
+  | { readonly status: 'unsupported'; readonly reason: string };
+
+export type FileBadBlocks =
+  | { readonly supported: true; readonly blocks: readonly FileBadBlock[]; readonly extents: readonly Extent[] }
+  | { readonly supported: false; readonly reason: string };
+
+/**
+ * Asks the kernel which blocks of `within` are bad. Costs one small read where the device lists nothing, else FIEMAP
+ * as well: in proportion to extents and bad blocks, never to bytes.
+ */
+export async function queryBadBlocks(
+  file: DriverFile,
+  within: ByteRange,
+  needExtents = false,
+): Promise<FileBadBlocks> {
+  const list = await file.badBlocks();
+  if (!list.supported) return { supported: false, reason: list.reason };
+  if (within.length === 0 || (list.ranges.length === 0 && !needExtents)) {
+    return { supported: true, blocks: [], extents: [] };
+  }
+  const outcome = await file.extents(within.offset, within.length);
+  if ('failure' in outcome) {
+    return { supported: false, reason: `${outcome.failure.syscall} failed with ${errnoName(outcome.failure.errno)}` };
+  }
+  const unmapped = outcome.extents.find((extent) => extent.unmapped);
+  if (unmapped !== undefined && list.ranges.length > 0) {
+    return { supported: false, reason: 'an extent of the file has no fixed place on the device' };
+  }
+  return { supported: true, blocks: mapToFile(list, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
+}
+
+/** Intersects the sorted list with the extents. A bad sector costs the whole block that it lies in. */
+function mapToFile(
+  list: DeviceBadBlocks & { supported: true },
+  extents: readonly Extent[],
+  within: ByteRange,
+  blockBytes: number,
+): FileBadBlock[] {
+  const bad = coalesce(list.ranges.map((range) => alignOut(range, blockBytes)));
+  const found: FileBadBlock[] = [];
+  for (const extent of extents) {
+    const physical: ByteRange = { offset: extent.physicalOffset, length: extent.length };
+    for (let i = firstEndingAfter(bad, physical.offset); i < bad.length; i++) {
+      const shared = intersect(bad[i] as ByteRange, physical);
+      if (shared === undefined) break;
+      const start = extent.offset + (shared.offset - physical.offset);
+      const clipped = intersect(rangeBetween(start, start + shared.length), within);
+      if (clipped === undefined) continue;
+      found.push({
+        ...clipped,
+        physicalOffset: shared.offset + (clipped.offset - start),
+        unwritten: extent.unwritten,
+        shared: extent.shared,
+      });
+    }
+  }
+  return found.sort((a, b) => a.offset - b.offset);
+}
+
+function firstEndingAfter(sorted: readonly ByteRange[], position: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rangeEnd(sorted[middle] as ByteRange) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The public form of an answer. */
+export function reportOf(answer: FileBadBlocks): BadBlockReport {
+  if (!answer.supported) return { status: 'unsupported', reason: answer.reason };
+  if (answer.blocks.length === 0) return { status: 'none' };
+  return { status: 'known', ranges: coalesce(answer.blocks) };
+}

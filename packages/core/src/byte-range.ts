@@ -1,0 +1,102 @@
+/** Half-open ranges of file bytes, and the small algebra that the rest of the library is written in. */
+
+/** `length` bytes from `offset`, counted from the start of the file; half-open, so `offset + length` is outside. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** The first byte after the range. */
+export function rangeEnd(range: ByteRange): number {
+  return range.offset + range.length;
+}
+
+/** The range that starts at `start` and ends before `end`. */
+export function rangeBetween(start: number, end: number): ByteRange {
+  return { offset: start, length: end - start };
+}
+
+/** True when the two ranges share at least one byte. */
+export function overlaps(a: ByteRange, b: ByteRange): boolean {
+  return a.offset < rangeEnd(b) && b.offset < rangeEnd(a);
+}
+
+/** The bytes both ranges hold, or undefined where they share none. */
+export function intersect(a: ByteRange, b: ByteRange): ByteRange | undefined {
+  const start = Math.max(a.offset, b.offset);
+  const end = Math.min(rangeEnd(a), rangeEnd(b));
+  return start < end ? rangeBetween(start, end) : undefined;
+}
+
+/** The smallest range of whole units that covers `range`. `unitBytes` need not be a power of two. */
+export function alignOut(range: ByteRange, unitBytes: number): ByteRange {
+  const start = Math.floor(range.offset / unitBytes) * unitBytes;
+  const end = Math.ceil(rangeEnd(range) / unitBytes) * unitBytes;
+  return rangeBetween(start, end);
+}
+
+/** Sorts ranges and joins those that touch or overlap; empty ranges disappear. The input is left alone. */
+export function coalesce(ranges: Iterable<ByteRange>): ByteRange[] {
+  const sorted = [...ranges].filter((range) => range.length > 0).sort((a, b) => a.offset - b.offset);
+  const joined: ByteRange[] = [];
+  for (const range of sorted) {
+    const last = joined.at(-1);
+    if (last !== undefined && range.offset <= rangeEnd(last)) {
+      joined[joined.length - 1] = rangeBetween(last.offset, Math.max(rangeEnd(last), rangeEnd(range)));
+    } else {
+      joined.push({ offset: range.offset, length: range.length });
+    }
+  }
+  return joined;
+}
+
+/** The bytes of `ranges` that `removed` does not hold, sorted and joined. */
+export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRange>): ByteRange[] {
+  const cuts = coalesce(removed);
+  const rest: ByteRange[] = [];
+  for (const range of coalesce(ranges)) {
+    let start = range.offset;
+    for (const cut of cuts) {
+      if (rangeEnd(cut) <= start) continue;
+      if (cut.offset >= rangeEnd(range)) break;
+      if (cut.offset > start) rest.push(rangeBetween(start, cut.offset));
+      start = rangeEnd(cut);
+    }
+    if (start < rangeEnd(range)) rest.push(rangeBetween(start, rangeEnd(range)));
+  }
+  return rest;
+}
+
+/** The bytes that both lists hold, sorted and joined; linear in the two lists once they are sorted. */
+export function intersectAll(left: Iterable<ByteRange>, right: Iterable<ByteRange>): ByteRange[] {
+  const a = coalesce(left);
+  const b = coalesce(right);
+  const shared: ByteRange[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const x = a[i] as ByteRange;
+    const y = b[j] as ByteRange;
+    const both = intersect(x, y);
+    if (both !== undefined) shared.push(both);
+    if (rangeEnd(x) <= rangeEnd(y)) i++;
+    else j++;
+  }
+  return shared;
+}
+
+/** How many bytes the ranges hold together; they must not overlap. */
+export function totalLength(ranges: Iterable<ByteRange>): number {
+  let total = 0;
+  for (const range of ranges) total += range.length;
+  return total;
+}
+
+/** `[4096, 8192)`: the one way a range is written in messages and logs. */
+export function formatRange(range: ByteRange): string {
+  return `[${range.offset}, ${rangeEnd(range)})`;
+}
+
+/** Up to four ranges spelled out, the rest counted. */
+export function formatRanges(ranges: readonly ByteRange[]): string {
+  const shown = ranges.slice(0, 4).map(formatRange).join(', ');
+  return ranges.length > 4 ? `${shown} and ${ranges.length - 4} more` : shown;
+}

@@ -1,0 +1,200 @@
+/**
+ * What a driver is: the mechanism under PmemFile. A driver receives arguments that PmemFile has already validated and
+ * reports plain facts: which signal, which errno, how many bytes. What a fact means, and what to try next, is decided
+ * in core, so that the mock and the kernel exercise the same decisions.
+ *
+ * A driver never throws for anything the machine does; it throws only when it was called wrongly.
+ */
+import type { ByteRange } from './byte-range.js';
+
+/** The journal of `<path>` is the file `<path>` + this suffix, in the same directory. */
+export const JOURNAL_SUFFIX = '.repair';
+
+/** A SIGBUS that a guarded copy caught. `position` is the faulting byte counted from the start of the file. */
+export interface Fault {
+  readonly position: number;
+  /** si_code: 2 BUS_ADRERR, 4 BUS_MCEERR_AR, 5 BUS_MCEERR_AO. It does not tell poison from truncation: see classify. */
+  readonly signalCode: number;
+  /** si_addr_lsb: log2 of the granule that `position` is exact to; 0 where the kernel does not say. */
+  readonly granuleLog2: number;
+}
+
+/** A system call that failed. `errno` is Linux's number, `syscall` the name in section 2 of the manual. */
+export interface SystemFailure {
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+/** What a transfer by system call did: `errno` 0 with all bytes, 0 with fewer (a short transfer), or a failure. */
+export interface Transfer {
+  readonly transferredBytes: number;
+  /** 0 where the call succeeded, possibly short. */
+  readonly errno: number;
+}
+
+/** What can be learnt about a faulting block without touching memory: fstat, pread, lseek(SEEK_DATA), fstatfs. */
+export interface Probe {
+  /** Size of the file now, by fstat; the mapping may be longer. */
+  readonly fileSizeBytes: number;
+  /** errno of a pread of the block; 0 where it read at least one byte or met end of file. */
+  readonly readErrno: number;
+  /** True where the block has no storage yet, so that an access has to allocate. */
+  readonly hole: boolean;
+  /** Space left to unprivileged users on the filesystem. */
+  readonly freeBytes: number;
+}
+
+/** One extent of the file, as FIEMAP reports it, in bytes. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+  /** First byte on the block device that the filesystem is on. */
+  readonly physicalOffset: number;
+  /** Allocated, but never written: reads are zeros that touch no media. */
+  readonly unwritten: boolean;
+  /** Shared with another file (reflink). */
+  readonly shared: boolean;
+  /** The physical offset is not one that can be compared with a bad-block list (delayed, inline, encoded, unknown). */
+  readonly unmapped: boolean;
+}
+
+/** Extents of a range, or the failure of the query. */
+export type ExtentsOutcome = { readonly extents: readonly Extent[] } | { readonly failure: SystemFailure };
+
+/** The kernel's bad-block list of the device under a file, in bytes on the device that extents refer to. */
+export type DeviceBadBlocks =
+  | { readonly supported: true; readonly ranges: readonly ByteRange[] }
+  | { readonly supported: false; readonly reason: string };
+
+/** Contents of a journal file. */
+export type JournalOutcome =
+  | { readonly status: 'present'; readonly bytes: Uint8Array }
+  | { readonly status: 'absent' }
+  | { readonly status: 'too-large'; readonly sizeBytes: number }
+  | { readonly status: 'failed'; readonly failure: SystemFailure };
+
+/** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
+export type PersistMethod = 'cpu-flush' | 'msync';
+
+/** What the driver found out about an open file. Facts only: strategy is chosen in core. */
+export interface FileFacts {
+  /** Path with every symbolic link resolved; the journal lives beside it. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** True where this open() created the file (or found it with 0 bytes and gave it its size). */
+  readonly created: boolean;
+  /** Inode number, and birth time by statx (0n where the filesystem keeps none): they tie a journal to its file. */
+  readonly inode: bigint;
+  readonly birthTimeNs: bigint;
+  /** `MAJOR:MINOR` of the device the filesystem is on. */
+  readonly device: string;
+  /** `ext4`, `xfs`, `tmpfs` …, or the filesystem's magic number as `0x…`. */
+  readonly filesystem: string;
+  /** statx STATX_ATTR_DAX: loads and stores reach the media without the page cache. */
+  readonly dax: boolean;
+  /** The mapping was made with MAP_SYNC. */
+  readonly mapSync: boolean;
+  readonly persistMethod: PersistMethod;
+  /** `clwb`, `clflushopt`, `clflush`, `dc cvap`, `msync`: the instruction or call that persist() uses. */
+  readonly persistInstruction: string;
+  readonly pageBytes: number;
+  /** Filesystem block: the smallest range that can be repaired. */
+  readonly blockBytes: number;
+  /** `uname -r`. */
+  readonly kernelRelease: string;
+  /** The nvdimm bus under the file, where there is one: its `provider` and its `commands`. */
+  readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
+}
+
+export interface OpenRequest {
+  readonly readOnly: boolean;
+  /** Create the file (mode 0600) where it does not exist. An existing file of 0 bytes counts as new. */
+  readonly create: boolean;
+  /** Size of a new file. An existing file is never resized by open. */
+  readonly sizeBytes: number | undefined;
+  /** Allocate every block of a new file, so that no later store can run out of space. */
+  readonly preallocate: boolean;
+}
+
+export type OpenOutcome = { readonly file: DriverFile } | { readonly failure: SystemFailure };
+
+export interface Driver {
+  readonly name: string;
+  open(path: string, request: OpenRequest): Promise<OpenOutcome>;
+}
+
+/**
+ * One open, mapped file. Positions are bytes from the start of the file and lie inside the mapping. Methods that
+ * return at once are loads and stores, or are called only after a fault; methods that may block return a promise.
+ * After close() every method that reports a failure reports EBADF, and read, write and probe throw: nothing crashes.
+ */
+export interface DriverFile {
+  readonly facts: FileFacts;
+  /** Bytes mapped now: the size of the file at open() or at the last resize() of this DriverFile. */
+  readonly mappedBytes: number;
+
+  /**
+   * Copies mapped bytes at `position` into all of `target`. Returns undefined, or the fault that stopped the copy,
+   * after which any part of `target` may have been overwritten.
+   */
+  read(target: Uint8Array, position: number): Fault | undefined;
+  /** Copies all of `source` to `position`. After a fault any part of the range may have been stored. */
+  write(source: Uint8Array, position: number): Fault | undefined;
+  /**
+   * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
+   * under the guard too and may return a Fault; msync returns a SystemFailure.
+   */
+  persist(position: number, length: number): Fault | SystemFailure | undefined;
+  /** persist() off the main thread. */
+  persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
+  /** Questions the block at `position` after a fault. Touches no mapped memory. */
+  probe(position: number, length: number): Probe;
+  /**
+   * Drops this mapping's view of the range and maps the file anew, so that the next access asks the kernel again
+   * instead of using a page that was mapped before the kernel learned of a bad block. Page-aligned.
+   */
+  remap(position: number, length: number): SystemFailure | undefined;
+
+  /** pread(2): one call, possibly short. */
+  pread(target: Uint8Array, position: number): Promise<Transfer>;
+  /** pwrite(2): one call, possibly short. Never through the mapping. */
+  pwrite(source: Uint8Array, position: number): Promise<Transfer>;
+  /** fdatasync(2). */
+  sync(): Promise<SystemFailure | undefined>;
+  /** fallocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE). */
+  zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;
+  /**
+   * ftruncate (and, with `preallocate`, allocation of what is new), then the mapping follows. On failure the size
+   * may have changed all the same (ext4 truncating into poison); `mappedBytes` says what is mapped.
+   */
+  resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
+  /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */
+  truncate(sizeBytes: number): Promise<SystemFailure | undefined>;
+  /** fstat's size. */
+  fileSize(): Promise<number>;
+  /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents are clipped by nobody. */
+  extents(position: number, length: number): Promise<ExtentsOutcome>;
+  /** The kernel's list for the device under the file. */
+  badBlocks(): Promise<DeviceBadBlocks>;
+
+  /**
+   * Write-locks the range against other open files, in this process or another (fcntl F_OFD_SETLK: never waits, so it
+   * is synchronous). errno EAGAIN: somebody holds it. The range may lie past the mapping and past end of file.
+   */
+  lock(position: number, length: number): SystemFailure | undefined;
+  unlock(position: number, length: number): SystemFailure | undefined;
+
+  /** Reads the journal whole, without following a symbolic link; a file over `limitBytes` is not read. */
+  readJournal(limitBytes: number): Promise<JournalOutcome>;
+  /** Replaces the journal: temporary file (0600), fsync, rename, fsync of the directory. Old or new, never a mixture. */
+  writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined>;
+  /** Unlinks the journal and fsyncs the directory. No journal is no failure. */
+  removeJournal(): Promise<SystemFailure | undefined>;
+  /** readJournal() on this thread, for persist() over a tombstone. */
+  readJournalSync(limitBytes: number): JournalOutcome;
+  /** writeJournal() on this thread, for persist() over a tombstone; empty `bytes` remove the journal. */
+  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined;
+
+  /** Unmaps and closes, after every call in flight has ended. */
+  close(): Promise<SystemFailure | undefined>;
+}

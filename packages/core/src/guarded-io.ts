@@ -1,0 +1,131 @@
+/** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
+import type { ByteRange } from './byte-range.js';
+import { alignOut, coalesce, intersect, rangeEnd, subtract } from './byte-range.js';
+import type { Gap } from './copy-around.js';
+import { copyAround } from './copy-around.js';
+import type { DriverFile, Fault, SystemFailure } from './driver.js';
+import type { MediaErrorSource, Operation } from './errors.js';
+import { MediaError, PmemError } from './errors.js';
+import { publishMediaError } from './events.js';
+import type { Hazards } from './hazards.js';
+import { systemError } from './system-error.js';
+
+export class GuardedIo {
+  readonly #file: DriverFile;
+  readonly #hazards: Hazards;
+
+  constructor(file: DriverFile, hazards: Hazards) {
+    this.#file = file;
+    this.#hazards = hazards;
+  }
+
+  /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
+  read(target: Uint8Array, position: number, fault?: Fault): void {
+    const range: ByteRange = { offset: position, length: target.byteLength };
+    const known = this.#hazards.knownBadWithin(range);
+    const gaps = this.#around('read', range, known, fault, (piece) =>
+      this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
+    );
+    this.#throwFor('read', gaps, known);
+    const lost = this.#hazards.tombstonesWithin(range);
+    if (lost.length === 0) return;
+    throw new PmemError('ERR_PMEM_LOST', 'a repair could not bring these bytes back', { path: this.#path, ranges: lost });
+  }
+
+  /** Stores everything that can be stored. Throws unless that was all of it. */
+  write(source: Uint8Array, position: number, fault?: Fault): void {
+    const range: ByteRange = { offset: position, length: source.byteLength };
+    if (this.#hazards.isBusy(range)) {
+      throw new PmemError('ERR_PMEM_LOCKED', 'a repair holds these bytes', { path: this.#path, ranges: [range] });
+    }
+    const known = this.#hazards.knownBadWithin(range);
+    const gaps = this.#around('write', range, known, fault, (piece) =>
+      this.#file.write(source.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
+    );
+    for (const stored of subtract([range], [...gaps, ...known])) this.#hazards.noteWritten(stored);
+    this.#throwFor('write', gaps, known);
+  }
+
+  /** The parts of the range that a persist may touch: flushing a bad page faults like a load of it. */
+  persistable(range: ByteRange): ByteRange[] {
+    return this.#hazards.clear ? [range] : subtract([range], this.#hazards.knownBadWithin(range));
+  }
+
+  /** Turns what a driver's persist reported into an error. */
+  requirePersisted(range: ByteRange, problem: Fault | SystemFailure | undefined): void {
+    if (problem === undefined) return;
+    if ('errno' in problem) throw systemError('cannot persist', problem, { path: this.#path, ranges: [range] });
+    // The flush stopped at one bad page. Which others there are, reading tells, each touched once.
+    const page = new Uint8Array(this.#file.facts.pageBytes);
+    const gaps = copyAround(
+      this.#file,
+      'read',
+      range,
+      (piece) => {
+        for (let at = piece.offset; at < rangeEnd(piece); at += page.byteLength) {
+          const fault = this.#file.read(page.subarray(0, Math.min(page.byteLength, rangeEnd(piece) - at)), at);
+          if (fault !== undefined) return fault;
+        }
+        return undefined;
+      },
+      problem,
+    );
+    this.#throwFor('persist', gaps, []);
+  }
+
+  /** A MediaError over whole pages clipped to the file; what was not known before becomes known and is published. */
+  mediaError(
+    operation: Operation,
+    source: MediaErrorSource,
+    ranges: readonly ByteRange[],
+    cause?: unknown,
+  ): MediaError {
+    const { pageBytes } = this.#file.facts;
+    const file: ByteRange = { offset: 0, length: this.#file.mappedBytes };
+    const pages = coalesce(ranges.map((range) => alignOut(range, pageBytes)));
+    const clipped = pages.flatMap((range) => intersect(range, file) ?? []);
+    const error = new MediaError(operation, source, { path: this.#path, ranges: clipped, cause });
+    if (source !== 'known') {
+      this.#hazards.addMet(clipped);
+      publishMediaError({ path: this.#path, error });
+    }
+    return error;
+  }
+
+  get #path(): string {
+    return this.#file.facts.path;
+  }
+
+  #around(
+    operation: 'read' | 'write',
+    range: ByteRange,
+    known: readonly ByteRange[],
+    fault: Fault | undefined,
+    copy: (piece: ByteRange) => Fault | undefined,
+  ): Gap[] {
+    if (known.length === 0) return copyAround(this.#file, operation, range, copy, fault);
+    return subtract([range], known).flatMap((piece) => copyAround(this.#file, operation, piece, copy));
+  }
+
+  /** Throws for what was met now and what was known before: a media error first, anything else as its cause. */
+  #throwFor(operation: Operation, gaps: readonly Gap[], known: readonly ByteRange[]): void {
+    if (gaps.length === 0 && known.length === 0) return;
+    const path = this.#path;
+    const ofKind = (reason: Gap['reason']): ByteRange[] => coalesce(gaps.filter((gap) => gap.reason === reason));
+    const unstored = ofKind('no-space');
+    const truncated = ofKind('truncated');
+    const met = ofKind('media');
+    let error: PmemError | undefined;
+    if (unstored.length > 0) {
+      error = new PmemError('ERR_PMEM_NO_SPACE', `${operation} found no space left`, { path, ranges: unstored });
+    }
+    if (truncated.length > 0) {
+      const message = `${operation} met the end of a file that was truncated`;
+      error = new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: truncated, cause: error });
+    }
+    if (met.length > 0 || known.length > 0) {
+      error = this.mediaError(operation, met.length > 0 ? 'sigbus' : 'known', [...met, ...known], error);
+    }
+    if (error !== undefined) throw error;
+  }
+}

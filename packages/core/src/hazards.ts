@@ -1,0 +1,162 @@
+import type { ByteRange } from './byte-range.js';
+import { intersect, subtract } from './byte-range.js';
+import { RangeSet } from './range-set.js';
+import type { Intent } from './repair/journal-format.js';
+
+/**
+ * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
+ * recorded, units that a repair holds right now. `clear` is the one flag that the hot path looks at.
+ */
+export class Hazards {
+  /** Media errors that the kernel lists, without blocks that were never written. */
+  readonly #listed = new RangeSet();
+  /** Media errors that an access of this process met. */
+  readonly #met = new RangeSet();
+  readonly #tombstones = new RangeSet();
+  /** Tombstoned bytes that were written over but are still in the journal: dropped there once persisted. */
+  readonly #overwritten = new RangeSet();
+  readonly #busy = new RangeSet();
+  /** Units whose repair began and could not be finished, with what they are to hold: neither readable nor writable. */
+  readonly #unfinished = new Map<number, Intent>();
+  #clear = true;
+
+  get clear(): boolean {
+    return this.#clear;
+  }
+
+  get tombstones(): ByteRange[] {
+    return this.#tombstones.ranges;
+  }
+
+  /** Tombstones as the journal must hold them: what was written over counts until it is persisted. */
+  get journaledTombstones(): ByteRange[] {
+    const all = new RangeSet();
+    all.addAll(this.#tombstones.ranges);
+    all.addAll(this.#overwritten.ranges);
+    return all.ranges;
+  }
+
+  knownBadWithin(range: ByteRange): ByteRange[] {
+    const found = new RangeSet();
+    found.addAll(this.#listed.within(range));
+    found.addAll(this.#met.within(range));
+    for (const intent of this.#unfinished.values()) {
+      const shared = intersect(intent, range);
+      if (shared !== undefined) found.add(shared);
+    }
+    return found.ranges;
+  }
+
+  get unfinished(): Intent[] {
+    return [...this.#unfinished.values()];
+  }
+
+  unfinishedAt(offset: number): Intent | undefined {
+    return this.#unfinished.get(offset);
+  }
+
+  addUnfinished(intent: Intent): void {
+    this.#unfinished.set(intent.offset, intent);
+    this.#update();
+  }
+
+  /** Bytes on which an access of this process met a media error: not to be touched again, even to salvage them. */
+  metWithin(range: ByteRange): ByteRange[] {
+    return this.#met.within(range);
+  }
+
+  tombstonesWithin(range: ByteRange): ByteRange[] {
+    return this.#tombstones.within(range);
+  }
+
+  get overwritten(): ByteRange[] {
+    return this.#overwritten.ranges;
+  }
+
+  overwrittenWithin(range: ByteRange): ByteRange[] {
+    return this.#overwritten.within(range);
+  }
+
+  isBusy(range: ByteRange): boolean {
+    return this.#busy.overlaps(range);
+  }
+
+  /**
+   * Takes over a new reading of the kernel's list for one part of the file. What was listed there and no longer is has
+   * been repaired, by this process or another.
+   */
+  replaceListed(within: ByteRange, ranges: readonly ByteRange[]): void {
+    for (const range of subtract(this.#listed.within(within), ranges)) this.#met.remove(range);
+    this.#listed.remove(within);
+    this.#listed.addAll(ranges);
+    this.#update();
+  }
+
+  addMet(ranges: Iterable<ByteRange>): void {
+    this.#met.addAll(ranges);
+    this.#update();
+  }
+
+  addTombstones(ranges: Iterable<ByteRange>): void {
+    for (const range of ranges) {
+      this.#tombstones.add(range);
+      this.#overwritten.remove(range);
+    }
+    this.#update();
+  }
+
+  /** The application stored these bytes: tombstones on them end now, in the journal once they are persisted. */
+  noteWritten(range: ByteRange): void {
+    for (const tombstone of this.#tombstones.within(range)) {
+      this.#tombstones.remove(tombstone);
+      this.#overwritten.add(tombstone);
+    }
+    this.#update();
+  }
+
+  dropOverwritten(range: ByteRange): void {
+    this.#overwritten.remove(range);
+    this.#update();
+  }
+
+  /** The journal could not be replaced after all: these bytes are still tombstones there. */
+  restoreOverwritten(ranges: readonly ByteRange[]): void {
+    this.#overwritten.addAll(ranges);
+    this.#update();
+  }
+
+  markBusy(range: ByteRange): void {
+    this.#busy.add(range);
+    this.#update();
+  }
+
+  releaseBusy(range: ByteRange): void {
+    this.#busy.remove(range);
+    this.#update();
+  }
+
+  /** A repair made the range usable and knows what every byte of it holds. */
+  markRepaired(range: ByteRange): void {
+    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.remove(range);
+    this.#unfinished.delete(range.offset);
+    this.#update();
+  }
+
+  /** Forgets everything past the new end of the file. */
+  clip(sizeBytes: number): void {
+    const past: ByteRange = { offset: sizeBytes, length: Number.MAX_SAFE_INTEGER - sizeBytes };
+    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.remove(past);
+    for (const offset of [...this.#unfinished.keys()]) if (offset >= sizeBytes) this.#unfinished.delete(offset);
+    this.#update();
+  }
+
+  #update(): void {
+    this.#clear =
+      this.#listed.isEmpty &&
+      this.#met.isEmpty &&
+      this.#tombstones.isEmpty &&
+      this.#overwritten.isEmpty &&
+      this.#busy.isEmpty &&
+      this.#unfinished.size === 0;
+  }
+}

@@ -1,0 +1,18 @@
+export { PmemFile } from './pmem-file.js';
+export type { ScrubOptions } from './pmem-file.js';
+export type { OpenOptions } from './open-options.js';
+export type { RepairOptions } from './repair/repair-options.js';
+export * from './errors.js';
+export { SystemCallError } from './system-error.js';
+export * from './byte-range.js';
+export * from './driver.js';
+export { Errno, errnoName } from './errno.js';
+export type { BadBlockReport } from './bad-blocks.js';
+export type { ClearAbility, FileInfo } from './file-info.js';
+export type { Salvage, SalvagedPiece, SalvageGap, SalvageGapReason } from './salvage.js';
+export type { ScrubProgress, ScrubReport } from './scrub.js';
+export type { Rebuild } from './repair/prepare-units.js';
+export type { RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
+export type { RepairProgress } from './repair/repair.js';
+export { MEDIA_ERROR_CHANNEL, REPAIR_CHANNEL } from './events.js';
+export type { MediaErrorEvent, RepairEvent } from './events.js';

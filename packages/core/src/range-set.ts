@@ -1,0 +1,71 @@
+import type { ByteRange } from './byte-range.js';
+import { coalesce, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
+
+/** A mutable set of file bytes, kept as sorted ranges that do not touch; queries cost O(log n + answers). */
+export class RangeSet {
+  #ranges: ByteRange[] = [];
+
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  /** The set as sorted ranges; a copy. */
+  get ranges(): ByteRange[] {
+    return [...this.#ranges];
+  }
+
+  add(range: ByteRange): void {
+    if (range.length <= 0) return;
+    const first = this.#firstEndingAtOrAfter(range.offset);
+    let start = range.offset;
+    let end = rangeEnd(range);
+    let last = first;
+    for (let next = this.#ranges[last]; next !== undefined && next.offset <= end; next = this.#ranges[++last]) {
+      start = Math.min(start, next.offset);
+      end = Math.max(end, rangeEnd(next));
+    }
+    this.#ranges.splice(first, last - first, rangeBetween(start, end));
+  }
+
+  addAll(ranges: Iterable<ByteRange>): void {
+    for (const range of ranges) this.add(range);
+  }
+
+  remove(range: ByteRange): void {
+    const first = this.#firstEndingAtOrAfter(range.offset + 1);
+    let last = first;
+    while ((this.#ranges[last]?.offset ?? Infinity) < rangeEnd(range)) last++;
+    if (last > first) this.#ranges.splice(first, last - first, ...subtract(this.#ranges.slice(first, last), [range]));
+  }
+
+  replaceWith(ranges: Iterable<ByteRange>): void {
+    this.#ranges = coalesce(ranges);
+  }
+
+  /** The parts of `range` that are in the set. */
+  within(range: ByteRange): ByteRange[] {
+    const found: ByteRange[] = [];
+    for (let i = this.#firstEndingAtOrAfter(range.offset + 1); i < this.#ranges.length; i++) {
+      const shared = intersect(this.#ranges[i] as ByteRange, range);
+      if (shared === undefined) break;
+      found.push(shared);
+    }
+    return found;
+  }
+
+  overlaps(range: ByteRange): boolean {
+    const candidate = this.#ranges[this.#firstEndingAtOrAfter(range.offset + 1)];
+    return candidate !== undefined && candidate.offset < rangeEnd(range);
+  }
+
+  #firstEndingAtOrAfter(position: number): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (rangeEnd(this.#ranges[middle] as ByteRange) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,93 @@
+/** What open() does with a journal that it finds: finishes repairs that a crash cut off, remembers what was lost. */
+import { rangeEnd } from '../byte-range.js';
+import type { DriverFile } from '../driver.js';
+import { PmemError } from '../errors.js';
+import { repairUnitBytes } from '../file-info.js';
+import type { Hazards } from '../hazards.js';
+import { systemError } from '../system-error.js';
+import { journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
+import type { Intent } from './journal-format.js';
+import { journalError } from './persisted-tombstones.js';
+import type { UnitWork } from './unit-work.js';
+import { intentOf } from './unit-work.js';
+import { writeUnits } from './write-units.js';
+
+/**
+ * Reads the journal and brings file and hazards in line with it. A file opened read-only, or one that another process
+ * is repairing now, is left as it is: units with an intent are closed instead. Throws ERR_PMEM_JOURNAL.
+ */
+export async function recoverJournal(file: DriverFile, hazards: Hazards): Promise<void> {
+  const journal = await loadJournal(file);
+  if (journal === undefined) return;
+  const fileSizeBytes = await trueSize(file, journal.intents);
+  const intents = journal.intents.filter((intent) => intent.offset < fileSizeBytes);
+  for (const intent of intents) checkIntent(file, intent, fileSizeBytes);
+  hazards.addTombstones(journal.tombstones);
+  hazards.clip(fileSizeBytes);
+  if (file.facts.readOnly || lockJournal(file) !== undefined) {
+    for (const intent of intents) hazards.addUnfinished(intent);
+    return;
+  }
+  try {
+    await finish(file, hazards, intents, fileSizeBytes);
+  } finally {
+    unlockJournal(file);
+  }
+}
+
+async function finish(
+  file: DriverFile,
+  hazards: Hazards,
+  intents: readonly Intent[],
+  fileSizeBytes: number,
+): Promise<void> {
+  const unitBytes = repairUnitBytes(file.facts);
+  if (file.mappedBytes !== fileSizeBytes) {
+    const failure = await file.resize(fileSizeBytes, false);
+    if (failure !== undefined) throw systemError('cannot put back the size of the file', failure, { path: file.facts.path });
+  }
+  const works = [...intents]
+    .sort((a, b) => a.offset - b.offset)
+    .map((intent): UnitWork => ({
+      unit: { offset: intent.offset, length: unitBytes },
+      data: { offset: intent.offset, length: intent.length },
+      content: intent.content,
+      shared: false,
+      attempts: [],
+      strategy: undefined,
+      zeroed: false,
+    }));
+  await writeUnits(file, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
+  for (const work of works) {
+    if (work.strategy === undefined) hazards.addUnfinished(intentOf(work, fileSizeBytes));
+  }
+  // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
+  const failure = await storeJournal(file, hazards.unfinished, hazards.tombstones);
+  if (failure !== undefined) throw journalError(file, failure);
+}
+
+/**
+ * The size the file is to have: a whole-page write of the last page makes it longer until it is cut back, and a crash
+ * may fall in between. Only that one growth, to the end of the last unit, is undone.
+ */
+async function trueSize(file: DriverFile, intents: readonly Intent[]): Promise<number> {
+  const unitBytes = repairUnitBytes(file.facts);
+  const sizeBytes = await file.fileSize();
+  for (const intent of intents) {
+    const isTail = rangeEnd(intent) === intent.fileSizeBytes && intent.length < unitBytes;
+    if (isTail && sizeBytes === intent.offset + unitBytes) return intent.fileSizeBytes;
+  }
+  return sizeBytes;
+}
+
+/** A journal is only a file: whatever it says, nothing outside the units of this one is written. */
+function checkIntent(file: DriverFile, intent: Intent, fileSizeBytes: number): void {
+  const unitBytes = repairUnitBytes(file.facts);
+  const aligned = intent.offset % unitBytes === 0 && intent.length <= unitBytes;
+  const wholeOrTail = intent.length === unitBytes || rangeEnd(intent) === fileSizeBytes;
+  if (aligned && wholeOrTail && rangeEnd(intent) <= fileSizeBytes) return;
+  throw new PmemError('ERR_PMEM_JOURNAL', 'the repair journal describes a unit that this file does not have', {
+    path: journalPath(file),
+    ranges: [intent],
+  });
+}

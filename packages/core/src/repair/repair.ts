@@ -1,0 +1,194 @@
+/**
+ * repair(): for each batch of units, salvage → rebuild → durable intent → reset → write → persist → verify → drop the
+ * intent. A crash at any instant leaves either the old state or an intent that the next open() finishes.
+ */
+import type { FileBadBlocks } from '../bad-blocks.js';
+import { queryBadBlocks } from '../bad-blocks.js';
+import type { ByteRange } from '../byte-range.js';
+import { coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
+import type { DriverFile, Extent } from '../driver.js';
+import { errnoName } from '../errno.js';
+import { PmemError, RepairError } from '../errors.js';
+import type { RepairAttempt } from '../errors.js';
+import { repairUnitBytes } from '../file-info.js';
+import type { Hazards } from '../hazards.js';
+import { systemError } from '../system-error.js';
+import { adoptJournal, journalFits, journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
+import type { PreparedUnit, PrepareRequest } from './prepare-units.js';
+import { prepareUnits } from './prepare-units.js';
+import type { RepairedUnit, RepairReceipt } from './receipt.js';
+import type { StrategyRequest } from './strategy.js';
+import { intentOf, planUnits } from './unit-work.js';
+import { writeUnits } from './write-units.js';
+
+/** Units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
+const BATCH_UNITS = 1024;
+
+export interface RepairProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface RepairRequest extends PrepareRequest, StrategyRequest {
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: RepairProgress) => void) | undefined;
+}
+
+export interface RepairContext {
+  readonly file: DriverFile;
+  readonly hazards: Hazards;
+  /** Throws ERR_PMEM_CLOSED once close() was called. */
+  assertOpen(): void;
+}
+
+/** Repairs all units that `ranges` touch. Throws RepairError at the first batch with a unit that could not be. */
+export async function repairRanges(
+  context: RepairContext,
+  ranges: readonly ByteRange[],
+  request: RepairRequest,
+): Promise<RepairReceipt> {
+  const { file, hazards } = context;
+  const { path } = file.facts;
+  const held = lockJournal(file);
+  if (held !== undefined) throw systemError('cannot repair: another repair of this file is running', held, { path, ranges });
+  const fileSizeBytes = file.mappedBytes;
+  const plans = planUnits(ranges, repairUnitBytes(file.facts), fileSizeBytes);
+  const busy = coalesce(plans.map((plan) => plan.unit));
+  for (const range of busy) hazards.markBusy(range);
+  try {
+    adoptJournal(hazards, await loadJournal(file));
+    const within = spanOf(plans.map((plan) => plan.data));
+    const before = await queryBadBlocks(file, within, true);
+    const repaired = new Map<number, PreparedUnit>();
+    for (let start = 0; start < plans.length; start += BATCH_UNITS) {
+      request.signal?.throwIfAborted();
+      context.assertOpen();
+      const batch = plans.slice(start, start + BATCH_UNITS);
+      const blocks = before.supported ? before.blocks : [];
+      const works = await prepareUnits(file, hazards, batch, blocks, request);
+      context.assertOpen();
+      request.signal?.throwIfAborted();
+      if (works.length > 0) await repairBatch(context, works, request, fileSizeBytes);
+      for (const work of works) repaired.set(work.unit.offset, work);
+      request.onProgress?.({
+        doneBytes: totalLength(plans.slice(0, start + batch.length).map((plan) => plan.data)),
+        totalBytes: totalLength(plans.map((plan) => plan.data)),
+      });
+    }
+    const after = repaired.size === 0 ? before : await queryBadBlocks(file, within, true);
+    if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
+    return { units: plans.map((plan) => receiptOf(plan, repaired.get(plan.unit.offset), before, after)) };
+  } finally {
+    for (const range of busy) hazards.releaseBusy(range);
+    unlockJournal(file);
+  }
+}
+
+async function repairBatch(
+  context: RepairContext,
+  works: readonly PreparedUnit[],
+  request: StrategyRequest,
+  fileSizeBytes: number,
+): Promise<void> {
+  const { file, hazards } = context;
+  const path = journalPath(file);
+  const unitsOf = (list: readonly PreparedUnit[]): ByteRange[] => coalesce(list.map((work) => work.data));
+  const intents = works.map((work) => intentOf(work, fileSizeBytes));
+  const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
+  const kept = subtract(hazards.journaledTombstones, unitsOf(works));
+  const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];
+  if (!journalFits([...others, ...intents], tombstones)) {
+    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: unitsOf(works) });
+  }
+  const unwritable = await storeJournal(file, [...others, ...intents], tombstones);
+  if (unwritable !== undefined) {
+    throw new RepairError('the repair journal cannot be written; nothing was touched', [], {
+      path,
+      ranges: unitsOf(works),
+      cause: systemError('cannot write the repair journal', unwritable, { path }),
+    });
+  }
+  context.assertOpen();
+  await writeUnits(file, works, request, fileSizeBytes);
+  context.assertOpen();
+
+  const failed = works.filter((work) => work.strategy === undefined);
+  for (const work of works) {
+    if (work.strategy !== undefined) {
+      hazards.markRepaired(work.data);
+      hazards.addTombstones(work.tombstoned);
+    } else if (work.zeroed) {
+      // Its old bytes are gone and its new ones were refused: closed to everybody until a repair finishes it.
+      hazards.addUnfinished(intentOf(work, fileSizeBytes));
+    } else {
+      hazards.addMet(work.lost);
+    }
+  }
+  const undropped = await storeJournal(file, hazards.unfinished, hazards.journaledTombstones);
+  if (undropped !== undefined) {
+    // The intents are still on disk: the next open() would write them over anything stored in between.
+    for (const intent of intents) hazards.addUnfinished(intent);
+    throw new RepairError('the units were written, but their intents could not be dropped from the journal', [], {
+      path,
+      ranges: unitsOf(works),
+      cause: systemError('cannot write the repair journal', undropped, { path }),
+    });
+  }
+  if (failed.length > 0) throw failureOf(file, failed);
+}
+
+function failureOf(file: DriverFile, failed: readonly PreparedUnit[]): RepairError {
+  const attempts: RepairAttempt[] = failed.flatMap((work) => work.attempts);
+  const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
+    return `${strategy}: ${step} ${errno === 0 ? 'found other bytes' : `gave ${errnoName(errno)}`}`;
+  });
+  return new RepairError(`repair failed (${steps.join('; ')})`, attempts, {
+    path: file.facts.path,
+    ranges: coalesce(failed.map((work) => work.data)),
+  });
+}
+
+function receiptOf(
+  plan: { readonly unit: ByteRange; readonly data: ByteRange },
+  work: PreparedUnit | undefined,
+  before: FileBadBlocks,
+  after: FileBadBlocks,
+): RepairedUnit {
+  const range = plan.data;
+  if (work === undefined) {
+    return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
+  }
+  const { strategy, lost, rebuilt, filled, tombstoned } = work;
+  const fate = { range, strategy, lost, rebuilt, filled, tombstoned };
+  if (!before.supported || !after.supported) return { ...fate, outcome: 'unverifiable', released: [] };
+  if (after.blocks.some((block) => intersect(block, range) !== undefined)) {
+    return { ...fate, outcome: 'still-listed', released: [] };
+  }
+  if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) {
+    return { ...fate, outcome: 'cleared', released: [] };
+  }
+  const released = before.blocks
+    .filter((block) => !block.shared && intersect(block, range) !== undefined)
+    .map((block) => ({ offset: block.physicalOffset, length: block.length }));
+  return { ...fate, outcome: 'relocated', released };
+}
+
+function physicalOf(extents: readonly Extent[], position: number): number | undefined {
+  let low = 0;
+  let high = extents.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rangeEnd(extents[middle] as Extent) <= position) low = middle + 1;
+    else high = middle;
+  }
+  const extent = extents[low];
+  if (extent === undefined || extent.offset > position) return undefined;
+  return extent.physicalOffset + (position - extent.offset);
+}
+
+function spanOf(ranges: readonly ByteRange[]): ByteRange {
+  const first = ranges[0];
+  const last = ranges.at(-1);
+  if (first === undefined || last === undefined) throw new PmemError('ERR_PMEM_IO', 'no unit to repair');
+  return rangeBetween(first.offset, rangeEnd(last));
+}

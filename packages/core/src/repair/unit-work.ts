@@ -1,0 +1,44 @@
+import type { ByteRange } from '../byte-range.js';
+import { alignOut, coalesce, intersect, rangeEnd } from '../byte-range.js';
+import type { RepairAttempt } from '../errors.js';
+import type { Intent } from './journal-format.js';
+import type { RepairStrategy } from './receipt.js';
+
+/** One unit on its way through a repair. */
+export interface UnitWork {
+  /** The whole aligned unit; the last one of a file may reach past its end. */
+  readonly unit: ByteRange;
+  /** The unit clipped to the file. */
+  readonly data: ByteRange;
+  /** What `data` is to hold. */
+  readonly content: Uint8Array;
+  /** The block is shared with another file (reflink). */
+  readonly shared: boolean;
+  readonly attempts: RepairAttempt[];
+  /** The strategy that worked, once one has. */
+  strategy: RepairStrategy | undefined;
+  /** A zero-range succeeded: from here on the old bytes are gone, whatever follows. */
+  zeroed: boolean;
+}
+
+/** The aligned units that `ranges` touch, ascending, adjacent ones apart, each clipped to the file as `data`. */
+export function planUnits(
+  ranges: readonly ByteRange[],
+  unitBytes: number,
+  fileSizeBytes: number,
+): { readonly unit: ByteRange; readonly data: ByteRange }[] {
+  const file: ByteRange = { offset: 0, length: fileSizeBytes };
+  const units: { unit: ByteRange; data: ByteRange }[] = [];
+  for (const run of coalesce(ranges.map((range) => alignOut(range, unitBytes)))) {
+    for (let offset = run.offset; offset < rangeEnd(run); offset += unitBytes) {
+      const unit: ByteRange = { offset, length: unitBytes };
+      const data = intersect(unit, file);
+      if (data !== undefined) units.push({ unit, data });
+    }
+  }
+  return units;
+}
+
+export function intentOf(work: UnitWork, fileSizeBytes: number): Intent {
+  return { ...work.data, content: work.content, fileSizeBytes };
+}

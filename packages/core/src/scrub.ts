@@ -1,0 +1,95 @@
+/** Reads ahead, off the main thread and without touching mapped memory, to find media errors before anybody needs the bytes. */
+import type { ByteRange } from './byte-range.js';
+import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from './byte-range.js';
+import { isMediaErrno } from './classify.js';
+import type { DriverFile } from './driver.js';
+import { PmemError } from './errors.js';
+import type { Hazards } from './hazards.js';
+import { systemError } from './system-error.js';
+
+export interface ScrubProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Media errors so far, those known before included. */
+  readonly mediaErrors: readonly ByteRange[];
+}
+
+export interface ScrubReport {
+  readonly range: ByteRange;
+  /** Every media error in the range, whole pages clipped to it: what was known before, and what scrub() met. */
+  readonly mediaErrors: readonly ByteRange[];
+  /** The part of `mediaErrors` that nobody knew of before this scrub. */
+  readonly found: readonly ByteRange[];
+}
+
+export interface ScrubRequest {
+  readonly range: ByteRange;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: ScrubProgress) => void) | undefined;
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Known media errors are counted, not read again: each consumption of poison is a risk. */
+export async function scrubRange(
+  file: DriverFile,
+  hazards: Hazards,
+  request: ScrubRequest,
+  assertOpen: () => void,
+): Promise<ScrubReport> {
+  const { range, signal, onProgress } = request;
+  const known = hazards.knownBadWithin(range);
+  const found: ByteRange[] = [];
+  const totalBytes = range.length;
+  let doneBytes = totalLength(known);
+  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, range.length));
+  for (const healthy of subtract([range], known)) {
+    for (let start = healthy.offset; start < rangeEnd(healthy); start += CHUNK_BYTES) {
+      signal?.throwIfAborted();
+      assertOpen();
+      const chunk = rangeBetween(start, Math.min(start + CHUNK_BYTES, rangeEnd(healthy)));
+      const bad = await scrubChunk(file, chunk, buffer, assertOpen);
+      hazards.addMet(bad);
+      found.push(...bad);
+      doneBytes += chunk.length;
+      onProgress?.({ doneBytes, totalBytes, mediaErrors: coalesce([...known, ...found]) });
+    }
+  }
+  return { range, mediaErrors: coalesce([...known, ...found]), found: coalesce(found) };
+}
+
+/**
+ * A pread that touches a bad page fails or stops short, and how far it gets depends on how the file is fragmented. So
+ * a failed piece is halved until single pages answer for themselves.
+ */
+async function scrubChunk(
+  file: DriverFile,
+  chunk: ByteRange,
+  buffer: Uint8Array,
+  assertOpen: () => void,
+): Promise<ByteRange[]> {
+  const { pageBytes, path } = file.facts;
+  const bad: ByteRange[] = [];
+  const pending: ByteRange[] = [chunk];
+  for (let piece = pending.pop(); piece !== undefined; piece = pending.pop()) {
+    assertOpen();
+    const { transferredBytes, errno } = await file.pread(buffer.subarray(0, piece.length), piece.offset);
+    if (errno === 0 && transferredBytes > 0) {
+      if (transferredBytes < piece.length) pending.push(rangeBetween(piece.offset + transferredBytes, rangeEnd(piece)));
+      continue;
+    }
+    if (errno === 0) {
+      // End of file: the mapping is longer than the file by now.
+      throw new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] });
+    }
+    if (!isMediaErrno(errno)) throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
+    const pages = alignOut(piece, pageBytes);
+    if (pages.length <= pageBytes) {
+      bad.push(intersect(pages, chunk) ?? piece);
+      continue;
+    }
+    const middle = pages.offset + Math.ceil(pages.length / pageBytes / 2) * pageBytes;
+    pending.push(rangeBetween(middle, rangeEnd(piece)), rangeBetween(piece.offset, middle));
+  }
+  return bad;
+}

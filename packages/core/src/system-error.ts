@@ -1,0 +1,52 @@
+/** Failed system calls as PmemErrors: one table from errno to code. */
+import type { ByteRange } from './byte-range.js';
+import type { SystemFailure } from './driver.js';
+import { Errno, errnoName } from './errno.js';
+import type { PmemErrorCode } from './errors.js';
+import { PmemError } from './errors.js';
+
+const codes = new Map<number, readonly [PmemErrorCode, string]>([
+  [Errno.ENOENT, ['ERR_PMEM_NOT_FOUND', 'no such file or directory']],
+  [Errno.ENOTDIR, ['ERR_PMEM_NOT_FOUND', 'a component of the path is not a directory']],
+  [Errno.EEXIST, ['ERR_PMEM_EXISTS', 'the file exists']],
+  [Errno.EACCES, ['ERR_PMEM_ACCESS', 'permission denied']],
+  [Errno.EPERM, ['ERR_PMEM_ACCESS', 'operation not permitted']],
+  [Errno.EROFS, ['ERR_PMEM_ACCESS', 'the filesystem is read-only']],
+  [Errno.ETXTBSY, ['ERR_PMEM_ACCESS', 'the file is being executed']],
+  [Errno.EISDIR, ['ERR_PMEM_NOT_A_FILE', 'it is a directory']],
+  [Errno.ENXIO, ['ERR_PMEM_NOT_A_FILE', 'it is not a regular file']],
+  [Errno.ENODEV, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem cannot map files']],
+  [Errno.EOPNOTSUPP, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem does not support this operation']],
+  [Errno.ENOSYS, ['ERR_PMEM_NOT_SUPPORTED', 'the kernel does not know this call']],
+  [Errno.ENOTTY, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem does not support this request']],
+  [Errno.ENOSPC, ['ERR_PMEM_NO_SPACE', 'no space left on the filesystem']],
+  [Errno.EDQUOT, ['ERR_PMEM_NO_SPACE', 'the disk quota is used up']],
+  [Errno.EFBIG, ['ERR_PMEM_NO_SPACE', 'the file would exceed the largest size allowed']],
+  [Errno.EAGAIN, ['ERR_PMEM_LOCKED', 'another open file holds the lock']],
+  [Errno.EBADF, ['ERR_PMEM_CLOSED', 'the file is closed']],
+]);
+
+/** The errno and call behind a PmemError, shaped like the errors of node:fs so that existing handlers read it. */
+export class SystemCallError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(failure: SystemFailure) {
+    super(`${failure.syscall} failed with ${errnoName(failure.errno)}`);
+    this.name = 'SystemCallError';
+    this.code = errnoName(failure.errno);
+    this.errno = -failure.errno;
+    this.syscall = failure.syscall;
+  }
+}
+
+/** `what` says, in a few words, what could not be done: "cannot open". */
+export function systemError(
+  what: string,
+  failure: SystemFailure,
+  details: { readonly path: string; readonly ranges?: readonly ByteRange[] },
+): PmemError {
+  const [code, reason] = codes.get(failure.errno) ?? (['ERR_PMEM_IO', errnoName(failure.errno)] as const);
+  return new PmemError(code, `${what}: ${reason}`, { ...details, cause: new SystemCallError(failure) });
+}
