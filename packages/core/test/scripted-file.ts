@@ -1,0 +1,49 @@
+import type { DriverFile, Fault, FileFacts, Probe } from '../src/index.js';
+
+export const facts: FileFacts = {
+  path: '/pmem/file',
+  readOnly: false,
+  created: false,
+  inode: 7n,
+  birthTimeNs: 1n,
+  device: '259:0',
+  filesystem: 'ext4',
+  dax: true,
+  mapSync: true,
+  persistMethod: 'cpu-flush',
+  persistInstruction: 'clwb',
+  pageBytes: 4096,
+  blockBytes: 4096,
+  kernelRelease: '6.12.1',
+  bus: { provider: 'e820', commands: [] },
+};
+
+export const healthyProbe: Probe = { fileSizeBytes: 1 << 20, readErrno: 0, hole: false, freeBytes: 1 << 30 };
+
+/** A DriverFile that answers only what a test gives it; any other call fails the test. */
+export function scriptedFile(answers: Partial<DriverFile>): DriverFile {
+  const given: Partial<DriverFile> = { facts, mappedBytes: 1 << 20, ...answers };
+  return new Proxy(given, {
+    get(target, name: keyof DriverFile) {
+      if (name in target) return target[name];
+      throw new Error(`the test did not expect a call of ${name}`);
+    },
+  }) as DriverFile;
+}
+
+/** A copy function over a set of bad pages that counts how often each was touched. */
+export function badPages(pages: readonly number[], fault: Partial<Fault> = {}): {
+  readonly touched: number[];
+  readonly copy: (piece: { readonly offset: number; readonly length: number }) => Fault | undefined;
+} {
+  const touched: number[] = [];
+  return {
+    touched,
+    copy: ({ offset, length }) => {
+      const hit = pages.find((page) => page * 4096 < offset + length && (page + 1) * 4096 > offset);
+      if (hit === undefined) return undefined;
+      touched.push(hit);
+      return { position: Math.max(hit * 4096, offset), signalCode: 4, granuleLog2: 12, ...fault };
+    },
+  };
+}
