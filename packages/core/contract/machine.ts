@@ -10,8 +10,10 @@ export interface DriverSupport {
    * stores meet it. `none`: the machine has no way to make any.
    */
   readonly poison: 'medium' | 'mapping' | 'none';
-  /** The device clears poison when a whole unit is written. Only asked for with `poison: 'medium'`. */
-  readonly clearable: boolean;
+  /** A whole-page write clears poison (Linux 5.19 on a device that can clear). Asked for with `poison: 'medium'`. */
+  readonly recoveryWrite: boolean;
+  /** PmemFile's `repair()` with default options can succeed on this machine. */
+  readonly repair: boolean;
   readonly zeroRange: boolean;
   readonly extents: boolean;
   readonly badBlocks: boolean;

@@ -80,7 +80,6 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
   });
 
   if (supports.poison === 'none') return;
-  const repairs = supports.poison === 'mapping' || supports.clearable;
 
   check('names exactly the poisoned page, salvages the rest, and does not touch it again', async (machine) => {
     await withPmemFile(machine, 8, async (file, under) => {
@@ -109,7 +108,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     });
   });
 
-  if (!repairs) {
+  if (!supports.repair) {
     check('a repair that cannot succeed says so and leaves the page with its file', async (machine) => {
       await withPmemFile(machine, 4, async (file, under) => {
         await machine.poison(under, { offset: PAGE, length: PAGE });

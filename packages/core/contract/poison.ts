@@ -56,15 +56,15 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
       });
     });
 
-    check(`a whole-page write ${supports.clearable ? 'clears' : 'cannot clear'} poison`, async (machine) => {
+    check(`a whole-page write ${supports.recoveryWrite ? 'clears' : 'cannot clear'} poison`, async (machine) => {
       await withNewFile(machine, 10 * PAGE, async (file) => {
         store(file, 0, pattern(10 * PAGE));
         assert.equal(await file.sync(), undefined);
         await machine.poison(file, { offset: 5 * PAGE, length: PAGE });
         const { errno } = await file.pwrite(pattern(PAGE, 4), 5 * PAGE);
-        assert.equal(errno === 0, supports.clearable, `errno ${errno}`);
+        assert.equal(errno === 0, supports.recoveryWrite, `errno ${errno}`);
         assert.equal(file.remap(5 * PAGE, PAGE), undefined);
-        if (supports.clearable) assertSameBytes(load(file, 5 * PAGE, PAGE), pattern(PAGE, 4));
+        if (supports.recoveryWrite) assertSameBytes(load(file, 5 * PAGE, PAGE), pattern(PAGE, 4));
         else assert.ok(file.read(new Uint8Array(1), 5 * PAGE) !== undefined);
       });
     });

@@ -8,7 +8,6 @@ import { PmemError } from './errors.js';
 const codes = new Map<number, readonly [PmemErrorCode, string]>([
   [Errno.ENOENT, ['ERR_PMEM_NOT_FOUND', 'no such file or directory']],
   [Errno.ENOTDIR, ['ERR_PMEM_NOT_FOUND', 'a component of the path is not a directory']],
-  [Errno.EEXIST, ['ERR_PMEM_EXISTS', 'the file exists']],
   [Errno.EACCES, ['ERR_PMEM_ACCESS', 'permission denied']],
   [Errno.EPERM, ['ERR_PMEM_ACCESS', 'operation not permitted']],
   [Errno.EROFS, ['ERR_PMEM_ACCESS', 'the filesystem is read-only']],
