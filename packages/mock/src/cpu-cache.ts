@@ -1,0 +1,138 @@
+/**
+ * What power loss does to bytes that were stored and not persisted. The medium always holds the newest bytes; this
+ * holds, for every 64-byte line stored to since it was last persisted, the bytes that are durable. At power loss each
+ * 8-byte word of such a line keeps its newest or falls back to its durable value, one independently of the other.
+ *
+ * Limit: a word stored twice without a persist between can only come back as its first (durable) or its newest value,
+ * not as the one between; crash at the store between to see that one.
+ */
+import { BLOCK_BYTES, LINE_BYTES, WORD_BYTES } from './geometry.js';
+import type { Medium } from './medium.js';
+
+const LINES_PER_BLOCK = BLOCK_BYTES / LINE_BYTES;
+const WORDS_PER_LINE = LINE_BYTES / WORD_BYTES;
+
+/** The durable bytes of one block's volatile lines; `volatileLines[i]` is 1 where line i of `durable` is meaningful. */
+interface BlockShadow {
+  owner: number;
+  volatileCount: number;
+  readonly volatileLines: Uint8Array;
+  readonly durable: Uint8Array;
+}
+
+/** A line at power loss: `differing` lists the words (0 to 7) whose newest and durable values differ. */
+export interface VolatileLine {
+  readonly block: number;
+  readonly offset: number;
+  readonly owner: number;
+  readonly differing: readonly number[];
+}
+
+export class CpuCache {
+  readonly #shadows = new Map<number, BlockShadow>();
+  readonly #spare: BlockShadow[] = [];
+  readonly #medium: Medium;
+
+  constructor(medium: Medium) {
+    this.#medium = medium;
+  }
+
+  /** Must be called before bytes of the medium are overwritten by a store. `owner` is the inode stored to. */
+  beforeStore(block: number, offset: number, length: number, owner: number): void {
+    let shadow = this.#shadows.get(block);
+    if (shadow === undefined) {
+      shadow = this.#spare.pop() ?? {
+        owner,
+        volatileCount: 0,
+        volatileLines: new Uint8Array(LINES_PER_BLOCK),
+        durable: new Uint8Array(BLOCK_BYTES),
+      };
+      this.#shadows.set(block, shadow);
+    }
+    shadow.owner = owner;
+    if (length === BLOCK_BYTES && shadow.volatileCount === 0) {
+      this.#medium.copyOut(block, 0, shadow.durable, 0, BLOCK_BYTES);
+      shadow.volatileLines.fill(1);
+      shadow.volatileCount = LINES_PER_BLOCK;
+      return;
+    }
+    const last = Math.floor((offset + length - 1) / LINE_BYTES);
+    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {
+      if (shadow.volatileLines[line] === 1) continue;
+      shadow.volatileLines[line] = 1;
+      shadow.volatileCount++;
+      this.#medium.copyOut(block, line * LINE_BYTES, shadow.durable, line * LINE_BYTES, LINE_BYTES);
+    }
+  }
+
+  /** Makes the newest bytes of every line that the bytes touch the durable ones. */
+  persist(block: number, offset: number, length: number): void {
+    const shadow = this.#shadows.get(block);
+    if (shadow === undefined) return;
+    if (length === BLOCK_BYTES) {
+      shadow.volatileLines.fill(0);
+      shadow.volatileCount = 0;
+      this.#drop(block, shadow);
+      return;
+    }
+    const last = Math.floor((offset + length - 1) / LINE_BYTES);
+    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {
+      if (shadow.volatileLines[line] !== 1) continue;
+      shadow.volatileLines[line] = 0;
+      shadow.volatileCount--;
+    }
+    if (shadow.volatileCount === 0) this.#drop(block, shadow);
+  }
+
+  /** Makes everything that was stored to the inode durable. */
+  persistOwner(owner: number): void {
+    for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.persist(block, 0, BLOCK_BYTES);
+  }
+
+  /** True where the inode has a line that power loss could take back. */
+  hasVolatile(owner: number): boolean {
+    for (const shadow of this.#shadows.values()) if (shadow.owner === owner) return true;
+    return false;
+  }
+
+  /**
+   * Loses power. For each volatile line that differs from its durable bytes, in order of address, `survivors` says
+   * which of the differing words keep their newest value: bit i stands for `line.differing[i]`.
+   */
+  powerFail(survivors: (line: VolatileLine) => number): void {
+    for (const [block, shadow] of [...this.#shadows].sort(([a], [b]) => a - b)) {
+      const newest = new Uint8Array(BLOCK_BYTES);
+      this.#medium.copyOut(block, 0, newest, 0, BLOCK_BYTES);
+      for (let line = 0; line < LINES_PER_BLOCK; line++) {
+        if (shadow.volatileLines[line] !== 1) continue;
+        const differing = differingWords(newest, shadow.durable, line * LINE_BYTES);
+        if (differing.length === 0) continue;
+        const offset = line * LINE_BYTES;
+        const kept = survivors({ block, offset, owner: shadow.owner, differing });
+        differing.forEach((word, bit) => {
+          const at = offset + word * WORD_BYTES;
+          if ((kept & (1 << bit)) === 0) this.#medium.copyIn(block, at, shadow.durable, at, WORD_BYTES);
+        });
+      }
+    }
+    this.#shadows.clear();
+  }
+
+  #drop(block: number, shadow: BlockShadow): void {
+    this.#shadows.delete(block);
+    if (this.#spare.length < 64) this.#spare.push(shadow);
+  }
+}
+
+function differingWords(newest: Uint8Array, durable: Uint8Array, offset: number): number[] {
+  const words: number[] = [];
+  for (let word = 0; word < WORDS_PER_LINE; word++) {
+    const from = offset + word * WORD_BYTES;
+    for (let i = from; i < from + WORD_BYTES; i++) {
+      if (newest[i] === durable[i]) continue;
+      words.push(word);
+      break;
+    }
+  }
+  return words;
+}

@@ -1,0 +1,71 @@
+/** The block device: medium, CPU cache and the kernel's bad-block list, and what the kernel does across the three. */
+import { CpuCache } from './cpu-cache.js';
+import { BLOCK_BYTES } from './geometry.js';
+import { Medium } from './medium.js';
+import type { Random } from './random.js';
+import { SectorSet } from './sector-set.js';
+
+const WHOLE_BLOCK = 0xff;
+
+export class Device {
+  readonly medium: Medium;
+  readonly cache: CpuCache;
+  /** Sectors that the kernel knows to be bad: its list, or on tmpfs the pages it has marked. */
+  readonly known = new SectorSet();
+  /** Whether the device clears poison when it is asked to. */
+  readonly clearable: boolean;
+
+  constructor(blockCount: number, clearable: boolean, random: Random) {
+    this.medium = new Medium(blockCount, random);
+    this.cache = new CpuCache(this.medium);
+    this.clearable = clearable;
+  }
+
+  isKnownBad(block: number): boolean {
+    return !this.known.empty && this.known.maskOf(block) !== 0;
+  }
+
+  /** Stores bytes; they are volatile until persisted. */
+  store(block: number, offset: number, source: Uint8Array, from: number, length: number, owner: number): void {
+    this.cache.beforeStore(block, offset, length, owner);
+    this.medium.copyIn(block, offset, source, from, length);
+  }
+
+  storeZeros(block: number, offset: number, length: number, owner: number): void {
+    this.cache.beforeStore(block, offset, length, owner);
+    this.medium.fillZeros(block, offset, length);
+  }
+
+  /**
+   * Asks the device to clear what the kernel knows to be bad in the block. False where it cannot. Afterwards the
+   * cleared bytes are arbitrary, and durably so: the kernel clears before it writes.
+   */
+  clearKnown(block: number): boolean {
+    if (!this.isKnownBad(block)) return true;
+    if (!this.clearable) return false;
+    this.medium.clear(block, this.known.maskOf(block));
+    this.known.remove(block, WHOLE_BLOCK);
+    this.cache.persist(block, 0, BLOCK_BYTES);
+    return true;
+  }
+
+  /** Zeroes a block through the block layer: clears it first where need be, durable at once. False where it cannot. */
+  writeZeros(block: number): boolean {
+    if (!this.clearKnown(block)) return false;
+    this.medium.fillZeros(block, 0, BLOCK_BYTES);
+    this.cache.persist(block, 0, BLOCK_BYTES);
+    return true;
+  }
+
+  /**
+   * First byte of these that the medium cannot give back and the kernel has not listed yet, as offset in the block.
+   * Touching it is what tells the kernel, so the sector is listed on return.
+   */
+  touchLatent(block: number, offset: number, length: number): number | undefined {
+    if (this.medium.poison.empty) return undefined;
+    const at = this.medium.firstPoisoned(block, offset, length);
+    if (at === undefined || this.isKnownBad(block)) return undefined;
+    this.known.add(block, this.medium.poison.maskOf(block));
+    return at;
+  }
+}

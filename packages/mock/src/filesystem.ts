@@ -1,0 +1,249 @@
+/**
+ * Names, inodes and who owns which block. Knows nothing of poison or of versions; the system calls in kernel/ decide
+ * what happens and ask this to record it. Every change can be undone until it is committed.
+ */
+import { type BlockRun, FreePool } from './free-pool.js';
+import { BlockOwners } from './block-owners.js';
+import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
+import { Inode } from './inode.js';
+import { MetadataLog } from './metadata-log.js';
+
+/** Blocks of an extent: adjoining in the file and on the device, all in the same state. */
+export interface BlockExtent {
+  readonly logical: number;
+  readonly count: number;
+  readonly physical: number;
+  readonly unwritten: boolean;
+  readonly shared: boolean;
+}
+
+export class Filesystem {
+  readonly pool: FreePool;
+  readonly log = new MetadataLog();
+  /** XFS gave up after an error it could not undo: only a crash (and so a new mount) ends that. */
+  shutDown = false;
+  readonly #names = new Map<string, Inode>();
+  readonly #owners: BlockOwners;
+  /** Directories that exist though no file is in them. */
+  readonly #directories = new Set<string>();
+  readonly #orphans = new Set<Inode>();
+  #nextInode = 129;
+
+  constructor(firstBlock: number, blockCount: number) {
+    this.pool = new FreePool(firstBlock, blockCount);
+    this.#owners = new BlockOwners(this.pool);
+  }
+
+  find(path: string): Inode | undefined {
+    return this.#names.get(path);
+  }
+
+  paths(): string[] {
+    return [...this.#names.keys()].sort();
+  }
+
+  isDirectory(path: string): boolean {
+    const prefix = path === '/' ? '/' : `${path}/`;
+    return path === '/' || this.#directories.has(path) || [...this.#names.keys()].some((name) => name.startsWith(prefix));
+  }
+
+  makeDirectory(path: string): void {
+    this.#directories.add(path);
+  }
+
+  create(path: string): Inode {
+    const inode = new Inode(this.#nextInode++);
+    this.#names.set(path, inode);
+    this.log.record(inode.number, () => this.#names.delete(path));
+    return inode;
+  }
+
+  /** Gives the file at `from` the name `to`, in one step; the file that had it loses its name. */
+  rename(from: string, to: string): void {
+    const moved = this.#names.get(from);
+    if (moved === undefined) throw new RangeError(`no file '${from}' to rename`);
+    this.log.atomically(moved.number, () => {
+      this.unlink(to);
+      this.#names.delete(from);
+      this.#names.set(to, moved);
+      this.log.record(moved.number, () => {
+        this.#names.delete(to);
+        this.#names.set(from, moved);
+      });
+    });
+  }
+
+  /** Removes the name; the blocks are freed once nobody has the file open. */
+  unlink(path: string): void {
+    const inode = this.#names.get(path);
+    if (inode === undefined) return;
+    this.log.atomically(inode.number, () => {
+      this.#names.delete(path);
+      inode.linked = false;
+      this.log.record(inode.number, () => {
+        inode.linked = true;
+        this.#orphans.delete(inode);
+        this.#names.set(path, inode);
+      });
+      this.freeIfUnused(inode);
+    });
+  }
+
+  /** Frees the blocks of a file without a name, unless somebody still has it open. */
+  freeIfUnused(inode: Inode): void {
+    if (inode.linked) return;
+    if (inode.openCount > 0) {
+      this.#orphans.add(inode);
+      return;
+    }
+    this.#orphans.delete(inode);
+    this.assignHoles(inode, 0, inode.map.endBlock);
+  }
+
+  /**
+   * Loses power and mounts again: the first `keptChanges` of the metadata operations that were not durable happened,
+   * the later ones did not, and files without a name are gone.
+   */
+  remount(keptChanges: number): void {
+    this.log.keep(keptChanges);
+    this.shutDown = false;
+    for (const inode of [...this.#names.values(), ...this.#orphans]) {
+      inode.openCount = 0;
+      inode.mappings.clear();
+      inode.locks.clear();
+    }
+    for (const inode of this.#orphans) this.freeIfUnused(inode);
+    this.commit();
+  }
+
+  /** Forgets every file, as a filesystem in RAM does when power is lost. */
+  removeAll(): void {
+    for (const path of this.paths()) this.unlink(path);
+  }
+
+  setSize(inode: Inode, sizeBytes: number): void {
+    const before = inode.sizeBytes;
+    if (before === sizeBytes) return;
+    inode.sizeBytes = sizeBytes;
+    this.log.record(inode.number, () => {
+      inode.sizeBytes = before;
+    });
+  }
+
+  /**
+   * Gives holes of the file unwritten blocks: up to `count` adjoining ones from `logical`, as many as the lowest free
+   * run has. Returns undefined where the filesystem is full.
+   */
+  allocate(inode: Inode, logical: number, count: number): BlockRun | undefined {
+    const run = this.reserve(inode, count);
+    if (run === undefined) return undefined;
+    this.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => unwrittenEntry(run.start + i)));
+    return run;
+  }
+
+  /** The run that the file would get for `count` blocks, still free; undefined where the filesystem is full. */
+  reserve(inode: Inode, count: number): BlockRun | undefined {
+    if (this.pool.waitsFor(inode.number)) {
+      this.log.commit();
+      this.pool.commit(inode.number);
+    }
+    const run = this.pool.lowest(count);
+    if (run !== undefined || !this.pool.waitsFor()) return run;
+    this.commit();
+    return this.pool.lowest(count);
+  }
+
+  assignHoles(inode: Inode, logical: number, count: number): void {
+    const first = inode.map.nextMapped(logical, logical + count);
+    if (first === undefined) return;
+    const end = Math.min(logical + count, inode.map.endBlock);
+    this.assign(inode, first, new Int32Array(end - first));
+  }
+
+  /** Changes entries of the file's map, moves block ownership along, and drops the pages from every mapping. */
+  assign(inode: Inode, logical: number, entries: Int32Array): void {
+    const before = inode.map.slice(logical, entries.length);
+    this.#replace(inode, logical, before, entries);
+    inode.invalidate(logical, entries.length);
+    this.log.record(inode.number, () => {
+      this.#replace(inode, logical, entries, before);
+    });
+  }
+
+  isOwned(block: number): boolean {
+    return this.#owners.of(block) > 0;
+  }
+
+  isShared(block: number): boolean {
+    return this.#owners.of(block) > 1;
+  }
+
+  commit(): void {
+    this.log.commit();
+    this.pool.commit();
+  }
+
+  /** Extents that hold at least one of `count` blocks from `logical`, clipped to these blocks. */
+  extents(inode: Inode, logical: number, count: number): BlockExtent[] {
+    const found: BlockExtent[] = [];
+    const end = logical + count;
+    for (let at = inode.map.nextMapped(logical, end); at !== undefined; ) {
+      const length = this.extentLength(inode, at, end - at, true);
+      const entry = inode.map.at(at);
+      const physical = mappedBlock(entry);
+      found.push({
+        logical: at,
+        count: length,
+        physical,
+        unwritten: isUnwritten(entry),
+        shared: this.isShared(physical),
+      });
+      at = inode.map.nextMapped(at + length, end);
+    }
+    return found;
+  }
+
+  /** Blocks from `logical`, at most `limit`, that one extent (or hole) holds; sharing may split it (FIEMAP, writes). */
+  extentLength(inode: Inode, logical: number, limit: number, splitShared: boolean): number {
+    const first = inode.map.at(logical);
+    if (first === HOLE) return (inode.map.nextMapped(logical, logical + limit) ?? logical + limit) - logical;
+    const step = isUnwritten(first) ? -1 : 1;
+    const shared = this.isShared(mappedBlock(first));
+    let length = 1;
+    while (length < limit) {
+      const entry = inode.map.at(logical + length);
+      if (entry !== first + step * length) break;
+      if (splitShared && this.isShared(mappedBlock(entry)) !== shared) break;
+      length++;
+    }
+    return length;
+  }
+
+  #replace(inode: Inode, logical: number, before: Int32Array, after: Int32Array): void {
+    this.#forEachRun(before, after, (run) => {
+      this.#owners.remove(run, inode.number);
+    });
+    this.#forEachRun(after, before, (run) => {
+      this.#owners.add(run);
+    });
+    inode.map.set(logical, after);
+  }
+
+  /** Visits runs of adjoining blocks that `entries` has and `others`, entry by entry, does not. */
+  #forEachRun(entries: Int32Array, others: Int32Array, visit: (run: BlockRun) => void): void {
+    let start = 0;
+    let count = 0;
+    entries.forEach((entry, i) => {
+      if (entry === HOLE || Math.abs(entry) === Math.abs(others[i] ?? HOLE)) return;
+      const block = mappedBlock(entry);
+      if (count > 0 && block === start + count) {
+        count++;
+        return;
+      }
+      if (count > 0) visit({ start, count });
+      start = block;
+      count = 1;
+    });
+    if (count > 0) visit({ start, count });
+  }
+}

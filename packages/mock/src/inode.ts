@@ -1,0 +1,21 @@
+/** A file of the simulated filesystem, whatever name it has now. */
+import { BlockMap } from './block-map.js';
+import { RangeLocks } from './range-locks.js';
+import type { PageTable } from './page-table.js';
+
+export class Inode {
+  readonly map = new BlockMap();
+  readonly locks = new RangeLocks();
+  /** Every mapping of the file, so that a change of its blocks reaches all of them. */
+  readonly mappings = new Set<PageTable>();
+  sizeBytes = 0;
+  linked = true;
+  openCount = 0;
+
+  constructor(readonly number: number) {}
+
+  /** Makes pages of the file absent in every mapping. */
+  invalidate(page: number, count: number): void {
+    for (const table of this.mappings) table.invalidate(page, count);
+  }
+}

@@ -1,0 +1,114 @@
+/** What every system call that writes shares: giving blocks to a file, zeroing them, and copying shared ones. */
+import { Errno } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
+import { BLOCK_BYTES } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+
+/** Blocks that a write may store to, or the errno of making them so. */
+export type BlocksOutcome = { readonly count: number; readonly errno: 0 } | { readonly count: 0; readonly errno: number };
+
+const failed = (errno: number): BlocksOutcome => ({ count: 0, errno });
+
+/**
+ * Makes blocks of the file written and its own, at most `limit` from `logical`, one extent at a time: holes are
+ * allocated and zeroed, unwritten blocks zeroed, shared blocks copied.
+ */
+export function makeWritable(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
+  const { filesystem } = machine;
+  const entry = inode.map.at(logical);
+  const count = filesystem.extentLength(inode, logical, limit, true);
+  if (entry === HOLE) return allocateWritten(machine, inode, logical, count);
+  if (isUnwritten(entry)) return convertUnwritten(machine, inode, logical, count);
+  return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
+}
+
+/** Puts zeroed blocks from the free pool into holes. The zeros are durable, the change of the file is not. */
+function allocateWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
+  const { filesystem, rules } = machine;
+  const run = filesystem.reserve(inode, limit);
+  if (run === undefined) return failed(Errno.ENOSPC);
+  const zeroed = zeroBlocks(machine, run.start, run.count);
+  if (!zeroed && rules.failedAllocation === 'shutdown') {
+    filesystem.shutDown = true;
+    return failed(Errno.EIO);
+  }
+  // ext4 has put the extent into the file before it zeroes, and leaves it there when that fails.
+  filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
+  return zeroed ? { count: run.count, errno: 0 } : failed(Errno.EIO);
+}
+
+function convertUnwritten(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
+  const entries = inode.map.slice(logical, count).map((entry) => writtenEntry(mappedBlock(entry)));
+  if (!zeroBlocks(machine, mappedBlock(inode.map.at(logical)), count)) return failed(Errno.EIO);
+  machine.filesystem.assign(inode, logical, entries);
+  return { count, errno: 0 };
+}
+
+/** Zeroes adjoining blocks through the block layer, clearing what is bad. False where the device cannot clear. */
+function zeroBlocks(machine: Machine, first: number, count: number): boolean {
+  for (let block = first; block < first + count; block++) {
+    const bad = machine.device.isKnownBad(block);
+    if (bad && machine.device.clearKnown(block)) machine.step('cleared');
+    if (!machine.device.writeZeros(block)) return false;
+  }
+  return true;
+}
+
+/** Gives the file copies of blocks that it shares. EIO where one of them is bad, even if all of it is to be replaced. */
+function copyShared(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
+  const { device, filesystem, rules } = machine;
+  const source = mappedBlock(inode.map.at(logical));
+  if (device.known.firstSector(source, limit) !== undefined) return failed(Errno.EIO);
+  const run = filesystem.reserve(inode, limit);
+  if (run === undefined) return failed(Errno.ENOSPC);
+  if (!zeroBlocks(machine, run.start, run.count)) {
+    filesystem.shutDown = rules.failedAllocation === 'shutdown';
+    return failed(Errno.EIO);
+  }
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  for (let i = 0; i < run.count; i++) {
+    device.medium.copyOut(source + i, 0, bytes, 0, BLOCK_BYTES);
+    device.medium.copyIn(run.start + i, 0, bytes, 0, BLOCK_BYTES);
+  }
+  filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
+  return { count: run.count, errno: 0 };
+}
+
+/** Zeroes bytes inside one block, as fallocate and ftruncate do at edges. Holes and unwritten blocks are zeros already. */
+export function zeroWithinBlock(machine: Machine, inode: Inode, position: number, length: number): number {
+  const { device, filesystem } = machine;
+  const logical = Math.floor(position / BLOCK_BYTES);
+  const entry = inode.map.at(logical);
+  if (entry === HOLE || isUnwritten(entry)) return 0;
+  if (device.isKnownBad(mappedBlock(entry))) return Errno.EIO;
+  if (filesystem.isShared(mappedBlock(entry))) {
+    const copied = copyShared(machine, inode, logical, 1);
+    if (copied.errno !== 0) return copied.errno;
+  }
+  const block = mappedBlock(inode.map.at(logical));
+  device.storeZeros(block, position % BLOCK_BYTES, length, inode.number);
+  return 0;
+}
+
+/** Zeroes from a size to the end of its block; nothing to do where the size ends a block. */
+export function zeroTail(machine: Machine, inode: Inode, sizeBytes: number): number {
+  const within = sizeBytes % BLOCK_BYTES;
+  return within === 0 ? 0 : zeroWithinBlock(machine, inode, sizeBytes, BLOCK_BYTES - within);
+}
+
+/** Gives every hole among the blocks an unwritten block. ENOSPC keeps what it got. */
+export function fillHoles(machine: Machine, inode: Inode, logical: number, count: number): number {
+  const { filesystem } = machine;
+  for (let at = logical; at < logical + count; ) {
+    const length = filesystem.extentLength(inode, at, logical + count - at, false);
+    if (inode.map.at(at) !== HOLE) {
+      at += length;
+      continue;
+    }
+    const run = filesystem.allocate(inode, at, length);
+    if (run === undefined) return Errno.ENOSPC;
+    at += run.count;
+  }
+  return 0;
+}

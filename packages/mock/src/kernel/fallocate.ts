@@ -1,0 +1,94 @@
+/** fallocate(2): FALLOC_FL_ZERO_RANGE with KEEP_SIZE, PUNCH_HOLE, and plain preallocation. */
+import { Errno } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock, unwrittenEntry, writtenEntry } from '../block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+import { fillHoles, zeroWithinBlock } from './blocks.js';
+
+/** The blocks that a range covers whole, and the parts of blocks at its edges. */
+interface Cover {
+  readonly first: number;
+  readonly count: number;
+  readonly edges: readonly { readonly position: number; readonly length: number }[];
+}
+
+export function zeroRange(machine: Machine, inode: Inode, position: number, length: number): number {
+  const { filesystem, rules } = machine;
+  if (rules.zeroRange === 'unsupported') return Errno.EOPNOTSUPP;
+  if (length <= 0) return Errno.EINVAL;
+  if (filesystem.shutDown) return Errno.EIO;
+  const cover = coverOf(position, length);
+  switch (rules.zeroRange) {
+    case 'unwritten-in-place':
+      return allocateTouched(machine, inode, position, length) || makeUnwritten(machine, inode, cover);
+    case 'relocates':
+      return relocate(machine, inode, cover) || allocateTouched(machine, inode, position, length);
+    case 'clears-in-place':
+      return allocateTouched(machine, inode, position, length) || clearInPlace(machine, inode, cover);
+  }
+}
+
+export function punchHole(machine: Machine, inode: Inode, position: number, length: number): number {
+  if (length <= 0) return Errno.EINVAL;
+  if (machine.filesystem.shutDown) return Errno.EIO;
+  const cover = coverOf(position, length);
+  const errno = zeroEdges(machine, inode, cover);
+  if (errno === 0) machine.filesystem.assignHoles(inode, cover.first, cover.count);
+  return errno;
+}
+
+/** Allocates every hole that the bytes touch; the size stays. */
+export function preallocate(machine: Machine, inode: Inode, position: number, length: number): number {
+  if (machine.filesystem.shutDown) return Errno.EIO;
+  return allocateTouched(machine, inode, position, length);
+}
+
+function allocateTouched(machine: Machine, inode: Inode, position: number, length: number): number {
+  const first = Math.floor(position / BLOCK_BYTES);
+  return fillHoles(machine, inode, first, blocksIn(position + length) - first);
+}
+
+/** ext4: the same blocks, no longer written. The medium is not touched, and what is bad stays bad and listed. */
+function makeUnwritten(machine: Machine, inode: Inode, cover: Cover): number {
+  const entries = inode.map.slice(cover.first, cover.count);
+  if (entries.some((entry) => !isUnwritten(entry))) {
+    machine.filesystem.assign(inode, cover.first, entries.map((entry) => unwrittenEntry(mappedBlock(entry))));
+  }
+  return zeroEdges(machine, inode, cover);
+}
+
+/** XFS: the old blocks go back to the free pool, poison and all; other ones take their place. */
+function relocate(machine: Machine, inode: Inode, cover: Cover): number {
+  machine.filesystem.assignHoles(inode, cover.first, cover.count);
+  machine.step('freed');
+  return zeroEdges(machine, inode, cover);
+}
+
+function clearInPlace(machine: Machine, inode: Inode, cover: Cover): number {
+  const { device, filesystem } = machine;
+  const entries = inode.map.slice(cover.first, cover.count);
+  for (const entry of entries) if (entry !== HOLE && !device.writeZeros(mappedBlock(entry))) return Errno.EIO;
+  filesystem.assign(inode, cover.first, entries.map((entry) => writtenEntry(mappedBlock(entry))));
+  return zeroEdges(machine, inode, cover);
+}
+
+function zeroEdges(machine: Machine, inode: Inode, cover: Cover): number {
+  for (const edge of cover.edges) {
+    const errno = zeroWithinBlock(machine, inode, edge.position, edge.length);
+    if (errno !== 0) return errno;
+  }
+  return 0;
+}
+
+function coverOf(position: number, length: number): Cover {
+  const end = position + length;
+  const first = Math.ceil(position / BLOCK_BYTES);
+  const after = Math.floor(end / BLOCK_BYTES);
+  if (after < first) return { first, count: 0, edges: [{ position, length }] };
+  const edges = [
+    { position, length: first * BLOCK_BYTES - position },
+    { position: after * BLOCK_BYTES, length: end - after * BLOCK_BYTES },
+  ];
+  return { first, count: after - first, edges: edges.filter((edge) => edge.length > 0) };
+}

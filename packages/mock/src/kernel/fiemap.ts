@@ -1,0 +1,25 @@
+/** FIEMAP, and the block that lies under a byte. */
+import { Errno, type Extent, type ExtentsOutcome } from '@safe-pmem/core';
+import { BLOCK_BYTES, blocksIn } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+
+/** Extents that hold bytes of the range, cut at block boundaries of the range as the kernel's FIEMAP cuts them. */
+export function fiemap(machine: Machine, inode: Inode, position: number, length: number): ExtentsOutcome {
+  if (!machine.rules.fiemap) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'ioctl' } };
+  if (machine.filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'ioctl' } };
+  const first = Math.floor(position / BLOCK_BYTES);
+  const extents = machine.filesystem.extents(inode, first, blocksIn(position + length) - first);
+  return {
+    extents: extents.map(
+      (extent): Extent => ({
+        offset: extent.logical * BLOCK_BYTES,
+        length: extent.count * BLOCK_BYTES,
+        physicalOffset: extent.physical * BLOCK_BYTES,
+        unwritten: extent.unwritten,
+        shared: extent.shared,
+        unmapped: false,
+      }),
+    ),
+  };
+}

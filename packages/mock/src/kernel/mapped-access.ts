@@ -1,0 +1,148 @@
+/** Loads and stores through a mapping, and the page faults they take. */
+import type { Fault } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock } from '../block-map.js';
+import { BLOCK_BYTES, forEachBlock } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { SignalFacts } from '../kernel-profile.js';
+import type { Machine } from '../machine.js';
+import { ABSENT, entryBlock, entryWritable, type PageTable, POISON_MARKER, presentEntry, ZERO_PAGE } from '../page-table.js';
+import { makeWritable } from './blocks.js';
+
+/** One mapping of a file, shared, read-only or writable. */
+export interface Mapping {
+  readonly inode: Inode;
+  readonly table: PageTable;
+  /** MAP_SYNC: the fault that makes a page writable commits the file's metadata first. */
+  readonly sync: boolean;
+}
+
+export function load(machine: Machine, mapping: Mapping, target: Uint8Array, position: number): Fault | undefined {
+  const { device } = machine;
+  const { table } = mapping;
+  for (let done = 0; done < target.length; ) {
+    const at = position + done;
+    const offset = at % BLOCK_BYTES;
+    const page = (at - offset) / BLOCK_BYTES;
+    const step = Math.min(BLOCK_BYTES - offset, target.length - done);
+    let entry = table.entry(page);
+    if (entry === ABSENT) {
+      const signal = faultForLoad(machine, mapping, page);
+      if (signal !== undefined) return { position: at, ...signal };
+      entry = table.entry(page);
+    }
+    if (entry === POISON_MARKER) return { position: at, ...machine.rules.machineCheckSignal };
+    if (entry === ZERO_PAGE) {
+      target.fill(0, done, done + step);
+    } else {
+      const block = entryBlock(entry);
+      if (!device.medium.poison.empty) {
+        const fault = machineCheck(machine, mapping, page, block, offset, step);
+        if (fault !== undefined) return fault;
+      }
+      device.medium.copyOut(block, offset, target, done, step);
+    }
+    done += step;
+  }
+  return undefined;
+}
+
+export function store(machine: Machine, mapping: Mapping, source: Uint8Array, position: number): Fault | undefined {
+  const { device } = machine;
+  const { inode, table } = mapping;
+  for (let done = 0; done < source.length; ) {
+    const at = position + done;
+    const offset = at % BLOCK_BYTES;
+    const page = (at - offset) / BLOCK_BYTES;
+    const step = Math.min(BLOCK_BYTES - offset, source.length - done);
+    let entry = table.entry(page);
+    if (!entryWritable(entry)) {
+      if (entry === POISON_MARKER) return { position: at, ...machine.rules.machineCheckSignal };
+      const signal = faultForStore(machine, mapping, page, entry);
+      if (signal !== undefined) return { position: at, ...signal };
+      entry = table.entry(page);
+    }
+    const block = entryBlock(entry);
+    if (!device.medium.poison.empty) {
+      const fault = machineCheck(machine, mapping, page, block, offset, step);
+      if (fault !== undefined) return fault;
+    }
+    device.store(block, offset, source, done, step, inode.number);
+    done += step;
+  }
+  return undefined;
+}
+
+/** Makes every page that the bytes touch present, as a cache-line flush does: it faults like a load, and reads nothing. */
+export function touchPages(machine: Machine, mapping: Mapping, position: number, length: number): Fault | undefined {
+  let fault: Fault | undefined;
+  forEachBlock(position, length, (page, _offset, _step, done) => {
+    if (fault !== undefined || mapping.table.entry(page) !== ABSENT) return;
+    const signal = faultForLoad(machine, mapping, page);
+    if (signal !== undefined) fault = { position: position + done, ...signal };
+  });
+  return fault;
+}
+
+function pastEnd(machine: Machine, inode: Inode, page: number): boolean {
+  return machine.filesystem.shutDown || page * BLOCK_BYTES >= inode.sizeBytes;
+}
+
+/** Makes an absent page present for loads, or says with which signal that failed. */
+function faultForLoad(machine: Machine, mapping: Mapping, page: number): SignalFacts | undefined {
+  const { device, rules } = machine;
+  const { inode, table } = mapping;
+  if (pastEnd(machine, inode, page)) return rules.otherSignal;
+  const entry = inode.map.at(page);
+  if (entry === HOLE && rules.loadAllocates) return faultForStore(machine, mapping, page, ABSENT);
+  if (entry === HOLE || isUnwritten(entry)) {
+    table.set(page, ZERO_PAGE);
+    return undefined;
+  }
+  const block = mappedBlock(entry);
+  if (device.isKnownBad(block)) return rules.poisonSignal;
+  table.set(page, presentEntry(block, false));
+  return undefined;
+}
+
+/** Makes a page writable, or says with which signal that failed. A store never repairs. */
+function faultForStore(machine: Machine, mapping: Mapping, page: number, present: number): SignalFacts | undefined {
+  const { device, filesystem, rules } = machine;
+  const { inode, table } = mapping;
+  if (pastEnd(machine, inode, page)) return rules.otherSignal;
+  const before = inode.map.at(page);
+  const plain = before !== HOLE && !isUnwritten(before) && !filesystem.isShared(mappedBlock(before));
+  // A page that is present for loads becomes writable without another look at the bad-block list.
+  if (plain && present === ABSENT && device.isKnownBad(mappedBlock(before))) return rules.poisonSignal;
+  if (!plain) {
+    const outcome = makeWritable(machine, inode, page, 1);
+    if (outcome.errno !== 0) return rules.otherSignal;
+  }
+  if (mapping.sync && filesystem.log.concerns(inode.number)) filesystem.commit();
+  table.set(page, presentEntry(mappedBlock(inode.map.at(page)), true));
+  return undefined;
+}
+
+/** The fault of touching poison that the kernel did not know of. From then on it does, and the page is unmapped. */
+function machineCheck(
+  machine: Machine,
+  mapping: Mapping,
+  page: number,
+  block: number,
+  offset: number,
+  length: number,
+): Fault | undefined {
+  const poisonAt = machine.device.touchLatent(block, offset, length);
+  if (poisonAt === undefined) return undefined;
+  mapping.inode.invalidate(page, 1);
+  return { position: page * BLOCK_BYTES + poisonAt, ...machine.rules.machineCheckSignal };
+}
+
+/** lseek(SEEK_DATA) finds nothing in the bytes: holes and unwritten blocks alone. */
+export function holdsNoData(inode: Inode, position: number, length: number): boolean {
+  const end = position + Math.max(1, length);
+  for (let page = Math.floor(position / BLOCK_BYTES); page * BLOCK_BYTES < end; page++) {
+    const entry = inode.map.at(page);
+    if (entry !== HOLE && !isUnwritten(entry)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,40 @@
+/** Making stores durable: CPU cache-line flushes through the mapping, msync of a range, fdatasync of the file. */
+import { Errno, type Fault } from '@safe-pmem/core';
+import { HOLE, mappedBlock } from '../block-map.js';
+import { forEachBlock } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+import { type Mapping, touchPages } from './mapped-access.js';
+
+/**
+ * Flushes the cache lines that the bytes touch. A flush of a page that is not present faults like a load. Metadata
+ * needs no flush: the fault that made a MAP_SYNC page writable has committed it.
+ */
+export function flushLines(machine: Machine, mapping: Mapping, position: number, length: number): Fault | undefined {
+  const fault = touchPages(machine, mapping, position, length);
+  if (fault === undefined) persistBytes(machine, mapping.inode, position, length);
+  return fault;
+}
+
+/** msync(MS_SYNC): the bytes and all metadata. Poison in the range does not make it fail (row 25). */
+export function syncRange(machine: Machine, inode: Inode, position: number, length: number): number {
+  if (machine.filesystem.shutDown) return Errno.EIO;
+  persistBytes(machine, inode, position, length);
+  machine.filesystem.commit();
+  return 0;
+}
+
+/** fdatasync: every byte of the file and all metadata. */
+export function syncFile(machine: Machine, inode: Inode): number {
+  if (machine.filesystem.shutDown) return Errno.EIO;
+  machine.device.cache.persistOwner(inode.number);
+  machine.filesystem.commit();
+  return 0;
+}
+
+function persistBytes(machine: Machine, inode: Inode, position: number, length: number): void {
+  forEachBlock(position, length, (logical, offset, step) => {
+    const entry = inode.map.at(logical);
+    if (entry !== HOLE) machine.device.cache.persist(mappedBlock(entry), offset, step);
+  });
+}

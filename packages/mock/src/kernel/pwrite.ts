@@ -1,0 +1,96 @@
+/** pwrite(2), extent by extent. What it stores is volatile until the file is synced or the bytes are persisted. */
+import { Errno, type Transfer } from '@safe-pmem/core';
+import { mappedBlock } from '../block-map.js';
+import { BLOCK_BYTES, blocksIn, forEachBlock, SECTOR_BYTES } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+import { makeWritable, zeroTail } from './blocks.js';
+import { ended } from './pread.js';
+
+export function pwrite(machine: Machine, inode: Inode, source: Uint8Array, position: number): Transfer {
+  const { filesystem, rules } = machine;
+  if (filesystem.shutDown) return ended(0, Errno.EIO);
+  if (position > inode.sizeBytes && rules.growFromPoison === 'refused') {
+    const errno = zeroTail(machine, inode, inode.sizeBytes);
+    if (errno !== 0) return ended(0, errno);
+  }
+  const end = position + source.length;
+  let at = position;
+  let errno = 0;
+  while (at < end && errno === 0) {
+    const logical = Math.floor(at / BLOCK_BYTES);
+    const blocks = makeWritable(machine, inode, logical, blocksIn(end) - logical);
+    errno = blocks.errno;
+    if (errno !== 0) break;
+    const length = Math.min(end, (logical + blocks.count) * BLOCK_BYTES) - at;
+    const first = mappedBlock(inode.map.at(logical));
+    const outcome = writeWritten(machine, inode, first, at % BLOCK_BYTES, source.subarray(at - position), length);
+    at += outcome.transferredBytes;
+    errno = outcome.errno;
+  }
+  if (at > position && at > inode.sizeBytes) filesystem.setSize(inode, at);
+  return ended(at - position, errno);
+}
+
+/**
+ * Writes `length` bytes of `source` to adjoining written blocks, `offset` bytes into the first. Unlike a Transfer, the
+ * outcome may carry both bytes and the errno that stopped them.
+ */
+function writeWritten(
+  machine: Machine,
+  inode: Inode,
+  first: number,
+  offset: number,
+  source: Uint8Array,
+  length: number,
+): Transfer {
+  const { device, rules } = machine;
+  const store = (from: number, bytes: number): void => {
+    forEachBlock(offset + from, bytes, (index, within, step, done) => {
+      device.store(first + index, within, source, from + done, step, inode.number);
+    });
+  };
+  for (let done = 0; done < length; ) {
+    const block = Math.floor((offset + done) / BLOCK_BYTES);
+    const within = (offset + done) % BLOCK_BYTES;
+    const rest = length - done;
+    const badSector = device.known.firstSector(first + block, blocksIn(within + rest));
+    if (badSector === undefined) {
+      store(done, rest);
+      return { transferredBytes: length, errno: 0 };
+    }
+    if (rules.poisonedWrite === 'refused') return { transferredBytes: done, errno: Errno.EIO };
+    const stride = rules.poisonedWrite === 'recovery' ? recoveryStride(badSector) : pageStride(badSector);
+    const bytes = Math.min(rest, stride * BLOCK_BYTES - within);
+    const errno = overwrite(machine, first + block, within, bytes);
+    if (errno !== 0) return { transferredBytes: done, errno };
+    store(done, bytes);
+    done += bytes;
+  }
+  return { transferredBytes: length, errno: 0 };
+}
+
+/** The page cache takes the good pages before the bad one, then the bad one alone. */
+function pageStride(badSector: number): number {
+  return Math.max(1, Math.floor((badSector * SECTOR_BYTES) / BLOCK_BYTES));
+}
+
+/**
+ * Pages that the kernel hands to one recovery write: those before the first bad sector, rounded up. A bad page whose
+ * first sector is good is therefore taken together with the pages before it.
+ */
+function recoveryStride(badSector: number): number {
+  return Math.max(1, Math.ceil((badSector * SECTOR_BYTES) / BLOCK_BYTES));
+}
+
+/** Clears what is bad among the pages that the bytes touch, where the rules let such a write do that. */
+function overwrite(machine: Machine, block: number, within: number, bytes: number): number {
+  const { device, rules } = machine;
+  const count = blocksIn(within + bytes);
+  if (device.known.firstSector(block, count) === undefined) return 0;
+  const refusal = rules.poisonedWrite === 'recovery' ? Errno.EFAULT : Errno.EIO;
+  if (within !== 0 || bytes % BLOCK_BYTES !== 0) return refusal;
+  for (let i = 0; i < count; i++) if (!device.clearKnown(block + i)) return refusal;
+  machine.step('cleared');
+  return 0;
+}

@@ -1,0 +1,153 @@
+/** One simulated machine: kernel rules, device, filesystem, and the observer that may interfere with any operation. */
+import { Device } from './device.js';
+import { Filesystem } from './filesystem.js';
+import { type CrashChooser, choose, SimulatedCrash } from './crash.js';
+import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
+import { HOLE, mappedBlock } from './block-map.js';
+import type { Inode } from './inode.js';
+import { type KernelName, type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
+import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
+import { POISON_MARKER } from './page-table.js';
+import { Random } from './random.js';
+
+/** Blocks before the first that a file can own: superblock, logs and the like. */
+const RESERVED_BLOCKS = 16;
+
+export class Machine {
+  readonly rules: KernelRules;
+  readonly device: Device;
+  readonly filesystem: Filesystem;
+  readonly random: Random;
+  /** Power failures so far: a file opened in an earlier life is dead. */
+  life = 0;
+  /** Operations and steps so far. */
+  operations = 0;
+  readonly #hooks: OperationHook[];
+  #current: Omit<MockOperation, 'index' | 'step'> | undefined;
+  #silent = false;
+
+  constructor(
+    kernel: KernelName,
+    readonly mount: Mount,
+    capacityBytes: number,
+    seed: number,
+    hooks: readonly OperationHook[],
+  ) {
+    const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
+    this.rules = kernelRules(kernel, mount);
+    this.random = new Random(seed);
+    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random);
+    this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks);
+    this.#hooks = [...hooks];
+  }
+
+  /** False where nobody watches, so that loads and stores need not describe themselves. */
+  get observed(): boolean {
+    return this.#hooks.length > 0;
+  }
+
+  /** Adds an observer; the returned function removes it. */
+  observe(hook: OperationHook): () => void {
+    this.#hooks.push(hook);
+    return () => {
+      const at = this.#hooks.indexOf(hook);
+      if (at >= 0) this.#hooks.splice(at, 1);
+    };
+  }
+
+  /** Announces an operation. Throws SimulatedCrash where the observer lets power fail. */
+  begin(name: OperationName, path: string, position: number, length: number): OperationEffect | undefined {
+    this.#current = { name, path, position, length };
+    return this.#announce({ index: ++this.operations, name, path, position, length });
+  }
+
+  /** Announces a point inside the running operation at which power can fail. */
+  step(step: string): OperationEffect | undefined {
+    if (this.#silent) return undefined;
+    const index = ++this.operations;
+    return this.#current === undefined ? undefined : this.#announce({ ...this.#current, index, step });
+  }
+
+  /** Runs set-up code that no observer sees and that counts no operation. */
+  unobserved<T>(body: () => T): T {
+    const silent = this.#silent;
+    this.#silent = true;
+    try {
+      return body();
+    } finally {
+      this.#silent = silent;
+    }
+  }
+
+  /** Fails power and starts again. Files that were open are dead; what survives is the chooser's choice. */
+  crash(chooser: CrashChooser): void {
+    this.life++;
+    this.#current = undefined;
+    const { cache } = this.device;
+    if (this.mount.filesystem === 'tmpfs') {
+      cache.powerFail(() => 0);
+      this.filesystem.removeAll();
+      this.filesystem.remount(this.filesystem.log.length);
+      return;
+    }
+    const changes = this.filesystem.log.length;
+    this.filesystem.remount(changes === 0 ? 0 : choose(chooser, { kind: 'metadata', alternatives: changes + 1 }));
+    const pathOf = new Map(this.filesystem.paths().map((path) => [this.filesystem.find(path)?.number, path]));
+    cache.powerFail(({ block, offset, owner, differing }) => {
+      if (!this.filesystem.isOwned(block)) return 0;
+      const deviceOffset = block * BLOCK_BYTES + offset;
+      return choose(chooser, {
+        kind: 'line',
+        alternatives: 2 ** differing.length,
+        path: pathOf.get(owner),
+        deviceOffset,
+      });
+    });
+  }
+
+  /** The chooser that the seed stands for. */
+  readonly randomChooser: CrashChooser = (choice) => this.random.below(choice.alternatives);
+
+  /** Poisons bytes of a file wherever they have storage; returns how many blocks that were. */
+  poisonFile(inode: Inode, position: number, length: number, listed: boolean, keepMapped: boolean): number {
+    let blocks = 0;
+    if (!this.rules.persistentMedium) {
+      forEachBlock(position, length, (page) => {
+        blocks++;
+        for (const table of inode.mappings) table.set(page, POISON_MARKER);
+      });
+      return blocks;
+    }
+    forEachBlock(position, length, (logical, offset, step) => {
+      const entry = inode.map.at(logical);
+      if (entry === HOLE) return;
+      blocks++;
+      this.poisonBlock(mappedBlock(entry), sectorMask(offset, step), listed);
+      if (listed && !keepMapped) inode.invalidate(logical, 1);
+    });
+    return blocks;
+  }
+
+  poisonBlock(block: number, mask: number, listed: boolean): void {
+    this.device.medium.poison.add(block, mask);
+    if (listed) this.device.known.add(block, mask);
+  }
+
+  #announce(operation: MockOperation): OperationEffect | undefined {
+    let effect: OperationEffect | undefined;
+    for (const hook of [...this.#hooks]) effect ??= hook(operation);
+    if (effect === undefined) return undefined;
+    if ('crash' in effect) {
+      this.crash(effect.chooser ?? this.randomChooser);
+      const where = operation.step === undefined ? operation.name : `${operation.name} (${operation.step})`;
+      throw new SimulatedCrash(`power failed at operation ${operation.index}, ${where} of '${operation.path}'`, operation);
+    }
+    if ('poison' in effect) {
+      const inode = this.filesystem.find(operation.path);
+      if (inode === undefined || operation.length === 0) return undefined;
+      this.poisonFile(inode, operation.position, operation.length, effect.poison === 'listed', false);
+      return undefined;
+    }
+    return effect;
+  }
+}

@@ -1,0 +1,288 @@
+/** The driver that a test opens files with, and the levers by which the test moves the machine under them. */
+import {
+  type ByteRange,
+  type Driver,
+  Errno,
+  type FileFacts,
+  intersectAll,
+  type OpenOutcome,
+  type OpenRequest,
+} from '@safe-pmem/core';
+import { HOLE, mappedBlock } from './block-map.js';
+import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
+import { type CrashChooser, keepAll, loseAll } from './crash.js';
+import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from './geometry.js';
+import { Inode } from './inode.js';
+import { fillHoles } from './kernel/blocks.js';
+import { preallocate, punchHole } from './kernel/fallocate.js';
+import { pwrite } from './kernel/pwrite.js';
+import { reflink } from './kernel/reflink.js';
+import { truncate } from './kernel/truncate.js';
+import { Machine } from './machine.js';
+import { settle } from './mock-file.js';
+import { MockSystemError, throwUnless0 } from './mock-system-error.js';
+import { openFile, unsuitable } from './open-file.js';
+import type { OperationHook } from './operation.js';
+import { checkOptions, type MockOptions } from './options.js';
+
+export interface PoisonOptions {
+  /** The kernel does not know yet: the bytes are lost, and the first to touch them finds out. */
+  readonly latent?: boolean | undefined;
+  /**
+   * Pages that are mapped already stay mapped and go on working, as measured on a real kernel whose list was added to
+   * while the file was mapped (row 5). By default they are unmapped, so that the next access fails.
+   */
+  readonly keepMapped?: boolean | undefined;
+}
+
+/** Free space of the simulated device; ranges are bytes on the device. */
+export interface FreePoolReport {
+  readonly freeBytes: number;
+  readonly ranges: readonly ByteRange[];
+  /** Poison that no file owns: whoever allocates it next inherits it. */
+  readonly poisoned: readonly ByteRange[];
+}
+
+/**
+ * A simulated machine. Files are opened through PmemFile as on a real one; the other methods are the test's own hand
+ * on the machine, and no observer sees them. Those that change files make their change durable at once, and with it all
+ * metadata before it; `poison` makes nothing durable.
+ *
+ * @example
+ * const driver = mockDriver();
+ * const file = await PmemFile.open('/pmem/app.db', { driver, size: 65536, create: true });
+ * driver.poison('/pmem/app.db', { offset: 4096, length: 64 });
+ * assert.throws(() => file.read(new Uint8Array(16), 4096), MediaError);
+ */
+export class MockDriver implements Driver {
+  readonly name = 'mock';
+  readonly #machine: Machine;
+  readonly #bus: FileFacts['bus'];
+
+  constructor(options: MockOptions) {
+    const { seed, kernel, mount, capacityBytes, hooks, bus } = checkOptions(options);
+    this.#machine = new Machine(kernel, mount, capacityBytes, seed, hooks);
+    this.#bus = bus;
+  }
+
+  open(path: string, request: OpenRequest): Promise<OpenOutcome> {
+    return settle(() => openFile(this.#machine, checkedPath(path), request, this.#bus));
+  }
+
+  /** Operations and steps so far; `MockOperation.index` counts the same. */
+  get operations(): number {
+    return this.#machine.operations;
+  }
+
+  /** Adds an observer that sees every operation and may interfere; the returned function removes it. */
+  observe(hook: OperationHook): () => void {
+    return this.#machine.observe(hook);
+  }
+
+  /**
+   * Poisons every 512-byte sector that the range of the file touches. By default the kernel knows at once. The range
+   * must have storage: a hole cannot be poisoned (RangeError). The rest of the last block counts as part of the file.
+   *
+   * On tmpfs, which has no medium, whole pages are poisoned in the mappings that are open now, and the options do not
+   * apply.
+   */
+  poison(path: string, range: ByteRange, options: PoisonOptions = {}): void {
+    const resolved = checkedPath(path);
+    const inode = this.#inode(resolved);
+    const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
+    forEachBlock(offset, length, (logical) => {
+      if (inode.map.at(logical) !== HOLE || !this.#machine.rules.persistentMedium) return;
+      throw new RangeError(`byte ${logical * BLOCK_BYTES} of '${resolved}' is in a hole, which cannot be poisoned`);
+    });
+    this.#machine.poisonFile(inode, offset, length, options.latent !== true, options.keepMapped === true);
+  }
+
+  /** Poisons bytes of the device, whoever owns them. `keepMapped` does not apply: pages that are mapped stay mapped. */
+  poisonPhysical(range: ByteRange, options: Pick<PoisonOptions, 'latent'> = {}): void {
+    if (!this.#machine.rules.persistentMedium) throw new TypeError('tmpfs has no medium to poison');
+    const { offset, length } = checkedRange(range, this.#machine.device.medium.blockCount * BLOCK_BYTES, 'the device');
+    forEachBlock(offset, length, (block, within, step) => {
+      this.#machine.poisonBlock(block, sectorMask(within, step), options.latent !== true);
+    });
+  }
+
+  /** Poison of the whole device, known or not, as ranges on the device. */
+  get poisoned(): readonly ByteRange[] {
+    return this.#machine.device.medium.poison.ranges();
+  }
+
+  /** Where on the device a byte of the file is; undefined in a hole. */
+  physicalOf(path: string, offset: number): number | undefined {
+    const entry = this.#inode(checkedPath(path)).map.at(Math.floor(checkedCount(offset, 'offset') / BLOCK_BYTES));
+    return entry === HOLE ? undefined : mappedBlock(entry) * BLOCK_BYTES + (offset % BLOCK_BYTES);
+  }
+
+  /**
+   * Creates the file or replaces its content, as another process would. `extentBytes` cuts it into extents of that many
+   * bytes, a multiple of 4096, that do not adjoin on the device. Throws MockSystemError where the device is full, or
+   * where the blocks it gets are poison that cannot be cleared.
+   */
+  writeFile(path: string, bytes: Uint8Array, options: { readonly extentBytes?: number | undefined } = {}): void {
+    const resolved = checkedPath(path);
+    const content = checkedBytes(bytes);
+    const extentBytes = options.extentBytes ?? Math.max(1, blocksIn(content.length)) * BLOCK_BYTES;
+    if (extentBytes <= 0 || extentBytes % BLOCK_BYTES !== 0) {
+      throw new RangeError(`extentBytes must be a positive multiple of ${BLOCK_BYTES}, got ${extentBytes}`);
+    }
+    this.#durably(() => {
+      const { filesystem } = this.#machine;
+      this.#checkParent(resolved);
+      const inode = filesystem.find(resolved) ?? filesystem.create(resolved);
+      throwUnless0(truncate(this.#machine, inode, 0), 'open', resolved);
+      const spacer = new Inode(0);
+      for (let done = 0; done < content.length; done += extentBytes) {
+        this.#writeAll(inode, resolved, content.subarray(done, done + extentBytes), done);
+        if (done + extentBytes < content.length) filesystem.allocate(spacer, done / extentBytes, 1);
+      }
+      filesystem.assignHoles(spacer, 0, spacer.map.endBlock);
+      this.#machine.device.cache.persistOwner(inode.number);
+    });
+  }
+
+  /** The bytes of the file as the medium holds them, poisoned or not, for assertions. Holes read as zeros. */
+  readFile(path: string): Uint8Array {
+    const inode = this.#inode(checkedPath(path));
+    const bytes = new Uint8Array(inode.sizeBytes);
+    forEachBlock(0, bytes.length, (logical, within, step, done) => {
+      const entry = inode.map.at(logical);
+      if (entry > HOLE) this.#machine.device.medium.copyOut(mappedBlock(entry), within, bytes, done, step);
+    });
+    return bytes;
+  }
+
+  /** ftruncate by another process. Open mappings keep their length: pages past the end raise SIGBUS. */
+  truncate(path: string, sizeBytes: number): void {
+    checkedCount(sizeBytes, 'sizeBytes');
+    this.#setUp(path, (inode, resolved) => {
+      throwUnless0(truncate(this.#machine, inode, sizeBytes), 'ftruncate', resolved);
+    });
+  }
+
+  /** fallocate(PUNCH_HOLE) by another process: the blocks go back to the free pool, poison and all. */
+  punch(path: string, range: ByteRange): void {
+    this.#setUp(path, (inode, resolved) => {
+      const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
+      throwUnless0(punchHole(this.#machine, inode, offset, length), 'fallocate', resolved);
+    });
+  }
+
+  /** fallocate() by another process: holes of the range get unwritten blocks. */
+  preallocate(path: string, range: ByteRange): void {
+    this.#setUp(path, (inode, resolved) => {
+      const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
+      throwUnless0(preallocate(this.#machine, inode, offset, length), 'fallocate', resolved);
+    });
+  }
+
+  /** FICLONE: `to` becomes a copy that shares every block with `from`, poison included. XFS only (EOPNOTSUPP). */
+  reflink(from: string, to: string): void {
+    const target = checkedPath(to);
+    this.#setUp(from, (inode) => {
+      this.#checkParent(target);
+      throwUnless0(reflink(this.#machine, inode, target), 'ioctl', target);
+    });
+  }
+
+  /** Removes the file. Who has it open keeps it until close; a listed bad block stays listed in free space. */
+  unlink(path: string): void {
+    this.#setUp(path, (_, resolved) => {
+      this.#machine.filesystem.unlink(resolved);
+    });
+  }
+
+  /** Makes a directory. Not needed before files are put into it: parents of a file exist by themselves. */
+  makeDirectory(path: string): void {
+    const resolved = checkedPath(path);
+    this.#durably(() => {
+      if (this.#machine.filesystem.find(resolved) !== undefined) throw new MockSystemError(Errno.EEXIST, 'mkdir', resolved);
+      this.#checkParent(resolved);
+      this.#machine.filesystem.makeDirectory(resolved);
+    });
+  }
+
+  /** Paths of all files, sorted. */
+  listFiles(): string[] {
+    return this.#machine.filesystem.paths();
+  }
+
+  get freePool(): FreePoolReport {
+    const { pool } = this.#machine.filesystem;
+    const ranges = pool.ranges();
+    return { freeBytes: pool.freeBytes, ranges, poisoned: intersectAll(ranges, this.poisoned) };
+  }
+
+  /**
+   * Another file takes all free space but `leaveBytes`. Returns its path; unlink it to give the space back.
+   */
+  exhaust(leaveBytes = 0): string {
+    checkedCount(leaveBytes, 'leaveBytes');
+    let path = '/filler';
+    for (let i = 2; this.#machine.filesystem.find(path) !== undefined; i++) path = `/filler-${i}`;
+    this.#durably(() => {
+      const { filesystem } = this.#machine;
+      const blocks = Math.max(0, Math.floor((filesystem.pool.freeBytes - leaveBytes) / BLOCK_BYTES));
+      const inode = filesystem.create(path);
+      throwUnless0(fillHoles(this.#machine, inode, 0, blocks), 'fallocate', path);
+      filesystem.setSize(inode, blocks * BLOCK_BYTES);
+    });
+    return path;
+  }
+
+  /**
+   * Power fails and the machine starts again. Files that are open now are dead: their methods throw SimulatedCrash.
+   * Poison and the kernel's list stay. What survives of bytes and metadata that nothing made durable is up to the
+   * chooser: `keep-all`, `lose-all`, a function, or the seed.
+   */
+  crash(chooser?: CrashChooser | 'keep-all' | 'lose-all'): void {
+    const chosen = chooser === 'keep-all' ? keepAll : chooser === 'lose-all' ? loseAll : chooser;
+    this.#machine.crash(chosen ?? this.#machine.randomChooser);
+  }
+
+  #writeAll(inode: Inode, path: string, bytes: Uint8Array, position: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      const { transferredBytes, errno } = pwrite(this.#machine, inode, bytes.subarray(done), position + done);
+      throwUnless0(errno, 'pwrite', path);
+      done += transferredBytes;
+    }
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#machine.filesystem.find(path);
+    if (inode === undefined) throw new MockSystemError(Errno.ENOENT, 'open', path);
+    return inode;
+  }
+
+  #checkParent(path: string): void {
+    throwUnless0(unsuitable(this.#machine, path), 'open', path);
+  }
+
+  /** Runs set-up on an existing file. */
+  #setUp(path: string, body: (inode: Inode, resolved: string) => void): void {
+    const resolved = checkedPath(path);
+    const inode = this.#inode(resolved);
+    this.#durably(() => {
+      body(inode, resolved);
+    });
+  }
+
+  /** Runs set-up as if it happened a while after what came before and a while before what comes next. */
+  #durably(body: () => void): void {
+    const { log } = this.#machine.filesystem;
+    log.commit();
+    try {
+      this.#machine.unobserved(body);
+    } finally {
+      log.commit();
+    }
+  }
+}
+
+/** A driver over a new simulated machine of its own: same options and same calls, same outcome. */
+export function mockDriver(options: MockOptions = {}): MockDriver {
+  return new MockDriver(options);
+}

@@ -1,0 +1,284 @@
+/** The DriverFile: announces each call to the observer, then hands it to the simulated kernel. */
+import {
+  type DeviceBadBlocks,
+  type DriverFile,
+  Errno,
+  errnoName,
+  type ExtentsOutcome,
+  type Fault,
+  type FileFacts,
+  type JournalOutcome,
+  type Probe,
+  type SystemFailure,
+  type Transfer,
+} from '@safe-pmem/core';
+import { SimulatedCrash } from './crash.js';
+import { BLOCK_BYTES } from './geometry.js';
+import type { Inode } from './inode.js';
+import { preallocate, zeroRange } from './kernel/fallocate.js';
+import { fiemap } from './kernel/fiemap.js';
+import { readJournal, removeJournal, writeJournal } from './kernel/journal.js';
+import { holdsNoData, load, type Mapping, store } from './kernel/mapped-access.js';
+import { flushLines, syncFile, syncRange } from './kernel/persist.js';
+import { pread } from './kernel/pread.js';
+import { pwrite } from './kernel/pwrite.js';
+import { truncate } from './kernel/truncate.js';
+import type { Machine } from './machine.js';
+import type { OperationEffect, OperationName } from './operation.js';
+import { PageTable } from './page-table.js';
+
+export class MockFile implements DriverFile {
+  readonly facts: FileFacts;
+  mappedBytes: number;
+  readonly #machine: Machine;
+  readonly #inode: Inode;
+  readonly #mapping: Mapping;
+  readonly #life: number;
+  #closed = false;
+
+  constructor(machine: Machine, inode: Inode, facts: FileFacts) {
+    this.facts = facts;
+    this.mappedBytes = inode.sizeBytes;
+    this.#machine = machine;
+    this.#inode = inode;
+    this.#mapping = { inode, table: new PageTable(), sync: facts.mapSync };
+    this.#life = machine.life;
+    inode.openCount++;
+    inode.mappings.add(this.#mapping.table);
+  }
+
+  read(target: Uint8Array, position: number): Fault | undefined {
+    this.#checkMapped(position, target.length);
+    const effect = this.#begin('read', position, target.length);
+    if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
+    return load(this.#machine, this.#mapping, target, position);
+  }
+
+  write(source: Uint8Array, position: number): Fault | undefined {
+    if (this.facts.readOnly) throw new TypeError(`'${this.facts.path}' is mapped read-only`);
+    this.#checkMapped(position, source.length);
+    const effect = this.#begin('write', position, source.length);
+    if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
+    return store(this.#machine, this.#mapping, source, position);
+  }
+
+  persist(position: number, length: number): Fault | SystemFailure | undefined {
+    const { facts } = this;
+    let fault: Fault | undefined;
+    const failure = this.#call('persist', facts.mapSync ? 'persist' : 'msync', position, length, () => {
+      if (facts.mapSync) fault = flushLines(this.#machine, this.#mapping, position, length);
+      else return syncRange(this.#machine, this.#inode, position, length);
+      return 0;
+    });
+    return failure ?? fault;
+  }
+
+  persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
+    return settle(() => this.persist(position, length));
+  }
+
+  probe(position: number, length: number): Probe {
+    const effect = this.#begin('probe', position, length);
+    const { filesystem } = this.#machine;
+    const read = pread(this.#machine, this.#inode, new Uint8Array(length), position);
+    return {
+      fileSizeBytes: this.#inode.sizeBytes,
+      readErrno: effect !== undefined && 'errno' in effect ? effect.errno : read.errno,
+      hole: holdsNoData(this.#inode, position, length),
+      freeBytes: filesystem.pool.freeBytes,
+    };
+  }
+
+  remap(position: number, length: number): SystemFailure | undefined {
+    return this.#call('remap', 'mmap', position, length, () => {
+      if (position % BLOCK_BYTES !== 0) return Errno.EINVAL;
+      this.#mapping.table.invalidate(position / BLOCK_BYTES, Math.ceil(length / BLOCK_BYTES));
+      return 0;
+    });
+  }
+
+  pread(target: Uint8Array, position: number): Promise<Transfer> {
+    return settle(() => {
+      if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
+      const effect = this.#begin('pread', position, target.length);
+      if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
+      return pread(this.#machine, this.#inode, shortened(target, effect), position);
+    });
+  }
+
+  pwrite(source: Uint8Array, position: number): Promise<Transfer> {
+    return settle(() => {
+      if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
+      const effect = this.#begin('pwrite', position, source.length);
+      if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
+      if (this.facts.readOnly) return { transferredBytes: 0, errno: Errno.EBADF };
+      return pwrite(this.#machine, this.#inode, shortened(source, effect), position);
+    });
+  }
+
+  sync(): Promise<SystemFailure | undefined> {
+    return this.#callAsync('sync', 'fdatasync', 0, 0, () => syncFile(this.#machine, this.#inode));
+  }
+
+  zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
+    return this.#callAsync('zeroRange', 'fallocate', position, length, () =>
+      this.facts.readOnly ? Errno.EBADF : zeroRange(this.#machine, this.#inode, position, length),
+    );
+  }
+
+  resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
+    return settle(() => {
+      const before = this.#inode.sizeBytes;
+      const failure = this.#call('resize', 'ftruncate', sizeBytes, 0, () => this.#truncate(sizeBytes));
+      if (failure !== undefined) return failure;
+      if (preallocated && sizeBytes > before) {
+        const errno = preallocate(this.#machine, this.#inode, before, sizeBytes - before);
+        if (errno !== 0) return { errno, syscall: 'fallocate' };
+      }
+      this.#mapping.table.invalidate(0, Infinity);
+      this.mappedBytes = sizeBytes;
+      return undefined;
+    });
+  }
+
+  truncate(sizeBytes: number): Promise<SystemFailure | undefined> {
+    return this.#callAsync('truncate', 'ftruncate', sizeBytes, 0, () => this.#truncate(sizeBytes));
+  }
+
+  fileSize(): Promise<number> {
+    return settle(() => {
+      this.#begin('fileSize', 0, 0);
+      return this.#inode.sizeBytes;
+    });
+  }
+
+  extents(position: number, length: number): Promise<ExtentsOutcome> {
+    return settle(() => {
+      const errno = this.#errno('extents', position, length);
+      if (errno !== 0) return { failure: { errno, syscall: 'ioctl' } };
+      return fiemap(this.#machine, this.#inode, position, length);
+    });
+  }
+
+  badBlocks(): Promise<DeviceBadBlocks> {
+    return settle(() => {
+      const errno = this.#errno('badBlocks', 0, 0);
+      if (errno !== 0) return { supported: false, reason: `the list cannot be read: ${errnoName(errno)}` };
+      if (this.#machine.rules.badBlockList) return { supported: true, ranges: this.#machine.device.known.ranges() };
+      return { supported: false, reason: `${this.facts.filesystem} here is not on persistent memory` };
+    });
+  }
+
+  lock(position: number, length: number): SystemFailure | undefined {
+    return this.#call('lock', 'fcntl', position, length, () => {
+      if (this.facts.readOnly) return Errno.EBADF;
+      return this.#inode.locks.lock(this, { offset: position, length }) ? 0 : Errno.EAGAIN;
+    });
+  }
+
+  unlock(position: number, length: number): SystemFailure | undefined {
+    return this.#call('unlock', 'fcntl', position, length, () => {
+      this.#inode.locks.unlock(this, { offset: position, length });
+      return 0;
+    });
+  }
+
+  readJournal(limitBytes: number): Promise<JournalOutcome> {
+    return settle(() => this.readJournalSync(limitBytes));
+  }
+
+  readJournalSync(limitBytes: number): JournalOutcome {
+    const errno = this.#errno('readJournal', 0, 0);
+    if (errno !== 0) return { status: 'failed', failure: { errno, syscall: 'read' } };
+    return readJournal(this.#machine, this.facts.path, limitBytes);
+  }
+
+  writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined> {
+    return settle(() => this.#replaceJournal('writeJournal', bytes));
+  }
+
+  removeJournal(): Promise<SystemFailure | undefined> {
+    return settle(() => this.#replaceJournal('removeJournal', undefined));
+  }
+
+  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined {
+    return bytes.length === 0 ? this.#replaceJournal('removeJournal', undefined) : this.#replaceJournal('writeJournal', bytes);
+  }
+
+  close(): Promise<SystemFailure | undefined> {
+    return this.#callAsync('close', 'close', 0, 0, () => {
+      this.#closed = true;
+      this.#inode.mappings.delete(this.#mapping.table);
+      this.#inode.locks.unlockAll(this);
+      this.#inode.openCount--;
+      this.#machine.filesystem.freeIfUnused(this.#inode);
+      return 0;
+    });
+  }
+
+  #truncate(sizeBytes: number): number {
+    return this.facts.readOnly ? Errno.EINVAL : truncate(this.#machine, this.#inode, sizeBytes);
+  }
+
+  #replaceJournal(name: 'writeJournal' | 'removeJournal', bytes: Uint8Array | undefined): SystemFailure | undefined {
+    const errno = this.#errno(name, 0, 0);
+    if (errno !== 0) return { errno, syscall: bytes === undefined ? 'unlink' : 'open' };
+    return bytes === undefined
+      ? removeJournal(this.#machine, this.facts.path)
+      : writeJournal(this.#machine, this.facts.path, bytes);
+  }
+
+  #begin(name: OperationName, position: number, length: number): OperationEffect | undefined {
+    if (this.#closed) throw new Error(`${name} of '${this.facts.path}' after close`);
+    const machine = this.#machine;
+    if (machine.life !== this.#life) throw new SimulatedCrash(`'${this.facts.path}' was open when power failed`);
+    if (machine.observed) return machine.begin(name, this.facts.path, position, length);
+    machine.operations++;
+    return undefined;
+  }
+
+  /** Runs a system call whose outcome is an errno, unless #errno has one for it. */
+  #call(
+    name: OperationName,
+    syscall: string,
+    position: number,
+    length: number,
+    body: () => number,
+  ): SystemFailure | undefined {
+    const errno = this.#errno(name, position, length) || body();
+    return errno === 0 ? undefined : { errno, syscall };
+  }
+
+  /** Announces an operation; EBADF after close, or the errno that the observer wants, or 0. */
+  #errno(name: OperationName, position: number, length: number): number {
+    if (this.#closed) return Errno.EBADF;
+    const effect = this.#begin(name, position, length);
+    return effect !== undefined && 'errno' in effect ? effect.errno : 0;
+  }
+
+  #checkMapped(position: number, length: number): void {
+    if (Number.isSafeInteger(position) && position >= 0 && position + length <= this.mappedBytes) return;
+    throw new RangeError(`${length} bytes at ${position} do not lie in the ${this.mappedBytes} bytes mapped`);
+  }
+
+  #callAsync(
+    name: OperationName,
+    syscall: string,
+    position: number,
+    length: number,
+    body: () => number,
+  ): Promise<SystemFailure | undefined> {
+    return settle(() => this.#call(name, syscall, position, length, body));
+  }
+}
+
+/** Runs the body now and gives its outcome as a promise: nothing in the mock waits for anything. */
+export function settle<T>(body: () => T): Promise<T> {
+  return new Promise((resolve) => {
+    resolve(body());
+  });
+}
+
+function shortened(bytes: Uint8Array, effect: OperationEffect | undefined): Uint8Array {
+  return effect !== undefined && 'shortBytes' in effect ? bytes.subarray(0, effect.shortBytes) : bytes;
+}

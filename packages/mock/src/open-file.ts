@@ -1,0 +1,83 @@
+/** open(2), and ftruncate and fallocate of a new file. */
+import { Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
+import { BLOCK_BYTES } from './geometry.js';
+import type { Inode } from './inode.js';
+import { preallocate } from './kernel/fallocate.js';
+import { truncate } from './kernel/truncate.js';
+import type { Machine } from './machine.js';
+import { MockFile } from './mock-file.js';
+import type { OperationEffect } from './operation.js';
+
+/** Birth times differ from file to file and do not depend on the clock. */
+const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
+
+export function openFile(machine: Machine, path: string, request: OpenRequest, bus: FileFacts['bus']): OpenOutcome {
+  const { filesystem } = machine;
+  let effect: OperationEffect | undefined;
+  if (machine.observed) effect = machine.begin('open', path, 0, 0);
+  else machine.operations++;
+  if (effect !== undefined && 'errno' in effect) return refused(effect.errno, 'open');
+  if (filesystem.shutDown) return refused(Errno.EIO, 'open');
+  const errno = unsuitable(machine, path);
+  if (errno !== 0) return refused(errno, 'open');
+  const existing = filesystem.find(path);
+  if (existing === undefined && !request.create) return refused(Errno.ENOENT, 'open');
+  const inode = existing ?? filesystem.create(path);
+  const sized = request.create && inode.sizeBytes === 0 && request.sizeBytes !== undefined;
+  if (sized) {
+    const failure = makeNew(machine, inode, request.sizeBytes, request.preallocate);
+    if (failure !== undefined) {
+      if (existing === undefined) filesystem.unlink(path);
+      else truncate(machine, inode, 0);
+      return failure;
+    }
+  }
+  const facts = factsOf(machine, path, inode, request.readOnly, existing === undefined || sized, bus);
+  return { file: new MockFile(machine, inode, facts) };
+}
+
+/** EISDIR or ENOTDIR where no file can be at the path, else 0. */
+export function unsuitable(machine: Machine, path: string): number {
+  if (machine.filesystem.isDirectory(path)) return Errno.EISDIR;
+  const above = machine.filesystem.paths().find((other) => path.startsWith(`${other}/`));
+  return above === undefined ? 0 : Errno.ENOTDIR;
+}
+
+function makeNew(machine: Machine, inode: Inode, sizeBytes: number, allocated: boolean): OpenOutcome | undefined {
+  const errno = truncate(machine, inode, sizeBytes);
+  if (errno !== 0) return refused(errno, 'ftruncate');
+  const full = allocated ? preallocate(machine, inode, 0, sizeBytes) : 0;
+  return full === 0 ? undefined : refused(full, 'fallocate');
+}
+
+function factsOf(
+  machine: Machine,
+  path: string,
+  inode: Inode,
+  readOnly: boolean,
+  created: boolean,
+  bus: FileFacts['bus'],
+): FileFacts {
+  const { filesystem, dax } = machine.mount;
+  return {
+    path,
+    readOnly,
+    created,
+    inode: BigInt(inode.number),
+    birthTimeNs: filesystem === 'tmpfs' ? 0n : FIRST_BIRTH_NS + BigInt(inode.number),
+    device: '259:0',
+    filesystem,
+    dax,
+    mapSync: dax,
+    persistMethod: dax ? 'cpu-flush' : 'msync',
+    persistInstruction: dax ? 'clwb' : 'msync',
+    pageBytes: BLOCK_BYTES,
+    blockBytes: BLOCK_BYTES,
+    kernelRelease: machine.rules.release,
+    bus,
+  };
+}
+
+function refused(errno: number, syscall: string): OpenOutcome {
+  return { failure: { errno, syscall } };
+}

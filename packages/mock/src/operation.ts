@@ -1,0 +1,57 @@
+/** What the mock tells an observer before each thing it does, and what the observer can have happen instead. */
+import type { CrashChooser } from './crash.js';
+
+/** Names of DriverFile's methods; `persistAsync` reports itself as `persist`, `replaceJournalSync` as `writeJournal`. */
+export type OperationName =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'persist'
+  | 'probe'
+  | 'remap'
+  | 'pread'
+  | 'pwrite'
+  | 'sync'
+  | 'zeroRange'
+  | 'resize'
+  | 'truncate'
+  | 'fileSize'
+  | 'extents'
+  | 'badBlocks'
+  | 'lock'
+  | 'unlock'
+  | 'readJournal'
+  | 'writeJournal'
+  | 'removeJournal'
+  | 'close';
+
+export interface MockOperation {
+  /** 1 for the first thing the driver was asked to do; steps of one operation count on their own. */
+  readonly index: number;
+  readonly name: OperationName;
+  readonly path: string;
+  /** Bytes of the file concerned; length 0 where the operation concerns the whole file. */
+  readonly position: number;
+  readonly length: number;
+  /**
+   * Undefined at the start of the operation. Later steps are points at which power can fail half-way: `cleared` (poison
+   * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `temporary` and `renamed` (journal).
+   */
+  readonly step?: string | undefined;
+}
+
+/** What happens instead of, or before, an operation. */
+export type OperationEffect =
+  /** The system call fails with this errno and does nothing. Ignored by read, write and the steps of an operation. */
+  | { readonly errno: number }
+  /** read and write raise SIGBUS at their first byte; other operations ignore it. */
+  | { readonly signalCode: number; readonly granuleLog2?: number }
+  /** pread and pwrite transfer at most so many bytes; other operations ignore it. */
+  | { readonly shortBytes: number }
+  /** The bytes that the operation is about to touch become poison first, where they have storage. */
+  | { readonly poison: 'listed' | 'latent' }
+  /** Power fails: the operation throws SimulatedCrash, and so does every later use of a file opened before. */
+  | { readonly crash: true; readonly chooser?: CrashChooser };
+
+/** Called before each operation and at each of its steps. Returning undefined lets it happen. */
+export type OperationHook = (operation: MockOperation) => OperationEffect | undefined;

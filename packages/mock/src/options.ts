@@ -1,0 +1,67 @@
+/** What a simulated machine is made of. */
+import { BLOCK_BYTES } from './geometry.js';
+import { checkedChoice, checkedCount } from './check.js';
+import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from './kernel-profile.js';
+import type { OperationHook } from './operation.js';
+
+export interface MockOptions {
+  /** Decides everything random: what cleared poison reads as, what survives a crash. 1 by default. */
+  readonly seed?: number | undefined;
+  /** Whose rules hold. `6.12` by default. */
+  readonly kernel?: KernelName | undefined;
+  /** `ext4` by default. `tmpfs` is never on persistent memory. */
+  readonly filesystem?: FilesystemName | undefined;
+  /** The device can clear poison. True by default, as a legacy e820 device; false is an NVDIMM that cannot. */
+  readonly clearable?: boolean | undefined;
+  /** Mounted with dax, so that loads and stores reach the medium. True by default, except on tmpfs. */
+  readonly dax?: boolean | undefined;
+  /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
+  readonly capacityBytes?: number | undefined;
+  /** Observers that may make operations fail: see `failNth`, `poisonNth`, `poisonAtRate`, `crashAt`. */
+  readonly faults?: readonly OperationHook[] | undefined;
+  /** One more observer, called after those in `faults`. */
+  readonly onOperation?: OperationHook | undefined;
+  /** The nvdimm bus that `facts.bus` reports, where it should differ from the one that goes with `clearable`. */
+  readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
+}
+
+export interface CheckedOptions {
+  readonly seed: number;
+  readonly kernel: KernelName;
+  readonly mount: Mount;
+  readonly capacityBytes: number;
+  readonly hooks: readonly OperationHook[];
+  readonly bus: MockOptions['bus'];
+}
+
+const KERNELS = Object.keys(KERNEL_PROFILES) as KernelName[];
+const GIB = 1024 ** 3;
+/** A page-table entry has room for so many blocks. */
+const MOST_BYTES = 2 ** 30 * BLOCK_BYTES;
+
+export function checkOptions(options: MockOptions): CheckedOptions {
+  const seed = options.seed ?? 1;
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be an integer, got ${seed}`);
+  const filesystem = checkedChoice(options.filesystem, ['ext4', 'xfs', 'tmpfs'] as const, 'ext4', 'filesystem');
+  const dax = options.dax ?? filesystem !== 'tmpfs';
+  if (dax && filesystem === 'tmpfs') throw new TypeError('tmpfs cannot be mounted with dax');
+  const clearable = options.clearable ?? true;
+  const capacityBytes = checkedCount(options.capacityBytes ?? GIB, 'capacityBytes');
+  if (capacityBytes < BLOCK_BYTES || capacityBytes > MOST_BYTES) {
+    throw new RangeError(`capacityBytes must lie in [${BLOCK_BYTES}, ${MOST_BYTES}], got ${capacityBytes}`);
+  }
+  const hooks = [...(options.faults ?? []), ...(options.onOperation === undefined ? [] : [options.onOperation])];
+  if (hooks.some((hook) => typeof hook !== 'function')) throw new TypeError('faults and onOperation must be functions');
+  return {
+    seed,
+    kernel: checkedChoice(options.kernel, KERNELS, '6.12', 'kernel'),
+    mount: { filesystem, dax, clearable },
+    capacityBytes,
+    hooks,
+    bus: options.bus ?? (dax ? busOf(clearable) : undefined),
+  };
+}
+
+function busOf(clearable: boolean): MockOptions['bus'] {
+  return clearable ? { provider: 'e820', commands: [] } : { provider: 'ACPI.NFIT', commands: ['cmd_call'] };
+}

@@ -1,0 +1,53 @@
+/**
+ * Which pages of one mapping are present, and where they lead. The kernel looks at its bad-block list when it makes a
+ * page present and never again: a page that was present before the block was listed goes on working.
+ */
+
+const LEAF_PAGES = 512;
+
+/** A page that is not present: the next access asks the kernel. */
+export const ABSENT = 0;
+/** A hole or unwritten block that was loaded from: zeros, and a store asks the kernel. */
+export const ZERO_PAGE = -1;
+
+/** Poisoned in this mapping alone, as UFFDIO_POISON does it: gone when the page is mapped anew. */
+export const POISON_MARKER = -2;
+
+/** Entry of a page that leads to `block` on the device. */
+export function presentEntry(block: number, writable: boolean): number {
+  return ((block + 1) << 1) | (writable ? 1 : 0);
+}
+
+export function entryBlock(entry: number): number {
+  return (entry >> 1) - 1;
+}
+
+export function entryWritable(entry: number): boolean {
+  return entry > 0 && (entry & 1) === 1;
+}
+
+export class PageTable {
+  readonly #leaves: (Int32Array | undefined)[] = [];
+
+  entry(page: number): number {
+    return this.#leaves[Math.floor(page / LEAF_PAGES)]?.[page % LEAF_PAGES] ?? ABSENT;
+  }
+
+  set(page: number, entry: number): void {
+    const index = Math.floor(page / LEAF_PAGES);
+    const leaf = this.#leaves[index] ?? new Int32Array(LEAF_PAGES);
+    leaf[page % LEAF_PAGES] = entry;
+    this.#leaves[index] = leaf;
+  }
+
+  /** Makes pages absent. */
+  invalidate(page: number, count: number): void {
+    const end = Math.min(page + count, this.#leaves.length * LEAF_PAGES);
+    for (let at = page; at < end; ) {
+      const index = Math.floor(at / LEAF_PAGES);
+      const stop = Math.min(end, (index + 1) * LEAF_PAGES);
+      this.#leaves[index]?.fill(ABSENT, at % LEAF_PAGES, at % LEAF_PAGES + (stop - at));
+      at = stop;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { driverContract } from '@safe-pmem/core/contract';
+import { describe, it } from 'vitest';
+import { mockDriver } from '../src/index.js';
+
+const kernels = ['5.10', '6.1', '6.12', 'dax-zeroinit'] as const;
+const machines = [
+  ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
+  { kernel: '6.12', filesystem: 'ext4', clearable: false },
+  { kernel: '6.12', filesystem: 'xfs', clearable: false },
+] as const;
+
+for (const { kernel, filesystem, clearable } of machines) {
+  driverContract({
+    describe,
+    it,
+    name: `mock of Linux ${kernel}, ${filesystem}, ${clearable ? 'clearable' : 'unclearable'}`,
+    supports: {
+      poison: 'medium',
+      // Whole-page writes clear since 5.19. Before that, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
+      recoveryWrite: clearable && kernel.startsWith('6.'),
+      repair: clearable && (filesystem === 'ext4' || kernel.startsWith('6.')),
+      zeroRange: true,
+      extents: true,
+      badBlocks: true,
+      sparseFileBytes: 6 * 2 ** 30,
+    },
+    machine: () => {
+      const driver = mockDriver({ kernel, filesystem, clearable, capacityBytes: 2 ** 34 });
+      return {
+        driver,
+        path: (name) => `/pmem/${name}`,
+        makeDirectory: (name) => {
+          driver.makeDirectory(`/pmem/${name}`);
+          return `/pmem/${name}`;
+        },
+        poison: (file, range) => {
+          driver.poison(file.facts.path, range);
+        },
+        truncate: (path, sizeBytes) => {
+          driver.truncate(path, sizeBytes);
+        },
+        dispose: () => undefined,
+      };
+    },
+  });
+}

@@ -1,0 +1,260 @@
+import { PmemFile } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import type { CrashChooser, MockOptions } from '../../src/index.js';
+import { crashAt, failNth, keepAll, loseAll, mockDriver, SimulatedCrash } from '../../src/index.js';
+import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+
+const JOURNAL = `${PATH}.repair`;
+const size = 3 * PAGE + 100;
+const whole = content(size);
+const bad = [{ offset: PAGE, length: PAGE }, { offset: 3 * PAGE, length: 100 }];
+const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
+
+/** Every byte of the file is what it was, or an error; a chooser per way in which power can fail. */
+async function expectNothingInvented(driver: ReturnType<typeof mockDriver>, when: string): Promise<PmemFile> {
+  const file = await PmemFile.open(PATH, { driver });
+  expect(file.size, when).toBe(size);
+  const { pieces } = await file.salvage();
+  for (const { offset, bytes } of pieces) {
+    expect(Buffer.compare(bytes, part(whole, { offset, length: bytes.byteLength })), `${when}: bytes at ${offset}`).toBe(0);
+  }
+  return file;
+}
+
+const machines: MockOptions[] = [
+  { filesystem: 'ext4' },
+  { filesystem: 'xfs' },
+  { filesystem: 'ext4', clearable: false },
+  { filesystem: 'ext4', kernel: '5.10' },
+  { filesystem: 'ext4', kernel: '6.1' },
+];
+const choosers: [string, CrashChooser | undefined][] = [['keeps all', keepAll], ['loses all', loseAll], ['keeps some', undefined]];
+
+describe('a crash at every step of a repair', () => {
+  for (const machine of machines) {
+    for (const supplied of [true, false]) {
+      for (const [name, chooser] of choosers) {
+        it(`${JSON.stringify(machine)}, ${supplied ? 'rebuild' : 'tombstones'}, power loss ${name}`, async () => {
+          for (let index = 1; ; index++) {
+            const driver = mockDriver({ ...machine, seed: index });
+            const file = await filled(driver, size);
+            for (const range of bad) driver.poison(PATH, range);
+            const start = driver.operations;
+            const stop = driver.observe(crashAt(start + index, chooser));
+            let crashed = false;
+            try {
+              await file.repair(bad, supplied ? { rebuild } : {});
+            } catch (error) {
+              crashed = error instanceof SimulatedCrash || (error as { cause?: unknown }).cause instanceof SimulatedCrash;
+              if (!crashed && machine.clearable !== false) throw error;
+            }
+            stop();
+            const when = `crash at operation ${index}`;
+            const again = await expectNothingInvented(driver, when);
+            if (machine.clearable !== false) {
+              await again.repair(bad, { rebuild });
+              expect(Buffer.compare(read(again, 0, size), whole), when).toBe(0);
+              expect(driver.listFiles(), when).toEqual([PATH]);
+            }
+            await again.close();
+            if (!crashed) {
+              expect(index).toBeGreaterThan(10);
+              break;
+            }
+          }
+        });
+      }
+    }
+  }
+
+  it('and a second crash at every step of the recovery that follows', async () => {
+    let states = 0;
+    for (let first = 1; ; first++) {
+      let recovered = false;
+      for (let second = 1; !recovered; second++) {
+        const driver = mockDriver({ filesystem: 'xfs', seed: first * 1000 + second });
+        const file = await filled(driver, size);
+        for (const range of bad) driver.poison(PATH, range);
+        const survive = driver.observe(crashAt(driver.operations + first));
+        try {
+          await file.repair(bad, { rebuild });
+          expect(states).toBeGreaterThan(100);
+          return;
+        } catch { /* the first crash */ }
+        survive();
+        const stop = driver.observe(crashAt(driver.operations + second));
+        try {
+          await (await PmemFile.open(PATH, { driver })).close();
+          recovered = true;
+        } catch { /* the second crash */ }
+        stop();
+        await (await expectNothingInvented(driver, `crash at ${first}, then at ${second}`)).close();
+        states++;
+      }
+    }
+  });
+});
+
+describe('the journal file', () => {
+  async function tombstoned(options: MockOptions = {}): Promise<ReturnType<typeof mockDriver>> {
+    const driver = mockDriver(options);
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    await file.repair({ offset: PAGE, length: 1 });
+    await file.close();
+    return driver;
+  }
+
+  it('is there exactly while something is pending', async () => {
+    const driver = await tombstoned();
+    expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
+    const file = await PmemFile.open(PATH, { driver });
+    file.write(new Uint8Array(PAGE).fill(9), PAGE);
+    expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
+    file.persist(PAGE, PAGE - 1);
+    expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
+    file.persist(2 * PAGE - 1, 1);
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
+  it('tombstones shrink byte by byte, and survive in part', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    file.write(new Uint8Array(10).fill(1), PAGE + 20);
+    file.persist(PAGE + 20, 10);
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, PAGE + 20, 10)).toEqual(new Uint8Array(10).fill(1));
+    const error = await failure('ERR_PMEM_LOST', () => read(again, PAGE, PAGE));
+    expect(error.ranges).toEqual([{ offset: PAGE, length: 20 }, { offset: PAGE + 30, length: PAGE - 30 }]);
+  });
+
+  it('a store that poison refused leaves the tombstone under it', async () => {
+    const driver = await tombstoned();
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    const file = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => { file.write(new Uint8Array(2 * PAGE).fill(1), PAGE / 2); });
+    file.persist();
+    await file.repair({ offset: PAGE, length: PAGE });
+    const error = await failure('ERR_PMEM_LOST', () => read(file, 0, 2 * PAGE));
+    expect(error.ranges).toEqual([{ offset: PAGE, length: PAGE }]);
+    expect(read(file, PAGE / 2, PAGE / 2)).toEqual(new Uint8Array(PAGE / 2).fill(1));
+    await file.close();
+    await failure('ERR_PMEM_LOST', async () => read(await PmemFile.open(PATH, { driver }), PAGE, 1));
+  });
+
+  it('a store over a tombstone that power loss undid leaves the tombstone', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    file.write(new Uint8Array(PAGE).fill(1), PAGE);
+    expect(read(file, PAGE, 1)).toEqual(Uint8Array.of(1));
+    driver.crash(loseAll);
+    const again = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_LOST', () => read(again, PAGE, 1));
+  });
+
+  it('close() keeps stores over tombstones', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    file.write(new Uint8Array(PAGE).fill(1), PAGE);
+    await file.close();
+    driver.crash(loseAll);
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(1));
+  });
+
+  it('a repair of tombstoned bytes puts the rebuilt ones there', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    const { units } = await file.repair({ offset: PAGE, length: PAGE }, { rebuild });
+    expect(units).toMatchObject([{ lost: [{ offset: PAGE, length: PAGE }], rebuilt: [{ offset: PAGE, length: PAGE }] }]);
+    expect(read(file, 0, size)).toEqual(whole);
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
+  it('read-only open honours tombstones and changes nothing', async () => {
+    const driver = await tombstoned();
+    const before = driver.readFile(JOURNAL);
+    const reader = await PmemFile.open(PATH, { driver, readOnly: true });
+    await failure('ERR_PMEM_LOST', () => read(reader, PAGE, 1));
+    await reader.close();
+    expect(driver.readFile(JOURNAL)).toEqual(before);
+  });
+
+  it('resize drops tombstones past the new end', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    await file.resize(PAGE + 8);
+    expect((await failure('ERR_PMEM_LOST', () => read(file, PAGE, 8))).ranges).toEqual([{ offset: PAGE, length: 8 }]);
+    await file.resize(PAGE);
+    expect(driver.listFiles()).toEqual([PATH]);
+    await file.resize(size);
+    expect(read(file, PAGE, PAGE)).toEqual(new Uint8Array(PAGE));
+  });
+
+  const damages: [string, (journal: Uint8Array) => Uint8Array][] = [
+    ['empty', () => new Uint8Array(0)],
+    ['cut off', (journal) => journal.subarray(0, journal.byteLength - 1)],
+    ['changed', (journal) => journal.map((byte, i) => (i === 50 ? byte ^ 1 : byte))],
+    ['of a foreign version', (journal) => journal.map((byte, i) => (i === 8 ? 9 : byte))],
+    ['something else', () => new TextEncoder().encode('not a journal at all, but long enough to look like one, perhaps: '.repeat(3))],
+  ];
+  it.each(damages)('%s: open refuses with the path, changes nothing, and discards only when told to', async (_, damage) => {
+    const driver = await tombstoned();
+    driver.writeFile(JOURNAL, damage(driver.readFile(JOURNAL)));
+    const before = driver.readFile(JOURNAL);
+    const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    expect(error.message).toContain(JOURNAL);
+    expect(driver.readFile(JOURNAL)).toEqual(before);
+    const file = await PmemFile.open(PATH, { driver, journal: 'discard' });
+    expect(driver.listFiles()).toEqual([PATH]);
+    expect(read(file, 0, PAGE)).toEqual(whole.slice(0, PAGE));
+    await file.close();
+  });
+
+  it('of another file of that name: refused, but a file created anew starts clean', async () => {
+    const driver = await tombstoned();
+    const foreign = driver.readFile(JOURNAL);
+    driver.unlink(PATH);
+    driver.writeFile(PATH, whole);
+    await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    driver.unlink(PATH);
+    driver.writeFile(JOURNAL, foreign);
+    const created = await PmemFile.open(PATH, { driver, create: true, size });
+    expect(read(created, PAGE, 4)).toEqual(new Uint8Array(4));
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
+  it('that cannot be written stops the repair before anything is touched', async () => {
+    for (const errno of [28, 13, 5]) {
+      const driver = mockDriver();
+      const file = await filled(driver, size);
+      driver.poison(PATH, { offset: PAGE, length: 1 });
+      driver.observe(failNth({ operation: 'writeJournal', nth: 1, errno }));
+      const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { rebuild }));
+      expect(error.cause).toMatchObject({ cause: { syscall: expect.any(String) as string } });
+      expect(driver.poisoned).toHaveLength(1);
+      await file.repair({ offset: PAGE, length: 1 }, { rebuild });
+      expect(read(file, 0, size)).toEqual(whole);
+    }
+  });
+
+  it('that cannot be dropped keeps the units closed: a stale intent must not overwrite newer bytes', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: 1 });
+    const stop = driver.observe(failNth({ operation: ['removeJournal'], nth: 1, errno: 5, persistent: true }));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { rebuild }));
+    await failure('ERR_PMEM_MEDIA', () => { file.write(Uint8Array.of(1), PAGE); });
+    await file.close();
+    await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    stop();
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, 0, size)).toEqual(whole);
+    again.write(Uint8Array.of(42), PAGE);
+    again.persist();
+    await again.close();
+    const third = await PmemFile.open(PATH, { driver });
+    expect(read(third, PAGE, 1)).toEqual(Uint8Array.of(42));
+  });
+});
