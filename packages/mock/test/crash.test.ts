@@ -73,6 +73,26 @@ describe('power loss', () => {
     }
   });
 
+  it('takes a word that was stored twice back to what was durable', async () => {
+    const { driver, file, bytes } = await scenario({ poisonBytes: 0 });
+    file.write(pattern(64, 2), 0);
+    file.write(pattern(64, 3), 0);
+    driver.crash(loseAll);
+    expectBytes(driver.readFile(PATH), bytes);
+  });
+
+  it('asks nothing about blocks that no file has any more', async () => {
+    const { driver, file } = await scenario({ poisonBytes: 0 });
+    file.write(pattern(64, 2), 0);
+    driver.unlink(PATH);
+    await file.close();
+    await (await open(driver, '/pmem/other', { create: true })).sync();
+    driver.crash(({ kind }) => {
+      throw new Error(`unexpected ${kind}`);
+    });
+    expect(driver.listFiles()).toEqual(['/pmem/other']);
+  });
+
   it('leaves open files dead, and the machine usable', async () => {
     const { driver, file } = await scenario({ poisonBytes: 0 });
     driver.crash();
@@ -246,6 +266,28 @@ describe('journal under a crash', () => {
     }
     expect([...crashPoints]).toEqual([1, 2, 3]);
     expect([...found].sort()).toEqual(['new', 'old']);
+  });
+
+  it('is replaced in one step: between rename and fsync of the directory there are two outcomes', async () => {
+    for (let kept = 0; kept < 2; kept++) {
+      const driver = mockDriver();
+      const file = await open(driver, PATH, { create: true, sizeBytes: PAGE });
+      await file.writeJournal(old);
+      driver.observe(({ step }) =>
+        step === 'renamed'
+          ? {
+              crash: true,
+              chooser: (choice) => {
+                expect(choice).toEqual({ kind: 'metadata', alternatives: 2 });
+                return kept;
+              },
+            }
+          : undefined,
+      );
+      await expect(file.writeJournal(next)).rejects.toThrow(SimulatedCrash);
+      const journal = (await open(driver)).readJournalSync(1 << 20);
+      expect(journal.status === 'present' && Buffer.from(journal.bytes).equals(kept === 0 ? old : next)).toBe(true);
+    }
   });
 
   it('is there or gone after a crash in its removal', async () => {

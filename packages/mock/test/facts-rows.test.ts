@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Errno } from '@safe-pmem/core';
+import { Errno, totalLength } from '@safe-pmem/core';
 import {
   expectBytes,
   extentsOf,
@@ -249,6 +249,19 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink,
     expect(() => { onExt4.driver.reflink(PATH, '/pmem/clone'); }).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
   });
 
+  it('shared blocks are free once nobody has them', async () => {
+    const { driver, file } = await scenario({ kernel, filesystem: 'xfs', poisonBytes: 0 });
+    const free = driver.freePool.freeBytes;
+    driver.reflink(PATH, '/pmem/clone');
+    expect(driver.freePool.freeBytes).toBe(free);
+    driver.unlink('/pmem/clone');
+    expect(driver.freePool.freeBytes).toBe(free);
+    driver.unlink(PATH);
+    await file.close();
+    expect(driver.freePool.freeBytes).toBe(free + 10 * PAGE);
+    expect(totalLength(driver.freePool.ranges)).toBe(free + 10 * PAGE);
+  });
+
   it('a store to a healthy shared page goes to one file only', async () => {
     const { driver, file, bytes } = await scenario({ kernel, filesystem: 'xfs', poisonBytes: 0 });
     loaded(file, P, 1);
@@ -276,5 +289,25 @@ describe('rules that differ from what the tables say only in where they were not
     expect(await file.pwrite(pattern(2 * PAGE + 100), 3 * PAGE)).toEqual({ transferredBytes: 0, errno: Errno.EFAULT });
     expect(await file.pwrite(pattern(3 * PAGE), 3 * PAGE)).toEqual({ transferredBytes: 3 * PAGE, errno: 0 });
     expect(await isListed(file, physicalOf(driver, P))).toBe(false);
+  });
+
+  it('a page of bytes that begins inside a good page and ends inside such a bad one is refused whole', async () => {
+    const { driver, file } = await scenario({ poisonBytes: 0 });
+    driver.poison(PATH, { offset: P + 3 * 512, length: 512 });
+    expect(await file.pwrite(pattern(PAGE), 4 * PAGE + 100)).toEqual({ transferredBytes: 0, errno: Errno.EFAULT });
+    const whole = await scenario();
+    expect(await whole.file.pwrite(pattern(PAGE), 4 * PAGE + 100)).toEqual({ transferredBytes: 3996, errno: 0 });
+  });
+
+  it('a file does not get back the block it let go of, even where another file frees one too', async () => {
+    const { driver, file } = await scenario({ filesystem: 'xfs' });
+    const physical = physicalOf(driver, P);
+    driver.writeFile('/pmem/other', pattern(2 * PAGE));
+    await file.zeroRange(P, PAGE);
+    driver.punch('/pmem/other', { offset: 0, length: PAGE });
+    expect((await file.pwrite(pattern(PAGE), 10 * PAGE)).errno).toBe(0);
+    expect(physicalOf(driver, 10 * PAGE)).not.toBe(physical);
+    expect(driver.freePool.poisoned).toEqual([{ offset: physical, length: PAGE }]);
+    expect(totalLength(driver.freePool.ranges)).toBe(driver.freePool.freeBytes);
   });
 });

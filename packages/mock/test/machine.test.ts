@@ -121,6 +121,24 @@ describe('files', () => {
     expectBytes(loaded(file, 2 * PAGE, 8 * PAGE), new Uint8Array(8 * PAGE));
   });
 
+  it('a hole that was loaded is past the end after truncation too', async () => {
+    const driver = mockDriver();
+    const file = await open(driver, PATH, { create: true, sizeBytes: 4 * PAGE });
+    loaded(file, 2 * PAGE, PAGE);
+    driver.truncate(PATH, PAGE);
+    expect(file.read(new Uint8Array(1), 2 * PAGE)).toEqual({ position: 2 * PAGE, signalCode: 2, granuleLog2: 0 });
+  });
+
+  it('a page that was loaded follows what system calls do to its block', async () => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const file = await open(driver, PATH, { create: true, sizeBytes: 4 * PAGE });
+    expectBytes(loaded(file, PAGE, PAGE), new Uint8Array(PAGE));
+    await file.pwrite(pattern(PAGE), PAGE);
+    expectBytes(loaded(file, PAGE, PAGE), pattern(PAGE));
+    await file.zeroRange(PAGE, PAGE);
+    expectBytes(loaded(file, PAGE, PAGE), new Uint8Array(PAGE));
+  });
+
   it('an unlinked file lives until it is closed', async () => {
     const { driver, file, bytes } = await scenario({ poisonBytes: 0 });
     const free = driver.freePool.freeBytes;
@@ -225,6 +243,18 @@ describe('what the test asks for', () => {
     for (const [call, error] of calls) expect(call).toThrow(error);
     driver.punch(PATH, { offset: PAGE, length: PAGE });
     expect(() => { driver.poison(PATH, { offset: PAGE, length: 1 }); }).toThrow(/hole/);
+  });
+
+  it('set-up is no operation and no observer sees it', async () => {
+    const { driver } = await scenario({ filesystem: 'xfs' });
+    const before = driver.operations;
+    driver.observe(({ name }) => {
+      throw new Error(`${name} was seen`);
+    });
+    driver.punch(PATH, { offset: P, length: PAGE });
+    driver.writeFile('/pmem/other', pattern(PAGE));
+    expect(driver.poisoned).toEqual([]);
+    expect(driver.operations).toBe(before);
   });
 
   it('poison by default reaches pages that are mapped already', async () => {
