@@ -1,0 +1,71 @@
+/** A picture of a file, one character a page. */
+import type { PmemFile } from '@safe-pmem/core';
+import { PmemError } from '@safe-pmem/core';
+import type { Role, WalRepairReport } from '../wal/index.js';
+import type { Colour, Screen } from './screen.js';
+
+const PAGE_BYTES = 4096;
+const PAGES_PER_ROW = 64;
+
+export type PageState = 'header' | 'records' | 'free' | 'poisoned' | 'lost' | 'rebuilt';
+
+const looks: Record<PageState, readonly [symbol: string, colour: Colour, meaning: string]> = {
+  header: ['H', 'blue', 'header copy'],
+  records: ['■', 'green', 'records, healthy'],
+  free: ['·', 'dim', 'free'],
+  poisoned: ['X', 'red', 'poisoned: any access is a SIGBUS'],
+  lost: ['?', 'yellow', 'lost: reads throw ERR_PMEM_LOST'],
+  rebuilt: ['+', 'cyan', 'rebuilt'],
+};
+
+/** Finds out by reading, as anybody may with PmemFile. */
+export function statesOf(file: PmemFile): PageState[] {
+  const count = Math.floor(file.size / PAGE_BYTES);
+  return Array.from({ length: count }, (_, page) => {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    try {
+      file.read(bytes, page * PAGE_BYTES);
+    } catch (error) {
+      if (!(error instanceof PmemError)) throw error;
+      return error.code === 'ERR_PMEM_LOST' ? 'lost' : 'poisoned';
+    }
+    if (page === 0 || page === count - 1) return 'header';
+    return bytes.every((byte) => byte === 0) ? 'free' : 'records';
+  });
+}
+
+/** Marks the pages that a repair has rebuilt in the file of this role. */
+export function markRebuilt(states: readonly PageState[], report: WalRepairReport, role: Role): PageState[] {
+  const marked = [...states];
+  for (const page of report.rebuilt) {
+    if (page.role === role) marked[page.range.offset / PAGE_BYTES] = 'rebuilt';
+  }
+  return marked;
+}
+
+export function drawMap(screen: Screen, title: string, states: readonly PageState[]): void {
+  screen.line(`${title}: ${states.length} pages of 4 KiB`, 'bold');
+  for (let start = 0; start < states.length; start += PAGES_PER_ROW) {
+    screen.line(`${String(start).padStart(5)} ${drawRow(screen, states.slice(start, start + PAGES_PER_ROW))}`);
+  }
+}
+
+/** One colour code a run of equal pages, not one a page. */
+function drawRow(screen: Screen, states: readonly PageState[]): string {
+  let row = '';
+  for (let start = 0, end = 0; start < states.length; start = end) {
+    const state = states[start] as PageState;
+    while (states[end] === state) end++;
+    const [symbol, colour] = looks[state];
+    row += screen.paint(colour, symbol.repeat(end - start));
+  }
+  return row;
+}
+
+/** Explains the symbols of these maps, with how many pages there are of each. */
+export function drawLegend(screen: Screen, ...maps: readonly (readonly PageState[])[]): void {
+  for (const [state, [symbol, colour, meaning]] of Object.entries(looks)) {
+    const count = maps.flat().filter((other) => other === state).length;
+    if (count > 0) screen.line(`      ${screen.paint(colour, symbol)} ${meaning} (${count})`);
+  }
+}

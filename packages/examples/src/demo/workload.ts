@@ -1,0 +1,91 @@
+/** The records of the demo, and the audit that decides whether it may call itself a success. */
+import type { Damage, LostRecords, Wal } from '../wal/index.js';
+import type { Screen } from './screen.js';
+
+/** Records committed together. */
+const BATCH = 50;
+
+/** A generator that a seed reproduces (Marsaglia's xorshift). */
+export function randomFrom(seed: number): (limit: number) => number {
+  let state = (seed * 2654435761) >>> 0 || 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}
+
+/** What record `sequence` says: a transfer, followed by bytes that no other record shares. */
+export function payloadOf(sequence: number): Uint8Array {
+  const random = randomFrom(sequence + 1);
+  const text = JSON.stringify({ transfer: sequence, from: random(1000), to: random(1000), cents: random(1e7) });
+  const payload = Buffer.alloc(text.length + random(120));
+  payload.write(text);
+  for (let at = text.length; at < payload.length; at++) payload[at] = random(256);
+  return new Uint8Array(payload);
+}
+
+/** Appends records up to number `last` and commits them, together with any that a failed commit has left waiting. */
+export function fill(screen: Screen, wal: Wal, last: number): void {
+  for (let sequence = wal.nextSequence ?? 1; sequence <= last; sequence++) {
+    wal.append(payloadOf(sequence));
+    if (sequence % BATCH === 0) wal.commit();
+    screen.progress(`committing ${last} records`, sequence, last);
+  }
+  wal.commit();
+}
+
+/** What a replay has accounted for. */
+export interface Audit {
+  readonly title: string;
+  readonly committed: number;
+  intact: number;
+  bytes: number;
+  lost: number;
+  readonly losses: LostRecords[];
+  /** Anything that breaks the invariant. */
+  readonly problems: string[];
+}
+
+/** Replays the log, compares every byte, and checks that each of `committed` records is accounted for once. */
+export async function audit(screen: Screen, title: string, wal: Wal, committed: number): Promise<Audit> {
+  const result: Audit = { title, committed, intact: 0, bytes: 0, lost: 0, losses: [], problems: [] };
+  let next = 1;
+  for await (const item of wal.replay()) {
+    const first = item.type === 'record' ? item.sequence : item.first;
+    if (first !== next) result.problems.push(`record ${next} was neither returned nor reported lost`);
+    if (item.type === 'record') {
+      if (Buffer.compare(item.payload, payloadOf(item.sequence)) === 0) result.intact++;
+      else result.problems.push(`record ${item.sequence} came back with wrong bytes`);
+      result.bytes += item.payload.length;
+      next = item.sequence + 1;
+    } else {
+      if (item.last === undefined) result.problems.push(`how many records were lost from ${item.first} on is unknown`);
+      next = (item.last ?? item.first) + 1;
+      result.lost += next - item.first;
+      result.losses.push(item);
+    }
+    screen.progress('replaying', Math.min(next - 1, committed), committed);
+  }
+  if (next - 1 !== committed) result.problems.push(`replay ended at record ${next - 1} of ${committed}`);
+  return result;
+}
+
+/** `lost 118 to 141: log bytes [16384, 20480), media`, one line a loss. */
+export function describeLosses(losses: readonly LostRecords[]): string[] {
+  return losses.map(({ first, last, damage }) => {
+    const which = first === last ? `record ${first}` : `records ${first} to ${last ?? '?'}`;
+    return `lost ${which}: ${damage.map(describeDamage).join('; ')}`;
+  });
+}
+
+function describeDamage({ role, range, reason }: Damage): string {
+  return `${role} bytes [${range.offset}, ${range.offset + range.length}), ${reason}`;
+}
+
+/** Every loss and none that is not expected: for the acts where a mirror has to bring everything back. */
+export function expectNothingLost(result: Audit): Audit {
+  if (result.lost > 0) result.problems.push(`${result.lost} records lost although the mirror had them`);
+  return result;
+}

@@ -1,0 +1,46 @@
+/** CRC-32C (Castagnoli), which node:zlib does not offer: reflected polynomial 0x82F63B78, eight bytes a step. */
+
+const POLYNOMIAL = 0x82f63b78;
+
+/** Table k advances a byte that has k more bytes behind it; eight tables of 256 entries, one after the other. */
+const tables = new Uint32Array(8 * 256);
+for (let byte = 0; byte < 256; byte++) {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit++) value = (value & 1) === 0 ? value >>> 1 : (value >>> 1) ^ POLYNOMIAL;
+  tables[byte] = value;
+}
+for (let index = 256; index < tables.length; index++) {
+  const previous = at(index - 256);
+  tables[index] = (previous >>> 8) ^ at(previous & 0xff);
+}
+
+function at(index: number): number {
+  return tables[index] as number;
+}
+
+/**
+ * The checksum of `bytes`, as an unsigned 32-bit number. `seed` is the checksum of the bytes before them, so that
+ * `crc32c(b, crc32c(a))` is the checksum of a followed by b.
+ */
+export function crc32c(bytes: Uint8Array, seed = 0): number {
+  let crc = ~seed;
+  let i = 0;
+  for (const end = bytes.length - 7; i < end; i += 8) {
+    crc ^= byteAt(bytes, i) | (byteAt(bytes, i + 1) << 8) | (byteAt(bytes, i + 2) << 16) | (byteAt(bytes, i + 3) << 24);
+    crc =
+      at(1792 + (crc & 0xff)) ^
+      at(1536 + ((crc >>> 8) & 0xff)) ^
+      at(1280 + ((crc >>> 16) & 0xff)) ^
+      at(1024 + (crc >>> 24)) ^
+      at(768 + byteAt(bytes, i + 4)) ^
+      at(512 + byteAt(bytes, i + 5)) ^
+      at(256 + byteAt(bytes, i + 6)) ^
+      at(byteAt(bytes, i + 7));
+  }
+  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ at((crc ^ byteAt(bytes, i)) & 0xff);
+  return ~crc >>> 0;
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return bytes[index] as number;
+}

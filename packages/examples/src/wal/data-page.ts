@@ -1,0 +1,123 @@
+/** Data pages: writing fragments into a page image, and reading back what a page proves to hold. */
+import { crc32c } from './crc32c.js';
+import {
+  FRAGMENT_HEADER_BYTES,
+  FRAGMENT_MARKER,
+  LEAST_ROOM_BYTES,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  PAGE_MARKER,
+  fragmentSpanBytes,
+  getUint64,
+  isZero,
+  setUint64,
+  viewOf,
+} from './format.js';
+
+/** Which page of which log some bytes must be before anything in them is believed. */
+export interface PageIdentity {
+  readonly logId: bigint;
+  readonly pageNumber: number;
+}
+
+/** A page header that verified. */
+export interface PageHeader extends PageIdentity {
+  readonly firstSequence: number;
+}
+
+/** A verified piece of a record. `payload` is a view of the page that was parsed. */
+export interface Fragment {
+  readonly sequence: number;
+  readonly recordBytes: number;
+  readonly offset: number;
+  readonly payload: Uint8Array;
+}
+
+/** What a page proves to hold. */
+export interface ParsedPage {
+  readonly fragments: readonly Fragment[];
+  /** End of the last fragment that verified; 0 where not even the page header did. */
+  readonly verifiedBytes: number;
+  /** `full`: verified up to the limit. `short`: verified, then nothing but zeros. `damaged`: anything else. */
+  readonly state: 'full' | 'short' | 'damaged';
+}
+
+/** Writes the page header that must be in place before the first fragment. */
+export function encodePageHeader(page: Uint8Array, header: PageHeader): void {
+  const view = viewOf(page);
+  view.setUint32(4, PAGE_MARKER, true);
+  view.setBigUint64(8, header.logId, true);
+  setUint64(view, 16, header.pageNumber);
+  setUint64(view, 24, header.firstSequence);
+  view.setUint32(0, crc32c(page.subarray(4, PAGE_HEADER_BYTES)), true);
+}
+
+/** Writes a fragment at `position` of a page that has its header; returns the position behind it. */
+export function encodeFragment(page: Uint8Array, position: number, fragment: Fragment): number {
+  const view = viewOf(page);
+  const end = position + FRAGMENT_HEADER_BYTES + fragment.payload.length;
+  view.setUint16(position + 4, fragment.payload.length, true);
+  view.setUint16(position + 6, FRAGMENT_MARKER, true);
+  setUint64(view, position + 8, fragment.sequence);
+  view.setUint32(position + 16, fragment.recordBytes, true);
+  view.setUint32(position + 20, fragment.offset, true);
+  page.set(fragment.payload, position + FRAGMENT_HEADER_BYTES);
+  view.setUint32(position, fragmentChecksum(page, position, end), true);
+  const next = position + fragmentSpanBytes(fragment.payload.length);
+  page.fill(0, end, next);
+  return next;
+}
+
+/** The page header, where it verifies; `page` needs only its first 32 bytes. */
+export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
+  const view = viewOf(page);
+  if (view.getUint32(4, true) !== PAGE_MARKER) return undefined;
+  if (crc32c(page.subarray(4, PAGE_HEADER_BYTES)) !== view.getUint32(0, true)) return undefined;
+  return { logId: view.getBigUint64(8, true), pageNumber: getUint64(view, 16), firstSequence: getUint64(view, 24) };
+}
+
+/**
+ * Reads the fragments of a page from its start. Every position looked at follows from the page's own boundary and
+ * from lengths that verified, so nothing that a payload contains can be taken for a fragment. Behind the first
+ * fragment that does not verify nothing more of the page is believed.
+ *
+ * @param readableBytes how much of `page`, from its start, was really read
+ * @param limitBytes where committed bytes end in this page
+ */
+export function parsePage(
+  page: Uint8Array,
+  readableBytes: number,
+  limitBytes: number,
+  identity: PageIdentity,
+): ParsedPage {
+  const usableBytes = Math.min(readableBytes, limitBytes);
+  const header = readableBytes >= PAGE_HEADER_BYTES ? decodePageHeader(page) : undefined;
+  if (header?.logId !== identity.logId || header.pageNumber !== identity.pageNumber) {
+    return { fragments: [], verifiedBytes: 0, state: 'damaged' };
+  }
+  const view = viewOf(page);
+  const fragments: Fragment[] = [];
+  let position = PAGE_HEADER_BYTES;
+  while (usableBytes - position >= FRAGMENT_HEADER_BYTES && PAGE_BYTES - position >= LEAST_ROOM_BYTES) {
+    const length = view.getUint16(position + 4, true);
+    const next = position + fragmentSpanBytes(length);
+    if (next > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) break;
+    const end = position + FRAGMENT_HEADER_BYTES + length;
+    if (fragmentChecksum(page, position, end) !== view.getUint32(position, true)) break;
+    fragments.push({
+      sequence: getUint64(view, position + 8),
+      recordBytes: view.getUint32(position + 16, true),
+      offset: view.getUint32(position + 20, true),
+      payload: page.subarray(position + FRAGMENT_HEADER_BYTES, end),
+    });
+    position = next;
+  }
+  const full = position === limitBytes || (limitBytes === PAGE_BYTES && PAGE_BYTES - position < LEAST_ROOM_BYTES);
+  const short = limitBytes === PAGE_BYTES && readableBytes === PAGE_BYTES && isZero(page.subarray(position));
+  return { fragments, verifiedBytes: position, state: full ? 'full' : short ? 'short' : 'damaged' };
+}
+
+/** Covers the page's identity too: the same bytes in another page, or in another log, do not verify. */
+function fragmentChecksum(page: Uint8Array, start: number, end: number): number {
+  return crc32c(page.subarray(start + 4, end), crc32c(page.subarray(8, 24)));
+}

@@ -1,0 +1,100 @@
+/**
+ * The bytes of a log. All numbers are little-endian and unsigned; bytes not named are zero. The file is an array of
+ * pages of 4096 bytes, the repair unit of the filesystems that persistent memory is used with:
+ *
+ *     page 0            header, copy A
+ *     pages 1 … n-2     data: a ring of N = n-2 pages
+ *     page n-1          header, copy B (as far from A as the file allows: neighbours tend to fail together)
+ *
+ * Header page
+ *     offset size field         meaning
+ *     0      8    magic         "safe-wal"; the last word that formatting writes
+ *     8      4    version       1
+ *     12     4    pageBytes     4096
+ *     16     8    pageCount     n, header pages included
+ *     24     8    logId         random, never 0; a new life of the file gets a new one
+ *     32     4    checksum      CRC-32C of bytes 0 … 31
+ *     64     64   slot 0        the commit point, where its generation is even
+ *     128    64   slot 1        the commit point, where its generation is odd
+ *
+ * Commit slot: one cache line, so that the slot that is not being written can never be torn
+ *     0      4    checksum      CRC-32C of bytes 4 … 63
+ *     4      4    marker        "cmit"
+ *     8      8    logId
+ *     16     8    generation    counts commit points from 1; the highest one that verifies is in force
+ *     24     8    headPage      number of the oldest page in use
+ *     32     8    firstSequence records below it have been dropped
+ *     40     8    endOffset     where the next fragment goes: page number x 4096 + offset in the page
+ *     48     8    lastSequence  the last committed record; firstSequence - 1 where there is none
+ *     56     8    pairId        0 without a mirror; otherwise random and equal in the two files of a pair
+ *
+ * Data page: a page header, then fragments one after the other, each on a multiple of 8. Pages are numbered from 0
+ * and the numbers are never used twice; page number p lies in page 1 + p mod N of the file.
+ *     0      4    checksum      CRC-32C of bytes 4 … 31
+ *     4      4    marker        "page"
+ *     8      8    logId
+ *     16     8    pageNumber
+ *     24     8    firstSequence of the record that the first fragment belongs to
+ *     32     …    fragments, then zeros
+ *
+ * Fragment: a piece of one record. It never crosses a page; a record that does not fit in what is left of a page goes
+ * on in the next one. Where fewer than 32 bytes are left, none begins.
+ *     0      4    checksum      CRC-32C of logId, pageNumber (both as in the page header), bytes 4 … 23 and the payload
+ *     4      2    length        bytes of payload in this fragment
+ *     6      2    marker        0x4657 ("WF")
+ *     8      8    sequence      of the record, from 1
+ *     16     4    recordBytes   payload of the whole record
+ *     20     4    offset        of this fragment's payload in the record
+ *     24     …    payload, then zeros up to a multiple of 8
+ */
+
+export const PAGE_BYTES = 4096;
+export const FORMAT_VERSION = 1;
+
+/** Two header pages and a ring of at least two. */
+export const LEAST_PAGES = 4;
+
+export const MAGIC = Uint8Array.from('safe-wal', (letter) => letter.charCodeAt(0));
+export const HEADER_CHECKSUM_OFFSET = 32;
+export const SLOT_BYTES = 64;
+export const SLOT_MARKER = 0x74696d63;
+
+export const PAGE_HEADER_BYTES = 32;
+export const PAGE_MARKER = 0x65676170;
+
+export const FRAGMENT_HEADER_BYTES = 24;
+export const FRAGMENT_MARKER = 0x4657;
+export const ALIGNMENT_BYTES = 8;
+
+/** A fragment begins only where at least this much of the page is left. */
+export const LEAST_ROOM_BYTES = 32;
+
+/** The most payload that one fragment holds, in a page of its own. */
+export const FRAGMENT_BYTES_MAX = PAGE_BYTES - PAGE_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
+
+/** The bytes that a fragment takes in its page. */
+export function fragmentSpanBytes(payloadBytes: number): number {
+  return FRAGMENT_HEADER_BYTES + Math.ceil(payloadBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** A view of the same memory. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Stores a safe integer in 8 bytes; two 32-bit stores are several times faster than one BigInt. */
+export function setUint64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value % 2 ** 32, true);
+  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** Loads 8 bytes as a number; NaN where the value is not a safe integer, so that every comparison refuses it. */
+export function getUint64(view: DataView, offset: number): number {
+  const value = view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
+  return Number.isSafeInteger(value) ? value : Number.NaN;
+}
+
+/** True where every byte is zero. */
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}

@@ -1,0 +1,117 @@
+/** The header copies of the files: finding the commit point in force, and storing the next one in every copy. */
+import type { CommitPoint, HeaderState, LogHeader } from './header-page.js';
+import { decodeHeaderPage, encodeHeaderPage, encodeSlot, newest, slotOffset } from './header-page.js';
+import { MAGIC, PAGE_BYTES } from './format.js';
+import type { Damage, Member } from './members.js';
+import { readPage, storeDurably } from './members.js';
+import { Ring } from './ring.js';
+import { WalError } from './wal-error.js';
+
+/** What the two header copies of one file say. */
+export interface Inspection {
+  readonly member: Member;
+  /** `valid` where at least one copy verifies; `unreadable` where none does and at least one cannot be read. */
+  readonly status: HeaderState['status'] | 'unreadable';
+  readonly header: LogHeader | undefined;
+  /** The newest commit point of the copies; undefined where none verifies. */
+  readonly commitPoint: CommitPoint | undefined;
+  readonly version: number | undefined;
+}
+
+/** Reads both header copies of a file. Changes nothing. */
+export function inspect(member: Member): Inspection {
+  const states: (HeaderState | { readonly status: 'unreadable' })[] = [];
+  for (const position of ringOf(member).headerPositions) {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    states.push(readPage(member, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : { status: 'unreadable' });
+  }
+  const valid = states.filter((state) => state.status === 'valid');
+  const other = states.find((state) => state.status === 'other-version');
+  const order = ['valid', 'other-version', 'foreign', 'unreadable', 'damaged', 'blank'] as const;
+  return {
+    member,
+    status: order.find((status) => states.some((state) => state.status === status)) ?? 'blank',
+    header: valid[0]?.header,
+    commitPoint: newest(valid.map((state) => state.commitPoint)),
+    version: other?.version,
+  };
+}
+
+/** The ring that a file of this size holds; ERR_WAL_SIZE where it is too small for any. */
+export function ringOf(member: Member): Ring {
+  const { size, path } = member.file;
+  try {
+    return new Ring(Math.floor(size / PAGE_BYTES));
+  } catch (cause) {
+    throw new WalError('ERR_WAL_SIZE', path, `a file of ${size} bytes is too small for a log`, cause);
+  }
+}
+
+/** How many copies hold a commit point durably, and which do not. */
+export interface CommitPointStore {
+  readonly stored: number;
+  readonly missing: readonly Damage[];
+}
+
+/**
+ * Stores the commit point in every copy of every file. It goes into the slot that the one before it did not use, so
+ * that a power loss at any moment leaves each copy with at least one of the two.
+ */
+export function storeCommitPoint(
+  members: readonly Member[],
+  ring: Ring,
+  logId: bigint,
+  point: CommitPoint,
+): CommitPointStore {
+  const slot = encodeSlot(logId, point);
+  return inEveryCopy(members, ring, (member, position) =>
+    storeDurably(member, position + slotOffset(point.generation), slot),
+  );
+}
+
+/** Rewrites every copy that is not exactly as it should be, for instance after a crash between two copies. */
+export function refreshHeaders(members: readonly Member[], ring: Ring, header: LogHeader, point: CommitPoint): CommitPointStore {
+  const page = encodeHeaderPage(header, point);
+  return inEveryCopy(members, ring, (member, position) => {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    const { damage } = readPage(member, position, bytes);
+    if (damage === undefined && holds(bytes, header, point)) return undefined;
+    return storeDurably(member, position, page);
+  });
+}
+
+/** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */
+export function writeHeaders(members: readonly Member[], ring: Ring, header: LogHeader, point: CommitPoint): CommitPointStore {
+  const page = encodeHeaderPage(header, point);
+  const unsigned = page.slice();
+  unsigned.fill(0, 0, MAGIC.length);
+  const first = inEveryCopy(members, ring, (member, position) => storeDurably(member, position, unsigned));
+  if (first.stored === 0) return first;
+  return inEveryCopy(members, ring, (member, position) => storeDurably(member, position, page.subarray(0, MAGIC.length)));
+}
+
+function inEveryCopy(
+  members: readonly Member[],
+  ring: Ring,
+  store: (member: Member, position: number) => Damage | undefined,
+): CommitPointStore {
+  const missing: Damage[] = [];
+  for (const member of members) {
+    for (const position of ring.headerPositions) {
+      const damage = store(member, position);
+      if (damage !== undefined) missing.push(damage);
+    }
+  }
+  return { stored: members.length * ring.headerPositions.length - missing.length, missing };
+}
+
+/** True where a header page is of this log and names this commit point. */
+export function holds(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boolean {
+  const state = decodeHeaderPage(bytes);
+  return (
+    state.status === 'valid' &&
+    state.header.logId === header.logId &&
+    state.header.pageCount === header.pageCount &&
+    state.commitPoint?.generation === point.generation
+  );
+}

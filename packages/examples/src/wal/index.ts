@@ -1,0 +1,8 @@
+/** A write-ahead log on PmemFile. See README.md beside this file. */
+export type { Damage, Role } from './members.js';
+export type { RebuiltPage, WalRepairReport } from './repair-log.js';
+export type { LostRecords, ReplayItem, ReplayedRecord } from './replay.js';
+export { Wal } from './wal.js';
+export type { CommitResult, WalOptions } from './wal.js';
+export { WalError } from './wal-error.js';
+export type { WalErrorCode } from './wal-error.js';

@@ -1,0 +1,70 @@
+/** The one or two files that hold the log, and what became of an access to one of their pages. */
+import type { ByteRange, PmemErrorCode, PmemFile } from '@safe-pmem/core';
+import { PmemError } from '@safe-pmem/core';
+import { PAGE_BYTES } from './format.js';
+
+/** `log` is the file given as `file`, `mirror` the one given as `mirror`. */
+export type Role = 'log' | 'mirror';
+
+export interface Member {
+  readonly role: Role;
+  readonly file: PmemFile;
+}
+
+/** Bytes of one of the files that could not be read or stored, and why. `damaged`: readable, but not what was written. */
+export interface Damage {
+  readonly role: Role;
+  readonly range: ByteRange;
+  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged';
+  readonly cause?: unknown;
+}
+
+const reasons = new Map<PmemErrorCode, Damage['reason']>([
+  ['ERR_PMEM_MEDIA', 'media'],
+  ['ERR_PMEM_LOST', 'lost'],
+  ['ERR_PMEM_TRUNCATED', 'truncated'],
+  ['ERR_PMEM_NO_SPACE', 'no-space'],
+]);
+
+/** The reason in `error`, where it says that bytes could not be read or stored; undefined for anything else. */
+export function damageReason(error: unknown): Damage['reason'] | undefined {
+  return error instanceof PmemError ? reasons.get(error.code) : undefined;
+}
+
+/** How much of a page, counted from its start, was read. */
+export interface PageRead {
+  readonly readableBytes: number;
+  readonly damage: Damage | undefined;
+}
+
+/** Reads a page, or its beginning where only `target` is that long. Throws what is not damage, such as a closed file. */
+export function readPage(member: Member, position: number, target: Uint8Array): PageRead {
+  try {
+    member.file.read(target, position);
+    return { readableBytes: target.length, damage: undefined };
+  } catch (error) {
+    const reason = damageReason(error);
+    if (reason === undefined) throw error;
+    const starts = (error as PmemError).ranges.map((range) => range.offset - position);
+    const readableBytes = Math.max(0, Math.min(target.length, ...starts));
+    return { readableBytes, damage: damageOf(member, position, reason, error) };
+  }
+}
+
+/** Stores and persists. Returns the damage where the file refuses; throws anything else. */
+export function storeDurably(member: Member, position: number, bytes: Uint8Array): Damage | undefined {
+  try {
+    member.file.write(bytes, position);
+    member.file.persist(position, bytes.length);
+    return undefined;
+  } catch (error) {
+    const reason = damageReason(error);
+    if (reason === undefined) throw error;
+    return damageOf(member, position - (position % PAGE_BYTES), reason, error);
+  }
+}
+
+/** Damage to the whole page at `position`. */
+export function damageOf(member: Member, position: number, reason: Damage['reason'], cause?: unknown): Damage {
+  return { role: member.role, range: { offset: position, length: PAGE_BYTES }, reason, cause };
+}

@@ -1,0 +1,122 @@
+/** Start-up: which log is in these files, and up to where it is committed. Decides; changes nothing. */
+import type { CommitPoint, LogHeader } from './header-page.js';
+import { newest } from './header-page.js';
+import { PAGE_BYTES, isZero } from './format.js';
+import type { Inspection } from './header-copies.js';
+import { inspect, ringOf } from './header-copies.js';
+import type { Member } from './members.js';
+import { readPage } from './members.js';
+import { readHeaderAt } from './read-pages.js';
+import { WalError } from './wal-error.js';
+
+export interface OpenIntent {
+  readonly create: boolean;
+  readonly readOnly: boolean;
+  readonly attachMirror: boolean;
+  readonly detachMirror: boolean;
+}
+
+/** What open() has found, and what it has to do about it. */
+export type Verdict =
+  | { readonly action: 'format' }
+  | { readonly action: 'use' | 'attach' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
+  /** Pages of a log, and no commit point: readable, not writable. */
+  | { readonly action: 'salvage'; readonly header: LogHeader };
+
+/** Judges the files. Throws WalError where they hold no log, another version, or do not belong together. */
+export function judge(members: readonly Member[], intent: OpenIntent): Verdict {
+  const [log, mirror] = members.map(inspect) as [Inspection, Inspection | undefined];
+  for (const { status, version, member } of [log, ...(mirror === undefined ? [] : [mirror])]) {
+    if (status === 'other-version') {
+      throw new WalError('ERR_WAL_VERSION', member.file.path, `the log has format version ${version ?? 0}, this is 1`);
+    }
+  }
+  const verdict = mirror === undefined ? judgeAlone(log, intent) : judgePair(log, mirror, intent);
+  if (verdict.action !== 'format') checkSize(members, verdict.header);
+  return verdict;
+}
+
+function judgeAlone(log: Inspection, intent: OpenIntent): Verdict {
+  const { header, commitPoint } = log;
+  if (header === undefined || commitPoint === undefined) return withoutCommitPoint([log], intent);
+  if (commitPoint.pairId === 0n || intent.readOnly) return { action: 'use', header, commitPoint };
+  if (intent.detachMirror) return { action: 'detach', header, commitPoint };
+  const hint = 'the log has a mirror: pass it, or give it up with detachMirror';
+  throw new WalError('ERR_WAL_MIRROR_MISSING', log.member.file.path, hint);
+}
+
+function judgePair(log: Inspection, mirror: Inspection, intent: OpenIntent): Verdict {
+  const point = log.commitPoint;
+  if (log.header !== undefined && point !== undefined) {
+    const isNew = intent.create && point.generation === 1;
+    if (belongsTo(mirror, log.header, point)) return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
+    if (intent.attachMirror || isNew) return { action: 'attach', header: log.header, commitPoint: point };
+    const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
+    throw new WalError('ERR_WAL_MIRROR_STALE', mirror.member.file.path, hint);
+  }
+  if (mirror.header !== undefined && mirror.commitPoint !== undefined) {
+    if (belongsTo(log, mirror.header, mirror.commitPoint)) {
+      return { action: 'use', header: mirror.header, commitPoint: mirror.commitPoint };
+    }
+    const hint = 'this file holds no log although its mirror does: to go on from the mirror, pass that as the log';
+    throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
+  }
+  return withoutCommitPoint([log, mirror], intent);
+}
+
+/** True where both files are of one pair. A file whose headers cannot be read at all is taken at the caller's word. */
+function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint): boolean {
+  if (point.pairId === 0n) return false;
+  if (inspection.status === 'unreadable' || inspection.status === 'damaged') return true;
+  return (
+    inspection.header?.logId === header.logId &&
+    (inspection.commitPoint === undefined || inspection.commitPoint.pairId === point.pairId)
+  );
+}
+
+function newestOf(...inspections: readonly Inspection[]): CommitPoint {
+  return newest(inspections.map((inspection) => inspection.commitPoint)) as CommitPoint;
+}
+
+/** No commit point anywhere: an empty file, something else's file, or a log that has lost every header copy. */
+function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenIntent): Verdict {
+  const { path } = (inspections[0] as Inspection).member.file;
+  const members = inspections.map((inspection) => inspection.member);
+  const header = inspections.find((inspection) => inspection.header !== undefined)?.header ?? headerFromPages(members);
+  if (header !== undefined) return { action: 'salvage', header };
+  if (inspections.every((inspection) => inspection.status === 'blank') && members.every(isBlank)) {
+    if (intent.create) return { action: 'format' };
+    throw new WalError('ERR_WAL_NOT_FORMATTED', path, 'the file is empty; `create: true` makes a log of it');
+  }
+  if (inspections.some((inspection) => inspection.status === 'unreadable')) {
+    throw new WalError('ERR_WAL_UNREADABLE', path, 'no header copy can be read, and no other page shows that this is a log');
+  }
+  throw new WalError('ERR_WAL_FOREIGN', path, 'the file holds something else');
+}
+
+/** A file holds pages of one life of one log only, so any page that verifies names it. */
+function headerFromPages(members: readonly Member[]): LogHeader | undefined {
+  for (const member of members) {
+    const ring = ringOf(member);
+    for (const position of ring.dataPositions()) {
+      const page = readHeaderAt(member, position);
+      if (page !== undefined) return { logId: page.logId, pageCount: ring.pageCount };
+    }
+  }
+  return undefined;
+}
+
+function isBlank(member: Member): boolean {
+  const bytes = new Uint8Array(PAGE_BYTES);
+  return ringOf(member)
+    .dataPositions()
+    .every((position) => readPage(member, position, bytes).damage === undefined && isZero(bytes));
+}
+
+function checkSize(members: readonly Member[], header: LogHeader): void {
+  for (const { file } of members) {
+    if (Math.floor(file.size / PAGE_BYTES) === header.pageCount) continue;
+    const wanted = header.pageCount * PAGE_BYTES;
+    throw new WalError('ERR_WAL_SIZE', file.path, `the log was made for ${wanted} bytes, the file has ${file.size}`);
+  }
+}

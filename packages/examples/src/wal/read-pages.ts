@@ -1,0 +1,71 @@
+/** Reading committed pages from whichever copy proves to hold most of them. */
+import type { ParsedPage } from './data-page.js';
+import { decodePageHeader, parsePage } from './data-page.js';
+import { PAGE_BYTES, PAGE_HEADER_BYTES } from './format.js';
+import type { Damage, Member } from './members.js';
+import { damageOf, readPage } from './members.js';
+import type { Ring } from './ring.js';
+import { identityOf } from './ring.js';
+
+/** Where the pages of a log are. */
+export interface LogPlace {
+  readonly members: readonly Member[];
+  readonly ring: Ring;
+  readonly logId: bigint;
+}
+
+/** One file's version of a page. */
+export interface PageCopy {
+  readonly member: Member;
+  readonly image: Uint8Array;
+  readonly parsed: ParsedPage;
+  /** Why this version is not full; undefined where it is, or where the writer left the rest of the page empty. */
+  readonly damage: Damage | undefined;
+}
+
+/** The best version of a page; where that is not the page in full, what is wrong with each version. */
+export interface PageView {
+  readonly pageNumber: number;
+  readonly best: PageCopy;
+  readonly damage: readonly Damage[];
+}
+
+/** Reads one file's version of a page of which the first `limitBytes` are committed. */
+export function readCopy(place: LogPlace, member: Member, pageNumber: number, limitBytes: number): PageCopy {
+  const image = new Uint8Array(PAGE_BYTES);
+  const position = place.ring.positionOf(pageNumber);
+  const { readableBytes, damage } = readPage(member, position, image);
+  const parsed = parsePage(image, readableBytes, limitBytes, identityOf(place.logId, pageNumber));
+  if (parsed.state !== 'damaged') return { member, image, parsed, damage: undefined };
+  return { member, image, parsed, damage: damage ?? damageOf(member, position, 'damaged') };
+}
+
+/** Reads the files in turn until one has the page in full; otherwise takes the version of which most verifies. */
+export function readBest(place: LogPlace, pageNumber: number, limitBytes: number): PageView {
+  const damage: Damage[] = [];
+  let best: PageCopy | undefined;
+  for (const member of place.members) {
+    const copy = readCopy(place, member, pageNumber, limitBytes);
+    if (copy.damage !== undefined) damage.push(copy.damage);
+    if (best === undefined || copy.parsed.verifiedBytes > best.parsed.verifiedBytes) best = copy;
+    if (copy.parsed.state === 'full') break;
+  }
+  const chosen = best as PageCopy;
+  return { pageNumber, best: chosen, damage: chosen.parsed.state === 'full' ? [] : damage };
+}
+
+/** The record that a page begins with, as far as any file can tell. */
+export function firstSequenceIn(place: LogPlace, pageNumber: number): number | undefined {
+  for (const member of place.members) {
+    const header = readHeaderAt(member, place.ring.positionOf(pageNumber));
+    if (header?.logId === place.logId && header.pageNumber === pageNumber) return header.firstSequence;
+  }
+  return undefined;
+}
+
+/** The page header at `position`, where one can be read and verifies, whatever log and page it names. */
+export function readHeaderAt(member: Member, position: number): ReturnType<typeof decodePageHeader> {
+  const bytes = new Uint8Array(PAGE_HEADER_BYTES);
+  const { damage } = readPage(member, position, bytes);
+  return damage === undefined ? decodePageHeader(bytes) : undefined;
+}

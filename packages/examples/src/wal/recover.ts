@@ -1,0 +1,73 @@
+/** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
+import type { CommitPoint } from './header-page.js';
+import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from './format.js';
+import type { Tail } from './layout.js';
+import type { Member } from './members.js';
+import { readPage, storeDurably } from './members.js';
+import type { LogPlace } from './read-pages.js';
+import { readBest, readCopy, readHeaderAt } from './read-pages.js';
+import { lastPageBefore, limitIn, pageOf } from './ring.js';
+
+/**
+ * Erases what a crash in the middle of a commit has left behind the commit point: the rest of the last page, and the
+ * headers of later pages. Nothing that was never committed can then be taken for a record, whatever is written around
+ * it later. Pages that cannot be stored to are left; they cannot be read either, and repair empties them.
+ */
+export function eraseLeftovers(place: LogPlace, point: CommitPoint): void {
+  const lastPage = lastPageBefore(point.endOffset);
+  const inPage = point.endOffset % PAGE_BYTES;
+  for (const member of place.members) {
+    if (inPage !== 0) {
+      const position = place.ring.positionOf(lastPage);
+      const page = new Uint8Array(PAGE_BYTES);
+      const { damage } = readPage(member, position, page);
+      if (damage !== undefined || !isZero(page.subarray(inPage))) {
+        storeDurably(member, position + inPage, new Uint8Array(PAGE_BYTES - inPage));
+      }
+    }
+    for (const position of place.ring.dataPositions()) {
+      const header = readHeaderAt(member, position);
+      if (header?.logId === place.logId && header.pageNumber > lastPage) erasePage(member, position);
+    }
+  }
+}
+
+/** Takes the page headers away, so that no page of this life of the file can pass for one of the next. */
+export function eraseEveryPage(place: LogPlace): void {
+  for (const member of place.members) {
+    for (const position of place.ring.dataPositions()) erasePage(member, position);
+  }
+}
+
+/** The page that the next record goes into, where it is begun and some file has it in full. */
+export function loadTail(place: LogPlace, endOffset: number): Tail | undefined {
+  const limitBytes = endOffset % PAGE_BYTES;
+  if (limitBytes === 0) return undefined;
+  const pageNumber = pageOf(endOffset);
+  const { best } = readBest(place, pageNumber, limitBytes);
+  if (best.parsed.state !== 'full') return undefined;
+  best.image.fill(0, limitBytes);
+  return { pageNumber, image: best.image };
+}
+
+/**
+ * Copies every committed page from the first file to the second, and empties the second's other pages. A page that
+ * the first file does not have in full arrives as far as it verifies.
+ */
+export function copyToMirror(place: LogPlace, point: CommitPoint): void {
+  const [log, mirror] = place.members as [Member, Member];
+  for (const position of place.ring.dataPositions()) {
+    const pageNumber = place.ring.numberAt(position, point.headPage);
+    const limitBytes = limitIn(pageNumber, point.endOffset);
+    const image = new Uint8Array(PAGE_BYTES);
+    if (limitBytes > 0) {
+      const copy = readCopy(place, log, pageNumber, limitBytes);
+      image.set(copy.image.subarray(0, copy.parsed.verifiedBytes));
+    }
+    storeDurably(mirror, position, image);
+  }
+}
+
+function erasePage(member: Member, position: number): void {
+  storeDurably(member, position, new Uint8Array(PAGE_HEADER_BYTES));
+}

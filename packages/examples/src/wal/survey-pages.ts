@@ -1,0 +1,25 @@
+/** Which pages of a log there are, when no commit point says so. */
+import { PAGE_BYTES } from './format.js';
+import type { LogPlace, PageView } from './read-pages.js';
+import { readBest, readHeaderAt } from './read-pages.js';
+
+/**
+ * Every page of the ring in the order of the numbers that readable pages carry, beginning with the oldest. Pages that
+ * cannot be read come with their damage; pages behind the newest readable one are there only if they cannot be read.
+ */
+export function* surveyPages(place: LogPlace): Generator<PageView, void, undefined> {
+  const numbers: number[] = [];
+  for (const member of place.members) {
+    for (const position of place.ring.dataPositions()) {
+      const header = readHeaderAt(member, position);
+      if (header?.logId === place.logId) numbers.push(header.pageNumber);
+    }
+  }
+  const newest = numbers.reduce((a, b) => Math.max(a, b), -1);
+  const oldest = numbers.reduce((a, b) => Math.min(a, b), newest + 1);
+  for (let pageNumber = oldest; pageNumber < oldest + place.ring.dataPages; pageNumber++) {
+    const view = readBest(place, pageNumber, PAGE_BYTES);
+    const damage = view.damage.filter(({ reason }) => pageNumber <= newest || reason !== 'damaged');
+    if (pageNumber <= newest || damage.length > 0) yield { ...view, damage };
+  }
+}
