@@ -1,0 +1,36 @@
+// Faults on demand, for tests: never part of the addon that is published.
+#pragma once
+
+#include <cstdint>
+
+#include <node_api.h>
+
+namespace injector {
+
+struct Range {
+  uintptr_t begin;
+  uintptr_t end;
+};
+
+// The first mapping in this process of the file with this (resolved) path that holds file byte `offset`; {0, 0}: none.
+Range find_mapping(const char* path, uint64_t offset, uintptr_t* address);
+
+// poison.cc: makes pages of a mapping of a tmpfs file raise SIGBUS (UFFDIO_POISON, Linux 6.6). Returns 0 or errno,
+// and the name of the call that failed.
+int poison(const char* path, uint64_t offset, uint64_t length, const char** call);
+
+// signals.cc
+enum class Action { siginfo, plain, ignore, fallback, chain };
+int install_action(Action action);
+struct ActionCalls {
+  uint32_t count;
+  int last_code;
+  uintptr_t last_address;
+};
+ActionCalls action_calls();
+// Maps a file of its own, truncates it and loads from it, outside every guard. True: a handler jumped out of the fault.
+bool fault_foreign_mapping();
+// Sends this thread a BUS_MCEERR_AO about `address`. Returns 0 or errno.
+int send_advisory(uintptr_t address);
+
+}  // namespace injector

@@ -1,0 +1,100 @@
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault_injector.h"
+
+// Linux 6.6; the headers of the build machine may be older than its kernel.
+#ifndef UFFD_FEATURE_POISON
+#define UFFD_FEATURE_POISON (1 << 14)
+#endif
+#ifndef UFFDIO_POISON
+struct uffdio_poison {
+  struct uffdio_range range;
+  __u64 mode;
+  __s64 updated;
+};
+#define UFFDIO_POISON _IOWR(UFFDIO, 0x08, struct uffdio_poison)
+#endif
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+
+namespace injector {
+namespace {
+
+// One userfaultfd for the process, kept open: closing it would unregister the ranges.
+int uffd = -1;
+
+int open_uffd(const char** call) {
+  if (uffd >= 0) return 0;
+  *call = "userfaultfd";
+  int fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
+  // Without privilege the kernel allows only those that watch faults of user code, which is all that is needed here.
+  if (fd < 0 && errno == EPERM) {
+    fd = static_cast<int>(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY));
+  }
+  if (fd < 0) return errno;
+  struct uffdio_api api = {};
+  api.api = UFFD_API;
+  api.features = UFFD_FEATURE_POISON;
+  *call = "UFFDIO_API";
+  if (ioctl(fd, UFFDIO_API, &api) != 0) {
+    const int error = errno;
+    close(fd);
+    return error;
+  }
+  uffd = fd;
+  return 0;
+}
+
+}  // namespace
+
+Range find_mapping(const char* path, uint64_t offset, uintptr_t* address) {
+  FILE* maps = fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return {0, 0};
+  Range found = {0, 0};
+  char line[8192];
+  while (found.end == 0 && fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    unsigned long long start = 0;
+    int name = 0;
+    if (sscanf(line, "%lx-%lx %*s %llx %*s %*s %n", &begin, &end, &start, &name) < 3) continue;
+    line[strcspn(line, "\n")] = '\0';
+    if (strcmp(line + name, path) != 0 || offset < start || offset >= start + (end - begin)) continue;
+    found = {begin, end};
+    *address = begin + (offset - start);
+  }
+  fclose(maps);
+  return found;
+}
+
+int poison(const char* path, uint64_t offset, uint64_t length, const char** call) {
+  uintptr_t address = 0;
+  *call = "find_mapping";
+  if (find_mapping(path, offset, &address).end == 0) return ENOENT;
+  const int opened = open_uffd(call);
+  if (opened != 0) return opened;
+  // Only these pages are registered: a missing page elsewhere in the mapping would wait for a handler that is not there.
+  struct uffdio_register range = {};
+  range.range.start = address;
+  range.range.len = length;
+  range.mode = UFFDIO_REGISTER_MODE_MISSING;
+  *call = "UFFDIO_REGISTER";
+  if (ioctl(uffd, UFFDIO_REGISTER, &range) != 0) return errno;
+  *call = "madvise";
+  if (madvise(reinterpret_cast<void*>(address), length, MADV_DONTNEED) != 0) return errno;
+  struct uffdio_poison request = {};
+  request.range = range.range;
+  *call = "UFFDIO_POISON";
+  return ioctl(uffd, UFFDIO_POISON, &request) == 0 ? 0 : errno;
+}
+
+}  // namespace injector

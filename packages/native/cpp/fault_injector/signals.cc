@@ -1,0 +1,116 @@
+#include <cerrno>
+#include <csetjmp>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault_injector.h"
+
+namespace injector {
+namespace {
+
+volatile sig_atomic_t calls = 0;
+volatile int last_code = 0;
+volatile uintptr_t last_address = 0;
+struct sigaction below;
+
+thread_local sigjmp_buf landing;
+thread_local volatile sig_atomic_t can_land = 0;
+
+// Out of a fault of our own, or past a signal that somebody sent; there is no way to go on from any other fault.
+void leave(bool synchronous) {
+  if (can_land != 0) siglongjmp(landing, 1);
+  if (synchronous) _exit(99);
+}
+
+void on_siginfo(int, siginfo_t* info, void*) {
+  calls = calls + 1;
+  last_code = info->si_code;
+  last_address = reinterpret_cast<uintptr_t>(info->si_addr);
+  leave(info->si_code > 0 && info->si_code != BUS_MCEERR_AO);
+}
+
+void on_plain(int) {
+  calls = calls + 1;
+  leave(can_land != 0);
+}
+
+// What a crash reporter does: it takes note and calls whoever was there before. SIGBUS is blocked meanwhile.
+void on_chain(int signal, siginfo_t* info, void* context) {
+  calls = calls + 1;
+  last_code = info->si_code;
+  if ((below.sa_flags & SA_SIGINFO) != 0) {
+    below.sa_sigaction(signal, info, context);
+  } else if (below.sa_handler != SIG_DFL && below.sa_handler != SIG_IGN) {
+    below.sa_handler(signal);
+  }
+}
+
+}  // namespace
+
+int install_action(Action action) {
+  struct sigaction wanted;
+  memset(&wanted, 0, sizeof wanted);
+  sigemptyset(&wanted.sa_mask);
+  switch (action) {
+    case Action::siginfo:
+      wanted.sa_sigaction = on_siginfo;
+      wanted.sa_flags = SA_SIGINFO | SA_ONSTACK;
+      break;
+    case Action::plain:
+      wanted.sa_handler = on_plain;
+      wanted.sa_flags = SA_ONSTACK;
+      break;
+    case Action::chain:
+      wanted.sa_sigaction = on_chain;
+      wanted.sa_flags = SA_SIGINFO | SA_ONSTACK;
+      break;
+    case Action::ignore:
+      wanted.sa_handler = SIG_IGN;
+      break;
+    case Action::fallback:
+      wanted.sa_handler = SIG_DFL;
+      break;
+  }
+  return sigaction(SIGBUS, &wanted, action == Action::chain ? &below : nullptr) == 0 ? 0 : errno;
+}
+
+ActionCalls action_calls() { return {static_cast<uint32_t>(calls), last_code, last_address}; }
+
+bool fault_foreign_mapping() {
+  const long page = sysconf(_SC_PAGESIZE);
+  char name[] = "/tmp/foreign-XXXXXX";
+  const int fd = mkstemp(name);
+  if (fd < 0 || unlink(name) != 0 || ftruncate(fd, page) != 0) abort();
+  volatile char* const mapped =
+      static_cast<volatile char*>(mmap(nullptr, static_cast<size_t>(page), PROT_READ, MAP_SHARED, fd, 0));
+  if (mapped == MAP_FAILED || ftruncate(fd, 0) != 0) abort();
+  bool landed = false;
+  // The mask is saved: an ordinary handler runs with SIGBUS blocked.
+  if (sigsetjmp(landing, 1) == 0) {
+    can_land = 1;
+    static_cast<void>(*mapped);
+  } else {
+    landed = true;
+  }
+  can_land = 0;
+  munmap(const_cast<char*>(mapped), static_cast<size_t>(page));
+  close(fd);
+  return landed;
+}
+
+int send_advisory(uintptr_t address) {
+  siginfo_t info;
+  memset(&info, 0, sizeof info);
+  info.si_signo = SIGBUS;
+  info.si_code = BUS_MCEERR_AO;
+  info.si_addr = reinterpret_cast<void*>(address);
+  info.si_addr_lsb = 12;
+  // The kernel lets a thread send itself what only the kernel may send to others.
+  return syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &info) == 0 ? 0 : errno;
+}
+
+}  // namespace injector

@@ -1,0 +1,43 @@
+// The functions of a handle. Each receives its FileHandle as callback data, so that no call has to look up `this`.
+#pragma once
+
+#include <node_api.h>
+
+namespace binding {
+
+// hot_path.cc: at memory speed, on the JavaScript thread.
+napi_value read(napi_env env, napi_callback_info info);
+napi_value write(napi_env env, napi_callback_info info);
+napi_value persist(napi_env env, napi_callback_info info);
+
+// after_fault.cc: on the JavaScript thread, because a synchronous read or write cannot go on without the answer.
+napi_value probe(napi_env env, napi_callback_info info);
+napi_value remap(napi_env env, napi_callback_info info);
+napi_value mapped_bytes(napi_env env, napi_callback_info info);
+
+// transfer_calls.cc
+napi_value pread(napi_env env, napi_callback_info info);
+napi_value pwrite(napi_env env, napi_callback_info info);
+
+// range_calls.cc
+napi_value persist_async(napi_env env, napi_callback_info info);
+napi_value sync(napi_env env, napi_callback_info info);
+napi_value zero_range(napi_env env, napi_callback_info info);
+napi_value truncate(napi_env env, napi_callback_info info);
+napi_value file_size(napi_env env, napi_callback_info info);
+napi_value extents(napi_env env, napi_callback_info info);
+napi_value lock(napi_env env, napi_callback_info info);
+napi_value unlock(napi_env env, napi_callback_info info);
+
+// journal_calls.cc
+napi_value read_journal(napi_env env, napi_callback_info info);
+napi_value write_journal(napi_env env, napi_callback_info info);
+napi_value remove_journal(napi_env env, napi_callback_info info);
+napi_value read_journal_sync(napi_env env, napi_callback_info info);
+napi_value replace_journal_sync(napi_env env, napi_callback_info info);
+
+// life_calls.cc
+napi_value resize(napi_env env, napi_callback_info info);
+napi_value close(napi_env env, napi_callback_info info);
+
+}  // namespace binding

@@ -1,0 +1,72 @@
+// The calls that change what is mapped: resize and close.
+#include "../pmem/media.h"
+#include "arguments.h"
+#include "async_call.h"
+#include "functions.h"
+
+namespace binding {
+namespace {
+
+// The pool thread changes the file and makes a second mapping of it; the JavaScript thread puts that in the place of the
+// first. Until then reads go through the first, which is still there: a read of what a shrinking file has lost faults
+// and is caught. The first mapping goes when no call in flight holds it any more (see FileHandle).
+class ResizeCall final : public AsyncCall {
+ public:
+  ResizeCall(FileHandle* file, uint64_t size, bool preallocate)
+      : AsyncCall(file, Order::after_resizes), size_(size), preallocate_(preallocate) {}
+
+ protected:
+  void run() override {
+    const int fd = file()->file.fd.number();
+    status_ = pmem::resize_to(fd, size_, preallocate_);
+    if (status_.ok()) status_ = pmem::Mapping::map(fd, size_, file()->writable, &mapping_);
+  }
+
+  napi_value settle(napi_env env) override {
+    if (status_.ok()) file()->adopt(std::move(mapping_));
+    return failure_or_undefined(env, status_);
+  }
+
+ private:
+  uint64_t size_;
+  bool preallocate_;
+  std::shared_ptr<pmem::Mapping> mapping_;
+  pmem::Status status_;
+};
+
+class CloseCall final : public AsyncCall {
+ public:
+  explicit CloseCall(FileHandle* file) : AsyncCall(file, Order::after_everything) {}
+
+ protected:
+  // Nothing else of this file runs now: `closed` was set when the call was made, and everything before it has ended.
+  void run() override {
+    file()->adopt(nullptr);
+    status_ = file()->file.fd.close();
+    file()->file.directory.close();
+  }
+
+  napi_value settle(napi_env env) override { return failure_or_undefined(env, status_); }
+
+ private:
+  pmem::Status status_;
+};
+
+}  // namespace
+
+napi_value resize(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t size = 0;
+  bool preallocate = false;
+  if (file == nullptr || !arguments.bytes(0, &size) || !arguments.boolean(1, &preallocate)) return nullptr;
+  return AsyncCall::start(env, std::make_unique<ResizeCall>(file, size, preallocate));
+}
+
+napi_value close(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  return file == nullptr ? nullptr : AsyncCall::start(env, std::make_unique<CloseCall>(file));
+}
+
+}  // namespace binding

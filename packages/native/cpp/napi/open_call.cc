@@ -1,0 +1,62 @@
+#include "open_call.h"
+
+#include <utility>
+
+#include "../pmem/persist.h"
+#include "async_call.h"
+
+namespace binding {
+namespace {
+
+class OpenCall final : public AsyncCall {
+ public:
+  OpenCall(std::string path, const pmem::OpenOptions& options)
+      : AsyncCall(nullptr, Order::any), path_(std::move(path)), options_(options) {}
+
+ protected:
+  void run() override { status_ = pmem::open_file(path_.c_str(), options_, &opened_); }
+
+  napi_value settle(napi_env env) override {
+    if (!status_.ok()) return failed_outcome(env, status_);
+    FileHandle* const file = new FileHandle(std::move(opened_), options_.read_only);
+    // Held until the functions hold it; where they cannot be made, this is what closes the file.
+    file->retain();
+    const napi_value outcome = facts_of(env, *file, create_handle(env, file));
+    file->release();
+    return outcome;
+  }
+
+ private:
+  static napi_value facts_of(napi_env env, const FileHandle& handle, napi_value functions) {
+    const pmem::OpenedFile& file = handle.file;
+    const pmem::Mapping& mapping = *handle.mapping();
+    const std::string device = std::to_string(file.device_major) + ":" + std::to_string(file.device_minor);
+    return PlainObject(env)
+        .set("handle", functions)
+        .string("path", file.path)
+        .boolean("created", file.is_new)
+        .bigint("inode", file.inode)
+        .bigint("birthTimeNs", file.birth_time_ns)
+        .string("device", device)
+        .number("filesystemMagic", static_cast<double>(file.filesystem_magic))
+        .boolean("dax", file.dax)
+        .boolean("mapSync", mapping.map_sync())
+        .string("persistInstruction", mapping.persists_by_flush() ? pmem::best_cache_flush().name : "msync")
+        .number("pageBytes", static_cast<double>(pmem::page_bytes()))
+        .number("blockBytes", static_cast<double>(file.block_bytes))
+        .value();
+  }
+
+  std::string path_;
+  pmem::OpenOptions options_;
+  pmem::OpenedFile opened_;
+  pmem::Status status_;
+};
+
+}  // namespace
+
+napi_value start_open(napi_env env, std::string path, const pmem::OpenOptions& options) {
+  return AsyncCall::start(env, std::make_unique<OpenCall>(std::move(path), options));
+}
+
+}  // namespace binding

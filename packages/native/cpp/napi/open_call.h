@@ -1,0 +1,15 @@
+// Opening a file on a thread of the pool.
+#pragma once
+
+#include <string>
+
+#include <node_api.h>
+
+#include "../pmem/open_file.h"
+
+namespace binding {
+
+// A promise of `{ handle, …facts }` or `{ failure }`.
+napi_value start_open(napi_env env, std::string path, const pmem::OpenOptions& options);
+
+}  // namespace binding

@@ -1,0 +1,158 @@
+// Calls of the kernel about the file or a range of it, on threads of the pool but for locks.
+#include "../pmem/extents.h"
+#include "../pmem/media.h"
+#include "../pmem/sigbus_guard.h"
+#include "arguments.h"
+#include "async_call.h"
+#include "functions.h"
+
+namespace binding {
+namespace {
+
+class FileSizeCall final : public AsyncCall {
+ public:
+  explicit FileSizeCall(FileHandle* file) : AsyncCall(file, Order::any) {}
+
+ protected:
+  void run() override { status_ = pmem::file_size(file()->file.fd.number(), &size_); }
+
+  napi_value settle(napi_env env) override {
+    napi_value number = nullptr;
+    if (!status_.ok()) napi_throw_error(env, nullptr, "fstat of an open file failed");
+    return status_.ok() && napi_create_double(env, static_cast<double>(size_), &number) == napi_ok ? number : nullptr;
+  }
+
+ private:
+  pmem::Status status_;
+  uint64_t size_ = 0;
+};
+
+// Keeps the mapping as it was when the call was made, and counts a fault's position from where that one is.
+class PersistCall final : public AsyncCall {
+ public:
+  PersistCall(FileHandle* file, uint64_t position, uint64_t length)
+      : AsyncCall(file, Order::any), mapping_(file->mapping()), position_(position), length_(length) {}
+
+ protected:
+  void run() override {
+    pmem::unblock_sigbus_on_this_thread();
+    outcome_ = mapping_->persist(position_, length_);
+  }
+
+  napi_value settle(napi_env env) override { return persist_outcome(env, outcome_, mapping_->base()); }
+
+ private:
+  std::shared_ptr<pmem::Mapping> mapping_;
+  uint64_t position_;
+  uint64_t length_;
+  pmem::PersistOutcome outcome_;
+};
+
+class ExtentsCall final : public AsyncCall {
+ public:
+  ExtentsCall(FileHandle* file, uint64_t position, uint64_t length)
+      : AsyncCall(file, Order::any), position_(position), length_(length) {}
+
+ protected:
+  void run() override {
+    status_ =
+        pmem::list_extents(file()->file.fd.number(), position_, length_, pmem::ExtentSync::yes, &extents_);
+  }
+
+  napi_value settle(napi_env env) override {
+    if (!status_.ok()) return failed_outcome(env, status_);
+    napi_value list = nullptr;
+    if (napi_create_array_with_length(env, extents_.size(), &list) != napi_ok) return nullptr;
+    for (size_t i = 0; i < extents_.size(); i++) {
+      const pmem::FileExtent& extent = extents_[i];
+      const napi_value item = PlainObject(env)
+                                  .number("offset", static_cast<double>(extent.offset))
+                                  .number("length", static_cast<double>(extent.length))
+                                  .number("physicalOffset", static_cast<double>(extent.physical_offset))
+                                  .boolean("unwritten", extent.unwritten)
+                                  .boolean("shared", extent.shared)
+                                  .boolean("unmapped", extent.unmapped)
+                                  .value();
+      if (item == nullptr || napi_set_element(env, list, static_cast<uint32_t>(i), item) != napi_ok) return nullptr;
+    }
+    return PlainObject(env).set("extents", list).value();
+  }
+
+ private:
+  uint64_t position_;
+  uint64_t length_;
+  pmem::Status status_;
+  pmem::ExtentList extents_;
+};
+
+// fcntl's locks never wait, so they need no thread of the pool.
+template <typename Run>
+napi_value run_lock_call(napi_env env, napi_callback_info info, Run run) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
+  if (length == 0) {
+    // To fcntl a length of 0 means "from here to the end of everything".
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "the range is empty");
+    return nullptr;
+  }
+  return failure_or_undefined(env, run(file->file.fd.number(), position, length));
+}
+
+}  // namespace
+
+napi_value persist_async(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.mapped_range(0, &position, &length)) return nullptr;
+  return AsyncCall::start(env, std::make_unique<PersistCall>(file, position, length));
+}
+
+napi_value zero_range(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
+  const int fd = file->file.fd.number();
+  return start_status_call(env, file, [fd, position, length] { return pmem::zero_range(fd, position, length); });
+}
+
+napi_value lock(napi_env env, napi_callback_info info) { return run_lock_call(env, info, pmem::lock_range); }
+napi_value unlock(napi_env env, napi_callback_info info) { return run_lock_call(env, info, pmem::unlock_range); }
+
+napi_value sync(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  if (file == nullptr) return nullptr;
+  return start_status_call(env, file, [fd = file->file.fd.number()] { return pmem::sync_data(fd); });
+}
+
+napi_value truncate(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t size = 0;
+  if (file == nullptr || !arguments.bytes(0, &size)) return nullptr;
+  return start_status_call(env, file, [fd = file->file.fd.number(), size] { return pmem::truncate_to(fd, size); });
+}
+
+napi_value file_size(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  return file == nullptr ? nullptr : AsyncCall::start(env, std::make_unique<FileSizeCall>(file));
+}
+
+napi_value extents(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
+  return AsyncCall::start(env, std::make_unique<ExtentsCall>(file, position, length));
+}
+
+}  // namespace binding

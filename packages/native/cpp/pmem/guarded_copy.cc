@@ -1,0 +1,44 @@
+#include "guarded_copy.h"
+
+#include <cstring>
+
+namespace pmem {
+
+// Between arm() and disarm() there is nothing but a leaf: the handler leaves by siglongjmp, which runs no destructor
+// and releases no lock. No local is changed after sigsetjmp and read after a landing except through `frame`, whose
+// address has escaped, so nothing depends on values that a jump may lose.
+
+bool guarded_copy(void* destination, const void* source, size_t length, const void* mapped, FaultFacts* fault) {
+  GuardFrame frame;
+  frame.begin = reinterpret_cast<uintptr_t>(mapped);
+  frame.end = frame.begin + length;
+  if (sigsetjmp(frame.landing, 0) != 0) {
+    *fault = frame.fault;
+    return false;
+  }
+  arm(&frame);
+  memcpy(destination, source, length);
+  disarm();
+  return true;
+}
+
+// A flush faults at the start of its cache line, which may lie before the range. Lines do not cross pages and a mapping
+// is whole pages, so the pages of the range are what the guard covers.
+bool guarded_flush(FlushLines flush_lines, const void* mapped, size_t length, FaultFacts* fault) {
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
+  const uintptr_t end = begin + length;
+  GuardFrame frame;
+  frame.begin = begin & ~(kPage - 1);
+  frame.end = (end + kPage - 1) & ~(kPage - 1);
+  if (sigsetjmp(frame.landing, 0) != 0) {
+    *fault = frame.fault;
+    return false;
+  }
+  arm(&frame);
+  flush_lines(begin, end);
+  disarm();
+  return true;
+}
+
+}  // namespace pmem

@@ -1,0 +1,57 @@
+// A file's bytes in memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "mapped_ranges.h"
+#include "sigbus_guard.h"
+#include "status.h"
+
+namespace pmem {
+
+// Either a call that failed, or a SIGBUS that a cache-line flush met, or neither.
+struct PersistOutcome {
+  Status status;
+  bool faulted = false;
+  FaultFacts fault = {0, 0, 0};
+};
+
+class Mapping {
+ public:
+  // Maps [0, length) of the file, with MAP_SYNC where the file supports it: then a store reaches the medium by a cache
+  // flush alone, since the kernel commits the file's metadata at the page fault. A length of 0 maps nothing.
+  static Status map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapping>* mapping);
+  ~Mapping();
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  unsigned char* base() const { return base_; }
+  uint64_t length() const { return length_; }
+  bool map_sync() const { return map_sync_; }
+  // True: persist() flushes cache lines; false: it calls msync.
+  bool persists_by_flush() const;
+
+  // Makes stores to the range durable.
+  PersistOutcome persist(uint64_t position, uint64_t length) const;
+
+  // Maps the pages anew over themselves, which drops page-table entries that madvise would leave (among them the
+  // poison markers of userfaultfd). Page-aligned. If a failure may have left a gap, length() becomes 0: an access to
+  // a gap is a SIGSEGV, which nobody guards.
+  Status remap(int fd, uint64_t position, uint64_t length);
+
+ private:
+  Mapping(unsigned char* base, uint64_t length, bool writable, bool map_sync)
+      : base_(base), length_(length), mapped_(length), writable_(writable), map_sync_(map_sync) {}
+
+  unsigned char* base_;
+  uint64_t length_;
+  uint64_t mapped_;
+  bool writable_;
+  bool map_sync_;
+  MappedRange* range_ = nullptr;
+};
+
+uint64_t page_bytes();
+
+}  // namespace pmem

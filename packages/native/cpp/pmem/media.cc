@@ -1,0 +1,130 @@
+#include "media.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "extents.h"
+
+#ifndef F_OFD_SETLK
+#define F_OFD_SETLK 37
+#endif
+
+namespace pmem {
+namespace {
+
+template <typename Call>
+auto uninterrupted(Call call) {
+  auto result = call();
+  while (result == -1 && errno == EINTR) result = call();
+  return result;
+}
+
+Status status_of(int result, const char* call) { return result == 0 ? Status{} : Status{errno, call}; }
+
+Status set_lock(int fd, short type, uint64_t position, uint64_t length) {
+  struct flock lock = {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(position);
+  lock.l_len = static_cast<off_t>(length);
+  return status_of(uninterrupted([&] { return fcntl(fd, F_OFD_SETLK, &lock); }), "fcntl");
+}
+
+// SEEK_DATA calls preallocated blocks holes as well, though they have storage; FIEMAP knows them apart where it exists.
+// tmpfs has no FIEMAP, and there the answer of SEEK_DATA stands.
+bool is_hole(int fd, uint64_t position, uint64_t length) {
+  const off_t data = lseek(fd, static_cast<off_t>(position), SEEK_DATA);
+  const bool no_data = data == -1 ? errno == ENXIO : data > static_cast<off_t>(position);
+  if (!no_data) return false;
+  ExtentList extents;
+  if (!list_extents(fd, position, length, ExtentSync::no, &extents).ok()) return true;
+  return std::none_of(extents.begin(), extents.end(), [&](const FileExtent& extent) {
+    return extent.offset <= position && position < extent.offset + extent.length;
+  });
+}
+
+int read_error(int fd, uint64_t position, uint64_t length) {
+  constexpr uint64_t kLargestProbe = uint64_t{1} << 20;
+  const size_t bytes = static_cast<size_t>(std::min(length, kLargestProbe));
+  void* scratch = malloc(bytes == 0 ? 1 : bytes);
+  if (scratch == nullptr) return ENOMEM;
+  const Transferred read = read_at(fd, scratch, bytes, position);
+  free(scratch);
+  return read.error;
+}
+
+}  // namespace
+
+Transferred read_at(int fd, void* target, size_t length, uint64_t position) {
+  const ssize_t got = uninterrupted([&] { return pread(fd, target, length, static_cast<off_t>(position)); });
+  return got >= 0 ? Transferred{static_cast<size_t>(got), 0} : Transferred{0, errno};
+}
+
+Transferred write_at(int fd, const void* source, size_t length, uint64_t position) {
+  const ssize_t put = uninterrupted([&] { return pwrite(fd, source, length, static_cast<off_t>(position)); });
+  return put >= 0 ? Transferred{static_cast<size_t>(put), 0} : Transferred{0, errno};
+}
+
+Status sync_data(int fd) {
+  return status_of(uninterrupted([&] { return fdatasync(fd); }), "fdatasync");
+}
+
+Status zero_range(int fd, uint64_t position, uint64_t length) {
+  return status_of(uninterrupted([&] {
+                     return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(position),
+                                      static_cast<off_t>(length));
+                   }),
+                   "fallocate");
+}
+
+Status truncate_to(int fd, uint64_t size) {
+  return status_of(uninterrupted([&] { return ftruncate(fd, static_cast<off_t>(size)); }), "ftruncate");
+}
+
+Status file_size(int fd, uint64_t* size) {
+  struct stat facts;
+  if (fstat(fd, &facts) != 0) return {errno, "fstat"};
+  *size = static_cast<uint64_t>(facts.st_size);
+  return {};
+}
+
+Status resize_to(int fd, uint64_t size, bool preallocate) {
+  uint64_t before = 0;
+  const Status known = file_size(fd, &before);
+  if (!known.ok()) return known;
+  if (!preallocate || size <= before) return truncate_to(fd, size);
+  const int allocated = uninterrupted([&] {
+    return fallocate(fd, 0, static_cast<off_t>(before), static_cast<off_t>(size - before));
+  });
+  if (allocated == 0) return {};
+  const Status failure{errno, "fallocate"};
+  // A filesystem may have grown the file by the part that did fit.
+  truncate_to(fd, before);
+  return failure;
+}
+
+BlockProbe probe_block(int fd, uint64_t position, uint64_t length) {
+  BlockProbe probe = {0, 0, false, 0};
+  file_size(fd, &probe.file_size);
+  // Before the read, which puts zeros for an unwritten block into the page cache, where SEEK_DATA takes them for data.
+  probe.hole = is_hole(fd, position, length);
+  probe.read_error = read_error(fd, position, length);
+  struct statfs filesystem;
+  if (fstatfs(fd, &filesystem) == 0) {
+    const uint64_t unit = static_cast<uint64_t>(filesystem.f_frsize != 0 ? filesystem.f_frsize : filesystem.f_bsize);
+    probe.free_bytes = filesystem.f_bavail * unit;
+  }
+  return probe;
+}
+
+Status lock_range(int fd, uint64_t position, uint64_t length) { return set_lock(fd, F_WRLCK, position, length); }
+
+Status unlock_range(int fd, uint64_t position, uint64_t length) { return set_lock(fd, F_UNLCK, position, length); }
+
+}  // namespace pmem

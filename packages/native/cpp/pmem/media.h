@@ -1,0 +1,43 @@
+// The system calls that move bytes to and from the medium, or change what the file is made of. One call each, repeated
+// after EINTR and for no other reason. They may block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "status.h"
+
+namespace pmem {
+
+struct Transferred {
+  size_t bytes = 0;
+  int error = 0;
+};
+
+// What can be learnt about a block without touching it in memory.
+struct BlockProbe {
+  uint64_t file_size;
+  int read_error;
+  bool hole;
+  uint64_t free_bytes;
+};
+
+Transferred read_at(int fd, void* target, size_t length, uint64_t position);
+Transferred write_at(int fd, const void* source, size_t length, uint64_t position);
+Status sync_data(int fd);
+Status zero_range(int fd, uint64_t position, uint64_t length);
+Status truncate_to(int fd, uint64_t size);
+Status file_size(int fd, uint64_t* size);
+
+// Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
+// changes for good: where that fails, the size is put back as far as the filesystem lets us.
+Status resize_to(int fd, uint64_t size, bool preallocate);
+
+BlockProbe probe_block(int fd, uint64_t position, uint64_t length);
+
+// Open-file-description locks: they belong to this open, so two opens in one process exclude each other, and closing
+// some other descriptor of the file does not drop them. Never waits; EAGAIN: somebody else holds part of the range.
+Status lock_range(int fd, uint64_t position, uint64_t length);
+Status unlock_range(int fd, uint64_t position, uint64_t length);
+
+}  // namespace pmem

@@ -1,0 +1,194 @@
+#include "sigbus_guard.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "mapped_ranges.h"
+
+namespace pmem {
+
+__thread GuardFrame* volatile active_frame SAFE_PMEM_TLS = nullptr;
+
+namespace {
+
+// An action that was installed when we were not on top. Written before `layer_count` is released, never changed after.
+struct Layer {
+  struct sigaction action;
+  std::atomic<bool> spent;
+};
+
+constexpr int kMaxLayers = 8;
+Layer layers[kMaxLayers];
+std::atomic<int> layer_count{0};
+std::mutex install_mutex;
+std::atomic<uint64_t> advisory_count{0};
+static_assert(std::atomic<uint64_t>::is_always_lock_free, "used in a signal handler");
+
+// Which delivery this thread is handing down the layers. A handler above us that chains to us re-enters with the same
+// context from a deeper stack; it must get the layer below its own, or the two would call each other for ever. A
+// handler that jumps out leaves a stale mark behind, which does no harm: the kernel enters us for the next delivery
+// with another context, or with the same one at the same depth, and never deeper.
+struct Delivery {
+  const void* context;
+  uintptr_t stack;
+  int depth;
+};
+__thread Delivery delivery SAFE_PMEM_TLS = {nullptr, 0, 0};
+
+// The kernel's own codes are positive; kill, sigqueue and tgkill give zero or less.
+bool is_synchronous(int code) { return code > 0 && code != BUS_MCEERR_AO; }
+
+FaultFacts facts_of(const siginfo_t* info) {
+  FaultFacts facts{reinterpret_cast<uintptr_t>(info->si_addr), info->si_code, 0};
+  if (info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO) {
+    const int log2 = info->si_addr_lsb;
+    facts.granule_log2 = log2 > 0 && log2 < 48 ? log2 : 0;
+  }
+  return facts;
+}
+
+// The kernel may name the start of the granule (2 MiB for a huge page) rather than the byte: compare granules.
+bool touches(const GuardFrame* frame, const FaultFacts& fault) {
+  const uintptr_t granule = uintptr_t{1} << fault.granule_log2;
+  const uintptr_t first = fault.address & ~(granule - 1);
+  return first < frame->end && frame->begin <= first + (granule - 1);
+}
+
+// The kernel's sigset is _NSIG / 8 bytes; glibc's type is longer, and what lies behind it in a signal frame is not ours.
+void restore_mask_of(const void* context) {
+  sigset_t mask;
+  sigemptyset(&mask);
+  memcpy(&mask, &static_cast<const ucontext_t*>(context)->uc_sigmask, _NSIG / 8);
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+}
+
+// Dies as if no handler had been there: the same siginfo, and a core dump whose registers are those of the faulting
+// instruction. The signal is queued while blocked, so it is delivered when the handlers have returned and the kernel
+// has restored the mask. Returning alone would not do: kill(2) and madvise(MADV_HWPOISON) do not fault again.
+void die_by_default(siginfo_t* info) {
+  struct sigaction fallback;
+  memset(&fallback, 0, sizeof fallback);
+  fallback.sa_handler = SIG_DFL;
+  sigaction(SIGBUS, &fallback, nullptr);
+  sigset_t only_sigbus;
+  sigemptyset(&only_sigbus);
+  sigaddset(&only_sigbus, SIGBUS);
+  pthread_sigmask(SIG_BLOCK, &only_sigbus, nullptr);
+  syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, info);
+}
+
+// Calls a previous handler under the mask that the kernel would have given it.
+void call_handler(Layer& layer, siginfo_t* info, void* context) {
+  const struct sigaction& action = layer.action;
+  sigset_t blocked = action.sa_mask;
+  if ((action.sa_flags & SA_NODEFER) == 0) sigaddset(&blocked, SIGBUS);
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  if ((action.sa_flags & SA_SIGINFO) != 0) {
+    action.sa_sigaction(SIGBUS, info, context);
+  } else {
+    action.sa_handler(SIGBUS);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void hand_to_layer(int index, siginfo_t* info, void* context) {
+  if (index < 0) return die_by_default(info);
+  Layer& layer = layers[index];
+  const bool plain = (layer.action.sa_flags & SA_SIGINFO) == 0;
+  if (plain && layer.action.sa_handler == SIG_IGN) {
+    // The kernel does not let a process ignore a fault of its own either.
+    if (is_synchronous(info->si_code)) die_by_default(info);
+    return;
+  }
+  if (plain && layer.action.sa_handler == SIG_DFL) return die_by_default(info);
+  if ((layer.action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0 && layer.spent.exchange(true)) {
+    return die_by_default(info);
+  }
+  call_handler(layer, info, context);
+}
+
+void chain(siginfo_t* info, void* context, uintptr_t stack) {
+  const Delivery outer = delivery;
+  const bool entered_again = outer.context == context && stack < outer.stack;
+  const int depth = entered_again ? outer.depth + 1 : 0;
+  delivery = {context, stack, depth};
+  hand_to_layer(layer_count.load(std::memory_order_acquire) - 1 - depth, info, context);
+  delivery = entered_again ? outer : Delivery{nullptr, 0, 0};
+}
+
+void on_sigbus(int, siginfo_t* info, void* context) {
+  const int saved_errno = errno;
+  const FaultFacts fault = facts_of(info);
+  GuardFrame* const frame = active_frame;
+  if (frame != nullptr && is_synchronous(fault.signal_code) && touches(frame, fault)) {
+    frame->fault = fault;
+    active_frame = nullptr;
+    restore_mask_of(context);
+    errno = saved_errno;
+    siglongjmp(frame->landing, 1);
+  }
+  // Advisory: the memory is lost, but no thread has touched it. The access that does will fault, and is guarded.
+  // The previous action must not see it: by default it would kill a process that has not been harmed.
+  if (fault.signal_code == BUS_MCEERR_AO && is_mapped_here(fault.address)) {
+    advisory_count.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    chain(info, context, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  }
+  errno = saved_errno;
+}
+
+bool is_ours(const struct sigaction& action) {
+  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_sigbus;
+}
+
+bool same_action(const struct sigaction& a, const struct sigaction& b) {
+  return a.sa_flags == b.sa_flags && ((a.sa_flags & SA_SIGINFO) != 0 ? a.sa_sigaction == b.sa_sigaction
+                                                                    : a.sa_handler == b.sa_handler);
+}
+
+}  // namespace
+
+// SA_SIGINFO: the address decides whose fault it is. SA_ONSTACK: a thread with a small stack (Go, some runtimes) keeps
+// its handlers on an alternate one; where there is none the flag does nothing. SA_NODEFER: the handler is left by
+// siglongjmp, which skips sigreturn; had the kernel blocked SIGBUS meanwhile, the next fault of this thread would
+// kill. sigsetjmp(…, 0) saves no mask, because that costs a system call in every copy: the mask is put back in the
+// handler instead, from the interrupted context, which is also right when a handler above us that does block SIGBUS
+// chains to us. One limit: leaving a handler by a jump does not re-enable an SS_AUTODISARM alternate stack.
+int install_sigbus_guard() {
+  const std::lock_guard<std::mutex> lock(install_mutex);
+  struct sigaction current;
+  if (sigaction(SIGBUS, nullptr, &current) != 0) return errno;
+  if (is_ours(current)) return 0;
+
+  // Somebody may chain to us or not, and there is no safe way to ask. On top of them both cases work: ours are claimed
+  // first, the rest goes to them, and what they hand back goes to the layer below (see Delivery).
+  const int count = layer_count.load(std::memory_order_relaxed);
+  const bool known = count > 0 && same_action(layers[count - 1].action, current);
+  if (!known && count < kMaxLayers) {
+    layers[count].action = current;
+    layers[count].spent.store(false, std::memory_order_relaxed);
+    layer_count.store(count + 1, std::memory_order_release);
+  }
+  struct sigaction guard;
+  memset(&guard, 0, sizeof guard);
+  guard.sa_sigaction = on_sigbus;
+  guard.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  sigemptyset(&guard.sa_mask);
+  return sigaction(SIGBUS, &guard, nullptr) == 0 ? 0 : errno;
+}
+
+void unblock_sigbus_on_this_thread() {
+  sigset_t only_sigbus;
+  sigemptyset(&only_sigbus);
+  sigaddset(&only_sigbus, SIGBUS);
+  pthread_sigmask(SIG_UNBLOCK, &only_sigbus, nullptr);
+}
+
+uint64_t advisory_memory_errors() { return advisory_count.load(std::memory_order_relaxed); }
+
+}  // namespace pmem

@@ -1,0 +1,68 @@
+// Files and child processes for the tests.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace scratch {
+
+constexpr uint64_t kPage = 4096;
+
+// A directory that is gone, with everything in it, at the end of the test. Under build/, not /tmp, which may be a tmpfs.
+class Directory {
+ public:
+  Directory() {
+    char name[] = "build/scratch-XXXXXX";
+    if (mkdtemp(name) == nullptr) abort();
+    path_ = name;
+  }
+  ~Directory() {
+    const std::string command = "rm -rf '" + path_ + "'";
+    if (system(command.c_str()) != 0) abort();
+  }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline int create(const std::string& path, uint64_t size) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || ftruncate(fd, static_cast<off_t>(size)) != 0) abort();
+  return fd;
+}
+
+inline bool exists(const std::string& path) {
+  struct stat facts;
+  return lstat(path.c_str(), &facts) == 0;
+}
+
+// Runs `body` in a child and returns its wait status; the child exits with what `body` returns.
+template <typename Body>
+int in_child(Body body) {
+  fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) abort();
+  if (child == 0) {
+    const struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    // A guard that does not work loops on its fault for ever.
+    alarm(20);
+    _exit(body());
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child) abort();
+  return status;
+}
+
+inline bool exited(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
+inline bool killed_by(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+
+}  // namespace scratch

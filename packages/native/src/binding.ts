@@ -1,0 +1,70 @@
+/** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
+import type { ExtentsOutcome, Fault, JournalOutcome, Probe, SystemFailure, Transfer } from '@safe-pmem/core';
+
+/**
+ * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
+ * close() has been called persist gives EBADF, and all others throw an Error with code ERR_PMEM_CLOSED. Arguments that
+ * are wrong in themselves are a TypeError or RangeError; functions that return a promise throw before they return it.
+ */
+export interface BindingHandle {
+  readonly read: (target: Uint8Array, position: number) => Fault | undefined;
+  readonly write: (source: Uint8Array, position: number) => Fault | undefined;
+  readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
+  readonly probe: (position: number, length: number) => Probe;
+  readonly remap: (position: number, length: number) => SystemFailure | undefined;
+  readonly mappedBytes: () => number;
+  readonly lock: (position: number, length: number) => SystemFailure | undefined;
+  readonly unlock: (position: number, length: number) => SystemFailure | undefined;
+  readonly readJournalSync: (limitBytes: number) => JournalOutcome;
+  readonly replaceJournalSync: (bytes: Uint8Array) => SystemFailure | undefined;
+  readonly pread: (target: Uint8Array, position: number) => Promise<Transfer>;
+  readonly pwrite: (source: Uint8Array, position: number) => Promise<Transfer>;
+  readonly persistAsync: (position: number, length: number) => Promise<Fault | SystemFailure | undefined>;
+  readonly sync: () => Promise<SystemFailure | undefined>;
+  readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
+  readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;
+  readonly fileSize: () => Promise<number>;
+  readonly extents: (
+    position: number,
+    length: number,
+  ) => Promise<ExtentsOutcome>;
+  readonly readJournal: (limitBytes: number) => Promise<JournalOutcome>;
+  readonly writeJournal: (bytes: Uint8Array) => Promise<SystemFailure | undefined>;
+  readonly removeJournal: () => Promise<SystemFailure | undefined>;
+  readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;
+  readonly close: () => Promise<SystemFailure | undefined>;
+}
+
+/** What open() found out, before any of it is interpreted. */
+export interface OpenedFile {
+  readonly handle: BindingHandle;
+  /** Resolved; bytes of the name that are not UTF-8 are replaced, so it is for people and messages. */
+  readonly path: string;
+  /** This open made the file, or found it empty and gave it its size. */
+  readonly created: boolean;
+  readonly inode: bigint;
+  readonly birthTimeNs: bigint;
+  /** `MAJOR:MINOR` of the device that the file's inode names. */
+  readonly device: string;
+  /** f_type of statfs(2). */
+  readonly filesystemMagic: number;
+  readonly dax: boolean;
+  readonly mapSync: boolean;
+  /** `msync`, or the cache-line instruction. */
+  readonly persistInstruction: string;
+  readonly pageBytes: number;
+  readonly blockBytes: number;
+}
+
+export interface Binding {
+  open(
+    path: string,
+    readOnly: boolean,
+    create: boolean,
+    sizeBytes: number | undefined,
+    preallocate: boolean,
+  ): Promise<OpenedFile | { readonly failure: SystemFailure }>;
+
+  /** BUS_MCEERR_AO signals about memory that this addon has mapped, in the whole process, since it was loaded. */
+  advisoryMemoryErrors(): number;
+}

@@ -1,0 +1,160 @@
+/**
+ * What sysfs says about the block device under a file: its bad blocks, and the nvdimm bus it hangs on. All of it is
+ * readable without privilege.
+ */
+import { readFile, realpath } from 'node:fs/promises';
+import path from 'node:path';
+import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
+import { coalesce, intersect } from '@safe-pmem/core';
+
+/** sysfs counts in 512-byte sectors whatever the logical block size of the device is. */
+const SECTOR_BYTES = 512;
+
+export type Bus = NonNullable<FileFacts['bus']>;
+
+/** One device, named `MAJOR:MINOR` as stat(2) gives it. */
+export class BlockDevice {
+  readonly #device: string;
+  readonly #sysfsRoot: string;
+  readonly #pageBytes: number;
+
+  constructor(device: string, options: { readonly sysfsRoot?: string; readonly pageBytes?: number } = {}) {
+    this.#device = device;
+    this.#sysfsRoot = options.sysfsRoot ?? '/sys';
+    this.#pageBytes = options.pageBytes ?? 4096;
+  }
+
+  /**
+   * The kernel's bad-block list, in bytes from the start of this device: of the partition, where it is one, since that
+   * is what FIEMAP's physical offsets count from. `supported: false` says why nothing can be known; it is never a
+   * statement about the health of the device.
+   *
+   * Not covered: the realtime device of an XFS filesystem. Its files have extents on a device that stat does not name.
+   */
+  async badBlocks(): Promise<DeviceBadBlocks> {
+    // Anonymous devices (btrfs, overlayfs, tmpfs, NFS) have major 0 and stand for no block device.
+    if (this.#device.startsWith('0:')) {
+      return unsupported(`device ${this.#device} is anonymous: the filesystem is not on one block device of its own`);
+    }
+    try {
+      return await this.#readBadBlocks();
+    } catch (error) {
+      return unsupported(`sysfs could not be read: ${messageOf(error)}`);
+    }
+  }
+
+  async #readBadBlocks(): Promise<DeviceBadBlocks> {
+    const folder = await this.#folder();
+    if (folder === undefined) return unsupported(`device ${this.#device} is not in ${this.#sysfsRoot}/dev/block`);
+    const partition = await readIfPresent(path.join(folder, 'partition'));
+    // The kernel keeps one list a disk, and gives the attribute to whole disks only (drivers/block and block/genhd.c;
+    // a partition has `start` and `size`, in sectors of the disk). So the list is the parent folder's, the entries
+    // count from the start of the disk, and those of other partitions are among them.
+    const disk = partition === undefined ? folder : path.dirname(folder);
+    const text = await readIfPresent(path.join(disk, 'badblocks'));
+    if (text === undefined || text === '\n') return unsupported(await this.#whyNoList(disk));
+    if (text.length >= this.#pageBytes - 1) {
+      // An attribute of sysfs is at most one page; a longer list is cut, in the middle of a number if need be.
+      return unsupported(`the list of ${path.basename(disk)} is longer than sysfs can show`);
+    }
+    const listed = parseBadBlocks(text);
+    if (listed === undefined) return unsupported(`the list of ${path.basename(disk)} is malformed`);
+    if (partition === undefined) return { supported: true, ranges: coalesce(listed) };
+    const start = parseSectors(await readIfPresent(path.join(folder, 'start')));
+    const length = parseSectors(await readIfPresent(path.join(folder, 'size')));
+    if (start === undefined || length === undefined) {
+      return unsupported(`start or size of partition ${path.basename(folder)} is missing or malformed`);
+    }
+    return { supported: true, ranges: withinPartition(listed, { offset: start, length }) };
+  }
+
+  /** The nvdimm bus above the device; undefined where there is none, or where sysfs does not say. */
+  async bus(): Promise<Bus | undefined> {
+    try {
+      for (let folder = await this.#folder(); folder !== undefined; folder = parentOf(folder)) {
+        if (/^ndbus\d+$/.test(path.basename(folder))) return await readBus(folder);
+      }
+    } catch {
+      return undefined;
+    }
+    return undefined;
+  }
+
+  async #folder(): Promise<string | undefined> {
+    try {
+      return await realpath(path.join(this.#sysfsRoot, 'dev', 'block', this.#device));
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #whyNoList(disk: string): Promise<string> {
+    const name = path.basename(disk);
+    if ((await readIfPresent(path.join(disk, 'dm', 'name'))) !== undefined) {
+      return `${name} is a device-mapper device: the lists are those of the devices below it, in other coordinates`;
+    }
+    return `${name} keeps no bad-block list`;
+  }
+}
+
+function unsupported(reason: string): DeviceBadBlocks {
+  return { supported: false, reason };
+}
+
+/** Lines of `SECTOR COUNT`; undefined where any of them is anything else, or where the last is not ended. */
+function parseBadBlocks(text: string): ByteRange[] | undefined {
+  if (text === '') return [];
+  if (!text.endsWith('\n')) return undefined;
+  const ranges: ByteRange[] = [];
+  for (const line of text.slice(0, -1).split('\n')) {
+    const match = /^(\d+) (\d+)$/.exec(line);
+    const offset = parseSectors(match?.[1]);
+    const length = parseSectors(match?.[2]);
+    if (offset === undefined || length === undefined || length === 0) return undefined;
+    ranges.push({ offset, length });
+  }
+  return ranges;
+}
+
+/** A number of sectors, in bytes. */
+function parseSectors(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+\n?$/.test(text)) return undefined;
+  const bytes = Number(text) * SECTOR_BYTES;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+function withinPartition(listed: readonly ByteRange[], partition: ByteRange): ByteRange[] {
+  const inside = listed.map((range) => intersect(range, partition)).filter((range) => range !== undefined);
+  return coalesce(inside.map((range) => ({ offset: range.offset - partition.offset, length: range.length })));
+}
+
+async function readBus(folder: string): Promise<Bus> {
+  const [provider, commands] = await Promise.all([
+    readFile(path.join(folder, 'provider'), 'utf8'),
+    readFile(path.join(folder, 'commands'), 'utf8'),
+  ]);
+  return { provider: provider.trim(), commands: commands.split(/\s+/).filter((command) => command !== '') };
+}
+
+async function readIfPresent(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+function parentOf(folder: string): string | undefined {
+  const parent = path.dirname(folder);
+  return parent === folder ? undefined : parent;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

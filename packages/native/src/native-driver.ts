@@ -1,0 +1,206 @@
+/** The driver for real files: the addon's functions behind core's interface, and the facts that sysfs adds. */
+import { release } from 'node:os';
+import type {
+  DeviceBadBlocks,
+  Driver,
+  DriverFile,
+  ExtentsOutcome,
+  Fault,
+  FileFacts,
+  JournalOutcome,
+  OpenOutcome,
+  OpenRequest,
+  SystemFailure,
+  Transfer,
+} from '@safe-pmem/core';
+import { Errno } from '@safe-pmem/core';
+import type { Binding, BindingHandle, OpenedFile } from './binding.js';
+import { BlockDevice } from './block-device.js';
+import { filesystemName } from './filesystem-name.js';
+import { loadBinding } from './load-binding.js';
+
+let loaded: Binding | undefined;
+
+/**
+ * A driver over mmap(2), a SIGBUS guard and the system calls of the running kernel. The addon is loaded by the first
+ * call, not by the import, so that a program which only may need it can be started anywhere.
+ *
+ * Throws PmemError `ERR_PMEM_NOT_SUPPORTED` (not Linux) or `ERR_PMEM_BINDING_MISSING` (no binary, or one that does not
+ * load; `path` is where it was looked for).
+ */
+export function nativeDriver(): Driver {
+  loaded ??= loadBinding();
+  return new NativeDriver(loaded);
+}
+
+/**
+ * How many times the kernel has told this process that memory of a mapped file is lost although nobody has touched it
+ * yet (BUS_MCEERR_AO, which only processes that ask for early kills receive). Such a signal would kill a process without
+ * the guard; with it the loss shows when the bytes are accessed, or by `badBlocks()` and `scrub()`, which are worth a
+ * call when this number grows. 0 where no driver has been asked for.
+ */
+export function advisoryMemoryErrors(): number {
+  return loaded?.advisoryMemoryErrors() ?? 0;
+}
+
+class NativeDriver implements Driver {
+  readonly name = 'native';
+  readonly #binding: Binding;
+
+  constructor(binding: Binding) {
+    this.#binding = binding;
+  }
+
+  async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
+    const { readOnly, create, sizeBytes, preallocate } = request;
+    const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
+    if ('failure' in opened) return opened;
+    const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
+    const facts = factsOf(opened, readOnly, await device.bus());
+    return { file: new NativeFile(opened.handle, facts, device) };
+  }
+}
+
+function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): FileFacts {
+  return {
+    path: opened.path,
+    readOnly,
+    created: opened.created,
+    inode: opened.inode,
+    birthTimeNs: opened.birthTimeNs,
+    device: opened.device,
+    filesystem: filesystemName(opened.filesystemMagic),
+    dax: opened.dax,
+    mapSync: opened.mapSync,
+    persistMethod: opened.persistInstruction === 'msync' ? 'msync' : 'cpu-flush',
+    persistInstruction: opened.persistInstruction,
+    pageBytes: opened.pageBytes,
+    blockBytes: opened.blockBytes,
+    kernelRelease: release(),
+    bus,
+  };
+}
+
+/**
+ * After close() this class answers EBADF for the calls that report failures, so that no call reaches the addon, which
+ * would throw. Methods that return a promise are `async` so that wrong arguments, for which the addon throws, reject.
+ */
+class NativeFile implements DriverFile {
+  readonly facts: FileFacts;
+  // The addon's own functions, without a frame of JavaScript around them: these run at memory speed.
+  readonly read: BindingHandle['read'];
+  readonly write: BindingHandle['write'];
+  readonly persist: BindingHandle['persist'];
+  readonly probe: BindingHandle['probe'];
+  readonly #handle: BindingHandle;
+  readonly #device: BlockDevice;
+  #mappedBytes: number;
+  #closed = false;
+
+  constructor(handle: BindingHandle, facts: FileFacts, device: BlockDevice) {
+    this.facts = facts;
+    this.read = handle.read;
+    this.write = handle.write;
+    this.persist = handle.persist;
+    this.probe = handle.probe;
+    this.#handle = handle;
+    this.#device = device;
+    this.#mappedBytes = handle.mappedBytes();
+  }
+
+  get mappedBytes(): number {
+    return this.#closed ? 0 : this.#mappedBytes;
+  }
+
+  remap(position: number, length: number): SystemFailure | undefined {
+    if (this.#closed) return closed('mmap');
+    const failure = this.#handle.remap(position, length);
+    // A remap that failed half way leaves nothing mapped.
+    if (failure !== undefined) this.#mappedBytes = this.#handle.mappedBytes();
+    return failure;
+  }
+
+  lock(position: number, length: number): SystemFailure | undefined {
+    return this.#closed ? closed('fcntl') : this.#handle.lock(position, length);
+  }
+
+  unlock(position: number, length: number): SystemFailure | undefined {
+    return this.#closed ? closed('fcntl') : this.#handle.unlock(position, length);
+  }
+
+  async resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined> {
+    if (this.#closed) return closed('ftruncate');
+    const failure = await this.#handle.resize(sizeBytes, preallocate);
+    // A failed resize leaves the mapping as it was; one that succeeded maps exactly this many bytes.
+    if (failure === undefined) this.#mappedBytes = sizeBytes;
+    return failure;
+  }
+
+  async close(): Promise<SystemFailure | undefined> {
+    if (this.#closed) return closed('close');
+    this.#closed = true;
+    return this.#handle.close();
+  }
+
+  async persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
+    return this.#closed ? closed('msync') : this.#handle.persistAsync(position, length);
+  }
+
+  async pread(target: Uint8Array, position: number): Promise<Transfer> {
+    return this.#closed ? { transferredBytes: 0, errno: Errno.EBADF } : this.#handle.pread(target, position);
+  }
+
+  async pwrite(source: Uint8Array, position: number): Promise<Transfer> {
+    return this.#closed ? { transferredBytes: 0, errno: Errno.EBADF } : this.#handle.pwrite(source, position);
+  }
+
+  async sync(): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('fdatasync') : this.#handle.sync();
+  }
+
+  async zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('fallocate') : this.#handle.zeroRange(position, length);
+  }
+
+  async truncate(sizeBytes: number): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('ftruncate') : this.#handle.truncate(sizeBytes);
+  }
+
+  async fileSize(): Promise<number> {
+    return this.#handle.fileSize();
+  }
+
+  async extents(position: number, length: number): Promise<ExtentsOutcome> {
+    return this.#closed ? { failure: closed('ioctl') } : this.#handle.extents(position, length);
+  }
+
+  async badBlocks(): Promise<DeviceBadBlocks> {
+    return this.#closed ? { supported: false, reason: 'the file is closed' } : this.#device.badBlocks();
+  }
+
+  async readJournal(limitBytes: number): Promise<JournalOutcome> {
+    return this.#closed ? closedJournal : this.#handle.readJournal(limitBytes);
+  }
+
+  readJournalSync(limitBytes: number): JournalOutcome {
+    return this.#closed ? closedJournal : this.#handle.readJournalSync(limitBytes);
+  }
+
+  async writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('open') : this.#handle.writeJournal(bytes);
+  }
+
+  async removeJournal(): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('unlink') : this.#handle.removeJournal();
+  }
+
+  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined {
+    return this.#closed ? closed('open') : this.#handle.replaceJournalSync(bytes);
+  }
+}
+
+function closed(syscall: string): SystemFailure {
+  return { errno: Errno.EBADF, syscall };
+}
+
+const closedJournal: JournalOutcome = { status: 'failed', failure: closed('open') };

@@ -1,0 +1,139 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { BlockDevice } from '../src/block-device.js';
+import { scratchFolder } from './scratch.js';
+
+/** A sysfs tree: `files` below /sys, and the links of /sys/dev/block. */
+function sysfs(files: Record<string, string>, devices: Record<string, string>): string {
+  const root = scratchFolder();
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(path.join(root, path.dirname(name)), { recursive: true });
+    writeFileSync(path.join(root, name), text);
+  }
+  mkdirSync(path.join(root, 'dev', 'block'), { recursive: true });
+  for (const [device, folder] of Object.entries(devices)) {
+    mkdirSync(path.join(root, folder), { recursive: true });
+    symlinkSync(path.join('..', '..', folder), path.join(root, 'dev', 'block', device));
+  }
+  return root;
+}
+
+const e820 = 'devices/platform/e820_pmem/ndbus0/region0/namespace0.0/block/pmem0';
+
+function badBlocks(list: string): Promise<unknown> {
+  return new BlockDevice('259:0', { sysfsRoot: sysfs({ [`${e820}/badblocks`]: list }, { '259:0': e820 }) }).badBlocks();
+}
+
+it('lists the bad blocks of a whole disk in bytes, joined and in order', async () => {
+  expect(await badBlocks('8 1\n100 8\n108 2\n')).toEqual({
+    supported: true,
+    ranges: [{ offset: 4096, length: 512 }, { offset: 51_200, length: 5120 }],
+  });
+});
+
+it('takes an empty list for a healthy device', async () => {
+  expect(await badBlocks('')).toEqual({ supported: true, ranges: [] });
+});
+
+it('counts a partition’s bad blocks from its own start and leaves those of its neighbours out', async () => {
+  const partition = `${e820}/pmem0p2`;
+  const root = sysfs(
+    {
+      [`${e820}/badblocks`]: '10 4\n2046 4\n4000 1\n6143 3\n9000 1\n',
+      [`${partition}/partition`]: '2\n',
+      [`${partition}/start`]: '2048\n',
+      [`${partition}/size`]: '4096\n',
+    },
+    { '259:0': e820, '259:2': partition },
+  );
+  expect(await new BlockDevice('259:2', { sysfsRoot: root }).badBlocks()).toEqual({
+    supported: true,
+    ranges: [
+      { offset: 0, length: 2 * 512 },
+      { offset: (4000 - 2048) * 512, length: 512 },
+      { offset: (6143 - 2048) * 512, length: 512 },
+    ],
+  });
+});
+
+it('cannot tell for a partition whose place is unknown', async () => {
+  const partition = `${e820}/pmem0p1`;
+  const root = sysfs({ [`${e820}/badblocks`]: '', [`${partition}/partition`]: '1\n' }, { '259:1': partition });
+  expect(await new BlockDevice('259:1', { sysfsRoot: root }).badBlocks()).toMatchObject({
+    supported: false,
+    reason: expect.stringContaining('pmem0p1') as string,
+  });
+});
+
+it.each([
+  ['a line of words', 'bad block\n'],
+  ['a third column', '1 2 3\n'],
+  ['a negative sector', '-1 2\n'],
+  ['a count of nothing', '5 0\n'],
+  ['a line that is cut', '1 2\n3 4'],
+  ['an empty line', '1 2\n\n3 4\n'],
+  ['a sector beyond 2^53 bytes', '18014398509481984 1\n'],
+])('does not guess at %s', async (_, list) => {
+  expect(await badBlocks(list)).toMatchObject({ supported: false, reason: expect.stringContaining('malformed') as string });
+});
+
+it('says that a list is cut off where sysfs shows no more than a page', async () => {
+  const line = '123456 8\n';
+  const cut = line.repeat(500).slice(0, 4095);
+  expect(await badBlocks(cut)).toMatchObject({ supported: false, reason: expect.stringContaining('longer') as string });
+  expect(await badBlocks(line.repeat(450))).toMatchObject({ supported: true });
+});
+
+it.each([
+  ['a disk without a list', '8:0', /keeps no bad-block list/],
+  ['a disk whose driver keeps none (the attribute is one newline)', '8:16', /keeps no bad-block list/],
+  ['a device-mapper device', '253:0', /device-mapper/],
+  ['an anonymous device', '0:42', /anonymous/],
+  ['a device that sysfs does not know', '9:9', /not in/],
+])('cannot tell for %s, and says so', async (_, device, reason) => {
+  const root = sysfs(
+    { 'devices/pci/block/sda/size': '8\n', 'devices/pci/block/sdb/badblocks': '\n', 'devices/virtual/block/dm-0/dm/name': 'x\n' },
+    { '8:0': 'devices/pci/block/sda', '8:16': 'devices/pci/block/sdb', '253:0': 'devices/virtual/block/dm-0' },
+  );
+  expect(await new BlockDevice(device, { sysfsRoot: root }).badBlocks()).toEqual({
+    supported: false,
+    reason: expect.stringMatching(reason) as string,
+  });
+});
+
+it('gives the reason where the list cannot be read', async () => {
+  const root = sysfs({ [`${e820}/badblocks/is`]: 'a folder' }, { '259:0': e820 });
+  expect(await new BlockDevice('259:0', { sysfsRoot: root }).badBlocks()).toMatchObject({
+    supported: false,
+    reason: expect.stringContaining('EISDIR') as string,
+  });
+});
+
+it('finds the bus above a disk and above its partition', async () => {
+  const nfit = 'devices/LNXSYSTM:00/ACPI0012:00/ndbus1/region0/namespace0.0/block/pmem1';
+  const root = sysfs(
+    {
+      'devices/platform/e820_pmem/ndbus0/provider': 'e820\n',
+      'devices/platform/e820_pmem/ndbus0/commands': '\n',
+      'devices/LNXSYSTM:00/ACPI0012:00/ndbus1/provider': 'ACPI.NFIT\n',
+      'devices/LNXSYSTM:00/ACPI0012:00/ndbus1/commands': 'ars_cap ars_start ars_status clear_error \n',
+      'devices/pci/block/sda/size': '8\n',
+    },
+    { '259:0': e820, '259:1': `${nfit}/pmem1p1`, '8:0': 'devices/pci/block/sda' },
+  );
+  const bus = (device: string): Promise<unknown> => new BlockDevice(device, { sysfsRoot: root }).bus();
+  expect(await bus('259:0')).toEqual({ provider: 'e820', commands: [] });
+  expect(await bus('259:1')).toEqual({
+    provider: 'ACPI.NFIT',
+    commands: ['ars_cap', 'ars_start', 'ars_status', 'clear_error'],
+  });
+  expect(await bus('8:0')).toBeUndefined();
+  expect(await bus('0:5')).toBeUndefined();
+});
+
+it('knows no bus where its attributes are missing', async () => {
+  const root = sysfs({ 'devices/platform/e820_pmem/ndbus0/provider': 'e820\n' }, { '259:0': e820 });
+  chmodSync(path.join(root, 'devices/platform/e820_pmem/ndbus0/provider'), 0o444);
+  expect(await new BlockDevice('259:0', { sysfsRoot: root }).bus()).toBeUndefined();
+});

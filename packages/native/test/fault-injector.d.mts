@@ -1,0 +1,11 @@
+/**
+ * Makes whole pages of this process's mapping of a tmpfs file raise SIGBUS on every load and store (UFFDIO_POISON).
+ * pread still works. The path must be resolved; the first mapping of the file is meant. Throws where it cannot be done.
+ */
+export function poison(path: string, offset: number, length: number): void;
+
+/** Where the file is mapped in this process; undefined where it is not. */
+export function findMapping(path: string): { readonly begin: number; readonly end: number } | undefined;
+
+/** Sends this thread a BUS_MCEERR_AO about a byte of the mapped file, as the kernel would. */
+export function sendAdvisory(path: string, offset: number): void;

@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DriverFile, OpenRequest } from '@safe-pmem/core';
+import { errnoName } from '@safe-pmem/core';
+import { onTestFinished } from 'vitest';
+import { nativeDriver } from '../src/index.js';
+import { filesystemName } from '../src/filesystem-name.js';
+
+export const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
+export const PAGE = 4096;
+
+/** The checkout's own filesystem, since /tmp is a tmpfs on many machines; and a tmpfs. */
+const bases = { disk: path.join(packageFolder, 'build'), tmpfs: '/dev/shm' };
+
+/** Makes a folder; the caller removes it. */
+export function makeFolder(where: keyof typeof bases = 'disk'): string {
+  if (where === 'disk') mkdirSync(bases.disk, { recursive: true });
+  if (where === 'tmpfs' && filesystemOf(bases.tmpfs) !== 'tmpfs') {
+    throw new Error(`${bases.tmpfs} is no tmpfs here: the tests that poison pages cannot run`);
+  }
+  return mkdtempSync(path.join(bases[where], 'native-test-'));
+}
+
+/** A folder that is gone when the test is over. */
+export function scratchFolder(where: keyof typeof bases = 'disk'): string {
+  const folder = makeFolder(where);
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return folder;
+}
+
+export function filesystemOf(folder: string): string {
+  return filesystemName(statfsSync(folder).type);
+}
+
+export function request(over: Partial<OpenRequest> = {}): OpenRequest {
+  return { readOnly: false, create: true, sizeBytes: undefined, preallocate: false, ...over };
+}
+
+/** An open file, closed when the test is over if the test has not closed it. */
+export async function openScratch(file: string, over: Partial<OpenRequest> = {}): Promise<DriverFile> {
+  const outcome = await nativeDriver().open(file, request(over));
+  if ('failure' in outcome) throw new Error(`${outcome.failure.syscall}: ${errnoName(outcome.failure.errno)}`);
+  onTestFinished(async () => {
+    await outcome.file.close();
+  });
+  return outcome.file;
+}
+
+/** The errno of an open that has to fail. */
+export async function openErrno(file: string, over: Partial<OpenRequest> = {}): Promise<string> {
+  const outcome = await nativeDriver().open(file, request(over));
+  if ('failure' in outcome) return errnoName(outcome.failure.errno);
+  await outcome.file.close();
+  return 'no failure';
+}

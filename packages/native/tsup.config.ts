@@ -1,0 +1,5 @@
+import { defineConfig } from 'tsup';
+import { base } from '../../tsup.base.js';
+
+// With splitting, tsup derives the CommonJS build from the ESM one and leaves import.meta in it: a syntax error there.
+export default defineConfig({ ...base, splitting: false, entry: { index: 'src/index.ts' } });
