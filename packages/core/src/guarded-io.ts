@@ -51,6 +51,11 @@ export class GuardedIo {
     return this.#hazards.clear ? [range] : subtract([range], this.#hazards.knownBadWithin(range));
   }
 
+  /** Throws for the parts that persistable() left out: what was stored there before they went bad is lost. */
+  requireNothingBad(range: ByteRange): void {
+    if (!this.#hazards.clear) this.#throwFor('persist', [], this.#hazards.knownBadWithin(range));
+  }
+
   /** Turns what a driver's persist reported into an error. */
   requirePersisted(range: ByteRange, problem: Fault | SystemFailure | undefined): void {
     if (problem === undefined) return;

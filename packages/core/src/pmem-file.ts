@@ -141,7 +141,9 @@ export class PmemFile {
    * With MAP_SYNC this is a cache-line flush and takes no system call. Otherwise it is msync(2) on this thread, like
    * fs.fdatasyncSync: use persistAsync() to keep it off the event loop. `info().persistMethod` says which.
    *
-   * Throws MediaError, ERR_PMEM_TRUNCATED, ERR_PMEM_IO: nothing may be assumed durable in the range then. Where stores
+   * Throws MediaError where the range holds bad pages: stores to its `ranges` are lost, known bad pages are not touched,
+   * and where `source` is `known` everything else in the range is durable. After ERR_PMEM_TRUNCATED, ERR_PMEM_IO or
+   * another source nothing in the range may be assumed durable. Where stores
    * covered bytes that a repair had lost, the repair journal is updated too: ERR_PMEM_LOCKED or ERR_PMEM_JOURNAL mean
    * the bytes are durable, but the next open() still reports them lost; call persist() again.
    */
@@ -152,6 +154,7 @@ export class PmemFile {
       this.#io.requirePersisted(range, this.#file.persist(range.offset, range.length));
     }
     dropPersistedTombstones(this.#file, this.#hazards, asked);
+    this.#io.requireNothingBad(asked);
   }
 
   /** persist() off the main thread; the same errors, as rejections. */
@@ -163,17 +166,21 @@ export class PmemFile {
       this.#assertOpen();
     }
     dropPersistedTombstones(this.#file, this.#hazards, asked);
+    this.#io.requireNothingBad(asked);
   }
 
   /**
    * Reads all of `range` (default: the whole file) that still can be read: pieces of bytes, and gaps with a reason.
-   * Throws only for bad arguments and ERR_PMEM_CLOSED. Changes nothing.
+   * Throws only for bad arguments and ERR_PMEM_CLOSED. Changes nothing. Between megabytes the event loop gets its turn;
+   * what a resize() cuts off meanwhile is a gap, `truncated`.
    */
   async salvage(range: ByteRange = this.#wholeFile()): Promise<Salvage> {
     this.#assertOpen();
     if (this.#size === 0) return { range, pieces: [], gaps: [] };
     requireRange('range', range, this.#size);
-    return salvageRange(this.#file, this.#hazards, range);
+    return salvageRange(this.#file, this.#hazards, range, () => {
+      this.#assertOpen();
+    });
   }
 
   /**

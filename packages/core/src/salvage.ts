@@ -28,13 +28,28 @@ export interface Salvage {
 /** Between chunks of this size the event loop gets its turn. */
 const CHUNK_BYTES = 1024 * 1024;
 
-export async function salvageRange(file: DriverFile, hazards: Hazards, range: ByteRange): Promise<Salvage> {
+export async function salvageRange(
+  file: DriverFile,
+  hazards: Hazards,
+  range: ByteRange,
+  assertOpen: () => void,
+): Promise<Salvage> {
   const pieces: SalvagedPiece[] = [];
   const gaps: SalvageGap[] = [];
   for (let start = range.offset; start < rangeEnd(range); start += CHUNK_BYTES) {
     if (start > range.offset) await new Promise(setImmediate);
-    const chunk = rangeBetween(start, Math.min(start + CHUNK_BYTES, rangeEnd(range)));
-    salvageChunk(file, hazards, chunk, pieces, gaps);
+    assertOpen();
+    // resize() may have run since the last chunk.
+    if (start >= file.mappedBytes) {
+      appendGap(gaps, { ...rangeBetween(start, rangeEnd(range)), reason: 'truncated' });
+      break;
+    }
+    const end = Math.min(start + CHUNK_BYTES, rangeEnd(range), file.mappedBytes);
+    salvageChunk(file, hazards, rangeBetween(start, end), pieces, gaps);
+    if (end === file.mappedBytes && end < rangeEnd(range)) {
+      appendGap(gaps, { ...rangeBetween(end, rangeEnd(range)), reason: 'truncated' });
+      break;
+    }
   }
   return { range, pieces, gaps };
 }

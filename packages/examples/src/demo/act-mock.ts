@@ -53,9 +53,11 @@ export async function playMirrored(screen: Screen, seed: number): Promise<Audit[
     file.read(new Uint8Array(file.size), 0);
   } catch (error) {
     if (!(error instanceof PmemError)) throw error;
-    screen.say(`Reading the whole file through PmemFile is an ordinary error: ${error.name} ${error.code}, ${error.ranges
-      .map(formatRange)
-      .join(' ')}.`);
+    screen.say(
+      `Reading the whole file through PmemFile is an ordinary error: ${error.name} ${error.code}, ${error.ranges
+        .map(formatRange)
+        .join(' ')}.`,
+    );
   }
   const alone = await Wal.open({ file, readOnly: true });
   const withoutMirror = await audit(screen, 'mock, replay from the damaged log alone', alone, RECORDS);
@@ -67,8 +69,8 @@ export async function playMirrored(screen: Screen, seed: number): Promise<Audit[
   drawMap(screen, file.path, markRebuilt(statesOf(file), report, 'log'));
   drawMap(screen, mirror.path, markRebuilt(statesOf(mirror), report, 'mirror'));
   drawLegend(screen, markRebuilt(statesOf(file), report, 'log'), markRebuilt(statesOf(mirror), report, 'mirror'));
-  screen.say(`repair() took ${report.rebuilt.length} pages back: those of the log from the mirror, those of the mirror from
-    the log, the header from memory. Bytes of the other file are used only if their checksums hold.`);
+  screen.say(`repair() took ${report.rebuilt.length} pages back: those of the log from the mirror, those of the
+    mirror from the log, the header from memory. Bytes of the other file are used only if their checksums hold.`);
   const repaired = expectNothingLost(await audit(screen, 'mock, repaired from the mirror', wal, RECORDS));
   if (report.lost.length + report.failed.length > 0) repaired.problems.push('repair() did not bring back every page');
   await file.close();
@@ -88,9 +90,9 @@ export async function playAlone(screen: Screen, seed: number): Promise<Audit[]> 
   const report = await wal.repair();
   drawMap(screen, file.path, statesOf(file));
   drawLegend(screen, statesOf(file));
-  screen.say(`Nobody has the bytes of these ${report.lost.length} pages. After the repair the pages take stores again, but they
-    do not read as zeros: reads of the lost bytes throw ERR_PMEM_LOST, after a restart too. So a hole is never taken for the
-    end of the log, and the log goes on behind it:`);
+  screen.say(`Nobody has the bytes of these ${report.lost.length} pages. After the repair the pages take stores again,
+    but they do not read as zeros: reads of the lost bytes throw ERR_PMEM_LOST, after a restart too. So a hole is never
+    taken for the end of the log, and the log goes on behind it:`);
   await file.close();
   file = await PmemFile.open('/pmem0/alone', { driver });
   wal = await Wal.open({ file });
@@ -112,8 +114,8 @@ async function playNaiveReader(screen: Screen, committed: number): Promise<Audit
     screen.line('The naive reader could not be shown: is the fault injector of @safe-pmem/native built?', 'red');
     return row;
   }
-  screen.say(`Most programs map a file and read it. So does process ${death.processId}, a real one: it maps a scratch file, the
-    file is cut off under the mapping, it loads a byte:`);
+  screen.say(`Most programs map a file and read it. So does process ${death.processId}, a real one: it maps a scratch
+    file, the file is cut off under the mapping, it loads a byte:`);
   screen.line(`    process ${death.processId}: killed by ${death.signal}`, 'red');
   screen.say('No exception, nothing to catch, no word of what was lost. Poison raises this same signal.');
   return row;

@@ -36,8 +36,8 @@ async function playIn(screen: Screen, directory: string, seed: number, tryPoison
   const mirror = await PmemFile.open(join(directory, 'mirror'), request);
   try {
     const { filesystem, persistInstruction, kernelRelease } = file.info();
-    screen.say(`Linux ${kernelRelease}, ${filesystem}, stores made durable by ${persistInstruction}. Not one line of the log is
-      different; only the driver is.`);
+    screen.say(`Linux ${kernelRelease}, ${filesystem}, stores made durable by ${persistInstruction}. Not one line of the
+      log is different; only the driver is.`);
     const wal = await Wal.open({ file, mirror, create: true });
     fill(screen, wal, RECORDS);
     // A header copy, the page that the next record goes into, and five others.
@@ -52,8 +52,8 @@ async function playIn(screen: Screen, directory: string, seed: number, tryPoison
     fill(screen, wal, committed);
     drawMap(screen, file.path, markRebuilt(statesOf(file), report, 'log'));
     drawLegend(screen, markRebuilt(statesOf(file), report, 'log'));
-    screen.say(`repair() has rebuilt ${report.rebuilt.length} pages, and 100 more records went in. The process that met every one
-      of these signals, ${process.pid}, is the one that writes this.`);
+    screen.say(`repair() has rebuilt ${report.rebuilt.length} pages, and 100 more records went in. The process that
+      met every one of these signals, ${process.pid}, is the one that writes this.`);
     const title = 'native, repaired, 100 more, read without mirror';
     const alone = await Wal.open({ file, readOnly: true });
     return [expectNothingLost(damaged), expectNothingLost(await audit(screen, title, alone, committed))];
@@ -73,15 +73,18 @@ function poison(screen: Screen, file: PmemFile, pages: readonly number[]): boole
   for (const page of pages) {
     if (!poisonPage(screen, loaded.injector, file, page)) return false;
   }
-  screen.say(`${pages.length} pages are poisoned for real (UFFDIO_POISON): from here on, every load or store of them raises
-    SIGBUS in this process. The log is read all the same, each bad page from the mirror:`);
+  screen.say(`${pages.length} pages are poisoned for real (UFFDIO_POISON): from here on, every load or store of them
+    raises SIGBUS in this process. The log is read all the same, each bad page from the mirror:`);
   return true;
 }
 
 function poisonPage(screen: Screen, injector: FaultInjector, file: PmemFile, page: number): boolean {
   const outcome = injector.poison(file.path, page * PAGE_BYTES, PAGE_BYTES);
   if (outcome.errno === 0) return true;
-  screen.say(`This kernel does not poison on request (${describeFailure(outcome)}; UFFDIO_POISON came with Linux 6.6).`, 'yellow');
+  screen.say(
+    `This kernel does not poison on request (${describeFailure(outcome)}; UFFDIO_POISON came with Linux 6.6).`,
+    'yellow',
+  );
   return false;
 }
 
@@ -89,8 +92,8 @@ function poisonPage(screen: Screen, injector: FaultInjector, file: PmemFile, pag
 function truncate(screen: Screen, file: PmemFile, pages: readonly number[]): void {
   const firstLost = Math.min(...pages.filter((page) => page > 0));
   truncateElsewhere(file.path, firstLost * PAGE_BYTES);
-  screen.say(`Instead, another process has cut the file off at page ${firstLost}, under its mapping: every load behind it raises
-    a real SIGBUS. The log is read all the same, the missing pages from the mirror:`);
+  screen.say(`Instead, another process has cut the file off at page ${firstLost}, under its mapping: every load behind it
+    raises a real SIGBUS. The log is read all the same, the missing pages from the mirror:`);
 }
 
 /** Shows what a commit into a damaged page says: that it has not happened. */
@@ -100,8 +103,8 @@ function showRefusal(screen: Screen, wal: Wal, committed: number): void {
     fill(screen, wal, committed);
   } catch (error) {
     if (!(error instanceof PmemError) || wal.lastSequence !== before) throw error;
-    screen.say(`A commit now throws ${error.name} ${error.code}, ${error.ranges.map(formatRange).join(' ')}: nothing of it
-      counts, and nothing is forgotten. repair(), then commit() again:`);
+    screen.say(`A commit now throws ${error.name} ${error.code}, ${error.ranges.map(formatRange).join(' ')}: nothing
+      of it counts, and nothing is forgotten. repair(), then commit() again:`);
     return;
   }
   throw new Error('a commit into a damaged page succeeded');

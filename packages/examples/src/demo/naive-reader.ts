@@ -1,4 +1,4 @@
-/** A process that does what most programs do: map a file and read it. Another truncates the file; the first one dies. */
+/** A process that does what most programs do: map a file and read it. The file is truncated, and the process dies. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
@@ -14,7 +14,9 @@ export interface FaultInjector {
 const requireFromHere = createRequire(import.meta.url);
 
 function injectorPath(): string {
-  return requireFromHere.resolve('@safe-pmem/native/package.json').replace(/package\.json$/, 'build/Release/fault_injector.node');
+  return requireFromHere
+    .resolve('@safe-pmem/native/package.json')
+    .replace(/package\.json$/, 'build/Release/fault_injector.node');
 }
 
 /** The injector, or the reason why there is none. */

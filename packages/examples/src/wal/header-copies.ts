@@ -23,7 +23,9 @@ export function inspect(member: Member): Inspection {
   const states: (HeaderState | { readonly status: 'unreadable' })[] = [];
   for (const position of ringOf(member).headerPositions) {
     const bytes = new Uint8Array(PAGE_BYTES);
-    states.push(readPage(member, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : { status: 'unreadable' });
+    states.push(
+      readPage(member, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : { status: 'unreadable' },
+    );
   }
   const valid = states.filter((state) => state.status === 'valid');
   const other = states.find((state) => state.status === 'other-version');
@@ -70,7 +72,12 @@ export function storeCommitPoint(
 }
 
 /** Rewrites every copy that is not exactly as it should be, for instance after a crash between two copies. */
-export function refreshHeaders(members: readonly Member[], ring: Ring, header: LogHeader, point: CommitPoint): CommitPointStore {
+export function refreshHeaders(
+  members: readonly Member[],
+  ring: Ring,
+  header: LogHeader,
+  point: CommitPoint,
+): CommitPointStore {
   const page = encodeHeaderPage(header, point);
   return inEveryCopy(members, ring, (member, position) => {
     const bytes = new Uint8Array(PAGE_BYTES);
@@ -81,13 +88,21 @@ export function refreshHeaders(members: readonly Member[], ring: Ring, header: L
 }
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */
-export function writeHeaders(members: readonly Member[], ring: Ring, header: LogHeader, point: CommitPoint): CommitPointStore {
+export function writeHeaders(
+  members: readonly Member[],
+  ring: Ring,
+  header: LogHeader,
+  point: CommitPoint,
+): CommitPointStore {
   const page = encodeHeaderPage(header, point);
   const unsigned = page.slice();
   unsigned.fill(0, 0, MAGIC.length);
-  const first = inEveryCopy(members, ring, (member, position) => storeDurably(member, position, unsigned));
-  if (first.stored === 0) return first;
-  return inEveryCopy(members, ring, (member, position) => storeDurably(member, position, page.subarray(0, MAGIC.length)));
+  return inEveryCopy(
+    members,
+    ring,
+    (member, position) =>
+      storeDurably(member, position, unsigned) ?? storeDurably(member, position, page.subarray(0, MAGIC.length)),
+  );
 }
 
 function inEveryCopy(

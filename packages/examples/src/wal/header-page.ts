@@ -99,7 +99,8 @@ export function newest<Point extends CommitPoint>(points: readonly (Point | unde
 
 function decodeSlot(bytes: Uint8Array): (CommitPoint & { logId: bigint }) | undefined {
   const view = viewOf(bytes);
-  if (view.getUint32(4, true) !== SLOT_MARKER || crc32c(bytes.subarray(4)) !== view.getUint32(0, true)) return undefined;
+  if (view.getUint32(4, true) !== SLOT_MARKER || crc32c(bytes.subarray(4)) !== view.getUint32(0, true))
+    return undefined;
   return {
     logId: view.getBigUint64(8, true),
     generation: getUint64(view, 16),

@@ -3,6 +3,6 @@ export type { Damage, Role } from './members.js';
 export type { RebuiltPage, WalRepairReport } from './repair-log.js';
 export type { LostRecords, ReplayItem, ReplayedRecord } from './replay.js';
 export { Wal } from './wal.js';
-export type { CommitResult, WalOptions } from './wal.js';
+export type { CommitResult, WalOptions } from './wal-options.js';
 export { WalError } from './wal-error.js';
 export type { WalErrorCode } from './wal-error.js';

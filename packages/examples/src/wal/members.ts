@@ -11,7 +11,7 @@ export interface Member {
   readonly file: PmemFile;
 }
 
-/** Bytes of one of the files that could not be read or stored, and why. `damaged`: readable, but not what was written. */
+/** Bytes of a file that could not be read or stored, and why. `damaged`: readable, but not what was written. */
 export interface Damage {
   readonly role: Role;
   readonly range: ByteRange;
@@ -37,7 +37,7 @@ export interface PageRead {
   readonly damage: Damage | undefined;
 }
 
-/** Reads a page, or its beginning where only `target` is that long. Throws what is not damage, such as a closed file. */
+/** Reads a page, or its beginning where `target` is shorter. Throws what is not damage, such as a closed file. */
 export function readPage(member: Member, position: number, target: Uint8Array): PageRead {
   try {
     member.file.read(target, position);

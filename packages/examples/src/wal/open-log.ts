@@ -49,7 +49,8 @@ function judgePair(log: Inspection, mirror: Inspection, intent: OpenIntent): Ver
   const point = log.commitPoint;
   if (log.header !== undefined && point !== undefined) {
     const isNew = intent.create && point.generation === 1;
-    if (belongsTo(mirror, log.header, point)) return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
+    if (belongsTo(mirror, log.header, point))
+      return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
     if (intent.attachMirror || isNew) return { action: 'attach', header: log.header, commitPoint: point };
     const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
     throw new WalError('ERR_WAL_MIRROR_STALE', mirror.member.file.path, hint);
@@ -89,7 +90,11 @@ function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenInte
     throw new WalError('ERR_WAL_NOT_FORMATTED', path, 'the file is empty; `create: true` makes a log of it');
   }
   if (inspections.some((inspection) => inspection.status === 'unreadable')) {
-    throw new WalError('ERR_WAL_UNREADABLE', path, 'no header copy can be read, and no other page shows that this is a log');
+    throw new WalError(
+      'ERR_WAL_UNREADABLE',
+      path,
+      'no header copy can be read, and no other page shows that this is a log',
+    );
   }
   throw new WalError('ERR_WAL_FOREIGN', path, 'the file holds something else');
 }

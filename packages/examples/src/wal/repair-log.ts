@@ -51,7 +51,12 @@ interface DamagedPage {
 
 /** Reads every page of every file and repairs what is damaged. See Wal.repair(). */
 export async function repairLog(context: RepairContext): Promise<WalRepairReport> {
-  const report = { rebuilt: [] as RebuiltPage[], emptied: [] as Damage[], lost: [] as Damage[], failed: [] as Damage[] };
+  const report = {
+    rebuilt: [] as RebuiltPage[],
+    emptied: [] as Damage[],
+    lost: [] as Damage[],
+    failed: [] as Damage[],
+  };
   for (const member of context.place.members) {
     const damaged = survey(context, member);
     const stillBad = await repairMedium(member, damaged);

@@ -1,48 +1,23 @@
-import { randomBytes } from 'node:crypto';
-import type { PmemFile } from '@safe-pmem/core';
 import { requireCommitPoint, storePages } from './commit-records.js';
-import { PAGE_BYTES } from './format.js';
+import { refreshHeaders } from './header-copies.js';
 import type { CommitPoint, LogHeader } from './header-page.js';
-import { refreshHeaders, ringOf, writeHeaders } from './header-copies.js';
-import type { PendingRecord, Tail } from './layout.js';
-import { endAfter, layOut } from './layout.js';
-import type { Damage, Member } from './members.js';
+import type { Member } from './members.js';
 import { damageReason } from './members.js';
-import type { Verdict } from './open-log.js';
-import { judge } from './open-log.js';
+import { PendingRecords } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 import { firstSequenceIn, readBest } from './read-pages.js';
-import { copyToMirror, eraseEveryPage, eraseLeftovers, loadTail } from './recover.js';
+import { eraseEveryPage } from './recover.js';
 import type { WalRepairReport } from './repair-log.js';
 import { repairLog } from './repair-log.js';
 import type { ReplayItem } from './replay.js';
 import { assemble } from './replay.js';
 import { lastPageBefore, limitIn, pageOf } from './ring.js';
+import type { StartedLog } from './start-log.js';
+import { firstPoint, randomId, startLog } from './start-log.js';
 import { surveyPages } from './survey-pages.js';
 import type { WalErrorCode } from './wal-error.js';
 import { WalError } from './wal-error.js';
-
-export interface WalOptions {
-  /** The file that holds the log, at least four pages long. It stays the caller's: close() leaves it open. */
-  readonly file: PmemFile;
-  /** A second file of the same size, on another device if it is to help, that gets the same bytes. */
-  readonly mirror?: PmemFile;
-  /** Make a log of files that hold nothing but zeros. Default false. */
-  readonly create?: boolean;
-  /** Only replay; change nothing. Header copies that a crash left behind are not renewed then. Default false. */
-  readonly readOnly?: boolean;
-  /** Overwrite `mirror`, whatever it holds, with a copy of the log. Default false. */
-  readonly attachMirror?: boolean;
-  /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */
-  readonly detachMirror?: boolean;
-}
-
-/** A commit point that is durable. */
-export interface CommitResult {
-  readonly lastSequence: number;
-  /** Header copies that did not take the commit point. Not empty: call repair() before another page fails. */
-  readonly missing: readonly Damage[];
-}
+import type { CommitResult, WalOptions } from './wal-options.js';
 
 /** Between this many items, replay() lets the event loop have its turn. */
 const REPLAY_TURN = 1024;
@@ -58,21 +33,18 @@ export class Wal {
   #place: LogPlace;
   #header: LogHeader;
   #point: CommitPoint | undefined;
-  /** Where the next record goes: the end of the log, or the next page where nobody can read the last one any more. */
-  #writeOffset = 0;
-  #tail: Tail | undefined;
-  #pending: PendingRecord[] = [];
-  #pendingEnd = 0;
+  readonly #pending: PendingRecords;
   readonly #readOnly: boolean;
-  #unusable = new Set<number>();
   #replays = 0;
   #repairing = false;
   #failure: unknown;
   #closed = false;
 
-  private constructor(place: LogPlace, header: LogHeader, readOnly: boolean) {
+  private constructor({ place, header, point, tail, writeOffset }: StartedLog, readOnly: boolean) {
     this.#place = place;
     this.#header = header;
+    this.#point = point;
+    this.#pending = new PendingRecords(place.ring, (place.members[0] as Member).file.path, writeOffset, tail);
     this.#readOnly = readOnly;
   }
 
@@ -81,28 +53,13 @@ export class Wal {
    * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair().
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
-   * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION, ERR_WAL_SIZE, ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are
-   * not a pair), ERR_WAL_READ_ONLY. Throws MediaError where a new log's header cannot be stored anywhere.
+   * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION,
+   * ERR_WAL_SIZE, ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are not a pair),
+   * ERR_WAL_READ_ONLY. Throws MediaError where a new log's header cannot be stored anywhere.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;
-    const members: Member[] = [{ role: 'log', file }];
-    if (mirror !== undefined) {
-      if (mirror === file || mirror.path === file.path) throw new TypeError('the mirror must be another file');
-      if (mirror.size !== file.size) throw new RangeError(`the mirror has ${mirror.size} bytes, the log ${file.size}`);
-      members.push({ role: 'mirror', file: mirror });
-    }
-    // What the kernel knows to be bad must be known here before it is touched.
-    await Promise.all(members.map((member) => member.file.badBlocks()));
-    const verdict = judge(members, { create, readOnly, attachMirror, detachMirror });
-    if (readOnly && verdict.action !== 'use' && verdict.action !== 'salvage') {
-      throw new WalError('ERR_WAL_READ_ONLY', file.path, `to ${verdict.action} needs writing`);
-    }
-    const ring = ringOf(members[0] as Member);
-    const header = verdict.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : verdict.header;
-    const wal = new Wal({ members, ring, logId: header.logId }, header, readOnly);
-    wal.#start(verdict);
-    return wal;
+    return new Wal(await startLog(file, mirror, { create, readOnly, attachMirror, detachMirror }), readOnly);
   }
 
   /** The oldest record that was not dropped; undefined where the commit point is lost. */
@@ -117,7 +74,7 @@ export class Wal {
 
   /** The number that the next append() returns; undefined where the commit point is lost. */
   get nextSequence(): number | undefined {
-    return this.#point === undefined ? undefined : this.#point.lastSequence + this.#pending.length + 1;
+    return this.#point === undefined ? undefined : this.#point.lastSequence + this.#pending.count + 1;
   }
 
   /** True while the log is readable only, because every copy of its commit point is lost. See reset(). */
@@ -127,7 +84,7 @@ export class Wal {
 
   /** Pages that repair() could not make usable, by file position; new records are laid out around them. */
   get unusablePages(): readonly number[] {
-    return [...this.#unusable];
+    return this.#pending.unusable;
   }
 
   /**
@@ -139,15 +96,8 @@ export class Wal {
   append(payload: Uint8Array): number {
     const point = this.#appendable();
     if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
-    const { dataPages } = this.#place.ring;
-    if (lastPageBefore(endAfter(0, payload.length, () => true)) >= dataPages) {
-      throw this.#error('ERR_WAL_TOO_LARGE', `a record of ${payload.length} bytes never fits into ${dataPages} pages`);
-    }
-    const end = this.#endAfter(this.#pendingEnd, payload.length);
-    this.#requireRoom(point, end);
-    const sequence = point.lastSequence + this.#pending.length + 1;
-    this.#pending.push({ sequence, payload: payload.slice() });
-    this.#pendingEnd = end;
+    const sequence = point.lastSequence + this.#pending.count + 1;
+    this.#pending.add(sequence, payload, point.headPage);
     return sequence;
   }
 
@@ -161,19 +111,14 @@ export class Wal {
    */
   commit(): CommitResult {
     const point = this.#writable();
-    if (this.#pending.length === 0) return { lastSequence: point.lastSequence, missing: [] };
-    this.#requireRoom(point, this.#pendingEnd);
-    const layout = layOut(this.#pending, this.#writeOffset, this.#tail, this.#header.logId, this.#isUsable);
-    const lastSequence = point.lastSequence + this.#pending.length;
+    if (this.#pending.count === 0) return { lastSequence: point.lastSequence, missing: [] };
+    const layout = this.#pending.layOut(this.#header.logId, point.headPage);
+    const lastSequence = point.lastSequence + this.#pending.count;
     const result = this.#storing(() => {
       storePages(this.#place, layout);
       return this.#advance({ ...point, endOffset: layout.endOffset, lastSequence });
     });
-    const last = layout.writes.at(-1);
-    this.#tail = layout.endOffset % PAGE_BYTES === 0 ? undefined : last;
-    this.#writeOffset = layout.endOffset;
-    this.#pending = [];
-    this.#pendingEnd = this.#writeOffset;
+    this.#pending.settle(layout);
     return result;
   }
 
@@ -215,8 +160,9 @@ export class Wal {
       throw new RangeError(`through must be from ${point.firstSequence - 1} to ${point.lastSequence}, got ${through}`);
     }
     if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records');
-    const headPage = through === point.lastSequence ? pageOf(this.#writeOffset) : this.#pageOfRecord(point, through + 1);
-    const next = { ...point, headPage, firstSequence: through + 1, endOffset: this.#writeOffset };
+    const endOffset = this.#pending.start;
+    const headPage = through === point.lastSequence ? pageOf(endOffset) : this.#pageOfRecord(point, through + 1);
+    const next = { ...point, headPage, firstSequence: through + 1, endOffset };
     return this.#storing(() => this.#advance(next));
   }
 
@@ -244,7 +190,8 @@ export class Wal {
     this.#requireWriter();
     if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs');
     if (this.#point !== undefined) throw new TypeError('the commit point is not lost: use truncate()');
-    if (!Number.isSafeInteger(nextSequence) || nextSequence < 1) throw new RangeError('nextSequence must be at least 1');
+    if (!Number.isSafeInteger(nextSequence) || nextSequence < 1)
+      throw new RangeError('nextSequence must be at least 1');
     eraseEveryPage(this.#place);
     this.#header = { ...this.#header, logId: randomId() };
     this.#place = { ...this.#place, logId: this.#header.logId };
@@ -259,44 +206,7 @@ export class Wal {
   /** Ends the use of the log. Records that were not committed are given up; the files stay open. */
   close(): void {
     this.#closed = true;
-    this.#pending = [];
-  }
-
-  #start(verdict: Verdict): void {
-    if (verdict.action === 'salvage') return;
-    const { members, ring } = this.#place;
-    let point = verdict.action === 'format' ? firstPoint(members, 1) : verdict.commitPoint;
-    if (verdict.action === 'attach') {
-      copyToMirror(this.#place, point);
-      point = { ...point, generation: point.generation + 1, pairId: randomId() };
-      writeHeaders(members.slice(1), ring, this.#header, point);
-    }
-    if (verdict.action === 'detach') point = { ...point, generation: point.generation + 1, pairId: 0n };
-    if (!this.#readOnly) {
-      const store = verdict.action === 'format' ? writeHeaders : refreshHeaders;
-      const { stored, missing } = store(members, ring, this.#header, point);
-      if (stored === 0) throw missing[0]?.cause;
-      eraseLeftovers(this.#place, point);
-    }
-    this.#point = point;
-    this.#tail = loadTail(this.#place, point.endOffset);
-    this.#writeOffset =
-      this.#tail === undefined ? (lastPageBefore(point.endOffset) + 1) * PAGE_BYTES : point.endOffset;
-    this.#pendingEnd = this.#writeOffset;
-  }
-
-  readonly #isUsable = (pageNumber: number): boolean => !this.#unusable.has(this.#place.ring.positionOf(pageNumber));
-
-  #endAfter(endOffset: number, recordBytes: number): number {
-    // With every page unusable the layout would look for one for ever.
-    if (this.#unusable.size >= this.#place.ring.dataPages) return Number.POSITIVE_INFINITY;
-    return endAfter(endOffset, recordBytes, this.#isUsable);
-  }
-
-  #requireRoom(point: CommitPoint, endOffset: number): void {
-    const { dataPages } = this.#place.ring;
-    if (lastPageBefore(endOffset) - point.headPage < dataPages) return;
-    throw this.#error('ERR_WAL_FULL', `the log's ${dataPages} pages are in use; truncate() frees them`);
+    this.#pending.clear();
   }
 
   /** Stores the next commit point; it is in force once a copy has taken it. */
@@ -321,12 +231,9 @@ export class Wal {
     this.#repairing = true;
     try {
       await Promise.all(this.#place.members.map((member) => member.file.badBlocks()));
-      const report = await repairLog({ place: this.#place, header: this.#header, point, tail: this.#tail });
-      const headers = this.#place.ring.headerPositions;
-      const refused = report.failed.map(({ range }) => range.offset).filter((offset) => !headers.includes(offset));
-      this.#unusable = new Set(refused);
-      this.#pendingEnd = this.#writeOffset;
-      for (const { payload } of this.#pending) this.#pendingEnd = this.#endAfter(this.#pendingEnd, payload.length);
+      const report = await repairLog({ place: this.#place, header: this.#header, point, tail: this.#pending.tail });
+      const refused = report.failed.map(({ range }) => range.offset);
+      this.#pending.setUnusable(refused.filter((offset) => !this.#place.ring.headerPositions.includes(offset)));
       return report;
     } finally {
       this.#repairing = false;
@@ -379,21 +286,4 @@ function* committedPages(place: LogPlace, point: CommitPoint): Generator<ReturnT
   for (let pageNumber = point.headPage; pageNumber <= lastPageBefore(point.endOffset); pageNumber++) {
     yield readBest(place, pageNumber, limitIn(pageNumber, point.endOffset));
   }
-}
-
-/** The commit point of an empty log. */
-function firstPoint(members: readonly Member[], nextSequence: number): CommitPoint {
-  return {
-    generation: 1,
-    headPage: 0,
-    firstSequence: nextSequence,
-    endOffset: 0,
-    lastSequence: nextSequence - 1,
-    pairId: members.length > 1 ? randomId() : 0n,
-  };
-}
-
-function randomId(): bigint {
-  const id = randomBytes(8).readBigUInt64LE();
-  return id === 0n ? randomId() : id;
 }

@@ -8,7 +8,10 @@ import type { ReplayItem, Wal } from '../../src/wal/index.js';
 const demo = fileURLToPath(new URL('../../dist/demo/index.js', import.meta.url));
 const ESCAPE = '\u001b[';
 
-function run(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
+function run(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [demo, ...args], {
       env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: undefined, ...environment },
@@ -56,7 +59,13 @@ describe('the demo as it is built', () => {
 describe('the audit', () => {
   const screen = new Screen({ write: () => true, isTTY: false }, {});
   const record = (sequence: number): ReplayItem => ({ type: 'record', sequence, payload: payloadOf(sequence) });
-  const lost = (first: number, last: number | undefined): ReplayItem => ({ type: 'lost', first, last, certain: true, damage: [] });
+  const lost = (first: number, last: number | undefined): ReplayItem => ({
+    type: 'lost',
+    first,
+    last,
+    certain: true,
+    damage: [],
+  });
 
   async function problemsOf(items: readonly ReplayItem[], committed: number): Promise<string[]> {
     const wal = {

@@ -15,7 +15,12 @@ interface Survivor {
 }
 
 /** Runs three commits of several records and a truncation, and lets power fail at the given operation. */
-async function crashDuring(at: number, mirrored: boolean, seed: number, chooser?: CrashChooser): Promise<Survivor | undefined> {
+async function crashDuring(
+  at: number,
+  mirrored: boolean,
+  seed: number,
+  chooser?: CrashChooser,
+): Promise<Survivor | undefined> {
   const machine = new LogMachine({ pages: PAGES, mirrored, seed });
   const records = new Map<number, Uint8Array>();
   let wal = await machine.open({ create: true });
@@ -146,12 +151,28 @@ describe('what a crash leaves behind', () => {
     const committed = machine.page('log', 1).slice(0, 160);
     for (const length of [3000, 6000]) wal.append(payloadOf(2, length));
     leaveLeftovers(machine, wal);
-    expect(machine.page('log', 1).subarray(160).some((byte) => byte !== 0)).toBe(true);
+    expect(
+      machine
+        .page('log', 1)
+        .subarray(160)
+        .some((byte) => byte !== 0),
+    ).toBe(true);
     expect((await machine.open()).lastSequence).toBe(1);
     for (const role of ['log', 'mirror'] as const) {
       expect(machine.page(role, 1).slice(0, 160)).toEqual(committed);
-      expect(machine.page(role, 1).subarray(160).every((byte) => byte === 0)).toBe(true);
-      for (const page of [2, 3]) expect(machine.page(role, page).subarray(0, 32).every((byte) => byte === 0)).toBe(true);
+      expect(
+        machine
+          .page(role, 1)
+          .subarray(160)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+      for (const page of [2, 3])
+        expect(
+          machine
+            .page(role, page)
+            .subarray(0, 32)
+            .every((byte) => byte === 0),
+        ).toBe(true);
     }
   });
 
@@ -164,7 +185,9 @@ describe('what a crash leaves behind', () => {
     leaveLeftovers(machine, wal);
     await machine.open();
     for (const page of [0, PAGES - 1]) machine.poison('log', page);
-    expect((await itemsOf(await machine.open())).map((item) => (item.type === 'record' ? item.sequence : item.first))).toEqual([1, 2]);
+    expect(
+      (await itemsOf(await machine.open())).map((item) => (item.type === 'record' ? item.sequence : item.first)),
+    ).toEqual([1, 2]);
   });
 
   test('a commit point that only one copy has taken is copied before anybody is told of it', async () => {
@@ -188,7 +211,9 @@ describe('what a crash leaves behind', () => {
     const wal = await machine.open({ create: true });
     wal.append(payloadOf(1, 100));
     const stop = machine.driver.observe((operation) =>
-      operation.name === 'write' && operation.path === '/pmem1/mirror' && operation.position < PAGE ? { crash: true } : undefined,
+      operation.name === 'write' && operation.path === '/pmem1/mirror' && operation.position < PAGE
+        ? { crash: true }
+        : undefined,
     );
     expect(() => wal.commit()).toThrow(SimulatedCrash);
     stop();

@@ -86,7 +86,9 @@ describe('data page', () => {
 
   test('lays page header and fragment out as the byte table says', () => {
     expect(hex(page, 0, 32)).toBe(
-      [le32(crc32c(page.subarray(4, 32))), '70616765', '8877665544332211', '0504030201000000', '0900000000000000'].join(''),
+      [le32(crc32c(page.subarray(4, 32))), '70616765', '8877665544332211', '0504030201000000', '0900000000000000'].join(
+        '',
+      ),
     );
     const covered = crc32c(page.subarray(36, 61), crc32c(page.subarray(8, 24)));
     expect(hex(page, 32, 32)).toBe(

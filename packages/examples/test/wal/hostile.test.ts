@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { LogMachine, PAGE, accountFor, commitRecords, itemsOf, payloadOf, sequencesByPage, union } from './log-machine.js';
+import {
+  LogMachine,
+  PAGE,
+  accountFor,
+  commitRecords,
+  itemsOf,
+  payloadOf,
+  sequencesByPage,
+  union,
+} from './log-machine.js';
 
 describe('payloads that look like the log itself', () => {
   test('whole pages and records of the same log, at every alignment, are never taken for records', async () => {
@@ -104,7 +113,10 @@ describe('damage that the medium does not report', () => {
     await machine.closeFiles();
     for (const page of [0, 7]) await machine.overwrite('log', page * PAGE + 64, new Uint8Array(128));
     const items = await itemsOf(await machine.open());
-    expect(items.map((item) => (item.type === 'record' ? item.sequence : item.last))).toEqual([...records.keys(), undefined]);
+    expect(items.map((item) => (item.type === 'record' ? item.sequence : item.last))).toEqual([
+      ...records.keys(),
+      undefined,
+    ]);
   });
 
   test('zeros over both header copies of a log are not an empty file', async () => {

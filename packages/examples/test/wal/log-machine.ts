@@ -122,7 +122,8 @@ export async function accountFor(wal: Wal, records: ReadonlyMap<number, Uint8Arr
       while (next <= item.last) account.lost.push(next++);
     }
   }
-  if (next !== (wal.lastSequence ?? -1) + 1) throw new Error(`ended before ${next}, committed up to ${wal.lastSequence ?? -1}`);
+  if (next !== (wal.lastSequence ?? -1) + 1)
+    throw new Error(`ended before ${next}, committed up to ${wal.lastSequence ?? -1}`);
   return account;
 }
 
@@ -136,7 +137,7 @@ export function sequencesByPage(machine: LogMachine): Map<number, number[]> {
     const bytes = machine.page('log', page);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const sequences: number[] = [];
-    for (let at = 32; view.getUint32(4, true) !== 0 && at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657; ) {
+    for (let at = 32; view.getUint32(4, true) !== 0 && at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657;) {
       sequences.push(Number(view.getBigUint64(at + 8, true)));
       at += 24 + Math.ceil(view.getUint16(at + 4, true) / 8) * 8;
     }

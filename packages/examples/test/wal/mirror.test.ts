@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { decodeHeaderPage } from '../../src/wal/header-page.js';
 import { Wal } from '../../src/wal/index.js';
 import type { Role } from '../../src/wal/index.js';
-import { LogMachine, PAGE, accountFor, commitRecords, itemsOf, payloadOf, sequencesByPage, union } from './log-machine.js';
+import {
+  LogMachine,
+  PAGE,
+  accountFor,
+  commitRecords,
+  itemsOf,
+  payloadOf,
+  sequencesByPage,
+  union,
+} from './log-machine.js';
 
 const PAGES = 12;
 const LENGTHS = [100, 200, 9000, 4040, 50, 60, 70, 5000, 300, 400];
@@ -29,22 +38,25 @@ describe('a log with a mirror', () => {
     expectEqualFiles((await pair()).machine);
   });
 
-  test.each(['log', 'mirror'] as const)('any page of the %s: nothing is lost, and repair() brings it back', async (role) => {
-    for (let page = 0; page < PAGES; page++) {
-      const { machine, wal, records } = await pair();
-      machine.poison(role, page);
-      expect([page, (await accountFor(wal, records)).lost]).toEqual([page, []]);
-      const again = await machine.open();
-      expect([page, (await accountFor(again, records)).lost]).toEqual([page, []]);
-      const report = await again.repair();
-      expect(report).toMatchObject({ lost: [], failed: [] });
-      expect([...report.rebuilt, ...report.emptied]).toMatchObject([{ role, range: { offset: page * PAGE } }]);
-      expectEqualFiles(machine);
-      await again.repair().then((second) => {
-        expect(second).toEqual({ rebuilt: [], emptied: [], lost: [], failed: [] });
-      });
-    }
-  });
+  test.each(['log', 'mirror'] as const)(
+    'any page of the %s: nothing is lost, and repair() brings it back',
+    async (role) => {
+      for (let page = 0; page < PAGES; page++) {
+        const { machine, wal, records } = await pair();
+        machine.poison(role, page);
+        expect([page, (await accountFor(wal, records)).lost]).toEqual([page, []]);
+        const again = await machine.open();
+        expect([page, (await accountFor(again, records)).lost]).toEqual([page, []]);
+        const report = await again.repair();
+        expect(report).toMatchObject({ lost: [], failed: [] });
+        expect([...report.rebuilt, ...report.emptied]).toMatchObject([{ role, range: { offset: page * PAGE } }]);
+        expectEqualFiles(machine);
+        await again.repair().then((second) => {
+          expect(second).toEqual({ rebuilt: [], emptied: [], lost: [], failed: [] });
+        });
+      }
+    },
+  );
 
   test('every page of one file at once, headers included', async () => {
     for (const role of ['log', 'mirror'] as const) {
@@ -158,6 +170,7 @@ describe('which files belong together', () => {
     await openRoles(machine, ['log'], { detachMirror: true });
     const wal = await machine.open({ attachMirror: true });
     expect((await accountFor(wal, records)).lost).toEqual(lost);
+    expect(machine.page('mirror', 3).every((byte) => byte === 0)).toBe(true);
     for (let page = 4; page < PAGES; page++) machine.poison('log', page);
     expect((await accountFor(await machine.open(), records)).lost).toEqual(lost);
   });

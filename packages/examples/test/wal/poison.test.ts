@@ -51,7 +51,9 @@ describe('poison in committed pages', () => {
     machine.poison('log', 4);
     const losses = (await itemsOf(wal)).filter((item) => item.type === 'lost');
     expect(losses).toHaveLength(1);
-    expect(losses[0]?.damage).toMatchObject([{ role: 'log', range: { offset: 4 * PAGE, length: PAGE }, reason: 'media' }]);
+    expect(losses[0]?.damage).toMatchObject([
+      { role: 'log', range: { offset: 4 * PAGE, length: PAGE }, reason: 'media' },
+    ]);
   });
 
   test('a repair without a mirror leaves a loss, never zeros and never an end', async () => {
@@ -84,7 +86,12 @@ describe('poison in committed pages', () => {
     const records = commitRecords(wal, [100, 200]);
     machine.poison('log', 9);
     expect((await accountFor(wal, records)).lost).toEqual([]);
-    expect(await wal.repair()).toMatchObject({ rebuilt: [], lost: [], failed: [], emptied: [{ range: { offset: 9 * PAGE } }] });
+    expect(await wal.repair()).toMatchObject({
+      rebuilt: [],
+      lost: [],
+      failed: [],
+      emptied: [{ range: { offset: 9 * PAGE } }],
+    });
     expect(machine.page('log', 9).every((byte) => byte === 0)).toBe(true);
   });
 });
@@ -179,7 +186,9 @@ describe('a file that is cut off under the log', () => {
       const machine = new LogMachine({ pages: PAGES, mirrored });
       const wal = await machine.open({ create: true });
       const records = commitRecords(wal, LENGTHS, 4);
-      const behind = union([...sequencesByPage(machine)].filter(([page]) => page >= 6).map(([, sequences]) => sequences));
+      const behind = union(
+        [...sequencesByPage(machine)].filter(([page]) => page >= 6).map(([, sequences]) => sequences),
+      );
       machine.driver.truncate('/pmem0/log', 6 * PAGE);
       expect((await accountFor(wal, records)).lost).toEqual(mirrored ? [] : behind);
       wal.append(payloadOf(61, 10));
@@ -191,20 +200,28 @@ describe('a file that is cut off under the log', () => {
       machine.driver.truncate('/pmem0/log', PAGES * PAGE);
       expect(await wal.repair()).toMatchObject({ lost: [], failed: [] });
       expect(wal.commit()).toEqual({ lastSequence: 61, missing: [] });
-      expect((await accountFor(await machine.open(), records)).lost).toEqual(mirrored ? [] : behind.filter((s) => s < 61));
+      expect((await accountFor(await machine.open(), records)).lost).toEqual(
+        mirrored ? [] : behind.filter((s) => s < 61),
+      );
     }
   });
 });
 
 describe('poison in the header pages', () => {
   test('one copy of two: nothing is lost, commit() tells, repair() renews it', async () => {
-    for (const [page, other] of [[0, PAGES - 1], [PAGES - 1, 0]] as const) {
+    for (const [page, other] of [
+      [0, PAGES - 1],
+      [PAGES - 1, 0],
+    ] as const) {
       const { machine, records } = await filledLog();
       machine.poison('log', page);
       const wal = await machine.open();
       expect((await accountFor(wal, records)).lost).toEqual([]);
       records.set(wal.append(payloadOf(61, 10)), payloadOf(61, 10));
-      expect(wal.commit()).toMatchObject({ lastSequence: 61, missing: [{ range: { offset: page * PAGE }, reason: 'media' }] });
+      expect(wal.commit()).toMatchObject({
+        lastSequence: 61,
+        missing: [{ range: { offset: page * PAGE }, reason: 'media' }],
+      });
       expect((await wal.repair()).rebuilt).toMatchObject([{ range: { offset: page * PAGE }, from: 'memory' }]);
       records.set(wal.append(payloadOf(62, 10)), payloadOf(62, 10));
       expect(wal.commit().missing).toEqual([]);
@@ -249,9 +266,13 @@ describe('poison in the header pages', () => {
     expect([wal.commitPointLost, wal.firstSequence, wal.lastSequence]).toEqual([true, undefined, undefined]);
     const items = await itemsOf(wal);
     const returned = items.filter((item) => item.type === 'record');
-    expect(returned.map((item) => item.sequence)).toEqual([...records.keys()].filter((sequence) => !hit.includes(sequence)));
+    expect(returned.map((item) => item.sequence)).toEqual(
+      [...records.keys()].filter((sequence) => !hit.includes(sequence)),
+    );
     for (const { sequence, payload } of returned) expect(payload).toEqual(records.get(sequence));
-    expect(items.filter((item) => item.type === 'lost').map(({ first, last, certain }) => ({ first, last, certain }))).toEqual([
+    expect(
+      items.filter((item) => item.type === 'lost').map(({ first, last, certain }) => ({ first, last, certain })),
+    ).toEqual([
       { first: hit[0], last: hit.at(-1), certain: false },
       { first: 61, last: undefined, certain: false },
     ]);

@@ -39,12 +39,16 @@ describe('append, commit, replay', () => {
       if (operation.name === 'persist') persisted.push([operation.position, operation.length]);
       return undefined;
     });
-    commitRecords(wal, [3000, 20_000, 100, 60], 4);
+    // The second record leaves 8 bytes of its page unused.
+    commitRecords(wal, [4040, 4032, 9000, 60], 4);
     const end = Math.max(...sequencesByPage(machine).keys()) * PAGE;
     expect(persisted).toHaveLength(3);
     expect(persisted[0]?.[0]).toBe(PAGE);
     expect(PAGE + (persisted[0]?.[1] ?? 0)).toBeGreaterThan(end);
-    expect(persisted.slice(1)).toEqual([[64, 64], [15 * PAGE + 64, 64]]);
+    expect(persisted.slice(1)).toEqual([
+      [64, 64],
+      [15 * PAGE + 64, 64],
+    ]);
   });
 
   test('a commit without records changes nothing', async () => {
@@ -97,7 +101,9 @@ describe('room', () => {
     const wal = await machine.open({ create: true });
     const capacity = 2 * (PAGE - 32 - 24);
     const operations = machine.driver.operations;
-    expect(() => wal.append(new Uint8Array(capacity + 1))).toThrow(expect.objectContaining({ code: 'ERR_WAL_TOO_LARGE' }));
+    expect(() => wal.append(new Uint8Array(capacity + 1))).toThrow(
+      expect.objectContaining({ code: 'ERR_WAL_TOO_LARGE' }),
+    );
     expect(machine.driver.operations).toBe(operations);
     expect(wal.append(new Uint8Array(capacity))).toBe(1);
     wal.commit();
@@ -211,7 +217,10 @@ describe('truncate', () => {
     for (let through = 0; through <= 30; through++) {
       const machine = new LogMachine({ pages: 12 });
       const wal = await machine.open({ create: true });
-      const records = commitRecords(wal, Array.from({ length: 30 }, (_, i) => (i % 7 === 3 ? 3000 : 400)));
+      const records = commitRecords(
+        wal,
+        Array.from({ length: 30 }, (_, i) => (i % 7 === 3 ? 3000 : 400)),
+      );
       expect(wal.truncate(through)).toEqual({ lastSequence: 30, missing: [] });
       const rest = [...records.keys()].filter((sequence) => sequence > through);
       expect((await accountFor(wal, records)).returned).toEqual(rest);

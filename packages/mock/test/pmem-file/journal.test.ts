@@ -134,7 +134,7 @@ describe('the journal file', () => {
     driver.poison(PATH, { offset: PAGE, length: PAGE });
     const file = await PmemFile.open(PATH, { driver });
     await failure('ERR_PMEM_MEDIA', () => { file.write(new Uint8Array(2 * PAGE).fill(1), PAGE / 2); });
-    file.persist();
+    await failure('ERR_PMEM_MEDIA', () => { file.persist(); });
     await file.repair({ offset: PAGE, length: PAGE });
     const error = await failure('ERR_PMEM_LOST', () => read(file, 0, 2 * PAGE));
     expect(error.ranges).toEqual([{ offset: PAGE, length: PAGE }]);

@@ -33,11 +33,25 @@ describe('reading and writing around media errors', () => {
     });
     await failure('ERR_PMEM_MEDIA', () => read(file, 4 * PAGE, 3 * PAGE));
     await failure('ERR_PMEM_MEDIA', () => { file.write(content(2 * PAGE), 4 * PAGE + 5); });
-    file.persist();
-    await file.persistAsync();
+    await failure('ERR_PMEM_MEDIA', () => { file.persist(); });
+    await failure('ERR_PMEM_MEDIA', () => file.persistAsync());
     await file.salvage();
     await file.scrub();
     expect(touched).toEqual([]);
+  });
+
+  it('persist makes everything durable but the pages it names', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    file.write(new Uint8Array(4 * PAGE).fill(9), 0);
+    driver.poison(PATH, { offset: PAGE, length: 1 });
+    await file.badBlocks();
+    const error = await failure('ERR_PMEM_MEDIA', () => { file.persist(); }, MediaError);
+    expect(error).toMatchObject({ operation: 'persist', source: 'known', ranges: [{ offset: PAGE, length: PAGE }] });
+    file.persist(0, PAGE);
+    driver.crash('lose-all');
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, 2 * PAGE, 2 * PAGE)).toEqual(new Uint8Array(2 * PAGE).fill(9));
   });
 
   it('a file with bad blocks on the kernel’s list knows them from open', async () => {
@@ -92,6 +106,21 @@ describe('reading and writing around media errors', () => {
     expect(await file.repair({ offset: PAGE, length: 7 * PAGE }, { fill: 1 })).toMatchObject({
       units: Array.from({ length: 7 }, () => ({ outcome: 'healthy' })),
     });
+  });
+
+  it('salvage notices a resize and a close between its megabytes', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 1024 * PAGE);
+    const salvaging = file.salvage();
+    await file.resize(300 * PAGE);
+    const { pieces, gaps } = await salvaging;
+    const reached = pieces.reduce((sum, piece) => sum + piece.bytes.byteLength, 0);
+    expect(reached).toBeGreaterThanOrEqual(256 * PAGE);
+    expect(gaps).toEqual([{ offset: reached, length: 1024 * PAGE - reached, reason: 'truncated' }]);
+    await file.resize(1024 * PAGE);
+    const interrupted = failure('ERR_PMEM_CLOSED', () => file.salvage());
+    await file.close();
+    await interrupted;
   });
 
   it('publishes what comes to light once, and repairs', async () => {

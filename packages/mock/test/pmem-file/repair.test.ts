@@ -65,7 +65,7 @@ describe('repair, by filesystem and device', () => {
     await failure('ERR_PMEM_MEDIA', () => read(file, bad.offset, 1));
     expect(driver.listFiles()).toEqual([PATH]);
     file.write(whole.slice(0, PAGE), 0);
-    file.persist();
+    file.persist(0, PAGE);
   });
 
   it('a zero-range by name, refused by the write after it, closes the unit instead of showing zeros', async () => {

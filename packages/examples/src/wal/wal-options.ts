@@ -1,0 +1,24 @@
+import type { PmemFile } from '@safe-pmem/core';
+import type { Damage } from './members.js';
+
+export interface WalOptions {
+  /** The file that holds the log, at least four pages long. It stays the caller's: close() leaves it open. */
+  readonly file: PmemFile;
+  /** A second file of the same size, on another device if it is to help, that gets the same bytes. */
+  readonly mirror?: PmemFile;
+  /** Make a log of files that hold nothing but zeros. Default false. */
+  readonly create?: boolean;
+  /** Only replay; change nothing. Header copies that a crash left behind are not renewed then. Default false. */
+  readonly readOnly?: boolean;
+  /** Overwrite `mirror`, whatever it holds, with a copy of the log. Default false. */
+  readonly attachMirror?: boolean;
+  /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */
+  readonly detachMirror?: boolean;
+}
+
+/** A commit point that is durable. */
+export interface CommitResult {
+  readonly lastSequence: number;
+  /** Header copies that did not take the commit point. Not empty: call repair() before another page fails. */
+  readonly missing: readonly Damage[];
+}
