@@ -39,17 +39,11 @@ export async function salvageRange(
   for (let start = range.offset; start < rangeEnd(range); start += CHUNK_BYTES) {
     if (start > range.offset) await new Promise(setImmediate);
     assertOpen();
+    const end = Math.min(start + CHUNK_BYTES, rangeEnd(range));
     // resize() may have run since the last chunk.
-    if (start >= file.mappedBytes) {
-      appendGap(gaps, { ...rangeBetween(start, rangeEnd(range)), reason: 'truncated' });
-      break;
-    }
-    const end = Math.min(start + CHUNK_BYTES, rangeEnd(range), file.mappedBytes);
-    salvageChunk(file, hazards, rangeBetween(start, end), pieces, gaps);
-    if (end === file.mappedBytes && end < rangeEnd(range)) {
-      appendGap(gaps, { ...rangeBetween(end, rangeEnd(range)), reason: 'truncated' });
-      break;
-    }
+    const mapped = Math.max(start, Math.min(end, file.mappedBytes));
+    if (start < mapped) salvageChunk(file, hazards, rangeBetween(start, mapped), pieces, gaps);
+    if (mapped < end) appendGap(gaps, { ...rangeBetween(mapped, end), reason: 'truncated' });
   }
   return { range, pieces, gaps };
 }
