@@ -1,0 +1,104 @@
+/** The simulated pmem device of the guest: finding it, forgetting its poison, and a filesystem mounted with DAX. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DeviceKind, Filesystem, GuestFacts } from '../protocol.js';
+import { guestPaths } from '../protocol.js';
+
+const driverDirectory = '/sys/bus/nd/drivers/nd_pmem';
+
+export class PmemDevice {
+  readonly kind: DeviceKind;
+  readonly node = '/dev/pmem0';
+  readonly badBlocksFile = '/sys/block/pmem0/badblocks';
+  #filesystem: Filesystem | undefined;
+
+  constructor(kind: DeviceKind) {
+    this.kind = kind;
+    // A raw namespace has no struct pages, and a filesystem on it refuses to mount with dax.
+    if (kind === 'unclearable') run('ndctl', ['create-namespace', '-f', '-e', 'namespace0.0', '--mode=fsdax', '--map=mem']);
+    if (!existsSync(this.node)) throw new Error(`the guest has no ${this.node}`);
+  }
+
+  facts(): GuestFacts {
+    const bus = this.#busDirectory();
+    return {
+      kernelRelease: readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
+      kernelVersion: readFileSync('/proc/version', 'utf8').trim(),
+      provider: readFileSync(path.join(bus, 'provider'), 'utf8').trim(),
+      commands: readFileSync(path.join(bus, 'commands'), 'utf8').trim().split(' ').filter((name) => name !== ''),
+      deviceSizeBytes: Number(readFileSync('/sys/block/pmem0/size', 'utf8')) * 512,
+    };
+  }
+
+  #busDirectory(): string {
+    const parts = realpathSync('/sys/block/pmem0').split('/');
+    const bus = parts.findIndex((part) => /^ndbus\d+$/.test(part));
+    if (bus < 0) throw new Error(`no nvdimm bus above ${parts.join('/')}`);
+    return parts.slice(0, bus + 1).join('/');
+  }
+
+  /** Makes a filesystem on the device, mounts it with DAX and lets every user write to it; the mount's options. */
+  mount(filesystem: Filesystem): string {
+    if (filesystem === 'ext4') run('mke2fs', ['-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'nodiscard', '-O', ext4Features, this.node]);
+    else run('mkfs.xfs', ['-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, this.node]);
+    mkdirSync(guestPaths.mountPoint, { recursive: true });
+    run('mount', ['-t', filesystem, '-o', 'dax=always', this.node, guestPaths.mountPoint]);
+    chmodSync(guestPaths.mountPoint, 0o1777);
+    this.#filesystem = filesystem;
+    return this.#mountOptions(filesystem);
+  }
+
+  #mountOptions(filesystem: Filesystem): string {
+    const entry = readFileSync('/proc/mounts', 'utf8').split('\n').find((line) => line.includes(` ${guestPaths.mountPoint} ${filesystem} `));
+    const options = entry?.split(' ')[3];
+    if (options?.split(',').includes('dax=always') !== true) throw new Error(`mounted without dax=always: ${options ?? 'not mounted'}`);
+    return options;
+  }
+
+  /** XFS has had copy-on-write on DAX since Linux 6.0; before, the two exclude each other. */
+  #reflinkWithDax(): boolean {
+    return Number(readFileSync('/proc/sys/kernel/osrelease', 'utf8').split('.')[0]) >= 6;
+  }
+
+  /** Unmounts, makes the kernel forget every bad block, and mounts a new filesystem of the same kind. */
+  async fresh(filesystem = this.#filesystem): Promise<string> {
+    if (filesystem === undefined) throw new Error('nothing has been mounted yet');
+    if (this.#filesystem !== undefined) run('umount', [guestPaths.mountPoint]);
+    this.#filesystem = undefined;
+    if (this.#listed() !== '') await this.#forgetPoison();
+    return this.mount(filesystem);
+  }
+
+  /** The list of a disk lives as long as the disk: the driver makes a new one. */
+  async #forgetPoison(): Promise<void> {
+    const bound = readdirSync(driverDirectory).filter((name) => /^(namespace|pfn|dax)\d/.test(name));
+    for (const device of bound) {
+      writeFileSync(path.join(driverDirectory, 'unbind'), device);
+      writeFileSync(path.join(driverDirectory, 'bind'), device);
+    }
+    // Device nodes appear when the kernel gets round to it.
+    for (let attempt = 0; !existsSync(this.node); attempt++) {
+      if (attempt === 500) throw new Error(`${this.node} did not come back`);
+      await delay(10);
+    }
+    if (this.#listed() !== '') throw new Error(`bad blocks are still listed: ${this.#listed()}`);
+  }
+
+  #listed(): string {
+    return readFileSync(this.badBlocksFile, 'utf8').trim();
+  }
+}
+
+/** Features that mke2fs turns on by default and old kernels do not know. */
+const ext4Features = '^orphan_file,^metadata_csum_seed';
+
+function run(program: string, args: readonly string[]): string {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (cause) {
+    const stderr = (cause as { readonly stderr?: string }).stderr ?? '';
+    throw new Error(`${program} ${args.join(' ')} failed: ${stderr.trim()}`, { cause });
+  }
+}

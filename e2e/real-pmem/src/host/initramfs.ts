@@ -1,0 +1,103 @@
+/** The archive that the kernel boots into: busybox, the modules in loading order, and the init script. */
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { DeviceKind, Filesystem } from '../protocol.js';
+import { guestPaths } from '../protocol.js';
+import { capture, capturePipeline } from './command.js';
+import type { KernelImage } from './kernel-image.js';
+import { programPath } from './prerequisites.js';
+import { SetupError } from './setup-error.js';
+
+/** In loading order. Those marked optional are absent or built in in some series. */
+const modules: readonly { readonly name: string; readonly optional?: true }[] = [
+  { name: 'crc32c_generic', optional: true },
+  { name: 'libnvdimm' },
+  { name: 'nd_e820' },
+  { name: 'nfit' },
+  { name: 'nd_pmem' },
+  { name: 'device_dax' },
+  { name: 'dax_pmem' },
+  { name: 'ext4' },
+  { name: 'xfs' },
+  { name: 'virtio_pci' },
+  { name: 'virtio_console' },
+  { name: '9pnet_virtio' },
+  { name: '9p' },
+];
+
+export interface GuestConfig {
+  /** The repository on the host; the guest sees it read-only. */
+  readonly tree: string;
+  /** Path of the agent's program inside the tree. */
+  readonly agent: string;
+  readonly node: string;
+  readonly initScript: string;
+  readonly shell?: { readonly filesystem: Filesystem; readonly device: DeviceKind } | undefined;
+}
+
+/** Writes the archive to `target`. Needs no root: the kernel makes the device nodes itself. */
+export async function buildInitramfs(kernel: KernelImage, config: GuestConfig, target: string): Promise<void> {
+  const root = `${target}.root`;
+  await rm(root, { recursive: true, force: true });
+  const directories = ['bin', 'dev', 'proc', 'sys', 'host', 'stage/tree', 'safe-pmem/modules'];
+  for (const directory of directories) await mkdir(path.join(root, directory), { recursive: true });
+  await copyFile(await staticBusybox(), path.join(root, 'bin', 'busybox'));
+  await writeFile(path.join(root, 'init'), await readFile(config.initScript), { mode: 0o755 });
+  await writeFile(path.join(root, 'safe-pmem', 'config'), shellVariables(config));
+  await placeModules(kernel, path.join(root, 'safe-pmem', 'modules'));
+  // Not compressed: the guest would have to unpack it at an emulator's speed.
+  await capturePipeline('find . -mindepth 1 | sort | "$1" --create --format=newc --owner=0:0 --quiet > "$2"', [programPath('cpio'), target], { cwd: root });
+  await rm(root, { recursive: true, force: true });
+}
+
+/** Assignments that a POSIX shell reads back unchanged, whatever characters a path has. */
+export function shellVariables(config: GuestConfig): string {
+  const variables = {
+    tree: config.tree,
+    agent: config.agent,
+    node: config.node,
+    runtime: guestPaths.runtime,
+    shell_filesystem: config.shell?.filesystem ?? '',
+    shell_device: config.shell?.device ?? '',
+  };
+  return Object.entries(variables).map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`).join('');
+}
+
+/** The dynamically linked busybox that some machines have cannot start before there is a root filesystem. */
+async function staticBusybox(): Promise<string> {
+  const busybox = programPath('busybox');
+  const head = await readFile(busybox);
+  if (head.includes('/lib64/ld-linux-x86-64.so.2')) {
+    throw new SetupError(`${busybox} is linked dynamically`, 'sudo apt-get install busybox-static');
+  }
+  return busybox;
+}
+
+async function placeModules(kernel: KernelImage, directory: string): Promise<void> {
+  const files = new Set<string>();
+  for (const { name, optional } of modules) {
+    for (const file of await dependencies(kernel, name, optional === true)) files.add(file);
+  }
+  const order: string[] = [];
+  for (const file of files) {
+    const name = path.basename(file).replace(/\.xz$/, '');
+    const target = path.join(directory, name);
+    if (file.endsWith('.xz')) await capturePipeline('"$1" --decompress --stdout "$2" > "$3"', [programPath('xz'), file, target]);
+    else await copyFile(file, target);
+    order.push(name);
+  }
+  await writeFile(path.join(directory, 'order'), order.map((name) => `${name}\n`).join(''));
+}
+
+/** Module files to load for one module, dependencies first; none where it is built in. */
+async function dependencies(kernel: KernelImage, name: string, optional: boolean): Promise<string[]> {
+  let shown: string;
+  try {
+    // Without -C the host's own modprobe configuration applies, and ndctl's hides libnvdimm.
+    shown = await capture(programPath('modprobe'), ['-C', '/dev/null', '-d', kernel.root, '-S', kernel.release, '--show-depends', name]);
+  } catch (cause) {
+    if (optional) return [];
+    throw new SetupError(`Linux ${kernel.release} has no module ${name}`, undefined, cause);
+  }
+  return [...shown.matchAll(/^insmod (.+?) *$/gm)].map((match) => match[1] ?? '');
+}

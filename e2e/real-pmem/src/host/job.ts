@@ -1,0 +1,23 @@
+/** What the runner knows about a job: its program in the tree, its input, and how its results read as a verdict. */
+import type { Cell } from './matrix.js';
+import type { JobName } from './options.js';
+
+export interface JobVerdict {
+  /** What to show where the job passed: `41 tests`, `35 scenarios`. */
+  readonly summary: string;
+  /** Readable lines; empty where the job passed. */
+  readonly failures: readonly string[];
+}
+
+export interface Job {
+  readonly name: JobName;
+  /** Path of the program inside the tree. */
+  readonly program: string;
+  /** Arguments for node itself; those that name a file of the tree are relative to it. */
+  readonly nodeArguments: readonly string[];
+  readonly input: unknown;
+  /** One progress line for a result, or undefined for none. */
+  describe(value: unknown): string | undefined;
+  /** Called once, when the program has ended. That it ended badly is a failure without further words. */
+  judge(values: readonly unknown[], cell: Cell, kernelVersion: string): Promise<JobVerdict>;
+}

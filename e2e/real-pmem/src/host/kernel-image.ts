@@ -1,0 +1,86 @@
+/** An unpacked stock kernel in the cache: boot image and the modules that a guest can need. Never installed. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { capture, capturePipeline } from './command.js';
+import type { DebianArchive } from './debian-archive.js';
+import { programPath } from './prerequisites.js';
+import type { Progress } from './progress.js';
+import { SetupError } from './setup-error.js';
+
+export interface KernelImage {
+  readonly series: string;
+  /** `uname -r`. */
+  readonly release: string;
+  readonly bootImage: string;
+  /** Holds lib/modules/RELEASE; what `modprobe -d` takes. */
+  readonly root: string;
+}
+
+interface Manifest {
+  readonly release: string;
+}
+
+/** Directories of the module tree that are unpacked; the rest is hundreds of megabytes. */
+const wantedDirectories = ['fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char'];
+
+/** The cached kernel of a series, downloaded and unpacked first where there is none or `refresh` asks for it. */
+export async function kernelImage(
+  series: string,
+  options: { cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
+): Promise<KernelImage> {
+  const root = path.join(options.cacheDirectory, 'kernels', series);
+  if (options.refresh || !existsSync(path.join(root, 'manifest.json'))) await unpack(series, root, options);
+  const manifest = JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;
+  return { series, release: manifest.release, bootImage: path.join(root, 'vmlinuz'), root };
+}
+
+async function unpack(series: string, root: string, options: { archive: DebianArchive; progress: Progress }): Promise<void> {
+  await mkdir(path.dirname(root), { recursive: true });
+  // Renamed into place when it is whole, so an interrupted run leaves no half kernel.
+  const scratch = await mkdtemp(`${root}.`);
+  try {
+    const packages = await options.archive.downloadKernel(series, scratch);
+    options.progress.step(`unpacking ${packages.map((file) => path.basename(file)).join(' ')}`);
+    for (const file of packages) {
+      await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" "${@:3}"', [file, scratch, ...(await members(file))]);
+      await rm(file);
+    }
+    const usrMerged = path.join(scratch, 'usr', 'lib');
+    if (existsSync(usrMerged)) await rename(usrMerged, path.join(scratch, 'lib'));
+    const release = (await listed(path.join(scratch, 'lib', 'modules')))[0];
+    const bootImage = await findBootImage(scratch, release);
+    if (release === undefined || bootImage === undefined) throw new SetupError(`the packages of Linux ${series} hold no boot image and modules`);
+    await rename(bootImage, path.join(scratch, 'vmlinuz'));
+    for (const left of ['boot', 'usr']) await rm(path.join(scratch, left), { recursive: true, force: true });
+    await capture(programPath('depmod'), ['--basedir', scratch, release]);
+    await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify({ release } satisfies Manifest));
+    await rm(root, { recursive: true, force: true });
+    await rename(scratch, root);
+  } catch (cause) {
+    await rm(scratch, { recursive: true, force: true });
+    throw cause;
+  }
+}
+
+async function members(file: string): Promise<string[]> {
+  const names = (await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --list', [file])).split('\n');
+  const directories = wantedDirectories.map((directory) => `/kernel/${directory}/`);
+  return names.filter((name) => {
+    if (name.endsWith('/')) return false;
+    if (/\/vmlinuz(-|$)/.test(name)) return true;
+    if (!name.includes('/lib/modules/')) return false;
+    return /\/modules\.[^/]+$/.test(name) || directories.some((directory) => name.includes(directory));
+  });
+}
+
+async function findBootImage(scratch: string, release: string | undefined): Promise<string | undefined> {
+  const boot = (await listed(path.join(scratch, 'boot'))).find((name) => name.startsWith('vmlinuz'));
+  if (boot !== undefined) return path.join(scratch, 'boot', boot);
+  const beside = release === undefined ? undefined : path.join(scratch, 'lib', 'modules', release, 'vmlinuz');
+  return beside !== undefined && existsSync(beside) ? beside : undefined;
+}
+
+async function listed(directory: string): Promise<string[]> {
+  return existsSync(directory) ? readdir(directory) : [];
+}

@@ -1,0 +1,91 @@
+/** The command line. */
+import { parseArgs } from 'node:util';
+import type { DeviceKind, Filesystem } from '../protocol.js';
+import type { Selection } from './matrix.js';
+
+export const jobNames = ['smoke', 'contract', 'traces'] as const;
+export type JobName = (typeof jobNames)[number];
+
+export interface Options {
+  readonly selection: Selection;
+  readonly jobs: readonly JobName[];
+  readonly keep: boolean;
+  readonly shell: boolean;
+  readonly list: boolean;
+  readonly help: boolean;
+  /** Names of scenarios; empty for all. */
+  readonly scenarios: readonly string[];
+  readonly record: boolean;
+  readonly refresh: boolean;
+}
+
+export const usage = `npm run test:real-pmem -- [options]
+
+  --kernel VERSION      a kernel series of Debian: 6.1, 6.12, 5.10, 7.3 … (repeatable; default 6.1 and 6.12)
+  --fs ext4|xfs         one filesystem (repeatable; default both)
+  --device clearable|unclearable
+                        one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
+  --job smoke|contract|traces
+                        one job (repeatable; default all)
+  --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
+  --record              write the traces that were recorded over the committed ones
+  --keep                leave the serial log and the fresh traces of every boot, and say where
+  --shell               a root shell in the guest instead of jobs, on the first cell that the options select
+  --refresh             look for a newer kernel package instead of using the cached one
+  --list                print the cells and jobs that would run, and stop
+  --help                this text
+`;
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+function oneOf<T extends string>(option: string, allowed: readonly T[], values: readonly string[]): T[] {
+  return values.map((value) => {
+    const found = allowed.find((candidate) => candidate === value);
+    if (found === undefined) throw new UsageError(`--${option} ${value}: expected ${allowed.join(' or ')}`);
+    return found;
+  });
+}
+
+/** Throws UsageError for anything that it does not know. */
+export function parseOptions(args: readonly string[]): Options {
+  const parsed = parse(args);
+  const kernels = parsed.kernel ?? [];
+  for (const kernel of kernels) {
+    if (!/^\d+\.\d+$/.test(kernel)) throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12`);
+  }
+  if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
+  const jobs = oneOf('job', jobNames, parsed.job ?? []);
+  return {
+    selection: {
+      kernels,
+      devices: oneOf<DeviceKind>('device', ['clearable', 'unclearable'], parsed.device ?? []),
+      filesystems: oneOf<Filesystem>('fs', ['ext4', 'xfs'], parsed.fs ?? []),
+    },
+    jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : jobNames,
+    keep: parsed.keep ?? false,
+    shell: parsed.shell ?? false,
+    list: parsed.list ?? false,
+    help: parsed.help ?? false,
+    scenarios: parsed.scenario ?? [],
+    record: parsed.record ?? false,
+    refresh: parsed.refresh ?? false,
+  };
+}
+
+function parse(args: readonly string[]) {
+  const many = { type: 'string', multiple: true } as const;
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        kernel: many, fs: many, device: many, job: many, scenario: many,
+        keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
+      },
+    }).values;
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}

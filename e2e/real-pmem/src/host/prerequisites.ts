@@ -1,0 +1,80 @@
+/** The host's programs that the runner and the guest use. Missing ones are installed where that is possible. */
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+import { capture, CommandError } from './command.js';
+import type { Progress } from './progress.js';
+import { SetupError } from './setup-error.js';
+
+interface Prerequisite {
+  readonly program: string;
+  readonly debianPackage: string;
+}
+
+const prerequisites: readonly Prerequisite[] = [
+  { program: 'qemu-system-x86_64', debianPackage: 'qemu-system-x86' },
+  { program: 'busybox', debianPackage: 'busybox-static' },
+  { program: 'modprobe', debianPackage: 'kmod' },
+  { program: 'depmod', debianPackage: 'kmod' },
+  { program: 'cpio', debianPackage: 'cpio' },
+  { program: 'xz', debianPackage: 'xz-utils' },
+  { program: 'mke2fs', debianPackage: 'e2fsprogs' },
+  { program: 'mkfs.xfs', debianPackage: 'xfsprogs' },
+  { program: 'xfs_io', debianPackage: 'xfsprogs' },
+  { program: 'ndctl', debianPackage: 'ndctl' },
+];
+
+/** Full path of a program; administrators' directories are searched though a user's PATH may lack them. */
+export function findProgram(name: string): string | undefined {
+  const directories = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
+  return directories
+    .filter((directory) => path.isAbsolute(directory))
+    .map((directory) => path.join(directory, name))
+    .find((candidate) => isExecutable(candidate));
+}
+
+export function programPath(name: string): string {
+  const found = findProgram(name);
+  if (found === undefined) throw new SetupError(`the program ${name} is missing`);
+  return found;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Rejects with SetupError, naming the packages and the command, where something is missing and stays missing. */
+export async function ensurePrerequisites(progress: Progress): Promise<void> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new SetupError(`the guest runs this machine's own node: it needs Linux on x64, not ${process.platform} on ${process.arch}`);
+  }
+  const missing = missingPackages();
+  if (missing.length > 0) await install(missing, progress);
+  const still = missingPackages();
+  if (still.length > 0) throw new SetupError(`still missing after installation: ${still.join(', ')}`);
+}
+
+function missingPackages(): string[] {
+  const missing = prerequisites.filter(({ program }) => findProgram(program) === undefined);
+  return [...new Set(missing.map(({ debianPackage }) => debianPackage))];
+}
+
+async function install(packages: readonly string[], progress: Progress): Promise<void> {
+  const command = `apt-get update && apt-get install --yes --no-install-recommends ${packages.join(' ')}`;
+  const list = packages.join(', ');
+  if (findProgram('apt-get') === undefined) {
+    throw new SetupError(`missing packages: ${list}; this machine has no apt-get`, 'install the same programs with its own package manager');
+  }
+  if (process.getuid?.() !== 0) throw new SetupError(`missing packages: ${list}; installing them needs root`, `sudo sh -c '${command}'`);
+  progress.step(`installing ${list}`);
+  try {
+    await capture('/bin/sh', ['-c', command], { env: { DEBIAN_FRONTEND: 'noninteractive' } });
+  } catch (cause) {
+    if (!(cause instanceof CommandError)) throw cause;
+    throw new SetupError(`cannot install ${list}:\n${cause.output.slice(-1500)}`, command, cause);
+  }
+}

@@ -1,0 +1,183 @@
+/** One running QEMU: its serial console goes to a log, its virtio port carries messages, its end is noticed. */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { LineSplitter } from '../line-splitter.js';
+import type { DeviceKind, GuestMessage, HostMessage } from '../protocol.js';
+import { portName } from '../protocol.js';
+import type { KernelImage } from './kernel-image.js';
+import { programPath } from './prerequisites.js';
+
+export interface MachineSpec {
+  readonly kernel: KernelImage;
+  readonly initramfs: string;
+  readonly device: DeviceKind;
+  /** A sparse file that backs the unclearable device. */
+  readonly backingFile: string;
+  readonly serialLog: string;
+}
+
+/** The guest stopped answering: it panicked, powered off or hung. `serialTail` is what its console said last. */
+export class GuestLost extends Error {
+  readonly serialTail: readonly string[];
+
+  constructor(message: string, serialTail: readonly string[]) {
+    super(message);
+    this.name = 'GuestLost';
+    this.serialTail = serialTail;
+  }
+}
+
+/** Memory is mapped in sections of 128 MiB, and mkfs.xfs refuses less than 300 MiB. */
+export const deviceSizeMiB = 384;
+const tailLines = 40;
+
+/** Arguments that both the interactive and the scripted guest share. */
+export function machineArguments(spec: Omit<MachineSpec, 'serialLog'>): string[] {
+  const nvdimm = spec.device === 'unclearable';
+  const size = `${deviceSizeMiB}M`;
+  const memory = nvdimm
+    ? [
+        '-machine', 'pc,nvdimm=on', '-m', '2G,slots=2,maxmem=4G',
+        '-object', `memory-backend-file,id=media,share=on,mem-path=${spec.backingFile.replaceAll(',', ',,')},size=${size}`,
+        '-device', 'nvdimm,id=nvdimm0,memdev=media',
+      ]
+    : ['-machine', 'pc', '-m', '3G'];
+  // memmap=SIZE!START turns memory at START into a legacy pmem device.
+  const reserve = nvdimm ? '' : `memmap=${size}!2G `;
+  return [
+    // KVM is not asked for: results must not depend on the build machine's CPU.
+    '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', ...memory,
+    '-display', 'none', '-no-reboot', '-nic', 'none',
+    '-kernel', spec.kernel.bootImage, '-initrd', spec.initramfs,
+    '-append', `console=ttyS0 ${reserve}panic=-1 oops=panic quiet loglevel=5`,
+    '-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap',
+  ];
+}
+
+/** Runs the guest on this terminal until it powers off; its exit status. */
+export function runInteractively(spec: Omit<MachineSpec, 'serialLog'>): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(programPath('qemu-system-x86_64'), [...machineArguments(spec), '-serial', 'mon:stdio'], { stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+}
+
+export class VirtualMachine {
+  readonly #child: ChildProcess;
+  readonly #channel: Duplex;
+  readonly #log: WriteStream;
+  readonly #tail: string[] = [];
+  readonly #messages: GuestMessage[] = [];
+  readonly #closed: Promise<void>;
+  #stderr = '';
+  #end: string | undefined;
+  #wake: (() => void) | undefined;
+  #lastSignMs = performance.now();
+
+  constructor(spec: MachineSpec) {
+    // Descriptor 3 is one end of a socket pair: nothing to name, nothing to clean up.
+    const args = [
+      ...machineArguments(spec), '-monitor', 'none', '-serial', 'stdio', '-device', 'virtio-serial-pci',
+      '-chardev', 'socket,id=channel,fd=3', '-device', `virtserialport,chardev=channel,name=${portName}`,
+    ];
+    this.#log = createWriteStream(spec.serialLog);
+    this.#child = spawn(programPath('qemu-system-x86_64'), args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    this.#channel = this.#child.stdio[3] as Duplex;
+    this.#closed = new Promise((resolve) => {
+      this.#child.on('error', (cause) => {
+        this.#finish(`QEMU does not start: ${cause.message}`);
+        resolve();
+      });
+      this.#child.on('close', (code, signal) => {
+        this.#finish(`QEMU ended (${signal ?? `status ${code ?? -1}`})`);
+        this.#log.end(resolve);
+      });
+    });
+    this.#listen();
+  }
+
+  #listen(): void {
+    const console = new LineSplitter((line) => {
+      this.#tail.push(line.replace(/\r$/, ''));
+      if (this.#tail.length > tailLines) this.#tail.shift();
+    });
+    this.#child.stdout?.on('data', (chunk: Buffer) => {
+      this.#sign();
+      this.#log.write(chunk);
+      console.push(chunk);
+    });
+    this.#child.stdout?.on('end', () => {
+      console.end();
+    });
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-4000);
+    });
+    const frames = new LineSplitter((line) => {
+      this.#sign();
+      this.#messages.push(JSON.parse(line) as GuestMessage);
+      this.#wake?.();
+    });
+    this.#channel.on('data', (chunk: Buffer) => {
+      frames.push(chunk);
+    });
+    // The end of QEMU is reported once, by its exit.
+    this.#channel.on('error', () => undefined);
+  }
+
+  #sign(): void {
+    this.#lastSignMs = performance.now();
+  }
+
+  #finish(reason: string): void {
+    this.#end ??= reason;
+    this.#wake?.();
+  }
+
+  send(message: HostMessage): void {
+    this.#sign();
+    this.#channel.write(`${JSON.stringify(message)}\n`);
+  }
+
+  /**
+   * The guest's next message. Rejects with GuestLost when QEMU has ended, or when the guest has sent neither a message
+   * nor console output for `silenceLimitMs`.
+   */
+  async receive(silenceLimitMs: number): Promise<GuestMessage> {
+    for (;;) {
+      const message = this.#messages.shift();
+      if (message !== undefined) return message;
+      if (this.#end !== undefined) throw this.#lost(this.#end);
+      const leftMs = this.#lastSignMs + silenceLimitMs - performance.now();
+      if (leftMs <= 0) throw this.#lost(`the guest has been silent for ${Math.round(silenceLimitMs / 1000)} s`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  #lost(reason: string): GuestLost {
+    const panic = this.#tail.find((line) => /Kernel panic|safe-pmem-init:/.test(line));
+    const stderr = this.#stderr.trim();
+    return new GuestLost([panic ?? reason, ...(stderr === '' ? [] : [stderr])].join('\n'), [...this.#tail]);
+  }
+
+  /** Waits for the guest to power itself off, then ends it. */
+  async stop(graceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
+    await this.#closed;
+    clearTimeout(timer);
+  }
+
+  /** Ends QEMU at once; safe to call in an exit handler. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}

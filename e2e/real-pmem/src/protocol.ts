@@ -1,0 +1,64 @@
+/** What host and guest say to each other: one JSON object a line, on a virtio serial port that carries nothing else. */
+
+export type Filesystem = 'ext4' | 'xfs';
+export type DeviceKind = 'clearable' | 'unclearable';
+
+/** Where things lie inside the guest; the initramfs and the agent both use these. */
+export const guestPaths = {
+  runtime: '/run/safe-pmem',
+  tree: '/run/safe-pmem/tree',
+  node: '/run/safe-pmem/node',
+  injector: '/run/safe-pmem/injector.sock',
+  mountPoint: '/mnt/pmem',
+} as const;
+
+/** Name of the virtio serial port. */
+export const portName = 'safe-pmem.channel';
+
+/** The unprivileged user that jobs run as. */
+export const nobody = 65534;
+
+export type HostMessage =
+  | { readonly type: 'configure'; readonly device: DeviceKind }
+  | { readonly type: 'mount'; readonly filesystem: Filesystem }
+  | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
+  | { readonly type: 'poweroff' };
+
+/** What the guest found out about itself, checked by the host before anything is believed. */
+export interface GuestFacts {
+  readonly kernelRelease: string;
+  /** The whole of /proc/version, which holds the distribution's package version. */
+  readonly kernelVersion: string;
+  readonly provider: string;
+  readonly commands: readonly string[];
+  readonly deviceSizeBytes: number;
+}
+
+export type GuestMessage =
+  | { readonly type: 'ready'; readonly uptimeSeconds: number }
+  | { readonly type: 'configured'; readonly facts: GuestFacts }
+  | { readonly type: 'mounted'; readonly mountOptions: string }
+  | { readonly type: 'result'; readonly value: unknown }
+  | { readonly type: 'text'; readonly stream: 'stdout' | 'stderr'; readonly line: string }
+  | { readonly type: 'finished'; readonly exitCode: number | null; readonly signal: string | null }
+  | { readonly type: 'failed'; readonly error: string };
+
+/** What a job is given: where it may write, what it runs on, and the arguments of its own. */
+export interface JobContext {
+  readonly mountPoint: string;
+  readonly injector: string;
+  readonly filesystem: Filesystem;
+  readonly device: DeviceKind;
+  readonly kernelRelease: string;
+  readonly input: unknown;
+}
+
+/** The descriptor that a job writes its results to, one JSON value a line. */
+export const resultDescriptor = 3;
+
+/** What the privileged side does for a job that runs as nobody. Sectors are of 512 bytes, from the device's start. */
+export type InjectorRequest =
+  | { readonly operation: 'inject'; readonly sector: number; readonly count: number }
+  | { readonly operation: 'fresh-filesystem' };
+
+export type InjectorReply = { readonly ok: true } | { readonly ok: false; readonly error: string };

@@ -1,0 +1,23 @@
+/** What a scenario runs on: a driver, and the things that are done to its files from outside. */
+import type { ByteRange, Driver } from '@safe-pmem/core';
+
+/** errno; 0 for success. */
+export type Errno = number;
+
+export interface ReplayMachine {
+  readonly driver: Driver;
+  /** Directory for the scenario's files; empty, on a filesystem of its own without any bad block. */
+  readonly directory: string;
+  /** Poisons bytes of the device, in whole 512-byte sectors. Throws where that fails. */
+  inject(deviceRange: ByteRange): Promise<void>;
+  punch(path: string, range: ByteRange): Promise<Errno>;
+  allocate(path: string, range: ByteRange): Promise<Errno>;
+  unshare(path: string, range: ByteRange): Promise<Errno>;
+  /** One pwrite, possibly beyond the end of the file. */
+  foreignWrite(path: string, bytes: Uint8Array, offset: number): Promise<{ readonly transferredBytes: number; readonly errno: Errno }>;
+  reflink(path: string, target: string): Promise<Errno>;
+  copyRange(path: string, target: string): Promise<Errno>;
+  unlink(path: string): Promise<Errno>;
+  /** Leaves no block that an ordinary user could still allocate. */
+  exhaust(): Promise<void>;
+}

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { kernelPackages, parseTargets, widen } from '../src/host/debian-archive.js';
+
+describe('Debian archive', () => {
+  it('uses the main component of Debian alone', () => {
+    const text = [
+      'http://mirror/debian|bookworm|main|Debian',
+      'http://mirror/debian|bookworm|contrib|Debian',
+      'http://mirror/debian-security|bookworm-security|main|Debian',
+      'http://other/node|nodistro|main|. nodistro',
+      'http://mirror/debian|bookworm|main|Debian',
+      '',
+    ].join('\n');
+    expect(parseTargets(text)).toEqual([
+      { site: 'http://mirror/debian', suite: 'bookworm' },
+      { site: 'http://mirror/debian-security', suite: 'bookworm-security' },
+    ]);
+  });
+
+  it('looks for other suites on the same sites, security suites on the security site only', () => {
+    const wider = widen([{ site: 'd', suite: 'bookworm' }, { site: 's', suite: 'bookworm-security' }]);
+    expect(wider).toContainEqual({ site: 'd', suite: 'bullseye' });
+    expect(wider).toContainEqual({ site: 'd', suite: 'trixie-backports' });
+    expect(wider).toContainEqual({ site: 's', suite: 'bullseye-security' });
+    expect(wider.filter(({ site, suite }) => (site === 's') !== suite.endsWith('-security'))).toEqual([]);
+    expect(new Set(wider.map(({ site, suite }) => `${site} ${suite}`)).size).toBe(wider.length);
+  });
+
+  it('takes stock kernels only', () => {
+    const names = [
+      'linux-image-6.1.0-56-amd64', 'linux-image-6.1.0-56-amd64-dbg', 'linux-image-6.1.0-56-amd64-unsigned', 'linux-image-6.1.0-56-cloud-amd64',
+      'linux-image-6.1.0-56-rt-amd64', 'linux-image-6.12.117+deb12-amd64', 'linux-image-6.12-amd64', 'linux-image-6.12.90+deb12.1-amd64',
+      'linux-image-7.3.4+deb13-amd64',
+    ];
+    expect(kernelPackages(names, '6.1')).toEqual(['linux-image-6.1.0-56-amd64']);
+    expect(kernelPackages(names, '6.12')).toEqual(['linux-image-6.12.117+deb12-amd64', 'linux-image-6.12.90+deb12.1-amd64']);
+    expect(kernelPackages(names, '7.3')).toEqual(['linux-image-7.3.4+deb13-amd64']);
+    expect(kernelPackages(names, '6.11')).toEqual([]);
+  });
+});

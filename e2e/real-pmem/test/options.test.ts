@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { parseOptions, UsageError } from '../src/host/options.js';
+
+describe('command line', () => {
+  it('selects every job and the default matrix when nothing is asked for', () => {
+    const options = parseOptions([]);
+    expect(options.jobs).toEqual(['smoke', 'contract', 'traces']);
+    expect(options.selection).toEqual({ kernels: [], devices: [], filesystems: [] });
+    expect([options.record, options.keep, options.shell, options.list, options.refresh, options.help]).toEqual(Array(6).fill(false));
+  });
+
+  it('takes options more than once, and runs jobs in their own order', () => {
+    const options = parseOptions('--kernel 6.12 --kernel 5.10 --fs xfs --device unclearable --job traces --job smoke --keep'.split(' '));
+    expect(options.selection).toEqual({ kernels: ['6.12', '5.10'], devices: ['unclearable'], filesystems: ['xfs'] });
+    expect(options.jobs).toEqual(['smoke', 'traces']);
+    expect(options.keep).toBe(true);
+  });
+
+  it.each([
+    [['--fs', 'btrfs'], /--fs btrfs: expected ext4 or xfs/],
+    [['--device', 'both'], /--device both/],
+    [['--kernel', '6'], /--kernel 6: expected a series/],
+    [['--kernel', '6.12.3'], /expected a series/],
+    [['--job', 'all'], /--job all/],
+    [['--colour'], /--colour/],
+    [['6.12'], /6\.12/],
+    [['--record', '--scenario', 'load'], /every scenario/],
+  ])('refuses %j', (args, message) => {
+    expect(() => parseOptions(args)).toThrow(UsageError);
+    expect(() => parseOptions(args)).toThrow(message);
+  });
+});

@@ -1,0 +1,25 @@
+import { defineConfig } from 'tsup';
+import { base } from '../../tsup.base.js';
+
+export default defineConfig([
+  {
+    ...base,
+    format: ['esm'],
+    dts: false,
+    // node:test exists under its full name only.
+    removeNodeProtocol: false,
+    // Every file that the guest opens costs a round trip: one file a program.
+    splitting: false,
+    // Two configurations write here: whichever cleaned would take the other's files along.
+    clean: false,
+    entry: {
+      'host/cli': 'src/host/cli.ts',
+      'guest/agent': 'src/guest/agent.ts',
+      'jobs/smoke': 'src/jobs/smoke.ts',
+      'jobs/contract': 'src/jobs/contract.ts',
+      'jobs/contract-reporter': 'src/jobs/contract-reporter.ts',
+      'jobs/traces': 'src/jobs/traces.ts',
+    },
+  },
+  { ...base, format: ['esm'], clean: false, entry: { 'scenarios/index': 'src/scenarios/index.ts' } },
+]);

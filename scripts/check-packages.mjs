@@ -1,0 +1,88 @@
+/**
+ * Packs the published packages, lets publint and attw look at them, installs them into an empty project and uses them
+ * there as ESM and as CJS. Run after `npm run build`.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const workspaces = ['core', 'native', 'mock'];
+const project = mkdtempSync(join(tmpdir(), 'safe-pmem-packed-'));
+
+function run(command, args, cwd = root) {
+  console.log(`> ${command} ${args.join(' ')}`);
+  execFileSync(command, args, { cwd, stdio: 'inherit' });
+}
+
+const body = `
+async function main() {
+  const bytes = Buffer.alloc(5);
+  const machine = mockDriver({ seed: 1 });
+  const simulated = await PmemFile.open('/pmem/file', { driver: machine, create: true, size: 65536 });
+  simulated.write(Buffer.from('hello'), 4096);
+  simulated.persist();
+  machine.poison('/pmem/file', { offset: 4096, length: 1 });
+  await simulated.badBlocks();
+  try {
+    simulated.read(bytes, 4096);
+    throw new Error('poison was read');
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    await simulated.repair(error.ranges, { rebuild: (range) => Buffer.alloc(range.length, 'hello') });
+  }
+  simulated.read(bytes, 4096);
+  if (bytes.toString() !== 'hello') throw new Error('repaired to ' + bytes.toString());
+  await simulated.close();
+
+  const real = await PmemFile.open(process.argv[2], { driver: nativeDriver(), create: true, size: 65536 });
+  real.write(Buffer.from('world'), 60000);
+  real.persist(60000, 5);
+  real.read(bytes, 60000);
+  if (bytes.toString() !== 'world') throw new Error('read ' + bytes.toString());
+  await real.close();
+  if (typeof driverContract !== 'function') throw new Error('the contract is missing');
+  console.log(bytes.toString());
+}
+main().catch((error) => { console.error(error); process.exitCode = 1; });
+`;
+
+try {
+  for (const name of workspaces) {
+    run('npm', ['pack', '--silent', '-w', `@safe-pmem/${name}`, '--pack-destination', project]);
+  }
+  const tarballs = readdirSync(project).filter((file) => file.endsWith('.tgz'));
+  if (tarballs.length !== workspaces.length) throw new Error(`packed ${tarballs.join(', ')}`);
+  for (const tarball of tarballs) {
+    run('npx', ['--no-install', 'publint', 'run', join(project, tarball), '--strict']);
+    run('npx', ['--no-install', 'attw', join(project, tarball)]);
+  }
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, name: 'user', version: '1.0.0' }));
+  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs.map((file) => `./${file}`)], project);
+  writeFileSync(
+    join(project, 'use.mjs'),
+    `import { MediaError, PmemFile } from '@safe-pmem/core';
+import { driverContract } from '@safe-pmem/core/contract';
+import { mockDriver } from '@safe-pmem/mock';
+import { nativeDriver } from '@safe-pmem/native';
+${body}`,
+  );
+  writeFileSync(
+    join(project, 'use.cjs'),
+    `const { MediaError, PmemFile } = require('@safe-pmem/core');
+const { driverContract } = require('@safe-pmem/core/contract');
+const { mockDriver } = require('@safe-pmem/mock');
+const { nativeDriver } = require('@safe-pmem/native');
+${body}`,
+  );
+  for (const file of ['use.mjs', 'use.cjs']) {
+    const data = resolve(project, `${file}.data`);
+    run(process.execPath, [file, data], project);
+    if (!existsSync(data)) throw new Error(`${file} made no file`);
+  }
+  console.log('packages: packed, linted, installed and used as ESM and CJS');
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
