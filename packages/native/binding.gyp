@@ -9,7 +9,8 @@
     # Node's own common.gypi decides -O3 and the dialect, and differs from release to release.
     "cflags!": ["-O3"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-std=gnu++23"],
-    "cflags": ["-O2", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"],
+    # The switches are kept in the binary, so that a test can tell how the very binary it runs was compiled.
+    "cflags": ["-O2", "-frecord-gcc-switches", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra"],
     "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fvisibility-inlines-hidden"],
     "configurations": { "Release": { "cflags!": ["-O3"] } },
     # now: a missing symbol fails at load, not in the middle of a call.
