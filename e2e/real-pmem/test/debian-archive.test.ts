@@ -5,7 +5,7 @@ describe('Debian archive', () => {
   it('uses the main component of Debian alone', () => {
     const text = [
       'http://mirror/debian|bookworm|main|Debian',
-      'http://mirror/debian|bookworm|contrib|Debian',
+      'http://mirror/debian|trixie|contrib|Debian',
       'http://mirror/debian-security|bookworm-security|main|Debian',
       'http://other/node|nodistro|main|. nodistro',
       'http://mirror/debian|bookworm|main|Debian',

@@ -104,9 +104,9 @@ describe('replay', () => {
   });
 
   it('marks extents that continue on the device', async () => {
-    const extents = [extent(0, 4096, 8192), { ...extent(4096, 4096, 12_288), unwritten: true }, { ...extent(8192, 4096, 8192), shared: true }];
+    const extents = [extent(0, 4096, 8192), { ...extent(4096, 4096, 12_288), unwritten: true }, { ...extent(8192, 4096, 8192), shared: true }, extent(16_384, 4096, 12_288)];
     expect((await outcomes([create, { do: 'extents', file: 'a' }], { extents }))[1]).toEqual({
-      extents: ['[0, 4096)', '[4096, 8192) + unwritten', '[8192, 12288) shared'],
+      extents: ['[0, 4096)', '[4096, 8192) + unwritten', '[8192, 12288) shared', '[16384, 20480)'],
     });
   });
 

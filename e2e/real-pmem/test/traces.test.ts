@@ -46,6 +46,11 @@ describe('comparison', () => {
     ]);
   });
 
+  it('tells outcomes apart that look alike', () => {
+    const changed = withScenarios({ ...scenario, steps: [steps[0], { step: steps[1].step, outcome: { errno: 'EXX' } }] });
+    expect(diffTraces(trace, changed)).toHaveLength(1);
+  });
+
   it('names scenarios that are new, gone or changed', () => {
     const renamed = withScenarios({ ...scenario, name: 'other' });
     expect(diffTraces(trace, renamed).map((difference) => difference.scenario)).toEqual(['other', 'read']);

@@ -5,6 +5,30 @@ export {
   loseAll,
   SimulatedCrash,
 } from './crash.js';
+export { everyCrash, type EveryCrashOptions } from './every-crash.js';
+export { everyFault, type EveryFaultOptions } from './every-fault.js';
+export { type CrashOptions } from './explore/crash-points.js';
+export { everyPoison, type EveryPoisonOptions } from './explore/every-poison.js';
+export { ExplorationFailure } from './explore/exploration-failure.js';
+export type {
+  Exploration,
+  ExplorationReport,
+  Explored,
+  ExploreOptions,
+  Outcome,
+  Progress,
+} from './explore/exploration.js';
+export { faultsOf } from './explore/fault-kinds.js';
+export { replaySchedule } from './explore/replay.js';
+export type {
+  CrashEvent,
+  ErrnoName,
+  FaultEvent,
+  FaultKind,
+  PoisonEvent,
+  Schedule,
+  ScheduledEvent,
+} from './explore/schedule.js';
 export { crashAt, failNth, type FaultFilter, poisonAtRate, poisonNth } from './fault-plan.js';
 export {
   type FilesystemName,

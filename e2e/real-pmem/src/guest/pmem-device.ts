@@ -1,6 +1,8 @@
 /** The simulated pmem device of the guest: finding it, forgetting its poison, and a filesystem mounted with DAX. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, writeFileSync, writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeviceKind, Filesystem, GuestFacts } from '../protocol.js';
@@ -67,8 +69,21 @@ export class PmemDevice {
     if (filesystem === undefined) throw new Error('nothing has been mounted yet');
     if (this.#filesystem !== undefined) run('umount', [guestPaths.mountPoint]);
     this.#filesystem = undefined;
-    if (this.#listed() !== '') await this.#forgetPoison();
+    if (this.kind === 'clearable') this.#clearPoison();
+    if (this.#listed().length > 0) await this.#forgetPoison();
     return this.mount(filesystem);
+  }
+
+  /** A write to the block device clears what it covers, where the device can clear; much faster than a new disk. */
+  #clearPoison(): void {
+    const descriptor = openSync(this.node, 'r+');
+    for (const [sector, count] of this.#listed()) {
+      const start = Math.floor((sector * 512) / 4096) * 4096;
+      const end = Math.ceil(((sector + count) * 512) / 4096) * 4096;
+      writeSync(descriptor, Buffer.alloc(end - start), 0, end - start, start);
+    }
+    fsyncSync(descriptor);
+    closeSync(descriptor);
   }
 
   /** The list of a disk lives as long as the disk: the driver makes a new one. */
@@ -83,11 +98,17 @@ export class PmemDevice {
       if (attempt === 500) throw new Error(`${this.node} did not come back`);
       await delay(10);
     }
-    if (this.#listed() !== '') throw new Error(`bad blocks are still listed: ${this.#listed()}`);
+    const left = this.#listed().length;
+    if (left > 0) throw new Error(`${left} ranges of bad blocks are still listed`);
   }
 
-  #listed(): string {
-    return readFileSync(this.badBlocksFile, 'utf8').trim();
+  /** Sectors and their counts. */
+  #listed(): [sector: number, count: number][] {
+    const lines = readFileSync(this.badBlocksFile, 'utf8').split('\n').filter((line) => line !== '');
+    return lines.map((line) => {
+      const [sector = 0, count = 0] = line.split(' ').map(Number);
+      return [sector, count];
+    });
   }
 }
 

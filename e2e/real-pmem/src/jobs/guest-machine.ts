@@ -64,7 +64,7 @@ function exhaust(directory: string): void {
     if (errno !== 0) {
       // The file itself may not have been possible any more.
       rmSync(file, { force: true });
-      blocks = Math.floor(blocks / 2);
+      blocks = Math.floor(blocks / 4);
     }
   }
 }

@@ -133,7 +133,8 @@ class Replay {
   }
 
   async #fill(file: DriverFile, length: number, firstByte: number): Promise<Outcome> {
-    const bytes = Uint8Array.from({ length }, (_, index) => firstByte + Math.floor(index / pageBytes));
+    const bytes = new Uint8Array(length);
+    for (let start = 0; start < length; start += pageBytes) bytes.fill(firstByte + start / pageBytes, start, start + pageBytes);
     const done = await file.pwrite(bytes, 0);
     if (done.errno !== 0 || done.transferredBytes !== length) throw new Error(`the fill wrote ${done.transferredBytes}: ${errnoName(done.errno)}`);
     return {};

@@ -8,6 +8,13 @@ using scratch::exited;
 using scratch::in_child;
 using scratch::killed_by;
 
+// Still has something to do when the handler below returns, so its call is no jump and the handler below runs on a
+// deeper stack than it did when the kernel called it.
+static void chaining_handler_with_a_frame(int signal, siginfo_t* info, void* context) {
+  chaining_handler(signal, info, context);
+  calls = calls + 1;
+}
+
 TEST(to_siginfo, "a foreign fault reaches a previous SA_SIGINFO handler, with its address and mask") {
   CHECK(exited(in_child([] {
     const Pages pages;
@@ -141,6 +148,26 @@ TEST(both_on_top, "two handlers that chain to each other do not call each other 
     if (!foreign_fault_lands(pages) || calls != 2) return 3;
     return foreign_fault_lands(pages) && calls == 4 ? 0 : 4;
   }), 0));
+}
+
+TEST(jumped_below_then_on_top, "a handler that jumps out leaves nothing behind that misleads one installed above us later") {
+  for (const int flags : {0, SA_NODEFER}) {
+    CHECK(exited(in_child([flags] {
+      const Pages pages;
+      install(nullptr, siginfo_handler, 0);
+      if (pmem::install_sigbus_guard() != 0) return 1;
+      for (int i = 1; i <= 3; i++) {
+        if (!foreign_fault_lands(pages) || calls != i) return 2;
+      }
+      install(nullptr, chaining_handler_with_a_frame, flags, &below);
+      // The same code faults at the same depth of the stack: the kernel's frames have the same address as before.
+      for (int i = 1; i <= 3; i++) {
+        if (!foreign_fault_lands(pages) || calls != 3 * i + 2) return 3;
+        if (!pages.our_fault_is_caught() || calls != 3 * i + 3) return 4;
+      }
+      return 0;
+    }), 0));
+  }
 }
 
 TEST(many_layers, "handlers that come and go a hundred times do not run the guard out of room") {
