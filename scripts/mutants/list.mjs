@@ -18,7 +18,7 @@ export const mutants = [
   [core('copy-around.ts'), 'if (piece.offset < gap.offset) pending.push', 'if (false) pending.push', 'what lies before a bad page is not copied'],
   [core('copy-around.ts'), '2 ** fault.granuleLog2 <= pageBytes && ', '', 'a huge page is taken for the page'],
   [core('copy-around.ts'), 'Math.min(page.offset, fileSizeBytes ?? page.offset)', 'page.offset', 'the rest of the last page of a truncated file'],
-  [core('guarded-io.ts'), 'const known = this.#hazards.knownBadWithin(range);\n    const gaps = this.#around(\'read\'', 'const known: ByteRange[] = [];\n    const gaps = this.#around(\'read\'', 'known bad pages are read again'],
+  [core('guarded-io.ts'), 'const known = this.#knownBad(range);\n    const gaps = this.#around(\'read\'', 'const known: ByteRange[] = [];\n    const gaps = this.#around(\'read\'', 'known bad pages are read again'],
   [core('guarded-io.ts'), 'if (lost.length === 0) return;', 'return;', 'tombstones are readable'],
   [core('guarded-io.ts'), 'if (this.#hazards.isBusy(range)) {', 'if (false) {', 'stores during a repair'],
   [core('guarded-io.ts'), "if (source !== 'known') {", 'if (false) {', 'met errors are forgotten'],
@@ -60,6 +60,8 @@ export const mutants = [
   [core('repair/repair.ts'), 'unlockJournal(file);\n  }\n}', '}\n}', 'the repair lock is kept'],
   [core('repair/repair.ts'), 'adoptJournal(hazards, await loadJournal(file));', '', 'losses recorded by another process'],
   [core('repair/repair.ts'), '.filter((block) => !block.shared && ', '.filter((block) => ', 'shared blocks count as given back'],
+  [core('repair/journal.ts'), 'hazards.replaceUnfinished(content?.intents ?? []);', 'for (const intent of content?.intents ?? []) hazards.addUnfinished(intent);', 'stale intents of a repair that another process finished'],
+  [core('guarded-io.ts'), 'reconsiderUnfinished(this.#file, this.#hazards);', '', 'units stay closed after another process repaired them'],
   // Recovery
   [core('repair/recover.ts'), 'hazards.addTombstones(journal.tombstones);', '', 'tombstones do not survive a restart'],
   [core('repair/recover.ts'), 'if (failure !== undefined) throw journalError(file, failure);', '', 'open with a stale intent on disk'],

@@ -8,6 +8,7 @@ import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
 import { publishMediaError } from './events.js';
 import type { Hazards } from './hazards.js';
+import { reconsiderUnfinished } from './repair/journal.js';
 import { systemError } from './system-error.js';
 
 export class GuardedIo {
@@ -22,7 +23,7 @@ export class GuardedIo {
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
   read(target: Uint8Array, position: number, fault?: Fault): void {
     const range: ByteRange = { offset: position, length: target.byteLength };
-    const known = this.#hazards.knownBadWithin(range);
+    const known = this.#knownBad(range);
     const gaps = this.#around('read', range, known, fault, (piece) =>
       this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
@@ -38,7 +39,7 @@ export class GuardedIo {
     if (this.#hazards.isBusy(range)) {
       throw new PmemError('ERR_PMEM_LOCKED', 'a repair holds these bytes', { path: this.#path, ranges: [range] });
     }
-    const known = this.#hazards.knownBadWithin(range);
+    const known = this.#knownBad(range);
     const gaps = this.#around('write', range, known, fault, (piece) =>
       this.#file.write(source.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
@@ -99,6 +100,13 @@ export class GuardedIo {
 
   get #path(): string {
     return this.#file.facts.path;
+  }
+
+  #knownBad(range: ByteRange): ByteRange[] {
+    const known = this.#hazards.knownBadWithin(range);
+    if (known.length === 0 || this.#hazards.isBusy(range)) return known;
+    reconsiderUnfinished(this.#file, this.#hazards);
+    return this.#hazards.knownBadWithin(range);
   }
 
   #around(

@@ -60,6 +60,13 @@ export class Hazards {
     this.#update();
   }
 
+  /** Takes over the journal's word on which repairs are unfinished: another process may have finished its own. */
+  replaceUnfinished(intents: readonly Intent[]): void {
+    this.#unfinished.clear();
+    for (const intent of intents) this.#unfinished.set(intent.offset, intent);
+    this.#update();
+  }
+
   /** Bytes on which an access of this process met a media error: not to be touched again, even to salvage them. */
   metWithin(range: ByteRange): ByteRange[] {
     return this.#met.within(range);

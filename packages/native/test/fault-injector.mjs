@@ -1,25 +1,40 @@
-// Real faults on demand, for tests. Built beside the addon, never published.
+// Real faults on demand: poison, signal actions, faults that are not ours. Built beside the addon, never published.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
 
-const injector = createRequire(import.meta.url)(
-  fileURLToPath(new URL('../build/Release/fault_injector.node', import.meta.url)),
-);
+const binary = fileURLToPath(new URL('../build/Release/fault_injector.node', import.meta.url));
 
-/** Throws where the kernel cannot do it, so that no test passes for want of a fault. */
-function succeed(what, { errno, call }) {
-  if (errno !== 0) throw new Error(`${what}: ${call} failed with errno ${errno}`);
+function load() {
+  try {
+    return createRequire(import.meta.url)(binary);
+  } catch (cause) {
+    throw new Error('this test needs the fault injector: node packages/native/scripts/build-addon.mjs', { cause });
+  }
 }
 
+export const injector = load();
+
+/**
+ * Poisons whole pages of the one mapping that this process has of a tmpfs file: every load or store of them through it
+ * raises a real SIGBUS, until the page is mapped anew. pread(2) is not affected. Throws where the kernel cannot do it,
+ * so that no test passes for want of a fault.
+ */
 export function poison(path, offset, length) {
-  const what = `cannot poison [${offset}, ${offset + length}) of '${path}' (needs Linux 6.6, tmpfs and userfaultfd)`;
-  succeed(what, injector.poison(path, offset, length));
+  const { errno, call } = injector.poison(path, offset, length);
+  if (errno === 0) return;
+  throw new Error(
+    `cannot poison [${offset}, ${offset + length}) of '${path}': ${call} failed with ${getSystemErrorName(-errno)}. This ` +
+      'needs Linux 6.6 or later (UFFDIO_POISON), CONFIG_USERFAULTFD, a container that allows userfaultfd(2), and tmpfs',
+  );
 }
 
 export function findMapping(path) {
   return injector.findMapping(path);
 }
 
+/** Sends this process the BUS_MCEERR_AO that memory lost at `offset` of the file's mapping would raise. */
 export function sendAdvisory(path, offset) {
-  succeed('cannot send BUS_MCEERR_AO', { errno: injector.sendAdvisory(path, offset), call: 'rt_tgsigqueueinfo' });
+  const errno = injector.sendAdvisory(path, offset);
+  if (errno !== 0) throw new Error(`rt_tgsigqueueinfo failed with ${getSystemErrorName(-errno)}`);
 }

@@ -57,13 +57,26 @@ function checkJournal(file: DriverFile, outcome: JournalOutcome): JournalContent
 }
 
 /**
- * Adopts what the journal on disk says, under the repair lock: another process may have recorded losses since this
- * file was opened. The journal is the truth, but for tombstones that were written over here and not yet persisted.
+ * Adopts what the journal on disk says, under the repair lock: another process may have recorded losses, or finished a
+ * repair, since this file was opened. The journal is the truth, but for tombstones that were written over here and not
+ * yet persisted. An intent that is gone from it must not be used any more: the bytes may be newer by now.
  */
 export function adoptJournal(hazards: Hazards, content: JournalContent | undefined): void {
-  if (content === undefined) return;
-  hazards.addTombstones(subtract(content.tombstones, hazards.overwritten));
-  for (const intent of content.intents) hazards.addUnfinished(intent);
+  hazards.replaceUnfinished(content?.intents ?? []);
+  if (content !== undefined) hazards.addTombstones(subtract(content.tombstones, hazards.overwritten));
+}
+
+/**
+ * Looks again at units that were found unfinished, unless somebody is repairing right now: a file that is opened in
+ * the middle of another process's repair sees its intents, and must notice that they are gone.
+ */
+export function reconsiderUnfinished(file: DriverFile, hazards: Hazards): void {
+  if (hazards.unfinished.length === 0 || lockJournal(file) !== undefined) return;
+  try {
+    adoptJournal(hazards, loadJournalSync(file));
+  } finally {
+    unlockJournal(file);
+  }
 }
 
 /** True where a journal of this content stays under the size that open() accepts. */

@@ -72,11 +72,11 @@ export async function audit(screen: Screen, title: string, wal: Wal, committed: 
   return result;
 }
 
-/** `lost 118 to 141: log bytes [16384, 20480), media`, one line a loss. */
+/** `lost records 118 to 141: log bytes [16384, 20480), media`, and a line for each further page of a loss. */
 export function describeLosses(losses: readonly LostRecords[]): string[] {
-  return losses.map(({ first, last, damage }) => {
+  return losses.flatMap(({ first, last, damage }) => {
     const which = first === last ? `record ${first}` : `records ${first} to ${last ?? '?'}`;
-    return `lost ${which}: ${damage.map(describeDamage).join('; ')}`;
+    return damage.map((piece, i) => (i === 0 ? `lost ${which}: ` : '  and ') + describeDamage(piece));
   });
 }
 

@@ -239,6 +239,50 @@ describe('the journal file', () => {
     }
   });
 
+  it('of a repair that another process is in the middle of closes its units until it is done, and no longer', async () => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    // What open() finds while the other repairs: its intent, and its lock.
+    const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
+    await expect(file.repair({ offset: PAGE, length: PAGE }, { rebuild })).rejects.toThrow(SimulatedCrash);
+    stop();
+    const outcome = await driver.open(PATH, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
+    if (!('file' in outcome)) throw new Error('open failed');
+    const lock = Number.MAX_SAFE_INTEGER - 1;
+    expect(outcome.file.lock(lock, 1)).toBeUndefined();
+    const opened = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => read(opened, PAGE, 1));
+    await failure('ERR_PMEM_MEDIA', () => { opened.write(Uint8Array.of(1), PAGE); });
+    await failure('ERR_PMEM_LOCKED', () => opened.repair({ offset: PAGE, length: 1 }));
+    // The other one finishes, stores newer bytes, and lets go.
+    expect(await outcome.file.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
+    await outcome.file.sync();
+    await outcome.file.removeJournal();
+    outcome.file.unlock(lock, 1);
+    const second = await PmemFile.open(PATH, { driver });
+    await second.badBlocks();
+    expect(read(opened, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(8));
+    await opened.repair({ offset: PAGE, length: PAGE }, { rebuild });
+    expect(read(opened, PAGE, PAGE), 'a stale intent was written over newer bytes').toEqual(new Uint8Array(PAGE).fill(8));
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
+  it('a repair tried again needs no second rebuild: the journal holds what the unit is to hold', async () => {
+    const driver = mockDriver({ filesystem: 'ext4', clearable: false });
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { rebuild, strategy: 'zero-range' }));
+    const asked: unknown[] = [];
+    const again = (range: { offset: number; length: number }): Uint8Array => {
+      asked.push(range);
+      return part(whole, range);
+    };
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { rebuild: again }));
+    expect(asked).toEqual([]);
+    expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
+  });
+
   it('that cannot be dropped keeps the units closed: a stale intent must not overwrite newer bytes', async () => {
     const driver = mockDriver();
     const file = await filled(driver, size);

@@ -1,6 +1,6 @@
 // A worker that faults on a mapping of its own, over and over, and relies on somebody's handler to get out again.
 import { parentPort, workerData } from 'node:worker_threads';
-import { injector } from './fault-injector.mjs';
+import { injector } from '../../fault-injector.mjs';
 
 const { flag, count } = workerData;
 parentPort.postMessage('ready');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { firstDifference, PAGE, pattern } from './content.mjs';
-import { poison } from './fault-injector.mjs';
+import { poison } from '../../fault-injector.mjs';
 import { allMappings, mappingsOf, openDescriptors, sigbusBlocked } from './process-state.mjs';
 import { report } from './report.mjs';
 

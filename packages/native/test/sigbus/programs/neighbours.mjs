@@ -7,7 +7,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { firstDifference, PAGE, pattern } from './content.mjs';
-import { poison } from './fault-injector.mjs';
+import { poison } from '../../fault-injector.mjs';
 import { report } from './report.mjs';
 
 const HEALTHY_BYTES = 64 * PAGE;

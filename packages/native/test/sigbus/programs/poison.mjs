@@ -3,7 +3,7 @@ import path from 'node:path';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { firstDifference, PAGE, pattern, storedBytes } from './content.mjs';
-import { injector, poison } from './fault-injector.mjs';
+import { injector, poison } from '../../fault-injector.mjs';
 import { onThread } from './on-thread.mjs';
 import { report, thrownSyncBy } from './report.mjs';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { MediaError, PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { firstDifference, PAGE, pattern } from './content.mjs';
-import { poison } from './fault-injector.mjs';
+import { poison } from '../../fault-injector.mjs';
 import { report } from './report.mjs';
 
 const [stage, directory] = process.argv.slice(2);

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { firstDifference, PAGE, pattern } from './content.mjs';
-import { injector } from './fault-injector.mjs';
+import { injector } from '../../fault-injector.mjs';
 import { sigbusBlocked } from './process-state.mjs';
 import { report, thrownSyncBy } from './report.mjs';
 

@@ -1,5 +1,5 @@
 // A load from a truncated file through a mapping that nobody guards. It does not come back. Arguments: none.
-import { injector } from './fault-injector.mjs';
+import { injector } from '../../fault-injector.mjs';
 import { report } from './report.mjs';
 
 report({ doing: 'load' });
