@@ -41,8 +41,11 @@ export const mutants = [
   [core('repair/write-units.ts'), 'const unmapped = file.remap(work.unit.offset, work.unit.length);', 'const unmapped = undefined as { errno: number } | undefined;', 'verification through a stale page'],
   [core('repair/write-units.ts'), 'done += transferredBytes;', 'done = bytes.byteLength;', 'short writes count as whole'],
   [core('repair/write-units.ts'), 'if (rangeEnd(units) <= fileSizeBytes) return undefined;', 'return undefined;', 'the last page makes the file longer'],
-  [core('repair/write-units.ts'), 'for (const work of run) work.zeroed = true;', '', 'zeros of a refused repair are readable'],
+  [core('repair/write-units.ts'), 'for (const work of run) work.altered = true;', '', 'zeros of a refused repair are readable'],
   [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
+  [core('repair/write-units.ts'), 'for (const work of run) if (work.unit.offset < position + done) work.altered = true;', '', 'a written unit that was not verified loses its intent'],
+  [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n      hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
+  [core('pmem-file.ts'), "&& facts.dax && clearAbility(facts) !== 'yes') {", "&& false) {", 'poison is cut off for somebody else'],
   // Content
   [core('repair/prepare-units.ts'), 'for (const range of subtract([data], met)) {', 'for (const range of [data]) {', 'bad pages are touched again'],
   [core('repair/prepare-units.ts'), 'if (bytes.byteLength !== range.length) {', 'if (false) {', 'rebuild of a wrong length'],
@@ -53,9 +56,9 @@ export const mutants = [
   // Order of a repair
   [core('repair/repair.ts'), 'const unwritable = await storeJournal(file, [...others, ...intents], tombstones);', 'const unwritable = undefined as { errno: number; syscall: string } | undefined;', 'no intent'],
   [core('repair/repair.ts'), 'const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];', 'const tombstones = [...kept];', 'no tombstones beside the intents'],
-  [core('repair/repair.ts'), 'hazards.addTombstones(work.tombstoned);', '', 'tombstones only in the journal'],
+  [core('repair/repair.ts'), 'hazards.markRepaired(work.data);\n      hazards.addTombstones(work.tombstoned);', 'hazards.markRepaired(work.data);', 'tombstones only in the journal'],
   [core('repair/repair.ts'), 'for (const intent of intents) hazards.addUnfinished(intent);', '', 'stale intents'],
-  [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', '', 'a zeroed unit stays open'],
+  [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n', '\n', 'an altered unit stays open'],
   [core('repair/repair.ts'), 'for (const range of busy) hazards.releaseBusy(range);', '', 'units stay locked'],
   [core('repair/repair.ts'), 'unlockJournal(file);\n  }\n}', '}\n}', 'the repair lock is kept'],
   [core('repair/repair.ts'), 'adoptJournal(hazards, await loadJournal(file));', '', 'losses recorded by another process'],
@@ -81,7 +84,7 @@ export const mutants = [
   [core('repair/persisted-tombstones.ts'), 'hazards.restoreOverwritten(dropped);', '', 'a failed drop is forgotten'],
   // PmemFile
   [core('pmem-file.ts'), 'dropPersistedTombstones(this.#file, this.#hazards, asked);\n  }\n\n  /** persist() off', '}\n\n  /** persist() off', 'persist leaves tombstones'],
-  [core('pmem-file.ts'), 'this.#refuseBadEnds(size);', '', 'resize into poison'],
+  [core('pmem-file.ts'), 'this.#refuseBadCuts(size, answer, options.allowRelease ?? false);', '', 'resize into poison'],
   [core('pmem-file.ts'), 'for (const range of this.#hazards.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over tombstones'],
   [core('pmem-file.ts'), 'if (around.includes(this)) {', 'if (false) {', 'a repair inside its own rebuild'],
   [core('pmem-file.ts'), '!unusable || (mode === \'require\' && !this.#file.facts.created)', '!unusable', 'a damaged journal is a shrug'],

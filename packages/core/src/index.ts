@@ -1,5 +1,5 @@
 export { PmemFile } from './pmem-file.js';
-export type { ScrubOptions } from './pmem-file.js';
+export type { ResizeOptions, ScrubOptions } from './pmem-file.js';
 export type { OpenOptions } from './open-options.js';
 export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors.js';

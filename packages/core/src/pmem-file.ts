@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { requireBoolean, requireBytes, requireFunction, requireInside, requireInteger, requireRange } from './arguments.js';
-import type { BadBlockReport } from './bad-blocks.js';
+import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce } from './byte-range.js';
+import { alignOut, coalesce, intersectAll, rangeBetween } from './byte-range.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
 import { publishRepair } from './events.js';
 import type { FileInfo } from './file-info.js';
-import { fileInfo, repairUnitBytes } from './file-info.js';
+import { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
 import { GuardedIo } from './guarded-io.js';
 import { Hazards } from './hazards.js';
 import type { OpenOptions } from './open-options.js';
@@ -31,6 +31,13 @@ export interface ScrubOptions {
   readonly range?: ByteRange;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ScrubProgress) => void;
+}
+
+export interface ResizeOptions {
+  /** Allocate blocks for what is new now. Default false. */
+  readonly preallocate?: boolean;
+  /** Cut off bad blocks even where the device may not clear them for their next owner. Default false. */
+  readonly allowRelease?: boolean;
 }
 
 /** Set while a rebuild callback runs, to refuse a repair from inside a repair of the same file instead of deadlocking. */
@@ -190,7 +197,7 @@ export class PmemFile {
    */
   async badBlocks(): Promise<BadBlockReport> {
     this.#assertOpen();
-    return this.#refreshKnown();
+    return reportOf(await this.#refreshKnown());
   }
 
   /**
@@ -261,23 +268,26 @@ export class PmemFile {
    * Changes the size of the file and of the mapping, in bytes. New bytes are zeros. With `preallocate`, blocks for
    * them are allocated now.
    *
-   * Throws MediaError where the page that the old or the new end falls into is known to be bad (some kernels
-   * damage the filesystem's state there: repair it first), ERR_PMEM_LOCKED while a repair runs, ERR_PMEM_NO_SPACE,
+   * Throws MediaError, with nothing changed, where the page that the old or the new end falls into is known to be bad
+   * (some kernels damage the filesystem's state there: repair it first), or where bad blocks would be cut off on a
+   * device that may not clear them: whoever gets them next would inherit the poison, and XFS shuts down then.
+   * `allowRelease` accepts the latter. Also ERR_PMEM_LOCKED while a repair runs, ERR_PMEM_NO_SPACE,
    * ERR_PMEM_READ_ONLY, ERR_PMEM_IO. `size` tells what is mapped afterwards.
    */
-  async resize(size: number, options: { readonly preallocate?: boolean } = {}): Promise<void> {
+  async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.#assertOpen();
     requireInteger('size', size);
     requireBoolean('preallocate', options.preallocate);
+    requireBoolean('allowRelease', options.allowRelease);
     if (this.#file.facts.readOnly) {
       throw new PmemError('ERR_PMEM_READ_ONLY', 'the file was opened read-only', { path: this.path });
     }
-    await this.#refreshKnown();
+    const answer = await this.#refreshKnown();
     this.#assertOpen();
     if (this.#pendingRepairs > 0) {
       throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path: this.path });
     }
-    this.#refuseBadEnds(size);
+    this.#refuseBadCuts(size, answer, options.allowRelease ?? false);
     const failure = await this.#file.resize(size, options.preallocate ?? false);
     this.#size = this.#file.mappedBytes;
     if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
@@ -362,23 +372,29 @@ export class PmemFile {
     this.#size = this.#file.mappedBytes;
   }
 
-  async #refreshKnown(): Promise<BadBlockReport> {
+  async #refreshKnown(): Promise<FileBadBlocks> {
     const whole = this.#wholeFile();
     const answer = await queryBadBlocks(this.#file, whole);
     if (answer.supported) {
       // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
       this.#hazards.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
     }
-    return reportOf(answer);
+    return answer;
   }
 
-  #refuseBadEnds(newSize: number): void {
-    const unitBytes = repairUnitBytes(this.#file.facts);
-    for (const end of [this.#size, newSize]) {
-      if (end % unitBytes === 0) continue;
-      const unit = alignOut({ offset: end, length: 1 }, unitBytes);
-      const known = this.#hazards.knownBadWithin(unit);
-      if (known.length > 0) throw this.#io.mediaError('resize', 'known', known);
+  /** Bad pages that an end falls into, and bad blocks that nobody should get from us. */
+  #refuseBadCuts(newSize: number, answer: FileBadBlocks, allowRelease: boolean): void {
+    const { facts } = this.#file;
+    const whole = this.#wholeFile();
+    const bad = [...this.#hazards.knownBadWithin(whole), ...(answer.supported ? answer.blocks : [])];
+    const unitBytes = repairUnitBytes(facts);
+    const cut = [this.#size, newSize]
+      .filter((end) => end % unitBytes !== 0)
+      .map((end) => alignOut({ offset: end, length: 1 }, unitBytes));
+    if (newSize < this.#size && !allowRelease && facts.dax && clearAbility(facts) !== 'yes') {
+      cut.push(rangeBetween(newSize, this.#size));
     }
+    const refused = intersectAll(bad, cut);
+    if (refused.length > 0) throw this.#io.mediaError('resize', 'known', refused);
   }
 }

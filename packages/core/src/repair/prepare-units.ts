@@ -67,7 +67,7 @@ export async function prepareUnits(
       ...unit,
       attempts: [],
       strategy: undefined,
-      zeroed: false,
+      altered: false,
       rebuilt: request.rebuild === undefined ? [] : lost,
       filled: request.fill === undefined ? [] : lost,
       tombstoned: supplied ? [] : lost,

@@ -55,7 +55,7 @@ async function finish(
       shared: false,
       attempts: [],
       strategy: undefined,
-      zeroed: false,
+      altered: false,
     }));
   await writeUnits(file, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   for (const work of works) {

@@ -117,9 +117,11 @@ async function repairBatch(
     if (work.strategy !== undefined) {
       hazards.markRepaired(work.data);
       hazards.addTombstones(work.tombstoned);
-    } else if (work.zeroed) {
-      // Its old bytes are gone and its new ones were refused: closed to everybody until a repair finishes it.
+    } else if (work.altered) {
+      // Its old bytes are gone and its new ones are not safe: closed to everybody until a repair finishes it. What
+      // nobody supplied stays lost, also when the next open() writes the intent.
       hazards.addUnfinished(intentOf(work, fileSizeBytes));
+      hazards.addTombstones(work.tombstoned);
     } else {
       hazards.addMet(work.lost);
     }

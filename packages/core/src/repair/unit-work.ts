@@ -17,8 +17,11 @@ export interface UnitWork {
   readonly attempts: RepairAttempt[];
   /** The strategy that worked, once one has. */
   strategy: RepairStrategy | undefined;
-  /** A zero-range succeeded: from here on the old bytes are gone, whatever follows. */
-  zeroed: boolean;
+  /**
+   * A reset or a write reached the unit: from here on it is not what it was, and the intent has to stay in the journal
+   * until the unit is verified.
+   */
+  altered: boolean;
 }
 
 /** The aligned units that `ranges` touch, ascending, adjacent ones apart, each clipped to the file as `data`. */

@@ -99,11 +99,11 @@ async function apply(
   if (strategy === 'zero-range') {
     const failure = await file.zeroRange(units.offset, units.length);
     if (failure !== undefined) return { step: failure.syscall, errno: failure.errno };
-    for (const work of run) work.zeroed = true;
+    for (const work of run) work.altered = true;
     // Unwritten blocks take a write of any length, so the last page needs none past the end of the file.
-    return writeAll(file, join(run, rangeBetween(first.unit.offset, rangeEnd(last.data))));
+    return writeAll(file, run, join(run, rangeBetween(first.unit.offset, rangeEnd(last.data))));
   }
-  const failure = await writeAll(file, join(run, units));
+  const failure = await writeAll(file, run, join(run, units));
   if (failure !== undefined) return failure;
   if (rangeEnd(units) <= fileSizeBytes) return undefined;
   const untruncated = await file.truncate(fileSizeBytes);
@@ -124,6 +124,7 @@ function join(run: readonly UnitWork[], range: ByteRange): { readonly position: 
 /** Short transfers are normal near poison: go on from where the kernel stopped. No progress twice is a failure. */
 async function writeAll(
   file: DriverFile,
+  run: readonly UnitWork[],
   { position, bytes }: { readonly position: number; readonly bytes: Uint8Array },
 ): Promise<StepFailure | undefined> {
   let done = 0;
@@ -132,6 +133,7 @@ async function writeAll(
     if (errno !== 0) return { step: 'pwrite', errno };
     if (transferredBytes === 0) return { step: 'pwrite', errno: Errno.EIO };
     done += transferredBytes;
+    for (const work of run) if (work.unit.offset < position + done) work.altered = true;
   }
   return undefined;
 }

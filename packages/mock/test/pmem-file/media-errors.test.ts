@@ -208,6 +208,18 @@ describe('resize and poison', () => {
     expect(read(file, PAGE, 12)).toEqual(Uint8Array.of(8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 0, 0));
   });
 
+  it('does not hand poison that cannot be cleared to the next file, unless told to', async () => {
+    const driver = mockDriver({ filesystem: 'xfs', clearable: false });
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, { offset: 3 * PAGE, length: 1 });
+    const error = await failure('ERR_PMEM_MEDIA', () => file.resize(2 * PAGE));
+    expect(error.ranges).toEqual([{ offset: 3 * PAGE, length: PAGE }]);
+    expect(file.size).toBe(4 * PAGE);
+    expect(driver.freePool.poisoned).toEqual([]);
+    await file.resize(2 * PAGE, { allowRelease: true });
+    expect(driver.freePool.poisoned).toHaveLength(1);
+  });
+
   it('drops a bad page that it cuts off whole', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 4 * PAGE);

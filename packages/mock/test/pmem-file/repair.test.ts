@@ -1,7 +1,7 @@
 import type { Rebuild } from '@safe-pmem/core';
 import { PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { mockDriver } from '../../src/index.js';
+import { failNth, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
 
 const whole = content(8 * PAGE);
@@ -80,6 +80,37 @@ describe('repair, by filesystem and device', () => {
     await failure('ERR_PMEM_MEDIA', () => read(again, bad.offset, 1));
     expect(read(again, 0, 3 * PAGE)).toEqual(whole.slice(0, 3 * PAGE));
     await again.close();
+  });
+
+  it('a repair that fails after its zero-range keeps what was lost lost, when the next open finishes it too', async () => {
+    const driver = mockDriver({ filesystem: 'ext4' });
+    const file = await filled(driver, 8 * PAGE);
+    driver.poison(PATH, bad);
+    const stop = driver.observe(failNth({ operation: 'remap', nth: 1, errno: 12, persistent: true }));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad));
+    stop();
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect((await failure('ERR_PMEM_LOST', () => read(again, bad.offset, PAGE))).ranges).toEqual([bad]);
+    await again.repair(bad, { rebuild });
+    expect(read(again, 0, 8 * PAGE)).toEqual(whole);
+  });
+
+  it.each(['truncate', 'sync'] as const)('a repair of the last page whose %s fails is finished by the next open', async (operation) => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const size = PAGE + 1000;
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: 1 });
+    const stop = driver.observe(failNth({ operation, nth: 1, errno: 5 }));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { rebuild }));
+    stop();
+    await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 1));
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect(again.size).toBe(size);
+    expect(driver.readFile(PATH)).toEqual(whole.slice(0, size));
+    expect(read(again, 0, size)).toEqual(whole.slice(0, size));
+    expect(driver.listFiles()).toEqual([PATH]);
   });
 
   it('xfs, reflinked page: moves off it, and the sharer keeps its block', async () => {
