@@ -8,14 +8,18 @@ import { GuestLost, machineArguments, VirtualMachine } from '../src/host/virtual
 describe('virtual machine', () => {
   const savedPath = process.env.PATH;
   let directory = '';
+  let started: VirtualMachine[] = [];
 
   beforeEach(() => {
+    started = [];
     directory = mkdtempSync(path.join(os.tmpdir(), 'virtual-machine-'));
     process.env.PATH = `${directory}:${savedPath ?? ''}`;
   });
 
-  afterEach(() => {
+  afterEach(async () => {
     process.env.PATH = savedPath;
+    // Its log is open until it has ended, and lies in the directory.
+    for (const machine of started) await machine.stop(60_000);
     rmSync(directory, { recursive: true });
   });
 
@@ -24,7 +28,10 @@ describe('virtual machine', () => {
     writeFileSync(program, `#!/bin/sh\n${script}\n`);
     chmodSync(program, 0o755);
     const kernel = { series: '6.12', release: '6.12.0', bootImage: '/kernel', root: '/' };
-    return new VirtualMachine({ kernel, initramfs: '/initramfs', device: 'clearable', backingFile: '/media', serialLog: path.join(directory, 'log') });
+    const serialLog = path.join(directory, 'log');
+    const machine = new VirtualMachine({ kernel, initramfs: '/initramfs', device: 'clearable', backingFile: '/media', serialLog });
+    started.push(machine);
+    return machine;
   }
 
   async function lost(machine: VirtualMachine, silenceLimitMs = 60_000): Promise<GuestLost> {
