@@ -2,13 +2,16 @@ import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/** Every way in: by name, or by a path into its folder. */
+const doorsOf = (name) => [name, `${name}/*`, ...['src', 'dist', 'test'].map((part) => `**/${name.split('/')[1]}/${part}/**`)];
+
 /** One wall: files of `packages/<name>` may not import the packages listed. */
 const wall = (name, forbidden, why) => ({
   files: [`packages/${name}/**/*.ts`],
   rules: {
     'no-restricted-imports': [
       'error',
-      { patterns: [{ group: forbidden.flatMap((f) => [f, `${f}/*`, `**/packages/${f.split('/')[1]}/**`]), message: why }] },
+      { patterns: [{ group: forbidden.flatMap(doorsOf), message: why }] },
     ],
   },
 });
