@@ -74,8 +74,9 @@ void flush_cvap(uintptr_t begin, uintptr_t end) {
   }
 }
 
-// Completion of `dc cvap` is what reaches the point of persistence, and only dsb waits for it.
-void fence() { asm volatile("dsb ish" ::: "memory"); }
+// Completion of `dc cvap` is what reaches the point of persistence, and only dsb waits for it. `sy`, the full system:
+// the inner shareable domain (`ish`) holds the CPUs, and the memory that has to have taken the lines lies outside it.
+void fence() { asm volatile("dsb sy" ::: "memory"); }
 
 CacheFlush choose() {
   if ((getauxval(AT_HWCAP) & HWCAP_DCPOP) != 0) return {flush_cvap, fence, "dc cvap"};

@@ -28,16 +28,25 @@ std::mutex install_mutex;
 std::atomic<uint64_t> advisory_count{0};
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "used in a signal handler");
 
-// Which delivery this thread is handing down the layers. A handler above us that chains to us re-enters with the same
-// context from a deeper stack; it must get the layer below its own, or the two would call each other for ever. A
-// handler that jumps out leaves a stale mark behind, which does no harm: the kernel enters us for the next delivery
-// with another context, or with the same one at the same depth, and never deeper.
+// Which delivery this thread is handing down the layers, and how far down it is. A handler above us that chains to us
+// enters us again for the same delivery, and must get the layer below its own, or the two would call each other for
+// ever. What tells the same delivery from the next is a mark in the signal frame itself: uc_link, which the kernel sets
+// to null whenever it builds a frame and nobody reads when a handler returns. Neither the frame's address nor the depth
+// of the stack can tell: a handler that jumps out leaves our state behind, and the next fault of the same code is
+// delivered at the very same address. The mark dies with its frame, so what a jump leaves behind matches nothing.
 struct Delivery {
-  const void* context;
-  uintptr_t stack;
+  uintptr_t mark;
+  uint64_t count;
   int depth;
 };
-__thread Delivery delivery SAFE_PMEM_TLS = {nullptr, 0, 0};
+__thread Delivery delivery SAFE_PMEM_TLS = {0, 0, 0};
+
+// Differs from every mark that this thread has met before, also from those of another copy of this library in the same
+// process, whose marks are recognised and left in place: each copy then counts its own layers. Never 0.
+uintptr_t new_mark() {
+  delivery.count++;
+  return (static_cast<uintptr_t>(delivery.count) << 32) | (reinterpret_cast<uintptr_t>(&delivery) & 0xffffffffU);
+}
 
 // The kernel's own codes are positive; kill, sigqueue and tgkill give zero or less.
 bool is_synchronous(int code) { return code > 0 && code != BUS_MCEERR_AO; }
@@ -112,13 +121,20 @@ void hand_to_layer(int index, siginfo_t* info, void* context) {
   call_handler(layer, info, context);
 }
 
-void chain(siginfo_t* info, void* context, uintptr_t stack) {
-  const Delivery outer = delivery;
-  const bool entered_again = outer.context == context && stack < outer.stack;
-  const int depth = entered_again ? outer.depth + 1 : 0;
-  delivery = {context, stack, depth};
+void chain(siginfo_t* info, void* context) {
+  ucontext_t* const frame = static_cast<ucontext_t*>(context);
+  const uintptr_t found = frame == nullptr ? 0 : reinterpret_cast<uintptr_t>(frame->uc_link);
+  const uintptr_t mark = found != 0 ? found : new_mark();
+  const uintptr_t outer_mark = delivery.mark;
+  const int outer_depth = delivery.depth;
+  const int depth = outer_mark == mark ? outer_depth + 1 : 0;
+  delivery.mark = mark;
+  delivery.depth = depth;
+  if (frame != nullptr) frame->uc_link = reinterpret_cast<ucontext_t*>(mark);
   hand_to_layer(layer_count.load(std::memory_order_acquire) - 1 - depth, info, context);
-  delivery = entered_again ? outer : Delivery{nullptr, 0, 0};
+  if (frame != nullptr) frame->uc_link = reinterpret_cast<ucontext_t*>(found);
+  delivery.mark = outer_mark;
+  delivery.depth = outer_depth;
 }
 
 void on_sigbus(int, siginfo_t* info, void* context) {
@@ -137,7 +153,7 @@ void on_sigbus(int, siginfo_t* info, void* context) {
   if (fault.signal_code == BUS_MCEERR_AO && is_mapped_here(fault.address)) {
     advisory_count.fetch_add(1, std::memory_order_relaxed);
   } else {
-    chain(info, context, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+    chain(info, context);
   }
   errno = saved_errno;
 }
