@@ -1,5 +1,5 @@
 export { PmemFile } from './pmem-file.js';
-export type { ResizeOptions, ScrubOptions } from './pmem-file.js';
+export type { ResizeOptions } from './pmem-file.js';
 export type { OpenOptions } from './open-options.js';
 export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors.js';
@@ -10,7 +10,7 @@ export { Errno, errnoName } from './errno.js';
 export type { BadBlockReport } from './bad-blocks.js';
 export type { ClearAbility, FileInfo } from './file-info.js';
 export type { Salvage, SalvagedPiece, SalvageGap, SalvageGapReason } from './salvage.js';
-export type { ScrubProgress, ScrubReport } from './scrub.js';
+export type { ScrubOptions, ScrubProgress, ScrubReport } from './scrub.js';
 export type { Rebuild } from './repair/prepare-units.js';
 export type { RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
 export type { RepairProgress } from './repair/repair.js';

@@ -22,16 +22,9 @@ import { repairRequest } from './repair/repair-options.js';
 import { repairRanges } from './repair/repair.js';
 import type { Salvage } from './salvage.js';
 import { salvageRange } from './salvage.js';
-import type { ScrubProgress, ScrubReport } from './scrub.js';
+import type { ScrubOptions, ScrubReport } from './scrub.js';
 import { scrubRange } from './scrub.js';
 import { systemError } from './system-error.js';
-
-export interface ScrubOptions {
-  /** Default: the whole file. */
-  readonly range?: ByteRange;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: ScrubProgress) => void;
-}
 
 export interface ResizeOptions {
   /** Allocate blocks for what is new now. Default false. */
@@ -181,11 +174,10 @@ export class PmemFile {
    * Throws only for bad arguments and ERR_PMEM_CLOSED. Changes nothing. Between megabytes the event loop gets its turn;
    * what a resize() cuts off meanwhile is a gap, `truncated`.
    */
-  async salvage(range: ByteRange = this.#wholeFile()): Promise<Salvage> {
+  async salvage(range?: ByteRange): Promise<Salvage> {
     this.#assertOpen();
-    if (this.#size === 0) return { range, pieces: [], gaps: [] };
-    requireRange('range', range, this.#size);
-    return salvageRange(this.#file, this.#hazards, range, () => {
+    const asked = this.#rangeOrWhole(range);
+    return salvageRange(this.#file, this.#hazards, asked, () => {
       this.#assertOpen();
     });
   }
@@ -206,10 +198,9 @@ export class PmemFile {
    */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#assertOpen();
-    const { range = this.#wholeFile(), signal, onProgress } = options;
+    const { signal, onProgress } = options;
     requireFunction('onProgress', onProgress);
-    if (this.#size === 0) return { range, mediaErrors: [], found: [] };
-    requireRange('range', range, this.#size);
+    const range = this.#rangeOrWhole(options.range);
     const report = await scrubRange(this.#file, this.#hazards, { range, signal, onProgress }, () => {
       this.#assertOpen();
     });
@@ -230,8 +221,9 @@ export class PmemFile {
    */
   async repair(ranges: ByteRange | readonly ByteRange[], options: RepairOptions = {}): Promise<RepairReceipt> {
     this.#assertOpen();
-    const list = Array.isArray(ranges) ? (ranges as readonly ByteRange[]) : [ranges as ByteRange];
-    for (const [i, range] of list.entries()) requireRange(`ranges[${i}]`, range, this.#size);
+    const asked = Array.isArray(ranges) ? (ranges as readonly ByteRange[]) : [ranges as ByteRange];
+    for (const [i, range] of asked.entries()) requireRange(`ranges[${i}]`, range, this.#size);
+    const list = coalesce(asked);
     const request = repairRequest(options);
     if (this.#file.facts.readOnly) {
       throw new PmemError('ERR_PMEM_READ_ONLY', 'the file was opened read-only', { path: this.path, ranges: list });
@@ -244,10 +236,10 @@ export class PmemFile {
       });
     }
     if (list.length === 0) return { units: [] };
-    const context = { file: this.#file, hazards: this.#hazards, assertOpen: () => { this.#assertOpen(); } };
     const run = (): Promise<RepairReceipt> => {
       this.#assertOpen();
-      return repairing.run([...around, this], () => repairRanges(context, coalesce(list), request));
+      const context = { file: this.#file, hazards: this.#hazards, sizeBytes: this.#size, assertOpen: () => { this.#assertOpen(); } };
+      return repairing.run([...around, this], () => repairRanges(context, list, request));
     };
     this.#pendingRepairs++;
     const receipt = this.#repairs.then(run, run).finally(() => {
@@ -325,6 +317,13 @@ export class PmemFile {
     await this.close();
   }
 
+  /** The default, the whole file, may be empty; what somebody asks for may not. */
+  #rangeOrWhole(range: ByteRange | undefined): ByteRange {
+    if (range === undefined) return this.#wholeFile();
+    requireRange('range', range, this.#size);
+    return range;
+  }
+
   #wholeFile(): ByteRange {
     return { offset: 0, length: this.#size };
   }
@@ -361,7 +360,7 @@ export class PmemFile {
 
   async #recover(mode: 'require' | 'discard'): Promise<void> {
     try {
-      await recoverJournal(this.#file, this.#hazards);
+      this.#size = await recoverJournal(this.#file, this.#hazards);
     } catch (error) {
       const unusable = error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL';
       // A file that open() has just created cannot be the one that an old journal of this name speaks of.
@@ -369,7 +368,6 @@ export class PmemFile {
       const failure = await this.#file.removeJournal();
       if (failure !== undefined) throw journalError(this.#file, failure);
     }
-    this.#size = this.#file.mappedBytes;
   }
 
   async #refreshKnown(): Promise<FileBadBlocks> {

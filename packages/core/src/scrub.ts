@@ -22,6 +22,14 @@ export interface ScrubReport {
   readonly found: readonly ByteRange[];
 }
 
+export interface ScrubOptions {
+  /** Default: the whole file. */
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ScrubProgress) => void;
+}
+
+/** ScrubOptions with their defaults filled in. */
 export interface ScrubRequest {
   readonly range: ByteRange;
   readonly signal: AbortSignal | undefined;

@@ -4,7 +4,6 @@ import type { DriverFile } from '../driver.js';
 import { PmemError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
-import { systemError } from '../system-error.js';
 import { journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
 import type { Intent } from './journal-format.js';
 import { journalError } from './persisted-tombstones.js';
@@ -14,11 +13,12 @@ import { writeUnits } from './write-units.js';
 
 /**
  * Reads the journal and brings file and hazards in line with it. A file opened read-only, or one that another process
- * is repairing now, is left as it is: units with an intent are closed instead. Throws ERR_PMEM_JOURNAL.
+ * is repairing now, is left as it is: units with an intent are closed instead. Returns the size that the file is to
+ * have. Throws ERR_PMEM_JOURNAL.
  */
-export async function recoverJournal(file: DriverFile, hazards: Hazards): Promise<void> {
+export async function recoverJournal(file: DriverFile, hazards: Hazards): Promise<number> {
   const journal = await loadJournal(file);
-  if (journal === undefined) return;
+  if (journal === undefined) return file.mappedBytes;
   const fileSizeBytes = await trueSize(file, journal.intents);
   const intents = journal.intents.filter((intent) => intent.offset < fileSizeBytes);
   for (const intent of intents) checkIntent(file, intent, fileSizeBytes);
@@ -26,13 +26,14 @@ export async function recoverJournal(file: DriverFile, hazards: Hazards): Promis
   hazards.clip(fileSizeBytes);
   if (file.facts.readOnly || lockJournal(file) !== undefined) {
     for (const intent of intents) hazards.addUnfinished(intent);
-    return;
+    return fileSizeBytes;
   }
   try {
     await finish(file, hazards, intents, fileSizeBytes);
   } finally {
     unlockJournal(file);
   }
+  return fileSizeBytes;
 }
 
 async function finish(
@@ -42,10 +43,6 @@ async function finish(
   fileSizeBytes: number,
 ): Promise<void> {
   const unitBytes = repairUnitBytes(file.facts);
-  if (file.mappedBytes !== fileSizeBytes) {
-    const failure = await file.resize(fileSizeBytes, false);
-    if (failure !== undefined) throw systemError('cannot put back the size of the file', failure, { path: file.facts.path });
-  }
   const works = [...intents]
     .sort((a, b) => a.offset - b.offset)
     .map((intent): UnitWork => ({
@@ -61,6 +58,10 @@ async function finish(
   for (const work of works) {
     if (work.strategy === undefined) hazards.addUnfinished(intentOf(work, fileSizeBytes));
   }
+  // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
+  if (file.mappedBytes !== fileSizeBytes && (await file.resize(fileSizeBytes, false)) !== undefined) {
+    for (const work of works) if (rangeEnd(work.unit) > fileSizeBytes) hazards.addUnfinished(intentOf(work, fileSizeBytes));
+  }
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   const failure = await storeJournal(file, hazards.unfinished, hazards.tombstones);
   if (failure !== undefined) throw journalError(file, failure);
@@ -75,7 +76,9 @@ async function trueSize(file: DriverFile, intents: readonly Intent[]): Promise<n
   const sizeBytes = await file.fileSize();
   for (const intent of intents) {
     const isTail = rangeEnd(intent) === intent.fileSizeBytes && intent.length < unitBytes;
-    if (isTail && sizeBytes === intent.offset + unitBytes) return intent.fileSizeBytes;
+    // A write that stopped short, or a crash within it, may have got anywhere up to the end of the unit.
+    const hasGrown = sizeBytes > intent.fileSizeBytes && sizeBytes <= intent.offset + unitBytes;
+    if (isTail && hasGrown) return intent.fileSizeBytes;
   }
   return sizeBytes;
 }

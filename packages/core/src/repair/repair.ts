@@ -37,6 +37,8 @@ export interface RepairRequest extends PrepareRequest, StrategyRequest {
 export interface RepairContext {
   readonly file: DriverFile;
   readonly hazards: Hazards;
+  /** Size of the file; the mapping may be longer by less than a unit. */
+  readonly sizeBytes: number;
   /** Throws ERR_PMEM_CLOSED once close() was called. */
   assertOpen(): void;
 }
@@ -51,7 +53,7 @@ export async function repairRanges(
   const { path } = file.facts;
   const held = lockJournal(file);
   if (held !== undefined) throw systemError('cannot repair: another repair of this file is running', held, { path, ranges });
-  const fileSizeBytes = file.mappedBytes;
+  const fileSizeBytes = context.sizeBytes;
   const plans = planUnits(ranges, repairUnitBytes(file.facts), fileSizeBytes);
   const busy = coalesce(plans.map((plan) => plan.unit));
   for (const range of busy) hazards.markBusy(range);
@@ -130,6 +132,7 @@ async function repairBatch(
   if (undropped !== undefined) {
     // The intents are still on disk: the next open() would write them over anything stored in between.
     for (const intent of intents) hazards.addUnfinished(intent);
+    for (const work of works) hazards.addTombstones(work.tombstoned);
     throw new RepairError('the units were written, but their intents could not be dropped from the journal', [], {
       path,
       ranges: unitsOf(works),

@@ -76,7 +76,7 @@ describe('arguments are checked once, and nothing is touched', () => {
   it.each(ranges)('range %j', async (range, kind) => {
     const before = driver.operations;
     await expect(file.repair(range as never, { fill: 0 })).rejects.toThrow(kind);
-    if (range !== null) await expect(file.salvage(range as never)).rejects.toThrow(kind);
+    await expect(file.salvage(range as never)).rejects.toThrow(kind);
     await expect(file.scrub({ range: range as never })).rejects.toThrow(kind);
     expect(driver.operations).toBe(before);
   });
@@ -154,6 +154,8 @@ describe('an empty file', () => {
     await file.persistAsync();
     expect(await file.salvage()).toEqual({ range: { offset: 0, length: 0 }, pieces: [], gaps: [] });
     expect((await file.scrub()).mediaErrors).toEqual([]);
+    await expect(file.salvage({ offset: 0, length: 1 })).rejects.toThrow(RangeError);
+    await expect(file.scrub({ range: { offset: 0, length: 1 } })).rejects.toThrow(RangeError);
     expect(() => { file.read(new Uint8Array(1), 0); }).toThrow(RangeError);
     await file.resize(5);
     file.write(Uint8Array.of(1, 2, 3, 4, 5), 0);

@@ -239,6 +239,23 @@ describe('the journal file', () => {
     }
   });
 
+  it('of a last page that is poisoned again after the crash is finished all the same', async () => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: 3 * PAGE, length: 1 });
+    const stop = driver.observe(({ name }) => (name === 'truncate' ? { crash: true, chooser: keepAll } : undefined));
+    await expect(file.repair({ offset: 3 * PAGE, length: 1 }, { rebuild })).rejects.toThrow(SimulatedCrash);
+    stop();
+    expect(driver.readFile(PATH).byteLength).toBe(4 * PAGE);
+    driver.poison(PATH, { offset: 3 * PAGE, length: 1 });
+    const again = await PmemFile.open(PATH, { driver });
+    expect(again.size).toBe(size);
+    expect(read(again, 0, size)).toEqual(whole);
+    await again.close();
+    expect(driver.readFile(PATH)).toEqual(whole);
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
   it('of a repair that another process is in the middle of closes its units until it is done, and no longer', async () => {
     const driver = mockDriver({ filesystem: 'xfs' });
     const file = await filled(driver, size);
