@@ -1,0 +1,70 @@
+/** How each operation can fail: the errnos that the manual pages of its system calls list and that a disk can cause. */
+import { Errno } from '@safe-pmem/core';
+import type { MockOperation, OperationEffect, OperationName } from '../operation.js';
+import type { ErrnoName, FaultKind } from './schedule.js';
+
+const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
+  open: ['EIO', 'ENOSPC', 'EMFILE', 'EACCES'],
+  read: [],
+  write: [],
+  persist: ['EIO'],
+  probe: ['EIO'],
+  remap: ['ENOMEM', 'EAGAIN'],
+  pread: ['EIO', 'EINTR', 'EAGAIN'],
+  pwrite: ['EIO', 'ENOSPC', 'EFAULT', 'EDQUOT', 'EINTR', 'EAGAIN'],
+  sync: ['EIO', 'ENOSPC', 'EINTR'],
+  zeroRange: ['EIO', 'ENOSPC', 'EOPNOTSUPP', 'EINTR'],
+  resize: ['EIO', 'ENOSPC', 'EFBIG', 'EINTR'],
+  truncate: ['EIO', 'EINTR'],
+  fileSize: [],
+  extents: ['EIO', 'EOPNOTSUPP', 'ENOMEM'],
+  badBlocks: ['EACCES', 'EIO'],
+  lock: ['EAGAIN'],
+  unlock: ['EIO'],
+  readJournal: ['EIO', 'EACCES', 'EMFILE'],
+  writeJournal: ['EIO', 'ENOSPC', 'EACCES'],
+  removeJournal: ['EIO', 'EACCES'],
+  close: ['EIO'],
+};
+
+const SIGNAL_CODES = [2, 4] as const;
+/** Neither a page nor a sector, so that what follows is unaligned; and the shortest that makes progress. */
+const SHORT_BYTES = [1, 1000];
+
+const errnoFaults = (errnos: readonly ErrnoName[]): readonly FaultKind[] =>
+  errnos.map((errno) => ({ effect: 'errno', errno }));
+const ERRNO_FAULTS = new Map(Object.entries(ERRNOS).map(([name, errnos]) => [name, errnoFaults(errnos)]));
+const RENAME_FAULTS = errnoFaults(['EIO', 'ENOSPC']);
+const SIGNAL_FAULTS: readonly FaultKind[] = SIGNAL_CODES.map((signalCode) => ({ effect: 'signal', signalCode }));
+
+/**
+ * The failures that everyFault() tries at an operation: SIGBUS for loads and stores, errnos for system calls, short
+ * transfers for pread and pwrite. fileSize() cannot fail, and of inner steps only the rename of a journal can.
+ */
+export function faultsOf(operation: MockOperation): readonly FaultKind[] {
+  const { name, step, length } = operation;
+  if (step !== undefined) return name === 'writeJournal' && step === 'temporary' ? RENAME_FAULTS : [];
+  if (name === 'read' || name === 'write') return SIGNAL_FAULTS;
+  const errnos = ERRNO_FAULTS.get(name) ?? [];
+  if (name !== 'pread' && name !== 'pwrite') return errnos;
+  const shorts = SHORT_BYTES.filter((bytes) => bytes < length);
+  return [...errnos, ...shorts.map((shortBytes): FaultKind => ({ effect: 'short', shortBytes }))];
+}
+
+/** What the observer returns to have it happen. */
+export function effectOf(fault: FaultKind): OperationEffect {
+  switch (fault.effect) {
+    case 'errno':
+      return { errno: Errno[fault.errno] };
+    case 'signal':
+      return { signalCode: fault.signalCode, granuleLog2: fault.signalCode === 2 ? 0 : 12 };
+    case 'short':
+      return { shortBytes: fault.shortBytes };
+  }
+}
+
+export function isSameFault(a: FaultKind, b: FaultKind): boolean {
+  if (a.effect === 'errno') return b.effect === 'errno' && a.errno === b.errno;
+  if (a.effect === 'signal') return b.effect === 'signal' && a.signalCode === b.signalCode;
+  return b.effect === 'short' && a.shortBytes === b.shortBytes;
+}

@@ -1,0 +1,21 @@
+/** Running one schedule again. */
+import type { Exploration, Explored } from './exploration.js';
+import { runEvents } from './run.js';
+import { parseSchedule, type Schedule } from './schedule.js';
+
+/**
+ * Runs the one state that `schedule` describes, as an ExplorationFailure prints it. Throws what is wrong with it: the
+ * error of check(), or of the body; an Error where the schedule does not fit the body any more. Resolves where all is well.
+ */
+export async function replaySchedule<State extends Explored>(
+  exploration: Exploration<State>,
+  schedule: Schedule | string,
+): Promise<void> {
+  const { seed, events } = parseSchedule(schedule);
+  const record = await runEvents(exploration, seed, events);
+  if (record.misfit !== undefined) {
+    const cause = record.failure === undefined ? {} : { cause: record.failure.error };
+    throw new Error(`the schedule does not fit the body: ${record.misfit}`, cause);
+  }
+  if (record.failure !== undefined) throw record.failure.error;
+}
