@@ -168,7 +168,7 @@ class Run<State extends Explored> {
     while (this.#waiting[0]?.at === moment.at) {
       const [event, ...later] = this.#waiting;
       this.#waiting = later;
-      effect = this.#start(event as PlannedEvent, moment) ?? effect;
+      effect = this.#start(event, moment) ?? effect;
     }
     return effect;
   }
