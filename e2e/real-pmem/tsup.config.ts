@@ -19,7 +19,11 @@ export default defineConfig([
       'jobs/contract': 'src/jobs/contract.ts',
       'jobs/contract-reporter': 'src/jobs/contract-reporter.ts',
       'jobs/traces': 'src/jobs/traces.ts',
+      'matrix-page/cli': 'src/matrix-page/cli.ts',
+      'jobs/repair': 'src/jobs/repair.ts',
+      'jobs/fuzz': 'src/jobs/fuzz.ts',
     },
+    noExternal: ['fast-check'],
   },
   { ...base, format: ['esm'], clean: false, entry: { 'scenarios/index': 'src/scenarios/index.ts' } },
 ]);

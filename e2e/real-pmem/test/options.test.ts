@@ -4,7 +4,8 @@ import { parseOptions, UsageError } from '../src/host/options.js';
 describe('command line', () => {
   it('selects every job and the default matrix when nothing is asked for', () => {
     const options = parseOptions([]);
-    expect(options.jobs).toEqual(['smoke', 'contract', 'traces']);
+    expect(options.jobs).toEqual(['smoke', 'contract', 'repair', 'traces', 'fuzz']);
+    expect([options.seed, options.sequences]).toEqual([1, 500]);
     expect(options.selection).toEqual({ kernels: [], devices: [], filesystems: [] });
     expect([options.record, options.keep, options.shell, options.list, options.refresh, options.help]).toEqual(Array(6).fill(false));
   });
@@ -22,6 +23,8 @@ describe('command line', () => {
     [['--kernel', '6'], /--kernel 6: expected a series/],
     [['--kernel', '6.12.3'], /expected a series/],
     [['--job', 'all'], /--job all/],
+    [['--seed', 'abc'], /--seed abc: expected a number/],
+    [['--sequences', '-3'], /--sequences/],
     [['--colour'], /--colour/],
     [['6.12'], /6\.12/],
     [['--record', '--scenario', 'load'], /every scenario/],

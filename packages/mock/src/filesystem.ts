@@ -5,8 +5,12 @@
 import { type BlockRun, FreePool } from './free-pool.js';
 import { BlockOwners } from './block-owners.js';
 import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
+import { BLOCK_BYTES } from './geometry.js';
 import { Inode } from './inode.js';
 import { MetadataLog } from './metadata-log.js';
+
+/** Where the allocator is to put a block of a file; undefined leaves the choice to it. */
+export type BlockPlacement = (inode: Inode, logical: number) => number | undefined;
 
 /** Blocks of an extent: adjoining in the file and on the device, all in the same state. */
 export interface BlockExtent {
@@ -29,13 +33,24 @@ export class Filesystem {
   readonly #orphans = new Set<Inode>();
   #nextInode = 129;
 
-  constructor(firstBlock: number, blockCount: number) {
+  constructor(
+    firstBlock: number,
+    blockCount: number,
+    /** Free blocks that no file can get. */
+    private readonly spareBlocks = 0,
+    private readonly placement?: BlockPlacement,
+  ) {
     this.pool = new FreePool(firstBlock, blockCount);
     this.#owners = new BlockOwners(this.pool);
   }
 
   find(path: string): Inode | undefined {
     return this.#names.get(path);
+  }
+
+  pathOf(inode: Inode): string | undefined {
+    for (const [path, named] of this.#names) if (named === inode) return path;
+    return undefined;
   }
 
   paths(): string[] {
@@ -111,6 +126,8 @@ export class Filesystem {
       inode.openCount = 0;
       inode.mappings.clear();
       inode.locks.clear();
+      for (const [logical, entry] of inode.onDisk) inode.map.set(logical, Int32Array.of(entry));
+      inode.onDisk.clear();
     }
     for (const inode of this.#orphans) this.freeIfUnused(inode);
     this.commit();
@@ -135,14 +152,25 @@ export class Filesystem {
    * run has. Returns undefined where the filesystem is full.
    */
   allocate(inode: Inode, logical: number, count: number): BlockRun | undefined {
-    const run = this.reserve(inode, count);
+    const run = this.reserve(inode, logical, count);
     if (run === undefined) return undefined;
     this.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => unwrittenEntry(run.start + i)));
     return run;
   }
 
-  /** The run that the file would get for `count` blocks, still free; undefined where the filesystem is full. */
-  reserve(inode: Inode, count: number): BlockRun | undefined {
+  /** The run that the file would get for `count` blocks from `logical`, still free; undefined where the filesystem is full. */
+  reserve(inode: Inode, logical: number, count: number): BlockRun | undefined {
+    const available = Math.min(count, this.availableBlocks);
+    if (available === 0) return undefined;
+    return this.#placedRun(inode, logical, available) ?? this.#lowestRun(inode, available);
+  }
+
+  /** Free blocks that files can get. */
+  get availableBlocks(): number {
+    return Math.max(0, this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks);
+  }
+
+  #lowestRun(inode: Inode, count: number): BlockRun | undefined {
     if (this.pool.waitsFor(inode.number)) {
       this.log.commit();
       this.pool.commit(inode.number);
@@ -151,6 +179,18 @@ export class Filesystem {
     if (run !== undefined || !this.pool.waitsFor()) return run;
     this.commit();
     return this.pool.lowest(count);
+  }
+
+  /** The run that `placement` asks for, as far as it is free. */
+  #placedRun(inode: Inode, logical: number, limit: number): BlockRun | undefined {
+    const start = this.placement?.(inode, logical);
+    if (start === undefined) return undefined;
+    let count = 1;
+    while (count < limit && this.placement?.(inode, logical + count) === start + count) count++;
+    const run = this.pool.at(start, count);
+    // What waits for a commit is nobody's before that commit.
+    if (run !== undefined && this.pool.waitsFor()) this.commit();
+    return run;
   }
 
   assignHoles(inode: Inode, logical: number, count: number): void {
@@ -162,11 +202,32 @@ export class Filesystem {
 
   /** Changes entries of the file's map, moves block ownership along, and drops the pages from every mapping. */
   assign(inode: Inode, logical: number, entries: Int32Array): void {
-    const before = inode.map.slice(logical, entries.length);
-    this.#replace(inode, logical, before, entries);
+    this.reclassify(inode, logical, entries);
     inode.invalidate(logical, entries.length);
+  }
+
+  /** Like assign(), where no page of a mapping has to follow: the blocks stay, and what they read as, too. */
+  reclassify(inode: Inode, logical: number, entries: Int32Array): void {
+    const before = inode.map.slice(logical, entries.length);
+    for (const at of [...inode.onDisk.keys()]) {
+      if (at >= logical && at < logical + entries.length) this.setOnDisk(inode, at, undefined);
+    }
+    this.#replace(inode, logical, before, entries);
     this.log.record(inode.number, () => {
       this.#replace(inode, logical, entries, before);
+    });
+  }
+
+  /** Records that the disk has another entry than the file's map; undefined where it no longer has. */
+  setOnDisk(inode: Inode, logical: number, entry: number | undefined): void {
+    const before = inode.onDisk.get(logical);
+    const change = (value: number | undefined): void => {
+      if (value === undefined) inode.onDisk.delete(logical);
+      else inode.onDisk.set(logical, value);
+    };
+    change(entry);
+    this.log.record(inode.number, () => {
+      change(before);
     });
   }
 

@@ -40,6 +40,13 @@ export class FreePool {
     return run === undefined ? undefined : { start: run.start, count: Math.min(count, run.count) };
   }
 
+  /** Up to `count` adjoining free blocks from `start` on, those that wait for a commit included; undefined where it is taken. */
+  at(start: number, count: number): BlockRun | undefined {
+    const free = join([...this.#runs, ...this.#waiting.map(({ run }) => run)]);
+    const run = free.find((candidate) => candidate.start <= start && start < candidate.start + candidate.count);
+    return run === undefined ? undefined : { start, count: Math.min(count, run.start + run.count - start) };
+  }
+
   /** Takes free blocks out of the pool, waiting ones too: an undone free gives a file its own blocks back. */
   take(taken: BlockRun): void {
     this.#runs = cut(this.#runs, taken);

@@ -42,4 +42,4 @@ export {
 export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './mock-driver.js';
 export { MockSystemError } from './mock-system-error.js';
 export type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
-export type { MockOptions } from './options.js';
+export type { MockOptions, Placement, PlacementRequest } from './options.js';

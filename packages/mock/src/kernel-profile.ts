@@ -2,8 +2,9 @@
  * Everything in which kernels, filesystems and devices differ, in one place. A profile is a kernel; `kernelRules` joins
  * it with a mount into the flat list of rules that the rest of the mock asks. Nothing else looks at a version.
  *
- * Values were measured on stock kernels with real fsdax (ext4 and XFS) under QEMU, except those that `unmeasured` names:
- * these follow from reading the kernel's code paths, or are the least convenient legal choice.
+ * Values were measured on stock kernels with real fsdax (ext4 and XFS) under QEMU, and the recordings in traces/ replay on
+ * the mock step by step. What no measurement backs is named in `unmeasured`: it follows from reading the kernel's code
+ * paths, or is the least convenient legal choice.
  */
 import { Errno } from '@safe-pmem/core';
 
@@ -16,6 +17,9 @@ export interface SignalFacts {
   readonly signalCode: number;
   readonly granuleLog2: number;
 }
+
+/** ext4's s_extent_max_zeroout_kb is 32. */
+const SMALL_EXTENT_BLOCKS = 8;
 
 /** BUS_ADRERR: past end of file, no space, or (before 6.12) a bad block: the signal alone cannot tell. */
 const ADDRESS_ERROR: SignalFacts = { signalCode: 2, granuleLog2: 0 };
@@ -39,12 +43,7 @@ interface KernelProfile {
   readonly unmeasured: readonly string[];
 }
 
-const NEVER_MEASURED = [
-  'latent poison inside kernel copies',
-  'poison on mounts without dax',
-  'a store to a reflinked bad page',
-  'an unwritten block over poison that cannot be cleared, on XFS',
-] as const;
+const NEVER_MEASURED = ['latent poison inside kernel copies', 'poison on mounts without dax'] as const;
 
 export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
   '5.10': {
@@ -70,10 +69,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: MEMORY_ERROR,
     recoveryWrite: true,
     zeroRangeClears: false,
-    // Measured on 6.1 (not reported) and 7.3 (reported). ext4_truncate of 6.12 still ignores the failure.
     ext4ReportsTailZeroing: false,
     reflinkWithDax: true,
-    unmeasured: [...NEVER_MEASURED, 'end-of-file tail (rows 14 to 18)', 'reflink (row 19)'],
+    unmeasured: NEVER_MEASURED,
   },
   '7.3': {
     release: '7.3.0-mock',
@@ -82,7 +80,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     zeroRangeClears: false,
     ext4ReportsTailZeroing: true,
     reflinkWithDax: true,
-    unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
+    unmeasured: [...NEVER_MEASURED, 'devices that cannot clear', 'unwritten extents of ext4'],
   },
   'dax-zeroinit': {
     release: '5.15.0-dax-zeroinit',
@@ -123,6 +121,8 @@ export interface KernelRules {
 
   /** FALLOC_FL_ZERO_RANGE of whole blocks. */
   readonly zeroRange: 'unwritten-in-place' | 'relocates' | 'clears-in-place' | 'unsupported';
+  /** PUNCH_HOLE: XFS frees the whole blocks of a range before it zeroes the parts of blocks at its edges, ext4 after. */
+  readonly punch: 'blocks-first' | 'edges-first';
   /** A block taken from the free pool turns out to be poison that cannot be cleared. */
   readonly failedAllocation: 'io-error' | 'shutdown';
   /** ftruncate to a size inside a bad block. */
@@ -130,6 +130,10 @@ export interface KernelRules {
   /** ftruncate or pwrite beyond an end of file that lies inside a bad block. */
   readonly growFromPoison: 'refused' | 'allowed';
   readonly reflink: boolean;
+  /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
+  readonly smallExtentBlocks: number;
+  /** Free blocks that no file can get: XFS refuses an allocation unless its extent tree could grow with it. */
+  readonly spareBlocks: number;
 
   /** FIEMAP is there. */
   readonly fiemap: boolean;
@@ -163,10 +167,13 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
         : filesystem === 'xfs'
           ? 'relocates'
           : 'unwritten-in-place',
+    punch: filesystem === 'xfs' ? 'blocks-first' : 'edges-first',
     failedAllocation: filesystem === 'xfs' ? 'shutdown' : 'io-error',
     shrinkIntoPoison: filesystem === 'ext4' ? (profile.ext4ReportsTailZeroing ? 'fails-but-shrinks' : 'ignored') : 'refused',
     growFromPoison: filesystem === 'ext4' && !profile.ext4ReportsTailZeroing ? 'allowed' : 'refused',
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
+    smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
+    spareBlocks: filesystem === 'xfs' ? 4 : 0,
     fiemap: !tmpfs,
     loadAllocates: tmpfs,
     badBlockList: dax,

@@ -1,11 +1,12 @@
 /** One simulated machine: kernel rules, device, filesystem, and the observer that may interfere with any operation. */
 import { Device } from './device.js';
-import { Filesystem } from './filesystem.js';
+import { type BlockPlacement, Filesystem } from './filesystem.js';
 import { type CrashChooser, choose, SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
 import { HOLE, mappedBlock } from './block-map.js';
 import type { Inode } from './inode.js';
 import { type KernelName, type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
+import type { Placement } from './options.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
 import { POISON_MARKER } from './page-table.js';
 import { Random } from './random.js';
@@ -32,13 +33,22 @@ export class Machine {
     capacityBytes: number,
     seed: number,
     hooks: readonly OperationHook[],
+    placement?: Placement,
   ) {
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
     this.rules = kernelRules(kernel, mount);
     this.random = new Random(seed);
     this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random);
-    this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks);
+    this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
     this.#hooks = [...hooks];
+  }
+
+  #placing(placement: Placement | undefined): BlockPlacement | undefined {
+    if (placement === undefined) return undefined;
+    return (inode, logical) => {
+      const deviceOffset = placement({ path: this.filesystem.pathOf(inode), offset: logical * BLOCK_BYTES });
+      return deviceOffset === undefined ? undefined : Math.floor(deviceOffset / BLOCK_BYTES);
+    };
   }
 
   /** False where nobody watches, so that loads and stores need not describe themselves. */

@@ -14,10 +14,10 @@ import { type CrashChooser, keepAll, loseAll } from './crash.js';
 import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from './geometry.js';
 import { Inode } from './inode.js';
 import { fillHoles } from './kernel/blocks.js';
-import { preallocate, punchHole } from './kernel/fallocate.js';
+import { punchHole } from './kernel/fallocate.js';
 import { pwrite } from './kernel/pwrite.js';
-import { reflink } from './kernel/reflink.js';
-import { truncate } from './kernel/truncate.js';
+import { copyFileRange, reflink, unshareRange } from './kernel/reflink.js';
+import { allocateAndGrow, truncate } from './kernel/truncate.js';
 import { Machine } from './machine.js';
 import { settle } from './mock-file.js';
 import { MockSystemError, throwUnless0 } from './mock-system-error.js';
@@ -60,8 +60,8 @@ export class MockDriver implements Driver {
   readonly #bus: FileFacts['bus'];
 
   constructor(options: MockOptions) {
-    const { seed, kernel, mount, capacityBytes, hooks, bus } = checkOptions(options);
-    this.#machine = new Machine(kernel, mount, capacityBytes, seed, hooks);
+    const { seed, kernel, mount, capacityBytes, hooks, placement, bus } = checkOptions(options);
+    this.#machine = new Machine(kernel, mount, capacityBytes, seed, hooks, placement);
     this.#bus = bus;
   }
 
@@ -166,16 +166,16 @@ export class MockDriver implements Driver {
   /** fallocate(PUNCH_HOLE) by another process: the blocks go back to the free pool, poison and all. */
   punch(path: string, range: ByteRange): void {
     this.#setUp(path, (inode, resolved) => {
-      const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
+      const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
       throwUnless0(punchHole(this.#machine, inode, offset, length), 'fallocate', resolved);
     });
   }
 
-  /** fallocate() by another process: holes of the range get unwritten blocks. */
+  /** fallocate() by another process: holes of the range get unwritten blocks, and the file grows to its end. */
   preallocate(path: string, range: ByteRange): void {
     this.#setUp(path, (inode, resolved) => {
       const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
-      throwUnless0(preallocate(this.#machine, inode, offset, length), 'fallocate', resolved);
+      throwUnless0(allocateAndGrow(this.#machine, inode, offset, length), 'fallocate', resolved);
     });
   }
 
@@ -185,6 +185,23 @@ export class MockDriver implements Driver {
     this.#setUp(from, (inode) => {
       this.#checkParent(target);
       throwUnless0(reflink(this.#machine, inode, target), 'ioctl', target);
+    });
+  }
+
+  /** copy_file_range() of the whole file into a new one: XFS shares the blocks, ext4 copies the bytes (EIO at poison). */
+  copyRange(from: string, to: string): void {
+    const target = checkedPath(to);
+    this.#setUp(from, (inode) => {
+      this.#checkParent(target);
+      throwUnless0(copyFileRange(this.#machine, inode, target), 'copy_file_range', target);
+    });
+  }
+
+  /** fallocate(UNSHARE_RANGE): the file gets copies of its own of shared blocks, which fails at poison. XFS only. */
+  unshare(path: string, range: ByteRange): void {
+    this.#setUp(path, (inode, resolved) => {
+      const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
+      throwUnless0(unshareRange(this.#machine, inode, offset, length), 'fallocate', resolved);
     });
   }
 
@@ -217,7 +234,8 @@ export class MockDriver implements Driver {
   }
 
   /**
-   * Another file takes all free space but `leaveBytes`. Returns its path; unlink it to give the space back.
+   * Another file takes all the space that files can get but `leaveBytes`. Returns its path; unlink it to give the space
+   * back. XFS keeps a few blocks that nobody gets.
    */
   exhaust(leaveBytes = 0): string {
     checkedCount(leaveBytes, 'leaveBytes');
@@ -225,7 +243,7 @@ export class MockDriver implements Driver {
     for (let i = 2; this.#machine.filesystem.find(path) !== undefined; i++) path = `/filler-${i}`;
     this.#durably(() => {
       const { filesystem } = this.#machine;
-      const blocks = Math.max(0, Math.floor((filesystem.pool.freeBytes - leaveBytes) / BLOCK_BYTES));
+      const blocks = Math.max(0, filesystem.availableBlocks - Math.ceil(leaveBytes / BLOCK_BYTES));
       const inode = filesystem.create(path);
       throwUnless0(fillHoles(this.#machine, inode, 0, blocks), 'fallocate', path);
       filesystem.setSize(inode, blocks * BLOCK_BYTES);

@@ -15,14 +15,14 @@ import {
 import { SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES } from './geometry.js';
 import type { Inode } from './inode.js';
-import { preallocate, zeroRange } from './kernel/fallocate.js';
+import { zeroRange } from './kernel/fallocate.js';
 import { fiemap } from './kernel/fiemap.js';
 import { readJournal, removeJournal, writeJournal } from './kernel/journal.js';
-import { holdsNoData, load, type Mapping, store } from './kernel/mapped-access.js';
+import { isHole, load, type Mapping, store } from './kernel/mapped-access.js';
 import { flushLines, syncFile, syncRange } from './kernel/persist.js';
 import { pread } from './kernel/pread.js';
 import { pwrite } from './kernel/pwrite.js';
-import { truncate } from './kernel/truncate.js';
+import { growAllocated, truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
 import type { OperationEffect, OperationName } from './operation.js';
 import { PageTable } from './page-table.js';
@@ -82,9 +82,10 @@ export class MockFile implements DriverFile {
     const { filesystem } = this.#machine;
     const read = pread(this.#machine, this.#inode, new Uint8Array(length), position);
     return {
-      fileSizeBytes: this.#inode.sizeBytes,
+      // fstat fails on a filesystem that has shut down, and leaves 0.
+      fileSizeBytes: filesystem.shutDown ? 0 : this.#inode.sizeBytes,
       readErrno: effect !== undefined && 'errno' in effect ? effect.errno : read.errno,
-      hole: holdsNoData(this.#inode, position, length),
+      hole: isHole(this.#machine, this.#inode, position),
       freeBytes: filesystem.pool.freeBytes,
     };
   }
@@ -128,13 +129,11 @@ export class MockFile implements DriverFile {
 
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
     return settle(() => {
-      const before = this.#inode.sizeBytes;
-      const failure = this.#call('resize', 'ftruncate', sizeBytes, 0, () => this.#truncate(sizeBytes));
+      const allocates = preallocated && sizeBytes > this.#inode.sizeBytes && !this.facts.readOnly;
+      const failure = this.#call('resize', allocates ? 'fallocate' : 'ftruncate', sizeBytes, 0, () =>
+        allocates ? growAllocated(this.#machine, this.#inode, sizeBytes) : this.#truncate(sizeBytes),
+      );
       if (failure !== undefined) return failure;
-      if (preallocated && sizeBytes > before) {
-        const errno = preallocate(this.#machine, this.#inode, before, sizeBytes - before);
-        if (errno !== 0) return { errno, syscall: 'fallocate' };
-      }
       this.#mapping.table.invalidate(0, Infinity);
       this.mappedBytes = sizeBytes;
       return undefined;
@@ -148,6 +147,7 @@ export class MockFile implements DriverFile {
   fileSize(): Promise<number> {
     return settle(() => {
       this.#begin('fileSize', 0, 0);
+      if (this.#machine.filesystem.shutDown) throw new Error(`fstat of '${this.facts.path}' failed with EIO: XFS has shut down`);
       return this.#inode.sizeBytes;
     });
   }
@@ -156,6 +156,8 @@ export class MockFile implements DriverFile {
     return settle(() => {
       const errno = this.#errno('extents', position, length);
       if (errno !== 0) return { failure: { errno, syscall: 'ioctl' } };
+      // FIEMAP_FLAG_SYNC writes the file back.
+      this.#inode.protect();
       return fiemap(this.#machine, this.#inode, position, length);
     });
   }

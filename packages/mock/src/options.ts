@@ -4,6 +4,17 @@ import { checkedChoice, checkedCount } from './check.js';
 import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from './kernel-profile.js';
 import type { OperationHook } from './operation.js';
 
+/** A block of a file that is about to be given storage. */
+export interface PlacementRequest {
+  /** Undefined where the file has no name any more. */
+  readonly path: string | undefined;
+  /** First byte of the block in the file. */
+  readonly offset: number;
+}
+
+/** Where on the device the block goes, in bytes; undefined, or a place that is taken, leaves the choice to the machine. */
+export type Placement = (request: PlacementRequest) => number | undefined;
+
 export interface MockOptions {
   /** Decides everything random: what cleared poison reads as, what survives a crash. 1 by default. */
   readonly seed?: number | undefined;
@@ -17,6 +28,11 @@ export interface MockOptions {
   readonly dax?: boolean | undefined;
   /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
   readonly capacityBytes?: number | undefined;
+  /**
+   * Decides where blocks go. By default the lowest free block is taken, so that a poisoned block that a file let go of
+   * goes to the next writer; real allocators depend on far more.
+   */
+  readonly placement?: Placement | undefined;
   /** Observers that may make operations fail: see `failNth`, `poisonNth`, `poisonAtRate`, `crashAt`. */
   readonly faults?: readonly OperationHook[] | undefined;
   /** One more observer, called after those in `faults`. */
@@ -31,6 +47,7 @@ export interface CheckedOptions {
   readonly mount: Mount;
   readonly capacityBytes: number;
   readonly hooks: readonly OperationHook[];
+  readonly placement: Placement | undefined;
   readonly bus: MockOptions['bus'];
 }
 
@@ -52,12 +69,14 @@ export function checkOptions(options: MockOptions): CheckedOptions {
   }
   const hooks = [...(options.faults ?? []), ...(options.onOperation === undefined ? [] : [options.onOperation])];
   if (hooks.some((hook) => typeof hook !== 'function')) throw new TypeError('faults and onOperation must be functions');
+  if (options.placement !== undefined && typeof options.placement !== 'function') throw new TypeError('placement must be a function');
   return {
     seed,
     kernel: checkedChoice(options.kernel, KERNELS, '6.12', 'kernel'),
     mount: { filesystem, dax, clearable },
     capacityBytes,
     hooks,
+    placement: options.placement,
     bus: options.bus ?? (dax ? busOf(clearable) : undefined),
   };
 }

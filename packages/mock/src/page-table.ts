@@ -40,6 +40,15 @@ export class PageTable {
     this.#leaves[index] = leaf;
   }
 
+  /** Makes every writable page read-only. */
+  protect(): void {
+    for (const leaf of this.#leaves) {
+      leaf?.forEach((entry, page) => {
+        if (entryWritable(entry)) leaf[page] = presentEntry(entryBlock(entry), false);
+      });
+    }
+  }
+
   /** Makes pages absent. */
   invalidate(page: number, count: number): void {
     const end = Math.min(page + count, this.#leaves.length * LEAF_PAGES);

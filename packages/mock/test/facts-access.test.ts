@@ -82,7 +82,9 @@ describe.each(FILESYSTEMS)('table "Access to a poisoned page", %s', (filesystem)
     driver.exhaust();
     expectBytes(loaded(file, P, PAGE), new Uint8Array(PAGE));
     expect(file.write(new Uint8Array(1), P + 9)).toEqual({ position: P + 9, signalCode: 2, granuleLog2: 0 });
-    expect(file.probe(P, PAGE)).toEqual({ fileSizeBytes: 10 * PAGE, readErrno: 0, hole: true, freeBytes: 0 });
+    // XFS keeps a few blocks that no file can get, and statfs counts them.
+    const freeBytes = filesystem === 'xfs' ? 4 * PAGE : 0;
+    expect(file.probe(P, PAGE)).toEqual({ fileSizeBytes: 10 * PAGE, readErrno: 0, hole: true, freeBytes });
   });
 
   it('a pread probe of a bad page says EIO', async () => {
@@ -95,9 +97,22 @@ describe.each(FILESYSTEMS)('table "Access to a poisoned page", %s', (filesystem)
     loaded(file, P, 1);
     driver.poison('/pmem/file', { offset: P, length: 512 }, { keepMapped: true });
     expectBytes(loaded(file, P, PAGE), bytes.subarray(P, P + PAGE));
-    expect(file.write(Uint8Array.of(1), P + 8)).toBeUndefined();
+    // The page is mapped for loads alone: a store is a new fault.
+    expect(file.write(Uint8Array.of(1), P + 8)).toEqual({ position: P + 8, signalCode: 4, granuleLog2: 12 });
+    expectBytes(loaded(file, P, PAGE), bytes.subarray(P, P + PAGE));
     expect(file.remap(P, PAGE)).toBeUndefined();
     expect(file.read(new Uint8Array(1), P)).toBeDefined();
+  });
+
+  it('a page mapped for stores goes on taking them, until it is written back', async () => {
+    const { driver, file } = await scenario({ filesystem, poisonBytes: 0 });
+    const writable = { offset: P, length: 512 };
+    expect(file.write(Uint8Array.of(1), P)).toBeUndefined();
+    driver.poison('/pmem/file', writable, { keepMapped: true });
+    expect(file.write(Uint8Array.of(2), P)).toBeUndefined();
+    expect(await file.sync()).toBeUndefined();
+    expect(file.write(Uint8Array.of(3), P)).toEqual({ position: P, signalCode: 4, granuleLog2: 12 });
+    expectBytes(loaded(file, P, 1), Uint8Array.of(2));
   });
 
   it('the kernel lists 512-byte sectors, in bytes on the device that extents refer to', async () => {

@@ -274,8 +274,8 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink,
   });
 });
 
-describe('rules that differ from what the tables say only in where they were not measured', () => {
-  it('rows 15 and 18 on ext4 6.12 are taken to be those of 6.1', async () => {
+describe('what the tables leave open, as the recordings have it', () => {
+  it('rows 15 and 18 on ext4 6.12 are those of 6.1', async () => {
     const grown = await scenario({ sizeBytes: TAIL, poisonBytes: 100 });
     expect(await grown.file.truncate(9 * PAGE)).toBeUndefined();
     const shrunk = await scenario();

@@ -63,11 +63,31 @@ describe('capacity', () => {
     expect(driver.freePool.freeBytes).toBe(6 * PAGE);
   });
 
-  it('xfs: zero-range on a full device gets its own block back', async () => {
-    const { driver, file } = await scenario({ filesystem: 'xfs', capacityBytes: 10 * PAGE });
+  it('xfs keeps a few blocks that no file gets; zero-range on a full device moves into them', async () => {
+    const { driver, file } = await scenario({ filesystem: 'xfs' });
+    driver.exhaust();
+    expect(driver.freePool.freeBytes).toBe(4 * PAGE);
+    expect((await file.pwrite(pattern(PAGE), 10 * PAGE)).errno).toBe(Errno.ENOSPC);
     const physical = physicalOf(driver, P);
     expect(await file.zeroRange(P, PAGE)).toBeUndefined();
-    expect(physicalOf(driver, P)).toBe(physical);
+    expect(physicalOf(driver, P)).not.toBe(physical);
+    expect(driver.freePool.freeBytes).toBe(4 * PAGE);
+  });
+
+  it('placement decides which free block a file gets; what is taken stays with its owner', async () => {
+    const asked: unknown[] = [];
+    const driver = mockDriver({
+      placement: (request) => {
+        asked.push(request);
+        return request.offset < 2 * PAGE ? 1000 * PAGE + request.offset : request.offset === 2 * PAGE ? 1000 * PAGE : undefined;
+      },
+    });
+    const file = await open(driver, PATH, { create: true, sizeBytes: 4 * PAGE, preallocate: true });
+    expect(asked[0]).toEqual({ path: PATH, offset: 0 });
+    expect(physicalOf(driver, PAGE)).toBe(1001 * PAGE);
+    expect(physicalOf(driver, 2 * PAGE)).toBeLessThan(1000 * PAGE);
+    expect((await extentsOf(file)).length).toBe(2);
+    expect(() => mockDriver({ placement: 7 as never })).toThrow(TypeError);
   });
 
   it('a device of many GiB costs nothing, and works past 4 GiB', async () => {
@@ -168,7 +188,7 @@ describe('files', () => {
       [8, 2, true],
     ]);
     expect(file.probe(5 * PAGE, PAGE)).toMatchObject({ hole: true });
-    expect(file.probe(8 * PAGE, PAGE)).toMatchObject({ hole: true });
+    expect(file.probe(8 * PAGE, PAGE)).toMatchObject({ hole: false });
     expect(file.probe(PAGE, PAGE)).toMatchObject({ hole: false });
   });
 });

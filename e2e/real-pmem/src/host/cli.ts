@@ -7,6 +7,7 @@ import { runBoot, runShell, skippedOutcomes, type JobOutcome } from './boot-run.
 import { cacheDirectory } from './cache.js';
 import { CommandError } from './command.js';
 import { DebianArchive } from './debian-archive.js';
+import { fuzzJob } from './fuzz-job.js';
 import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import { kernelImage } from './kernel-image.js';
@@ -16,6 +17,7 @@ import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
 import { SetupError } from './setup-error.js';
 import { contractJob } from './contract-job.js';
+import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
 import { tracesJob } from './traces-job.js';
@@ -42,7 +44,13 @@ async function runDirectoryIn(cache: string): Promise<string> {
 }
 
 function selectedJobs(options: Options, runDirectory: string): Job[] {
-  const jobs = [smokeJob, contractJob, tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios })];
+  const jobs = [
+    smokeJob,
+    contractJob,
+    repairJob,
+    tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
+    fuzzJob({ seed: options.seed, sequences: options.sequences }),
+  ];
   const selected = jobs.filter((job) => options.jobs.includes(job.name));
   for (const { program } of selected) {
     if (!existsSync(path.join(tree, program))) throw new SetupError(`${program} is not built`, 'npm run build');

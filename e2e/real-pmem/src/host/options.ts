@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
 import type { Selection } from './matrix.js';
 
-export const jobNames = ['smoke', 'contract', 'traces'] as const;
+export const jobNames = ['smoke', 'contract', 'repair', 'traces', 'fuzz'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
@@ -17,7 +17,14 @@ export interface Options {
   readonly scenarios: readonly string[];
   readonly record: boolean;
   readonly refresh: boolean;
+  /** Of the fuzz job. */
+  readonly seed: number;
+  /** How many random sequences the fuzz job runs on each cell. */
+  readonly sequences: number;
 }
+
+const defaultSeed = 1;
+const defaultSequences = 500;
 
 export const usage = `npm run test:real-pmem -- [options]
 
@@ -25,10 +32,12 @@ export const usage = `npm run test:real-pmem -- [options]
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
-  --job smoke|contract|traces
+  --job smoke|contract|repair|traces|fuzz
                         one job (repeatable; default all)
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
   --record              write the traces that were recorded over the committed ones
+  --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
+  --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})
   --keep                leave the serial log and the fresh traces of every boot, and say where
   --shell               a root shell in the guest instead of jobs, on the first cell that the options select
   --refresh             look for a newer kernel package instead of using the cached one
@@ -71,17 +80,26 @@ export function parseOptions(args: readonly string[]): Options {
     scenarios: parsed.scenario ?? [],
     record: parsed.record ?? false,
     refresh: parsed.refresh ?? false,
+    seed: count('seed', parsed.seed, defaultSeed),
+    sequences: count('sequences', parsed.sequences, defaultSequences),
   };
+}
+
+function count(option: string, value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!/^\d{1,9}$/.test(value)) throw new UsageError(`--${option} ${value}: expected a number`);
+  return Number(value);
 }
 
 function parse(args: readonly string[]) {
   const many = { type: 'string', multiple: true } as const;
+  const one = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
   try {
     return parseArgs({
       args: [...args],
       options: {
-        kernel: many, fs: many, device: many, job: many, scenario: many,
+        kernel: many, fs: many, device: many, job: many, scenario: many, seed: one, sequences: one,
         keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;

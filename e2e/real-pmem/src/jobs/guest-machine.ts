@@ -1,5 +1,5 @@
 /** The guest as a machine that scenarios run on: the native driver on a real DAX filesystem. */
-import { closeSync, existsSync, openSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { ByteRange, Driver } from '@safe-pmem/core';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
@@ -54,17 +54,21 @@ export function guestMachine(driver: Driver, directory: string, injector: Inject
   };
 }
 
-/** Files of ever smaller sizes, until not one block can be allocated. */
+/**
+ * Allocates files of ever smaller sizes, then writes single pages, until neither finds a block: filesystems keep more
+ * in reserve for the one than for the other. No file is deleted meanwhile, as XFS frees its blocks some time later.
+ */
 function exhaust(directory: string): void {
   const { bsize, bavail } = statfsSync(directory);
+  // Opened while there is still room for an inode.
+  const descriptor = openSync(path.join(directory, 'exhausted-pages'), 'w');
   let files = 0;
-  for (let blocks = Math.max(bavail, 1); blocks >= 1; ) {
-    const file = path.join(directory, `exhausted-${files++}`);
-    const errno = xfsIo(file, `falloc 0 ${blocks * bsize}`, ['-f']);
-    if (errno !== 0) {
-      // The file itself may not have been possible any more.
-      rmSync(file, { force: true });
-      blocks = Math.floor(blocks / 4);
-    }
+  for (let blocks = bavail; blocks >= 1; ) {
+    const errno = xfsIo(path.join(directory, `exhausted-${files}`), `falloc 0 ${blocks * bsize}`, ['-f']);
+    if (errno === 0) files++;
+    else blocks = Math.floor(blocks / 4);
   }
+  const page = new Uint8Array(bsize);
+  for (let offset = 0; errnoOf(() => { writeSync(descriptor, page, 0, bsize, offset); }) === 0; ) offset += bsize;
+  closeSync(descriptor);
 }

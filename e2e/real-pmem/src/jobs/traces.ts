@@ -1,6 +1,6 @@
 /** Runs every scenario on a filesystem of its own and reports what each step did. */
 import { nativeDriver } from '@safe-pmem/native';
-import { replay } from '../scenarios/replay.js';
+import { replayWithLayouts } from '../scenarios/replay.js';
 import { scenarios } from '../scenarios/scenarios.js';
 import { tracedScenario, type TracedScenario, type TraceSubject } from '../scenarios/trace.js';
 import { guestMachine } from './guest-machine.js';
@@ -45,7 +45,7 @@ send({ facts: await facts() });
 for (const scenario of selected) {
   await injector.freshFilesystem();
   try {
-    send({ scenario: tracedScenario(scenario, await replay(scenario, machine)) });
+    send({ scenario: tracedScenario(scenario, await replayWithLayouts(scenario, machine)) });
   } catch (cause) {
     const reasons: string[] = [];
     for (let error = cause; error instanceof Error; error = error.cause) reasons.push(error.message);

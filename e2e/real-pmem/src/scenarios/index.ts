@@ -1,11 +1,11 @@
 export { describeContent } from './content.js';
 export { BlockNames } from './block-names.js';
-export { replay } from './replay.js';
+export { replay, replayWithLayouts } from './replay.js';
 export type { ReplayMachine } from './replay-machine.js';
 export { scenarios } from './scenarios.js';
 export { describeStep } from './step.js';
 export type { DriverStep, MachineStep, Outcome, OutcomeValue, Scenario, Step } from './step.js';
 export { parseTrace, serializeTrace, tracedScenario } from './trace.js';
-export type { Trace, TracedScenario, TracedStep, TraceSubject } from './trace.js';
+export type { FileLayout, Layout, StepRecord, Trace, TracedScenario, TracedStep, TraceSubject } from './trace.js';
 export { diffTraces, formatDifferences } from './trace-diff.js';
 export type { TraceDifference } from './trace-diff.js';

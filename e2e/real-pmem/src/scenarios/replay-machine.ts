@@ -8,6 +8,10 @@ export interface ReplayMachine {
   readonly driver: Driver;
   /** Directory for the scenario's files; empty, on a filesystem of its own without any bad block. */
   readonly directory: string;
+  /** Device block that layouts are counted from; by default the first one that the scenario has. */
+  readonly originBlock?: number | undefined;
+  /** Told of each step before it is carried out, counted from 0. */
+  beforeStep?(index: number): void;
   /** Poisons bytes of the device, in whole 512-byte sectors. Throws where that fails. */
   inject(deviceRange: ByteRange): Promise<void>;
   punch(path: string, range: ByteRange): Promise<Errno>;

@@ -5,7 +5,9 @@ import { errnoName, intersect, rangeEnd } from '@safe-pmem/core';
 import { BlockNames } from './block-names.js';
 import { describeContent } from './content.js';
 import { pageBytes, sectorBytes } from './file-steps.js';
+import { LayoutRecorder } from './layout-recorder.js';
 import type { ReplayMachine } from './replay-machine.js';
+import type { FileLayout, Layout, StepRecord } from './trace.js';
 import { describeStep, type DriverStep, type MachineStep, type Outcome, type OutcomeValue, type Scenario, type Step } from './step.js';
 
 /** Larger than any file of a scenario. */
@@ -13,12 +15,20 @@ const maximumFileBytes = 2 ** 32;
 
 /** The outcomes of a scenario's steps, in order. Rejects where a step cannot even be carried out. */
 export async function replay(scenario: Scenario, machine: ReplayMachine): Promise<Outcome[]> {
+  return (await replayWithLayouts(scenario, machine)).map(({ outcome }) => outcome);
+}
+
+/** As replay(), with the places of the files' blocks after each step that moved one. */
+export async function replayWithLayouts(scenario: Scenario, machine: ReplayMachine): Promise<StepRecord[]> {
   const run = new Replay(machine);
-  const outcomes: Outcome[] = [];
+  const records: StepRecord[] = [];
   try {
     for (const [index, step] of scenario.steps.entries()) {
       try {
-        outcomes.push(await run.perform(step));
+        machine.beforeStep?.(index);
+        const outcome = await run.perform(step);
+        const layout = await run.movedFiles();
+        records.push(layout === undefined ? { outcome } : { outcome, layout });
       } catch (cause) {
         throw new Error(`${scenario.name}, step ${index + 1} (${describeStep(step)}) cannot be carried out`, { cause });
       }
@@ -26,21 +36,33 @@ export async function replay(scenario: Scenario, machine: ReplayMachine): Promis
   } finally {
     await run.closeAll();
   }
-  return outcomes;
+  return records;
 }
 
 class Replay {
   readonly #machine: ReplayMachine;
   readonly #files = new Map<string, DriverFile>();
   readonly #blocks = new BlockNames();
+  readonly #layouts: LayoutRecorder;
 
   constructor(machine: ReplayMachine) {
     this.#machine = machine;
+    this.#layouts = new LayoutRecorder(machine.originBlock);
   }
 
   async closeAll(): Promise<void> {
     for (const file of this.#files.values()) await file.close();
     this.#files.clear();
+  }
+
+  /** Layouts of the open files whose blocks are not where they were when this was last asked. */
+  async movedFiles(): Promise<Layout | undefined> {
+    const moved: Record<string, FileLayout | null> = {};
+    for (const [name, file] of this.#files) {
+      const layout = this.#layouts.moved(name, await allExtents(file));
+      if (layout !== undefined) moved[name] = layout;
+    }
+    return Object.keys(moved).length === 0 ? undefined : moved;
   }
 
   perform(step: Step): Promise<Outcome> {
@@ -56,7 +78,6 @@ class Replay {
   #path(file: string): string {
     return path.join(this.#machine.directory, file);
   }
-
 
   async #open(step: Extract<DriverStep, { do: 'create' | 'open' }>): Promise<Outcome> {
     const create = step.do === 'create';
@@ -152,6 +173,7 @@ class Replay {
         const file = this.#files.get(step.file);
         if (file === undefined) return { notOpen: step.file };
         const physical = await this.#physical(file, step.offset);
+        if (physical === undefined && step.ifStored === true) return { block: 'none' };
         if (physical === undefined) throw new RangeError(`no block holds byte ${step.offset}`);
         if (physical % sectorBytes !== 0 || step.length % sectorBytes !== 0) throw new RangeError('poison comes in whole sectors');
         await machine.inject({ offset: physical, length: step.length });

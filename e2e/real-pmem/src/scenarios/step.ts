@@ -42,8 +42,8 @@ export type DriverStep =
 
 /** Steps that need more than a driver: poison, and what other programs do to files. */
 export type MachineStep =
-  /** Poison of whole 512-byte sectors. */
-  | (OfRange & { readonly do: 'inject' })
+  /** Poison of whole 512-byte sectors. They must have storage, unless `ifStored` says that nothing happens where they have not. */
+  | (OfRange & { readonly do: 'inject'; readonly ifStored?: boolean })
   /** fallocate(PUNCH_HOLE | KEEP_SIZE) and fallocate(0). */
   | (OfRange & { readonly do: 'punch' })
   | (OfRange & { readonly do: 'allocate' })

@@ -42,7 +42,7 @@ function diffScenarios(committed: TracedScenario, recorded: TracedScenario): Tra
 }
 
 /** JSON with sorted keys: the order of an object's keys is not behaviour. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,9 +1,23 @@
 /** A trace: what every step of every scenario did on one kernel, filesystem and device. */
 import type { Outcome, Scenario, Step } from './step.js';
 
+/**
+ * Where the blocks of a file are: `[first page, pages, block]` for each run of pages whose blocks adjoin. Blocks count
+ * from the first one that the scenario had.
+ */
+export type FileLayout = readonly (readonly [page: number, pages: number, block: number])[];
+
+/** Layouts by the file's letter; null where the filesystem has shut itself down and does not tell any more. */
+export type Layout = Readonly<Record<string, FileLayout | null>>;
+
 export interface TracedStep {
   readonly step: Step;
   readonly outcome: Outcome;
+  /**
+   * Layouts after the step of the open files that it moved. Which free block a file gets is the allocator's own affair
+   * and no part of what is compared: it is what a simulated allocator has to be told to end up where the real one did.
+   */
+  readonly layout?: Layout;
 }
 
 export interface TracedScenario {
@@ -36,15 +50,21 @@ export interface Trace {
   readonly scenarios: readonly TracedScenario[];
 }
 
-export function tracedScenario(scenario: Scenario, outcomes: readonly Outcome[]): TracedScenario {
-  const steps = scenario.steps.map((step, index) => ({ step, outcome: outcomes[index] ?? { missing: true } }));
+/** What a step did, and where the blocks are now. */
+export interface StepRecord {
+  readonly outcome: Outcome;
+  readonly layout?: Layout;
+}
+
+export function tracedScenario(scenario: Scenario, records: readonly StepRecord[]): TracedScenario {
+  const steps = scenario.steps.map((step, index) => ({ step, ...(records[index] ?? { outcome: { missing: true } }) }));
   return { name: scenario.name, title: scenario.title, steps };
 }
 
 /** JSON with one line a step, so that a change of one outcome is a change of one line. */
 export function serializeTrace(trace: Trace): string {
   const scenarios = trace.scenarios.map((scenario) => {
-    const steps = scenario.steps.map(({ step, outcome }) => `        ${JSON.stringify({ step, outcome })}`).join(',\n');
+    const steps = scenario.steps.map((traced) => `        ${JSON.stringify(traced)}`).join(',\n');
     return `    {\n      "name": ${JSON.stringify(scenario.name)},\n      "title": ${JSON.stringify(scenario.title)},\n      "steps": [\n${steps}\n      ]\n    }`;
   });
   const subject = JSON.stringify(trace.subject, undefined, 2).replaceAll('\n', '\n  ');

@@ -4,6 +4,7 @@ import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
 import { BLOCK_BYTES } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
+import { convertOnExt4 } from './ext4-unwritten.js';
 
 /** Blocks that a write may store to, or the errno of making them so. */
 export type BlocksOutcome = { readonly count: number; readonly errno: 0 } | { readonly count: 0; readonly errno: number };
@@ -19,14 +20,17 @@ export function makeWritable(machine: Machine, inode: Inode, logical: number, li
   const entry = inode.map.at(logical);
   const count = filesystem.extentLength(inode, logical, limit, true);
   if (entry === HOLE) return allocateWritten(machine, inode, logical, count);
-  if (isUnwritten(entry)) return convertUnwritten(machine, inode, logical, count);
+  if (isUnwritten(entry)) {
+    const convert = machine.rules.smallExtentBlocks > 0 ? convertOnExt4 : convertUnwritten;
+    return convert(machine, inode, logical, count);
+  }
   return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
 }
 
 /** Puts zeroed blocks from the free pool into holes. The zeros are durable, the change of the file is not. */
 function allocateWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { filesystem, rules } = machine;
-  const run = filesystem.reserve(inode, limit);
+  const run = filesystem.reserve(inode, logical, limit);
   if (run === undefined) return failed(Errno.ENOSPC);
   const zeroed = zeroBlocks(machine, run.start, run.count);
   if (!zeroed && rules.failedAllocation === 'shutdown') {
@@ -46,7 +50,7 @@ function convertUnwritten(machine: Machine, inode: Inode, logical: number, count
 }
 
 /** Zeroes adjoining blocks through the block layer, clearing what is bad. False where the device cannot clear. */
-function zeroBlocks(machine: Machine, first: number, count: number): boolean {
+export function zeroBlocks(machine: Machine, first: number, count: number): boolean {
   for (let block = first; block < first + count; block++) {
     const bad = machine.device.isKnownBad(block);
     if (bad && machine.device.clearKnown(block)) machine.step('cleared');
@@ -60,7 +64,7 @@ function copyShared(machine: Machine, inode: Inode, logical: number, limit: numb
   const { device, filesystem, rules } = machine;
   const source = mappedBlock(inode.map.at(logical));
   if (device.known.firstSector(source, limit) !== undefined) return failed(Errno.EIO);
-  const run = filesystem.reserve(inode, limit);
+  const run = filesystem.reserve(inode, logical, limit);
   if (run === undefined) return failed(Errno.ENOSPC);
   if (!zeroBlocks(machine, run.start, run.count)) {
     filesystem.shutDown = rules.failedAllocation === 'shutdown';

@@ -32,9 +32,19 @@ export function zeroRange(machine: Machine, inode: Inode, position: number, leng
 export function punchHole(machine: Machine, inode: Inode, position: number, length: number): number {
   if (length <= 0) return Errno.EINVAL;
   if (machine.filesystem.shutDown) return Errno.EIO;
-  const cover = coverOf(position, length);
+  const { filesystem, rules } = machine;
+  if (rules.punch === 'blocks-first') {
+    const cover = coverOf(position, length);
+    filesystem.assignHoles(inode, cover.first, cover.count);
+    return zeroEdges(machine, inode, cover);
+  }
+  if (position >= inode.sizeBytes) return 0;
+  // A hole that reaches beyond the end of the file ends with the page that the end falls into, whole.
+  const beyond = position + length > inode.sizeBytes;
+  const end = beyond ? (Math.floor(inode.sizeBytes / BLOCK_BYTES) + 1) * BLOCK_BYTES : position + length;
+  const cover = coverOf(position, end - position);
   const errno = zeroEdges(machine, inode, cover);
-  if (errno === 0) machine.filesystem.assignHoles(inode, cover.first, cover.count);
+  if (errno === 0) filesystem.assignHoles(inode, cover.first, cover.count);
   return errno;
 }
 
@@ -52,7 +62,7 @@ function allocateTouched(machine: Machine, inode: Inode, position: number, lengt
 /** ext4: the same blocks, no longer written. The medium is not touched, and what is bad stays bad and listed. */
 function makeUnwritten(machine: Machine, inode: Inode, cover: Cover): number {
   const entries = inode.map.slice(cover.first, cover.count);
-  if (entries.some((entry) => !isUnwritten(entry))) {
+  if (inode.onDisk.size > 0 || entries.some((entry) => !isUnwritten(entry))) {
     machine.filesystem.assign(inode, cover.first, entries.map((entry) => unwrittenEntry(mappedBlock(entry))));
   }
   return zeroEdges(machine, inode, cover);
@@ -75,7 +85,10 @@ function clearInPlace(machine: Machine, inode: Inode, cover: Cover): number {
 
 function zeroEdges(machine: Machine, inode: Inode, cover: Cover): number {
   for (const edge of cover.edges) {
-    const errno = zeroWithinBlock(machine, inode, edge.position, edge.length);
+    // XFS zeroes nothing beyond the end of the file.
+    const limit = machine.rules.punch === 'blocks-first' ? inode.sizeBytes - edge.position : edge.length;
+    if (limit <= 0) continue;
+    const errno = zeroWithinBlock(machine, inode, edge.position, Math.min(edge.length, limit));
     if (errno !== 0) return errno;
   }
   return 0;

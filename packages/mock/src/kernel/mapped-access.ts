@@ -111,11 +111,13 @@ function faultForStore(machine: Machine, mapping: Mapping, page: number, present
   if (pastEnd(machine, inode, page)) return rules.otherSignal;
   const before = inode.map.at(page);
   const plain = before !== HOLE && !isUnwritten(before) && !filesystem.isShared(mappedBlock(before));
-  // A page that is present for loads becomes writable without another look at the bad-block list.
-  if (plain && present === ABSENT && device.isKnownBad(mappedBlock(before))) return rules.poisonSignal;
+  // On DAX this is a fault like any other, and the list is consulted; a page cache has the page already.
+  if (plain && (present === ABSENT || rules.badBlockList) && device.isKnownBad(mappedBlock(before))) return rules.poisonSignal;
   if (!plain) {
     const outcome = makeWritable(machine, inode, page, 1);
     if (outcome.errno !== 0) return rules.otherSignal;
+    // Whatever was allocated or zeroed has been cleared; what ext4 had converted before has not.
+    if (device.isKnownBad(mappedBlock(inode.map.at(page)))) return rules.poisonSignal;
   }
   if (mapping.sync && filesystem.log.concerns(inode.number)) filesystem.commit();
   table.set(page, presentEntry(mappedBlock(inode.map.at(page)), true));
@@ -137,12 +139,9 @@ function machineCheck(
   return { position: page * BLOCK_BYTES + poisonAt, ...machine.rules.machineCheckSignal };
 }
 
-/** lseek(SEEK_DATA) finds nothing in the bytes: holes and unwritten blocks alone. */
-export function holdsNoData(inode: Inode, position: number, length: number): boolean {
-  const end = position + Math.max(1, length);
-  for (let page = Math.floor(position / BLOCK_BYTES); page * BLOCK_BYTES < end; page++) {
-    const entry = inode.map.at(page);
-    if (entry !== HOLE && !isUnwritten(entry)) return false;
-  }
-  return true;
+/** The block at `position` has no storage: by FIEMAP, or where there is none by SEEK_DATA, which skips unwritten blocks. */
+export function isHole(machine: Machine, inode: Inode, position: number): boolean {
+  if (machine.filesystem.shutDown) return false;
+  const entry = inode.map.at(Math.floor(position / BLOCK_BYTES));
+  return entry === HOLE || (!machine.rules.fiemap && isUnwritten(entry));
 }

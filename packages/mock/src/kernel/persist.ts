@@ -28,6 +28,7 @@ export function syncRange(machine: Machine, inode: Inode, position: number, leng
 export function syncFile(machine: Machine, inode: Inode): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
   machine.device.cache.persistOwner(inode.number);
+  inode.protect();
   machine.filesystem.commit();
   return 0;
 }

@@ -1,7 +1,12 @@
-/** FICLONE: two files, one set of blocks. The kernel copies nothing, so poison is shared without a word (row 20). */
+/** Two files, one set of blocks: FICLONE, copy_file_range, UNSHARE_RANGE. Sharing copies no byte, and so meets no poison. */
 import { Errno } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock } from '../block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
+import { makeWritable } from './blocks.js';
+import { pread } from './pread.js';
+import { pwrite } from './pwrite.js';
 import { truncate } from './truncate.js';
 
 /** Makes the file at `to`, new or emptied first, share every block of `from`. */
@@ -18,5 +23,42 @@ export function reflink(machine: Machine, from: Inode, to: string): number {
   filesystem.setSize(target, from.sizeBytes);
   // Pages that were writable must fault again, or a store would reach both files.
   from.invalidate(0, Infinity);
+  return 0;
+}
+
+/** copy_file_range of the whole file into the one at `to`: shared blocks where the filesystem can, copied bytes elsewhere. */
+export function copyFileRange(machine: Machine, from: Inode, to: string): number {
+  const { filesystem, rules } = machine;
+  if (rules.reflink) return reflink(machine, from, to);
+  const target = filesystem.find(to) ?? filesystem.create(to);
+  const bytes = new Uint8Array(from.sizeBytes);
+  for (let done = 0; done < bytes.length; ) {
+    const read = pread(machine, from, bytes.subarray(done), done);
+    const copied = read.errno === 0 ? pwrite(machine, target, bytes.subarray(done, done + read.transferredBytes), done) : read;
+    if (copied.errno !== 0) {
+      filesystem.unlink(to);
+      return copied.errno;
+    }
+    done += copied.transferredBytes;
+  }
+  return 0;
+}
+
+/** FALLOC_FL_UNSHARE_RANGE: the file gets copies of the blocks that it shares, so it has to read them. */
+export function unshareRange(machine: Machine, inode: Inode, position: number, length: number): number {
+  const { filesystem, rules } = machine;
+  if (!rules.reflink) return Errno.EOPNOTSUPP;
+  if (filesystem.shutDown) return Errno.EIO;
+  const end = blocksIn(Math.min(position + length, inode.sizeBytes));
+  for (let at = Math.floor(position / BLOCK_BYTES); at < end; ) {
+    const entry = inode.map.at(at);
+    if (entry === HOLE || isUnwritten(entry) || !filesystem.isShared(mappedBlock(entry))) {
+      at++;
+      continue;
+    }
+    const copied = makeWritable(machine, inode, at, end - at);
+    if (copied.errno !== 0) return copied.errno;
+    at += copied.count;
+  }
   return 0;
 }

@@ -4,10 +4,12 @@ import { blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
 import { zeroTail } from './blocks.js';
+import { preallocate } from './fallocate.js';
 
 export function truncate(machine: Machine, inode: Inode, sizeBytes: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
-  return sizeBytes < inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
+  // A truncate to the same size zeroes the tail again, as the kernel does.
+  return sizeBytes <= inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
 }
 
 function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
@@ -21,6 +23,20 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   });
   inode.invalidate(kept, Infinity);
   return rules.shrinkIntoPoison === 'ignored' ? 0 : errno;
+}
+
+/** fallocate(): blocks first, then the size, which zeroes the tail. A failure leaves the blocks that were allocated. */
+export function allocateAndGrow(machine: Machine, inode: Inode, position: number, length: number): number {
+  const end = position + length;
+  return preallocate(machine, inode, position, length) || (end > inode.sizeBytes ? grow(machine, inode, end) : 0);
+}
+
+/** The same from the end of the file, undone by a truncate where it fails, as far as the tail lets that happen. */
+export function growAllocated(machine: Machine, inode: Inode, sizeBytes: number): number {
+  const before = inode.sizeBytes;
+  const errno = allocateAndGrow(machine, inode, before, sizeBytes - before);
+  if (errno !== 0) truncate(machine, inode, before);
+  return errno;
 }
 
 function grow(machine: Machine, inode: Inode, sizeBytes: number): number {

@@ -1,0 +1,115 @@
+/**
+ * How ext4 makes blocks of an unwritten extent written. A small extent is zeroed and converted whole, so that a write of
+ * one page can clear, or fail to clear, the poison of another.
+ *
+ * ext4 keeps two views of a file: extents on disk, and a cache of them that reads, writes and FIEMAP ask first. Where
+ * zeroing fails (poison on a device that cannot clear) the two part, as measured on Linux 6.12:
+ *
+ * - blocks to be written are converted on disk before they are zeroed: the cache still calls them unwritten, and the next
+ *   write finds them written and bad;
+ * - neighbours that could not be zeroed stay unwritten on disk: the cache calls them written, and reads give what the
+ *   medium holds, also what a zero-range before had hidden.
+ *
+ * `inode.map` is the cache, `inode.onDisk` what differs from it on disk; a new mount starts from the disk.
+ */
+import { Errno } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
+import { blocksIn } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+import { type BlocksOutcome, zeroBlocks } from './blocks.js';
+
+/** Blocks of a file, half-open. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Makes at least the first of `count` blocks from `logical`, which the cache calls unwritten, written and zeroed. */
+export function convertOnExt4(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
+  const written = inode.diskEntry(logical);
+  if (!isUnwritten(written)) return trustDisk(machine, inode, logical, count);
+  const extent = unwrittenExtentOnDisk(inode, logical);
+  const request: Span = { start: logical, end: Math.min(logical + count, extent.end) };
+  for (const span of neighboursToZero(machine, inode, extent, request)) {
+    const zeroed = zeroSpan(machine, inode, span);
+    rewrite(machine, inode, span, zeroed);
+    if (!zeroed) break;
+  }
+  if (!zeroSpan(machine, inode, request)) {
+    for (let at = request.start; at < request.end; at++) {
+      machine.filesystem.setOnDisk(inode, at, writtenEntry(mappedBlock(inode.map.at(at))));
+    }
+    return { count: 0, errno: Errno.EIO };
+  }
+  rewrite(machine, inode, request, true);
+  inode.invalidate(request.start, request.end - request.start);
+  return { count: request.end - request.start, errno: 0 };
+}
+
+/** The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so. */
+function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
+  let end = logical;
+  while (end < logical + count && inode.diskEntry(end) > HOLE) end++;
+  rewrite(machine, inode, { start: logical, end }, true);
+  return { count: end - logical, errno: 0 };
+}
+
+/** Calls blocks written in the cache, and on disk too where `onDisk`; mappings stay as they are. */
+function rewrite(machine: Machine, inode: Inode, span: Span, onDisk: boolean): void {
+  if (span.start === span.end) return;
+  const before = inode.map.slice(span.start, span.end - span.start);
+  const disk = Array.from(before, (_, i) => inode.diskEntry(span.start + i));
+  machine.filesystem.reclassify(inode, span.start, before.map((entry) => writtenEntry(mappedBlock(entry))));
+  if (!onDisk) disk.forEach((entry, i) => { machine.filesystem.setOnDisk(inode, span.start + i, entry); });
+}
+
+function zeroSpan(machine: Machine, inode: Inode, span: Span): boolean {
+  for (let at = span.start; at < span.end; at++) {
+    if (!zeroBlocks(machine, mappedBlock(inode.map.at(at)), 1)) return false;
+  }
+  return true;
+}
+
+function unwrittenExtentOnDisk(inode: Inode, logical: number): Span {
+  const entry = inode.diskEntry(logical);
+  let start = logical;
+  while (start > 0 && inode.diskEntry(start - 1) === entry + (logical - start + 1)) start--;
+  let end = logical + 1;
+  while (inode.diskEntry(end) === entry - (end - logical)) end++;
+  return { start, end };
+}
+
+/**
+ * The parts of the extent that are zeroed along: after the request, where the extent has at most `smallExtentBlocks`
+ * blocks from there on, and before it, where those up to the end of what is converted are fewer than that. None where
+ * the request can be joined to a written neighbour instead, or where the extent reaches beyond the end of the file.
+ */
+function neighboursToZero(machine: Machine, inode: Inode, extent: Span, request: Span): Span[] {
+  const { smallExtentBlocks } = machine.rules;
+  const endOfFile = Math.max(blocksIn(inode.sizeBytes), request.end);
+  if (request.end - request.start === extent.end - extent.start || extent.end > endOfFile) return [];
+  if (joins(inode, extent, request)) return [];
+  const spans: Span[] = [];
+  if (request.end === extent.end) return [];
+  let end = request.end;
+  if (extent.end - request.start <= smallExtentBlocks) {
+    spans.push({ start: request.end, end: extent.end });
+    end = extent.end;
+  }
+  if (end - extent.start < smallExtentBlocks) spans.push({ start: extent.start, end: request.start });
+  return spans.filter(({ start, end: stop }) => stop > start);
+}
+
+/** True where the request lies at an edge of the extent, next to written blocks that adjoin on the device too. */
+function joins(inode: Inode, extent: Span, request: Span): boolean {
+  const physical = (at: number): number | undefined => {
+    const entry = at < 0 ? HOLE : inode.diskEntry(at);
+    return entry > HOLE ? mappedBlock(entry) : undefined;
+  };
+  if (request.start === extent.start) {
+    return physical(extent.start - 1) === mappedBlock(inode.diskEntry(extent.start)) - 1;
+  }
+  if (request.end !== extent.end) return false;
+  return physical(extent.end) === mappedBlock(inode.diskEntry(extent.end - 1)) + 1;
+}

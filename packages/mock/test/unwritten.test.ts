@@ -1,0 +1,104 @@
+/** Unwritten blocks on ext4: small extents are zeroed whole, and where that fails ext4's two views of the file part. */
+import { Errno } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { mockDriver, type MockDriver, type MockOptions } from '../src/index.js';
+import { expectBytes, extentsOf, loaded, open, PAGE, PATH, pattern, preadOf, scenario } from './scenario.js';
+
+/** First page, page after the last, and state of each extent. */
+async function stateOf(driver: MockDriver): Promise<string> {
+  const file = await open(driver);
+  const extents = await extentsOf(file);
+  await file.close();
+  return extents.map(({ offset, length, unwritten }) => `${offset / PAGE}-${(offset + length) / PAGE}${unwritten ? ' unwritten' : ''}`).join(', ');
+}
+
+async function allocated(pages: number, options: MockOptions = {}) {
+  const driver = mockDriver(options);
+  const file = await open(driver, PATH, { create: true, sizeBytes: pages * PAGE, preallocate: true });
+  return { driver, file };
+}
+
+describe('the first write into an unwritten extent of ext4', () => {
+  it.each([
+    [7, 3, '0-7'],
+    [8, 3, '0-3 unwritten, 3-8'],
+    [16, 5, '0-6, 6-16 unwritten'],
+    [16, 7, '0-7 unwritten, 7-8, 8-16 unwritten'],
+    [16, 12, '0-12 unwritten, 12-16'],
+    [9, 1, '0-1 unwritten, 1-9'],
+    [10, 1, '0-2, 2-10 unwritten'],
+    [40, 20, '0-20 unwritten, 20-21, 21-40 unwritten'],
+  ])('of %i pages, at page %i, makes %s', async (pages, at, expected) => {
+    for (const how of ['pwrite', 'store'] as const) {
+      const { driver, file } = await allocated(pages);
+      if (how === 'pwrite') expect((await file.pwrite(pattern(100), at * PAGE)).errno).toBe(0);
+      else expect(file.write(pattern(100), at * PAGE)).toBeUndefined();
+      expect(await stateOf(driver)).toBe(expected);
+    }
+  });
+
+  it('zeroes nothing along where it can join a written neighbour, or beyond the end of the file', async () => {
+    const { driver, file } = await allocated(8);
+    await file.pwrite(pattern(8 * PAGE), 0);
+    await file.zeroRange(2 * PAGE, 4 * PAGE);
+    await file.pwrite(pattern(10), 2 * PAGE);
+    expect(await stateOf(driver)).toBe('0-3, 3-6 unwritten, 6-8');
+    await file.pwrite(pattern(10), 5 * PAGE);
+    expect(await stateOf(driver)).toBe('0-3, 3-5 unwritten, 5-8');
+    const beyond = await allocated(4);
+    await beyond.file.truncate(2 * PAGE);
+    await beyond.file.zeroRange(0, 6 * PAGE);
+    await beyond.file.pwrite(pattern(10), PAGE);
+    expect(await stateOf(beyond.driver)).toBe('0-1 unwritten, 1-2, 2-6 unwritten');
+  });
+
+  it('clears the poison of the others, and XFS does nothing of the kind', async () => {
+    for (const filesystem of ['ext4', 'xfs'] as const) {
+      const { driver, file } = await allocated(7, { filesystem });
+      driver.poison(PATH, { offset: 6 * PAGE, length: 1 });
+      expect((await file.pwrite(pattern(PAGE), 3 * PAGE)).errno).toBe(0);
+      expect(driver.poisoned.length).toBe(filesystem === 'ext4' ? 0 : 1);
+      expect(await stateOf(driver)).toBe(filesystem === 'ext4' ? '0-7' : '0-3 unwritten, 3-4, 4-7 unwritten');
+    }
+  });
+});
+
+describe('poison in a small unwritten extent, on a device that cannot clear', () => {
+  it('ahead of the written page: what zero-range had hidden comes back, until a crash', async () => {
+    const { driver, file, bytes } = await scenario({ clearable: false, poisonBytes: 0 });
+    await file.zeroRange(3 * PAGE, 5 * PAGE);
+    driver.poison(PATH, { offset: 6 * PAGE, length: 512 });
+    expectBytes((await preadOf(file, 3 * PAGE, 5 * PAGE)).bytes, new Uint8Array(5 * PAGE));
+    expect((await file.pwrite(pattern(PAGE, 2), 4 * PAGE)).errno).toBe(0);
+    // The zeroing went as far as page 5 and stopped at page 6; ext4 takes all of 5 to 7 for written.
+    expect(await stateOf(driver)).toBe('0-3, 3-4 unwritten, 4-10');
+    expectBytes((await preadOf(file, 5 * PAGE, PAGE)).bytes, new Uint8Array(PAGE));
+    expect((await preadOf(file, 6 * PAGE, PAGE)).errno).toBe(Errno.EIO);
+    expectBytes((await preadOf(file, 7 * PAGE, PAGE)).bytes, bytes.subarray(7 * PAGE, 8 * PAGE));
+    expect((await file.pwrite(pattern(PAGE), 6 * PAGE)).errno).toBe(Errno.EFAULT);
+    driver.crash('keep-all');
+    expect(await stateOf(driver)).toBe('0-3, 3-4 unwritten, 4-5, 5-8 unwritten, 8-10');
+    expectBytes((await preadOf(await open(driver), 6 * PAGE, 2 * PAGE)).bytes, new Uint8Array(2 * PAGE));
+  });
+
+  it('in the written page: zeros until the next write finds it bad, or the next mount does', async () => {
+    for (const again of ['write', 'crash'] as const) {
+      const { driver, file } = await allocated(16, { clearable: false });
+      driver.poison(PATH, { offset: 5 * PAGE, length: 512 });
+      expect((await file.pwrite(pattern(100), 5 * PAGE)).errno).toBe(Errno.EIO);
+      expect(await stateOf(driver)).toBe('0-5, 5-16 unwritten');
+      expectBytes(loaded(file, 5 * PAGE, PAGE), new Uint8Array(PAGE));
+      if (again === 'write') expect((await file.pwrite(pattern(100), 5 * PAGE)).errno).toBe(Errno.EFAULT);
+      else driver.crash('keep-all');
+      expect((await preadOf(await open(driver), 5 * PAGE, PAGE)).errno).toBe(Errno.EIO);
+    }
+  });
+
+  it('a zero-range starts anew', async () => {
+    const { driver, file } = await allocated(16, { clearable: false });
+    driver.poison(PATH, { offset: 5 * PAGE, length: 512 });
+    await file.pwrite(pattern(100), 5 * PAGE);
+    expect(await file.zeroRange(5 * PAGE, PAGE)).toBeUndefined();
+    expect((await file.pwrite(pattern(100), 5 * PAGE)).errno).toBe(Errno.EIO);
+  });
+});
