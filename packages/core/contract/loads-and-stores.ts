@@ -105,6 +105,7 @@ export function checkLoadsAndStores(check: Check): void {
       const stored = file.write(new Uint8Array(100), 20_000);
       assert.ok(stored !== undefined && stored.position >= 20_000 && stored.position < 20_100);
       const probe = file.probe(16_384, 4096);
+      assert.ok('fileSizeBytes' in probe);
       assert.equal(probe.fileSizeBytes, 8192);
       await machine.truncate(path, 40_960);
       assertSameBytes(load(file, 20_000, 100), new Uint8Array(100));

@@ -50,7 +50,8 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
         const { errno, transferredBytes } = await file.pread(new Uint8Array(PAGE), 5 * PAGE);
         assert.equal(transferredBytes, 0);
         assert.ok(isMediaErrno(errno), `errno ${errno}`);
-        assert.ok(file.probe(5 * PAGE, PAGE).readErrno !== 0);
+        const probe = file.probe(5 * PAGE, PAGE);
+        assert.ok('readErrno' in probe && probe.readErrno !== 0);
         const list = await file.badBlocks();
         assert.ok(list.supported && list.ranges.length > 0, 'the poisoned sector is on the list');
       });

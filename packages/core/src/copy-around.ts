@@ -4,13 +4,15 @@
  */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, intersect, rangeBetween, rangeEnd } from './byte-range.js';
-import type { FaultKind } from './classify.js';
+import type { Classification, FaultKind } from './classify.js';
 import { classifyFault } from './classify.js';
-import type { DriverFile, Fault } from './driver.js';
+import type { DriverFile, Fault, SystemFailure } from './driver.js';
 
 /** A part of the requested range that could not be copied, and why. */
 export interface Gap extends ByteRange {
   readonly reason: FaultKind;
+  /** Of `io`: the call that failed. */
+  readonly failure?: SystemFailure;
 }
 
 /**
@@ -39,7 +41,7 @@ export function copyAround(
       pending.push(rangeBetween(middle, rangeEnd(piece)), rangeBetween(piece.offset, middle));
     } else {
       const verdict = classifyFault(file, operation, { ...fault, position: page.offset });
-      const gap = gapOf(page, piece, verdict.kind, verdict.fileSizeBytes);
+      const gap = gapOf(page, piece, verdict);
       gaps.push(gap);
       if (rangeEnd(gap) < rangeEnd(piece)) pending.push(rangeBetween(rangeEnd(gap), rangeEnd(piece)));
       if (piece.offset < gap.offset) pending.push(rangeBetween(piece.offset, gap.offset));
@@ -57,11 +59,11 @@ function locate(fault: Fault, piece: ByteRange, pageBytes: number): ByteRange | 
   return exact ? alignOut({ offset: fault.position, length: 1 }, pageBytes) : undefined;
 }
 
-function gapOf(page: ByteRange, piece: ByteRange, reason: FaultKind, fileSizeBytes: number | undefined): Gap {
+function gapOf(page: ByteRange, piece: ByteRange, { kind: reason, fileSizeBytes, failure }: Classification): Gap {
   if (reason === 'truncated') {
     // Bytes between the new end and the end of its page read as zeros without a fault: they are gone as well.
     const start = Math.max(piece.offset, Math.min(page.offset, fileSizeBytes ?? page.offset));
     return { ...rangeBetween(start, rangeEnd(piece)), reason };
   }
-  return { ...(intersect(page, piece) ?? page), reason };
+  return { ...(intersect(page, piece) ?? page), reason, ...(failure === undefined ? {} : { failure }) };
 }

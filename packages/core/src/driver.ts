@@ -44,6 +44,12 @@ export interface Probe {
   readonly freeBytes: number;
 }
 
+/** What was learnt, or the failure of fstat or fstatfs, without which nothing is. */
+export type ProbeOutcome = Probe | { readonly failure: SystemFailure };
+
+/** Size of the file in bytes, or why nobody can tell. */
+export type FileSizeOutcome = { readonly sizeBytes: number } | { readonly failure: SystemFailure };
+
 /** One extent of the file, as FIEMAP reports it, in bytes. */
 export interface Extent {
   readonly offset: number;
@@ -147,8 +153,11 @@ export interface DriverFile {
   persist(position: number, length: number): Fault | SystemFailure | undefined;
   /** persist() off the main thread. */
   persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
-  /** Questions the block at `position` after a fault. Touches no mapped memory. */
-  probe(position: number, length: number): Probe;
+  /**
+   * Questions the block at `position` after a fault. Touches no mapped memory. A failure where the filesystem answers
+   * nothing at all, as XFS does once it has shut itself down.
+   */
+  probe(position: number, length: number): ProbeOutcome;
   /**
    * Drops this mapping's view of the range and maps the file anew, so that the next access asks the kernel again
    * instead of using a page that was mapped before the kernel learned of a bad block. Page-aligned.
@@ -171,7 +180,7 @@ export interface DriverFile {
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */
   truncate(sizeBytes: number): Promise<SystemFailure | undefined>;
   /** fstat's size. */
-  fileSize(): Promise<number>;
+  fileSize(): Promise<FileSizeOutcome>;
   /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents are clipped by nobody. */
   extents(position: number, length: number): Promise<ExtentsOutcome>;
   /** The kernel's list for the device under the file. */

@@ -128,9 +128,14 @@ export class GuardedIo {
     const unstored = ofKind('no-space');
     const truncated = ofKind('truncated');
     const met = ofKind('media');
+    const unanswered = gaps.find((gap) => gap.reason === 'io')?.failure;
     let error: PmemError | undefined;
+    if (unanswered !== undefined) {
+      error = systemError(`${operation} faulted, and the filesystem does not answer`, unanswered, { path, ranges: ofKind('io') });
+    }
     if (unstored.length > 0) {
-      error = new PmemError('ERR_PMEM_NO_SPACE', `${operation} found no space left`, { path, ranges: unstored });
+      const message = `${operation} found no space left`;
+      error = new PmemError('ERR_PMEM_NO_SPACE', message, { path, ranges: unstored, cause: error });
     }
     if (truncated.length > 0) {
       const message = `${operation} met the end of a file that was truncated`;

@@ -48,6 +48,12 @@ describe('classifyFault', () => {
     expect(classifyWith({ hole: false, freeBytes: 0 })).toBe('media');
   });
 
+  it('does not take silence for a size of 0 or a full filesystem', () => {
+    const failure = { errno: Errno.EIO, syscall: 'fstat' };
+    const verdict = classifyFault(scriptedFile({ probe: () => ({ failure }) }), 'write', fault);
+    expect(verdict).toEqual({ kind: 'io', fileSizeBytes: undefined, failure });
+  });
+
   it('a media errno outweighs a full filesystem, and truncation outweighs both', () => {
     expect(classifyWith({ readErrno: Errno.EIO, hole: true, freeBytes: 0 })).toBe('media');
     expect(classifyWith({ readErrno: Errno.EIO, freeBytes: 0, fileSizeBytes: 0 })).toBe('truncated');

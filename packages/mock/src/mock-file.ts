@@ -7,8 +7,9 @@ import {
   type ExtentsOutcome,
   type Fault,
   type FileFacts,
+  type FileSizeOutcome,
   type JournalOutcome,
-  type Probe,
+  type ProbeOutcome,
   type SystemFailure,
   type Transfer,
 } from '@safe-pmem/core';
@@ -77,13 +78,13 @@ export class MockFile implements DriverFile {
     return settle(() => this.persist(position, length));
   }
 
-  probe(position: number, length: number): Probe {
+  probe(position: number, length: number): ProbeOutcome {
     const effect = this.#begin('probe', position, length);
     const { filesystem } = this.#machine;
+    if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'fstat' } };
     const read = pread(this.#machine, this.#inode, new Uint8Array(length), position);
     return {
-      // fstat fails on a filesystem that has shut down, and leaves 0.
-      fileSizeBytes: filesystem.shutDown ? 0 : this.#inode.sizeBytes,
+      fileSizeBytes: this.#inode.sizeBytes,
       readErrno: effect !== undefined && 'errno' in effect ? effect.errno : read.errno,
       hole: isHole(this.#machine, this.#inode, position),
       freeBytes: filesystem.pool.freeBytes,
@@ -144,11 +145,10 @@ export class MockFile implements DriverFile {
     return this.#callAsync('truncate', 'ftruncate', sizeBytes, 0, () => this.#truncate(sizeBytes));
   }
 
-  fileSize(): Promise<number> {
+  fileSize(): Promise<FileSizeOutcome> {
     return settle(() => {
-      this.#begin('fileSize', 0, 0);
-      if (this.#machine.filesystem.shutDown) throw new Error(`fstat of '${this.facts.path}' failed with EIO: XFS has shut down`);
-      return this.#inode.sizeBytes;
+      const failure = this.#call('fileSize', 'fstat', 0, 0, () => (this.#machine.filesystem.shutDown ? Errno.EIO : 0));
+      return failure === undefined ? { sizeBytes: this.#inode.sizeBytes } : { failure };
     });
   }
 

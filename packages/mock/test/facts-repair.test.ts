@@ -153,6 +153,9 @@ describe('table "Repair strategies", unclearable', () => {
         expect(await each.writeJournal(Uint8Array.of(1))).toEqual({ errno: Errno.EIO, syscall: 'open' });
       }
       expect(file.read(new Uint8Array(1), 9 * PAGE)).toEqual({ position: 9 * PAGE, signalCode: 2, granuleLog2: 0 });
+      const failure = { errno: Errno.EIO, syscall: 'fstat' };
+      expect(file.probe(9 * PAGE, PAGE)).toEqual({ failure });
+      expect(await file.fileSize()).toEqual({ failure });
       expect(await driver.open(PATH, { create: false, readOnly: true, sizeBytes: undefined, preallocate: false })).toEqual({
         failure: { errno: Errno.EIO, syscall: 'open' },
       });

@@ -1,5 +1,5 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
-import type { ExtentsOutcome, Fault, JournalOutcome, Probe, SystemFailure, Transfer } from '@safe-pmem/core';
+import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer } from '@safe-pmem/core';
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -10,7 +10,7 @@ export interface BindingHandle {
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
   readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
-  readonly probe: (position: number, length: number) => Probe;
+  readonly probe: (position: number, length: number) => ProbeOutcome;
   readonly remap: (position: number, length: number) => SystemFailure | undefined;
   readonly mappedBytes: () => number;
   readonly lock: (position: number, length: number) => SystemFailure | undefined;
@@ -23,7 +23,7 @@ export interface BindingHandle {
   readonly sync: () => Promise<SystemFailure | undefined>;
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
   readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;
-  readonly fileSize: () => Promise<number>;
+  readonly fileSize: () => Promise<FileSizeOutcome>;
   readonly extents: (
     position: number,
     length: number,

@@ -7,6 +7,7 @@ import type {
   ExtentsOutcome,
   Fault,
   FileFacts,
+  FileSizeOutcome,
   JournalOutcome,
   OpenOutcome,
   OpenRequest,
@@ -166,8 +167,8 @@ class NativeFile implements DriverFile {
     return this.#closed ? closed('ftruncate') : this.#handle.truncate(sizeBytes);
   }
 
-  async fileSize(): Promise<number> {
-    return this.#handle.fileSize();
+  async fileSize(): Promise<FileSizeOutcome> {
+    return this.#closed ? { failure: closed('fstat') } : this.#handle.fileSize();
   }
 
   async extents(position: number, length: number): Promise<ExtentsOutcome> {

@@ -127,6 +127,7 @@ class Replay {
         return failureOutcome(file.remap(step.offset, step.length));
       case 'probe': {
         const probe = file.probe(step.offset, step.length);
+        if ('failure' in probe) return failureOutcome(probe.failure);
         const noSpace = probe.freeBytes < file.facts.blockBytes;
         return { fileSizeBytes: probe.fileSizeBytes, readErrno: nameOf(probe.readErrno), hole: probe.hole, noSpace };
       }
@@ -225,8 +226,9 @@ function allExtents(file: DriverFile): Promise<ExtentsOutcome> {
 }
 
 /** The size, or why there is none: a filesystem that has shut itself down does not even answer fstat. */
-function sizeOf(file: DriverFile): Promise<OutcomeValue> {
-  return file.fileSize().catch(() => 'unknown');
+async function sizeOf(file: DriverFile): Promise<OutcomeValue> {
+  const outcome = await file.fileSize();
+  return 'failure' in outcome ? 'unknown' : outcome.sizeBytes;
 }
 
 function nameOf(errno: number): string {

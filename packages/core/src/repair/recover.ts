@@ -4,6 +4,7 @@ import type { DriverFile } from '../driver.js';
 import { PmemError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
+import { systemError } from '../system-error.js';
 import { journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
 import type { Intent } from './journal-format.js';
 import { journalError } from './persisted-tombstones.js';
@@ -14,7 +15,7 @@ import { writeUnits } from './write-units.js';
 /**
  * Reads the journal and brings file and hazards in line with it. A file opened read-only, or one that another process
  * is repairing now, is left as it is: units with an intent are closed instead. Returns the size that the file is to
- * have. Throws ERR_PMEM_JOURNAL.
+ * have. Throws ERR_PMEM_JOURNAL, and ERR_PMEM_IO where the file's size cannot be had.
  */
 export async function recoverJournal(file: DriverFile, hazards: Hazards): Promise<number> {
   const journal = await loadJournal(file);
@@ -73,7 +74,9 @@ async function finish(
  */
 async function trueSize(file: DriverFile, intents: readonly Intent[]): Promise<number> {
   const unitBytes = repairUnitBytes(file.facts);
-  const sizeBytes = await file.fileSize();
+  const outcome = await file.fileSize();
+  if ('failure' in outcome) throw systemError('cannot recover', outcome.failure, { path: file.facts.path });
+  const { sizeBytes } = outcome;
   for (const intent of intents) {
     const isTail = rangeEnd(intent) === intent.fileSizeBytes && intent.length < unitBytes;
     // A write that stopped short, or a crash within it, may have got anywhere up to the end of the unit.

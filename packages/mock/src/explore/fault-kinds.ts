@@ -16,7 +16,7 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   zeroRange: ['EIO', 'ENOSPC', 'EOPNOTSUPP', 'EINTR'],
   resize: ['EIO', 'ENOSPC', 'EFBIG', 'EINTR'],
   truncate: ['EIO', 'EINTR'],
-  fileSize: [],
+  fileSize: ['EIO'],
   extents: ['EIO', 'EOPNOTSUPP', 'ENOMEM'],
   badBlocks: ['EACCES', 'EIO'],
   lock: ['EAGAIN'],
@@ -39,7 +39,7 @@ const SIGNAL_FAULTS: readonly FaultKind[] = SIGNAL_CODES.map((signalCode) => ({ 
 
 /**
  * The failures that everyFault() tries at an operation: SIGBUS for loads and stores, errnos for system calls, short
- * transfers for pread and pwrite. fileSize() cannot fail, and of inner steps only the rename of a journal can.
+ * transfers for pread and pwrite. Of inner steps only the rename of a journal can fail.
  */
 export function faultsOf(operation: MockOperation): readonly FaultKind[] {
   const { name, step, length } = operation;

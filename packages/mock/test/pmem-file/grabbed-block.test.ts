@@ -1,6 +1,6 @@
 /** Why repair() never punches: somebody else gets the block. The guest's own version is e2e/real-pmem/src/repair. */
 import type { DriverFile } from '@safe-pmem/core';
-import { Errno, RepairError } from '@safe-pmem/core';
+import { Errno, PmemError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, mockDriver } from '../../src/index.js';
 import { open } from '../scenario.js';
@@ -45,6 +45,22 @@ describe('a punched bad block is grabbed by another writer', () => {
     expect(await driver.open(PATH, { readOnly: true, create: false, sizeBytes: undefined, preallocate: false })).toEqual({
       failure: { errno: Errno.EIO, syscall: 'open' },
     });
+  });
+});
+
+describe('a file whose filesystem has shut itself down', () => {
+  it('says that nobody answers: neither truncated, nor full, nor a bad page', async () => {
+    const driver = machine(false);
+    await (await filled(driver, 8 * PAGE)).close();
+    driver.writeFile(NEIGHBOUR, content(PAGE));
+    const witness = await PmemFile.open(NEIGHBOUR, { driver });
+    driver.poison(PATH, bad);
+    driver.punch(PATH, bad);
+    await (await open(driver, '/pmem/grabber', { create: true })).pwrite(content(PAGE), 0);
+    const error = await failure('ERR_PMEM_IO', () => { witness.read(new Uint8Array(10), 0); }, PmemError);
+    expect(error.message).toBe("read faulted, and the filesystem does not answer: EIO: '/pmem/neighbour' bytes [0, 10)");
+    expect(error.cause).toMatchObject({ code: 'EIO', syscall: 'fstat' });
+    expect((await witness.salvage()).gaps).toEqual([{ offset: 0, length: PAGE, reason: 'io' }]);
   });
 });
 

@@ -12,6 +12,7 @@ napi_value probe(napi_env env, napi_callback_info info) {
   uint64_t length = 0;
   if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
   const pmem::BlockProbe probe = pmem::probe_block(file->file.fd.number(), position, length);
+  if (!probe.status.ok()) return failed_outcome(env, probe.status);
   return PlainObject(env)
       .number("fileSizeBytes", static_cast<double>(probe.file_size))
       .number("readErrno", probe.read_error)

@@ -17,9 +17,8 @@ class FileSizeCall final : public AsyncCall {
   void run() override { status_ = pmem::file_size(file()->file.fd.number(), &size_); }
 
   napi_value settle(napi_env env) override {
-    napi_value number = nullptr;
-    if (!status_.ok()) napi_throw_error(env, nullptr, "fstat of an open file failed");
-    return status_.ok() && napi_create_double(env, static_cast<double>(size_), &number) == napi_ok ? number : nullptr;
+    if (!status_.ok()) return failed_outcome(env, status_);
+    return PlainObject(env).number("sizeBytes", static_cast<double>(size_)).value();
   }
 
  private:

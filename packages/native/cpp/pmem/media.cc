@@ -110,16 +110,19 @@ Status resize_to(int fd, uint64_t size, bool preallocate) {
 }
 
 BlockProbe probe_block(int fd, uint64_t position, uint64_t length) {
-  BlockProbe probe = {0, 0, false, 0};
-  file_size(fd, &probe.file_size);
+  BlockProbe probe = {{}, 0, 0, false, 0};
+  probe.status = file_size(fd, &probe.file_size);
+  if (!probe.status.ok()) return probe;
   // Before the read, which puts zeros for an unwritten block into the page cache, where SEEK_DATA takes them for data.
   probe.hole = is_hole(fd, position, length);
   probe.read_error = read_error(fd, position, length);
   struct statfs filesystem;
-  if (fstatfs(fd, &filesystem) == 0) {
-    const uint64_t unit = static_cast<uint64_t>(filesystem.f_frsize != 0 ? filesystem.f_frsize : filesystem.f_bsize);
-    probe.free_bytes = filesystem.f_bavail * unit;
+  if (fstatfs(fd, &filesystem) != 0) {
+    probe.status = {errno, "fstatfs"};
+    return probe;
   }
+  const uint64_t unit = static_cast<uint64_t>(filesystem.f_frsize != 0 ? filesystem.f_frsize : filesystem.f_bsize);
+  probe.free_bytes = filesystem.f_bavail * unit;
   return probe;
 }
 

@@ -14,8 +14,9 @@ struct Transferred {
   int error = 0;
 };
 
-// What can be learnt about a block without touching it in memory.
+// What can be learnt about a block without touching it in memory. With `status` failed nothing else means anything.
 struct BlockProbe {
+  Status status;
   uint64_t file_size;
   int read_error;
   bool hole;

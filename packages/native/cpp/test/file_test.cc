@@ -106,8 +106,10 @@ TEST(hole_or_preallocated, "the probe calls a block without storage a hole, and 
   CHECK(!pmem::probe_block(fd, 0, kPage).hole);
   CHECK(pmem::probe_block(fd, 2 * kPage, kPage).hole);
   const pmem::BlockProbe past = pmem::probe_block(fd, 20 * kPage, kPage);
-  CHECK(past.hole && past.read_error == 0 && past.file_size == 8 * kPage && past.free_bytes > 0);
+  CHECK(past.status.ok() && past.hole && past.read_error == 0 && past.file_size == 8 * kPage && past.free_bytes > 0);
   close(fd);
+  const pmem::BlockProbe closed = pmem::probe_block(fd, 0, kPage);
+  CHECK(closed.status.error == EBADF && std::string(closed.status.call) == "fstat");
 }
 
 TEST(turns, "a change of the journal that was asked for earlier does not undo a later one") {
