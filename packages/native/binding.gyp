@@ -40,6 +40,7 @@
         "cpp/napi/range_calls.cc",
         "cpp/napi/transfer_calls.cc",
         "cpp/napi/values.cc",
+        "cpp/napi/window_calls.cc",
         "cpp/pmem/durable_file.cc",
         "cpp/pmem/extents.cc",
         "cpp/pmem/guarded_copy.cc",
@@ -49,6 +50,9 @@
         "cpp/pmem/open_file.cc",
         "cpp/pmem/persist.cc",
         "cpp/pmem/sigbus_guard.cc",
+        "cpp/pmem/streaming_copy.cc",
+        "cpp/pmem/substitution.cc",
+        "cpp/pmem/view_mapping.cc",
       ],
       # Not node-addon-api's gyp targets: in a workspace they write into packages/node_modules and upset npm.
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],

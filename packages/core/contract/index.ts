@@ -10,6 +10,7 @@
  */
 import { checkJournal } from './journal.js';
 import { checkLoadsAndStores } from './loads-and-stores.js';
+import { checkViewsAndBatches } from './views-and-batches.js';
 import type { Check, ContractOptions } from './machine.js';
 import { checkOpening } from './opening.js';
 import { checkPmemFile } from './pmem-file.js';
@@ -34,6 +35,7 @@ export function driverContract(options: ContractOptions): void {
   describe(`driver contract: ${name}`, () => {
     describe('opening', () => { checkOpening(check); });
     describe('loads and stores', () => { checkLoadsAndStores(check); });
+    describe('views and batches', () => { checkViewsAndBatches(check); });
     describe('system calls', () => { checkSystemCalls(check, supports); });
     describe('journal file', () => { checkJournal(check); });
     describe('poison', () => { checkPoison(check, supports); });

@@ -28,7 +28,7 @@ function observed(driver: Driver): { readonly driver: Driver; readonly opened: (
 async function withPmemFile(
   machine: ContractMachine,
   pages: number,
-  body: (file: PmemFile, under: DriverFile) => Promise<void>,
+  body: (file: PmemFile, under: DriverFile) => void | Promise<void>,
 ): Promise<void> {
   const { driver, opened } = observed(machine.driver);
   const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: pages * PAGE });
@@ -79,7 +79,67 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('numbers are the bytes of the file, in both orders, and never what lies outside', async (machine) => {
+    await withPmemFile(machine, 2, async (file) => {
+      const expected = new DataView(pattern(2 * PAGE).buffer);
+      for (const at of [0, 1, 4093, 4096, 2 * PAGE - 8]) {
+        assert.equal(file.readUInt8(at), expected.getUint8(at));
+        assert.equal(file.readInt8(at), expected.getInt8(at));
+        assert.equal(file.readUInt16LE(at), expected.getUint16(at, true));
+        assert.equal(file.readUInt16BE(at), expected.getUint16(at));
+        assert.equal(file.readInt16LE(at), expected.getInt16(at, true));
+        assert.equal(file.readInt16BE(at), expected.getInt16(at));
+        assert.equal(file.readUInt32LE(at), expected.getUint32(at, true));
+        assert.equal(file.readUInt32BE(at), expected.getUint32(at));
+        assert.equal(file.readInt32LE(at), expected.getInt32(at, true));
+        assert.equal(file.readInt32BE(at), expected.getInt32(at));
+        assert.equal(file.readBigUInt64LE(at), expected.getBigUint64(at, true));
+        assert.equal(file.readBigUInt64BE(at), expected.getBigUint64(at));
+        assert.equal(file.readBigInt64LE(at), expected.getBigInt64(at, true));
+        assert.equal(file.readBigInt64BE(at), expected.getBigInt64(at));
+        assert.equal(file.readFloatLE(at), expected.getFloat32(at, true));
+        assert.equal(file.readFloatBE(at), expected.getFloat32(at));
+        assert.equal(file.readDoubleLE(at), expected.getFloat64(at, true));
+        assert.equal(file.readDoubleBE(at), expected.getFloat64(at));
+      }
+      for (const at of [-1, 0.5, 2 * PAGE - 3, 2 ** 32, Number.NaN]) assert.throws(() => file.readUInt32LE(at), RangeError);
+      await file.close();
+      await rejectsWith('ERR_PMEM_CLOSED', () => file.readUInt8(0));
+    });
+  });
+
+  check('views, stores that persist, and batches', async (machine) => {
+    await withPmemFile(machine, 4, (file) => {
+      file.writeAndPersist(pattern(100, 9), PAGE - 50);
+      const seen = file.withView({ offset: PAGE - 50, length: 100 }, (view) => Uint8Array.from(view));
+      assertSameBytes(seen, pattern(100, 9));
+      file.persistRanges([{ offset: 0, length: 1 }, { offset: 3 * PAGE, length: PAGE }]);
+      assert.throws(() => { file.persistRanges([{ offset: 4 * PAGE, length: 1 }]); }, RangeError);
+      const view = file.view({ offset: 0, length: PAGE });
+      view.verify();
+      view.release();
+      assert.equal(view.length, 0);
+      assert.throws(() => { file.withView({ offset: 0, length: 1 }, () => { throw new SyntaxError('mine'); }); }, SyntaxError);
+    });
+  });
+
   if (supports.poison === 'none') return;
+
+  check('a bad page is named by numbers, by batches and by stores that persist', async (machine) => {
+    await withPmemFile(machine, 8, async (file, under) => {
+      await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
+      const bad = [{ offset: 3 * PAGE, length: PAGE }];
+      assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => file.readUInt32BE(4 * PAGE - 2))).ranges, bad);
+      assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => file.readUInt8(3 * PAGE))).ranges, bad);
+      assert.equal(file.readUInt8(4 * PAGE), pattern(8 * PAGE)[4 * PAGE]);
+      const stored = await rejectsWith('ERR_PMEM_MEDIA', () => { file.writeAndPersist(pattern(2 * PAGE, 4), 2 * PAGE + 9); });
+      assert.deepEqual(stored.ranges, bad);
+      const ranges = [{ offset: 0, length: PAGE }, { offset: 3 * PAGE + 5, length: 8 }, { offset: 6 * PAGE, length: 1 }];
+      assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => { file.persistRanges(ranges); })).ranges, [{ offset: 3 * PAGE, length: PAGE }]);
+      assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => file.view({ offset: 0, length: 8 * PAGE }))).ranges, bad);
+      file.view({ offset: 4 * PAGE, length: PAGE }).verify();
+    });
+  });
 
   check('names exactly the poisoned page, salvages the rest, and does not touch it again', async (machine) => {
     await withPmemFile(machine, 8, async (file, under) => {

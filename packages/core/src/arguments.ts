@@ -49,6 +49,11 @@ export function requireRange(name: string, value: unknown, sizeBytes: number): a
   requireInside(offset, length, sizeBytes);
 }
 
+export function requireRanges(name: string, value: unknown, sizeBytes: number): asserts value is readonly ByteRange[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of { offset, length }, got ${describe(value)}`);
+  for (const [i, range] of value.entries()) requireRange(`${name}[${i}]`, range, sizeBytes);
+}
+
 export function requireFunction(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'function') {
     throw new TypeError(`${name} must be a function, got ${describe(value)}`);

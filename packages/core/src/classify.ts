@@ -32,6 +32,8 @@ export function classifyFault(file: DriverFile, operation: 'read' | 'write', fau
   }
   const { pageBytes, blockBytes } = file.facts;
   const pageStart = Math.floor(fault.position / pageBytes) * pageBytes;
+  // A view outlives a resize of its file: what lies behind the mapping was cut off.
+  if (pageStart >= file.mappedBytes) return { kind: 'truncated', fileSizeBytes: file.mappedBytes };
   const probe = file.probe(pageStart, Math.min(pageBytes, file.mappedBytes - pageStart));
   // A filesystem that has shut down answers nothing; a size of 0 taken from it would read as truncation.
   if ('failure' in probe) return { kind: 'io', fileSizeBytes: undefined, failure: probe.failure };

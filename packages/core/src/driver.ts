@@ -112,6 +112,34 @@ export interface FileFacts {
   readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
 }
 
+/**
+ * Mapped memory that JavaScript may load from without a call: `data` begins at byte `start` of the file. The driver moves
+ * it, and empties it before it unmaps: look at both anew for each load, and load before anything else can run.
+ */
+export interface LoadWindow {
+  readonly start: number;
+  readonly data: DataView;
+}
+
+/** Pages of a view that a load could not get: zeros have taken their place for good. */
+export interface ViewFault extends Omit<Fault, 'granuleLog2'> {
+  /** `position` and `length` are whole pages. */
+  readonly length: number;
+}
+
+/** A range of the file as memory: loads see the file, stores stay in this process. It survives resize() and close(). */
+export interface DriverView {
+  /** Exactly the range. Of length 0 after release(). */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Some load met a page that is not there. */
+  readonly faulted: boolean;
+  /** Every fault so far; undefined where another thread is meeting one at this moment: then all of it is in doubt. */
+  faults(): readonly ViewFault[] | undefined;
+  release(): void;
+}
+
+export type ViewOutcome = { readonly view: DriverView } | { readonly failure: SystemFailure };
+
 export interface OpenRequest {
   readonly readOnly: boolean;
   /** Create the file (mode 0600) where it does not exist. An existing file of 0 bytes counts as new. */
@@ -151,8 +179,20 @@ export interface DriverFile {
    * under the guard too and may return a Fault; msync returns a SystemFailure.
    */
   persist(position: number, length: number): Fault | SystemFailure | undefined;
+  /** persist() of many ranges with one fence, or one msync from the first byte to the last. */
+  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined;
+  /** write() and persist() of the same bytes in one call. After a Fault or a SystemFailure it may not have stored any. */
+  writeAndPersist(source: Uint8Array, position: number): Fault | SystemFailure | undefined;
   /** persist() off the main thread. */
   persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
+  /**
+   * Memory to load numbers from, undefined where there is none for this range. After every load takeFault() says
+   * whether it met a fault: then what was loaded means nothing.
+   */
+  loadWindow(position: number, length: number): LoadWindow | undefined;
+  takeFault(): Fault | undefined;
+  /** Maps the range once more, privately. Loads nothing. */
+  view(position: number, length: number): ViewOutcome;
   /**
    * Questions the block at `position` after a fault. Touches no mapped memory. A failure where the filesystem answers
    * nothing at all, as XFS does once it has shut itself down.

@@ -1,9 +1,10 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect, rangeEnd, subtract } from './byte-range.js';
+import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
-import type { DriverFile, Fault, SystemFailure } from './driver.js';
+import type { DriverFile, Fault, SystemFailure, ViewFault } from './driver.js';
 import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
 import { publishMediaError } from './events.js';
@@ -28,9 +29,7 @@ export class GuardedIo {
       this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
     this.#throwFor('read', gaps, known);
-    const lost = this.#hazards.tombstonesWithin(range);
-    if (lost.length === 0) return;
-    throw new PmemError('ERR_PMEM_LOST', 'a repair could not bring these bytes back', { path: this.#path, ranges: lost });
+    this.#requireNothingLost(range);
   }
 
   /** Stores everything that can be stored. Throws unless that was all of it. */
@@ -55,6 +54,17 @@ export class GuardedIo {
   /** Throws for the parts that persistable() left out: what was stored there before they went bad is lost. */
   requireNothingBad(range: ByteRange): void {
     if (!this.#hazards.clear) this.#throwFor('persist', [], this.#hazards.knownBadWithin(range));
+  }
+
+  /** Throws for what loads of a view met, by what the file says of those pages now, and for what is known to be bad. */
+  requireViewed(range: ByteRange, faults: readonly ViewFault[]): void {
+    const gaps = faults.map((fault): Gap => {
+      const { kind: reason, failure } = classifyFault(this.#file, 'read', { ...fault, granuleLog2: 0 });
+      return { ...(intersect(range, { offset: fault.position, length: fault.length }) ?? range), reason, ...(failure && { failure }) };
+    });
+    const known = this.#hazards.clear ? [] : this.#knownBad(range);
+    this.#throwFor('view', gaps, known);
+    this.#requireNothingLost(range);
   }
 
   /** Turns what a driver's persist reported into an error. */
@@ -100,6 +110,12 @@ export class GuardedIo {
 
   get #path(): string {
     return this.#file.facts.path;
+  }
+
+  #requireNothingLost(range: ByteRange): void {
+    const lost = this.#hazards.tombstonesWithin(range);
+    if (lost.length === 0) return;
+    throw new PmemError('ERR_PMEM_LOST', 'a repair could not bring these bytes back', { path: this.#path, ranges: lost });
   }
 
   #knownBad(range: ByteRange): ByteRange[] {

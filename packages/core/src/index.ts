@@ -4,6 +4,7 @@ export type { OpenOptions } from './open-options.js';
 export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors.js';
 export { SystemCallError } from './system-error.js';
+export { PmemView } from './view.js';
 export * from './byte-range.js';
 export * from './driver.js';
 export { Errno, errnoName } from './errno.js';

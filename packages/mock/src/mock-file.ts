@@ -1,5 +1,6 @@
 /** The DriverFile: announces each call to the observer, then hands it to the simulated kernel. */
 import {
+  type ByteRange,
   type DeviceBadBlocks,
   type DriverFile,
   Errno,
@@ -12,6 +13,7 @@ import {
   type ProbeOutcome,
   type SystemFailure,
   type Transfer,
+  type ViewOutcome,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES } from './geometry.js';
@@ -25,6 +27,7 @@ import { pread } from './kernel/pread.js';
 import { pwrite } from './kernel/pwrite.js';
 import { growAllocated, truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
+import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
 import { PageTable } from './page-table.js';
 
@@ -72,6 +75,50 @@ export class MockFile implements DriverFile {
       return 0;
     });
     return failure ?? fault;
+  }
+
+  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
+    const [first] = ranges;
+    if (first === undefined) return undefined;
+    const { facts } = this;
+    let fault: Fault | undefined;
+    const failure = this.#call('persist', facts.mapSync ? 'persist' : 'msync', first.offset, first.length, () => {
+      for (const { offset, length } of ranges) {
+        if (!facts.mapSync) {
+          const errno = syncRange(this.#machine, this.#inode, offset, length);
+          if (errno !== 0) return errno;
+        } else fault ??= flushLines(this.#machine, this.#mapping, offset, length);
+      }
+      return 0;
+    });
+    return failure ?? fault;
+  }
+
+  writeAndPersist(source: Uint8Array, position: number): Fault | SystemFailure | undefined {
+    return this.write(source, position) ?? this.persist(position, source.length);
+  }
+
+  /** A number is loaded as any other bytes are. */
+  loadWindow(): undefined {
+    return undefined;
+  }
+
+  takeFault(): undefined {
+    return undefined;
+  }
+
+  view(position: number, length: number): ViewOutcome {
+    this.#checkMapped(position, length);
+    const effect = this.#begin('view', position, length);
+    if (effect !== undefined && 'errno' in effect) return { failure: { errno: effect.errno, syscall: 'mmap' } };
+    const signal = effect !== undefined && 'signalCode' in effect ? effect : undefined;
+    return {
+      view: new MockView((target, at) => {
+        if (signal !== undefined) return { granuleLog2: 0, ...signal, position: at };
+        // Mapped anew for each page, so that none is remembered from before the kernel learned of a bad block.
+        return load(this.#machine, { inode: this.#inode, table: new PageTable(), sync: false }, target, at);
+      }, position, length),
+    };
   }
 
   persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
@@ -131,7 +178,9 @@ export class MockFile implements DriverFile {
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
     return settle(() => {
       const allocates = preallocated && sizeBytes > this.#inode.sizeBytes && !this.facts.readOnly;
-      const failure = this.#call('resize', allocates ? 'fallocate' : 'ftruncate', sizeBytes, 0, () =>
+      // Whether the file grows or shrinks, fstat has to tell.
+      const syscall = this.#machine.filesystem.shutDown ? 'fstat' : allocates ? 'fallocate' : 'ftruncate';
+      const failure = this.#call('resize', syscall, sizeBytes, 0, () =>
         allocates ? growAllocated(this.#machine, this.#inode, sizeBytes) : this.#truncate(sizeBytes),
       );
       if (failure !== undefined) return failure;

@@ -1,12 +1,16 @@
 /** What the mock tells an observer before each thing it does, and what the observer can have happen instead. */
 import type { CrashChooser } from './crash.js';
 
-/** Names of DriverFile's methods; `persistAsync` reports itself as `persist`, `replaceJournalSync` as `writeJournal`. */
+/**
+ * Names of DriverFile's methods; `persistAsync` and `persistRanges` report themselves as `persist`, `replaceJournalSync` as
+ * `writeJournal`, `writeAndPersist` as `write` and then `persist`.
+ */
 export type OperationName =
   | 'open'
   | 'read'
   | 'write'
   | 'persist'
+  | 'view'
   | 'probe'
   | 'remap'
   | 'pread'
@@ -44,7 +48,7 @@ export interface MockOperation {
 export type OperationEffect =
   /** The system call fails with this errno and does nothing. Ignored by read, write and the steps of an operation. */
   | { readonly errno: number }
-  /** read and write raise SIGBUS at their first byte; other operations ignore it. */
+  /** read and write raise SIGBUS at their first byte, a view has met one at each of its pages; others ignore it. */
   | { readonly signalCode: number; readonly granuleLog2?: number }
   /** pread and pwrite transfer at most so many bytes; other operations ignore it. */
   | { readonly shortBytes: number }

@@ -1,5 +1,5 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
-import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer } from '@safe-pmem/core';
+import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -10,6 +10,18 @@ export interface BindingHandle {
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
   readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
+  /** Positions and lengths in turn. */
+  readonly persistRanges: (pairs: Float64Array) => Fault | SystemFailure | undefined;
+  readonly writeAndPersist: (source: Uint8Array, position: number) => Fault | SystemFailure | undefined;
+  /** An ArrayBuffer over mapped bytes, which keeps them mapped; undefined where the runtime allows none. */
+  readonly window: (position: number, length: number) => ArrayBuffer | undefined;
+  /** An Int32 in an ArrayBuffer: faults, since the last takeFault(), of accesses that JavaScript made by itself. */
+  readonly faultCounter: () => ArrayBuffer | undefined;
+  /** The first of those faults, after the file's pages have been mapped back; undefined where there was none. */
+  readonly takeFault: () => Fault | undefined;
+  readonly view: (position: number, length: number) => BoundView | { readonly failure: SystemFailure };
+  /** Empties every array over one of these buffers, and lets go of the mapping. Also after close(). */
+  readonly detach: (buffer: ArrayBuffer) => void;
   readonly probe: (position: number, length: number) => ProbeOutcome;
   readonly remap: (position: number, length: number) => SystemFailure | undefined;
   readonly mappedBytes: () => number;
@@ -33,6 +45,17 @@ export interface BindingHandle {
   readonly removeJournal: () => Promise<SystemFailure | undefined>;
   readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;
   readonly close: () => Promise<SystemFailure | undefined>;
+}
+
+/** A private mapping of the pages of a range. */
+export interface BoundView {
+  /** Of the first byte of `buffer` in the file. */
+  readonly position: number;
+  readonly buffer: ArrayBuffer | undefined;
+  /** An Int32: how many faults there have been in the view. */
+  readonly counter: ArrayBuffer | undefined;
+  /** Where zeros have taken the place of the file's bytes, and why. undefined: another thread is just finding out. */
+  readonly faults: () => readonly ViewFault[] | undefined;
 }
 
 /** What open() found out, before any of it is interpreted. */

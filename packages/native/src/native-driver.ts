@@ -1,6 +1,7 @@
 /** The driver for real files: the addon's functions behind core's interface, and the facts that sysfs adds. */
 import { release } from 'node:os';
 import type {
+  ByteRange,
   DeviceBadBlocks,
   Driver,
   DriverFile,
@@ -9,16 +10,20 @@ import type {
   FileFacts,
   FileSizeOutcome,
   JournalOutcome,
+  LoadWindow,
   OpenOutcome,
   OpenRequest,
   SystemFailure,
   Transfer,
+  ViewOutcome,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
 import { filesystemName } from './filesystem-name.js';
 import { loadBinding } from './load-binding.js';
+import { COPY_IS_LEAN, MappedWindow, WINDOW_ACCESS_BYTES } from './mapped-window.js';
+import { NativeView } from './native-view.js';
 
 let loaded: Binding | undefined;
 
@@ -88,25 +93,82 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
  */
 class NativeFile implements DriverFile {
   readonly facts: FileFacts;
-  // The addon's own functions, without a frame of JavaScript around them: these run at memory speed.
-  readonly read: BindingHandle['read'];
-  readonly write: BindingHandle['write'];
+  // Where the addon does the work, its own functions, without a frame of JavaScript around them.
+  readonly read: DriverFile['read'];
   readonly persist: BindingHandle['persist'];
+  readonly writeAndPersist: BindingHandle['writeAndPersist'];
   readonly probe: BindingHandle['probe'];
   readonly #handle: BindingHandle;
   readonly #device: BlockDevice;
+  readonly #window: MappedWindow;
   #mappedBytes: number;
   #closed = false;
 
   constructor(handle: BindingHandle, facts: FileFacts, device: BlockDevice) {
     this.facts = facts;
-    this.read = handle.read;
-    this.write = handle.write;
+    this.read = COPY_IS_LEAN ? this.#readHere : handle.read;
     this.persist = handle.persist;
+    this.writeAndPersist = handle.writeAndPersist;
     this.probe = handle.probe;
     this.#handle = handle;
     this.#device = device;
     this.#mappedBytes = handle.mappedBytes();
+    this.#window = new MappedWindow(handle, this.#mappedBytes);
+  }
+
+  #readHere(target: Uint8Array, position: number): Fault | undefined {
+    if (target instanceof Uint8Array && target.length <= WINDOW_ACCESS_BYTES) {
+      const window = this.#window;
+      if (window.copyOut(target, position) || (window.moveTo(position, target.length) && window.copyOut(target, position))) {
+        if (!window.faulted) return undefined;
+        const fault = this.takeFault();
+        if (fault !== undefined) return fault;
+      }
+    }
+    return this.#handle.read(target, position);
+  }
+
+  write(source: Uint8Array, position: number): Fault | undefined {
+    // A store into a mapping that is read-only would be a SIGSEGV; the addon refuses it.
+    if (source instanceof Uint8Array && source.length <= WINDOW_ACCESS_BYTES && !this.facts.readOnly) {
+      const window = this.#window;
+      if (window.copyIn(source, position) || (window.moveTo(position, source.length) && window.copyIn(source, position))) {
+        if (!window.faulted) return undefined;
+        const fault = this.takeFault();
+        if (fault !== undefined) return fault;
+      }
+    }
+    return this.#handle.write(source, position);
+  }
+
+  loadWindow(position: number, length: number): LoadWindow | undefined {
+    return this.#window.moveTo(position, length) ? this.#window : undefined;
+  }
+
+  /** Nothing to take where a resize() has just replaced the mapping that the fault was in: then the access is repeated. */
+  takeFault(): Fault | undefined {
+    if (!this.#window.faulted) return undefined;
+    const fault = this.#handle.takeFault();
+    this.#mappedBytes = this.#handle.mappedBytes();
+    // Pages that could not be mapped back leave nothing that may be touched.
+    if (fault === undefined || this.#mappedBytes === 0) this.#window.replaced(this.#mappedBytes);
+    return fault;
+  }
+
+  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
+    const pairs = new Float64Array(2 * ranges.length);
+    for (const [i, { offset, length }] of ranges.entries()) pairs.set([offset, length], 2 * i);
+    return this.#handle.persistRanges(pairs);
+  }
+
+  view(position: number, length: number): ViewOutcome {
+    if (this.#closed) return { failure: closed('mmap') };
+    const bound = this.#handle.view(position, length);
+    if ('failure' in bound) return bound;
+    const { buffer, counter } = bound;
+    // What Electron answers, whose memory cage has no room for foreign memory.
+    if (buffer === undefined || counter === undefined) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'mmap' } };
+    return { view: new NativeView({ ...bound, buffer, counter }, this.#handle, position, length) };
   }
 
   get mappedBytes(): number {
@@ -133,13 +195,17 @@ class NativeFile implements DriverFile {
     if (this.#closed) return closed('ftruncate');
     const failure = await this.#handle.resize(sizeBytes, preallocate);
     // A failed resize leaves the mapping as it was; one that succeeded maps exactly this many bytes.
-    if (failure === undefined) this.#mappedBytes = sizeBytes;
+    if (failure === undefined) {
+      this.#mappedBytes = sizeBytes;
+      this.#window.replaced(sizeBytes);
+    }
     return failure;
   }
 
   async close(): Promise<SystemFailure | undefined> {
     if (this.#closed) return closed('close');
     this.#closed = true;
+    this.#window.close();
     return this.#handle.close();
   }
 

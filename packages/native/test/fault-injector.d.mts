@@ -4,6 +4,9 @@
  */
 export function poison(path: string, offset: number, length: number): void;
 
+/** The same for the first private mapping of the file: a view's. */
+export function poisonView(path: string, offset: number, length: number): void;
+
 /** Where the file is mapped in this process; undefined where it is not. */
 export function findMapping(path: string): { readonly begin: number; readonly end: number } | undefined;
 

@@ -21,7 +21,16 @@ export const injector = load();
  * so that no test passes for want of a fault.
  */
 export function poison(path, offset, length) {
-  const { errno, call } = injector.poison(path, offset, length);
+  poisonMapping(path, offset, length);
+}
+
+/** The same for the first view of the file. */
+export function poisonView(path, offset, length) {
+  poisonMapping(path, offset, length, 'view');
+}
+
+function poisonMapping(path, offset, length, kind) {
+  const { errno, call } = injector.poison(path, offset, length, kind);
   if (errno === 0) return;
   throw new Error(
     `cannot poison [${offset}, ${offset + length}) of '${path}': ${call} failed with ${getSystemErrorName(-errno)}. This ` +

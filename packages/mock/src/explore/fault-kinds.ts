@@ -8,6 +8,7 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   read: [],
   write: [],
   persist: ['EIO'],
+  view: ['ENOMEM'],
   probe: ['EIO'],
   remap: ['ENOMEM', 'EAGAIN'],
   pread: ['EIO', 'EINTR', 'EAGAIN'],

@@ -26,15 +26,18 @@ void set_number(napi_env env, napi_value object, const char* name, double value)
   napi_set_named_property(env, object, name, number);
 }
 
-// poison(path, offset, length): { errno, call }
+// poison(path, offset, length[, 'view']): { errno, call }
 napi_value poison(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value arguments[3];
+  size_t count = 4;
+  napi_value arguments[4];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const char* call = "";
   const std::string path = string_argument(env, arguments[0]);
+  napi_valuetype type;
+  napi_typeof(env, arguments[3], &type);
+  const injector::Kind kind = type == napi_undefined ? injector::Kind::file : injector::Kind::view;
   const int error =
-      injector::poison(path.c_str(), number_argument(env, arguments[1]), number_argument(env, arguments[2]), &call);
+      injector::poison(path.c_str(), number_argument(env, arguments[1]), number_argument(env, arguments[2]), kind, &call);
   napi_value outcome;
   napi_value name;
   napi_create_object(env, &outcome);
@@ -50,7 +53,7 @@ napi_value find_mapping(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   uintptr_t address = 0;
-  const injector::Range range = injector::find_mapping(string_argument(env, arguments[0]).c_str(), 0, &address);
+  const injector::Range range = injector::find_mapping(string_argument(env, arguments[0]).c_str(), 0, injector::Kind::file, &address);
   if (range.end == 0) return nullptr;
   napi_value found;
   napi_create_object(env, &found);
@@ -104,7 +107,7 @@ napi_value send_advisory(napi_env env, napi_callback_info info) {
   uintptr_t address = 4096;
   int error = 2;  // ENOENT
   if (type != napi_string || injector::find_mapping(string_argument(env, arguments[0]).c_str(),
-                                                    number_argument(env, arguments[1]), &address)
+                                                    number_argument(env, arguments[1]), injector::Kind::file, &address)
                                      .end != 0) {
     error = injector::send_advisory(address);
   }

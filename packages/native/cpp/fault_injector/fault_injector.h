@@ -7,17 +7,20 @@
 
 namespace injector {
 
+// The shared mapping of an open file, or the private one of a view.
+enum class Kind { file, view };
+
 struct Range {
   uintptr_t begin;
   uintptr_t end;
 };
 
 // The first mapping in this process of the file with this (resolved) path that holds file byte `offset`; {0, 0}: none.
-Range find_mapping(const char* path, uint64_t offset, uintptr_t* address);
+Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* address);
 
 // poison.cc: makes pages of a mapping of a tmpfs file raise SIGBUS (UFFDIO_POISON, Linux 6.6). Returns 0 or errno,
 // and the name of the call that failed.
-int poison(const char* path, uint64_t offset, uint64_t length, const char** call);
+int poison(const char* path, uint64_t offset, uint64_t length, Kind kind, const char** call);
 
 // signals.cc
 enum class Action { siginfo, plain, ignore, fallback, chain };

@@ -56,7 +56,7 @@ int open_uffd(const char** call) {
 
 }  // namespace
 
-Range find_mapping(const char* path, uint64_t offset, uintptr_t* address) {
+Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* address) {
   FILE* maps = fopen("/proc/self/maps", "re");
   if (maps == nullptr) return {0, 0};
   Range found = {0, 0};
@@ -65,8 +65,10 @@ Range find_mapping(const char* path, uint64_t offset, uintptr_t* address) {
     unsigned long begin = 0;
     unsigned long end = 0;
     unsigned long long start = 0;
+    char permissions[5] = "";
     int name = 0;
-    if (sscanf(line, "%lx-%lx %*s %llx %*s %*s %n", &begin, &end, &start, &name) < 3) continue;
+    if (sscanf(line, "%lx-%lx %4s %llx %*s %*s %n", &begin, &end, permissions, &start, &name) < 4) continue;
+    if ((permissions[3] == 'p') != (kind == Kind::view)) continue;
     line[strcspn(line, "\n")] = '\0';
     if (strcmp(line + name, path) != 0 || offset < start || offset >= start + (end - begin)) continue;
     found = {begin, end};
@@ -76,10 +78,10 @@ Range find_mapping(const char* path, uint64_t offset, uintptr_t* address) {
   return found;
 }
 
-int poison(const char* path, uint64_t offset, uint64_t length, const char** call) {
+int poison(const char* path, uint64_t offset, uint64_t length, Kind kind, const char** call) {
   uintptr_t address = 0;
   *call = "find_mapping";
-  if (find_mapping(path, offset, &address).end == 0) return ENOENT;
+  if (find_mapping(path, offset, kind, &address).end == 0) return ENOENT;
   const int opened = open_uffd(call);
   if (opened != 0) return opened;
   // Only these pages are registered: a missing page elsewhere in the mapping would wait for a handler that is not there.

@@ -9,6 +9,15 @@ namespace binding {
 napi_value read(napi_env env, napi_callback_info info);
 napi_value write(napi_env env, napi_callback_info info);
 napi_value persist(napi_env env, napi_callback_info info);
+napi_value persist_ranges(napi_env env, napi_callback_info info);
+napi_value write_and_persist(napi_env env, napi_callback_info info);
+
+// window_calls.cc: memory that JavaScript touches by itself.
+napi_value window(napi_env env, napi_callback_info info);
+napi_value fault_counter(napi_env env, napi_callback_info info);
+napi_value take_fault(napi_env env, napi_callback_info info);
+napi_value view(napi_env env, napi_callback_info info);
+napi_value detach(napi_env env, napi_callback_info info);
 
 // after_fault.cc: on the JavaScript thread, because a synchronous read or write cannot go on without the answer.
 napi_value probe(napi_env env, napi_callback_info info);

@@ -1,4 +1,6 @@
-// read, write and persist: three Node-API calls each, no allocation and no JavaScript on success.
+// Loads, stores and what makes them durable: a few Node-API calls each, no JavaScript on success.
+#include <vector>
+
 #include "../pmem/guarded_copy.h"
 #include "arguments.h"
 #include "functions.h"
@@ -29,6 +31,12 @@ struct Copy {
     // Nothing to copy, and for an empty file or array no address to copy from or to.
     return buffer.length > 0;
   }
+
+  // A store to a mapping without PROT_WRITE is a SIGSEGV, which nobody guards.
+  bool may_store(napi_env env) const {
+    if (!file->writable) napi_throw_error(env, "ERR_PMEM_READ_ONLY", "the file is open for reading only");
+    return file->writable;
+  }
 };
 
 }  // namespace
@@ -43,12 +51,7 @@ napi_value read(napi_env env, napi_callback_info info) {
 
 napi_value write(napi_env env, napi_callback_info info) {
   Copy copy;
-  if (!copy.prepare(env, info)) return nullptr;
-  if (!copy.file->writable) {
-    // A store to a mapping without PROT_WRITE is a SIGSEGV, which nobody guards.
-    napi_throw_error(env, "ERR_PMEM_READ_ONLY", "the file is open for reading only");
-    return nullptr;
-  }
+  if (!copy.prepare(env, info) || !copy.may_store(env)) return nullptr;
   pmem::FaultFacts fault;
   if (pmem::guarded_copy(copy.mapped, copy.buffer.data, copy.buffer.length, copy.mapped, &fault)) return nullptr;
   return fault_object(env, fault, copy.file->base);
@@ -63,6 +66,44 @@ napi_value persist(napi_env env, napi_callback_info info) {
   if (!arguments.mapped_range(0, &position, &length)) return nullptr;
   const pmem::PersistOutcome outcome = file->mapping()->persist(position, length);
   return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+}
+
+// persistRanges(Float64Array of positions and lengths in turn)
+napi_value persist_ranges(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  if (arguments.closed()) return failure_or_undefined(env, kClosed);
+  FileHandle* const file = arguments.open_file();
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, arguments.value(0), &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array || length % 2 != 0) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a Float64Array of pairs");
+    return nullptr;
+  }
+  const double* const numbers = static_cast<const double*>(data);
+  std::vector<pmem::Range> ranges(length / 2);
+  for (size_t i = 0; i < ranges.size(); i++) {
+    const double position = numbers[2 * i];
+    const double bytes = numbers[2 * i + 1];
+    const bool whole = is_byte_count(position) && is_byte_count(bytes);
+    ranges[i] = whole ? pmem::Range{static_cast<uint64_t>(position), static_cast<uint64_t>(bytes)} : pmem::Range{UINT64_MAX, 0};
+    if (!file->holds(ranges[i].position, ranges[i].length)) {
+      throw_outside_mapping(env, ranges[i].position, ranges[i].length, file->mapped_bytes);
+      return nullptr;
+    }
+  }
+  const pmem::PersistOutcome outcome = file->mapping()->persist_all(ranges.data(), ranges.size());
+  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+}
+
+napi_value write_and_persist(napi_env env, napi_callback_info info) {
+  Copy copy;
+  if (!copy.prepare(env, info) || !copy.may_store(env)) return nullptr;
+  const uint64_t position = static_cast<uint64_t>(copy.mapped - copy.file->base);
+  const pmem::PersistOutcome outcome =
+      copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
+  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, copy.file->base) : nullptr;
 }
 
 }  // namespace binding

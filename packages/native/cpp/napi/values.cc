@@ -3,12 +3,6 @@
 #include <cstring>
 
 namespace binding {
-namespace {
-
-constexpr double kLargestSafeInteger = 9007199254740991.0;
-
-}  // namespace
-
 bool to_byte_span(napi_env env, napi_value value, ByteSpan* span) {
   napi_typedarray_type type;
   void* data = nullptr;
@@ -38,9 +32,7 @@ bool to_bytes(napi_env env, napi_value value, uint64_t* bytes) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a number of bytes");
     return false;
   }
-  // Not (a || b): a NaN makes every comparison false.
-  if (!(number >= 0 && number <= kLargestSafeInteger) ||
-      static_cast<double>(static_cast<uint64_t>(number)) != number) {
+  if (!is_byte_count(number)) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a number of bytes is an integer from 0 to 2^53 - 1");
     return false;
   }

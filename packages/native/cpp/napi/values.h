@@ -15,6 +15,11 @@
 
 namespace binding {
 
+// An integer from 0 to 2^53 - 1. Not (a || b): a NaN makes every comparison false.
+inline bool is_byte_count(double number) {
+  return number >= 0 && number <= 9007199254740991.0 && static_cast<double>(static_cast<uint64_t>(number)) == number;
+}
+
 struct ByteSpan {
   unsigned char* data;
   size_t length;

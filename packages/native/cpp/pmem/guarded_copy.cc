@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "streaming_copy.h"
+
 namespace pmem {
 
 // Between arm() and disarm() there is nothing but a leaf: the handler leaves by siglongjmp, which runs no destructor
@@ -37,6 +39,39 @@ bool guarded_flush(FlushLines flush_lines, const void* mapped, size_t length, Fa
   }
   arm(&frame);
   flush_lines(begin, end);
+  disarm();
+  return true;
+}
+
+namespace {
+
+void durable_copy(FlushLines flush_lines, void* mapped, const void* source, size_t length) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
+  const uintptr_t end = begin + length;
+  if (length >= kStreamingBytes && copy_past_cache(mapped, source, length)) {
+    // What is left in the cache: the lines at both ends, where the range covers only part of them.
+    flush_lines(begin, begin + 1);
+    flush_lines(end - 1, end);
+  } else {
+    memcpy(mapped, source, length);
+    flush_lines(begin, end);
+  }
+}
+
+}  // namespace
+
+bool guarded_durable_copy(FlushLines flush_lines, void* mapped, const void* source, size_t length, FaultFacts* fault) {
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
+  GuardFrame frame;
+  frame.begin = begin & ~(kPage - 1);
+  frame.end = (begin + length + kPage - 1) & ~(kPage - 1);
+  if (sigsetjmp(frame.landing, 0) != 0) {
+    *fault = frame.fault;
+    return false;
+  }
+  arm(&frame);
+  durable_copy(flush_lines, mapped, source, length);
   disarm();
   return true;
 }

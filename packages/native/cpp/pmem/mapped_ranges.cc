@@ -9,40 +9,60 @@ namespace {
 std::atomic<MappedRange*> head{nullptr};
 std::mutex writers;
 
+// One writer at a time. Release stores keep the odd version before the fields, acquire loads keep the second look at the
+// version behind them: a reader either sees one consistent entry or sees that it does not.
+void change(MappedRange* range, uintptr_t begin, uintptr_t end, SubstitutionLog* log) {
+  const uint32_t version = range->version.load(std::memory_order_relaxed);
+  range->version.store(version + 1, std::memory_order_relaxed);
+  range->begin.store(begin, std::memory_order_release);
+  range->end.store(end, std::memory_order_release);
+  range->log.store(log, std::memory_order_release);
+  range->version.store(version + 2, std::memory_order_release);
+}
+
+// An entry that changes meanwhile is not the one of memory that somebody is touching: that one stays until it is
+// unmapped. So there is nothing to wait for.
+FoundRange read_entry(const MappedRange* range) {
+  const uint32_t before = range->version.load(std::memory_order_acquire);
+  FoundRange found;
+  found.begin = range->begin.load(std::memory_order_acquire);
+  found.end = range->end.load(std::memory_order_acquire);
+  found.log = range->log.load(std::memory_order_acquire);
+  const bool torn = (before & 1U) != 0 || range->version.load(std::memory_order_relaxed) != before;
+  return torn ? FoundRange{} : found;
+}
+
 }  // namespace
 
-// `end` is the entry's validity: stored last when an entry is filled and first when it is emptied. A reader that is
-// overtaken by a whole remove-and-add may pair an old end with a new begin; all it can do then is count, or pass on,
-// one advisory signal wrongly. Claiming a fault for a guarded copy never depends on this list.
-MappedRange* add_mapped_range(const void* begin, size_t length) {
+MappedRange* add_mapped_range(const void* begin, size_t length, SubstitutionLog* log) {
   const std::lock_guard<std::mutex> lock(writers);
   MappedRange* range = head.load(std::memory_order_relaxed);
   while (range != nullptr && range->end.load(std::memory_order_relaxed) != 0) range = range->next;
-  if (range == nullptr) {
-    range = new (std::nothrow) MappedRange;
-    if (range == nullptr) return nullptr;
-    range->next = head.load(std::memory_order_relaxed);
-    head.store(range, std::memory_order_release);
-  }
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin);
-  range->begin.store(first, std::memory_order_relaxed);
-  range->end.store(first + length, std::memory_order_release);
+  if (range != nullptr) {
+    change(range, first, first + length, log);
+    return range;
+  }
+  range = new (std::nothrow) MappedRange;
+  if (range == nullptr) return nullptr;
+  change(range, first, first + length, log);
+  range->next = head.load(std::memory_order_relaxed);
+  head.store(range, std::memory_order_release);
   return range;
 }
 
 void remove_mapped_range(MappedRange* range) {
   if (range == nullptr) return;
   const std::lock_guard<std::mutex> lock(writers);
-  range->end.store(0, std::memory_order_release);
-  range->begin.store(UINTPTR_MAX, std::memory_order_release);
+  change(range, 0, 0, nullptr);
 }
 
-bool is_mapped_here(uintptr_t address) {
+FoundRange find_mapped_range(uintptr_t address) {
   for (const MappedRange* range = head.load(std::memory_order_acquire); range != nullptr; range = range->next) {
-    const uintptr_t end = range->end.load(std::memory_order_acquire);
-    if (address < end && address >= range->begin.load(std::memory_order_acquire)) return true;
+    const FoundRange found = read_entry(range);
+    if (found.begin <= address && address < found.end) return found;
   }
-  return false;
+  return {};
 }
 
 }  // namespace pmem

@@ -22,6 +22,9 @@ namespace pmem {
 namespace {
 
 int protection(bool writable) { return writable ? PROT_READ | PROT_WRITE : PROT_READ; }
+// An unguarded access is at most a page long, so between two looks at the log it meets at most two bad pages.
+constexpr size_t kLogCapacity = 4;
+
 int kind(bool map_sync) { return map_sync ? MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED; }
 
 }  // namespace
@@ -41,8 +44,11 @@ Status Mapping::map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapp
     if (!map_sync) base = mmap(nullptr, length, protection(writable), kind(false), fd, 0);
     if (base == MAP_FAILED) return {errno, "mmap"};
   }
-  Mapping* made = new (std::nothrow) Mapping(static_cast<unsigned char*>(base), length, writable, map_sync);
-  if (made != nullptr && length > 0) made->range_ = add_mapped_range(base, length);
+  std::shared_ptr<SubstitutionLog> log = SubstitutionLog::make(kLogCapacity, true);
+  Mapping* made = log == nullptr ? nullptr
+                                 : new (std::nothrow) Mapping(static_cast<unsigned char*>(base), length, writable,
+                                                              map_sync, std::move(log));
+  if (made != nullptr && length > 0) made->range_ = add_mapped_range(base, length, made->log_.get());
   if (made == nullptr || (length > 0 && made->range_ == nullptr)) {
     if (made == nullptr && length > 0) munmap(base, length);
     delete made;
@@ -70,6 +76,58 @@ PersistOutcome Mapping::persist(uint64_t position, uint64_t length) const {
   }
   const uint64_t start = position & ~(page_bytes() - 1);
   if (msync(base_ + start, position + length - start, MS_SYNC) != 0) outcome.status = {errno, "msync"};
+  return outcome;
+}
+
+bool Mapping::take_fault(int fd, FaultFacts* fault) {
+  const size_t faults = log_->count();
+  if (faults == 0) return false;
+  const SubstitutionRecord* const first = log_->record(0);
+  *fault = first == nullptr ? FaultFacts{reinterpret_cast<uintptr_t>(base_), 0, 0} : first->fault;
+  const bool complete = log_->complete();
+  for (size_t i = 0; complete && i < faults; i++) {
+    if (log_->restore(i)) continue;
+    const SubstitutionRecord& record = *log_->record(i);
+    const uintptr_t begin = record.begin.load(std::memory_order_relaxed);
+    remap(fd, begin - reinterpret_cast<uintptr_t>(base_), record.end.load(std::memory_order_relaxed) - begin);
+  }
+  if (!complete) remap(fd, 0, mapped_);
+  log_->clear();
+  return true;
+}
+
+PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
+  PersistOutcome outcome;
+  if (count == 0) return outcome;
+  if (!persists_by_flush()) {
+    uint64_t first = ranges[0].position;
+    uint64_t last = first;
+    for (size_t i = 0; i < count; i++) {
+      first = std::min(first, ranges[i].position);
+      last = std::max(last, ranges[i].position + ranges[i].length);
+    }
+    return persist(first, last - first);
+  }
+  const CacheFlush& flush = best_cache_flush();
+  for (size_t i = 0; i < count && !outcome.faulted; i++) {
+    if (ranges[i].length == 0) continue;
+    outcome.faulted = !guarded_flush(flush.flush_lines, base_ + ranges[i].position, ranges[i].length, &outcome.fault);
+  }
+  flush.fence();
+  return outcome;
+}
+
+PersistOutcome Mapping::write_and_persist(uint64_t position, const void* source, uint64_t length) const {
+  PersistOutcome outcome;
+  if (length == 0) return outcome;
+  unsigned char* const mapped = base_ + position;
+  if (!persists_by_flush()) {
+    outcome.faulted = !guarded_copy(mapped, source, length, mapped, &outcome.fault);
+    return outcome.faulted ? outcome : persist(position, length);
+  }
+  const CacheFlush& flush = best_cache_flush();
+  outcome.faulted = !guarded_durable_copy(flush.flush_lines, mapped, source, length, &outcome.fault);
+  flush.fence();
   return outcome;
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "mapped_ranges.h"
 #include "sigbus_guard.h"
 #include "status.h"
+#include "substitution.h"
 
 namespace pmem {
 
@@ -15,6 +17,11 @@ struct PersistOutcome {
   Status status;
   bool faulted = false;
   FaultFacts fault = {0, 0, 0};
+};
+
+struct Range {
+  uint64_t position;
+  uint64_t length;
 };
 
 class Mapping {
@@ -34,6 +41,15 @@ class Mapping {
 
   // Makes stores to the range durable.
   PersistOutcome persist(uint64_t position, uint64_t length) const;
+  // The same for `count` ranges with one fence, or one msync from the first byte of them to the last.
+  PersistOutcome persist_all(const Range* ranges, size_t count) const;
+  // Stores `length` bytes, durably.
+  PersistOutcome write_and_persist(uint64_t position, const void* source, uint64_t length) const;
+
+  // Faults of accesses that nobody guarded, since the last take_fault().
+  const std::shared_ptr<SubstitutionLog>& log() const { return log_; }
+  // The first of them, with the pages that were put in the place of the file's mapped away again. False: there was none.
+  bool take_fault(int fd, FaultFacts* fault);
 
   // Maps the pages anew over themselves, which drops page-table entries that madvise would leave (among them the
   // poison markers of userfaultfd). Page-aligned. If a failure may have left a gap, length() becomes 0: an access to
@@ -41,14 +57,15 @@ class Mapping {
   Status remap(int fd, uint64_t position, uint64_t length);
 
  private:
-  Mapping(unsigned char* base, uint64_t length, bool writable, bool map_sync)
-      : base_(base), length_(length), mapped_(length), writable_(writable), map_sync_(map_sync) {}
+  Mapping(unsigned char* base, uint64_t length, bool writable, bool map_sync, std::shared_ptr<SubstitutionLog> log)
+      : base_(base), length_(length), mapped_(length), writable_(writable), map_sync_(map_sync), log_(std::move(log)) {}
 
   unsigned char* base_;
   uint64_t length_;
   uint64_t mapped_;
   bool writable_;
   bool map_sync_;
+  std::shared_ptr<SubstitutionLog> log_;
   MappedRange* range_ = nullptr;
 };
 

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "mapped_ranges.h"
+#include "mapping.h"
+#include "substitution.h"
 
 namespace pmem {
 
@@ -137,6 +139,14 @@ void chain(siginfo_t* info, void* context) {
   delivery.depth = outer_depth;
 }
 
+// A guard that is armed on this thread and did not claim the fault changes nothing: our own copies touch only what they
+// guard. The mapping is whole pages, although its last byte need not be a page's.
+bool substitute(const FaultFacts& fault, const FoundRange& range) {
+  if (range.log == nullptr) return false;
+  const uintptr_t page = page_bytes();
+  return range.log->substitute(fault, range.begin, (range.end + page - 1) & ~(page - 1));
+}
+
 void on_sigbus(int, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const FaultFacts fault = facts_of(info);
@@ -148,11 +158,12 @@ void on_sigbus(int, siginfo_t* info, void* context) {
     errno = saved_errno;
     siglongjmp(frame->landing, 1);
   }
-  // Advisory: the memory is lost, but no thread has touched it. The access that does will fault, and is guarded.
-  // The previous action must not see it: by default it would kill a process that has not been harmed.
-  if (fault.signal_code == BUS_MCEERR_AO && is_mapped_here(fault.address)) {
+  const FoundRange range = find_mapped_range(fault.address);
+  if (fault.signal_code == BUS_MCEERR_AO && range.end != 0) {
+    // Advisory: the memory is lost, but no thread has touched it. The access that does will fault, and is answered.
+    // The previous action must not see it: by default it would kill a process that has not been harmed.
     advisory_count.fetch_add(1, std::memory_order_relaxed);
-  } else {
+  } else if (!is_synchronous(fault.signal_code) || !substitute(fault, range)) {
     chain(info, context);
   }
   errno = saved_errno;

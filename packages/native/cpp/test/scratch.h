@@ -14,13 +14,12 @@ namespace scratch {
 
 constexpr uint64_t kPage = 4096;
 
-// A directory that is gone, with everything in it, at the end of the test. Under build/, not /tmp, which may be a tmpfs.
+// A directory that is gone, with everything in it, at the end of the test. Under build/, not /tmp, which may be a tmpfs;
+// or on a tmpfs.
 class Directory {
  public:
-  Directory() {
-    char name[] = "build/scratch-XXXXXX";
-    if (mkdtemp(name) == nullptr) abort();
-    path_ = name;
+  explicit Directory(const std::string& under = "build") : path_(under + "/scratch-XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) abort();
   }
   ~Directory() {
     const std::string command = "rm -rf '" + path_ + "'";

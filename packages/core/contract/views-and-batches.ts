@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type { DriverFile, DriverView } from '../src/index.js';
+import type { Check } from './machine.js';
+import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
+
+const PAGE = 4096;
+
+function viewOf(file: DriverFile, position: number, length: number): DriverView {
+  const outcome = file.view(position, length);
+  assert.ok('view' in outcome, JSON.stringify(outcome));
+  return outcome.view;
+}
+
+export function checkViewsAndBatches(check: Check): void {
+  check('stores and persists in one call, any length at any position', async (machine) => {
+    await withNewFile(machine, 70_000, async (file, path) => {
+      const expected = new Uint8Array(70_000);
+      for (const [i, length] of [1, 8, 63, 64, 65, 1023, 1024, 1025, 4096, 12_345].entries()) {
+        const position = 1 + i * 5003;
+        expected.set(pattern(length, i), position);
+        assert.equal(file.writeAndPersist(pattern(length, i), position), undefined);
+      }
+      assertSameBytes(load(file, 0, 70_000), expected);
+      const other = await openFile(machine, path);
+      assertSameBytes(load(other, 0, 70_000), expected);
+      await other.close();
+      assert.throws(() => file.writeAndPersist(new Uint8Array(2), 69_999), RangeError);
+    });
+  });
+
+  check('persists many ranges at once, near and far, in any order, and none', async (machine) => {
+    await withNewFile(machine, 50_000, (file) => {
+      const ranges = [40_000, 3, 20_480, 20_485, 8191].map((offset, i) => ({ offset, length: 1 + 60 * i }));
+      for (const { offset, length } of ranges) store(file, offset, pattern(length));
+      assert.equal(file.persistRanges(ranges), undefined);
+      assert.equal(file.persistRanges([]), undefined);
+      assertSameBytes(load(file, 40_000, 1), pattern(1));
+    });
+  });
+
+  check('a store that persists past the end of a truncated file is a fault', async (machine) => {
+    await withNewFile(machine, 8 * PAGE, async (file, path) => {
+      await machine.truncate(path, 2 * PAGE);
+      const problem = file.writeAndPersist(pattern(100), 3 * PAGE);
+      assert.ok(problem !== undefined && 'signalCode' in problem, JSON.stringify(problem));
+      assert.ok(problem.position >= 3 * PAGE && problem.position < 4 * PAGE, `position ${problem.position}`);
+    });
+  });
+
+  check('a view shows the file, also what is stored later, and stores into it stay there', async (machine) => {
+    await withNewFile(machine, 5 * PAGE + 10, (file) => {
+      store(file, 0, pattern(5 * PAGE + 10));
+      const view = viewOf(file, PAGE + 5, 3 * PAGE);
+      assertSameBytes(view.bytes, pattern(5 * PAGE + 10).subarray(PAGE + 5, 4 * PAGE + 5));
+      assert.equal(view.faulted, false);
+      assert.deepEqual(view.faults(), []);
+      store(file, 2 * PAGE, Uint8Array.of(7));
+      assert.equal(view.faulted, false, 'asked, the view is up to date');
+      assert.equal(view.bytes[PAGE - 5], 7);
+      view.bytes[2 * PAGE] = 99;
+      assertSameBytes(load(file, 3 * PAGE + 5, 1), pattern(5 * PAGE + 10).subarray(3 * PAGE + 5, 3 * PAGE + 6));
+      const tail = viewOf(file, 5 * PAGE, 10);
+      assertSameBytes(tail.bytes, pattern(5 * PAGE + 10).subarray(5 * PAGE));
+      tail.release();
+      assert.throws(() => file.view(5 * PAGE, 11), RangeError);
+    });
+  });
+
+  check('a view of what was cut off reads zeros and says which pages', async (machine) => {
+    await withNewFile(machine, 6 * PAGE, async (file, path) => {
+      store(file, 0, pattern(6 * PAGE));
+      const view = viewOf(file, PAGE, 4 * PAGE);
+      await machine.truncate(path, 3 * PAGE);
+      assertSameBytes(view.bytes.subarray(0, 2 * PAGE), pattern(6 * PAGE).subarray(PAGE, 3 * PAGE));
+      // Touched, for drivers that learn of a fault by it; asked, for those that look.
+      let sum = 0;
+      for (const byte of view.bytes.subarray(2 * PAGE)) sum += byte;
+      assert.equal(view.faulted, true);
+      const faults = view.faults() ?? [];
+      assert.deepEqual(faults.map(({ position, length }) => [position, length]), [[3 * PAGE, PAGE], [4 * PAGE, PAGE]]);
+      assertSameBytes(view.bytes.subarray(2 * PAGE), new Uint8Array(2 * PAGE));
+      assert.ok(Number.isFinite(sum));
+    });
+  });
+
+  check('a view outlives resize and close, and ends with release', async (machine) => {
+    await withNewFile(machine, 4 * PAGE, async (file, path) => {
+      store(file, 0, pattern(4 * PAGE));
+      const other = await openFile(machine, path);
+      const view = viewOf(other, 0, 2 * PAGE);
+      assert.equal(await other.resize(8 * PAGE, false), undefined);
+      assertSameBytes(view.bytes, pattern(4 * PAGE).subarray(0, 2 * PAGE));
+      await other.close();
+      assertSameBytes(view.bytes, pattern(4 * PAGE).subarray(0, 2 * PAGE));
+      const part = view.bytes.subarray(10, 20);
+      view.release();
+      view.release();
+      assert.equal(view.bytes.length, 0);
+      assert.equal(part.length, 0);
+    });
+  });
+
+  check('numbers are loaded where the driver has a window, which follows the mapping', async (machine) => {
+    await withNewFile(machine, 3 * PAGE, async (file) => {
+      store(file, 0, pattern(3 * PAGE));
+      const window = file.loadWindow(PAGE + 1, 8);
+      assert.equal(file.takeFault(), undefined);
+      if (window === undefined) return;
+      assert.equal(window.data.getUint8(PAGE + 1 - window.start), pattern(3 * PAGE)[PAGE + 1]);
+      assert.equal(await file.resize(PAGE, false), undefined);
+      assert.ok(window.data.byteLength <= PAGE, 'the old mapping is not to be seen any more');
+      assert.equal(file.loadWindow(PAGE, 1), undefined);
+      assert.equal(file.loadWindow(0.5, 1), undefined);
+    });
+  });
+}

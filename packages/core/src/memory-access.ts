@@ -1,0 +1,275 @@
+/** The half of PmemFile that runs at memory speed: loads, stores, what makes them durable, and views. */
+import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from './arguments.js';
+import type { ByteRange } from './byte-range.js';
+import { alignOut, coalesce, intersect } from './byte-range.js';
+import type { DriverView, LoadWindow } from './driver.js';
+import { MediaError } from './errors.js';
+import { NumberReads } from './number-reads.js';
+import type { OpenState } from './open-state.js';
+import { dropPersistedTombstones } from './repair/persisted-tombstones.js';
+import { systemError } from './system-error.js';
+import { PmemView } from './view.js';
+
+const NO_WINDOW: LoadWindow = { start: 0, data: new DataView(new ArrayBuffer(0)) };
+
+export class MemoryAccess extends NumberReads {
+  readonly #state: OpenState;
+  #window = NO_WINDOW;
+  readonly #number = new Uint8Array(8);
+  readonly #numberView = new DataView(this.#number.buffer);
+  /** Views are released when the file closes; until then their own users keep them, not the file. */
+  readonly #views = new Set<WeakRef<DriverView>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<DriverView>>((view) => this.#views.delete(view));
+
+  protected constructor(state: OpenState) {
+    super();
+    this.#state = state;
+  }
+
+  /** The path with symbolic links resolved. */
+  get path(): string {
+    return this.#state.path;
+  }
+
+  /** Bytes of the file as mapped; changes only by resize(). */
+  get size(): number {
+    return this.#state.sizeBytes;
+  }
+
+  get closed(): boolean {
+    return this.#state.closed;
+  }
+
+  /**
+   * Fills `target` with the bytes at `position`, or throws; never returns bytes that the medium did not give.
+   *
+   * Throws MediaError (`ranges`: the pages that cannot be read; all other bytes of `target` are as in the file),
+   * ERR_PMEM_LOST (a repair could not bring these bytes back), ERR_PMEM_TRUNCATED, ERR_PMEM_NO_SPACE (a hole on a full
+   * tmpfs), ERR_PMEM_IO (the filesystem has shut down), ERR_PMEM_CLOSED. The file is never changed. Truncation by
+   * somebody else is noticed by whole pages only: the kernel maps the rest of the last page as zeros.
+   */
+  read(target: Uint8Array, position: number): void {
+    const state = this.#state;
+    state.checkBytes('target', target, position);
+    if (state.hazards.clear) {
+      const fault = state.file.read(target, position);
+      if (fault !== undefined) state.io.read(target, position, fault);
+    } else {
+      state.io.read(target, position);
+    }
+  }
+
+  /**
+   * Stores `source` at `position`. Durable only after persist().
+   *
+   * Throws MediaError (the content of its `ranges` is unknown, every other byte was stored), ERR_PMEM_TRUNCATED,
+   * ERR_PMEM_NO_SPACE or ERR_PMEM_IO (likewise), ERR_PMEM_LOCKED (a repair holds the range) or ERR_PMEM_READ_ONLY
+   * (nothing stored).
+   */
+  write(source: Uint8Array, position: number): void {
+    const state = this.#state;
+    state.checkBytes('source', source, position);
+    state.assertWritable();
+    if (state.hazards.clear) {
+      const fault = state.file.write(source, position);
+      if (fault !== undefined) state.io.write(source, position, fault);
+    } else {
+      state.io.write(source, position);
+    }
+  }
+
+  /**
+   * write() and persist() of the same bytes in one call, durable when it returns. With MAP_SYNC, long ones go past the
+   * CPU's caches, so that nothing has to be flushed from them.
+   *
+   * Throws what write() throws, with the same meaning, but that nothing of the range may be assumed durable; and what
+   * persist() throws.
+   */
+  writeAndPersist(source: Uint8Array, position: number): void {
+    const state = this.#state;
+    state.checkBytes('source', source, position);
+    state.assertWritable();
+    if (!state.hazards.clear) {
+      state.io.write(source, position);
+      this.persist(position, source.byteLength);
+      return;
+    }
+    const problem = state.file.writeAndPersist(source, position);
+    if (problem === undefined) return;
+    if ('signalCode' in problem) state.io.write(source, position, problem);
+    else state.io.requirePersisted({ offset: position, length: source.byteLength }, problem);
+  }
+
+  /**
+   * Makes every store to the range survive power loss; it is durable when persist() returns. Default: the whole file.
+   *
+   * With MAP_SYNC this is a cache-line flush and takes no system call. Otherwise it is msync(2) on this thread, like
+   * fs.fdatasyncSync: use persistAsync() to keep it off the event loop. `info().persistMethod` says which.
+   *
+   * Throws MediaError where the range holds bad pages: stores to its `ranges` are lost, known bad pages are not touched,
+   * and where `source` is `known` everything else in the range is durable. After ERR_PMEM_TRUNCATED, ERR_PMEM_IO or
+   * another source nothing in the range may be assumed durable. Where stores
+   * covered bytes that a repair had lost, the repair journal is updated too: ERR_PMEM_LOCKED or ERR_PMEM_JOURNAL mean
+   * the bytes are durable, but the next open() still reports them lost; call persist() again.
+   */
+  persist(position = 0, length: number = this.size - position): void {
+    const { file, hazards, io } = this.#state;
+    if (this.#checkPersist(position, length)) return;
+    const asked: ByteRange = { offset: position, length };
+    for (const range of io.persistable(asked)) {
+      io.requirePersisted(range, file.persist(range.offset, range.length));
+    }
+    dropPersistedTombstones(file, hazards, asked);
+    io.requireNothingBad(asked);
+  }
+
+  /** persist() off the main thread; the same errors, as rejections. */
+  async persistAsync(position = 0, length: number = this.size - position): Promise<void> {
+    const { file, hazards, io } = this.#state;
+    if (this.#checkPersist(position, length)) return;
+    const asked: ByteRange = { offset: position, length };
+    for (const range of io.persistable(asked)) {
+      io.requirePersisted(range, await file.persistAsync(range.offset, range.length));
+      this.#state.assertOpen();
+    }
+    dropPersistedTombstones(file, hazards, asked);
+    io.requireNothingBad(asked);
+  }
+
+  /**
+   * persist() of many ranges together: one fence, or one msync from the first byte to the last. They are durable when it
+   * returns, in no order among themselves. Throws as persist() does; the `ranges` of a MediaError are all that were met.
+   */
+  persistRanges(ranges: readonly ByteRange[]): void {
+    const state = this.#state;
+    state.assertOpen();
+    requireRanges('ranges', ranges, state.sizeBytes);
+    if (ranges.length === 0) return;
+    const met: MediaError[] = [];
+    const collect = (action: () => void): void => {
+      try {
+        action();
+      } catch (error) {
+        if (!(error instanceof MediaError)) throw error;
+        met.push(error);
+      }
+    };
+    if (state.hazards.clear) {
+      const problem = state.file.persistRanges(ranges);
+      if (problem === undefined) return;
+      if ('errno' in problem) throw systemError('cannot persist', problem, { path: this.path, ranges });
+      // The one that holds the page which faulted: this throws for it, and what it throws for is known from then on.
+      const page = alignOut({ offset: problem.position, length: 1 }, state.file.facts.pageBytes);
+      const hit = ranges.filter((range) => intersect(range, page) !== undefined);
+      for (const range of hit.slice(0, 1)) collect(() => { state.io.requirePersisted(range, problem); });
+    }
+    for (const range of ranges) collect(() => { this.persist(range.offset, range.length); });
+    const [first] = met;
+    if (first === undefined) return;
+    const bad = coalesce(met.flatMap((error) => error.ranges));
+    throw new MediaError('persist', first.source, { path: this.path, ranges: bad, cause: first });
+  }
+
+  /**
+   * The bytes of `range` as a Uint8Array over a private mapping of the file: nothing is copied, and no store into it
+   * reaches the file. Elements are loaded when they are read. Where one cannot be loaded it reads as 0 and the view is
+   * marked: call verify() before you believe anything that was read. See withView().
+   *
+   * Throws MediaError, ERR_PMEM_LOST where the range holds bytes that are known not to be readable; ERR_PMEM_CLOSED;
+   * ERR_PMEM_NOT_SUPPORTED where the runtime has no arrays over foreign memory (Electron); ERR_PMEM_IO.
+   */
+  view(range: ByteRange): PmemView {
+    const state = this.#state;
+    state.assertOpen();
+    requireRange('range', range, state.sizeBytes);
+    const { offset, length } = range;
+    state.io.requireViewed({ offset, length }, []);
+    const outcome = state.file.view(offset, length);
+    if ('failure' in outcome) throw systemError('cannot map a view', outcome.failure, { path: this.path, ranges: [range] });
+    const { view } = outcome;
+    const reference = new WeakRef(view);
+    this.#views.add(reference);
+    this.#collected.register(view, reference);
+    return new PmemView({ verifyView: (...asked) => { this.#verifyView(...asked); } }, view, { offset, length });
+  }
+
+  /**
+   * Calls `read` with a view of `range`, verifies the view, releases it, and returns the result of `read`. Where a load
+   * met a media error, the result is discarded, or what `read` threw over zeros that nobody stored, and that error is
+   * thrown. `read` has to be done when it returns: keep no part of the view, and return no promise.
+   */
+  withView<Result>(range: ByteRange, read: (view: PmemView) => Result): Result {
+    requireFunction('read', read);
+    const view = this.view(range);
+    let result: Result;
+    try {
+      try {
+        result = read(view);
+      } finally {
+        // Throws in the place of anything that `read` has thrown.
+        view.verify();
+      }
+    } finally {
+      view.release();
+    }
+    if (result instanceof Promise) throw new TypeError('read returned a promise, but the view ends with the call');
+    return result;
+  }
+
+  protected override locate(position: number, length: number): DataView {
+    const state = this.#state;
+    const { data, start } = this.#window;
+    const at = position - start;
+    if (state.hazards.clear && !state.closed && at >>> 0 === at && at <= data.byteLength - length) {
+      this.at = at;
+      return data;
+    }
+    return this.#locateElsewhere(position, length);
+  }
+
+  protected override reread(position: number, length: number): DataView | undefined {
+    const { file, io } = this.#state;
+    const fault = file.takeFault();
+    if (fault === undefined) return undefined;
+    io.read(this.#number.subarray(0, length), position, fault);
+    return this.#numberView;
+  }
+
+  /** For the half that closes the file. */
+  protected releaseViews(): void {
+    for (const view of this.#views) view.deref()?.release();
+    this.#views.clear();
+  }
+
+  #locateElsewhere(position: number, length: number): DataView {
+    const state = this.#state;
+    state.checkInside(position, length);
+    const window = state.hazards.clear ? state.file.loadWindow(position, length) : undefined;
+    if (window === undefined) {
+      this.at = 0;
+      this.read(this.#number.subarray(0, length), position);
+      return this.#numberView;
+    }
+    this.#window = window;
+    this.at = position - window.start;
+    return window.data;
+  }
+
+  #verifyView(view: DriverView, range: ByteRange): void {
+    const state = this.#state;
+    state.assertOpen();
+    const faults = view.faulted ? (view.faults() ?? [{ position: range.offset, length: range.length, signalCode: 0 }]) : [];
+    if (faults.length === 0 && state.hazards.clear) return;
+    state.io.requireViewed(range, faults);
+  }
+
+  /** True where there is nothing to do: an empty file. */
+  #checkPersist(position: number, length: number): boolean {
+    this.#state.assertOpen();
+    requireInteger('position', position);
+    if (this.size === 0 && position === 0 && length === 0) return true;
+    requireInside(position, length, this.size);
+    return false;
+  }
+}
+

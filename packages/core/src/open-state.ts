@@ -1,0 +1,62 @@
+import { requireBytes, requireInside, requireInteger } from './arguments.js';
+import type { ByteRange } from './byte-range.js';
+import type { DriverFile } from './driver.js';
+import { PmemError } from './errors.js';
+import { GuardedIo } from './guarded-io.js';
+import { Hazards } from './hazards.js';
+
+/** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
+export class OpenState {
+  readonly file: DriverFile;
+  readonly hazards = new Hazards();
+  readonly io: GuardedIo;
+  sizeBytes: number;
+  closed = false;
+
+  constructor(file: DriverFile) {
+    this.file = file;
+    this.io = new GuardedIo(file, this.hazards);
+    this.sizeBytes = file.mappedBytes;
+  }
+
+  get path(): string {
+    return this.file.facts.path;
+  }
+
+  assertOpen(): void {
+    if (this.closed) throw new PmemError('ERR_PMEM_CLOSED', 'the file is closed', { path: this.path });
+  }
+
+  assertWritable(ranges: readonly ByteRange[] = []): void {
+    if (!this.file.facts.readOnly) return;
+    throw new PmemError('ERR_PMEM_READ_ONLY', 'the file was opened read-only', { path: this.path, ranges });
+  }
+
+  wholeFile(): ByteRange {
+    return { offset: 0, length: this.sizeBytes };
+  }
+
+  /** One comparison chain on the hot path; the words for what is wrong are found after something is. */
+  checkBytes(name: string, bytes: Uint8Array, position: number): void {
+    if (
+      !this.closed &&
+      bytes instanceof Uint8Array &&
+      bytes.byteLength > 0 &&
+      Number.isSafeInteger(position) &&
+      position >= 0 &&
+      position <= this.sizeBytes - bytes.byteLength
+    ) {
+      return;
+    }
+    this.assertOpen();
+    requireBytes(name, bytes);
+    requireInside(position, bytes.byteLength, this.sizeBytes);
+  }
+
+  checkInside(position: number, length: number): void {
+    if (!this.closed && Number.isSafeInteger(position) && position >= 0 && position <= this.sizeBytes - length) return;
+    this.assertOpen();
+    requireInteger('position', position);
+    requireInside(position, length, this.sizeBytes);
+  }
+}

@@ -1,0 +1,55 @@
+/** A range of a file as a Uint8Array, and the question whether what was read from it is what the medium gave. */
+import type { ByteRange } from './byte-range.js';
+import type { DriverView } from './driver.js';
+
+/** What a view asks of its file. */
+export interface ViewFile {
+  /** Throws where a load of the view met a fault, or the range holds bytes that must not be read. */
+  verifyView(view: DriverView, range: ByteRange): void;
+}
+
+/**
+ * The bytes of `range` without a copy. Elements are loaded from the medium when they are read, at the speed of any
+ * Uint8Array. What cannot be loaded reads as zeros, and is marked: believe nothing before verify() has returned.
+ *
+ * It is not a snapshot: stores by write() show up in it. Stores into the view never reach the file. It stays valid
+ * through resize() and until release() or the file's close(), when its length becomes 0. subarray() and the like give
+ * plain Uint8Arrays over the same memory, to which the same applies.
+ */
+export class PmemView extends Uint8Array<ArrayBuffer> {
+  readonly #file: ViewFile;
+  readonly #view: DriverView;
+  readonly #range: ByteRange;
+
+  /** Made by PmemFile.view(). */
+  constructor(file: ViewFile, view: DriverView, range: ByteRange) {
+    super(view.bytes.buffer, view.bytes.byteOffset, view.bytes.length);
+    this.#file = file;
+    this.#view = view;
+    this.#range = range;
+  }
+
+  /** What subarray(), slice() and map() make: they know nothing of the file. */
+  static get [Symbol.species](): Uint8ArrayConstructor {
+    return Uint8Array;
+  }
+
+  /** The bytes of the file that the view shows. */
+  get range(): ByteRange {
+    return this.#range;
+  }
+
+  /**
+   * Throws where anything read from the view so far may not be what the medium gave: MediaError for the pages that a
+   * load met, and for those known to be bad by now; ERR_PMEM_TRUNCATED, ERR_PMEM_LOST, ERR_PMEM_IO, ERR_PMEM_CLOSED.
+   * Discard what was derived from it then. A view that met a fault stays marked: after repair() ask for a new one.
+   */
+  verify(): void {
+    this.#file.verifyView(this.#view, this.#range);
+  }
+
+  /** Unmaps the range now rather than with the garbage. The view and every array over its memory have length 0 then. */
+  release(): void {
+    this.#view.release();
+  }
+}

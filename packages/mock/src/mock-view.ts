@@ -1,0 +1,57 @@
+/** A private mapping, as far as plain memory can be one: a copy, brought up to date whenever somebody asks for faults. */
+import type { DriverView, Fault, ViewFault } from '@safe-pmem/core';
+import { BLOCK_BYTES } from './geometry.js';
+
+/** Loads bytes of the file; the fault that stopped it. */
+export type Load = (target: Uint8Array, position: number) => Fault | undefined;
+
+/**
+ * No simulation sees what JavaScript reads from an array, so all of the range counts as read: when the view is made, and
+ * again when it is verified. A fault anywhere in it marks the view, where a real one is marked by what was touched.
+ */
+export class MockView implements DriverView {
+  #bytes: Uint8Array<ArrayBuffer>;
+  readonly #load: Load;
+  readonly #position: number;
+  readonly #faults = new Map<number, ViewFault>();
+
+  constructor(load: Load, position: number, length: number) {
+    this.#load = load;
+    this.#position = position;
+    this.#bytes = new Uint8Array(length);
+    this.#loadAll();
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+
+  get faulted(): boolean {
+    this.#loadAll();
+    return this.#faults.size > 0;
+  }
+
+  faults(): readonly ViewFault[] {
+    return [...this.#faults.values()];
+  }
+
+  /** Takes the memory away from every array over it. */
+  release(): void {
+    if (this.#bytes.length === 0) return;
+    structuredClone(this.#bytes.buffer, { transfer: [this.#bytes.buffer] });
+    this.#bytes = new Uint8Array(0);
+  }
+
+  #loadAll(): void {
+    const end = this.#position + this.#bytes.length;
+    for (let page = this.#position - (this.#position % BLOCK_BYTES); page < end; page += BLOCK_BYTES) {
+      if (this.#faults.has(page)) continue;
+      const from = Math.max(page, this.#position);
+      const part = this.#bytes.subarray(from - this.#position, Math.min(page + BLOCK_BYTES, end) - this.#position);
+      const fault = this.#load(part, from);
+      if (fault === undefined) continue;
+      part.fill(0);
+      this.#faults.set(page, { position: page, length: BLOCK_BYTES, signalCode: fault.signalCode });
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// Mapped memory as ArrayBuffers, which JavaScript touches without a call. What a fault does there: pmem/substitution.h.
+#include "../pmem/view_mapping.h"
+#include "arguments.h"
+#include "functions.h"
+
+namespace binding {
+namespace {
+
+// An ArrayBuffer over memory that `owner` keeps, as long as the buffer is neither collected nor detached. undefined where
+// this runtime allows no ArrayBuffers over foreign memory.
+template <typename Owner>
+napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* data, size_t length) {
+  std::shared_ptr<Owner>* const held = new std::shared_ptr<Owner>(owner);
+  const auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Owner>*>(hint); };
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(env, data, length, release, held, &buffer);
+  if (status == napi_ok) return buffer;
+  delete held;
+  return status == napi_no_external_buffers_allowed ? undefined(env) : nullptr;
+}
+
+// The log outlives its mapping: how many faults there were can be asked when the memory is gone.
+napi_value counter_of(napi_env env, const std::shared_ptr<pmem::SubstitutionLog>& log) {
+  return buffer_over(env, log, log->counter(), sizeof(int32_t));
+}
+
+struct ViewLog {
+  std::shared_ptr<pmem::SubstitutionLog> log;
+  uintptr_t base;
+  uint64_t position;
+};
+
+napi_value view_faults(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  const ViewLog& view = *static_cast<ViewLog*>(data);
+  const pmem::SubstitutionLog& log = *view.log;
+  napi_value faults = nullptr;
+  if (!log.complete()) return undefined(env);
+  if (napi_create_array(env, &faults) != napi_ok) return nullptr;
+  const size_t count = log.count();
+  for (size_t i = 0; i < count; i++) {
+    const pmem::SubstitutionRecord* const record = log.record(i);
+    if (record == nullptr) return undefined(env);
+    const uintptr_t begin = record->begin.load(std::memory_order_relaxed);
+    const napi_value fault = PlainObject(env)
+                                 .number("position", static_cast<double>(begin - view.base + view.position))
+                                 .number("length", static_cast<double>(record->end.load(std::memory_order_relaxed) - begin))
+                                 .number("signalCode", record->fault.signal_code)
+                                 .value();
+    if (fault == nullptr || napi_set_element(env, faults, static_cast<uint32_t>(i), fault) != napi_ok) return nullptr;
+  }
+  return faults;
+}
+
+napi_value faults_function(napi_env env, const pmem::ViewMapping& mapping) {
+  ViewLog* const held = new ViewLog{mapping.log(), reinterpret_cast<uintptr_t>(mapping.base()), mapping.position()};
+  napi_value function = nullptr;
+  if (napi_create_function(env, "faults", NAPI_AUTO_LENGTH, view_faults, held, &function) == napi_ok) {
+    const auto release = [](napi_env, void* data, void*) { delete static_cast<ViewLog*>(data); };
+    if (napi_add_finalizer(env, function, held, release, nullptr, nullptr) == napi_ok) return function;
+  }
+  delete held;
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value window(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.mapped_range(0, &position, &length)) return nullptr;
+  return buffer_over(env, file->mapping(), file->base + position, length);
+}
+
+napi_value fault_counter(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  return file == nullptr ? nullptr : counter_of(env, file->mapping()->log());
+}
+
+napi_value take_fault(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  if (file == nullptr) return nullptr;
+  pmem::FaultFacts fault;
+  if (!file->mapping()->take_fault(file->file.fd.number(), &fault)) return undefined(env);
+  const napi_value taken = fault_object(env, fault, file->base);
+  // A failure to map the pages back leaves nothing mapped.
+  file->mapped_bytes = file->mapping()->length();
+  return taken;
+}
+
+napi_value view(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.mapped_range(0, &position, &length)) return nullptr;
+  if (length == 0) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a view has at least one byte");
+    return nullptr;
+  }
+  std::shared_ptr<pmem::ViewMapping> mapping;
+  const pmem::Status status = pmem::ViewMapping::map(file->file.fd.number(), position, length, &mapping);
+  if (!status.ok()) return failed_outcome(env, status);
+  return PlainObject(env)
+      .number("position", static_cast<double>(mapping->position()))
+      .set("buffer", buffer_over(env, mapping, mapping->base(), mapping->length()))
+      .set("counter", counter_of(env, mapping->log()))
+      .set("faults", faults_function(env, *mapping))
+      .value();
+}
+
+napi_value detach(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  // The buffer's finalizer lets go of the mapping; whoever still holds an array over it finds it empty.
+  if (napi_detach_arraybuffer(env, arguments.value(0)) == napi_ok) return nullptr;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected an ArrayBuffer over mapped memory");
+  return nullptr;
+}
+
+}  // namespace binding

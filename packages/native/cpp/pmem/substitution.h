@@ -1,0 +1,66 @@
+// Memory that is touched without a guard around each access: by JavaScript itself, or by whatever it hands an array to.
+//
+// A guarded copy is left by a jump. Code that is not ours cannot be jumped out of, so a fault in a mapping that has a log
+// is answered differently: an anonymous page of zeros takes the place of the file's, the fault is written to the log, and
+// the instruction runs again and completes. Whoever touched the memory has to look at the log before it believes what it
+// loaded, or that it stored.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "sigbus_guard.h"
+
+namespace pmem {
+
+struct SubstitutionRecord {
+  // Page-aligned; both 0 until the record is complete.
+  std::atomic<uintptr_t> begin{0};
+  std::atomic<uintptr_t> end{0};
+  FaultFacts fault = {0, 0, 0};
+  // Where the file's own pages are kept, for their return; nullptr where they are not.
+  void* kept = nullptr;
+};
+
+// Written by signal handlers of any thread, read by the thread that owns the mapping.
+class SubstitutionLog {
+ public:
+  // Room for so many faults; further ones are counted only. nullptr: no memory. With `keep` the file's pages are moved
+  // aside rather than unmapped, and restore() brings them back just as they were, what the kernel had noted of their
+  // poison included (Linux 5.13; before, they have to be mapped anew).
+  static std::shared_ptr<SubstitutionLog> make(size_t capacity, bool keep);
+
+  // Lets go of pages that were kept and never restored: their thread may have been ended in between.
+  ~SubstitutionLog();
+  SubstitutionLog(const SubstitutionLog&) = delete;
+  SubstitutionLog& operator=(const SubstitutionLog&) = delete;
+
+  // Async-signal-safe. Replaces the granule of `fault` inside [begin, end), both page-aligned, and records it. False:
+  // the kernel refused (out of map entries), and nothing has changed.
+  bool substitute(const FaultFacts& fault, uintptr_t begin, uintptr_t end);
+
+  // Where JavaScript reads how many faults there were: one aligned load, which no other thread tears.
+  void* counter() { return &count_; }
+  size_t count() const { return static_cast<size_t>(count_.load(std::memory_order_acquire)); }
+  // False where there were more than there is room for, or one is being written at this moment by another thread.
+  bool complete() const;
+  // Record i of count(), nullptr where it is not complete.
+  const SubstitutionRecord* record(size_t i) const;
+  // For the owner, while no other thread can touch the mapping. False for a record whose pages have to be mapped anew.
+  bool restore(size_t i);
+  void clear();
+
+ private:
+  SubstitutionLog(std::unique_ptr<SubstitutionRecord[]> records, size_t capacity, bool keep)
+      : records_(std::move(records)), capacity_(capacity), keep_(keep) {}
+
+  std::atomic<int32_t> count_{0};
+  static_assert(std::atomic<int32_t>::is_always_lock_free && sizeof(std::atomic<int32_t>) == 4, "read as an Int32Array");
+  std::unique_ptr<SubstitutionRecord[]> records_;
+  size_t capacity_;
+  bool keep_;
+};
+
+}  // namespace pmem
