@@ -22,6 +22,7 @@ export default defineConfig([
       'matrix-page/cli': 'src/matrix-page/cli.ts',
       'jobs/repair': 'src/jobs/repair.ts',
       'jobs/fuzz': 'src/jobs/fuzz.ts',
+      'fuzz/check-corpus': 'src/fuzz/check-corpus-cli.ts',
     },
     noExternal: ['fast-check'],
   },

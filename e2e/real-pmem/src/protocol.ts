@@ -22,6 +22,9 @@ export type HostMessage =
   | { readonly type: 'configure'; readonly device: DeviceKind }
   | { readonly type: 'mount'; readonly filesystem: Filesystem }
   | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
+  /** A line for the running job's standard input, and its end. */
+  | { readonly type: 'ask'; readonly question: unknown }
+  | { readonly type: 'no-more-questions' }
   | { readonly type: 'poweroff' };
 
 /** What the guest found out about itself, checked by the host before anything is believed. */

@@ -1,7 +1,7 @@
 import type { MockOptions } from '@safe-pmem/mock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { disagreement } from '../src/fuzz/agreement.js';
+import { disagreement, replayAmongPoison } from '../src/fuzz/agreement.js';
 import { findDisagreement, linesOf } from '../src/fuzz/find-disagreement.js';
 import { randomScenario } from '../src/fuzz/random-scenario.js';
 import { mockMachine } from '../src/mock/mock-machine.js';
@@ -13,9 +13,9 @@ function search(standIn: (options: MockOptions) => ReplayMachine, options: MockO
   const found = findDisagreement({
     seed: 7,
     sequences,
-    run(scenario, fresh) {
+    async run(scenario, fresh) {
       ran.push(fresh);
-      return disagreement(scenario, standIn(options), options, []);
+      return disagreement(scenario, await replayAmongPoison(scenario, standIn(options), []), options);
     },
   });
   return { ran, found };

@@ -5,11 +5,8 @@ import { parseTrace, type Trace, type TracedStep } from '../src/scenarios/trace.
 
 const folder = new URL('../../../packages/mock/traces/', import.meta.url);
 const cells = readdirSync(folder).map((name) => name.replace('.json', ''));
-/**
- * The default matrix of the runner, but for 6.12-xfs-unclearable: the mock does not follow yet where XFS, after a punch,
- * gives the poisoned block to the next write and shuts down, so that recording is not committed.
- */
-const expected = ['6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable'];
+/** The default matrix of the runner. */
+const expected = ['6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable', '6.12-xfs-unclearable'];
 
 function traceOf(cell: string): Trace {
   return parseTrace(readFileSync(new URL(`${cell}.json`, folder), 'utf8'));

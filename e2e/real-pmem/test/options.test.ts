@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { parseOptions, UsageError } from '../src/host/options.js';
 
@@ -7,6 +8,7 @@ describe('command line', () => {
     expect(options.jobs).toEqual(['smoke', 'contract', 'repair', 'traces', 'fuzz']);
     expect([options.seed, options.sequences]).toEqual([1, 500]);
     expect(options.selection).toEqual({ kernels: [], devices: [], filesystems: [] });
+    expect(options.parallel).toBe(Math.min(2, availableParallelism()));
     expect([options.record, options.keep, options.shell, options.list, options.refresh, options.help]).toEqual(Array(6).fill(false));
   });
 
@@ -25,6 +27,7 @@ describe('command line', () => {
     [['--job', 'all'], /--job all/],
     [['--seed', 'abc'], /--seed abc: expected a number/],
     [['--sequences', '-3'], /--sequences/],
+    [['--parallel', 'all'], /--parallel/],
     [['--colour'], /--colour/],
     [['6.12'], /6\.12/],
     [['--record', '--scenario', 'load'], /every scenario/],

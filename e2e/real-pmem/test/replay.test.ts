@@ -33,7 +33,7 @@ function scripted(script: Script): DriverFile {
     },
     pwrite: (bytes: Uint8Array) => Promise.resolve({ transferredBytes: bytes.length, errno: 0 }),
     zeroRange: () => Promise.resolve(EIO),
-    fileSize: () => (script.sizeFails ? Promise.reject(new Error('fstat failed')) : Promise.resolve(16_384)),
+    fileSize: () => Promise.resolve(script.sizeFails ? { failure: { errno: 5, syscall: 'fstat' } } : { sizeBytes: 16_384 }),
     extents: () => Promise.resolve({ extents: script.extents }),
     badBlocks: () => Promise.resolve({ supported: true, ranges: script.badBlocks }),
     close: () => {

@@ -35,8 +35,15 @@ interface KernelProfile {
   readonly recoveryWrite: boolean;
   /** ZERO_RANGE clears the media at once, in place, on both filesystems. */
   readonly zeroRangeClears: boolean;
-  /** ext4 zeroes the rest of the end-of-file block when the size changes, and reports where it cannot. */
-  readonly ext4ReportsTailZeroing: boolean;
+  /**
+   * What ext4 does with the rest of the end-of-file block when the file grows: leave it, or zero it, and then ignore or
+   * report where it cannot. (When a file shrinks, all zero it, and those that report do so then, too.)
+   */
+  readonly ext4TailZeroing: 'never' | 'ignored' | 'reported';
+  /** ext4 unmaps a file before every zero-range and punch, also before those that free no block. */
+  readonly ext4UnmapsEarly: boolean;
+  /** ext4 grows a file to `position - errno` where a pwrite that reaches beyond the end of the file fails. */
+  readonly ext4FailedAppendGrows: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
   /** Rules of this profile that no measurement backs. */
@@ -51,7 +58,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: ADDRESS_ERROR,
     recoveryWrite: false,
     zeroRangeClears: false,
-    ext4ReportsTailZeroing: false,
+    ext4TailZeroing: 'never',
+    ext4FailedAppendGrows: false,
+    ext4UnmapsEarly: false,
     reflinkWithDax: false,
     unmeasured: [...NEVER_MEASURED, 'end-of-file tail (rows 14 to 18)', 'devices that cannot clear'],
   },
@@ -60,7 +69,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: ADDRESS_ERROR,
     recoveryWrite: true,
     zeroRangeClears: false,
-    ext4ReportsTailZeroing: false,
+    ext4TailZeroing: 'never',
+    ext4FailedAppendGrows: false,
+    ext4UnmapsEarly: false,
     reflinkWithDax: true,
     unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
   },
@@ -69,7 +80,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: MEMORY_ERROR,
     recoveryWrite: true,
     zeroRangeClears: false,
-    ext4ReportsTailZeroing: false,
+    ext4TailZeroing: 'ignored',
+    ext4FailedAppendGrows: true,
+    ext4UnmapsEarly: true,
     reflinkWithDax: true,
     unmeasured: NEVER_MEASURED,
   },
@@ -78,7 +91,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: MEMORY_ERROR,
     recoveryWrite: true,
     zeroRangeClears: false,
-    ext4ReportsTailZeroing: true,
+    ext4TailZeroing: 'reported',
+    ext4FailedAppendGrows: true,
+    ext4UnmapsEarly: true,
     reflinkWithDax: true,
     unmeasured: [...NEVER_MEASURED, 'devices that cannot clear', 'unwritten extents of ext4'],
   },
@@ -87,7 +102,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     poisonSignal: ADDRESS_ERROR,
     recoveryWrite: false,
     zeroRangeClears: true,
-    ext4ReportsTailZeroing: false,
+    ext4TailZeroing: 'never',
+    ext4FailedAppendGrows: false,
+    ext4UnmapsEarly: false,
     reflinkWithDax: false,
     unmeasured: [...NEVER_MEASURED, 'everything: the patch set was only read'],
   },
@@ -127,8 +144,17 @@ export interface KernelRules {
   readonly failedAllocation: 'io-error' | 'shutdown';
   /** ftruncate to a size inside a bad block. */
   readonly shrinkIntoPoison: 'refused' | 'ignored' | 'fails-but-shrinks';
-  /** ftruncate or pwrite beyond an end of file that lies inside a bad block. */
+  /** ftruncate or pwrite beyond an end of file that lies inside a bad block, whose rest has to be zeroed for that. */
   readonly growFromPoison: 'refused' | 'allowed';
+  /** ftruncate to a larger size zeroes the rest of the block that the file ended in. */
+  readonly growZeroesTail: boolean;
+  /**
+   * Calls that first drop every page of the file from every mapping, on DAX: ftruncate always does, and of fallocate
+   * every kind (`before-any`), zero-range and punch (`before-zeroing`), or these where they free or convert whole blocks.
+   */
+  readonly unmapsFile: 'before-any' | 'before-zeroing' | 'before-freeing' | 'never';
+  /** A pwrite beyond the end of the file that fails leaves the size at its position minus its errno, if that is larger. */
+  readonly failedAppendGrows: boolean;
   readonly reflink: boolean;
   /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
   readonly smallExtentBlocks: number;
@@ -169,8 +195,11 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
           : 'unwritten-in-place',
     punch: filesystem === 'xfs' ? 'blocks-first' : 'edges-first',
     failedAllocation: filesystem === 'xfs' ? 'shutdown' : 'io-error',
-    shrinkIntoPoison: filesystem === 'ext4' ? (profile.ext4ReportsTailZeroing ? 'fails-but-shrinks' : 'ignored') : 'refused',
-    growFromPoison: filesystem === 'ext4' && !profile.ext4ReportsTailZeroing ? 'allowed' : 'refused',
+    shrinkIntoPoison: filesystem === 'ext4' ? (profile.ext4TailZeroing === 'reported' ? 'fails-but-shrinks' : 'ignored') : 'refused',
+    growFromPoison: filesystem === 'ext4' && profile.ext4TailZeroing !== 'reported' ? 'allowed' : 'refused',
+    growZeroesTail: filesystem !== 'ext4' || profile.ext4TailZeroing !== 'never',
+    unmapsFile: !dax ? 'never' : filesystem === 'xfs' ? 'before-any' : profile.ext4UnmapsEarly ? 'before-zeroing' : 'before-freeing',
+    failedAppendGrows: filesystem === 'ext4' && dax && profile.ext4FailedAppendGrows,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
     smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,

@@ -28,8 +28,7 @@ interface Plan {
 
 /**
  * How often each verb comes up. persist() is not among them: the emulated cache-line flush touches no memory, a real one
- * faults like a load. Those that need another program in the guest cost a hundred
- * times the others.
+ * faults like a load. Those that need another program in the guest cost a hundred times the others.
  */
 const weights: readonly (readonly [weight: number, verb: Verb])[] = [
   [5, 'look'], [6, 'inject'], [7, 'pwrite'], [5, 'store'], [5, 'zeroRange'], [4, 'pread'], [4, 'load'], [2, 'truncate'], [2, 'resize'], [2, 'foreignWrite'],
@@ -97,8 +96,9 @@ function commandSteps(of: Command, file: PlannedFile, hotPage: number, byte: num
   switch (of.verb) {
     case 'pread': return inMapping(lastPageEnd, (from, length) => steps.pread(from, length));
     case 'pwrite': return inMapping(lastPageEnd, (from, length) => steps.pwrite(from, length, byte));
-    case 'load': return inMapping(file.mappedBytes, (from, length) => steps.load(from, length));
-    case 'store': return inMapping(file.mappedBytes, (from, length) => steps.store(from, length, byte));
+    // Which page a longer copy touches first is its own affair, and so is what it has stored before it faults.
+    case 'load': return inMapping(file.mappedBytes, (from, length) => steps.load(from, Math.min(length, start + pageBytes - from)));
+    case 'store': return inMapping(file.mappedBytes, (from, length) => steps.store(from, Math.min(length, start + pageBytes - from), byte));
     case 'probe': return inMapping(file.mappedBytes, (from, length) => steps.probe(from, length));
     case 'remap': return start < file.mappedBytes ? [steps.remap(start, pageBytes)] : [];
     case 'zeroRange': return inMapping(lastPageEnd, (from, length) => steps.zeroRange(from, length));

@@ -6,7 +6,7 @@ import { LineSplitter } from '../line-splitter.js';
 import type { DeviceKind, Filesystem, GuestMessage, HostMessage } from '../protocol.js';
 import { guestPaths, portName } from '../protocol.js';
 import { injectPoison, serveInjector } from './injector.js';
-import { runJob } from './job-process.js';
+import { JobProcess } from './job-process.js';
 import { PmemDevice } from './pmem-device.js';
 
 interface Mounted {
@@ -18,6 +18,7 @@ class Agent {
   readonly #send: (message: GuestMessage) => void;
   #device: PmemDevice | undefined;
   #mounted: Mounted | undefined;
+  #job: JobProcess | undefined;
 
   constructor(send: (message: GuestMessage) => void) {
     this.#send = send;
@@ -43,16 +44,22 @@ class Agent {
           kernelRelease: device.facts().kernelRelease,
           input: message.input,
         };
-        await runJob(message.program, message.nodeArguments, context, this.#send);
+        this.#job = new JobProcess(message.program, message.nodeArguments, context, this.#send);
         return true;
       }
+      case 'ask':
+        this.#job?.ask(message.question);
+        return true;
+      case 'no-more-questions':
+        this.#job?.noMoreQuestions();
+        return true;
       case 'poweroff':
         return false;
     }
   }
 
   async configure(kind: DeviceKind): Promise<void> {
-    const device = new PmemDevice(kind);
+    const device = await PmemDevice.find(kind);
     await serveInjector({
       inject(sector, count) {
         injectPoison(device, sector, count);

@@ -1,5 +1,4 @@
 /** The simulated pmem device of the guest: finding it, forgetting its poison, and a filesystem mounted with DAX. */
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, writeFileSync, writeSync,
 } from 'node:fs';
@@ -7,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeviceKind, Filesystem, GuestFacts } from '../protocol.js';
 import { guestPaths } from '../protocol.js';
+import { RootShell } from './root-shell.js';
 
 const driverDirectory = '/sys/bus/nd/drivers/nd_pmem';
 
@@ -14,13 +14,19 @@ export class PmemDevice {
   readonly kind: DeviceKind;
   readonly node = '/dev/pmem0';
   readonly badBlocksFile = '/sys/block/pmem0/badblocks';
+  readonly #shell = new RootShell();
   #filesystem: Filesystem | undefined;
 
-  constructor(kind: DeviceKind) {
+  private constructor(kind: DeviceKind) {
     this.kind = kind;
+  }
+
+  static async find(kind: DeviceKind): Promise<PmemDevice> {
+    const device = new PmemDevice(kind);
     // A raw namespace has no struct pages, and a filesystem on it refuses to mount with dax.
-    if (kind === 'unclearable') run('ndctl', ['create-namespace', '-f', '-e', 'namespace0.0', '--mode=fsdax', '--map=mem']);
-    if (!existsSync(this.node)) throw new Error(`the guest has no ${this.node}`);
+    if (kind === 'unclearable') await device.#shell.run('ndctl', 'create-namespace', '-f', '-e', 'namespace0.0', '--mode=fsdax', '--map=mem');
+    if (!existsSync(device.node)) throw new Error(`the guest has no ${device.node}`);
+    return device;
   }
 
   facts(): GuestFacts {
@@ -42,11 +48,11 @@ export class PmemDevice {
   }
 
   /** Makes a filesystem on the device, mounts it with DAX and lets every user write to it; the mount's options. */
-  mount(filesystem: Filesystem): string {
-    if (filesystem === 'ext4') run('mke2fs', ['-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'nodiscard', '-O', ext4Features, this.node]);
-    else run('mkfs.xfs', ['-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, this.node]);
+  async mount(filesystem: Filesystem): Promise<string> {
+    if (filesystem === 'ext4') await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'nodiscard', '-O', ext4Features, this.node);
+    else await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, this.node);
     mkdirSync(guestPaths.mountPoint, { recursive: true });
-    run('mount', ['-t', filesystem, '-o', 'dax=always', this.node, guestPaths.mountPoint]);
+    await this.#shell.run('busybox', 'mount', '-t', filesystem, '-o', 'dax=always', this.node, guestPaths.mountPoint);
     chmodSync(guestPaths.mountPoint, 0o1777);
     this.#filesystem = filesystem;
     return this.#mountOptions(filesystem);
@@ -67,7 +73,7 @@ export class PmemDevice {
   /** Unmounts, makes the kernel forget every bad block, and mounts a new filesystem of the same kind. */
   async fresh(filesystem = this.#filesystem): Promise<string> {
     if (filesystem === undefined) throw new Error('nothing has been mounted yet');
-    if (this.#filesystem !== undefined) run('umount', [guestPaths.mountPoint]);
+    if (this.#filesystem !== undefined) await this.#shell.run('busybox', 'umount', guestPaths.mountPoint);
     this.#filesystem = undefined;
     if (this.kind === 'clearable') this.#clearPoison();
     if (this.#listed().length > 0) await this.#forgetPoison();
@@ -114,12 +120,3 @@ export class PmemDevice {
 
 /** Features that mke2fs turns on by default and old kernels do not know. */
 const ext4Features = '^orphan_file,^metadata_csum_seed';
-
-function run(program: string, args: readonly string[]): string {
-  try {
-    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  } catch (cause) {
-    const stderr = (cause as { readonly stderr?: string }).stderr ?? '';
-    throw new Error(`${program} ${args.join(' ')} failed: ${stderr.trim()}`, { cause });
-  }
-}

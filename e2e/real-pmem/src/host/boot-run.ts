@@ -1,14 +1,14 @@
-/** One boot from kernel to power-off: every filesystem of it, every job on each. */
+/** One boot from kernel to power-off, with every job on one cell's filesystem. */
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { GuestFacts, GuestMessage } from '../protocol.js';
-import type { Job } from './job.js';
-import type { KernelImage } from './kernel-image.js';
-import type { Boot, Cell } from './matrix.js';
-import { cellsOf } from './matrix.js';
-import type { Progress } from './progress.js';
+import type { GuestFacts } from '../protocol.js';
 import { buildInitramfs, type GuestConfig } from './initramfs.js';
-import { deviceSizeMiB, GuestLost, runInteractively, VirtualMachine } from './virtual-machine.js';
+import type { Job } from './job.js';
+import { runJob } from './job-run.js';
+import type { KernelImage } from './kernel-image.js';
+import { cellName, type Cell } from './matrix.js';
+import type { Progress } from './progress.js';
+import { deviceSizeMiB, expectMessage, GuestLost, runInteractively, VirtualMachine } from './virtual-machine.js';
 
 export interface JobOutcome {
   readonly cell: Cell;
@@ -33,23 +33,21 @@ const silenceLimitMs = 180_000;
 const powerOffGraceMs = 30_000;
 
 class BootRun {
-  readonly #boot: Boot;
+  readonly #cell: Cell;
   readonly #environment: BootEnvironment;
-  readonly #label: string;
   readonly outcomes: JobOutcome[] = [];
 
-  constructor(boot: Boot, environment: BootEnvironment) {
-    this.#boot = boot;
+  constructor(cell: Cell, environment: BootEnvironment) {
+    this.#cell = cell;
     this.#environment = environment;
-    this.#label = `${boot.kernel} ${boot.device}`;
   }
 
-  #step(text: string): void {
-    this.#environment.progress.step(`${this.#label}: ${text}`);
-  }
+  readonly #step = (text: string): void => {
+    this.#environment.progress.step(`${cellName(this.#cell)}: ${text}`);
+  };
 
   #directory(): string {
-    return path.join(this.#environment.runDirectory, `${this.#boot.kernel}-${this.#boot.device}`);
+    return path.join(this.#environment.runDirectory, cellName(this.#cell));
   }
 
   /** Runs everything; whatever goes wrong becomes the outcome of the jobs concerned. */
@@ -58,7 +56,7 @@ class BootRun {
     try {
       machine = await this.#start();
       const facts = await this.#configure(machine);
-      for (const cell of cellsOf(this.#boot)) await this.#runCell(machine, cell, facts);
+      await this.#runJobs(machine, facts);
       machine.send({ type: 'poweroff' });
       await machine.stop(powerOffGraceMs);
     } catch (cause) {
@@ -76,7 +74,7 @@ class BootRun {
     const directory = this.#directory();
     const files = await bootFiles(directory, kernel, guest);
     this.#step(`booting Linux ${kernel.release}`);
-    const machine = new VirtualMachine({ kernel, device: this.#boot.device, ...files, serialLog: path.join(directory, 'serial.log') });
+    const machine = new VirtualMachine({ kernel, device: this.#cell.device, ...files, serialLog: path.join(directory, 'serial.log') });
     running.add(machine);
     return machine;
   }
@@ -84,52 +82,26 @@ class BootRun {
   async #configure(machine: VirtualMachine): Promise<GuestFacts> {
     const ready = expectMessage(await machine.receive(silenceLimitMs), 'ready');
     this.#step(`guest is up (${ready.uptimeSeconds.toFixed(1)} s after its kernel started)`);
-    machine.send({ type: 'configure', device: this.#boot.device });
+    machine.send({ type: 'configure', device: this.#cell.device });
     const { facts } = expectMessage(await machine.receive(silenceLimitMs), 'configured');
-    const expectedProvider = this.#boot.device === 'clearable' ? 'e820' : 'ACPI.NFIT';
+    const expectedProvider = this.#cell.device === 'clearable' ? 'e820' : 'ACPI.NFIT';
     if (facts.kernelRelease !== this.#environment.kernel.release) throw new Error(`the guest runs Linux ${facts.kernelRelease}`);
     if (facts.provider !== expectedProvider) throw new Error(`the device's bus is ${facts.provider}, not ${expectedProvider}`);
     return facts;
   }
 
-  async #runCell(machine: VirtualMachine, cell: Cell, facts: GuestFacts): Promise<void> {
-    for (const job of this.#environment.jobs) {
+  async #runJobs(machine: VirtualMachine, { kernelVersion }: GuestFacts): Promise<void> {
+    const cell = this.#cell;
+    for (const [index, job] of this.#environment.jobs.entries()) {
       machine.send({ type: 'mount', filesystem: cell.filesystem });
       const { mountOptions } = expectMessage(await machine.receive(silenceLimitMs), 'mounted');
-      this.#step(`${cell.filesystem} mounted (${mountOptions}), ${job.name} starts`);
+      if (index === 0) this.#step(`mounted with ${mountOptions}`);
+      this.#step(`${job.name} starts`);
       const startSeconds = this.#environment.progress.elapsedSeconds();
-      const { status, summary } = await this.#runJob(machine, job, cell, facts);
+      const end = await runJob(machine, job, { cell, kernelVersion, silenceLimitMs }, (line) => { this.#step(`${job.name}: ${line}`); });
       const seconds = this.#environment.progress.elapsedSeconds() - startSeconds;
-      this.outcomes.push({ cell, job: job.name, status, summary, seconds });
-      this.#step(`${cell.filesystem} ${job.name} ${status} (${summary}, ${seconds.toFixed(1)} s)`);
-    }
-  }
-
-  async #runJob(machine: VirtualMachine, job: Job, cell: Cell, facts: GuestFacts): Promise<Pick<JobOutcome, 'status' | 'summary'>> {
-    machine.send({ type: 'run', program: job.program, nodeArguments: job.nodeArguments, input: job.input });
-    const values: unknown[] = [];
-    for (;;) {
-      const message = await machine.receive(silenceLimitMs);
-      switch (message.type) {
-        case 'result': {
-          values.push(message.value);
-          const line = job.describe(message.value);
-          if (line !== undefined) this.#step(`${cell.filesystem}   ${line}`);
-          break;
-        }
-        case 'text':
-          this.#step(`${cell.filesystem}   ${message.stream}: ${message.line}`);
-          break;
-        case 'finished': {
-          const verdict = await job.judge(values, cell, facts.kernelVersion);
-          for (const line of verdict.failures.flatMap((failure) => failure.split('\n'))) this.#step(`${cell.filesystem}   FAILED ${line}`);
-          const ended = message.exitCode === 0 ? [] : [`the program ended with ${message.signal ?? `status ${message.exitCode ?? -1}`}`];
-          const failed = verdict.failures.length > 0 || ended.length > 0;
-          return { status: failed ? 'failed' : 'passed', summary: [verdict.summary, ...ended].join('; ') };
-        }
-        default:
-          expectMessage(message, 'finished');
-      }
+      this.outcomes.push({ cell, job: job.name, ...end, seconds });
+      this.#step(`${job.name} ${end.status}, ${seconds.toFixed(1)} s${end.summary === '' ? '' : ` (${end.summary})`}`);
     }
   }
 
@@ -139,35 +111,30 @@ class BootRun {
     if (cause instanceof GuestLost) for (const line of cause.serialTail) this.#step(`  console: ${line}`);
     // The job that was running failed; those after it never ran.
     let status: JobOutcome['status'] = 'failed';
-    for (const cell of cellsOf(this.#boot)) {
-      for (const job of this.#environment.jobs) {
-        if (this.outcomes.some((outcome) => outcome.cell.filesystem === cell.filesystem && outcome.job === job.name)) continue;
-        this.outcomes.push({ cell, job: job.name, status, summary: reason.split('\n')[0] ?? '', seconds: 0 });
-        status = 'did not run';
-      }
+    for (const job of this.#environment.jobs.slice(this.outcomes.length)) {
+      this.outcomes.push({ cell: this.#cell, job: job.name, status, summary: reason.split('\n')[0] ?? '', seconds: 0 });
+      status = 'did not run';
     }
   }
 }
 
-export async function runBoot(boot: Boot, environment: BootEnvironment): Promise<JobOutcome[]> {
-  const run = new BootRun(boot, environment);
+export async function runBoot(cell: Cell, environment: BootEnvironment): Promise<JobOutcome[]> {
+  const run = new BootRun(cell, environment);
   await run.run();
   return run.outcomes;
 }
 
 /** The outcomes of a boot that never came to be. */
-export function skippedOutcomes(boot: Boot, jobs: readonly Job[], reason: string): JobOutcome[] {
+export function skippedOutcomes(cell: Cell, jobs: readonly Job[], reason: string): JobOutcome[] {
   const summary = reason.split('\n')[0] ?? '';
-  return cellsOf(boot).flatMap((cell) => jobs.map((job) => ({ cell, job: job.name, status: 'did not run', summary, seconds: 0 })));
+  return jobs.map((job) => ({ cell, job: job.name, status: 'did not run', summary, seconds: 0 }));
 }
 
 /** A shell in the guest on this terminal; the exit status of QEMU. */
-export async function runShell(boot: Boot, kernel: KernelImage, guest: GuestConfig, runDirectory: string): Promise<number | null> {
-  const filesystem = boot.filesystems[0];
-  if (filesystem === undefined) throw new Error('no filesystem is selected');
-  const config = { ...guest, shell: { filesystem, device: boot.device } };
-  const files = await bootFiles(path.join(runDirectory, 'shell'), kernel, config);
-  return runInteractively({ kernel, device: boot.device, ...files });
+export async function runShell(cell: Cell, kernel: KernelImage, guest: GuestConfig, runDirectory: string): Promise<number | null> {
+  const { filesystem, device } = cell;
+  const files = await bootFiles(path.join(runDirectory, 'shell'), kernel, { ...guest, shell: { filesystem, device } });
+  return runInteractively({ kernel, device, ...files });
 }
 
 async function bootFiles(directory: string, kernel: KernelImage, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
@@ -180,10 +147,4 @@ async function bootFiles(directory: string, kernel: KernelImage, guest: GuestCon
   await writeFile(backingFile, '');
   await truncate(backingFile, deviceSizeMiB * 1024 * 1024);
   return { initramfs, backingFile };
-}
-
-function expectMessage<T extends GuestMessage['type']>(message: GuestMessage, type: T): Extract<GuestMessage, { type: T }> {
-  if (message.type === 'failed') throw new Error(`in the guest: ${message.error}`);
-  if (message.type !== type) throw new Error(`expected the message ${type} from the guest, got ${JSON.stringify(message)}`);
-  return message as Extract<GuestMessage, { type: T }>;
 }

@@ -1,4 +1,4 @@
-/** `npm run test:real-pmem`: boots the selected kernels one after the other and runs the jobs on real DAX filesystems. */
+/** `npm run test:real-pmem`: boots a guest for each selected cell, a few at a time, and runs the jobs on real DAX filesystems. */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,8 +10,9 @@ import { DebianArchive } from './debian-archive.js';
 import { fuzzJob } from './fuzz-job.js';
 import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
-import { kernelImage } from './kernel-image.js';
-import { cellName, cellsOf, planBoots } from './matrix.js';
+import { kernelImage, type KernelImage } from './kernel-image.js';
+import { inLanes } from './lanes.js';
+import { cellName, planCells, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
 import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
@@ -49,7 +50,7 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     contractJob,
     repairJob,
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
-    fuzzJob({ seed: options.seed, sequences: options.sequences }),
+    fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
   ];
   const selected = jobs.filter((job) => options.jobs.includes(job.name));
   for (const { program } of selected) {
@@ -65,10 +66,24 @@ function endMachinesWithProcess(running: ReadonlySet<VirtualMachine>): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
 }
 
+/** The kernel of every series that is needed; what is wrong where there is none. */
+async function kernelsOf(cells: readonly Cell[], fetch: (series: string) => Promise<KernelImage>): Promise<Map<string, KernelImage | Error>> {
+  const kernels = new Map<string, KernelImage | Error>();
+  for (const series of new Set(cells.map(({ kernel }) => kernel))) {
+    try {
+      kernels.set(series, await fetch(series));
+    } catch (cause) {
+      if (!(cause instanceof SetupError || cause instanceof CommandError)) throw cause;
+      kernels.set(series, cause);
+    }
+  }
+  return kernels;
+}
+
 async function main(options: Options): Promise<number> {
-  const boots = planBoots(options.selection);
+  const cells = planCells(options.selection);
   if (options.list) {
-    for (const cell of boots.flatMap(cellsOf)) print(`${cellName(cell)}: ${options.jobs.join(', ')}`);
+    for (const cell of cells) print(`${cellName(cell)}: ${options.jobs.join(', ')}`);
     return 0;
   }
   const progress = progressOn(print);
@@ -80,21 +95,25 @@ async function main(options: Options): Promise<number> {
   const guest = await guestConfig();
   const running = new Set<VirtualMachine>();
   endMachinesWithProcess(running);
-
-  const outcomes: JobOutcome[] = [];
-  for (const boot of options.shell ? boots.slice(0, 1) : boots) {
-    try {
-      const kernel = await kernelImage(boot.kernel, { cacheDirectory: cache, refresh: options.refresh, archive, progress });
-      if (options.shell) return (await runShell(boot, kernel, guest, runDirectory)) ?? 1;
-      outcomes.push(...(await runBoot(boot, { kernel, runDirectory, guest, jobs, progress, running })));
-    } catch (cause) {
-      if (!(cause instanceof SetupError || cause instanceof CommandError)) throw cause;
-      progress.step(`${boot.kernel} ${boot.device}: FAILED ${cause.message}`);
-      outcomes.push(...skippedOutcomes(boot, jobs, cause.message));
-    }
-  }
+  const selected = options.shell ? cells.slice(0, 1) : cells;
+  const kernels = await kernelsOf(selected, (series) => kernelImage(series, { cacheDirectory: cache, refresh: options.refresh, archive, progress }));
   await archive.forgetLists();
-  const passed = allPassed(outcomes, boots.flatMap(cellsOf).length * jobs.length);
+
+  const runCell = async (cell: Cell): Promise<JobOutcome[]> => {
+    const kernel = kernels.get(cell.kernel);
+    if (kernel !== undefined && !(kernel instanceof Error)) return runBoot(cell, { kernel, runDirectory, guest, jobs, progress, running });
+    const reason = kernel?.message ?? 'no kernel';
+    progress.step(`${cellName(cell)}: FAILED ${reason}`);
+    return skippedOutcomes(cell, jobs, reason);
+  };
+  const [first] = selected;
+  if (options.shell && first !== undefined) {
+    const kernel = kernels.get(first.kernel);
+    if (kernel === undefined || kernel instanceof Error) throw kernel ?? new Error('no kernel');
+    return (await runShell(first, kernel, guest, runDirectory)) ?? 1;
+  }
+  const outcomes = (await inLanes(selected, options.parallel, runCell)).flat();
+  const passed = allPassed(outcomes, cells.length * jobs.length);
   print(`\n${summaryTable(outcomes)}\n`);
   if (options.keep || !passed) print(`logs: ${runDirectory}`);
   else await rm(runDirectory, { recursive: true, force: true });

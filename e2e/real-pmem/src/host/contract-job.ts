@@ -1,8 +1,8 @@
 /** The contract job: the suite that every driver has to pass, on real media. */
 import type { ContractResult } from '../jobs/contract-reporter.js';
-import type { Job } from './job.js';
+import type { ReportingJob } from './job.js';
 
-export const contractJob: Job = {
+export const contractJob: ReportingJob = {
   name: 'contract',
   program: 'e2e/real-pmem/dist/jobs/contract.js',
   nodeArguments: ['--test-reporter', './e2e/real-pmem/dist/jobs/contract-reporter.js'],

@@ -9,15 +9,29 @@ export interface JobVerdict {
   readonly failures: readonly string[];
 }
 
-export interface Job {
+/** The program's answer. Rejects where the program has ended. */
+export type Ask = (question: unknown) => Promise<unknown>;
+
+interface JobProgram {
   readonly name: JobName;
   /** Path of the program inside the tree. */
   readonly program: string;
   /** Arguments for node itself; those that name a file of the tree are relative to it. */
   readonly nodeArguments: readonly string[];
   readonly input: unknown;
-  /** One progress line for a result, or undefined for none. */
+}
+
+/** A job whose program works by itself and reports results. */
+export interface ReportingJob extends JobProgram {
+  /** A few words about a result, or undefined for none. */
   describe(value: unknown): string | undefined;
   /** Called once, when the program has ended. That it ended badly is a failure without further words. */
   judge(values: readonly unknown[], cell: Cell, kernelVersion: string): Promise<JobVerdict>;
 }
+
+/** A job whose program answers questions; it ends when there are no more. */
+interface ConversingJob extends JobProgram {
+  converse(ask: Ask, note: (line: string) => void, cell: Cell): Promise<JobVerdict>;
+}
+
+export type Job = ReportingJob | ConversingJob;

@@ -1,4 +1,5 @@
 /** The command line. */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
 import type { Selection } from './matrix.js';
@@ -21,10 +22,14 @@ export interface Options {
   readonly seed: number;
   /** How many random sequences the fuzz job runs on each cell. */
   readonly sequences: number;
+  /** Guests that run at the same time. */
+  readonly parallel: number;
 }
 
 const defaultSeed = 1;
 const defaultSequences = 500;
+/** Each keeps a processor busy. */
+const mostGuests = 2;
 
 export const usage = `npm run test:real-pmem -- [options]
 
@@ -38,6 +43,7 @@ export const usage = `npm run test:real-pmem -- [options]
   --record              write the traces that were recorded over the committed ones
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
   --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})
+  --parallel NUMBER     guests that run at the same time (default: ${mostGuests}, or 1 on a single processor)
   --keep                leave the serial log and the fresh traces of every boot, and say where
   --shell               a root shell in the guest instead of jobs, on the first cell that the options select
   --refresh             look for a newer kernel package instead of using the cached one
@@ -82,6 +88,7 @@ export function parseOptions(args: readonly string[]): Options {
     refresh: parsed.refresh ?? false,
     seed: count('seed', parsed.seed, defaultSeed),
     sequences: count('sequences', parsed.sequences, defaultSequences),
+    parallel: Math.max(1, count('parallel', parsed.parallel, Math.min(mostGuests, availableParallelism()))),
   };
 }
 
@@ -99,7 +106,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        kernel: many, fs: many, device: many, job: many, scenario: many, seed: one, sequences: one,
+        kernel: many, fs: many, device: many, job: many, scenario: many, seed: one, sequences: one, parallel: one,
         keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;

@@ -1,39 +1,22 @@
 /**
- * Runs random scenarios on the guest and on the mock, one after the other, until they disagree; then looks for the
- * shortest scenario that shows it. Most run on the filesystem that the one before left behind, bad blocks in free space
- * and all: the mock is told of these, and of the places that the allocator chose.
+ * Runs scenarios that the host makes up, and tells what they did. Most run on the filesystem that the one before left
+ * behind, bad blocks in free space and all: a new one takes longer than a scenario.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import type { ByteRange } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
-import { disagreement, type Disagreement } from '../fuzz/agreement.js';
-import { findDisagreement, linesOf } from '../fuzz/find-disagreement.js';
-import { mockOptionsFor } from '../mock/replay-trace.js';
+import { replayAmongPoison } from '../fuzz/agreement.js';
+import type { FuzzAnswer, FuzzQuestion } from '../fuzz/questions.js';
 import { sectorBytes } from '../scenarios/file-steps.js';
-import type { Scenario } from '../scenarios/step.js';
 import { guestMachine } from './guest-machine.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext, report } from './job-io.js';
-
-export interface FuzzInput {
-  readonly seed: number;
-  readonly sequences: number;
-}
-
-export type FuzzResult =
-  /** Sent now and then, and at the end. */
-  | { readonly sequences: number; readonly steps: number; readonly freshFilesystems: number }
-  /** The steps up to the one that differs, and that one: a line each. */
-  | { readonly disagreement: readonly string[] };
+import { XfsIo } from './xfs-io.js';
 
 /** More bad blocks than this, and the next scenario starts on a new filesystem without any. */
 const mostLeftOver = 24;
-const progressEvery = 100;
-
-function send(result: FuzzResult): void {
-  report(result);
-}
 
 /** The kernel's list, whoever has the blocks. */
 function listedPoison(): ByteRange[] {
@@ -44,64 +27,40 @@ function listedPoison(): ByteRange[] {
   });
 }
 
-class Fuzzer {
-  readonly #injector: InjectorClient;
-  readonly #mountPoint: string;
-  readonly #kernel: { readonly kernel: string; readonly filesystem: string; readonly device: string };
-  readonly #driver = nativeDriver();
-  #runs = 0;
-  sequences = 0;
-  steps = 0;
-  freshFilesystems = 0;
+const { mountPoint, injector: socket } = jobContext();
+const injector = await InjectorClient.connect(socket);
+const driver = nativeDriver();
+const xfsIo = new XfsIo();
+/** Nothing has happened to the filesystem yet. */
+let untouched = true;
+let runs = 0;
 
-  constructor(injector: InjectorClient) {
-    const { mountPoint, kernelRelease, filesystem, device } = context;
-    this.#injector = injector;
-    this.#mountPoint = mountPoint;
-    this.#kernel = { kernel: kernelRelease.split('.').slice(0, 2).join('.'), filesystem, device };
+async function answer({ scenario, fresh }: FuzzQuestion): Promise<FuzzAnswer> {
+  if (!untouched && (fresh || listedPoison().length > mostLeftOver)) {
+    await injector.freshFilesystem();
+    untouched = true;
   }
-
-  async run(scenario: Scenario, fresh: boolean): Promise<Disagreement | undefined> {
-    if (fresh || listedPoison().length > mostLeftOver) await this.#freshFilesystem();
-    const directory = path.join(this.#mountPoint, `run-${++this.#runs}`);
-    mkdirSync(directory);
-    this.sequences++;
-    this.steps += scenario.steps.length;
+  const onFresh = untouched;
+  untouched = false;
+  const directory = path.join(mountPoint, `run-${++runs}`);
+  mkdirSync(directory);
+  try {
+    return { ...(await replayAmongPoison(scenario, guestMachine(driver, directory, injector, xfsIo), listedPoison())), fresh: onFresh };
+  } catch (cause) {
+    const reasons: string[] = [];
+    for (let error = cause; error instanceof Error; error = error.cause) reasons.push(error.message);
+    return { failure: reasons.join(': '), fresh: onFresh };
+  } finally {
     try {
-      return await disagreement(scenario, guestMachine(this.#driver, directory, this.#injector), mockOptionsFor(this.#kernel), listedPoison());
-    } finally {
+      rmSync(directory, { recursive: true });
+    } catch {
       // A filesystem that has shut itself down removes nothing.
-      try {
-        rmSync(directory, { recursive: true });
-      } catch {
-        await this.#freshFilesystem();
-      }
+      await injector.freshFilesystem();
+      untouched = true;
     }
-  }
-
-  async #freshFilesystem(): Promise<void> {
-    this.freshFilesystems++;
-    await this.#injector.freshFilesystem();
   }
 }
 
-const context = jobContext();
-const { seed, sequences } = context.input as FuzzInput;
-const injector = await InjectorClient.connect(context.injector);
-const fuzzer = new Fuzzer(injector);
-const progress = (): void => {
-  send({ sequences: fuzzer.sequences, steps: fuzzer.steps, freshFilesystems: fuzzer.freshFilesystems });
-};
-
-const found = await findDisagreement({
-  seed,
-  sequences,
-  async run(scenario, fresh) {
-    const disagreement = await fuzzer.run(scenario, fresh);
-    if (!fresh && fuzzer.sequences % progressEvery === 0) progress();
-    return disagreement;
-  },
-});
-if (found === undefined) progress();
-else send({ disagreement: linesOf(found) });
+for await (const line of createInterface({ input: process.stdin })) report(await answer(JSON.parse(line) as FuzzQuestion));
+xfsIo.close();
 injector.close();

@@ -5,7 +5,7 @@ import type { ByteRange, Driver } from '@safe-pmem/core';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
 import { sectorBytes } from '../scenarios/file-steps.js';
 import type { InjectorClient } from './injector-client.js';
-import { xfsIo } from './xfs-io.js';
+import type { XfsIo } from './xfs-io.js';
 
 /** Runs a call of Node's file system; its errno, 0 for success. */
 function errnoOf(body: () => void): Errno {
@@ -19,14 +19,14 @@ function errnoOf(body: () => void): Errno {
   }
 }
 
-export function guestMachine(driver: Driver, directory: string, injector: InjectorClient): ReplayMachine {
+export function guestMachine(driver: Driver, directory: string, injector: InjectorClient, xfsIo: XfsIo): ReplayMachine {
   const fallocate = (command: string) => (file: string, range: ByteRange): Promise<Errno> =>
-    Promise.resolve(xfsIo(file, `${command} ${range.offset} ${range.length}`));
-  const copy = (command: string) => (file: string, target: string): Promise<Errno> => {
-    const errno = xfsIo(target, `${command} ${file}`, ['-f']);
+    xfsIo.run(file, `${command} ${range.offset} ${range.length}`);
+  const copy = (command: string) => async (file: string, target: string): Promise<Errno> => {
+    const errno = await xfsIo.run(target, `${command} ${file}`, ['-f']);
     // The program makes the target before it fails.
     if (errno !== 0 && existsSync(target)) unlinkSync(target);
-    return Promise.resolve(errno);
+    return errno;
   };
   return {
     driver,
@@ -47,10 +47,7 @@ export function guestMachine(driver: Driver, directory: string, injector: Inject
       closeSync(descriptor);
       return Promise.resolve({ transferredBytes, errno });
     },
-    exhaust() {
-      exhaust(directory);
-      return Promise.resolve();
-    },
+    exhaust: () => exhaust(directory, xfsIo),
   };
 }
 
@@ -58,17 +55,20 @@ export function guestMachine(driver: Driver, directory: string, injector: Inject
  * Allocates files of ever smaller sizes, then writes single pages, until neither finds a block: filesystems keep more
  * in reserve for the one than for the other. No file is deleted meanwhile, as XFS frees its blocks some time later.
  */
-function exhaust(directory: string): void {
+async function exhaust(directory: string, xfsIo: XfsIo): Promise<void> {
   const { bsize, bavail } = statfsSync(directory);
   // Opened while there is still room for an inode.
   const descriptor = openSync(path.join(directory, 'exhausted-pages'), 'w');
-  let files = 0;
-  for (let blocks = bavail; blocks >= 1; ) {
-    const errno = xfsIo(path.join(directory, `exhausted-${files}`), `falloc 0 ${blocks * bsize}`, ['-f']);
-    if (errno === 0) files++;
-    else blocks = Math.floor(blocks / 4);
+  try {
+    let files = 0;
+    for (let blocks = bavail; blocks >= 1; ) {
+      const errno = await xfsIo.run(path.join(directory, `exhausted-${files}`), `falloc 0 ${blocks * bsize}`, ['-f']);
+      if (errno === 0) files++;
+      else blocks = Math.floor(blocks / 4);
+    }
+    const page = new Uint8Array(bsize);
+    for (let offset = 0; errnoOf(() => { writeSync(descriptor, page, 0, bsize, offset); }) === 0; ) offset += bsize;
+  } finally {
+    closeSync(descriptor);
   }
-  const page = new Uint8Array(bsize);
-  for (let offset = 0; errnoOf(() => { writeSync(descriptor, page, 0, bsize, offset); }) === 0; ) offset += bsize;
-  closeSync(descriptor);
 }

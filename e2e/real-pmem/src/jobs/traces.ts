@@ -6,6 +6,7 @@ import { tracedScenario, type TracedScenario, type TraceSubject } from '../scena
 import { guestMachine } from './guest-machine.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext, report } from './job-io.js';
+import { XfsIo } from './xfs-io.js';
 
 export type TraceResult =
   | { readonly facts: TraceSubject['facts'] }
@@ -28,7 +29,8 @@ const unknown = only.filter((name) => !scenarios.some((scenario) => scenario.nam
 if (unknown.length > 0) throw new Error(`no scenario is called ${unknown.join(', ')}`);
 const injector = await InjectorClient.connect(context.injector);
 const driver = nativeDriver();
-const machine = guestMachine(driver, context.mountPoint, injector);
+const xfsIo = new XfsIo();
+const machine = guestMachine(driver, context.mountPoint, injector, xfsIo);
 
 /** What a driver's file says of the filesystem; the traces are worth nothing where this is not DAX. */
 async function facts(): Promise<TraceSubject['facts']> {
@@ -52,4 +54,5 @@ for (const scenario of selected) {
     send({ scenarioName: scenario.name, failure: reasons.join(': ') });
   }
 }
+xfsIo.close();
 injector.close();

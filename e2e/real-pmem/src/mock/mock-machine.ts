@@ -45,6 +45,7 @@ export function mockMachine(options: MockOptions, setup: MockMachineSetup = {}):
     driver,
     directory,
     originBlock: setup.originBlock,
+    earlierPoison: setup.poison,
     beforeStep: (index) => { follower?.beforeStep(index); },
     inject(deviceRange) {
       driver.poisonPhysical(deviceRange);

@@ -23,11 +23,13 @@ async function neighbours(): Promise<{ length: number; offset: number }[]> {
   return scene.poison('victim', first);
 }
 
+const appended = content(pageBytes);
+
 /** A page appended by a program that knows nothing of any of this: 0, or the errno. */
 function append(name: string): number {
   const descriptor = openSync(scene.path(name), 'a');
   try {
-    writeSync(descriptor, content(pageBytes));
+    writeSync(descriptor, appended);
     fsyncSync(descriptor);
     return 0;
   } catch (cause) {

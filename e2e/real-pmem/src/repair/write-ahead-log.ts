@@ -8,7 +8,9 @@ const pages = 12;
 const lengths = [100, 200, 9000, 4040, 50, 60, 70, 5000, 300, 400];
 
 function payloadOf(sequence: number, lengthBytes: number): Uint8Array {
-  return Uint8Array.from({ length: lengthBytes }, (_, i) => (sequence * 131 + i * 17 + (i >>> 8)) & 0xff);
+  const bytes = new Uint8Array(lengthBytes);
+  for (let i = 0; i < lengthBytes; i++) bytes[i] = sequence * 131 + i * 17 + (i >>> 8);
+  return bytes;
 }
 
 /** Opens the files anew, as a process does that has just started. */

@@ -81,6 +81,23 @@ export const accessScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'truncate-ends-old-mappings',
+    title: 'Every ftruncate has the whole file mapped anew, and so tells old mappings of the bad page, wherever the file ends and even where it fails.',
+    steps: [
+      ...a.written(size), a.load(bad), a.store(page(9)), a.inject(bad), a.inject(page(9)), a.load(bad), a.truncate(page(20)), a.load(bad), a.load(page(9)), a.store(page(9)),
+      a.pwrite(bad), a.pwrite(page(9)), a.load(bad), a.store(page(9)), a.inject(bad), a.inject(page(9)), a.truncate(bad + 100), a.load(page(4)), a.load(bad), a.load(page(9)),
+    ],
+  },
+  {
+    name: 'fallocate-ends-old-mappings',
+    title: 'Zero-range, punch and allocation elsewhere in the file: which of them end old mappings of the bad page?',
+    steps: [
+      a.create(page(20), false), a.pwrite(0, size, 1), a.load(bad), a.inject(bad), a.allocate(page(17)), a.load(bad), a.remap(bad), a.pwrite(bad), a.load(bad), a.inject(bad),
+      a.zeroRange(page(9) + 100, 100), a.load(bad), a.zeroRange(page(9)), a.load(bad), a.pwrite(bad), a.load(bad), a.inject(bad), a.punch(page(10)), a.load(bad),
+      a.pwrite(bad), a.load(bad), a.inject(bad), a.punch(page(30)), a.load(bad),
+    ],
+  },
+  {
     name: 'persist-and-sync',
     title: 'Neither fdatasync nor a flush of good pages tells about poison.',
     steps: [...poisoned, a.sync(), a.store(page(4)), a.persist(page(4)), a.load(page(4), 16), a.sync(), a.badBlocks()],

@@ -7,11 +7,21 @@ interface Run {
   readonly length: number;
 }
 
+const stride = 512;
+const patterns: Buffer[] = [];
+
+/** `stride` bytes of one value. */
+function patternOf(byte: number): Buffer {
+  return (patterns[byte] ??= Buffer.alloc(stride, byte));
+}
+
 function runsOf(bytes: Uint8Array): Run[] {
   const runs: Run[] = [];
   for (let start = 0; start < bytes.length; ) {
     const byte = bytes[start] ?? 0;
     let end = start + 1;
+    // A loop over bytes is slow where the processor is emulated.
+    while (end + stride <= bytes.length && patternOf(byte).equals(bytes.subarray(end, end + stride))) end += stride;
     while (end < bytes.length && bytes[end] === byte) end++;
     runs.push({ byte, length: end - start });
     start = end;

@@ -98,6 +98,17 @@ export const endOfFileScenarios: readonly Scenario[] = [
     title: 'The rest of the page that the file ends in can be loaded, and is zeros.',
     steps: [...a.written(page(4)), a.truncate(page(1) + 100), a.load(page(1) + 96, 16), a.store(page(1) + 200), a.load(page(2)), a.size()],
   },
+  ...([
+    ['truncate', [a.truncate(page(4))]],
+    ['resize', [a.resize(page(4), false)]],
+    ['allocating-resize', [a.resize(page(4))]],
+    ['append', [a.foreignWrite(page(3), pageBytes)]],
+    ['append-in-page', [a.foreignWrite(page(1) + 1000, pageBytes)]],
+  ] as const).map(([how, grow]): Scenario => ({
+    name: `grow-over-odd-end-by-${how}`,
+    title: `What a mapping has stored beyond the end of the file, in its last page, once the file grows by ${how}.`,
+    steps: [...a.written(page(2)), a.truncate(page(1) + 100), a.store(page(1), pageBytes), a.pread(page(1)), ...grow, a.size(), a.pread(page(1)), a.load(page(1) + 96, 16)],
+  })),
   {
     name: 'store-into-hole-without-space',
     title: 'A store into a hole on a full filesystem: the same signal again.',

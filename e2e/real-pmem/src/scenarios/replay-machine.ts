@@ -10,6 +10,8 @@ export interface ReplayMachine {
   readonly directory: string;
   /** Device block that layouts are counted from; by default the first one that the scenario has. */
   readonly originBlock?: number | undefined;
+  /** Bytes of the device that were bad before the scenario: not mentioned, unless a file of the scenario has them. */
+  readonly earlierPoison?: readonly ByteRange[] | undefined;
   /** Told of each step before it is carried out, counted from 0. */
   beforeStep?(index: number): void;
   /** Poisons bytes of the device, in whole 512-byte sectors. Throws where that fails. */

@@ -1,7 +1,7 @@
 /** Runs a scenario on a machine and says what every step did, in words that are the same on every machine alike. */
 import path from 'node:path';
 import type { DeviceBadBlocks, DriverFile, Extent, ExtentsOutcome, Fault, SystemFailure } from '@safe-pmem/core';
-import { errnoName, intersect, rangeEnd } from '@safe-pmem/core';
+import { errnoName, intersect, rangeEnd, subtract } from '@safe-pmem/core';
 import { BlockNames } from './block-names.js';
 import { describeContent } from './content.js';
 import { pageBytes, sectorBytes } from './file-steps.js';
@@ -27,7 +27,7 @@ export async function replayWithLayouts(scenario: Scenario, machine: ReplayMachi
       try {
         machine.beforeStep?.(index);
         const outcome = await run.perform(step);
-        const layout = await run.movedFiles();
+        const layout = movesBlocks(step) ? await run.movedFiles() : undefined;
         records.push(layout === undefined ? { outcome } : { outcome, layout });
       } catch (cause) {
         throw new Error(`${scenario.name}, step ${index + 1} (${describeStep(step)}) cannot be carried out`, { cause });
@@ -209,15 +209,21 @@ class Replay {
     const list: DeviceBadBlocks = await file.badBlocks();
     if (!list.supported) return { unsupported: list.reason };
     const found = await allExtents(file);
-    if ('failure' in found) return { ...failureOutcome(found.failure), onDevice: this.#blocks.describe(list.ranges) };
+    const onDevice = this.#blocks.describe(subtract(list.ranges, this.#machine.earlierPoison ?? []));
+    if ('failure' in found) return { ...failureOutcome(found.failure), onDevice };
     const inFile = found.extents.flatMap((extent) =>
       list.ranges.flatMap((bad) => {
         const both = intersect({ offset: extent.physicalOffset, length: extent.length }, bad);
         return both === undefined ? [] : [[both.offset - extent.physicalOffset + extent.offset, both.length]];
       }),
     );
-    return { inFile, onDevice: this.#blocks.describe(list.ranges) };
+    return { inFile, onDevice };
   }
+}
+
+/** Steps that only look move no blocks. */
+function movesBlocks(step: Step): boolean {
+  return !['pread', 'load', 'remap', 'probe', 'sync', 'size', 'extents', 'badBlocks', 'block', 'inject', 'close'].includes(step.do);
 }
 
 /** Every extent of the file, those beyond its end or its mapping too. */

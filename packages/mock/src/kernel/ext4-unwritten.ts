@@ -47,6 +47,13 @@ export function convertOnExt4(machine: Machine, inode: Inode, logical: number, c
   return { count: request.end - request.start, errno: 0 };
 }
 
+/** fallocate() asks the disk about every block that the cache does not call written. */
+export function trustDiskWithin(machine: Machine, inode: Inode, logical: number, count: number): void {
+  for (const at of [...inode.onDisk.keys()]) {
+    if (at >= logical && at < logical + count && isUnwritten(inode.map.at(at)) && !isUnwritten(inode.diskEntry(at))) trustDisk(machine, inode, at, 1);
+  }
+}
+
 /** The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so. */
 function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
   let end = logical;

@@ -5,6 +5,7 @@ import { BLOCK_BYTES, blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
+import { trustDiskWithin } from './ext4-unwritten.js';
 
 /** The blocks that a range covers whole, and the parts of blocks at its edges. */
 interface Cover {
@@ -19,6 +20,7 @@ export function zeroRange(machine: Machine, inode: Inode, position: number, leng
   if (length <= 0) return Errno.EINVAL;
   if (filesystem.shutDown) return Errno.EIO;
   const cover = coverOf(position, length);
+  if (cover.count > 0 || rules.unmapsFile !== 'before-freeing') unmapFile(machine, inode);
   switch (rules.zeroRange) {
     case 'unwritten-in-place':
       return allocateTouched(machine, inode, position, length) || makeUnwritten(machine, inode, cover);
@@ -34,11 +36,14 @@ export function punchHole(machine: Machine, inode: Inode, position: number, leng
   if (machine.filesystem.shutDown) return Errno.EIO;
   const { filesystem, rules } = machine;
   if (rules.punch === 'blocks-first') {
+    unmapFile(machine, inode);
     const cover = coverOf(position, length);
     filesystem.assignHoles(inode, cover.first, cover.count);
     return zeroEdges(machine, inode, cover);
   }
-  if (position >= inode.sizeBytes) return 0;
+  const behindEnd = position >= inode.sizeBytes;
+  if (!behindEnd || rules.unmapsFile !== 'before-freeing') unmapFile(machine, inode);
+  if (behindEnd) return 0;
   // A hole that reaches beyond the end of the file ends with the page that the end falls into, whole.
   const beyond = position + length > inode.sizeBytes;
   const end = beyond ? (Math.floor(inode.sizeBytes / BLOCK_BYTES) + 1) * BLOCK_BYTES : position + length;
@@ -51,12 +56,20 @@ export function punchHole(machine: Machine, inode: Inode, position: number, leng
 /** Allocates every hole that the bytes touch; the size stays. */
 export function preallocate(machine: Machine, inode: Inode, position: number, length: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
+  if (machine.rules.unmapsFile === 'before-any') unmapFile(machine, inode);
   return allocateTouched(machine, inode, position, length);
+}
+
+/** Nobody may go on using blocks that are about to be freed: every page of the file has to be mapped again. */
+export function unmapFile(machine: Machine, inode: Inode): void {
+  if (machine.rules.unmapsFile !== 'never') inode.invalidate(0, Infinity);
 }
 
 function allocateTouched(machine: Machine, inode: Inode, position: number, length: number): number {
   const first = Math.floor(position / BLOCK_BYTES);
-  return fillHoles(machine, inode, first, blocksIn(position + length) - first);
+  const count = blocksIn(position + length) - first;
+  trustDiskWithin(machine, inode, first, count);
+  return fillHoles(machine, inode, first, count);
 }
 
 /** ext4: the same blocks, no longer written. The medium is not touched, and what is bad stays bad and listed. */

@@ -28,7 +28,9 @@ export function pwrite(machine: Machine, inode: Inode, source: Uint8Array, posit
     at += outcome.transferredBytes;
     errno = outcome.errno;
   }
-  if (at > position && at > inode.sizeBytes) filesystem.setSize(inode, at);
+  if (at > position) filesystem.setSize(inode, Math.max(inode.sizeBytes, at));
+  // ext4 takes the negative errno of a write that failed beyond the end of the file for a count of bytes.
+  else if (rules.failedAppendGrows && end > inode.sizeBytes) filesystem.setSize(inode, Math.max(inode.sizeBytes, position - errno));
   return ended(at - position, errno);
 }
 

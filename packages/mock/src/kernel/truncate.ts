@@ -4,10 +4,11 @@ import { blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
 import { zeroTail } from './blocks.js';
-import { preallocate } from './fallocate.js';
+import { preallocate, unmapFile } from './fallocate.js';
 
 export function truncate(machine: Machine, inode: Inode, sizeBytes: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
+  unmapFile(machine, inode);
   // A truncate to the same size zeroes the tail again, as the kernel does.
   return sizeBytes <= inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
 }
@@ -41,9 +42,9 @@ export function growAllocated(machine: Machine, inode: Inode, sizeBytes: number)
 
 function grow(machine: Machine, inode: Inode, sizeBytes: number): number {
   const { filesystem, rules } = machine;
-  if (sizeBytes > inode.sizeBytes && rules.growFromPoison === 'refused') {
+  if (sizeBytes > inode.sizeBytes && rules.growZeroesTail) {
     const errno = zeroTail(machine, inode, inode.sizeBytes);
-    if (errno !== 0) return errno;
+    if (errno !== 0 && rules.growFromPoison === 'refused') return errno;
   }
   filesystem.setSize(inode, sizeBytes);
   return 0;
