@@ -2,9 +2,7 @@
 import { CrashPoints, type CrashOptions } from './explore/crash-points.js';
 import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
 import { Explorer } from './explore/explorer.js';
-import { faultsOf } from './explore/fault-kinds.js';
-import { labelOf } from './explore/run.js';
-import type { FaultEvent } from './explore/schedule.js';
+import { faultEventsAt } from './explore/fault-events.js';
 
 export type EveryFaultOptions = ExploreOptions &
   CrashOptions & {
@@ -24,21 +22,11 @@ export async function everyFault<State extends Explored>(
 ): Promise<ExplorationReport> {
   const explorer = new Explorer('everyFault', exploration, options, Infinity);
   const clean = await explorer.clean(false);
-  const events: FaultEvent[] = [];
-  for (const moment of clean.moments) {
-    const { at, operation } = moment;
-    if (operation === undefined) continue;
-    for (const kind of (exploration.faults ?? faultsOf)(operation)) {
-      const once = { at, operation: labelOf(moment), ...kind };
-      events.push(once, { ...once, persistent: true });
-    }
-  }
-  const chosen = explorer.sample(events, explorer.left);
+  const chosen = explorer.sample(faultEventsAt(exploration, clean.moments), explorer.left);
   const crashes = options.crash === true ? new CrashPoints(explorer, options) : undefined;
   for (const [index, event] of chosen.entries()) {
     const record = await explorer.run([event]);
-    const others = chosen.length - index - 1;
-    await crashes?.explore(record, Math.max(0, explorer.left - others) / (others + 1));
+    await crashes?.explore(record, explorer.shareOf(chosen.length - index));
   }
   return explorer.report();
 }

@@ -7,8 +7,9 @@ export {
 } from './crash.js';
 export { everyCrash, type EveryCrashOptions } from './every-crash.js';
 export { everyFault, type EveryFaultOptions } from './every-fault.js';
+export { everyPoison, type EveryPoisonOptions } from './every-poison.js';
+export { everyWay, type EveryWayOptions, type ExplorationTarget } from './every-way.js';
 export { type CrashOptions } from './explore/crash-points.js';
-export { everyPoison, type EveryPoisonOptions } from './explore/every-poison.js';
 export { ExplorationFailure } from './explore/exploration-failure.js';
 export type {
   Exploration,

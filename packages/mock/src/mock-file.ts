@@ -128,6 +128,8 @@ export class MockFile implements DriverFile {
   probe(position: number, length: number): ProbeOutcome {
     const effect = this.#begin('probe', position, length);
     const { filesystem } = this.#machine;
+    const unanswered = this.#machine.step('fstat');
+    if (unanswered !== undefined && 'errno' in unanswered) return { failure: { errno: unanswered.errno, syscall: 'fstat' } };
     if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'fstat' } };
     const read = pread(this.#machine, this.#inode, new Uint8Array(length), position);
     return {

@@ -39,14 +39,15 @@ export interface MockOperation {
   readonly length: number;
   /**
    * Undefined at the start of the operation. Later steps are points at which power can fail half-way: `cleared` (poison
-   * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `temporary` and `renamed` (journal).
+   * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `temporary` and `renamed` (journal); or at
+   * which a call within it can fail: `fstat` (of probe).
    */
   readonly step?: string | undefined;
 }
 
 /** What happens instead of, or before, an operation. */
 export type OperationEffect =
-  /** The system call fails with this errno and does nothing. Ignored by read, write and the steps of an operation. */
+  /** The system call fails with this errno and does nothing. Ignored by read, write and most steps of an operation. */
   | { readonly errno: number }
   /** read and write raise SIGBUS at their first byte, a view has met one at each of its pages; others ignore it. */
   | { readonly signalCode: number; readonly granuleLog2?: number }

@@ -9,6 +9,7 @@ import { copyAround } from '../copy-around.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
 import type { Hazards } from '../hazards.js';
+import { systemError } from '../system-error.js';
 import type { UnitWork } from './unit-work.js';
 
 /** Returns the bytes of exactly `range`, from the application's redundancy. */
@@ -105,7 +106,9 @@ function salvageUnit(
       if (gap.reason === 'truncated') {
         throw new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path: file.facts.path, ranges: [gap] });
       }
-      // A hole that cannot be allocated holds no data to lose: its bytes are zeros by definition.
+      // Nobody knows what is there: zeros in its place would pass for data.
+      if (gap.failure !== undefined) throw systemError('cannot repair', gap.failure, { path: file.facts.path, ranges: [data] });
+      // A hole that cannot be allocated (no-space) holds no data to lose: its bytes are zeros by definition.
       if (gap.reason === 'media') lost.push(gap);
     }
   }

@@ -39,6 +39,11 @@ export class Explorer<State extends Explored> {
     return this.limit - this.#states;
   }
 
+  /** What each of `remaining` events may use for what follows it, the events themselves not counted; `end`: the last state. */
+  shareOf(remaining: number, end = this.limit): number {
+    return Math.max(0, end - this.#states - (remaining - 1)) / remaining;
+  }
+
   /** The undisturbed run. `survey`: with the pages that there are at each moment. */
   async clean(survey: boolean): Promise<RunRecord> {
     const record = await this.run([], survey);

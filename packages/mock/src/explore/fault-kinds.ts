@@ -35,15 +35,17 @@ const SHORT_BYTES = [1, 1000];
 const errnoFaults = (errnos: readonly ErrnoName[]): readonly FaultKind[] =>
   errnos.map((errno) => ({ effect: 'errno', errno }));
 const ERRNO_FAULTS = new Map(Object.entries(ERRNOS).map(([name, errnos]) => [name, errnoFaults(errnos)]));
+const FSTAT_FAULTS = errnoFaults(['EIO']);
 const RENAME_FAULTS = errnoFaults(['EIO', 'ENOSPC']);
 const SIGNAL_FAULTS: readonly FaultKind[] = SIGNAL_CODES.map((signalCode) => ({ effect: 'signal', signalCode }));
 
 /**
  * The failures that everyFault() tries at an operation: SIGBUS for loads and stores, errnos for system calls, short
- * transfers for pread and pwrite. Of inner steps only the rename of a journal can fail.
+ * transfers for pread and pwrite. Of inner steps only the rename of a journal and the fstat of a probe can fail.
  */
 export function faultsOf(operation: MockOperation): readonly FaultKind[] {
   const { name, step, length } = operation;
+  if (step === 'fstat') return FSTAT_FAULTS;
   if (step !== undefined) return name === 'writeJournal' && step === 'temporary' ? RENAME_FAULTS : [];
   if (name === 'read' || name === 'write') return SIGNAL_FAULTS;
   const errnos = ERRNO_FAULTS.get(name) ?? [];

@@ -1,4 +1,4 @@
-/** The example of docs/guides/explore-your-engine.md: a counter with a bug, found, shrunk, and mended. */
+/** The engine of docs/guides/explore-your-engine.md, with its bug, with a second one, and mended. */
 import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { PmemFile } from '@safe-pmem/core';

@@ -1,0 +1,119 @@
+// Explores targets on worker threads, named ones first and then random ones, and adds up what comes back.
+import { Worker } from 'node:worker_threads';
+
+const PROGRESS_MS = 10_000;
+/** Of the states asked for, what the named targets share; the rest goes to random ones. */
+const NAMED_SHARE = 0.7;
+const LEAST_LIMIT = 30;
+const RANDOM_LIMIT = 2000;
+
+export class ExplorationRun {
+  states = 0;
+  targets = 0;
+  failures = 0;
+  byKind = new Map();
+  #queue;
+  #random;
+  #options;
+  /** Jobs under way, by worker. */
+  #running = new Map();
+
+  /** `states` at least, unless `only` leaves random targets out. */
+  constructor(modules, { states, seed, only, verbose }) {
+    this.#options = { states, verbose };
+    this.#queue = interleaved(modules.map((module) => jobsOf(module, { seed, only })));
+    if (this.#queue.length === 0) throw new TypeError(`no target is called '${only ?? ''}'`);
+    const share = (states * (only === undefined ? NAMED_SHARE : 1)) / this.#queue.length;
+    for (const job of this.#queue) job.limit = Math.max(LEAST_LIMIT, Math.floor(share));
+    this.#random = only === undefined ? randomJobs(modules, seed) : [].values();
+    console.log(`${states} states, seed ${seed}: ${this.#queue.length} targets of ${modules.map(({ name }) => name).join(', ')}`);
+  }
+
+  async go(workers) {
+    const ticking = setInterval(() => {
+      const live = [...this.#running.values()].reduce((sum, job) => sum + job.states, 0);
+      console.log(`… ${this.states + live} states, ${this.failures} failures`);
+    }, PROGRESS_MS);
+    try {
+      await Promise.all(Array.from({ length: workers }, () => this.#work()));
+    } finally {
+      clearInterval(ticking);
+    }
+  }
+
+  #next() {
+    const job = this.#queue.shift();
+    if (job !== undefined || this.states >= this.#options.states) return job;
+    return this.#random.next().value;
+  }
+
+  /** Resolves once there is nothing left to do; rejects where the thread dies, which is no target's failure. */
+  #work() {
+    return new Promise((resolve, reject) => {
+      const worker = new Worker(new URL('worker.mjs', import.meta.url), { execArgv: ['--enable-source-maps'] });
+      let job;
+      const next = () => {
+        job = this.#next();
+        if (job === undefined) {
+          void worker.terminate();
+          resolve();
+          return;
+        }
+        this.#running.set(worker, { states: 0, since: performance.now() });
+        worker.postMessage(job);
+      };
+      worker.once('error', (cause) => {
+        reject(new Error(`a thread died of ${replayOf(job)}`, { cause }));
+      });
+      worker.once('online', next);
+      worker.on('message', (message) => {
+        const running = this.#running.get(worker);
+        running.states = message.states;
+        if (message.type === 'progress') return;
+        this.#running.delete(worker);
+        this.#record(job, message, (performance.now() - running.since) / 1000);
+        next();
+      });
+    });
+  }
+
+  #record(job, { name, states, byKind, failure }, seconds) {
+    this.states += states;
+    this.targets++;
+    for (const [kind, more] of Object.entries(byKind)) this.byKind.set(kind, (this.byKind.get(kind) ?? 0) + more);
+    if (this.#options.verbose) console.log(`${String(states).padStart(8)} states ${seconds.toFixed(1).padStart(6)} s  ${name}`);
+    if (failure === undefined) return;
+    this.failures++;
+    console.log(`\nFAILED ${name}\n${failure.message}\n${failure.stack}`);
+    if (failure.schedule !== undefined) {
+      console.log(`replay: npm run explore -- ${replayOf(job)} --replay ${quoted(JSON.stringify(failure.schedule))}\n`);
+    }
+  }
+}
+
+function replayOf({ module, name, random }) {
+  return random === undefined ? `--target ${quoted(name)}` : `--random ${module}:${random}`;
+}
+
+function quoted(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function jobsOf({ name: module, url, targets }, { seed, only }) {
+  const chosen = targets.filter(({ name }) => only === undefined || name.includes(only));
+  return chosen.map(({ name }) => ({ module, url, name, seed }));
+}
+
+function interleaved(lists) {
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  return Array.from({ length: longest }, (_, i) => lists.flatMap((list) => list.slice(i, i + 1))).flat();
+}
+
+/** Without end; the modules that make random targets take turns. */
+function* randomJobs(modules, seed) {
+  const able = modules.filter(({ randomTarget }) => randomTarget !== undefined);
+  for (let random = seed + 1; able.length > 0; random++) {
+    const { name: module, url } = able[random % able.length];
+    yield { module, url, random, seed: random, limit: RANDOM_LIMIT };
+  }
+}

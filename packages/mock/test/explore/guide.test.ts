@@ -1,0 +1,57 @@
+/** docs/guides/explore-your-engine.md, followed word for word: its files are run as they stand there. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const packageFolder = path.resolve(import.meta.dirname, '..', '..');
+const guide = readFileSync(path.join(packageFolder, '..', '..', 'docs', 'guides', 'explore-your-engine.md'), 'utf8');
+const QUESTION = '    // What is missing here?\n';
+
+/** The code between fences of this language, in order. */
+function blocksOf(language: string): string[] {
+  return [...guide.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '');
+}
+
+/** The block whose first line names the file. */
+function fileNamed(name: string): string {
+  const found = blocksOf('js').filter((block) => block.startsWith(`// ${name}\n`));
+  expect(found).toHaveLength(1);
+  return found[0] ?? '';
+}
+
+describe('the guide', () => {
+  const [found, clean] = blocksOf('text');
+  let folder = '';
+
+  beforeAll(() => {
+    // Within the package, so that its packages are found.
+    mkdirSync(path.join(packageFolder, 'build'), { recursive: true });
+    folder = mkdtempSync(path.join(packageFolder, 'build', 'guide-'));
+    for (const name of ['notes.mjs', 'explore.mjs', 'notes.test.mjs']) writeFileSync(path.join(folder, name), fileNamed(name));
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  function explore(): string {
+    return execFileSync(process.execPath, ['explore.mjs'], { cwd: folder, encoding: 'utf8' });
+  }
+
+  it('finds the planted bug, and says it in these words', () => {
+    expect(explore()).toBe(found);
+  });
+
+  it('finds nothing, in any way, once the line is where the question was', () => {
+    const engine = fileNamed('notes.mjs');
+    expect(engine.split(QUESTION)).toHaveLength(2);
+    const mended = blocksOf('js').filter((block) => block.includes('persist') && block.split('\n').length === 2);
+    expect(mended).toHaveLength(1);
+    writeFileSync(path.join(folder, 'notes.mjs'), engine.replace(QUESTION, mended[0] ?? ''));
+    expect(explore()).toBe(clean);
+    const tests = execFileSync(process.execPath, ['--test', '--test-reporter=tap', 'notes.test.mjs'], { cwd: folder, encoding: 'utf8' });
+    const passed = [...tests.matchAll(/^ *ok \d+ - (notes, .*)$/gm)].map(([, name]) => name);
+    expect(passed).toEqual(['crash', 'fault, crash', 'poison, crash', 'poison, fault, crash'].map((way) => `notes, every ${way}`));
+  });
+});

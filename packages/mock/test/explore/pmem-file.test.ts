@@ -1,0 +1,42 @@
+/**
+ * PmemFile and its repair journal under every crash, fault and poison: a share of the full exploration (npm run explore),
+ * small enough for every test run. SAFE_PMEM_SEED=n samples other states.
+ */
+import { describe, expect, it } from 'vitest';
+import { randomTarget, storesTarget, targets } from '../../explore/targets.js';
+
+const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
+const LEAST_STATES = 46_000;
+const STATES_OF_EACH = 30;
+const WAYS = ['every crash', 'every fault, crash', 'every poison, crash', 'every poison, fault, crash'];
+
+let explored = 0;
+
+async function explore(list: typeof targets, limit: number): Promise<void> {
+  for (const target of list) {
+    const { states } = await target.run({ seed: SEED, limit }).catch((cause: unknown) => {
+      throw new Error(target.name, { cause });
+    });
+    expect(states, target.name).toBeGreaterThan(1);
+    explored += states;
+  }
+}
+
+describe('every byte persisted is intact or reported lost, and the file opens after any crash', () => {
+  it('stores, with every set of survivors', () => {
+    return explore(Array.from({ length: 175 }, (_, i) => storesTarget(SEED * 1000 + i)), 700);
+  }, 120_000);
+
+  for (const way of WAYS) {
+    const chosen = targets.filter(({ name }) => name.endsWith(`, ${way}`));
+    it(`${way}, on each machine`, () => explore(chosen, STATES_OF_EACH), 120_000);
+  }
+
+  it('random sequences', () => explore(Array.from({ length: 40 }, (_, i) => randomTarget(SEED * 1000 + i)), 45), 120_000);
+
+  it('says how many states that were, and that no target was forgotten', () => {
+    console.log(`${explored} states explored with seed ${SEED}`);
+    expect(explored).toBeGreaterThan(LEAST_STATES);
+    expect(targets.filter(({ name }) => WAYS.some((way) => name.endsWith(`, ${way}`)))).toHaveLength(targets.length);
+  });
+});
