@@ -4,5 +4,11 @@ import { base } from '../../tsup.base.js';
 export default defineConfig({
   ...base,
   format: ['esm'],
-  entry: { 'wal/index': 'src/wal/index.ts', 'demo/index': 'src/demo/index.ts' },
+  entry: {
+    'wal/index': 'src/wal/index.ts',
+    'pages/index': 'src/pages/index.ts',
+    'level/index': 'src/level/index.ts',
+    'replicated/index': 'src/replicated/index.ts',
+    'demo/index': 'src/demo/index.ts',
+  },
 });

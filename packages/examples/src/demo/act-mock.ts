@@ -1,12 +1,12 @@
 /** Acts 1 to 6, on a simulated machine: the same code as on a real one, and poison as the kernel knows it. */
 import { PmemError, PmemFile, formatRange } from '@safe-pmem/core';
-import type { MockDriver } from '@safe-pmem/mock';
 import { mockDriver } from '@safe-pmem/mock';
 import { Wal } from '../wal/index.js';
+import type { Audit } from './demo.js';
+import { newMockFile } from './mock-file.js';
 import { runNaiveReader } from './naive-reader.js';
-import { drawLegend, drawMap, markRebuilt, statesOf } from './page-map.js';
+import { drawLegend, drawMap, markRebuilt, rebuiltIn, statesOf } from './page-map.js';
 import type { Screen } from './screen.js';
-import type { Audit } from './workload.js';
 import { audit, describeLosses, expectNothingLost, fill, randomFrom } from './workload.js';
 
 const PAGE_BYTES = 4096;
@@ -23,7 +23,7 @@ export function pickPages(file: PmemFile, count: number, random: (limit: number)
 export async function playMirrored(screen: Screen, seed: number): Promise<Audit[]> {
   const random = randomFrom(seed);
   const driver = mockDriver({ seed });
-  const [file, mirror] = [await newFile(driver, '/pmem0/log'), await newFile(driver, '/pmem1/mirror')];
+  const [file, mirror] = [await newMockFile(driver, '/pmem0/log', LOG_PAGES), await newMockFile(driver, '/pmem1/mirror', LOG_PAGES)];
 
   screen.heading('1  A write-ahead log');
   screen.say(`${RECORDS} records go into a log in persistent memory, and into a mirror on a second device. A record is
@@ -66,9 +66,11 @@ export async function playMirrored(screen: Screen, seed: number): Promise<Audit[
 
   screen.heading('5  Repair, and rebuild from the mirror');
   const report = await wal.repair();
-  drawMap(screen, file.path, markRebuilt(statesOf(file), report, 'log'));
-  drawMap(screen, mirror.path, markRebuilt(statesOf(mirror), report, 'mirror'));
-  drawLegend(screen, markRebuilt(statesOf(file), report, 'log'), markRebuilt(statesOf(mirror), report, 'mirror'));
+  const inLogNow = markRebuilt(statesOf(file), rebuiltIn(report, 'log'));
+  const inMirrorNow = markRebuilt(statesOf(mirror), rebuiltIn(report, 'mirror'));
+  drawMap(screen, file.path, inLogNow);
+  drawMap(screen, mirror.path, inMirrorNow);
+  drawLegend(screen, inLogNow, inMirrorNow);
   screen.say(`repair() took ${report.rebuilt.length} pages back: those of the log from the mirror, those of the
     mirror from the log, the header from memory. Bytes of the other file are used only if their checksums hold.`);
   const repaired = expectNothingLost(await audit(screen, 'mock, repaired from the mirror', wal, RECORDS));
@@ -81,7 +83,7 @@ export async function playMirrored(screen: Screen, seed: number): Promise<Audit[
 export async function playAlone(screen: Screen, seed: number): Promise<Audit[]> {
   const random = randomFrom(seed + 1);
   const driver = mockDriver({ seed });
-  let file = await newFile(driver, '/pmem0/alone');
+  let file = await newMockFile(driver, '/pmem0/alone', LOG_PAGES);
 
   screen.heading('6  The same without a mirror');
   let wal = await Wal.open({ file, create: true });
@@ -108,7 +110,7 @@ export async function playAlone(screen: Screen, seed: number): Promise<Audit[]> 
 /** Runs the process that dies. The row says what it has returned: nothing, and no word of what was lost. */
 async function playNaiveReader(screen: Screen, committed: number): Promise<Audit> {
   const death = await runNaiveReader();
-  const row: Audit = { title: 'naive reader', committed, intact: 0, bytes: 0, lost: 0, losses: [], problems: [] };
+  const row: Audit = { title: 'naive reader', committed, intact: 0, bytes: 0, lost: 0, problems: [], instead: 'SIGBUS' };
   if (death.signal !== 'SIGBUS') {
     row.problems.push(`the naive reader ended with code ${death.code ?? 'none'}, signal ${death.signal ?? 'none'}`);
     screen.line('The naive reader could not be shown: is the fault injector of @safe-pmem/native built?', 'red');
@@ -119,10 +121,4 @@ async function playNaiveReader(screen: Screen, committed: number): Promise<Audit
   screen.line(`    process ${death.processId}: killed by ${death.signal}`, 'red');
   screen.say('No exception, nothing to catch, no word of what was lost. Poison raises this same signal.');
   return row;
-}
-
-/** Written once, as a log that has been in use for a while: poison in blocks never written goes away by itself. */
-async function newFile(driver: MockDriver, path: string): Promise<PmemFile> {
-  driver.writeFile(path, new Uint8Array(LOG_PAGES * PAGE_BYTES));
-  return PmemFile.open(path, { driver });
 }

@@ -6,11 +6,11 @@ import { PmemError, PmemFile, formatRange } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { Wal } from '../wal/index.js';
 import { LOG_PAGES, RECORDS, pickPages } from './act-mock.js';
+import type { Audit } from './demo.js';
 import type { FaultInjector } from './naive-reader.js';
 import { describeFailure, loadInjector, truncateElsewhere } from './naive-reader.js';
-import { drawLegend, drawMap, markRebuilt, statesOf } from './page-map.js';
+import { drawLegend, drawMap, markRebuilt, rebuiltIn, statesOf } from './page-map.js';
 import type { Screen } from './screen.js';
-import type { Audit } from './workload.js';
 import { audit, expectNothingLost, fill, randomFrom } from './workload.js';
 
 const PAGE_BYTES = 4096;
@@ -50,8 +50,9 @@ async function playIn(screen: Screen, directory: string, seed: number, tryPoison
     if (!poisoned) truncateElsewhere(file.path, LOG_PAGES * PAGE_BYTES);
     const report = await wal.repair();
     fill(screen, wal, committed);
-    drawMap(screen, file.path, markRebuilt(statesOf(file), report, 'log'));
-    drawLegend(screen, markRebuilt(statesOf(file), report, 'log'));
+    const states = markRebuilt(statesOf(file), rebuiltIn(report, 'log'));
+    drawMap(screen, file.path, states);
+    drawLegend(screen, states);
     screen.say(`repair() has rebuilt ${report.rebuilt.length} pages, and 100 more records went in. The process that
       met every one of these signals, ${process.pid}, is the one that writes this.`);
     const title = 'native, repaired, 100 more, read without mirror';

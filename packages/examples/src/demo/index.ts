@@ -1,16 +1,23 @@
 /**
- * `npm run demo`: a log, poison, a process that dies of it and one that does not.
+ * `npm run demo -- wal | pages | level | replicated`: an engine, poison in its files, and what it gives back. Default: wal.
  *
- * Options: `--seed N` repeats a run, `--truncate` plays the last act by truncation although the kernel could poison,
- * `--mock-only` leaves the last act out. Exit code 0: every committed record was returned with the right bytes or
- * reported lost, in every act.
+ * Options: `--seed N` repeats a run, `--truncate` damages real files by truncation although the kernel could poison,
+ * `--mock-only` leaves out what needs this machine. Exit code 0: in every act everything committed was returned with the
+ * right bytes or reported lost.
  */
 import { parseArgs } from 'node:util';
-import { playAlone, playMirrored } from './act-mock.js';
+import type { Audit, Demo } from './demo.js';
 import { Screen } from './screen.js';
-import type { Audit } from './workload.js';
 
-const { values } = parseArgs({
+const demos: Readonly<Record<string, () => Promise<Demo>>> = {
+  wal: () => import('./wal.js'),
+  pages: () => import('./pages.js'),
+  level: () => import('./level.js'),
+  replicated: () => import('./replicated.js'),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     seed: { type: 'string' },
     truncate: { type: 'boolean', default: false },
@@ -19,35 +26,27 @@ const { values } = parseArgs({
 });
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
 if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError('--seed must be a whole number');
+const [name = 'wal', ...rest] = positionals;
+const load = demos[name];
+if (load === undefined || rest.length > 0) {
+  throw new RangeError(`there is a demo for ${Object.keys(demos).join(', ')}; got ${positionals.join(' ')}`);
+}
 
 const screen = new Screen(process.stdout, process.env);
 const startedAt = performance.now();
-screen.say(`safe-pmem: what poison does to a write-ahead log (seed ${seed})`, 'bold');
-
-const audits = [...(await playMirrored(screen, seed)), ...(await playAlone(screen, seed))];
-if (!values['mock-only']) audits.push(...(await playOnThisMachine()));
+const demo = await load();
+screen.say(`safe-pmem: ${demo.title} (seed ${seed})`, 'bold');
+const audits = await demo.play(screen, { seed, mockOnly: values['mock-only'], truncate: values.truncate });
 if (!report(audits)) process.exitCode = 1;
 screen.line(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`, 'dim');
-
-/** The native part is loaded here, so that a machine without the addon still sees the rest. */
-async function playOnThisMachine(): Promise<Audit[]> {
-  try {
-    const { playNative } = await import('./act-native.js');
-    return await playNative(screen, seed, values.truncate);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    screen.say(`This act did not come to its end: ${why}`, 'red');
-    return [{ title: 'native', committed: 0, intact: 0, bytes: 0, lost: 0, losses: [], problems: [why] }];
-  }
-}
 
 /** The verification: one row an audit. True where nothing breaks the invariant. */
 function report(rows: readonly Audit[]): boolean {
   screen.heading('Verification: committed = returned intact + reported lost');
   screen.line(row('', 'committed', 'intact', 'lost', ''), 'bold');
-  for (const { title, committed, intact, lost, problems } of rows) {
-    if (title === 'naive reader') {
-      screen.line(row(title, committed, 'died', 'unknown', problems.length === 0 ? 'SIGBUS' : 'not shown'), 'dim');
+  for (const { title, committed, intact, lost, problems, instead } of rows) {
+    if (instead !== undefined) {
+      screen.line(row(title, committed, 'died', 'unknown', problems.length === 0 ? instead : 'not shown'), 'dim');
       continue;
     }
     const isSound = problems.length === 0 && committed === intact + lost;
@@ -56,7 +55,7 @@ function report(rows: readonly Audit[]): boolean {
   const problems = rows.flatMap((audit) => audit.problems.map((problem) => `${audit.title}: ${problem}`));
   for (const problem of problems.slice(0, 20)) screen.say(problem, 'red');
   const compared = rows.reduce((sum, audit) => sum + audit.bytes, 0);
-  const sums = rows.every((audit) => audit.title === 'naive reader' || audit.committed === audit.intact + audit.lost);
+  const sums = rows.every((audit) => audit.instead !== undefined || audit.committed === audit.intact + audit.lost);
   screen.say(`${(compared / 2 ** 20).toFixed(1)} MiB of payload compared byte by byte.`);
   return problems.length === 0 && sums;
 }

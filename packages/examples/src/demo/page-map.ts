@@ -1,5 +1,5 @@
 /** A picture of a file, one character a page. */
-import type { PmemFile } from '@safe-pmem/core';
+import type { ByteRange, PmemFile } from '@safe-pmem/core';
 import { PmemError } from '@safe-pmem/core';
 import type { Role, WalRepairReport } from '../wal/index.js';
 import type { Colour, Screen } from './screen.js';
@@ -18,8 +18,11 @@ const looks: Record<PageState, readonly [symbol: string, colour: Colour, meaning
   rebuilt: ['+', 'cyan', 'rebuilt'],
 };
 
-/** Finds out by reading, as anybody may with PmemFile. */
-export function statesOf(file: PmemFile): PageState[] {
+/** What a page that can be read is, by its number and its bytes. */
+export type KindOf = (page: number, bytes: Uint8Array) => PageState;
+
+/** Finds out by reading, as anybody may with PmemFile. Default: the pages of a log. */
+export function statesOf(file: PmemFile, kindOf: KindOf = kindInLog(file)): PageState[] {
   const count = Math.floor(file.size / PAGE_BYTES);
   return Array.from({ length: count }, (_, page) => {
     const bytes = new Uint8Array(PAGE_BYTES);
@@ -29,18 +32,30 @@ export function statesOf(file: PmemFile): PageState[] {
       if (!(error instanceof PmemError)) throw error;
       return error.code === 'ERR_PMEM_LOST' ? 'lost' : 'poisoned';
     }
-    if (page === 0 || page === count - 1) return 'header';
-    return bytes.every((byte) => byte === 0) ? 'free' : 'records';
+    return kindOf(page, bytes);
   });
 }
 
-/** Marks the pages that a repair has rebuilt in the file of this role. */
-export function markRebuilt(states: readonly PageState[], report: WalRepairReport, role: Role): PageState[] {
+function kindInLog(file: PmemFile): KindOf {
+  const last = Math.floor(file.size / PAGE_BYTES) - 1;
+  return (page, bytes) => {
+    if (page === 0 || page === last) return 'header';
+    return bytes.every((byte) => byte === 0) ? 'free' : 'records';
+  };
+}
+
+/** Marks the pages that lie in `ranges`. */
+export function markRebuilt(states: readonly PageState[], ranges: readonly ByteRange[]): PageState[] {
   const marked = [...states];
-  for (const page of report.rebuilt) {
-    if (page.role === role) marked[page.range.offset / PAGE_BYTES] = 'rebuilt';
+  for (const { offset, length } of ranges) {
+    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < offset + length; page++) marked[page] = 'rebuilt';
   }
   return marked;
+}
+
+/** What a repair of a log has rebuilt in the file of this role. */
+export function rebuiltIn(report: WalRepairReport, role: Role): ByteRange[] {
+  return report.rebuilt.filter((page) => page.role === role).map(({ range }) => range);
 }
 
 export function drawMap(screen: Screen, title: string, states: readonly PageState[]): void {

@@ -1,5 +1,6 @@
 /** The records of the demo, and the audit that decides whether it may call itself a success. */
-import type { Damage, LostRecords, Wal } from '../wal/index.js';
+import type { Damage, LostRecords, ReplayItem, Wal } from '../wal/index.js';
+import type { Audit } from './demo.js';
 import type { Screen } from './screen.js';
 
 /** Records committed together. */
@@ -37,22 +38,20 @@ export function fill(screen: Screen, wal: Wal, last: number): void {
 }
 
 /** What a replay has accounted for. */
-export interface Audit {
-  readonly title: string;
-  readonly committed: number;
-  intact: number;
-  bytes: number;
-  lost: number;
+export interface LogAudit extends Audit {
   readonly losses: LostRecords[];
-  /** Anything that breaks the invariant. */
-  readonly problems: string[];
+}
+
+/** Anything that can be replayed like a log. */
+export interface Replayable {
+  replay(): AsyncIterable<ReplayItem>;
 }
 
 /** Replays the log, compares every byte, and checks that each of `committed` records is accounted for once. */
-export async function audit(screen: Screen, title: string, wal: Wal, committed: number): Promise<Audit> {
-  const result: Audit = { title, committed, intact: 0, bytes: 0, lost: 0, losses: [], problems: [] };
+export async function audit(screen: Screen, title: string, log: Replayable, committed: number): Promise<LogAudit> {
+  const result: LogAudit = { title, committed, intact: 0, bytes: 0, lost: 0, losses: [], problems: [] };
   let next = 1;
-  for await (const item of wal.replay()) {
+  for await (const item of log.replay()) {
     const first = item.type === 'record' ? item.sequence : item.first;
     if (first !== next) result.problems.push(`record ${next} was neither returned nor reported lost`);
     if (item.type === 'record') {
@@ -85,7 +84,7 @@ function describeDamage({ role, range, reason }: Damage): string {
 }
 
 /** Every loss and none that is not expected: for the acts where a mirror has to bring everything back. */
-export function expectNothingLost(result: Audit): Audit {
+export function expectNothingLost<Row extends Audit>(result: Row): Row {
   if (result.lost > 0) result.problems.push(`${result.lost} records lost although the mirror had them`);
   return result;
 }

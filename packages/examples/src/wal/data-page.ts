@@ -1,5 +1,5 @@
 /** Data pages: writing fragments into a page image, and reading back what a page proves to hold. */
-import { crc32c } from './crc32c.js';
+import { crc32 } from './crc32.js';
 import {
   FRAGMENT_HEADER_BYTES,
   FRAGMENT_MARKER,
@@ -49,12 +49,25 @@ export function encodePageHeader(page: Uint8Array, header: PageHeader): void {
   view.setBigUint64(8, header.logId, true);
   setUint64(view, 16, header.pageNumber);
   setUint64(view, 24, header.firstSequence);
-  view.setUint32(0, crc32c(page.subarray(4, PAGE_HEADER_BYTES)), true);
+  view.setUint32(0, crc32(page.subarray(4, PAGE_HEADER_BYTES)), true);
+}
+
+/**
+ * What the checksums of all fragments of a page begin with: log and page number. The same bytes in another page, or in
+ * another log, do not verify. The page needs its header.
+ */
+export function identitySeed(page: Uint8Array): number {
+  return crc32(page.subarray(8, 24));
 }
 
 /** Writes a fragment at `position` of a page that has its header; returns the position behind it. */
-export function encodeFragment(page: Uint8Array, position: number, fragment: Fragment): number {
-  const view = viewOf(page);
+export function encodeFragment(
+  page: Uint8Array,
+  position: number,
+  fragment: Fragment,
+  view = viewOf(page),
+  seed = identitySeed(page),
+): number {
   const end = position + FRAGMENT_HEADER_BYTES + fragment.payload.length;
   view.setUint16(position + 4, fragment.payload.length, true);
   view.setUint16(position + 6, FRAGMENT_MARKER, true);
@@ -62,9 +75,9 @@ export function encodeFragment(page: Uint8Array, position: number, fragment: Fra
   view.setUint32(position + 16, fragment.recordBytes, true);
   view.setUint32(position + 20, fragment.offset, true);
   page.set(fragment.payload, position + FRAGMENT_HEADER_BYTES);
-  view.setUint32(position, fragmentChecksum(page, position, end), true);
+  view.setUint32(position, crc32(page.subarray(position + 4, end), seed), true);
   const next = position + fragmentSpanBytes(fragment.payload.length);
-  page.fill(0, end, next);
+  if (next > end) page.fill(0, end, next);
   return next;
 }
 
@@ -72,7 +85,7 @@ export function encodeFragment(page: Uint8Array, position: number, fragment: Fra
 export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
   const view = viewOf(page);
   if (view.getUint32(4, true) !== PAGE_MARKER) return undefined;
-  if (crc32c(page.subarray(4, PAGE_HEADER_BYTES)) !== view.getUint32(0, true)) return undefined;
+  if (crc32(page.subarray(4, PAGE_HEADER_BYTES)) !== view.getUint32(0, true)) return undefined;
   return { logId: view.getBigUint64(8, true), pageNumber: getUint64(view, 16), firstSequence: getUint64(view, 24) };
 }
 
@@ -96,6 +109,7 @@ export function parsePage(
     return { fragments: [], verifiedBytes: 0, state: 'damaged' };
   }
   const view = viewOf(page);
+  const seed = identitySeed(page);
   const fragments: Fragment[] = [];
   let position = PAGE_HEADER_BYTES;
   while (usableBytes - position >= FRAGMENT_HEADER_BYTES && PAGE_BYTES - position >= LEAST_ROOM_BYTES) {
@@ -103,7 +117,7 @@ export function parsePage(
     const next = position + fragmentSpanBytes(length);
     if (next > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) break;
     const end = position + FRAGMENT_HEADER_BYTES + length;
-    if (fragmentChecksum(page, position, end) !== view.getUint32(position, true)) break;
+    if (crc32(page.subarray(position + 4, end), seed) !== view.getUint32(position, true)) break;
     fragments.push({
       sequence: getUint64(view, position + 8),
       recordBytes: view.getUint32(position + 16, true),
@@ -115,9 +129,4 @@ export function parsePage(
   const full = position === limitBytes || (limitBytes === PAGE_BYTES && PAGE_BYTES - position < LEAST_ROOM_BYTES);
   const short = limitBytes === PAGE_BYTES && readableBytes === PAGE_BYTES && isZero(page.subarray(position));
   return { fragments, verifiedBytes: position, state: full ? 'full' : short ? 'short' : 'damaged' };
-}
-
-/** Covers the page's identity too: the same bytes in another page, or in another log, do not verify. */
-function fragmentChecksum(page: Uint8Array, start: number, end: number): number {
-  return crc32c(page.subarray(start + 4, end), crc32c(page.subarray(8, 24)));
 }

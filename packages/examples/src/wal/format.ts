@@ -13,12 +13,12 @@
  *     12     4    pageBytes     4096
  *     16     8    pageCount     n, header pages included
  *     24     8    logId         random, never 0; a new life of the file gets a new one
- *     32     4    checksum      CRC-32C of bytes 0 … 31
+ *     32     4    checksum      CRC-32 of bytes 0 … 31
  *     64     64   slot 0        the commit point, where its generation is even
  *     128    64   slot 1        the commit point, where its generation is odd
  *
  * Commit slot: one cache line, so that the slot that is not being written can never be torn
- *     0      4    checksum      CRC-32C of bytes 4 … 63
+ *     0      4    checksum      CRC-32 of bytes 4 … 63
  *     4      4    marker        "cmit"
  *     8      8    logId
  *     16     8    generation    counts commit points from 1; the highest one that verifies is in force
@@ -30,7 +30,7 @@
  *
  * Data page: a page header, then fragments one after the other, each on a multiple of 8. Pages are numbered from 0
  * and the numbers are never used twice; page number p lies in page 1 + p mod N of the file.
- *     0      4    checksum      CRC-32C of bytes 4 … 31
+ *     0      4    checksum      CRC-32 of bytes 4 … 31
  *     4      4    marker        "page"
  *     8      8    logId
  *     16     8    pageNumber
@@ -39,7 +39,7 @@
  *
  * Fragment: a piece of one record. It never crosses a page; a record that does not fit in what is left of a page goes
  * on in the next one. Where fewer than 32 bytes are left, none begins.
- *     0      4    checksum      CRC-32C of logId, pageNumber (both as in the page header), bytes 4 … 23 and the payload
+ *     0      4    checksum      CRC-32 of logId, pageNumber (both as in the page header), bytes 4 … 23 and the payload
  *     4      2    length        bytes of payload in this fragment
  *     6      2    marker        0x4657 ("WF")
  *     8      8    sequence      of the record, from 1
@@ -96,5 +96,6 @@ export function getUint64(view: DataView, offset: number): number {
 
 /** True where every byte is zero. */
 export function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
+  for (const byte of bytes) if (byte !== 0) return false;
+  return true;
 }

@@ -1,6 +1,6 @@
 /** The header copies of the files: finding the commit point in force, and storing the next one in every copy. */
 import type { CommitPoint, HeaderState, LogHeader } from './header-page.js';
-import { decodeHeaderPage, encodeHeaderPage, encodeSlot, newest, slotOffset } from './header-page.js';
+import { decodeHeaderPage, encodeHeaderPage, newest } from './header-page.js';
 import { MAGIC, PAGE_BYTES } from './format.js';
 import type { Damage, Member } from './members.js';
 import { readPage, storeDurably } from './members.js';
@@ -53,22 +53,6 @@ export function ringOf(member: Member): Ring {
 export interface CommitPointStore {
   readonly stored: number;
   readonly missing: readonly Damage[];
-}
-
-/**
- * Stores the commit point in every copy of every file. It goes into the slot that the one before it did not use, so
- * that a power loss at any moment leaves each copy with at least one of the two.
- */
-export function storeCommitPoint(
-  members: readonly Member[],
-  ring: Ring,
-  logId: bigint,
-  point: CommitPoint,
-): CommitPointStore {
-  const slot = encodeSlot(logId, point);
-  return inEveryCopy(members, ring, (member, position) =>
-    storeDurably(member, position + slotOffset(point.generation), slot),
-  );
 }
 
 /** Rewrites every copy that is not exactly as it should be, for instance after a crash between two copies. */

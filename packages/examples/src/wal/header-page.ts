@@ -1,5 +1,5 @@
 /** Header pages and commit slots: encoding, and the checks that a page must pass to be believed. */
-import { crc32c } from './crc32c.js';
+import { crc32 } from './crc32.js';
 import {
   FORMAT_VERSION,
   HEADER_CHECKSUM_OFFSET,
@@ -53,12 +53,12 @@ export function encodeSlot(logId: bigint, point: CommitPoint): Uint8Array {
   setUint64(view, 40, point.endOffset);
   setUint64(view, 48, point.lastSequence);
   view.setBigUint64(56, point.pairId, true);
-  view.setUint32(0, crc32c(bytes.subarray(4)), true);
+  view.setUint32(0, crc32(bytes.subarray(4)), true);
   return bytes;
 }
 
-/** A whole header page whose newest commit point is `point`; the other slot is empty. */
-export function encodeHeaderPage(header: LogHeader, point: CommitPoint): Uint8Array {
+/** A whole header page whose one commit point is `point`; without it, a page that is of the log and names none. */
+export function encodeHeaderPage(header: LogHeader, point: CommitPoint | undefined): Uint8Array {
   const bytes = new Uint8Array(PAGE_BYTES);
   const view = viewOf(bytes);
   bytes.set(MAGIC, 0);
@@ -66,8 +66,8 @@ export function encodeHeaderPage(header: LogHeader, point: CommitPoint): Uint8Ar
   view.setUint32(12, PAGE_BYTES, true);
   setUint64(view, 16, header.pageCount);
   view.setBigUint64(24, header.logId, true);
-  view.setUint32(HEADER_CHECKSUM_OFFSET, crc32c(bytes.subarray(0, HEADER_CHECKSUM_OFFSET)), true);
-  bytes.set(encodeSlot(header.logId, point), slotOffset(point.generation));
+  view.setUint32(HEADER_CHECKSUM_OFFSET, crc32(bytes.subarray(0, HEADER_CHECKSUM_OFFSET)), true);
+  if (point !== undefined) bytes.set(encodeSlot(header.logId, point), slotOffset(point.generation));
   return bytes;
 }
 
@@ -77,7 +77,7 @@ export function decodeHeaderPage(bytes: Uint8Array): HeaderState {
   const magic = bytes.subarray(0, MAGIC.length);
   if (magic.every((byte) => byte === 0)) return { status: 'blank' };
   if (!magic.every((byte, index) => byte === MAGIC[index])) return { status: 'foreign' };
-  if (crc32c(bytes.subarray(0, HEADER_CHECKSUM_OFFSET)) !== view.getUint32(HEADER_CHECKSUM_OFFSET, true)) {
+  if (crc32(bytes.subarray(0, HEADER_CHECKSUM_OFFSET)) !== view.getUint32(HEADER_CHECKSUM_OFFSET, true)) {
     return { status: 'damaged' };
   }
   const version = view.getUint32(8, true);
@@ -99,7 +99,7 @@ export function newest<Point extends CommitPoint>(points: readonly (Point | unde
 
 function decodeSlot(bytes: Uint8Array): (CommitPoint & { logId: bigint }) | undefined {
   const view = viewOf(bytes);
-  if (view.getUint32(4, true) !== SLOT_MARKER || crc32c(bytes.subarray(4)) !== view.getUint32(0, true))
+  if (view.getUint32(4, true) !== SLOT_MARKER || crc32(bytes.subarray(4)) !== view.getUint32(0, true))
     return undefined;
   return {
     logId: view.getBigUint64(8, true),

@@ -9,13 +9,22 @@ export type Role = 'log' | 'mirror';
 export interface Member {
   readonly role: Role;
   readonly file: PmemFile;
+  /** persist() flushes cache lines; otherwise it is a system call that may wait for a device. */
+  readonly flushesLines: boolean;
 }
 
-/** Bytes of a file that could not be read or stored, and why. `damaged`: readable, but not what was written. */
+export function memberOf(role: Role, file: PmemFile): Member {
+  return { role, file, flushesLines: file.info().persistMethod === 'cpu-flush' };
+}
+
+/**
+ * Bytes of a file that could not be read or stored, and why. `damaged`: readable, but not what was written. `busy`: not
+ * stored, because a repair holds them.
+ */
 export interface Damage {
   readonly role: Role;
   readonly range: ByteRange;
-  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged';
+  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged' | 'busy';
   readonly cause?: unknown;
 }
 
@@ -24,6 +33,7 @@ const reasons = new Map<PmemErrorCode, Damage['reason']>([
   ['ERR_PMEM_LOST', 'lost'],
   ['ERR_PMEM_TRUNCATED', 'truncated'],
   ['ERR_PMEM_NO_SPACE', 'no-space'],
+  ['ERR_PMEM_LOCKED', 'busy'],
 ]);
 
 /** The reason in `error`, where it says that bytes could not be read or stored; undefined for anything else. */

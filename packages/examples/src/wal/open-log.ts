@@ -14,6 +14,8 @@ export interface OpenIntent {
   readonly readOnly: boolean;
   readonly attachMirror: boolean;
   readonly detachMirror: boolean;
+  /** Of a new log. */
+  readonly firstSequence: number;
 }
 
 /** What open() has found, and what it has to do about it. */

@@ -1,31 +1,59 @@
-/** Records between append() and commit(): where they will go, and whether there is room for them. */
-import { PAGE_BYTES } from './format.js';
-import type { Layout, PendingRecord, Tail } from './layout.js';
-import { endAfter, layOut } from './layout.js';
+/** Records between append() and commit(): encoded where they will lie, and moved where a page turns out unusable. */
+import { FillingPage } from './filling-page.js';
+import { LEAST_ROOM_BYTES, PAGE_BYTES, fragmentSpanBytes } from './format.js';
+import type { IsUsable, PageWrite, PendingRecord } from './layout.js';
+import { endAfter, endBehind, endOfPlace, placesOf } from './layout.js';
 import type { Ring } from './ring.js';
-import { lastPageBefore } from './ring.js';
+import { lastPageBefore, pageOf } from './ring.js';
 import { WalError } from './wal-error.js';
 
+/** The page that is being filled, as it is in the file up to the end of the log; zeros behind. */
+export interface Tail {
+  readonly pageNumber: number;
+  readonly image: Uint8Array;
+}
+
+/** All records that wait at one moment, as bytes of pages. */
+export interface Batch {
+  readonly writes: readonly PageWrite[];
+  /** Unusable pages that the log steps over, and from where on they hold nothing. */
+  readonly skipped: readonly { readonly pageNumber: number; readonly from: number }[];
+  readonly endOffset: number;
+  readonly count: number;
+}
+
+/** Where the records of a log go. */
+export interface PendingPlace {
+  readonly ring: Ring;
+  readonly logId: bigint;
+  readonly path: string;
+}
+
+/** Images of committed pages, kept for the next ones: a fresh page costs several times its clearing. */
+const SPARE_IMAGES = 64;
+
 export class PendingRecords {
-  readonly #ring: Ring;
-  readonly #path: string;
-  #records: PendingRecord[] = [];
+  readonly #place: PendingPlace;
+  /** The page of `#start` where it is begun, then the pages behind it that hold records; by rising number. */
+  #pages: FillingPage[] = [];
+  readonly #spare: Uint8Array[] = [];
+  #count = 0;
   #start: number;
   #end: number;
-  #tail: Tail | undefined;
   #unusable: ReadonlySet<number> = new Set();
+  /** Records that no page could take when the unusable ones were last named; everything waiting is here then. */
+  #homeless: readonly PendingRecord[] = [];
 
   /** @param start where the next record goes @param tail the page that it goes into, where that is begun */
-  constructor(ring: Ring, path: string, start: number, tail: Tail | undefined) {
-    this.#ring = ring;
-    this.#path = path;
+  constructor(place: PendingPlace, start: number, tail: Tail | undefined) {
+    this.#place = place;
     this.#start = start;
     this.#end = start;
-    this.#tail = tail;
+    if (tail !== undefined) this.#pages.push(FillingPage.continue(tail.pageNumber, tail.image, start % PAGE_BYTES));
   }
 
   get count(): number {
-    return this.#records.length;
+    return this.#count;
   }
 
   /** Where the first of them goes, or would go: the end of the log. */
@@ -33,63 +61,149 @@ export class PendingRecords {
     return this.#start;
   }
 
+  /** A copy of the page that the log ends in, as it is committed. */
   get tail(): Tail | undefined {
-    return this.#tail;
-  }
-
-  /** File positions of pages that take no stores. */
-  get unusable(): readonly number[] {
-    return [...this.#unusable];
+    const page = this.#pages[0];
+    if (page === undefined || page.from === 0) return undefined;
+    const image = page.image.slice();
+    image.fill(0, page.from);
+    return { pageNumber: page.pageNumber, image };
   }
 
   /** Takes a copy. Throws ERR_WAL_TOO_LARGE or ERR_WAL_FULL with nothing changed. */
   add(sequence: number, payload: Uint8Array, headPage: number): void {
-    if (lastPageBefore(endAfter(0, payload.length, () => true)) >= this.#ring.dataPages) {
-      const what = `a record of ${payload.length} bytes never fits into ${this.#ring.dataPages} pages`;
-      throw new WalError('ERR_WAL_TOO_LARGE', this.#path, what);
+    const recordBytes = payload.length;
+    const page = this.#pages.at(-1);
+    if (page !== undefined && this.#isOpenAtEnd(page) && this.#fits(recordBytes, page)) {
+      page.add({ sequence, recordBytes, offset: 0, payload });
+      this.#end = endBehind(page.pageNumber, page.to);
+    } else {
+      this.#requireSomeRoom(recordBytes, headPage);
+      this.#encode(sequence, payload);
     }
-    const end = this.#endAfter(this.#end, payload.length);
-    this.#requireRoom(headPage, end);
-    this.#records.push({ sequence, payload: payload.slice() });
-    this.#end = end;
+    this.#count++;
   }
 
-  /** Where everything goes. Throws ERR_WAL_FULL where pages have become unusable since add(). */
-  layOut(logId: bigint, headPage: number): Layout {
+  /** Everything that waits. Throws ERR_WAL_FULL where pages have become unusable since add(). */
+  batch(headPage: number): Batch {
     this.#requireRoom(headPage, this.#end);
-    return layOut(this.#records, this.#start, this.#tail, logId, this.#isUsable);
+    const last = pageOf(this.#end);
+    const writes = this.#pages
+      .filter((page) => page.to > page.from)
+      // The few bytes behind the last fragment belong to the write too, so that neighbours persist as one range.
+      .map(({ pageNumber, image, from, to }) => ({ pageNumber, image, from, to: pageNumber < last ? PAGE_BYTES : to }));
+    return { writes, skipped: this.#skipped(writes, last), endOffset: this.#end, count: this.#count };
   }
 
-  /** The layout is committed: the next record goes behind it. */
-  settle(layout: Layout): void {
-    this.#tail = layout.endOffset % PAGE_BYTES === 0 ? undefined : layout.writes.at(-1);
-    this.#start = layout.endOffset;
-    this.clear();
+  /** The batch is committed: what was added since goes on behind it. */
+  settle({ endOffset, count }: Batch): void {
+    const first = pageOf(endOffset);
+    while (this.#pages[0] !== undefined && this.#pages[0].pageNumber < first) {
+      const { image } = this.#pages.shift() as FillingPage;
+      if (this.#spare.length < SPARE_IMAGES) this.#spare.push(image);
+    }
+    const page = this.#pages[0];
+    if (page?.pageNumber === first) page.from = endOffset % PAGE_BYTES;
+    this.#start = endOffset;
+    this.#count -= count;
   }
 
   clear(): void {
-    this.#records = [];
-    this.#end = this.#start;
+    this.#count = 0;
+    this.#homeless = [];
+    this.#rewind();
   }
 
-  /** Takes note of the pages, by file position, that the records must be laid out around. */
-  setUnusable(positions: readonly number[]): void {
+  /** Takes note of the pages, by file position, that the records must be laid out around, and moves them. */
+  setUnusable(positions: ReadonlySet<number>): void {
+    if (positions.size === 0 && this.#unusable.size === 0) return;
+    const records = this.#homeless.length > 0 ? this.#homeless : this.#collect();
     this.#unusable = new Set(positions);
-    this.#end = this.#start;
-    for (const { payload } of this.#records) this.#end = this.#endAfter(this.#end, payload.length);
+    this.#homeless = [];
+    this.#rewind();
+    if (records.length > 0 && this.#nothingUsable) this.#homeless = records;
+    else for (const { sequence, payload } of records) this.#encode(sequence, payload);
   }
 
-  readonly #isUsable = (pageNumber: number): boolean => !this.#unusable.has(this.#ring.positionOf(pageNumber));
+  readonly #isUsable: IsUsable = (pageNumber) => !this.#unusable.has(this.#place.ring.positionOf(pageNumber));
 
-  #endAfter(endOffset: number, recordBytes: number): number {
-    // With every page unusable the layout would look for one for ever.
-    if (this.#unusable.size >= this.#ring.dataPages) return Number.POSITIVE_INFINITY;
-    return endAfter(endOffset, recordBytes, this.#isUsable);
+  /** A layout would look for a page for ever. */
+  get #nothingUsable(): boolean {
+    return this.#unusable.size >= this.#place.ring.dataPages;
+  }
+
+  #isOpenAtEnd(page: FillingPage): boolean {
+    const isEnd = page.pageNumber * PAGE_BYTES + page.to === this.#end;
+    return isEnd && (this.#unusable.size === 0 || this.#isUsable(page.pageNumber));
+  }
+
+  #fits(recordBytes: number, page: FillingPage): boolean {
+    return page.roomBytes >= LEAST_ROOM_BYTES && page.roomBytes >= fragmentSpanBytes(recordBytes);
+  }
+
+  #encode(sequence: number, payload: Uint8Array): void {
+    for (const place of placesOf(payload.length, this.#end, this.#isUsable)) {
+      const fragment = {
+        sequence,
+        recordBytes: payload.length,
+        offset: place.offset,
+        payload: payload.subarray(place.offset, place.offset + place.length),
+      };
+      this.#pageAt(place.pageNumber, sequence).add(fragment);
+      this.#end = endOfPlace(place);
+    }
+  }
+
+  #pageAt(pageNumber: number, sequence: number): FillingPage {
+    const last = this.#pages.at(-1);
+    if (last?.pageNumber === pageNumber) return last;
+    const image = this.#spare.pop()?.fill(0) ?? new Uint8Array(PAGE_BYTES);
+    const page = FillingPage.open({ logId: this.#place.logId, pageNumber, firstSequence: sequence }, image);
+    this.#pages.push(page);
+    return page;
+  }
+
+  /** Copies of the records, put together from their fragments. */
+  #collect(): PendingRecord[] {
+    const records: PendingRecord[] = [];
+    for (const page of this.#pages) {
+      for (const { sequence, recordBytes, offset, payload } of page.uncommitted()) {
+        if (offset === 0) records.push({ sequence, payload: new Uint8Array(recordBytes) });
+        records.at(-1)?.payload.set(payload, offset);
+      }
+    }
+    return records;
+  }
+
+  #rewind(): void {
+    const [first] = this.#pages;
+    const isTail = first !== undefined && first.from > 0;
+    if (isTail) first.rewind();
+    this.#pages = isTail ? [first] : [];
+    this.#end = this.#start;
+  }
+
+  #skipped(writes: readonly PageWrite[], last: number): Batch['skipped'] {
+    if (this.#unusable.size === 0) return [];
+    const first = pageOf(this.#start);
+    const written = new Set(writes.map(({ pageNumber }) => pageNumber));
+    return Array.from({ length: last - first }, (_, i) => first + i)
+      .filter((pageNumber) => !written.has(pageNumber))
+      .map((pageNumber) => ({ pageNumber, from: pageNumber === first ? this.#start % PAGE_BYTES : 0 }));
+  }
+
+  #requireSomeRoom(recordBytes: number, headPage: number): void {
+    const { ring, path } = this.#place;
+    if (lastPageBefore(endAfter(0, recordBytes, () => true)) >= ring.dataPages) {
+      const what = `a record of ${recordBytes} bytes never fits into ${ring.dataPages} pages`;
+      throw new WalError('ERR_WAL_TOO_LARGE', path, what);
+    }
+    this.#requireRoom(headPage, this.#nothingUsable ? 0 : endAfter(this.#end, recordBytes, this.#isUsable));
   }
 
   #requireRoom(headPage: number, endOffset: number): void {
-    if (lastPageBefore(endOffset) - headPage < this.#ring.dataPages) return;
-    const what = `the log's ${this.#ring.dataPages} pages are in use; truncate() frees them`;
-    throw new WalError('ERR_WAL_FULL', this.#path, what);
+    const { ring, path } = this.#place;
+    if (!this.#nothingUsable && lastPageBefore(endOffset) - headPage < ring.dataPages) return;
+    throw new WalError('ERR_WAL_FULL', path, `the log's ${ring.dataPages} pages are in use; truncate() frees them`);
   }
 }

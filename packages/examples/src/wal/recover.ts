@@ -1,9 +1,9 @@
 /** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
 import type { CommitPoint } from './header-page.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from './format.js';
-import type { Tail } from './layout.js';
 import type { Member } from './members.js';
-import { readPage, storeDurably } from './members.js';
+import { damageReason, readPage, storeDurably } from './members.js';
+import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 import { readBest, readCopy, readHeaderAt } from './read-pages.js';
 import { lastPageBefore, limitIn, pageOf } from './ring.js';
@@ -29,6 +29,39 @@ export function eraseLeftovers(place: LogPlace, point: CommitPoint): void {
       const header = readHeaderAt(member, position);
       if (header?.logId === place.logId && header.pageNumber > lastPage) erasePage(member, position);
     }
+  }
+}
+
+const FILL_BYTES = 64 * PAGE_BYTES;
+
+/**
+ * Stores zeros in every page of the ring, durably, so that the filesystem has given all of them a block that was
+ * written: no later store meets a hole, which could find no space, or a block never written, which costs a transaction
+ * of the filesystem. Pages that the medium refuses are left to repair(). Throws ERR_PMEM_NO_SPACE.
+ */
+export async function fillRing({ members, ring }: LogPlace): Promise<void> {
+  const zeros = new Uint8Array(FILL_BYTES);
+  const [start, end] = [PAGE_BYTES, (ring.pageCount - 1) * PAGE_BYTES];
+  for (const { file } of members) {
+    for (let position = start; position < end; position += FILL_BYTES) {
+      unlessRefused(() => {
+        file.write(zeros.subarray(0, Math.min(FILL_BYTES, end - position)), position);
+      });
+    }
+    await file.persistAsync(start, end - start).catch((error: unknown) => {
+      unlessRefused(() => {
+        throw error;
+      });
+    });
+  }
+}
+
+function unlessRefused(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    const reason = damageReason(error);
+    if (reason === undefined || reason === 'no-space') throw error;
   }
 }
 

@@ -1,23 +1,25 @@
-/** Making damaged pages usable again, with their bytes wherever memory or the other file still has them. */
+/** Making damaged pages usable again while the log goes on, with their bytes wherever somebody still has them. */
 import type { ByteRange } from '@safe-pmem/core';
-import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
-import type { CommitPoint, LogHeader } from './header-page.js';
+import type { DamagedPage, LogState } from './damaged-pages.js';
+import { findDamaged } from './damaged-pages.js';
 import { encodeHeaderPage } from './header-page.js';
-import { holds } from './header-copies.js';
-import { PAGE_BYTES } from './format.js';
-import type { Tail } from './layout.js';
 import type { Damage, Member, Role } from './members.js';
-import { damageOf, readPage, storeDurably } from './members.js';
-import type { LogPlace, PageCopy } from './read-pages.js';
-import { readCopy } from './read-pages.js';
-import { limitIn } from './ring.js';
+import type { LogPlace } from './read-pages.js';
+import { repairMedium, storeWanted } from './repair-medium.js';
+import type { Ring } from './ring.js';
+
+/** Pages examined in one go: bounds how long a commit waits for them. */
+const CHUNK_PAGES = 64;
 
 /** A page whose bytes are back. */
 export interface RebuiltPage {
   readonly role: Role;
   readonly range: ByteRange;
-  /** `memory`: the header, and the page being filled, which the open log holds. Otherwise the file that had it. */
-  readonly from: 'memory' | Role;
+  /**
+   * `memory`: the header, and the page being filled, which the open log holds. `rebuild`: records that the callback of
+   * that name had. Otherwise the file that had it.
+   */
+  readonly from: 'memory' | 'rebuild' | Role;
 }
 
 /** What repair() did. Healthy pages are not mentioned, nor are those whose loss an earlier repair has reported. */
@@ -31,137 +33,81 @@ export interface WalRepairReport {
   readonly failed: readonly Damage[];
 }
 
-export interface RepairContext {
+/** The log as a repair needs it. */
+export interface RepairSite {
   readonly place: LogPlace;
-  readonly header: LogHeader;
-  readonly point: CommitPoint;
-  readonly tail: Tail | undefined;
+  /** Runs `action` while no commit is on its way. */
+  between<Result>(action: (state: LogState) => Result): Promise<Result>;
+  /** Until the next call records are laid out around these pages, by file position, and with `alone` none is committed. */
+  avoid(positions: readonly number[], alone: boolean): void;
+  /** Of the pages `examined`, the medium refuses those in `refused`, until they are examined again. */
+  refuse(examined: readonly number[], refused: readonly number[]): void;
 }
 
-/** What a page has to hold; `bytes` undefined where nobody knows. */
-interface Wanted {
-  readonly source: RebuiltPage['from'] | 'empty' | 'nobody';
-  readonly bytes: Uint8Array | undefined;
+/** Collects what several steps do. */
+export class RepairReport implements WalRepairReport {
+  readonly rebuilt: RebuiltPage[] = [];
+  readonly emptied: Damage[] = [];
+  lost: Damage[] = [];
+  readonly failed: Damage[] = [];
 }
 
-interface DamagedPage {
-  readonly damage: Damage;
-  readonly wanted: Wanted;
-}
-
-/** Reads every page of every file and repairs what is damaged. See Wal.repair(). */
-export async function repairLog(context: RepairContext): Promise<WalRepairReport> {
-  const report = {
-    rebuilt: [] as RebuiltPage[],
-    emptied: [] as Damage[],
-    lost: [] as Damage[],
-    failed: [] as Damage[],
-  };
-  for (const member of context.place.members) {
-    const damaged = survey(context, member);
-    const stillBad = await repairMedium(member, damaged);
-    for (const page of damaged) {
-      const { damage, wanted } = page;
-      const refused = stillBad.get(damage.range.offset) ?? storeWanted(member, page);
-      if (refused !== undefined) report.failed.push(refused);
-      else if (wanted.source === 'empty') report.emptied.push(damage);
-      else if (wanted.source === 'nobody') report.lost.push(damage);
-      else report.rebuilt.push({ role: member.role, range: damage.range, from: wanted.source });
-    }
-  }
-  return report;
-}
-
-function survey(context: RepairContext, member: Member): DamagedPage[] {
-  const { ring } = context.place;
-  const found: DamagedPage[] = [];
-  const bytes = new Uint8Array(PAGE_BYTES);
-  for (const position of ring.headerPositions) {
-    const { damage } = readPage(member, position, bytes);
-    if (damage === undefined && holds(bytes, context.header, context.point)) continue;
-    const page = encodeHeaderPage(context.header, context.point);
-    found.push({ damage: damage ?? damageOf(member, position, 'damaged'), wanted: { source: 'memory', bytes: page } });
-  }
-  for (const position of ring.dataPositions()) {
-    const pageNumber = ring.numberAt(position, context.point.headPage);
-    const limitBytes = limitIn(pageNumber, context.point.endOffset);
-    if (limitBytes === 0) {
-      const { damage } = readPage(member, position, bytes);
-      if (damage !== undefined) found.push({ damage, wanted: { source: 'empty', bytes: new Uint8Array(PAGE_BYTES) } });
-      continue;
-    }
-    const copy = readCopy(context.place, member, pageNumber, limitBytes);
-    const { damage } = copy;
-    if (damage === undefined) continue;
-    const wanted = wantedPage(context, copy, pageNumber, limitBytes);
-    // Without the bytes there is nothing to do for a page that can be stored to: it stays what it is, a loss.
-    const takesStores = damage.reason === 'lost' || damage.reason === 'damaged';
-    if (wanted.bytes !== undefined || !takesStores) found.push({ damage, wanted });
-  }
-  return found;
-}
-
-/** Bytes for a committed page: only such as verify, and never fewer than the page itself still has. */
-function wantedPage({ place, tail }: RepairContext, own: PageCopy, pageNumber: number, limitBytes: number): Wanted {
-  if (tail?.pageNumber === pageNumber) return { source: 'memory', bytes: tail.image };
-  for (const other of place.members) {
-    if (other === own.member) continue;
-    const { image, parsed } = readCopy(place, other, pageNumber, limitBytes);
-    if (parsed.state === 'damaged' || parsed.verifiedBytes < own.parsed.verifiedBytes) continue;
-    image.fill(0, parsed.verifiedBytes);
-    return { source: other.role, bytes: image };
-  }
-  return { source: 'nobody', bytes: undefined };
-}
-
-/** Repairs the units of all pages with a media error; returns the pages that are still bad, by position. */
-async function repairMedium(member: Member, damaged: readonly DamagedPage[]): Promise<Map<number, Damage>> {
-  const { repairUnitBytes } = member.file.info();
-  const bad = damaged.filter(({ damage }) => damage.reason === 'media');
-  const stillBad = new Map<number, Damage>();
-  for (const unit of unitsOf(bad, repairUnitBytes, member.file.size)) {
-    const pages = bad.filter(({ damage }) => overlaps(unit, damage.range));
-    try {
-      await member.file.repair(unit, rebuildFrom(pages, unit));
-    } catch (error) {
-      if (!(error instanceof RepairError)) throw error;
-      for (const { damage } of pages) {
-        stillBad.set(damage.range.offset, damageOf(member, damage.range.offset, 'media', error));
-      }
-    }
-  }
-  return stillBad;
-}
-
-function unitsOf(pages: readonly DamagedPage[], unitBytes: number, fileBytes: number): ByteRange[] {
-  const units: ByteRange[] = [];
-  for (const run of coalesce(pages.map(({ damage }) => alignOut(damage.range, unitBytes)))) {
-    for (let offset = run.offset; offset < run.offset + run.length; offset += unitBytes) {
-      const unit = intersect({ offset, length: unitBytes }, { offset: 0, length: fileBytes });
-      if (unit !== undefined) units.push(unit);
-    }
-  }
-  return units;
+/** All pages in portions that repairPages() takes: never all header copies, nor more than half of the ring, at once. */
+export function portionsOf(ring: Ring): number[][] {
+  const data = ring.dataPositions();
+  const size = Math.max(1, Math.min(CHUNK_PAGES, Math.floor(data.length / 2)));
+  const portions = ring.headerPositions.map((position) => [position]);
+  for (let start = 0; start < data.length; start += size) portions.push(data.slice(start, start + size));
+  return portions;
 }
 
 /**
- * Where bytes are known for the whole unit, the repair itself puts them in place. Otherwise the lost bytes become
- * tombstones, and the pages of the unit that are known are stored afterwards.
+ * Repairs the damaged pages at `positions` in every file, beside commits: data pages under repair are stepped over by
+ * new records, header copies under repair miss commit points and get the one in force at the end.
  */
-function rebuildFrom(pages: readonly DamagedPage[], unit: ByteRange): { rebuild?: (range: ByteRange) => Uint8Array } {
-  const images = new Map(pages.map(({ damage, wanted }) => [damage.range.offset, wanted.bytes]));
-  const positions = Array.from({ length: Math.ceil(unit.length / PAGE_BYTES) }, (_, i) => unit.offset + i * PAGE_BYTES);
-  if (positions.some((position) => images.get(position) === undefined)) return {};
-  const whole = new Uint8Array(unit.length);
-  for (const position of positions) whole.set(images.get(position) as Uint8Array, position - unit.offset);
-  return { rebuild: ({ offset, length }) => whole.slice(offset - unit.offset, offset - unit.offset + length) };
+export async function repairPages(site: RepairSite, positions: readonly number[], report: RepairReport): Promise<void> {
+  const refused: number[] = [];
+  for (const member of site.place.members) {
+    const damaged = await site.between((state) => {
+      const found = findDamaged(state, member, positions);
+      const isLast = found.some((page) => page.isLast);
+      site.avoid(found.map(({ damage }) => damage.range.offset), isLast);
+      return found;
+    });
+    if (damaged.length === 0) continue;
+    const outcome = await settled(repairMedium(member, damaged));
+    await site.between((state) => {
+      site.avoid([], false);
+      if ('error' in outcome) throw outcome.error;
+      for (const page of damaged) {
+        const failure = outcome.value.get(page.damage.range.offset) ?? finish(state, member, page);
+        if (failure !== undefined) refused.push(failure.range.offset);
+        note(report, member, page, failure);
+      }
+    });
+  }
+  await site.between(() => {
+    site.refuse(positions, refused);
+  });
 }
 
-/** Stores the page unless the repair already has; also the way to take back pages that were tombstoned or damaged. */
-function storeWanted(member: Member, { damage, wanted }: DamagedPage): Damage | undefined {
-  if (wanted.bytes === undefined) return damage.reason === 'media' ? undefined : damage;
-  const bytes = new Uint8Array(PAGE_BYTES);
-  const isRead = readPage(member, damage.range.offset, bytes).damage === undefined;
-  if (isRead && Buffer.compare(bytes, wanted.bytes) === 0) return undefined;
-  return storeDurably(member, damage.range.offset, wanted.bytes);
+function finish({ header, point }: LogState, member: Member, page: DamagedPage): Damage | undefined {
+  return storeWanted(member, page.damage, page.isHeader ? encodeHeaderPage(header, point) : page.wanted.bytes);
+}
+
+function note(report: RepairReport, member: Member, page: DamagedPage, failure: Damage | undefined): void {
+  const { damage, wanted } = page;
+  if (failure !== undefined) report.failed.push(failure);
+  else if (wanted.source === 'empty') report.emptied.push(damage);
+  else if (wanted.source === 'nobody') report.lost.push(damage);
+  else report.rebuilt.push({ role: member.role, range: damage.range, from: wanted.source });
+}
+
+type Settled<Value> = { readonly value: Value } | { readonly error: unknown };
+
+async function settled<Value>(promise: Promise<Value>): Promise<Settled<Value>> {
+  return promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
 }

@@ -27,6 +27,11 @@ export interface LostRecords {
 
 export type ReplayItem = ReplayedRecord | LostRecords;
 
+export interface ReplayOptions {
+  /** The first record to be accounted for, instead of the oldest one. Records before it are not read. */
+  readonly from?: number;
+}
+
 /** The records that the log must account for. */
 export interface ReplayBounds {
   readonly firstSequence: number;

@@ -4,12 +4,13 @@ import type { PmemFile } from '@safe-pmem/core';
 import { PAGE_BYTES } from './format.js';
 import { refreshHeaders, ringOf, writeHeaders } from './header-copies.js';
 import type { CommitPoint, LogHeader } from './header-page.js';
-import type { Tail } from './layout.js';
 import type { Member } from './members.js';
+import { memberOf } from './members.js';
 import type { OpenIntent, Verdict } from './open-log.js';
 import { judge } from './open-log.js';
+import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
-import { copyToMirror, eraseLeftovers, loadTail } from './recover.js';
+import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
 import { lastPageBefore } from './ring.js';
 import { WalError } from './wal-error.js';
 
@@ -36,8 +37,9 @@ export async function startLog(file: PmemFile, mirror: PmemFile | undefined, int
   const header = verdict.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : verdict.header;
   const place = { members, ring, logId: header.logId };
   if (verdict.action === 'salvage') return { place, header, point: undefined, tail: undefined, writeOffset: 0 };
-  const point = pointOf(verdict, place, header);
+  const point = pointOf(verdict, place, header, intent.firstSequence);
   if (!intent.readOnly) {
+    if (verdict.action === 'format') await fillRing(place);
     const store = verdict.action === 'format' ? writeHeaders : refreshHeaders;
     const { stored, missing } = store(members, ring, header, point);
     if (stored === 0) throw missing[0]?.cause;
@@ -67,16 +69,21 @@ export function randomId(): bigint {
 }
 
 function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
-  const log: Member = { role: 'log', file };
+  const log = memberOf('log', file);
   if (mirror === undefined) return [log];
   if (mirror === file || mirror.path === file.path) throw new TypeError('the mirror must be another file');
   if (mirror.size !== file.size) throw new RangeError(`the mirror has ${mirror.size} bytes, the log ${file.size}`);
-  return [log, { role: 'mirror', file: mirror }];
+  return [log, memberOf('mirror', mirror)];
 }
 
 /** The commit point to go on from; a mirror that is attached is complete when this returns. */
-function pointOf(verdict: Exclude<Verdict, { action: 'salvage' }>, place: LogPlace, header: LogHeader): CommitPoint {
-  if (verdict.action === 'format') return firstPoint(place.members, 1);
+function pointOf(
+  verdict: Exclude<Verdict, { action: 'salvage' }>,
+  place: LogPlace,
+  header: LogHeader,
+  firstSequence: number,
+): CommitPoint {
+  if (verdict.action === 'format') return firstPoint(place.members, firstSequence);
   const { action, commitPoint } = verdict;
   if (action === 'use') return commitPoint;
   const next = {

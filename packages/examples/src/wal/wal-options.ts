@@ -8,6 +8,8 @@ export interface WalOptions {
   readonly mirror?: PmemFile;
   /** Make a log of files that hold nothing but zeros. Default false. */
   readonly create?: boolean;
+  /** The number of a new log's first record: a log that carries on where another ends. Default 1. */
+  readonly firstSequence?: number;
   /** Only replay; change nothing. Header copies that a crash left behind are not renewed then. Default false. */
   readonly readOnly?: boolean;
   /** Overwrite `mirror`, whatever it holds, with a copy of the log. Default false. */

@@ -1,17 +1,20 @@
-import { requireCommitPoint, storePages } from './commit-records.js';
+import type { CommitterHost } from './committer.js';
+import { Committer } from './committer.js';
+import { committedPages, pageOfRecord } from './find-page.js';
 import { refreshHeaders } from './header-copies.js';
 import type { CommitPoint, LogHeader } from './header-page.js';
 import type { Member } from './members.js';
-import { damageReason } from './members.js';
-import { PendingRecords } from './pending-records.js';
+import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
-import { firstSequenceIn, readBest } from './read-pages.js';
+
 import { eraseEveryPage } from './recover.js';
 import type { WalRepairReport } from './repair-log.js';
-import { repairLog } from './repair-log.js';
-import type { ReplayItem } from './replay.js';
+import type { WalRepairOptions } from './repairs.js';
+import { LogRepairs } from './repairs.js';
+import type { ReplayItem, ReplayOptions } from './replay.js';
 import { assemble } from './replay.js';
-import { lastPageBefore, limitIn, pageOf } from './ring.js';
+import { pageOf } from './ring.js';
+import type { WalScrubOptions } from './scrub-log.js';
 import type { StartedLog } from './start-log.js';
 import { firstPoint, randomId, startLog } from './start-log.js';
 import { surveyPages } from './survey-pages.js';
@@ -21,6 +24,12 @@ import type { CommitResult, WalOptions } from './wal-options.js';
 
 /** Between this many items, replay() lets the event loop have its turn. */
 const REPLAY_TURN = 1024;
+
+/** What a log with a commit point works with. */
+interface Engine {
+  readonly committer: Committer;
+  readonly repairs: LogRepairs;
+}
 
 /**
  * A write-ahead log in one file, or in two that mirror each other. Every committed record is returned intact or
@@ -32,59 +41,64 @@ const REPLAY_TURN = 1024;
 export class Wal {
   #place: LogPlace;
   #header: LogHeader;
-  #point: CommitPoint | undefined;
-  readonly #pending: PendingRecords;
+  /** Undefined where every copy of the commit point is lost. */
+  #engine: Engine | undefined;
   readonly #readOnly: boolean;
   #replays = 0;
   #repairing = false;
-  #failure: unknown;
   #closed = false;
 
   private constructor({ place, header, point, tail, writeOffset }: StartedLog, readOnly: boolean) {
     this.#place = place;
     this.#header = header;
-    this.#point = point;
-    this.#pending = new PendingRecords(place.ring, (place.members[0] as Member).file.path, writeOffset, tail);
     this.#readOnly = readOnly;
+    this.#engine = point === undefined ? undefined : this.#newEngine(point, writeOffset, tail);
   }
 
   /**
    * Opens the log and recovers it: finds the commit point in force, erases what an interrupted commit left behind it
-   * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair().
+   * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair(). A new
+   * log stores zeros in all of its pages first, so that no later store meets a hole.
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
    * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION,
    * ERR_WAL_SIZE, ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are not a pair),
-   * ERR_WAL_READ_ONLY. Throws MediaError where a new log's header cannot be stored anywhere.
+   * ERR_WAL_READ_ONLY. Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE
+   * where its file has holes that the filesystem cannot fill; the file is no log then.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;
-    return new Wal(await startLog(file, mirror, { create, readOnly, attachMirror, detachMirror }), readOnly);
+    const { firstSequence = 1 } = options;
+    requireSequence('firstSequence', firstSequence);
+    const intent = { create, readOnly, attachMirror, detachMirror, firstSequence };
+    return new Wal(await startLog(file, mirror, intent), readOnly);
   }
 
   /** The oldest record that was not dropped; undefined where the commit point is lost. */
   get firstSequence(): number | undefined {
-    return this.#point?.firstSequence;
+    return this.#engine?.committer.point.firstSequence;
   }
 
   /** The last committed record, one less than `firstSequence` where there is none; undefined where nobody knows. */
   get lastSequence(): number | undefined {
-    return this.#point?.lastSequence;
+    return this.#engine?.committer.point.lastSequence;
   }
 
   /** The number that the next append() returns; undefined where the commit point is lost. */
   get nextSequence(): number | undefined {
-    return this.#point === undefined ? undefined : this.#point.lastSequence + this.#pending.count + 1;
+    if (this.#engine === undefined) return undefined;
+    const { point, pending } = this.#engine.committer;
+    return point.lastSequence + pending.count + 1;
   }
 
   /** True while the log is readable only, because every copy of its commit point is lost. See reset(). */
   get commitPointLost(): boolean {
-    return this.#point === undefined;
+    return this.#engine === undefined;
   }
 
   /** Pages that repair() could not make usable, by file position; new records are laid out around them. */
   get unusablePages(): readonly number[] {
-    return this.#pending.unusable;
+    return this.#engine?.repairs.refused ?? [];
   }
 
   /**
@@ -94,10 +108,10 @@ export class Wal {
    * Throws ERR_WAL_FULL (it fits once truncate() has made room) or ERR_WAL_TOO_LARGE (never), with nothing changed.
    */
   append(payload: Uint8Array): number {
-    const point = this.#appendable();
+    const { point, pending } = this.#appendable().committer;
     if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
-    const sequence = point.lastSequence + this.#pending.count + 1;
-    this.#pending.add(sequence, payload, point.headPage);
+    const sequence = point.lastSequence + pending.count + 1;
+    pending.add(sequence, payload, point.headPage);
     return sequence;
   }
 
@@ -105,35 +119,46 @@ export class Wal {
    * Makes all records appended so far durable, all or none, and blocks until they are.
    *
    * Throws MediaError where a page refuses: nothing is committed, the records are still there; call repair(), then
-   * commit() again. ERR_PMEM_NO_SPACE, ERR_PMEM_TRUNCATED and ERR_WAL_FULL (pages have become unusable since append())
-   * leave it like that too. After any other error of the files nobody knows what is durable: the log throws
-   * ERR_WAL_FAILED from then on; open it anew.
+   * commit() again. ERR_PMEM_NO_SPACE, ERR_PMEM_TRUNCATED, ERR_PMEM_LOCKED and ERR_WAL_BUSY (a repair holds the page),
+   * and ERR_WAL_FULL (pages have become unusable since append()) leave it like that too. After any other error of the
+   * files nobody knows what is durable: the log throws ERR_WAL_FAILED from then on; open it anew.
    */
   commit(): CommitResult {
-    const point = this.#writable();
-    if (this.#pending.count === 0) return { lastSequence: point.lastSequence, missing: [] };
-    const layout = this.#pending.layOut(this.#header.logId, point.headPage);
-    const lastSequence = point.lastSequence + this.#pending.count;
-    const result = this.#storing(() => {
-      storePages(this.#place, layout);
-      return this.#advance({ ...point, endOffset: layout.endOffset, lastSequence });
-    });
-    this.#pending.settle(layout);
-    return result;
+    return this.#writable().committer.commit();
+  }
+
+  /**
+   * commit() for many writers: everybody who calls it before it begins shares one commit point, and where files
+   * persist by a system call the event loop stays free. A page that refuses is repaired, and the commit tried again.
+   *
+   * Rejects with what commit() throws. The records are still there then, and part of the next commit of any kind.
+   */
+  async commitAsync(): Promise<CommitResult> {
+    return this.#appendable().committer.commitSoon();
+  }
+
+  /** append(), then commitAsync(): the record is durable when the promise gives its sequence number. */
+  async appendDurable(payload: Uint8Array): Promise<number> {
+    const sequence = this.append(payload);
+    await this.commitAsync();
+    return sequence;
   }
 
   /**
    * Every committed record in order, and in the place of those that cannot be returned their exact sequence numbers.
    * It reads what was committed when it began, takes each page from the file that has it, and repairs nothing.
    *
+   * `from` leaves out what is older; the pages of those records are not read.
+   *
    * Where the commit point is lost it ends with a loss that has no `last`: nobody knows how many records there were.
    * Throws ERR_WAL_CLOSED, and what the files throw other than damage.
    */
-  async *replay(): AsyncGenerator<ReplayItem, void, undefined> {
+  async *replay({ from = 1 }: ReplayOptions = {}): AsyncGenerator<ReplayItem, void, undefined> {
     this.#requireOpen();
-    const point = this.#point;
-    const pages = point === undefined ? surveyPages(this.#place) : committedPages(this.#place, point);
-    const bounds = { firstSequence: point?.firstSequence ?? 1, lastSequence: point?.lastSequence };
+    requireSequence('from', from);
+    const point = this.#engine?.committer.point;
+    const pages = point === undefined ? surveyPages(this.#place) : committedPages(this.#place, point, from);
+    const bounds = { firstSequence: Math.max(from, point?.firstSequence ?? 1), lastSequence: point?.lastSequence };
     this.#replays++;
     try {
       let items = 0;
@@ -148,36 +173,51 @@ export class Wal {
   }
 
   /**
-   * Drops every record up to and including `through`, durably, and frees their pages: what a checkpoint calls. After
-   * a crash either the old or the new beginning is in force. Records not yet committed are not concerned.
+   * Drops every record up to and including `through`, durably, and frees their pages: what a checkpoint calls, once
+   * its image holds them. After a crash either the old or the new beginning is in force. Records not yet committed
+   * are not concerned.
    *
-   * Throws RangeError where `through` is not a committed record, ERR_WAL_BUSY while a replay or a repair runs, and
-   * MediaError where no header copy takes the change; nothing is dropped then.
+   * Throws RangeError where `through` is not a committed record, ERR_WAL_BUSY while a replay runs, and MediaError
+   * where no header copy takes the change; nothing is dropped then.
    */
   truncate(through: number): CommitResult {
-    const point = this.#writable();
-    if (!Number.isSafeInteger(through) || through < point.firstSequence - 1 || through > point.lastSequence) {
-      throw new RangeError(`through must be from ${point.firstSequence - 1} to ${point.lastSequence}, got ${through}`);
-    }
+    const { committer } = this.#writable();
     if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records');
-    const endOffset = this.#pending.start;
-    const headPage = through === point.lastSequence ? pageOf(endOffset) : this.#pageOfRecord(point, through + 1);
-    const next = { ...point, headPage, firstSequence: through + 1, endOffset };
-    return this.#storing(() => this.#advance(next));
+    return committer.advance((point) => {
+      requireCommitted(through, point);
+      const endOffset = committer.pending.start;
+      const headPage = through === point.lastSequence ? pageOf(endOffset) : pageOfRecord(this.#place, point, through + 1);
+      return { ...point, headPage, firstSequence: through + 1, endOffset };
+    });
   }
 
   /**
    * Repairs every damaged page of both files. Header pages and the page being filled come back from memory, other
    * pages from the other file, provided that its bytes verify; pages without committed records are emptied. Pages
-   * that nobody has become writable, and their records stay reported lost.
+   * that nobody has become writable, and their records stay reported lost, except those that `rebuild` gives: they
+   * are put back where they were. What it gives has to be whole records, and has to agree with what is left of them.
+   *
+   * Appends, commits and truncations go on meanwhile: records are laid out around a page under repair, and a header
+   * copy under repair is `missing` until it is back. (On filesystems whose blocks hold several pages commit() and
+   * truncate() throw ERR_WAL_BUSY instead, and commitAsync() waits.)
    *
    * Never throws for a page that the medium refuses for good: it is listed in `failed`, and the log goes on around
-   * it. Throws ERR_WAL_BUSY while another repair runs. append() may be called meanwhile; commit() and truncate()
-   * throw ERR_WAL_BUSY.
+   * it. Throws ERR_WAL_BUSY while another repair() runs, and what `rebuild` throws.
    */
-  async repair(): Promise<WalRepairReport> {
-    const point = this.#writable();
-    return this.#repair(point);
+  async repair(options: WalRepairOptions = {}): Promise<WalRepairReport> {
+    const { repairs } = this.#appendable();
+    return this.#alone(() => repairs.repairAll(options));
+  }
+
+  /**
+   * One pass over all pages of both files, no faster than `bytesPerSecond`: finds media errors before anybody needs
+   * the bytes, verifies committed pages, and repairs what is damaged as repair() does. Meant to run in the background,
+   * again and again; everything else goes on beside it.
+   *
+   * Throws RangeError for a bad rate, the signal's reason, and what repair() throws.
+   */
+  async scrub(options: WalScrubOptions = {}): Promise<WalRepairReport> {
+    return this.#appendable().repairs.scrub(options);
   }
 
   /**
@@ -188,102 +228,91 @@ export class Wal {
    */
   async reset(nextSequence: number): Promise<WalRepairReport> {
     this.#requireWriter();
-    if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs');
-    if (this.#point !== undefined) throw new TypeError('the commit point is not lost: use truncate()');
-    if (!Number.isSafeInteger(nextSequence) || nextSequence < 1)
-      throw new RangeError('nextSequence must be at least 1');
-    eraseEveryPage(this.#place);
-    this.#header = { ...this.#header, logId: randomId() };
-    this.#place = { ...this.#place, logId: this.#header.logId };
-    const point = firstPoint(this.#place.members, nextSequence);
-    const report = await this.#repair(point);
-    const { stored, missing } = refreshHeaders(this.#place.members, this.#place.ring, this.#header, point);
-    if (stored === 0) throw missing[0]?.cause;
-    this.#point = point;
-    return report;
+    if (this.#engine !== undefined) throw new TypeError('the commit point is not lost: use truncate()');
+    requireSequence('nextSequence', nextSequence);
+    return this.#alone(async () => {
+      eraseEveryPage(this.#place);
+      this.#header = { ...this.#header, logId: randomId() };
+      this.#place = { ...this.#place, logId: this.#header.logId };
+      const point = firstPoint(this.#place.members, nextSequence);
+      const engine = this.#newEngine(point, 0);
+      const report = await engine.repairs.repairAll();
+      const { stored, missing } = refreshHeaders(this.#place.members, this.#place.ring, this.#header, point);
+      if (stored === 0) throw missing[0]?.cause;
+      this.#engine = engine;
+      return report;
+    });
   }
 
   /** Ends the use of the log. Records that were not committed are given up; the files stay open. */
   close(): void {
+    this.#engine?.committer.close(this.#error('ERR_WAL_CLOSED', 'the log is closed'));
     this.#closed = true;
-    this.#pending.clear();
   }
 
-  /** Stores the next commit point; it is in force once a copy has taken it. */
-  #advance(next: CommitPoint): CommitResult {
-    const point = { ...next, generation: next.generation + 1 };
-    const { missing } = requireCommitPoint(this.#place, point);
-    this.#point = point;
-    return { lastSequence: point.lastSequence, missing };
+  #newEngine(point: CommitPoint, start: number, tail?: Tail): Engine {
+    const requireWriter = (): void => {
+      this.#requireWriter();
+    };
+    const host: CommitterHost = {
+      requireWriter,
+      exclusiveRepair: () => repairs.exclusive,
+      mend: (refusal) => repairs.repairNamed(refusal),
+      restoreCopies: (missing) => repairs.restoreCopies(missing),
+    };
+    const committer: Committer = new Committer({ ...this.#place, path: this.#path }, host, point, start, tail);
+    const repairs: LogRepairs = new LogRepairs(this.#place, this.#header, committer, requireWriter);
+    return { committer, repairs };
   }
 
-  /** A page that refuses leaves the log as it was; after anything else nobody knows what is durable. */
-  #storing<Result>(action: () => Result): Result {
-    try {
-      return action();
-    } catch (error) {
-      if (damageReason(error) === undefined) this.#failure = error;
-      throw error;
-    }
-  }
-
-  async #repair(point: CommitPoint): Promise<WalRepairReport> {
+  async #alone(repair: () => Promise<WalRepairReport>): Promise<WalRepairReport> {
+    if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs');
     this.#repairing = true;
     try {
-      await Promise.all(this.#place.members.map((member) => member.file.badBlocks()));
-      const report = await repairLog({ place: this.#place, header: this.#header, point, tail: this.#pending.tail });
-      const refused = report.failed.map(({ range }) => range.offset);
-      this.#pending.setUnusable(refused.filter((offset) => !this.#place.ring.headerPositions.includes(offset)));
-      return report;
+      return await repair();
     } finally {
       this.#repairing = false;
     }
   }
 
-  /** The last page that is certain to begin no later than record `sequence`. */
-  #pageOfRecord(point: CommitPoint, sequence: number): number {
-    let found = point.headPage;
-    for (let page = point.headPage; page <= lastPageBefore(point.endOffset); page++) {
-      const first = firstSequenceIn(this.#place, page);
-      if (first !== undefined && first >= sequence) break;
-      if (first !== undefined) found = page;
-    }
-    const next = readBest(this.#place, found + 1, limitIn(found + 1, point.endOffset)).best.parsed.fragments[0];
-    return next?.sequence === sequence && next.offset === 0 ? found + 1 : found;
+  #writable(): Engine {
+    const engine = this.#appendable();
+    if (engine.repairs.exclusive !== undefined) throw this.#error('ERR_WAL_BUSY', 'a repair has to be alone');
+    return engine;
   }
 
-  #writable(): CommitPoint {
-    if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs');
-    return this.#appendable();
-  }
-
-  #appendable(): CommitPoint {
+  #appendable(): Engine {
     this.#requireWriter();
-    if (this.#point === undefined) {
+    if (this.#engine === undefined) {
       throw this.#error('ERR_WAL_COMMIT_POINT_LOST', 'no header copy is left: replay what there is, then reset()');
     }
-    return this.#point;
+    this.#engine.committer.requireSound();
+    return this.#engine;
   }
 
   #requireWriter(): void {
     this.#requireOpen();
     if (this.#readOnly) throw this.#error('ERR_WAL_READ_ONLY', 'the log was opened read-only');
-    if (this.#failure !== undefined) {
-      throw this.#error('ERR_WAL_FAILED', 'an earlier error left the state of the files unknown', this.#failure);
-    }
   }
 
   #requireOpen(): void {
     if (this.#closed) throw this.#error('ERR_WAL_CLOSED', 'the log is closed');
   }
 
-  #error(code: WalErrorCode, message: string, cause?: unknown): WalError {
-    return new WalError(code, (this.#place.members[0] as Member).file.path, message, cause);
+  get #path(): string {
+    return (this.#place.members[0] as Member).file.path;
+  }
+
+  #error(code: WalErrorCode, message: string): WalError {
+    return new WalError(code, this.#path, message);
   }
 }
 
-function* committedPages(place: LogPlace, point: CommitPoint): Generator<ReturnType<typeof readBest>, void, undefined> {
-  for (let pageNumber = point.headPage; pageNumber <= lastPageBefore(point.endOffset); pageNumber++) {
-    yield readBest(place, pageNumber, limitIn(pageNumber, point.endOffset));
-  }
+function requireSequence(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be at least 1`);
+}
+
+function requireCommitted(through: number, { firstSequence, lastSequence }: CommitPoint): void {
+  if (Number.isSafeInteger(through) && through >= firstSequence - 1 && through <= lastSequence) return;
+  throw new RangeError(`through must be from ${firstSequence - 1} to ${lastSequence}, got ${through}`);
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Screen } from '../../src/demo/screen.js';
 import { audit, payloadOf } from '../../src/demo/workload.js';
-import type { ReplayItem, Wal } from '../../src/wal/index.js';
+import type { ReplayItem } from '../../src/wal/index.js';
 
 const demo = fileURLToPath(new URL('../../dist/demo/index.js', import.meta.url));
 const ESCAPE = '\u001b[';
@@ -40,6 +40,22 @@ describe('the demo as it is built', () => {
     expect(code).toBe(0);
   }, 60_000);
 
+  test('shows two hosts and a server that is killed, and accounts for every record', async () => {
+    const { code, output } = await run(['replicated'], {});
+    expect(output).toMatch(/process \d+: killed by SIGKILL/);
+    expect(output.match(/ holds$/gm)).toHaveLength(4);
+    expect(output).toMatch(/\+ rebuilt \(6\)/);
+    expect(output).toMatch(/ack both +1 writer: +\d+ records\/s/);
+    expect(output).not.toContain('BROKEN');
+    expect(output.split('\n').filter((line) => line.length > 100)).toEqual([]);
+    expect(code).toBe(0);
+  }, 60_000);
+
+  test('says which demos there are when it is asked for another', async () => {
+    const { code } = await run(['walrus'], {});
+    expect(code).not.toBe(0);
+  }, 60_000);
+
   test('plays the last act by truncation too, and in colour when asked', async () => {
     const { code, output } = await run(['--truncate'], { FORCE_COLOR: '1' });
     expect(output).toContain('another process has cut the file off');
@@ -73,7 +89,7 @@ describe('the audit', () => {
         for (const item of items) yield await Promise.resolve(item);
       },
     };
-    return (await audit(screen, 'test', wal as unknown as Wal, committed)).problems;
+    return (await audit(screen, 'test', wal, committed)).problems;
   }
 
   test('accepts returned and lost records that add up', async () => {

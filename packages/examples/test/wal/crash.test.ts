@@ -195,7 +195,9 @@ describe('what a crash leaves behind', () => {
     const wal = await machine.open({ create: true });
     wal.append(payloadOf(1, 100));
     const stop = machine.driver.observe((operation) =>
-      operation.name === 'write' && operation.position >= (PAGES - 1) * PAGE ? { crash: true } : undefined,
+      operation.name === 'write' && operation.position >= (PAGES - 1) * PAGE
+        ? { crash: true, chooser: keepAll }
+        : undefined,
     );
     expect(() => wal.commit()).toThrow(SimulatedCrash);
     stop();
@@ -212,7 +214,7 @@ describe('what a crash leaves behind', () => {
     wal.append(payloadOf(1, 100));
     const stop = machine.driver.observe((operation) =>
       operation.name === 'write' && operation.path === '/pmem1/mirror' && operation.position < PAGE
-        ? { crash: true }
+        ? { crash: true, chooser: keepAll }
         : undefined,
     );
     expect(() => wal.commit()).toThrow(SimulatedCrash);

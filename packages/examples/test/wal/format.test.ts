@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { crc32c } from '../../src/wal/crc32c.js';
+import { crc32 } from '../../src/wal/crc32.js';
 import { encodeFragment, encodePageHeader, parsePage } from '../../src/wal/data-page.js';
 import { getUint64, setUint64, viewOf } from '../../src/wal/format.js';
 import { decodeHeaderPage, encodeHeaderPage } from '../../src/wal/header-page.js';
@@ -21,13 +21,13 @@ describe('header page', () => {
     expect(page.length).toBe(4096);
     expect(hex(page, 0, 36)).toBe(
       ['736166652d77616c', '01000000', '00100000', '1000000000000000', '8877665544332211'].join('') +
-        le32(crc32c(page.subarray(0, 32))),
+        le32(crc32(page.subarray(0, 32))),
     );
     // Generation 7 is odd: slot 1, at byte 128.
     expect(hex(page, 64, 64)).toBe('00'.repeat(64));
     expect(hex(page, 128, 64)).toBe(
       [
-        le32(crc32c(page.subarray(132, 192))),
+        le32(crc32(page.subarray(132, 192))),
         '636d6974',
         '8877665544332211',
         '0700000000000000',
@@ -58,7 +58,7 @@ describe('header page', () => {
     }
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
     viewOf(page).setUint32(8, 2, true);
-    viewOf(page).setUint32(32, crc32c(page.subarray(0, 32)), true);
+    viewOf(page).setUint32(32, crc32(page.subarray(0, 32)), true);
     expect(decodeHeaderPage(page)).toEqual({ status: 'other-version', version: 2 });
   });
 
@@ -86,11 +86,11 @@ describe('data page', () => {
 
   test('lays page header and fragment out as the byte table says', () => {
     expect(hex(page, 0, 32)).toBe(
-      [le32(crc32c(page.subarray(4, 32))), '70616765', '8877665544332211', '0504030201000000', '0900000000000000'].join(
+      [le32(crc32(page.subarray(4, 32))), '70616765', '8877665544332211', '0504030201000000', '0900000000000000'].join(
         '',
       ),
     );
-    const covered = crc32c(page.subarray(36, 61), crc32c(page.subarray(8, 24)));
+    const covered = crc32(page.subarray(36, 61), crc32(page.subarray(8, 24)));
     expect(hex(page, 32, 32)).toBe(
       [le32(covered), '0500', '5746', '0900000000000000', '05000000', '00000000', '68656c6c6f000000'].join(''),
     );

@@ -109,22 +109,6 @@ describe('poison where the log is being written', () => {
     expect((await accountFor(await machine.open(), records)).returned).toEqual([1, 2, 3]);
   });
 
-  test('while a repair runs records can be appended, and nothing else', async () => {
-    const machine = new LogMachine({ pages: PAGES });
-    const wal = await machine.open({ create: true });
-    const records = commitRecords(wal, [100, 200]);
-    machine.poison('log', 1);
-    const repair = wal.repair();
-    records.set(wal.append(payloadOf(3, 9000)), payloadOf(3, 9000));
-    for (const act of [() => wal.commit(), () => wal.truncate(1)]) {
-      expect(act).toThrow(expect.objectContaining({ code: 'ERR_WAL_BUSY' }));
-    }
-    await expect(wal.repair()).rejects.toMatchObject({ code: 'ERR_WAL_BUSY' });
-    await repair;
-    expect(wal.commit().lastSequence).toBe(3);
-    expect((await accountFor(await machine.open(), records)).lost).toEqual([]);
-  });
-
   test('a poisoned last page found at start-up: its records are lost, new ones go behind it', async () => {
     const machine = new LogMachine({ pages: PAGES });
     const records = commitRecords(await machine.open({ create: true }), [3000, 3000, 100]);

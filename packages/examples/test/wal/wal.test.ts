@@ -167,10 +167,10 @@ describe('what open() refuses', () => {
   test('another version', async () => {
     const machine = new LogMachine({ pages: 8 });
     await machine.open({ create: true });
-    const { crc32c } = await import('../../src/wal/crc32c.js');
+    const { crc32 } = await import('../../src/wal/crc32.js');
     const header = machine.page('log', 0).slice(0, 36);
     header[8] = 2;
-    new DataView(header.buffer).setUint32(32, crc32c(header.subarray(0, 32)), true);
+    new DataView(header.buffer).setUint32(32, crc32(header.subarray(0, 32)), true);
     await machine.overwrite('log', 0, header);
     await machine.overwrite('log', size - PAGE, header);
     await expect(machine.open()).rejects.toMatchObject({ code: 'ERR_WAL_VERSION' });

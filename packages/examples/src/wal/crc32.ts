@@ -1,6 +1,13 @@
-/** CRC-32C (Castagnoli), which node:zlib does not offer: reflected polynomial 0x82F63B78, eight bytes a step. */
+/**
+ * CRC-32 (the one of zip and Ethernet). node:zlib computes it several times faster than JavaScript can, but a call of
+ * it costs more than a short input does here: reflected polynomial 0xEDB88320, eight bytes a step.
+ */
+import { crc32 as zlibCrc32 } from 'node:zlib';
 
-const POLYNOMIAL = 0x82f63b78;
+const POLYNOMIAL = 0xedb88320;
+
+/** From here on node:zlib is faster: 84 against 132 ns for 88 bytes, 211 against 172 for 248, 1031 against 331 for 1048. */
+const ZLIB_BYTES = 160;
 
 /** Table k advances a byte that has k more bytes behind it; eight tables of 256 entries, one after the other. */
 const tables = new Uint32Array(8 * 256);
@@ -20,9 +27,13 @@ function at(index: number): number {
 
 /**
  * The checksum of `bytes`, as an unsigned 32-bit number. `seed` is the checksum of the bytes before them, so that
- * `crc32c(b, crc32c(a))` is the checksum of a followed by b.
+ * `crc32(b, crc32(a))` is the checksum of a followed by b.
  */
-export function crc32c(bytes: Uint8Array, seed = 0): number {
+export function crc32(bytes: Uint8Array, seed = 0): number {
+  return bytes.length < ZLIB_BYTES ? crc32OfShort(bytes, seed) : zlibCrc32(bytes, seed);
+}
+
+function crc32OfShort(bytes: Uint8Array, seed: number): number {
   let crc = ~seed;
   let i = 0;
   for (const end = bytes.length - 7; i < end; i += 8) {

@@ -1,0 +1,174 @@
+/**
+ * Explorations of the Level database. Invariant: every key is returned as it was last acknowledged, or its error has a
+ * media error for a cause, and only where every file that held it was hit; the database opens, and goes on, after any
+ * crash.
+ */
+import { PmemError } from '@safe-pmem/core';
+import { everyWay, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
+import { PagesError } from '../src/pages/index.js';
+import { WalError } from '../src/wal/index.js';
+import { LevelLife, type LevelMachineKind, makeLevelImage } from './level-life.js';
+
+export type Body = (life: LevelLife) => Promise<void>;
+
+const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
+export const MACHINES: readonly LevelMachineKind[] = [
+  { filesystem: 'ext4', mirrored: true },
+  { filesystem: 'xfs', mirrored: false },
+];
+
+export const BODIES: Readonly<Record<string, Body>> = {
+  'put and del': async (life) => {
+    await life.write(['a', 'first']);
+    await life.write(['f', 'second'], ['b', null]);
+  },
+  'checkpoint': async (life) => {
+    await life.write(['c', 'x'.repeat(4200)]);
+    await life.db.checkpoint();
+    await life.write(['c', null]);
+  },
+  'clear': async (life) => {
+    await life.clear('c');
+    await life.write(['d', 'after']);
+  },
+  'iterator beside a write': async (life) => {
+    const iterator = life.db.iterator();
+    await iterator.next();
+    await life.write(['e', 'beside']);
+    await iterator.close();
+  },
+  'silent damage': async (life) => {
+    await life.scribble('pages', 1, Uint8Array.of(0xff, 0xee, 0xdd), 2000);
+    await life.open();
+    await life.write(['d', 'beside']);
+  },
+  'start and heal': async (life) => {
+    life.poison('pages', 1);
+    await life.open();
+    await life.write(['g', 'healed']);
+  },
+};
+
+const images = { alone: makeLevelImage(false), mirrored: makeLevelImage(true) };
+
+export function levelExploration(body: Body, machine: LevelMachineKind): Exploration<LevelLife> {
+  return {
+    ...briefLevelExploration(body, machine),
+    recover: (life) =>
+      unlessAtRisk(life, async () => {
+        life.forget();
+        await life.open();
+        await life.close();
+      }),
+    check: (life, { crashed }) => {
+      if (!crashed) life.driver.crash('keep-all');
+      life.forget();
+      return unlessAtRisk(life, async () => {
+        await life.open();
+        await life.judge();
+        await life.write(['h', 'another history'], ['b', 'again']);
+        await life.open();
+        await life.judge();
+        await life.close();
+      });
+    },
+  };
+}
+
+/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+export function briefLevelExploration(body: Body, machine: LevelMachineKind): Exploration<LevelLife> {
+  return {
+    prep: async (seed) => {
+      const life = new LevelLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
+      await life.open();
+      return life;
+    },
+    body: async (life) => {
+      await body(life);
+      // What it repairs behind the scenes ends here.
+      await life.close();
+    },
+    check: (life, { crashed }) => {
+      if (!crashed) life.driver.crash('keep-all');
+      life.forget();
+      return unlessAtRisk(life, async () => {
+        await life.open();
+        await life.judge();
+      });
+    },
+    onEvent: (life, event) => {
+      life.noteEvent(event);
+    },
+    acceptable: isLevelError,
+  };
+}
+
+/** Errors of abstract-level carry a code of its own. */
+function isLevelError(error: unknown): boolean {
+  if (error instanceof PmemError || error instanceof WalError || error instanceof PagesError) return true;
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('LEVEL_');
+}
+
+/** Files may refuse to open where the medium under a repair journal has failed, or one page of both logs. */
+async function unlessAtRisk(life: LevelLife, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    const isJournal = isLevelError(error) && life.journalAtRisk;
+    const isLog = error instanceof PagesError && error.code !== 'ERR_PAGES_LOST' && life.canBeLost;
+    if (!isJournal && !isLog) throw error;
+  }
+}
+
+export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
+  Object.entries(BODIES).flatMap(([name, body]) => waysOf(name, body, machine)),
+);
+
+/** Keys, lengths, order and machine from a seed. */
+export function randomTarget(seed: number): ExplorationTarget {
+  const ways = waysOf(`random ${seed}`, randomBody(seed), randomMachine(seed));
+  return ways[numberOf(seed, 10) % ways.length] as ExplorationTarget;
+}
+
+export function randomMachine(seed: number): LevelMachineKind {
+  return {
+    kernel: KERNELS[numberOf(seed, 0) % KERNELS.length],
+    filesystem: numberOf(seed, 1) % 2 === 0 ? 'ext4' : 'xfs',
+    clearable: numberOf(seed, 2) % 4 > 0,
+    mirrored: numberOf(seed, 3) % 2 === 0,
+  };
+}
+
+export function randomBody(seed: number): Body {
+  const count = 3 + (numberOf(seed, 11) % 3);
+  return async (life) => {
+    for (let step = 0; step < count; step++) await randomStep(life, numberOf(seed, 4 + step));
+  };
+}
+
+/** The `index`th number of a seed, of 16 bits. */
+function numberOf(seed: number, index: number): number {
+  return (Math.imul(seed + index * 7919, 2654435761) >>> 9) & 0xffff;
+}
+
+async function randomStep(life: LevelLife, number: number): Promise<void> {
+  const key = 'abcdefghijklm'[(number >>> 3) % 13] ?? '';
+  const kind = number % 8;
+  if (kind < 4) await life.write([key, key.repeat(number % 5 === 0 ? 3000 + (number % 3000) : number % 1500)], ['z', number % 2 === 0 ? null : key]);
+  else if (kind === 4) await life.db.checkpoint();
+  else if (kind === 5) await life.open();
+  else if (kind === 6) await life.clear(key);
+  else {
+    life.poison((['pages', 'log', 'log-mirror'] as const)[(number >>> 4) % 3] ?? 'pages', (number >>> 6) % 7);
+    await life.db.repair();
+  }
+}
+
+function waysOf(name: string, body: Body, machine: LevelMachineKind): readonly ExplorationTarget[] {
+  const files = (path: string): boolean => !path.includes('.repair');
+  return everyWay(`level, ${nameOf(machine)}, ${name}`, levelExploration(body, machine), { files });
+}
+
+function nameOf({ filesystem, kernel = '6.12', clearable = true, mirrored }: LevelMachineKind): string {
+  return `${filesystem ?? 'ext4'} ${kernel}${clearable ? '' : ' unclearable'}${mirrored ? ' with mirror' : ''}`;
+}

@@ -1,0 +1,92 @@
+import type { AbstractIteratorOptions } from 'abstract-level';
+import { AbstractIterator } from 'abstract-level';
+import type { EntryCursor, Snapshot } from '../pages/index.js';
+import { LostKeysError } from '../pages/index.js';
+import { AbortError } from './abort-error.js';
+import { LossError } from './loss-error.js';
+import type { PmemLevel } from './pmem-level.js';
+
+type EncodedOptions = AbstractIteratorOptions<Buffer, Buffer>;
+type EncodedEntry = [Buffer | undefined, Buffer | undefined];
+
+/** Between so many entries of all() the event loop gets its turn. */
+const ENTRIES_A_TURN = 1024;
+
+export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> {
+  /** Made when it is needed: the snapshot may be closed by then, which abstract-level notices. */
+  readonly #makeCursor: () => EntryCursor;
+  #cursor: EntryCursor | undefined;
+  readonly #withValues: boolean;
+  readonly #signal: AbortSignal | undefined;
+  readonly #release: () => void;
+  /** Met after entries that had to be returned first. */
+  #postponed: LossError | undefined;
+
+  /** @param release called when the iterator is closed */
+  constructor(db: PmemLevel<K, V>, options: EncodedOptions, snapshot: Snapshot, release: () => void) {
+    super(db, options as AbstractIteratorOptions<unknown, unknown> as AbstractIteratorOptions<K, V>);
+    this.#makeCursor = () => snapshot.cursor(options);
+    this.#withValues = options.values !== false;
+    this.#signal = options.signal;
+    this.#release = release;
+  }
+
+  async _next(): Promise<EncodedEntry | undefined> {
+    if (this.#signal !== undefined) await this.#turn();
+    const [entry] = this.#take(1);
+    return entry;
+  }
+
+  async _nextv(size: number): Promise<EncodedEntry[]> {
+    if (this.#signal !== undefined) await this.#turn();
+    return this.#take(size);
+  }
+
+  async _all(): Promise<EncodedEntry[]> {
+    const all: EncodedEntry[] = [];
+    const most = this.limit - this.count;
+    while (all.length < most) {
+      await this.#turn();
+      const some = this.#take(Math.min(ENTRIES_A_TURN, most - all.length));
+      if (some.length === 0) break;
+      all.push(...some);
+    }
+    return all;
+  }
+
+  _seek(target: Buffer): void {
+    this.#postponed = undefined;
+    this.#cursor ??= this.#makeCursor();
+    this.#cursor.seek(target);
+  }
+
+  _close(): Promise<void> {
+    this.#release();
+    return Promise.resolve();
+  }
+
+  /** Up to `count` entries. A loss behind the first of them waits for the next call, so that they are not lost too. */
+  #take(count: number): EncodedEntry[] {
+    const taken: EncodedEntry[] = [];
+    const cursor = (this.#cursor ??= this.#makeCursor());
+    while (taken.length < count && this.#postponed === undefined) {
+      try {
+        const entry = this.#withValues ? cursor.next() : cursor.next(false);
+        if (entry === undefined) return taken;
+        taken.push([entry.key as Buffer, 'value' in entry ? (entry.value as Buffer) : undefined]);
+      } catch (error) {
+        if (!(error instanceof LostKeysError)) throw error;
+        this.#postponed = new LossError(error);
+      }
+    }
+    const loss = this.#postponed;
+    if (loss === undefined || taken.length > 0) return taken;
+    this.#postponed = undefined;
+    throw loss;
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise(setImmediate);
+    if (this.#signal?.aborted === true) throw new AbortError(this.#signal.reason);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The bytes of a paged store. All numbers are little-endian and unsigned; bytes not named are zero. The data file is an
+ * array of slots of 4096 bytes, the repair unit of the filesystems that persistent memory is used with. Slot 0 is the
+ * header, every other slot is free, a leaf or an overflow page. A mirror holds the same bytes in the same slots, but
+ * for its file id.
+ *
+ * Header page (slot 0)
+ *     offset size field         meaning
+ *     0      4    checksum      CRC-32 of bytes 4 … 47
+ *     4      4    marker        "head"
+ *     8      8    magic         "safe-pgs"
+ *     16     4    version       1
+ *     20     4    pageBytes     4096
+ *     24     8    storeId       random, never 0
+ *     32     8    fileId        random, never 0; the checkpoint in force names the ids of the files it is in
+ *
+ * Leaf page: the entries whose keys lie in [low, high)
+ *     0      4    checksum      CRC-32 of bytes 4 … usedBytes - 1
+ *     4      4    marker        "leaf"
+ *     8      8    storeId
+ *     16     8    generation    number of the checkpoint that wrote the page
+ *     24     4    slot          where it lies
+ *     28     2    entryCount
+ *     30     2    flags         1: keys of the range that have no entry here were lost; 2: the range has no upper end
+ *     32     2    lowBytes
+ *     34     2    highBytes
+ *     36     4    usedBytes     end of the last entry
+ *     40     …    low, high, then entries, by key
+ *
+ * Entry
+ *     0      2    keyBytes
+ *     2      2    kind          0: value here; 1: value in overflow pages; 2: no value, the key is known to be absent
+ *     4      4    valueBytes    bytes behind the key
+ *     8      …    key, then the value; for kind 1 the following
+ *
+ * Reference to a value in overflow pages
+ *     0      4    slot          of the first page
+ *     4      4    length        of the value
+ *     8      4    checksum      CRC-32 of the value
+ *     12     8    generation    of its pages
+ *
+ * Overflow page: a piece of one value
+ *     0      4    checksum      CRC-32 of bytes 4 … usedBytes - 1
+ *     4      4    marker        "over"
+ *     8      8    storeId
+ *     16     8    generation
+ *     24     4    slot          where it lies
+ *     28     4    next          slot of the next piece; 0 for the last one
+ *     32     4    index         number of the piece, from 0
+ *     36     4    usedBytes     end of the piece
+ *     40     …    the piece
+ *
+ * The log holds two kinds of records, told apart by their first four bytes.
+ *
+ * Batch
+ *     0      4    marker        "btch"
+ *     4      4    operations    how many follow; each is
+ *                   0  2  kind        1 put, 2 delete, 3 clear a range
+ *                   2  2  keyBytes
+ *                   4  4  valueBytes  for 3: of the range's end
+ *                   8  …  key (3: the range's beginning), then the value (3: the first key behind the range; none: no end)
+ *
+ * Checkpoint
+ *     0      4    marker        "ckpt"
+ *     4      4    slotCount     of each data file
+ *     8      8    storeId
+ *     16     8    generation
+ *     24     8    covers        sequence of the last batch that the pages contain
+ *     32     8    fileId        of the data file
+ *     40     8    mirrorId      of its mirror; 0 where there is none
+ *     48     …    one bit a slot, least significant first: 1 where the slot is a leaf of the store
+ */
+
+export const PAGE_BYTES = 4096;
+export const FORMAT_VERSION = 1;
+export const MAGIC = 0x7367702d65666173n;
+
+export const HEADER_MARKER = 0x64616568;
+export const LEAF_MARKER = 0x6661656c;
+export const OVERFLOW_MARKER = 0x7265766f;
+export const BATCH_MARKER = 0x68637462;
+export const CHECKPOINT_MARKER = 0x74706b63;
+
+export const PAGE_HEADER_BYTES = 40;
+export const ENTRY_HEADER_BYTES = 8;
+export const REFERENCE_BYTES = 20;
+export const CHECKPOINT_HEADER_BYTES = 48;
+
+/** The longest key. Two ends of a range and one entry with a key of this length must fit into a page. */
+export const KEY_BYTES_MAX = 1000;
+
+/** A key and a value that together are longer than this put the value into overflow pages. */
+export const ENTRY_BYTES_MAX = 1900;
+
+/** The most of one value that an overflow page holds. */
+export const PIECE_BYTES_MAX = PAGE_BYTES - PAGE_HEADER_BYTES;
+
+/** The file is made longer by at least so many slots at a time. */
+export const LEAST_GROWTH_SLOTS = 64;

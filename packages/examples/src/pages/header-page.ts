@@ -1,0 +1,38 @@
+/** Slot 0: which store a data file belongs to. */
+import type { Bytes } from './bytes.js';
+import { bufferOf, checksumOf } from './bytes.js';
+import { FORMAT_VERSION, HEADER_MARKER, MAGIC, PAGE_BYTES } from './format.js';
+
+const HEADER_BYTES = 48;
+
+export interface DataHeader {
+  readonly storeId: bigint;
+  readonly fileId: bigint;
+}
+
+/** `other-version`: a store, but not one that this code can read. `none`: anything else. */
+export type HeaderState =
+  | { readonly status: 'valid'; readonly header: DataHeader }
+  | { readonly status: 'other-version'; readonly version: number }
+  | { readonly status: 'none' };
+
+export function encodeHeaderPage({ storeId, fileId }: DataHeader): Buffer {
+  const page = Buffer.alloc(PAGE_BYTES);
+  page.writeUInt32LE(HEADER_MARKER, 4);
+  page.writeBigUInt64LE(MAGIC, 8);
+  page.writeUInt32LE(FORMAT_VERSION, 16);
+  page.writeUInt32LE(PAGE_BYTES, 20);
+  page.writeBigUInt64LE(storeId, 24);
+  page.writeBigUInt64LE(fileId, 32);
+  page.writeUInt32LE(checksumOf(page.subarray(4, HEADER_BYTES)), 0);
+  return page;
+}
+
+export function decodeHeaderPage(bytes: Bytes): HeaderState {
+  const page = bufferOf(bytes);
+  if (page.readUInt32LE(4) !== HEADER_MARKER || page.readBigUInt64LE(8) !== MAGIC) return { status: 'none' };
+  if (page.readUInt32LE(0) !== checksumOf(page.subarray(4, HEADER_BYTES))) return { status: 'none' };
+  const version = page.readUInt32LE(16);
+  if (version !== FORMAT_VERSION || page.readUInt32LE(20) !== PAGE_BYTES) return { status: 'other-version', version };
+  return { status: 'valid', header: { storeId: page.readBigUInt64LE(24), fileId: page.readBigUInt64LE(32) } };
+}

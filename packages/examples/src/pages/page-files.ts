@@ -1,0 +1,142 @@
+/** The one or two files that hold the pages: reading a page from whichever file has it, storing it in both. */
+import type { ByteRange, PmemErrorCode, PmemFile } from '@safe-pmem/core';
+import { PmemError, coalesce } from '@safe-pmem/core';
+import { PAGE_BYTES } from './format.js';
+
+/** `pages` is the file given as `file`, `mirror` the one given as `mirror`. */
+export type FileRole = 'pages' | 'mirror';
+
+export interface PageFile {
+  readonly role: FileRole;
+  readonly file: PmemFile;
+}
+
+/** A page of one file that cannot be read or stored. `damaged`: readable, but not what was written. */
+export interface PageDamage {
+  readonly role: FileRole;
+  readonly slot: number;
+  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged';
+  readonly cause: unknown;
+}
+
+const reasons = new Map<PmemErrorCode, PageDamage['reason']>([
+  ['ERR_PMEM_MEDIA', 'media'],
+  ['ERR_PMEM_LOST', 'lost'],
+  ['ERR_PMEM_TRUNCATED', 'truncated'],
+  ['ERR_PMEM_NO_SPACE', 'no-space'],
+]);
+
+/** What `error` says about bytes that could not be read or stored; undefined for anything else. */
+export function damageReason(error: unknown): PageDamage['reason'] | undefined {
+  return error instanceof PmemError ? reasons.get(error.code) : undefined;
+}
+
+/** What a page was decoded to, and which files do not have it. */
+export interface PageRead<Page> {
+  /** Undefined where no file has it. */
+  readonly page: Page | undefined;
+  readonly damage: readonly PageDamage[];
+}
+
+export class PageFiles {
+  readonly members: readonly PageFile[];
+  /** Called for each page that one file did not have; the other one may have had it. */
+  onDamage: ((damage: PageDamage) => void) | undefined = undefined;
+
+  constructor(file: PmemFile, mirror: PmemFile | undefined) {
+    this.members = [{ role: 'pages', file }, ...(mirror === undefined ? [] : [{ role: 'mirror' as const, file: mirror }])];
+  }
+
+  get path(): string {
+    return (this.members[0] as PageFile).file.path;
+  }
+
+  /** Slots that every file has. */
+  get slotCount(): number {
+    return Math.min(...this.members.map(({ file }) => Math.floor(file.size / PAGE_BYTES)));
+  }
+
+  /** The page of the first file that has it. `decode` returns undefined for bytes that are not the page. */
+  read<Page>(slot: number, decode: (page: Buffer) => Page | undefined): PageRead<Page> {
+    const damage: PageDamage[] = [];
+    for (const member of this.members) {
+      const read = readFrom(member, slot, decode);
+      damage.push(...read.damage);
+      if (read.page !== undefined) return { page: read.page, damage };
+      for (const item of read.damage) this.onDamage?.(item);
+    }
+    return { page: undefined, damage };
+  }
+
+  /** Stores the page in every file; durable after persist(). Returns why a file has refused it. */
+  write(slot: number, page: Uint8Array): PageDamage | undefined {
+    for (const member of this.members) {
+      const damage = attempt(member, slot, () => {
+        member.file.write(page, slot * PAGE_BYTES);
+      });
+      if (damage !== undefined) return damage;
+    }
+    return undefined;
+  }
+
+  /** Makes the pages durable in every file. Returns the slots that some file has refused. */
+  async persist(slots: Iterable<number>): Promise<readonly PageDamage[]> {
+    const ranges = coalesce([...slots].map((slot) => ({ offset: slot * PAGE_BYTES, length: PAGE_BYTES })));
+    const damage: PageDamage[] = [];
+    for (const member of this.members) {
+      for (const range of persistRanges(member.file, ranges)) {
+        try {
+          await member.file.persistAsync(range.offset, range.length);
+        } catch (error) {
+          const reason = damageReason(error);
+          if (reason === undefined) throw error;
+          for (const slot of slotsOf((error as PmemError).ranges)) damage.push({ role: member.role, slot, reason, cause: error });
+        }
+      }
+    }
+    return damage;
+  }
+}
+
+/** The page of one file. */
+export function readFrom<Page>(
+  { role, file }: PageFile,
+  slot: number,
+  decode: (page: Buffer) => Page | undefined,
+): PageRead<Page> {
+  const bytes = Buffer.allocUnsafeSlow(PAGE_BYTES);
+  const damage = attempt({ role, file }, slot, () => {
+    file.read(bytes, slot * PAGE_BYTES);
+  });
+  if (damage !== undefined) return { page: undefined, damage: [damage] };
+  const page = decode(bytes);
+  if (page !== undefined) return { page, damage: [] };
+  const cause = new Error(`slot ${slot} of '${file.path}' does not hold the page that was stored there`);
+  return { page: undefined, damage: [{ role, slot, reason: 'damaged', cause }] };
+}
+
+/** Slots that the ranges touch. */
+export function slotsOf(ranges: readonly ByteRange[]): number[] {
+  return coalesce(ranges).flatMap(({ offset, length }) => {
+    const first = Math.floor(offset / PAGE_BYTES);
+    return Array.from({ length: Math.ceil((offset + length) / PAGE_BYTES) - first }, (_, i) => first + i);
+  });
+}
+
+/** msync is a system call a range and writes only what has changed; a cache-line flush costs by the byte. */
+function persistRanges(file: PmemFile, ranges: readonly ByteRange[]): readonly ByteRange[] {
+  const [first, last] = [ranges.at(0), ranges.at(-1)];
+  if (first === undefined || last === undefined || file.info().persistMethod !== 'msync') return ranges;
+  return [{ offset: first.offset, length: last.offset + last.length - first.offset }];
+}
+
+function attempt({ role }: PageFile, slot: number, action: () => void): PageDamage | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    const reason = damageReason(error);
+    if (reason === undefined) throw error;
+    return { role, slot, reason, cause: error };
+  }
+}

@@ -1,0 +1,117 @@
+/** The pages of one store: loading leaves and long values from them, and knowing which slots they take. */
+import { checksumOf, copyOf, keyAfter } from './bytes.js';
+import type { Bytes } from './bytes.js';
+import { LEAST_GROWTH_SLOTS, PAGE_BYTES } from './format.js';
+import { LeafCache } from './leaf-cache.js';
+import type { Entries, LeafPage, Value, ValueReference } from './leaf-page.js';
+import { decodeLeaf, isReference } from './leaf-page.js';
+import type { Leaf, LeafPlace } from './node.js';
+import { decodeOverflow, piecesOf } from './overflow-page.js';
+import type { PageDamage, PageFiles, PageRead } from './page-files.js';
+import { LostKeysError } from './pages-error.js';
+import type { SlotMap } from './slot-map.js';
+
+export class PagePool {
+  readonly files: PageFiles;
+  readonly storeId: bigint;
+  readonly slots: SlotMap;
+  /** Slots of each long value, by the first of them. */
+  readonly chains = new Map<number, readonly number[]>();
+  /** Pages that one file or both did not have when they were read, since the last repair. */
+  readonly damage = new Map<string, PageDamage>();
+  /** Of the tree: stamps what is retired. */
+  epoch: () => number = () => 0;
+  readonly cache: LeafCache;
+
+  constructor(files: PageFiles, storeId: bigint, slots: SlotMap, leavesMax: number) {
+    this.files = files;
+    this.storeId = storeId;
+    this.slots = slots;
+    this.cache = new LeafCache(leavesMax);
+    files.onDamage = (damage) => this.damage.set(`${damage.role} ${damage.slot}`, damage);
+  }
+
+  /** The data file's path. */
+  get path(): string {
+    return this.files.path;
+  }
+
+  readLeaf(slot: number): PageRead<LeafPage> {
+    return this.files.read(slot, (page) => decodeLeaf(page, { storeId: this.storeId, slot }));
+  }
+
+  load(leaf: Leaf): Entries {
+    leaf.used = true;
+    if (leaf.entries !== undefined) return leaf.entries;
+    const { slot, generation } = leaf.place as LeafPlace;
+    const read = this.files.read(slot, (page) => {
+      const decoded = decodeLeaf(page, { storeId: this.storeId, slot });
+      return decoded?.generation === generation ? decoded : undefined;
+    });
+    if (read.page === undefined) throw new LostKeysError(this.path, leaf.low, leaf.high, causeOf(read.damage));
+    leaf.entries = { keys: read.page.keys, values: read.page.values };
+    this.cache.add(leaf);
+    return leaf.entries;
+  }
+
+  /** A copy of the value. Throws LostKeysError where a piece of it is lost. */
+  valueOf(key: Bytes, value: Exclude<Value, undefined>): Bytes {
+    if (!isReference(value)) return copyOf(value);
+    const pieces: Bytes[] = [];
+    for (const page of this.#piecesOf(value)) {
+      if (page.page === undefined) throw new LostKeysError(this.path, copyOf(key), keyAfter(key), causeOf(page.damage));
+      pieces.push(page.page.piece);
+    }
+    const bytes = Buffer.concat(pieces);
+    if (bytes.length === value.length && checksumOf(bytes) === value.checksum) return bytes;
+    const cause = new Error(`the pages from slot ${value.slot} do not hold the value that was stored there`);
+    throw new LostKeysError(this.path, copyOf(key), keyAfter(key), cause);
+  }
+
+  /** Finds the slots of a long value, as far as its pages can be read, and takes them. */
+  discover(reference: ValueReference): void {
+    const slots: number[] = [];
+    for (const { slot } of this.#piecesOf(reference)) slots.push(slot);
+    for (const slot of slots) this.slots.use(slot);
+    this.chains.set(reference.slot, slots);
+  }
+
+  retirePage({ slot }: LeafPlace): void {
+    this.slots.retire([slot], this.epoch());
+  }
+
+  retireValue({ slot }: ValueReference): void {
+    this.slots.retire(this.chains.get(slot) ?? [], this.epoch());
+  }
+
+  /** Makes the files longer where fewer slots are free than `wanted`. Throws what resize() throws; nothing is lost. */
+  async makeRoom(wanted: number): Promise<void> {
+    const lacking = wanted - this.slots.freeCount;
+    if (lacking <= 0) return;
+    const count = this.slots.count + Math.max(lacking, LEAST_GROWTH_SLOTS, Math.floor(this.slots.count / 4));
+    for (const { file } of this.files.members) {
+      if (file.size < count * PAGE_BYTES) await file.resize(count * PAGE_BYTES, { preallocate: true });
+    }
+    this.slots.grow(count);
+  }
+
+  *#piecesOf(reference: ValueReference): Generator<PageRead<{ readonly piece: Bytes }> & { readonly slot: number }> {
+    const count = piecesOf(reference.length);
+    for (let index = 0, slot = reference.slot; index < count; index++) {
+      const identity = { storeId: this.storeId, slot };
+      const read = this.files.read(slot, (page) => {
+        const piece = decodeOverflow(page, identity);
+        return piece?.generation === reference.generation && piece.index === index ? piece : undefined;
+      });
+      yield { ...read, slot };
+      if (read.page === undefined) return;
+      slot = read.page.next;
+    }
+  }
+}
+
+/** The reason to name where no file has a page: what the medium did, if it did anything. */
+export function causeOf(damage: readonly PageDamage[]): unknown {
+  return (damage.find(({ reason }) => reason === 'media' || reason === 'lost') ?? damage[0])?.cause;
+}
+

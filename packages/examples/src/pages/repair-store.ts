@@ -1,0 +1,157 @@
+/** Making damaged pages usable again, with their bytes wherever another file still has them. */
+import type { ByteRange } from '@safe-pmem/core';
+import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
+import type { WalRepairReport } from '../wal/index.js';
+import { PAGE_BYTES } from './format.js';
+import { encodeHeaderPage } from './header-page.js';
+import { decodeLeaf } from './leaf-page.js';
+import type { Checkpoint } from './log-record.js';
+import { decodeOverflow } from './overflow-page.js';
+import type { FileRole, PageDamage, PageFile } from './page-files.js';
+import { readFrom } from './page-files.js';
+import type { PagePool } from './page-pool.js';
+import type { KeyRange } from './cursor.js';
+
+export interface PageAddress {
+  readonly role: FileRole;
+  readonly slot: number;
+}
+
+/** What repair() did. Healthy pages are not mentioned. */
+export interface StoreRepairReport {
+  /** Pages whose bytes are back. */
+  readonly rebuilt: readonly PageAddress[];
+  /** Pages that held nothing; they take stores again. */
+  readonly emptied: readonly PageAddress[];
+  /** Pages that no file has. What memory still had of them is stored elsewhere: `lostKeys` says what it had not. */
+  readonly lost: readonly PageDamage[];
+  /** Pages that the medium still refuses. The store goes on without them; what they held is stored elsewhere. */
+  readonly failed: readonly PageDamage[];
+  /** All keys that nobody has, those that an earlier repair has reported included, until they are written or cleared. */
+  readonly lostKeys: readonly KeyRange[];
+  readonly log: WalRepairReport;
+}
+
+interface DamagedPage {
+  readonly damage: PageDamage;
+  /** `empty`: nothing is stored there. `unknown`: nobody has the bytes. */
+  readonly wanted: Uint8Array | 'empty' | 'unknown';
+}
+
+export type PageRepair = Pick<StoreRepairReport, 'rebuilt' | 'emptied' | 'lost' | 'failed'>;
+
+/** Reads every page of every file and repairs what is damaged. See PageStore.repair(). */
+export async function repairPages(pool: PagePool, checkpoint: Checkpoint): Promise<PageRepair> {
+  const report = { rebuilt: [] as PageAddress[], emptied: [] as PageAddress[], lost: [] as PageDamage[], failed: [] as PageDamage[] };
+  for (const member of pool.files.members) {
+    await member.file.badBlocks();
+    const damaged = survey(pool, checkpoint, member);
+    const stillBad = await repairMedium(member, damaged);
+    for (const page of damaged) {
+      const { role, slot } = page.damage;
+      const refused = stillBad.get(slot) ?? storeWanted(member, page);
+      if (refused !== undefined) report.failed.push(refused);
+      else if (page.wanted === 'empty') report.emptied.push({ role, slot });
+      else if (page.wanted === 'unknown') report.lost.push(page.damage);
+      else report.rebuilt.push({ role, slot });
+    }
+  }
+  return report;
+}
+
+function survey(pool: PagePool, checkpoint: Checkpoint, member: PageFile): DamagedPage[] {
+  const found: DamagedPage[] = [];
+  for (let slot = 0; slot < pool.slots.count; slot++) {
+    const wanted = slot === 0 ? headerFor(member, checkpoint) : undefined;
+    const isUsed = pool.slots.isUsed(slot);
+    const read = readFrom(member, slot, (page) => {
+      if (wanted !== undefined) return page.equals(wanted) ? page : undefined;
+      return !isUsed || isPage(pool, slot, page) ? page : undefined;
+    });
+    if (read.page !== undefined) continue;
+    const [damage] = read.damage as [PageDamage];
+    // A free slot takes stores whatever reads of it say, unless the medium refuses them.
+    if (isUsed) found.push({ damage, wanted: wanted ?? fromOthers(pool, member, slot) });
+    else if (damage.reason === 'media') found.push({ damage, wanted: 'empty' });
+  }
+  return found;
+}
+
+function headerFor({ role }: PageFile, { storeId, fileId, mirrorId }: Checkpoint): Uint8Array {
+  return encodeHeaderPage({ storeId, fileId: role === 'pages' ? fileId : mirrorId });
+}
+
+function fromOthers(pool: PagePool, own: PageFile, slot: number): Uint8Array | 'unknown' {
+  for (const other of pool.files.members) {
+    if (other === own) continue;
+    const read = readFrom(other, slot, (page) => (isPage(pool, slot, page) ? page : undefined));
+    if (read.page !== undefined) return read.page;
+  }
+  return 'unknown';
+}
+
+function isPage({ storeId }: PagePool, slot: number, page: Buffer): boolean {
+  return decodeLeaf(page, { storeId, slot }) !== undefined || decodeOverflow(page, { storeId, slot }) !== undefined;
+}
+
+/** Repairs the units of all pages with a media error; returns the pages that are still bad, by slot. */
+async function repairMedium({ role, file }: PageFile, damaged: readonly DamagedPage[]): Promise<Map<number, PageDamage>> {
+  const { repairUnitBytes } = file.info();
+  const bad = damaged.filter(({ damage }) => damage.reason === 'media');
+  const stillBad = new Map<number, PageDamage>();
+  for (const unit of unitsOf(bad, repairUnitBytes, file.size)) {
+    const pages = bad.filter(({ damage }) => overlaps(unit, rangeOf(damage)));
+    try {
+      await file.repair(unit, rebuildFrom(pages, unit));
+    } catch (cause) {
+      if (!(cause instanceof RepairError)) throw cause;
+      for (const { damage } of pages) stillBad.set(damage.slot, { role, slot: damage.slot, reason: 'media', cause });
+    }
+  }
+  return stillBad;
+}
+
+function unitsOf(pages: readonly DamagedPage[], unitBytes: number, fileBytes: number): ByteRange[] {
+  const units: ByteRange[] = [];
+  for (const run of coalesce(pages.map(({ damage }) => alignOut(rangeOf(damage), unitBytes)))) {
+    for (let offset = run.offset; offset < run.offset + run.length; offset += unitBytes) {
+      const unit = intersect({ offset, length: unitBytes }, { offset: 0, length: fileBytes });
+      if (unit !== undefined) units.push(unit);
+    }
+  }
+  return units;
+}
+
+/**
+ * Where bytes are known for the whole unit, the repair itself puts them in place. Otherwise the lost bytes become
+ * tombstones, and the pages of the unit that are known are stored afterwards.
+ */
+function rebuildFrom(pages: readonly DamagedPage[], unit: ByteRange): { rebuild?: (range: ByteRange) => Uint8Array } {
+  const images = new Map(pages.map(({ damage, wanted }) => [damage.slot * PAGE_BYTES, wanted]));
+  const whole = new Uint8Array(unit.length);
+  for (let position = unit.offset; position < unit.offset + unit.length; position += PAGE_BYTES) {
+    const image = images.get(position);
+    if (image === undefined || image === 'unknown') return {};
+    if (image !== 'empty') whole.set(image, position - unit.offset);
+  }
+  return { rebuild: ({ offset, length }) => whole.slice(offset - unit.offset, offset - unit.offset + length) };
+}
+
+/** Stores the page unless the repair already has; also the way to take back pages that were tombstoned or damaged. */
+function storeWanted({ role, file }: PageFile, { damage, wanted }: DamagedPage): PageDamage | undefined {
+  if (!(wanted instanceof Uint8Array)) return undefined;
+  const { slot } = damage;
+  if (readFrom({ role, file }, slot, (page) => (page.equals(wanted) ? page : undefined)).page !== undefined) return undefined;
+  const position = slot * PAGE_BYTES;
+  try {
+    file.write(wanted, position);
+    file.persist(position, PAGE_BYTES);
+    return undefined;
+  } catch (cause) {
+    return { role, slot, reason: 'media', cause };
+  }
+}
+
+function rangeOf({ slot }: PageDamage): ByteRange {
+  return { offset: slot * PAGE_BYTES, length: PAGE_BYTES };
+}

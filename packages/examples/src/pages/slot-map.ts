@@ -1,0 +1,149 @@
+/** Which slots are in use, which are leaves of the checkpoint in force, and which wait for readers to let go of them. */
+
+/** One bit a slot. */
+export class Bits {
+  bytes: Uint8Array;
+
+  constructor(count: number, from: Uint8Array = new Uint8Array(0)) {
+    this.bytes = new Uint8Array(Math.ceil(count / 8));
+    this.bytes.set(from.subarray(0, this.bytes.length));
+  }
+
+  has(index: number): boolean {
+    return ((this.bytes[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0;
+  }
+
+  add(index: number): void {
+    this.bytes[index >>> 3] = (this.bytes[index >>> 3] ?? 0) | (1 << (index & 7));
+  }
+
+  delete(index: number): void {
+    this.bytes[index >>> 3] = (this.bytes[index >>> 3] ?? 0) & ~(1 << (index & 7));
+  }
+
+  *[Symbol.iterator](): Generator<number, void, undefined> {
+    for (const [byte, bits] of this.bytes.entries()) {
+      for (let bit = 0; bit < 8 && bits >>> bit !== 0; bit++) if ((bits & (1 << bit)) !== 0) yield byte * 8 + bit;
+    }
+  }
+}
+
+/** Slots that only readers of an old state, if anybody, still need. */
+interface Retired {
+  readonly slots: readonly number[];
+  /** Readers that began before this epoch was over may hold them. */
+  readonly epoch: number;
+}
+
+export class SlotMap {
+  #count: number;
+  #used: Bits;
+  #usedCount = 1;
+  #leaves: Bits;
+  #cursor = 1;
+  readonly #unusable = new Set<number>();
+  /** Retired since the checkpoint in force, which still needs them. */
+  readonly #retired: Retired[] = [];
+  /** No checkpoint needs them any more. */
+  #released: Retired[] = [];
+
+  constructor(count: number, leaves: Uint8Array) {
+    this.#count = count;
+    this.#leaves = new Bits(count, leaves);
+    this.#used = new Bits(count);
+    this.#used.add(0);
+    for (const slot of this.#leaves) this.use(slot);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get freeCount(): number {
+    return this.#count - this.#usedCount - this.unusable.filter((slot) => !this.#used.has(slot)).length;
+  }
+
+  /** Leaves of the checkpoint in force. */
+  get leaves(): Bits {
+    return this.#leaves;
+  }
+
+  get unusable(): readonly number[] {
+    return [...this.#unusable];
+  }
+
+  isUsed(slot: number): boolean {
+    return this.#used.has(slot);
+  }
+
+  use(slot: number): void {
+    if (this.#used.has(slot)) return;
+    this.#used.add(slot);
+    this.#usedCount++;
+  }
+
+  free(slot: number): void {
+    if (!this.#used.has(slot)) return;
+    this.#used.delete(slot);
+    this.#usedCount--;
+  }
+
+  /** The slot takes no stores: it is not given out before setUsable(). */
+  setUnusable(slot: number): void {
+    this.#unusable.add(slot);
+  }
+
+  setUsable(slot: number): void {
+    this.#unusable.delete(slot);
+  }
+
+  grow(count: number): void {
+    this.#count = count;
+    this.#used = new Bits(count, this.#used.bytes);
+    this.#leaves = new Bits(count, this.#leaves.bytes);
+  }
+
+  /** Takes a free slot, in ascending order where possible, so that pages stored together lie together. */
+  take(): number {
+    for (let tried = 0; tried < this.#count; tried++) {
+      const slot = this.#cursor;
+      this.#cursor = slot + 1 < this.#count ? slot + 1 : 1;
+      if (this.#used.has(slot) || this.#unusable.has(slot)) continue;
+      this.use(slot);
+      return slot;
+    }
+    throw new Error('no slot is free');
+  }
+
+  retire(slots: readonly number[], epoch: number): void {
+    this.#retired.push({ slots, epoch });
+  }
+
+  /** The leaves of a checkpoint that does without what was retired before `mark`, and has `added`. */
+  leavesAfter(mark: number, added: Iterable<number>): Bits {
+    const leaves = new Bits(this.#count, this.#leaves.bytes);
+    for (const { slots } of this.#retired.slice(0, mark)) for (const slot of slots) leaves.delete(slot);
+    for (const slot of added) leaves.add(slot);
+    return leaves;
+  }
+
+  /** How many lists of retired slots there are: what a checkpoint that begins now does without. */
+  get retiredMark(): number {
+    return this.#retired.length;
+  }
+
+  /** A checkpoint is in force that has these leaves, and does without what was retired before `mark`. */
+  settle(leaves: Bits, mark: number): void {
+    this.#leaves = new Bits(this.#count, leaves.bytes);
+    this.#released.push(...this.#retired.splice(0, mark));
+  }
+
+  /** Frees what neither a checkpoint nor a reader needs. `oldestReader`: epoch of the oldest reader. */
+  reclaim(oldestReader: number): void {
+    this.#released = this.#released.filter(({ slots, epoch }) => {
+      if (epoch >= oldestReader) return true;
+      for (const slot of slots) this.free(slot);
+      return false;
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/** The store's log: a mirrored write-ahead log, how full it is, and what to do where a page of it refuses. */
+import type { PmemFile } from '@safe-pmem/core';
+import type { CommitResult, Damage, Wal } from '../wal/index.js';
+import { PAGE_BYTES } from './format.js';
+import { damageReason } from './page-files.js';
+import { Turns } from './turns.js';
+
+/** What the log keeps for itself: two header pages, a page that is begun, one that is ended. */
+const OVERHEAD_PAGES = 4;
+
+export class StoreLog {
+  readonly wal: Wal;
+  /** Whoever appends and commits takes a turn, so that nobody commits another one's half. */
+  readonly turns = new Turns();
+  readonly #pages: number;
+  /** Upper bounds, in bytes of the ring, counted since open(). */
+  #appendedBytes: number;
+  #droppedBytes = 0;
+  /** Header copies that the device refuses for good. */
+  #refused = new Set<string>();
+
+  /** @param heldBytes an upper bound for what the records take that are in the log already */
+  constructor(wal: Wal, file: PmemFile, heldBytes: number) {
+    this.wal = wal;
+    this.#pages = Math.floor(file.size / PAGE_BYTES) - OVERHEAD_PAGES;
+    this.#appendedBytes = heldBytes;
+  }
+
+  get lastSequence(): number {
+    return this.wal.lastSequence ?? 0;
+  }
+
+  /** Where the log stands: what is appended from now on comes after it. For dropped(). */
+  get mark(): number {
+    return this.#appendedBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#appendedBytes - this.#droppedBytes;
+  }
+
+  get capacityBytes(): number {
+    return (this.#pages - this.wal.unusablePages.length) * PAGE_BYTES;
+  }
+
+  /** Appends a record and returns its sequence number. Throws what Wal.append() throws. */
+  append(record: Uint8Array): number {
+    const sequence = this.wal.append(record);
+    this.#appendedBytes += ringBytesOf(record.length);
+    return sequence;
+  }
+
+  /** Makes what was appended durable, in the other file or in other pages where one refuses. */
+  async commit(): Promise<void> {
+    let result: CommitResult;
+    try {
+      result = this.wal.commit();
+    } catch (error) {
+      if (damageReason(error) === undefined) throw error;
+      await this.wal.repair();
+      result = this.wal.commit();
+    }
+    await this.#renewCopies(result);
+  }
+
+  /** Drops the records up to `through`; `mark` is what this log said before the record behind them was appended. */
+  async truncate(through: number, mark: number): Promise<void> {
+    const { firstSequence = 1, lastSequence = 0 } = this.wal;
+    if (through < firstSequence || through > lastSequence) return;
+    await this.#renewCopies(this.wal.truncate(through));
+    this.#droppedBytes = mark;
+  }
+
+  /** Header copies that missed a commit come back before anybody relies on it: one copy alone could be lost. */
+  async #renewCopies({ missing }: CommitResult): Promise<void> {
+    if (missing.every((damage) => this.#refused.has(placeOf(damage)))) return;
+    const { failed } = await this.wal.repair();
+    this.#refused = new Set(failed.map(placeOf));
+  }
+}
+
+function placeOf({ role, range }: Damage): string {
+  return `${role} ${range.offset}`;
+}
+
+/**
+ * What a record of this length takes in the log's ring, at most, on average: its fragment's header and padding, and its
+ * share of what each page loses to its own header, to a record that is cut in two there, and to a rest too short.
+ */
+export function ringBytesOf(recordBytes: number): number {
+  return Math.ceil(((recordBytes + 31) * PAGE_BYTES) / (PAGE_BYTES - 94));
+}

@@ -1,0 +1,24 @@
+import type { PmemFile } from '@safe-pmem/core';
+
+export interface StoreOptions {
+  /** The data file. It grows as needed. All files stay the caller's: close() leaves them open. */
+  readonly file: PmemFile;
+  /** A second data file, on another device if it is to help. With it no single bad page costs anything. */
+  readonly mirror?: PmemFile;
+  /** The log and its mirror, of equal size. A batch must fit into about half of it, and a checkpoint clears it. */
+  readonly log: PmemFile;
+  readonly logMirror: PmemFile;
+  /** Make a store of files that hold nothing but zeros. Default false. */
+  readonly create?: boolean;
+  /** Overwrite `mirror`, whatever it holds, with a copy of the data file. Default false. */
+  readonly attachMirror?: boolean;
+  /** Go on without the mirror that the store has had; that file is not its mirror any more. Default false. */
+  readonly detachMirror?: boolean;
+  /**
+   * Open although batches in the log are lost in both of its files. They may have changed any key: what is returned for
+   * a key may be older than what was last written. Default false.
+   */
+  readonly acceptLostBatches?: boolean;
+  /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
+  readonly cachedLeaves?: number;
+}

@@ -1,0 +1,326 @@
+/** A B+tree whose leaves are pages and whose inner nodes live in memory alone. Changes copy what a reader may hold. */
+import type { Bytes } from './bytes.js';
+import { NO_BYTES, compareBytes, lowerBound, shortestBetween, upperBound } from './bytes.js';
+import { PAGE_BYTES } from './format.js';
+import type { Entries, Value, ValueReference } from './leaf-page.js';
+import { isReference, leafBytesOf } from './leaf-page.js';
+import type { Change } from './log-record.js';
+import type { LeafPlace, Node } from './node.js';
+import { CHILDREN_FEW, CHILDREN_MAX, Inner, Leaf, spaceOf } from './node.js';
+import { LostKeysError } from './pages-error.js';
+
+/** Two leaves join where the result is at most so full: not so full that the next put splits it again. */
+const JOINED_BYTES_MAX = PAGE_BYTES * 0.75;
+const FEW_ENTRY_BYTES = PAGE_BYTES / 4;
+
+/** What the tree needs of the files. */
+export interface LeafSource {
+  /** Entries of a leaf. Throws LostKeysError where no file has its page. */
+  load(leaf: Leaf): Entries;
+  /** The page is not part of the newest tree any more. */
+  retirePage(place: LeafPlace): void;
+  /** Nor are the pages of this value. */
+  retireValue(reference: ValueReference): void;
+}
+
+interface Step {
+  readonly inner: Inner;
+  readonly index: number;
+}
+
+export class Tree {
+  #root: Node;
+  #epoch: number;
+  readonly #source: LeafSource;
+
+  constructor(root: Node, epoch: number, source: LeafSource) {
+    this.#root = root;
+    this.#epoch = epoch;
+    this.#source = source;
+  }
+
+  get root(): Node {
+    return this.#root;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Returns a root that no later change reaches. */
+  freeze(): Node {
+    this.#epoch++;
+    return this.#root;
+  }
+
+  apply(change: Change): void {
+    if (change.type === 'put') this.#put(change.key, change.value);
+    else if (change.type === 'del') this.#delete(change.key);
+    else this.#clear(change.from, change.to);
+  }
+
+  /** Has the next checkpoint store the leaf that holds `key` in another page. */
+  move(key: Bytes): void {
+    this.#ownLeaf(this.#pathTo(key));
+  }
+
+  #put(key: Bytes, value: Value): void {
+    const path = this.#pathTo(key);
+    const leaf = this.#ownLeaf(path);
+    const { keys, values } = leaf.entries as Entries;
+    const index = lowerBound(keys, key);
+    const space = spaceOf(key, value);
+    if (index < keys.length && compareBytes(keys[index] as Bytes, key) === 0) {
+      leaf.entryBytes += space - spaceOf(key, values[index]);
+      this.#retireValue(values[index]);
+      values[index] = value;
+    } else {
+      leaf.entryBytes += space;
+      keys.splice(index, 0, key);
+      values.splice(index, 0, value);
+    }
+    if (!fits(leaf)) this.#replaceChild(path, this.#split(leaf));
+  }
+
+  #delete(key: Bytes): void {
+    const path = this.#pathTo(key);
+    const leaf = this.#ownLeaf(path);
+    // Among lost keys, one that is known to be absent has to be remembered.
+    if (leaf.lost) {
+      this.#put(key, undefined);
+      return;
+    }
+    const { keys, values } = leaf.entries as Entries;
+    const index = lowerBound(keys, key);
+    if (index === keys.length || compareBytes(keys[index] as Bytes, key) !== 0) return;
+    leaf.entryBytes -= spaceOf(key, values[index]);
+    this.#retireValue(values[index]);
+    keys.splice(index, 1);
+    values.splice(index, 1);
+    this.#joinFew(path);
+  }
+
+  #clear(from: Bytes, to: Bytes | undefined): void {
+    if (to !== undefined && compareBytes(from, to) >= 0) return;
+    this.#boundLoss(from);
+    if (to !== undefined) this.#boundLoss(to);
+    let position: Bytes | undefined = from;
+    while (position !== undefined && (to === undefined || compareBytes(position, to) < 0)) {
+      const path = this.#pathTo(position);
+      const leaf = this.#ownLeaf(path);
+      position = leaf.high;
+      const { keys, values } = leaf.entries as Entries;
+      const start = lowerBound(keys, from);
+      const end = to === undefined ? keys.length : lowerBound(keys, to);
+      for (let i = start; i < end; i++) {
+        leaf.entryBytes -= spaceOf(keys[i] as Bytes, values[i]);
+        this.#retireValue(values[i]);
+      }
+      keys.splice(start, end - start);
+      values.splice(start, end - start);
+      // Its range lies inside of the cleared one: see #boundLoss.
+      leaf.lost = false;
+      leaf.cause = undefined;
+      this.#joinFew(path);
+    }
+  }
+
+  /** Has a leaf with lost keys end, and another begin, at `key`, so that the loss on one side can be forgotten. */
+  #boundLoss(key: Bytes): void {
+    const path = this.#pathTo(key);
+    const found = this.#leafAt(path);
+    if (compareBytes(found.low, key) === 0) return;
+    const leaf = this.#isLost(found) ? this.#ownLeaf(path) : found;
+    if (!leaf.lost) return;
+    const { keys } = leaf.entries as Entries;
+    this.#replaceChild(path, this.#splitAt(leaf, lowerBound(keys, key), key));
+  }
+
+  #isLost(leaf: Leaf): boolean {
+    if (leaf.lost) return true;
+    try {
+      this.#source.load(leaf);
+      return false;
+    } catch (error) {
+      if (error instanceof LostKeysError) return true;
+      throw error;
+    }
+  }
+
+  /** The way down to the leaf, with every inner node on it ready to be changed. */
+  #pathTo(key: Bytes): Step[] {
+    const path: Step[] = [];
+    let node = this.#root;
+    while (node instanceof Inner) {
+      const inner = this.#ownInner(node, path.at(-1));
+      const index = upperBound(inner.separators, key);
+      path.push({ inner, index });
+      node = inner.children[index] as Node;
+    }
+    return path;
+  }
+
+  #leafAt(path: readonly Step[]): Leaf {
+    const last = path.at(-1);
+    return (last === undefined ? this.#root : last.inner.children[last.index]) as Leaf;
+  }
+
+  #ownInner(inner: Inner, parent: Step | undefined): Inner {
+    if (inner.epoch === this.#epoch) {
+      inner.changed = true;
+      return inner;
+    }
+    const copy = new Inner(this.#epoch, inner.separators.slice(), inner.children.slice(), true);
+    this.#setChild(parent, copy);
+    return copy;
+  }
+
+  /** The leaf at the end of the path, ready to be changed; where nobody has its page, one that says so. */
+  #ownLeaf(path: readonly Step[]): Leaf {
+    const leaf = this.#leafAt(path);
+    if (leaf.epoch === this.#epoch && leaf.place === undefined) return leaf;
+    const copy = this.#copyOf(leaf);
+    this.#supersede(leaf);
+    this.#setChild(path.at(-1), copy);
+    return copy;
+  }
+
+  #copyOf(leaf: Leaf): Leaf {
+    try {
+      const { keys, values } = this.#source.load(leaf);
+      const entries = { keys: keys.slice(), values: values.slice() };
+      const copy = new Leaf(this.#epoch, leaf.low, leaf.high, entries, leaf.entryBytes);
+      copy.lost = leaf.lost;
+      copy.cause = leaf.cause;
+      return copy;
+    } catch (error) {
+      if (!(error instanceof LostKeysError)) throw error;
+      return lostLeaf(this.#epoch, leaf.low, leaf.high, error.cause);
+    }
+  }
+
+  #supersede(leaf: Leaf): void {
+    leaf.superseded = true;
+    if (leaf.place !== undefined) this.#source.retirePage(leaf.place);
+  }
+
+  #retireValue(value: Value): void {
+    if (isReference(value)) this.#source.retireValue(value);
+  }
+
+  #setChild(parent: Step | undefined, node: Node): void {
+    if (parent === undefined) this.#root = node;
+    else parent.inner.children[parent.index] = node;
+  }
+
+  /** Puts leaves in the place of the one at the end of the path, and splits nodes above that get too large. */
+  #replaceChild(path: readonly Step[], leaves: readonly Leaf[]): void {
+    let nodes: readonly Node[] = leaves;
+    let separators: readonly Bytes[] = leaves.slice(1).map((leaf) => leaf.low);
+    for (const { inner, index } of path.toReversed()) {
+      inner.children.splice(index, 1, ...nodes);
+      inner.separators.splice(index, 0, ...separators);
+      if (inner.children.length <= CHILDREN_MAX) return;
+      // At the right edge, where ascending keys arrive, the left half stays full.
+      const isAtEnd = index + nodes.length === inner.children.length;
+      const middle = isAtEnd ? inner.children.length - 2 : inner.children.length >>> 1;
+      const children = inner.children.splice(middle);
+      const right = new Inner(this.#epoch, inner.separators.splice(middle), children, true);
+      separators = [inner.separators.pop() as Bytes];
+      nodes = [inner, right];
+    }
+    this.#root = nodes.length === 1 ? (nodes[0] as Node) : new Inner(this.#epoch, [...separators], [...nodes], true);
+  }
+
+  /** Leaves that fit, in place of one that does not. */
+  #split(leaf: Leaf): Leaf[] {
+    if (fits(leaf)) return [leaf];
+    const { keys, values } = leaf.entries as Entries;
+    let index = keys.length - 1;
+    if (leaf.high !== undefined || spaceOf(keys[index] as Bytes, values[index]) * 2 > leaf.entryBytes) {
+      let left = 0;
+      for (index = 0; index < keys.length - 1 && left * 2 < leaf.entryBytes; index++) {
+        left += spaceOf(keys[index] as Bytes, values[index]);
+      }
+      index = Math.max(1, index);
+    }
+    const separator = shortestBetween(keys[index - 1] as Bytes, keys[index] as Bytes);
+    return this.#splitAt(leaf, index, separator).flatMap((half) => this.#split(half));
+  }
+
+  /** Entries from `index` on go into a leaf that begins at `separator`. */
+  #splitAt(leaf: Leaf, index: number, separator: Bytes): [Leaf, Leaf] {
+    const { keys, values } = leaf.entries as Entries;
+    const entries = { keys: keys.splice(index), values: values.splice(index) };
+    let moved = 0;
+    for (const [i, key] of entries.keys.entries()) moved += spaceOf(key, entries.values[i]);
+    const right = new Leaf(this.#epoch, separator, leaf.high, entries, moved);
+    right.lost = leaf.lost;
+    right.cause = leaf.cause;
+    leaf.high = separator;
+    leaf.entryBytes -= moved;
+    return [leaf, right];
+  }
+
+  /** Joins nodes that have become small with a neighbour, from the leaf upwards. All of the path is owned. */
+  #joinFew(path: readonly Step[]): void {
+    for (const { inner, index } of path.toReversed()) {
+      const child = inner.children[index] as Node;
+      const isFew = child instanceof Leaf ? child.entryBytes < FEW_ENTRY_BYTES : child.children.length < CHILDREN_FEW;
+      if (!isFew || !(this.#joinAt(inner, index - 1) || this.#joinAt(inner, index))) break;
+    }
+    while (this.#root instanceof Inner && this.#root.children.length === 1) this.#root = this.#root.children[0] as Node;
+  }
+
+  /** Joins child `index` with the one behind it, where both are there and fit into one. */
+  #joinAt(inner: Inner, index: number): boolean {
+    const left = inner.children[index];
+    const right = inner.children[index + 1];
+    if (left === undefined || right === undefined) return false;
+    const joined =
+      left instanceof Leaf
+        ? this.#joinLeaves(left, right as Leaf)
+        : this.#joinInner(left, right as Inner, inner.separators[index] as Bytes);
+    if (joined === undefined) return false;
+    inner.children.splice(index, 2, joined);
+    inner.separators.splice(index, 1);
+    return true;
+  }
+
+  #joinLeaves(left: Leaf, right: Leaf): Leaf | undefined {
+    const most = left.entryBytes === 0 || right.entryBytes === 0 ? PAGE_BYTES : JOINED_BYTES_MAX;
+    const entryBytes = left.entryBytes + right.entryBytes;
+    if (left.lost || right.lost || leafBytesOf(left.low, right.high, entryBytes) > most) return undefined;
+    if (this.#isLost(left) || this.#isLost(right)) return undefined;
+    const [a, b] = [this.#source.load(left), this.#source.load(right)];
+    const entries = { keys: [...a.keys, ...b.keys], values: [...a.values, ...b.values] };
+    this.#supersede(left);
+    this.#supersede(right);
+    return new Leaf(this.#epoch, left.low, right.high, entries, entryBytes);
+  }
+
+  #joinInner(left: Inner, right: Inner, separator: Bytes): Inner | undefined {
+    // One child alone always finds room, or it could never join anything.
+    const most = Math.min(left.children.length, right.children.length) === 1 ? CHILDREN_MAX + 1 : CHILDREN_MAX;
+    if (left.children.length + right.children.length > most) return undefined;
+    const separators = [...left.separators, separator, ...right.separators];
+    return new Inner(this.#epoch, separators, [...left.children, ...right.children], true);
+  }
+}
+
+/** A leaf all of whose keys are lost. */
+export function lostLeaf(epoch: number, low: Bytes, high: Bytes | undefined, cause: unknown): Leaf {
+  const leaf = new Leaf(epoch, low, high, { keys: [], values: [] }, 0);
+  leaf.lost = true;
+  leaf.cause = cause;
+  return leaf;
+}
+
+/** The tree of a store that holds nothing. */
+export function emptyLeaf(epoch: number): Leaf {
+  return new Leaf(epoch, NO_BYTES, undefined, { keys: [], values: [] }, 0);
+}
+
+function fits(leaf: Leaf): boolean {
+  return leafBytesOf(leaf.low, leaf.high, leaf.entryBytes) <= PAGE_BYTES;
+}

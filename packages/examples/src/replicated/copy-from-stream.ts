@@ -1,0 +1,69 @@
+/** Bringing records from the stream into a local log: at start-up, and on a second host all the time. */
+import type { Wal } from '../wal/index.js';
+import type { RecordStream } from './record-stream.js';
+import { ReplicatedError } from './replicated-error.js';
+
+/** Records fetched at a time. */
+const CHUNK_RECORDS = 256;
+
+/** Throws ERR_REPLICATED_DIVERGED where the last record that both have is not the same in both. */
+export async function requireSameHistory(wal: Wal, stream: RecordStream): Promise<void> {
+  const { first, last } = await stream.bounds();
+  const sequence = Math.min(last, wal.lastSequence ?? 0);
+  if (sequence < Math.max(first, wal.firstSequence ?? 1)) return;
+  const theirs = (await stream.fetch(sequence, sequence)).get(sequence);
+  for await (const item of wal.replay({ from: sequence })) {
+    const isOther = item.type === 'record' && theirs !== undefined && Buffer.compare(item.payload, theirs) !== 0;
+    if (isOther) throw new ReplicatedError('ERR_REPLICATED_DIVERGED', `record ${sequence} differs between log and stream`);
+    return;
+  }
+}
+
+/** Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw. */
+export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<void> {
+  const { last } = await stream.bounds();
+  while ((wal.lastSequence ?? 0) < last) {
+    const first = wal.nextSequence ?? 1;
+    const records = await stream.fetch(first, Math.min(last, first + CHUNK_RECORDS - 1));
+    for (let sequence = first; sequence < first + records.size; sequence++) {
+      const bytes = records.get(sequence);
+      if (bytes === undefined) break;
+      wal.append(bytes);
+    }
+    if (wal.nextSequence === first) {
+      throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream does not have record ${first} any more`);
+    }
+    await wal.commitAsync();
+  }
+}
+
+/**
+ * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. Nobody else may append
+ * to that log. To take over from the writer, stop this and open a ReplicatedWal on the log.
+ *
+ * Where the log is full it rejects with ERR_WAL_FULL: truncate the log as its checkpoints allow, and call it again.
+ */
+export async function followStream(wal: Wal, stream: RecordStream, signal: AbortSignal): Promise<void> {
+  await stream.ready(signal);
+  await requireSameHistory(wal, stream);
+  while (!signal.aborted) {
+    await unlessAborted(signal, async () => {
+      await stream.ready(signal);
+      await copyFromStream(wal, stream);
+      await stream.changed(wal.lastSequence ?? 0, signal);
+    });
+  }
+}
+
+async function unlessAborted(signal: AbortSignal, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!signal.aborted && !isUnanswered(error)) throw error;
+  }
+}
+
+/** The server was lost between two questions: the next ready() waits for it. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_SERVER';
+}

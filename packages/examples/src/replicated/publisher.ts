@@ -1,0 +1,168 @@
+/** Bringing records into the stream in order, for as long as it takes. */
+import type { RecordStream } from './record-stream.js';
+import { ReplicatedError } from './replicated-error.js';
+
+/** Records on their way at a time. */
+const WINDOW = 128;
+
+/** A record that the stream is to have. */
+export interface Outgoing {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Waiter {
+  readonly sequence: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Publisher {
+  readonly #stream: RecordStream;
+  readonly #readLocal: (first: number) => AsyncIterable<Outgoing>;
+  readonly #backlogBytesMax: number;
+  /** Records that the stream may not have, where they are in memory; the others are in the local log. */
+  readonly #backlog = new Map<number, Uint8Array>();
+  #backlogBytes = 0;
+  #newest: number;
+  #published: number;
+  #waiters: Waiter[] = [];
+  #running: Promise<void> | undefined;
+  #failure: Error | undefined;
+  readonly #stop = new AbortController();
+
+  /** @param newest the last record of the local log @param published the last record of the stream */
+  constructor(
+    stream: RecordStream,
+    readLocal: (first: number) => AsyncIterable<Outgoing>,
+    numbers: { readonly newest: number; readonly published: number },
+    backlogBytesMax: number,
+  ) {
+    this.#stream = stream;
+    this.#readLocal = readLocal;
+    this.#backlogBytesMax = backlogBytesMax;
+    this.#newest = numbers.newest;
+    this.#published = numbers.published;
+    this.#wake();
+  }
+
+  /** The last record that the stream has confirmed. */
+  get published(): number {
+    return this.#published;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Takes the record behind the newest one. Over the limit of memory, it is read from the local log when its turn comes. */
+  offer(sequence: number, bytes: Uint8Array): void {
+    this.#newest = sequence;
+    if (this.#backlogBytes + bytes.length <= this.#backlogBytesMax) {
+      this.#backlog.set(sequence, bytes);
+      this.#backlogBytes += bytes.length;
+    }
+    this.#wake();
+  }
+
+  /** Resolves when the stream has every record up to `sequence`. */
+  reached(sequence: number): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (sequence <= this.#published) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ sequence, resolve, reject });
+    });
+  }
+
+  /** Stops; whoever still waits is told so. */
+  async close(): Promise<void> {
+    const closed = new ReplicatedError('ERR_REPLICATED_CLOSED', 'the log was closed before the stream had the record');
+    this.#stop.abort(closed);
+    this.#fail(closed);
+    await this.#running;
+  }
+
+  #wake(): void {
+    if (this.#running !== undefined || this.#failure !== undefined || this.#published >= this.#newest) return;
+    this.#running = this.#run()
+      .catch((error: unknown) => {
+        this.#fail(error as Error);
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#wake();
+      });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#published < this.#newest && this.#failure === undefined) {
+      const records = await this.#nextRecords();
+      const outcomes = await Promise.allSettled(records.map(({ sequence, bytes }) => this.#stream.publish(sequence, bytes)));
+      const failed = outcomes.findIndex(({ status }) => status === 'rejected');
+      this.#advance(this.#published + (failed === -1 ? outcomes.length : failed));
+      if (failed !== -1) await this.#resume();
+    }
+  }
+
+  async #nextRecords(): Promise<Outgoing[]> {
+    const first = this.#published + 1;
+    const last = Math.min(this.#newest, this.#published + WINDOW);
+    const records: Outgoing[] = [];
+    for (let sequence = first; sequence <= last; sequence++) {
+      const bytes = this.#backlog.get(sequence);
+      if (bytes === undefined) break;
+      records.push({ sequence, bytes });
+    }
+    if (records.length > 0) return records;
+    for await (const record of this.#readLocal(first)) {
+      if (record.sequence !== first + records.length) break;
+      records.push(record);
+      if (records.length >= WINDOW) break;
+    }
+    if (records.length > 0) return records;
+    throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream lacks record ${first}, and so does the local log`);
+  }
+
+  /**
+   * After a failure nobody knows what the stream has: it is asked. What it has beyond what it confirmed must be ours,
+   * stored by an attempt of which we have not heard; it may also have less, where the server has lost some.
+   */
+  async #resume(): Promise<void> {
+    await new Promise(setImmediate);
+    await this.#stream.ready(this.#stop.signal);
+    const { last } = await this.#stream.bounds().catch(() => ({ last: this.#published }));
+    if (last > this.#newest) throw diverged(this.#newest + 1);
+    for (let first = this.#published + 1; first <= last; first = this.#published + 1) {
+      const ours = await this.#nextRecords();
+      const theirs = await this.#stream.fetch(first, Math.min(last, first + ours.length - 1)).catch(() => undefined);
+      if (theirs === undefined) return;
+      for (const { sequence, bytes } of ours.filter((record) => record.sequence <= last)) {
+        // What the stream does not keep any more cannot be compared.
+        if (Buffer.compare(theirs.get(sequence) ?? bytes, bytes) !== 0) throw diverged(sequence);
+        this.#advance(sequence);
+      }
+    }
+    this.#published = last;
+  }
+
+  #advance(published: number): void {
+    for (let sequence = this.#published + 1; sequence <= published; sequence++) {
+      this.#backlogBytes -= this.#backlog.get(sequence)?.length ?? 0;
+      this.#backlog.delete(sequence);
+    }
+    this.#published = published;
+    const waiters = this.#waiters;
+    this.#waiters = waiters.filter(({ sequence }) => sequence > published);
+    for (const waiter of waiters) if (waiter.sequence <= published) waiter.resolve();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
+  }
+}
+
+function diverged(sequence: number): ReplicatedError {
+  const what = `record ${sequence} of the stream is not the one of this log: somebody else writes to it`;
+  return new ReplicatedError('ERR_REPLICATED_DIVERGED', what);
+}

@@ -1,0 +1,36 @@
+/** What a replicated log needs of the other place: a sequence of records that somebody else keeps. */
+
+/** Numbers of the records that a stream holds; `last` is `first - 1` where it holds none. */
+export interface StreamBounds {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Records by sequence number, without gaps at the end: record n is only stored behind record n - 1. That makes a
+ * second attempt to store the same record harmless, whatever became of the first, and lets one writer alone go on.
+ *
+ * Methods that ask the server reject where it does not answer; a publish() that does may have been stored all the same.
+ */
+export interface RecordStream {
+  /** The longest record that it takes. */
+  readonly recordBytesMax: number;
+  bounds(): Promise<StreamBounds>;
+  /** Stores a record as number `sequence`; rejects with StreamConflict where that is not the next number. */
+  publish(sequence: number, bytes: Uint8Array): Promise<void>;
+  /** Those of the records `first` … `last` that it holds. */
+  fetch(first: number, last: number): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Resolves when the server answers. Rejects with the signal's reason, and once the stream is closed. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Resolves when records behind `sequence` may have come, and now and then without. */
+  changed(sequence: number, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The number that a record was published as is not the next one: it was stored before, or somebody else writes. */
+export class StreamConflict extends Error {
+  constructor(sequence: number, cause?: unknown) {
+    super(`record ${sequence} is not the next one of the stream`, { cause });
+    this.name = 'StreamConflict';
+  }
+}

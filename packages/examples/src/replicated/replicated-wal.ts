@@ -1,0 +1,175 @@
+import type { ReplayItem, Wal, WalRepairReport } from '../wal/index.js';
+import { copyFromStream, requireSameHistory } from './copy-from-stream.js';
+import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost } from './frame.js';
+import type { Outgoing } from './publisher.js';
+import { Publisher } from './publisher.js';
+import type { RecordStream } from './record-stream.js';
+import { ReplicatedError } from './replicated-error.js';
+
+/** What has to have a record before append() resolves. */
+export type Ack = 'local' | 'stream' | 'both';
+
+export interface ReplicatedWalOptions {
+  /** The local log. It stays the caller's, but nobody else may append to it or truncate it. */
+  readonly wal: Wal;
+  /** Where every record goes as well. It stays the caller's. */
+  readonly stream: RecordStream;
+  /**
+   * `local`: durable in the local log; the stream follows when it can. `stream`: stored by the stream; the local log
+   * follows. `both`: the default.
+   */
+  readonly ack?: Ack;
+  /** Records waiting for the stream are held in memory up to this many bytes, then read from the log. Default 16 MiB. */
+  readonly backlogBytes?: number;
+}
+
+const DEFAULT_BACKLOG_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A write-ahead log whose records are published to a stream as well, under the same numbers. What the local medium
+ * loses comes back from there, and what the stream's server loses comes back from here.
+ */
+export class ReplicatedWal {
+  readonly #wal: Wal;
+  readonly #stream: RecordStream;
+  readonly #ack: Ack;
+  readonly #publisher: Publisher;
+  #closed = false;
+
+  private constructor({ wal, stream, ack = 'both', backlogBytes = DEFAULT_BACKLOG_BYTES }: ReplicatedWalOptions, published: number) {
+    this.#wal = wal;
+    this.#stream = stream;
+    this.#ack = ack;
+    const newest = wal.lastSequence ?? 0;
+    this.#publisher = new Publisher(stream, (first) => this.#outgoing(first), { newest, published }, backlogBytes);
+  }
+
+  /**
+   * Brings the local log and the stream together: records that only the stream has are appended and committed here,
+   * records that only the log has are published from now on. It needs the server, because a log that cannot see what
+   * the stream has could give one number to two records.
+   *
+   * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record that
+   * the other needs, and what the log and the stream throw; the log is left with what it had, and records that came.
+   */
+  static async open(options: ReplicatedWalOptions): Promise<ReplicatedWal> {
+    const { wal, stream } = options;
+    await requireSameHistory(wal, stream);
+    await copyFromStream(wal, stream);
+    const { last } = await stream.bounds();
+    return new ReplicatedWal(options, last);
+  }
+
+  /** The local log, for reading. */
+  get wal(): Wal {
+    return this.#wal;
+  }
+
+  /** The last record that the stream has confirmed. */
+  get published(): number {
+    return this.#publisher.published;
+  }
+
+  /**
+   * Takes a record; its number, once those have it that `ack` names. Calls need not wait for one another: they are
+   * stored and published in their order, and share commits.
+   *
+   * While the server is down, `local` goes on, and the others wait for it. Rejects with ERR_REPLICATED_DIVERGED once
+   * somebody else has written to the stream, for every later record too; with ERR_REPLICATED_CLOSED; with what append()
+   * and commitAsync() of the log throw. A record whose promise was rejected may still have been stored.
+   */
+  async append(payload: Uint8Array): Promise<number> {
+    this.#requireWritable();
+    if (FRAME_BYTES + payload.length > this.#stream.recordBytesMax) {
+      throw new RangeError(`a record of ${payload.length} bytes is longer than the stream takes`);
+    }
+    const frame = encodeFrame(payload);
+    const sequence = this.#wal.append(frame);
+    this.#publisher.offer(sequence, frame);
+    const committed = this.#wal.commitAsync();
+    const published = this.#ack === 'local' ? undefined : this.#publisher.reached(sequence);
+    // What is not waited for, or not any more, must not end the process.
+    committed.catch(() => undefined);
+    published?.catch(() => undefined);
+    if (this.#ack !== 'stream') await committed;
+    await published;
+    return sequence;
+  }
+
+  /** Resolves when the stream has every record that is appended by now. */
+  async drained(): Promise<void> {
+    await this.#publisher.reached((this.#wal.nextSequence ?? 1) - 1);
+  }
+
+  /**
+   * Every committed record in order, each from the local log or, where that has lost it, from the stream; in the place
+   * of those that neither has, their exact numbers. Payloads are as they were given to append().
+   */
+  async *replay(): AsyncGenerator<ReplayItem, void, undefined> {
+    // With `stream` somebody may rely on records that are not committed here yet.
+    await this.#wal.commitAsync();
+    for await (const item of this.#wal.replay()) {
+      if (item.type === 'lost' && item.last !== undefined) yield* this.#replayLost({ ...item, last: item.last });
+      else if (item.type === 'lost') yield item;
+      else yield withoutFrame(item.sequence, item.payload);
+    }
+  }
+
+  /** Repairs the local log. Records that no local file has are fetched from the stream: those, and no others. */
+  async repair(): Promise<WalRepairReport> {
+    return this.#wal.repair({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) });
+  }
+
+  /**
+   * Drops local records up to and including `through`; the stream keeps its own for as long as it is configured to.
+   * Throws ERR_REPLICATED_BEHIND where the stream has not confirmed them, and what the log's truncate() throws.
+   */
+  truncate(through: number): void {
+    if (through > this.published) {
+      throw new ReplicatedError('ERR_REPLICATED_BEHIND', `the stream has records up to ${this.published}, not ${through}`);
+    }
+    this.#wal.truncate(through);
+  }
+
+  /** Stops publishing. The log and the stream stay open; the next open() goes on where this one was. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#publisher.close();
+  }
+
+  async *#replayLost(lost: Extract<ReplayItem, { type: 'lost' }> & { readonly last: number }): AsyncGenerator<ReplayItem> {
+    const records = await this.#stream.fetch(lost.first, lost.last).catch(() => new Map<number, Uint8Array>());
+    let first = lost.first;
+    for (let sequence = first; sequence <= lost.last; sequence++) {
+      const frame = records.get(sequence);
+      if (frame === undefined) continue;
+      if (first < sequence) yield { ...lost, first, last: sequence - 1 };
+      yield withoutFrame(sequence, frame);
+      first = sequence + 1;
+    }
+    if (first <= lost.last) yield { ...lost, first };
+  }
+
+  /** Local records for the stream; one that is lost is published as lost, so that the others can follow. */
+  async *#outgoing(first: number): AsyncGenerator<Outgoing> {
+    await this.#wal.commitAsync();
+    for await (const item of this.#wal.replay({ from: first })) {
+      if (item.type === 'record') {
+        yield { sequence: item.sequence, bytes: item.payload };
+      } else {
+        for (let sequence = item.first; sequence <= (item.last ?? 0); sequence++) yield { sequence, bytes: encodeLost() };
+      }
+    }
+  }
+
+  #requireWritable(): void {
+    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the log is closed');
+    if (this.#publisher.failure !== undefined) throw this.#publisher.failure;
+  }
+}
+
+function withoutFrame(sequence: number, frame: Uint8Array): ReplayItem {
+  const payload = decodeFrame(frame);
+  if (payload !== undefined) return { type: 'record', sequence, payload };
+  return { type: 'lost', first: sequence, last: sequence, certain: true, damage: [] };
+}

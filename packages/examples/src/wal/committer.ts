@@ -1,0 +1,248 @@
+/**
+ * The one place where a log's commit point moves. One job is on its way at a time: a commit point is stored over the
+ * one before last, so the last has to be durable by then.
+ */
+import { CommitJob, refusalOf } from './commit-job.js';
+import type { CommitPoint } from './header-page.js';
+import type { Damage } from './members.js';
+import type { Batch, PendingPlace, Tail } from './pending-records.js';
+import { PendingRecords } from './pending-records.js';
+import type { LogPlace } from './read-pages.js';
+import { WalError } from './wal-error.js';
+import type { CommitResult } from './wal-options.js';
+
+/** After so many groups in a row the event loop gets a turn: timers and sockets must not starve. */
+const GROUPS_PER_TURN = 64;
+/** How often a group is tried again after its pages were repaired. */
+const REPAIRS_PER_GROUP = 2;
+
+/** What the committer needs of the log around it. */
+export interface CommitterHost {
+  /** Throws where the log is closed or may not be written. */
+  readonly requireWriter: () => void;
+  /** A repair that runs and that nothing may be committed beside. */
+  readonly exclusiveRepair: () => Promise<unknown> | undefined;
+  /** Makes the pages usable again, as far as it goes, that have refused with this error. */
+  readonly mend: (refusal: unknown) => Promise<void>;
+  /** Brings back header copies that missed a commit point; returns those that cannot be brought back. */
+  readonly restoreCopies: (missing: readonly Damage[]) => Promise<readonly Damage[]>;
+}
+
+/** Callers that share one commit point. */
+interface Group {
+  readonly committed: Promise<CommitResult>;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Ended = { readonly result: CommitResult } | { readonly error: unknown };
+
+/** A job on its way; whoever gets to its end first says how it ended. */
+interface Running {
+  readonly job: CommitJob;
+  ended: Ended | undefined;
+}
+
+export class Committer {
+  readonly pending: PendingRecords;
+  readonly #place: PendingPlace & LogPlace;
+  readonly #host: CommitterHost;
+  readonly #offThread: boolean;
+  #point: CommitPoint;
+  #running: Running | undefined;
+  #next: Group | undefined;
+  #serving = false;
+  #groups = 0;
+  #waitingForGap: (() => void)[] = [];
+  #failure: { readonly cause: unknown } | undefined;
+
+  constructor(place: PendingPlace & LogPlace, host: CommitterHost, point: CommitPoint, start: number, tail?: Tail) {
+    this.#place = place;
+    this.#host = host;
+    this.#point = point;
+    this.#offThread = place.members.some((member) => !member.flushesLines);
+    this.pending = new PendingRecords(place, start, tail);
+  }
+
+  /** The commit point in force. */
+  get point(): CommitPoint {
+    return this.#point;
+  }
+
+  /** Throws ERR_WAL_FAILED after an error that left nobody knowing what is durable. */
+  requireSound(): void {
+    if (this.#failure === undefined) return;
+    const what = 'an earlier error left the state of the files unknown';
+    throw new WalError('ERR_WAL_FAILED', this.#place.path, what, this.#failure.cause);
+  }
+
+  /** Commits everything appended so far, groups that wait included, before it returns. */
+  commit(): CommitResult {
+    this.#finish();
+    if (this.pending.count === 0) return this.#nothingToDo();
+    return resultOf(this.#runNow(this.#recordsJob()));
+  }
+
+  /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
+  advance(change: (point: CommitPoint) => CommitPoint): CommitResult {
+    this.#finish();
+    return resultOf(this.#runNow(this.#job(undefined, change(this.#point))));
+  }
+
+  /** Commits everything appended so far and whatever else is ready soon, off this thread where that has to wait. */
+  commitSoon(): Promise<CommitResult> {
+    this.#next ??= newGroup();
+    const { committed } = this.#next;
+    if (!this.#serving) void this.#serve();
+    return committed;
+  }
+
+  /** Runs `action` while no job is on its way, which may be now, and before the next one. */
+  between<Result>(action: () => Result): Promise<Result> {
+    return new Promise((resolve) => {
+      const run = (): void => {
+        resolve(
+          new Promise<Result>((fulfil) => {
+            fulfil(action());
+          }),
+        );
+      };
+      if (this.#running === undefined) run();
+      else this.#waitingForGap.push(run);
+    });
+  }
+
+  /** Ends the job on its way; what is appended behind it is given up. */
+  close(reason: Error): void {
+    if (this.#running !== undefined) this.#runNow(this.#running);
+    this.#next?.reject(reason);
+    this.#next = undefined;
+    this.pending.clear();
+  }
+
+  async #serve(): Promise<void> {
+    this.#serving = true;
+    for (;;) {
+      await this.#gather();
+      const group = this.#next;
+      if (group === undefined) break;
+      this.#next = undefined;
+      await this.#commitGroup().then(group.resolve, group.reject);
+    }
+    this.#serving = false;
+  }
+
+  /** Lets everybody who is ready append. A flush of cache lines is over sooner than a turn of the event loop. */
+  #gather(): Promise<void> {
+    const takeTurn = this.#offThread || ++this.#groups % GROUPS_PER_TURN === 0;
+    return new Promise((resolve) => {
+      if (takeTurn) setImmediate(resolve);
+      else process.nextTick(resolve);
+    });
+  }
+
+  async #commitGroup(): Promise<CommitResult> {
+    for (let repairs = 0; ; repairs++) {
+      for (let repair = this.#host.exclusiveRepair(); repair !== undefined; repair = this.#host.exclusiveRepair()) await repair;
+      this.#host.requireWriter();
+      this.requireSound();
+      let refusal;
+      try {
+        const result = await this.#tryGroup();
+        if (result.missing.length === 0) return result;
+        return { ...result, missing: await this.#host.restoreCopies(result.missing) };
+      } catch (error) {
+        refusal = refusalOf(error);
+        if (refusal === undefined) throw error;
+        if (repairs === REPAIRS_PER_GROUP) throw refusal.error;
+      }
+      await this.#host.mend(refusal.error);
+    }
+  }
+
+  async #tryGroup(): Promise<CommitResult> {
+    if (this.pending.count === 0) return this.#nothingToDo();
+    const running = this.#recordsJob();
+    const ended = this.#offThread ? await this.#runOffThread(running) : this.#runNow(running);
+    if ('error' in ended) throw ended.error;
+    return ended.result;
+  }
+
+  #nothingToDo(): CommitResult {
+    return { lastSequence: this.#point.lastSequence, missing: [] };
+  }
+
+  #recordsJob(): Running {
+    const point = this.#point;
+    const batch = this.pending.batch(point.headPage);
+    return this.#job(batch, {
+      ...point,
+      endOffset: batch.endOffset,
+      lastSequence: point.lastSequence + batch.count,
+    });
+  }
+
+  #job(batch: Batch | undefined, point: CommitPoint): Running {
+    const job = new CommitJob(this.#place, batch, { ...point, generation: point.generation + 1 });
+    this.#running = { job, ended: undefined };
+    return this.#running;
+  }
+
+  /** A job that somebody waits for off this thread ends here; they learn how. */
+  #finish(): void {
+    if (this.#running === undefined) return;
+    this.#runNow(this.#running);
+    this.requireSound();
+  }
+
+  #runNow(running: Running): Ended {
+    try {
+      running.job.run();
+      return this.#end(running);
+    } catch (error) {
+      return this.#end(running, { error });
+    }
+  }
+
+  async #runOffThread(running: Running): Promise<Ended> {
+    try {
+      await running.job.runAsync();
+      return this.#end(running);
+    } catch (error) {
+      return this.#end(running, { error });
+    }
+  }
+
+  #end(running: Running, failed?: { readonly error: unknown }): Ended {
+    if (running.ended !== undefined) return running.ended;
+    running.ended = failed ?? { result: this.#settle(running.job) };
+    if (failed !== undefined && refusalOf(failed.error) === undefined) this.#failure ??= { cause: failed.error };
+    this.#running = undefined;
+    const waiting = this.#waitingForGap;
+    this.#waitingForGap = [];
+    for (const run of waiting) run();
+    return running.ended;
+  }
+
+  #settle({ batch, point, outcome }: CommitJob): CommitResult {
+    this.#point = point;
+    if (batch !== undefined) this.pending.settle(batch);
+    return { lastSequence: point.lastSequence, missing: outcome?.missing ?? [] };
+  }
+}
+
+function newGroup(): Group {
+  let resolve!: Group['resolve'];
+  let reject!: Group['reject'];
+  const committed = new Promise<CommitResult>((fulfil, refuse) => {
+    resolve = fulfil;
+    reject = refuse;
+  });
+  return { committed, resolve, reject };
+}
+
+/** What the job has come to, for somebody who called and waited. */
+function resultOf(ended: Ended): CommitResult {
+  if ('result' in ended) return ended.result;
+  throw refusalOf(ended.error)?.error ?? ended.error;
+}

@@ -1,0 +1,89 @@
+/** Putting records that somebody else still has back where they were, page by page. */
+import { FillingPage } from './filling-page.js';
+import type { Gap, MissingPiece } from './find-gaps.js';
+import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from './format.js';
+import type { CommitPoint } from './header-page.js';
+import type { Damage, Member } from './members.js';
+import { storeDurably } from './members.js';
+import type { LogPlace } from './read-pages.js';
+import { readBest, readCopy } from './read-pages.js';
+import { limitIn, pageOf } from './ring.js';
+
+/** Whole records by sequence number, from wherever the application keeps another copy. */
+export type Records = ReadonlyMap<number, Uint8Array>;
+
+/** A page that was stored, or that has refused. */
+export interface StoredPage {
+  readonly member: Member;
+  readonly position: number;
+  readonly damage: Damage | undefined;
+}
+
+/**
+ * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one, contradicts
+ * what is left of them, or does not fit. Records are cut into fragments as they were when they were appended.
+ */
+export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
+  // A checkpoint may have dropped the records meanwhile, and their pages may have been used again.
+  if (!agrees(gap, records) || pageOf(gap.start) < point.headPage) return undefined;
+  const pages = beginning(place, point, gap);
+  for (const piece of gap.pieces) {
+    const payload = records.get(piece.sequence);
+    if (pages === undefined || payload === undefined || !addPiece(pages, place.logId, gap, piece, payload)) return undefined;
+  }
+  return pages;
+}
+
+/** Stores the pages in every file that does not have them in full. */
+export function storeGap(place: LogPlace, point: CommitPoint, pages: readonly FillingPage[]): StoredPage[] {
+  return pages.flatMap(({ pageNumber, image }) => {
+    const position = place.ring.positionOf(pageNumber);
+    return place.members
+      .filter((member) => !isFull(place, member, pageNumber, point))
+      .map((member) => ({ member, position, damage: storeDurably(member, position, image) }));
+  });
+}
+
+function isFull(place: LogPlace, member: Member, pageNumber: number, point: CommitPoint): boolean {
+  return readCopy(place, member, pageNumber, limitIn(pageNumber, point.endOffset)).parsed.state === 'full';
+}
+
+/** Every witness says the same as the record: a record is put together from one source or from none. */
+function agrees({ witnesses }: Gap, records: Records): boolean {
+  return witnesses.every(({ sequence, recordBytes, offset, payload }) => {
+    const record = records.get(sequence);
+    if (record === undefined) return true;
+    const part = record.subarray(offset, offset + payload.length);
+    return record.length === recordBytes && Buffer.compare(part, payload) === 0;
+  });
+}
+
+/** The page that the gap begins in the middle of, as far as it verifies. */
+function beginning(place: LogPlace, point: CommitPoint, { start }: Gap): FillingPage[] | undefined {
+  const usedBytes = start % PAGE_BYTES;
+  if (usedBytes === 0) return [];
+  const { best } = readBest(place, pageOf(start), limitIn(pageOf(start), point.endOffset));
+  if (best.parsed.verifiedBytes !== usedBytes) return undefined;
+  best.image.fill(0, usedBytes);
+  return [FillingPage.continue(pageOf(start), best.image, usedBytes)];
+}
+
+function addPiece(pages: FillingPage[], logId: bigint, gap: Gap, piece: MissingPiece, payload: Uint8Array): boolean {
+  const to = piece.to ?? payload.length;
+  if (piece.from > payload.length || to > payload.length) return false;
+  let offset = piece.from;
+  do {
+    let page = pages.at(-1);
+    if (page === undefined || page.roomBytes < LEAST_ROOM_BYTES) {
+      const pageNumber = page === undefined ? pageOf(gap.start) : page.pageNumber + 1;
+      page = FillingPage.open({ logId, pageNumber, firstSequence: piece.sequence }, new Uint8Array(PAGE_BYTES));
+      pages.push(page);
+    }
+    const length = Math.min(to - offset, page.roomBytes - FRAGMENT_HEADER_BYTES);
+    const part = payload.subarray(offset, offset + length);
+    page.add({ sequence: piece.sequence, recordBytes: payload.length, offset, payload: part });
+    if (page.pageNumber * PAGE_BYTES + page.to > gap.end) return false;
+    offset += length;
+  } while (offset < to);
+  return true;
+}

@@ -1,0 +1,65 @@
+/** A page that is being filled in memory: fragments are encoded once, where they will lie in the file. */
+import { encodeFragment, encodePageHeader, identitySeed } from './data-page.js';
+import type { Fragment, PageHeader } from './data-page.js';
+import { FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, fragmentSpanBytes, getUint64, viewOf } from './format.js';
+
+export class FillingPage {
+  readonly pageNumber: number;
+  readonly image: Uint8Array;
+  readonly #view: DataView;
+  readonly #seed: number;
+  /** The first byte that is not committed, and the end of what is encoded. */
+  from: number;
+  to: number;
+
+  private constructor(pageNumber: number, image: Uint8Array, from: number, to: number) {
+    this.pageNumber = pageNumber;
+    this.image = image;
+    this.#view = viewOf(image);
+    this.#seed = identitySeed(image);
+    this.from = from;
+    this.to = to;
+  }
+
+  /** A new page; `image` has to be zeros. */
+  static open(header: PageHeader, image: Uint8Array): FillingPage {
+    encodePageHeader(image, header);
+    return new FillingPage(header.pageNumber, image, 0, PAGE_HEADER_BYTES);
+  }
+
+  /** A page of which the first `committedBytes` bytes are in the file; zeros behind. */
+  static continue(pageNumber: number, image: Uint8Array, committedBytes: number): FillingPage {
+    return new FillingPage(pageNumber, image, committedBytes, committedBytes);
+  }
+
+  /** Bytes left behind what is encoded. */
+  get roomBytes(): number {
+    return PAGE_BYTES - this.to;
+  }
+
+  add(fragment: Fragment): void {
+    this.to = encodeFragment(this.image, this.to, fragment, this.#view, this.#seed);
+  }
+
+  /** Forgets what is not committed. */
+  rewind(): void {
+    this.image.fill(0, this.from, this.to);
+    this.to = this.from;
+  }
+
+  /** The fragments that are not committed, as views of the image. */
+  *uncommitted(): Generator<Fragment, void, undefined> {
+    const view = this.#view;
+    for (let at = Math.max(this.from, PAGE_HEADER_BYTES); at < this.to; ) {
+      const length = view.getUint16(at + 4, true);
+      const start = at + FRAGMENT_HEADER_BYTES;
+      yield {
+        sequence: getUint64(view, at + 8),
+        recordBytes: view.getUint32(at + 16, true),
+        offset: view.getUint32(at + 20, true),
+        payload: this.image.subarray(start, start + length),
+      };
+      at += fragmentSpanBytes(length);
+    }
+  }
+}

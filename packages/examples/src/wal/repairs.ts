@@ -1,0 +1,155 @@
+/** Repairs of an open log: one portion at a time, whoever asks for it, beside commits. */
+import { PmemError, overlaps } from '@safe-pmem/core';
+import type { Committer } from './committer.js';
+import type { LogHeader } from './header-page.js';
+import type { Records, StoredPage } from './fill-gaps.js';
+import { pagesOfGap, storeGap } from './fill-gaps.js';
+import { findGaps } from './find-gaps.js';
+import { PAGE_BYTES } from './format.js';
+import type { Damage } from './members.js';
+import type { LogPlace } from './read-pages.js';
+import type { RepairSite, WalRepairReport } from './repair-log.js';
+import { RepairReport, portionsOf, repairPages } from './repair-log.js';
+import type { WalScrubOptions } from './scrub-log.js';
+import { scrubLog } from './scrub-log.js';
+
+/** Records `first` … `last`, whole, as far as the application still has them. */
+export type RebuildRecords = (lost: { readonly first: number; readonly last: number }) => Promise<Records> | Records;
+
+export interface WalRepairOptions {
+  /** Asked for the records that no file of the log has, one run of them at a time. */
+  readonly rebuild?: RebuildRecords;
+}
+
+export class LogRepairs {
+  readonly #site: RepairSite;
+  readonly #requireWriter: () => void;
+  readonly #hasLargeUnits: boolean;
+  #isAlone = false;
+  #queue: Promise<unknown> = Promise.resolve();
+  #avoided: readonly number[] = [];
+  readonly #refused = new Set<number>();
+
+  /** @param requireWriter throws where the log is closed or may not be written */
+  constructor(place: LogPlace, header: LogHeader, committer: Committer, requireWriter: () => void) {
+    const { headerPositions } = place.ring;
+    const layOutAround = (): void => {
+      const pages = [...this.#refused, ...this.#avoided].filter((position) => !headerPositions.includes(position));
+      committer.pending.setUnusable(new Set(pages));
+    };
+    this.#requireWriter = () => {
+      requireWriter();
+      committer.requireSound();
+    };
+    this.#hasLargeUnits = place.members.some(({ file }) => file.info().repairUnitBytes > PAGE_BYTES);
+    this.#site = {
+      place,
+      between: (action) =>
+        committer.between(() => {
+          this.#requireWriter();
+          return action({ place, header, point: committer.point, tail: committer.pending.tail });
+        }),
+      avoid: (positions, alone) => {
+        this.#avoided = positions;
+        this.#isAlone = alone || this.#hasLargeUnits;
+        layOutAround();
+      },
+      refuse: (examined, refused) => {
+        for (const position of examined) this.#refused.delete(position);
+        for (const position of refused) this.#refused.add(position);
+        layOutAround();
+      },
+    };
+  }
+
+  /** File positions of the data pages that the medium refuses for good. */
+  get refused(): readonly number[] {
+    const { headerPositions } = this.#site.place.ring;
+    return [...this.#refused].filter((position) => !headerPositions.includes(position));
+  }
+
+  /**
+   * The repair that runs now, where nothing may be stored beside it: it holds the last header copy, or its units hold
+   * several pages, and it would put back old bytes of those that are healthy.
+   */
+  get exclusive(): Promise<unknown> | undefined {
+    return this.#isAlone && this.#avoided.length > 0 ? this.#queue : undefined;
+  }
+
+  async repairAll({ rebuild }: WalRepairOptions = {}): Promise<WalRepairReport> {
+    const report = new RepairReport();
+    await this.#askKernel();
+    for (const portion of portionsOf(this.#site.place.ring)) {
+      await this.#repair(portion, report);
+      await new Promise(setImmediate);
+    }
+    if (rebuild !== undefined) await this.#fillGaps(rebuild, report);
+    return report;
+  }
+
+  async #fillGaps(rebuild: RebuildRecords, report: RepairReport): Promise<void> {
+    const { place } = this.#site;
+    const point = await this.#site.between((state) => state.point);
+    for await (const gap of findGaps(place, point)) {
+      const [first, last] = [gap.pieces[0]?.sequence ?? 0, gap.pieces.at(-1)?.sequence ?? 0];
+      // A checkpoint has dropped them meanwhile.
+      if (last < (await this.#site.between((state) => state.point.firstSequence))) continue;
+      const records = await rebuild({ first, last });
+      await this.#site.between((state) => {
+        const pages = pagesOfGap(place, state.point, gap, records);
+        for (const stored of pages === undefined ? [] : storeGap(place, state.point, pages)) noteStored(report, stored);
+      });
+    }
+  }
+
+  /** Repairs the pages, of all files, that an error names; one that names none says that a repair is in the way. */
+  async repairNamed(refusal: unknown): Promise<void> {
+    const ranges = refusal instanceof PmemError ? refusal.ranges : [];
+    const named = (offset: number): boolean => ranges.some((range) => overlaps(range, { offset, length: PAGE_BYTES }));
+    await this.#queue;
+    const report = new RepairReport();
+    await this.#askKernel();
+    for (const portion of portionsOf(this.#site.place.ring)) {
+      const positions = portion.filter(named);
+      if (positions.length > 0) await this.#repair(positions, report);
+    }
+  }
+
+  /** Brings back header copies that did not take a commit point; returns those that the medium refuses. */
+  async restoreCopies(missing: readonly Damage[]): Promise<readonly Damage[]> {
+    const positions = missing.map(({ range }) => range.offset).filter((position) => !this.#refused.has(position));
+    if (positions.length === 0) return missing;
+    const report = new RepairReport();
+    await this.#askKernel();
+    for (const position of new Set(positions)) await this.#repair([position], report);
+    return report.failed;
+  }
+
+  async scrub(options: WalScrubOptions): Promise<WalRepairReport> {
+    const { members, ring } = this.#site.place;
+    const report = new RepairReport();
+    await this.#askKernel();
+    await scrubLog(members, portionsOf(ring), options, report, (portion) => this.#repair(portion, report));
+    return report;
+  }
+
+  /** What the kernel knows to be bad must be known here before it is touched. */
+  async #askKernel(): Promise<void> {
+    this.#requireWriter();
+    await Promise.all(this.#site.place.members.map(({ file }) => file.badBlocks()));
+  }
+
+  #repair(positions: readonly number[], report: RepairReport): Promise<void> {
+    const run = (): Promise<void> => repairPages(this.#site, positions, report);
+    const done = this.#queue.then(run, run);
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+}
+
+function noteStored(report: RepairReport, { member: { role }, position, damage }: StoredPage): void {
+  const isThis = (lost: Damage): boolean => lost.role === role && lost.range.offset === position;
+  report.lost = report.lost.filter((lost) => !isThis(lost));
+  if (damage !== undefined) report.failed.push(damage);
+  else report.rebuilt.push({ role, range: { offset: position, length: PAGE_BYTES }, from: 'rebuild' });
+}

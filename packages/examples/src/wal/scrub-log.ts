@@ -1,0 +1,74 @@
+/** Looking for damage before anybody needs the bytes, no faster than allowed, and repairing what is found. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { rangeBetween } from '@safe-pmem/core';
+import { PAGE_BYTES } from './format.js';
+import type { Member } from './members.js';
+import { damageReason } from './members.js';
+import type { RepairReport, WalRepairReport } from './repair-log.js';
+
+export interface WalScrubProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** What was found and repaired so far. */
+  readonly report: WalRepairReport;
+}
+
+export interface WalScrubOptions {
+  /** Bytes of all files together that may be read in a second. Default 32 MiB. */
+  readonly bytesPerSecond?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: WalScrubProgress) => void;
+}
+
+const DEFAULT_BYTES_PER_SECOND = 32 * 1024 * 1024;
+
+/**
+ * Reads `portions` of every file by system calls, which meet latent media errors without a signal, then has each
+ * portion examined and repaired.
+ */
+export async function scrubLog(
+  members: readonly Member[],
+  portions: readonly (readonly number[])[],
+  options: WalScrubOptions,
+  report: RepairReport,
+  repair: (positions: readonly number[]) => Promise<void>,
+): Promise<void> {
+  const { bytesPerSecond = DEFAULT_BYTES_PER_SECOND, signal, onProgress } = options;
+  if (!(bytesPerSecond > 0)) throw new RangeError(`bytesPerSecond must be above 0, got ${bytesPerSecond}`);
+  const totalBytes = portions.flat().length * PAGE_BYTES * members.length;
+  const startedAt = performance.now();
+  let doneBytes = 0;
+  for (const portion of portions) {
+    signal?.throwIfAborted();
+    for (const member of members) await readThrough(member, portion, signal);
+    await repair(portion);
+    doneBytes += portion.length * PAGE_BYTES * members.length;
+    onProgress?.({ doneBytes, totalBytes, report });
+    if (doneBytes < totalBytes) await pause(pauseMs(doneBytes, performance.now() - startedAt, bytesPerSecond), signal);
+  }
+}
+
+/** How long to wait so that `doneBytes` have taken as long as they may not be faster than. */
+export function pauseMs(doneBytes: number, elapsedMs: number, bytesPerSecond: number): number {
+  return Math.max(0, (1000 * doneBytes) / bytesPerSecond - elapsedMs);
+}
+
+async function pause(durationMs: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(durationMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** What it finds the file remembers; damage that stops it is found again, and named, by the repair. */
+async function readThrough(member: Member, portion: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+  const range = rangeBetween(portion[0] as number, (portion.at(-1) as number) + PAGE_BYTES);
+  try {
+    await member.file.scrub({ range, ...(signal === undefined ? {} : { signal }) });
+  } catch (error) {
+    if (damageReason(error) === undefined) throw error;
+  }
+}
+
