@@ -1,0 +1,37 @@
+/**
+ * Times variants of one thing against each other in one process: in turns, a batch each, so that whatever else the machine does
+ * meets all of them. What is reported of a variant is the median of its batches, and the fastest.
+ */
+export function race(variants, { batch, rounds = 61 }) {
+  const names = Object.keys(variants);
+  const times = new Map(names.map((name) => [name, []]));
+  // Until the engine has compiled all of them, and what they share.
+  for (let i = 0; i < 3; i++) for (const name of names) variants[name](batch);
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const start = process.hrtime.bigint();
+      variants[name](batch);
+      times.get(name).push(Number(process.hrtime.bigint() - start) / batch);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, summary(times.get(name))]));
+}
+
+/** The same for variants that wait for something: `rounds` times in turn, each timed as a whole. */
+export async function raceAsync(variants, { operations, rounds = 5 }) {
+  const names = Object.keys(variants);
+  const times = new Map(names.map((name) => [name, []]));
+  for (let round = -1; round < rounds; round++) {
+    for (const name of names) {
+      const start = process.hrtime.bigint();
+      await variants[name](operations);
+      if (round >= 0) times.get(name).push(Number(process.hrtime.bigint() - start) / operations);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, summary(times.get(name))]));
+}
+
+function summary(times) {
+  const sorted = [...times].sort((a, b) => a - b);
+  return { medianNs: sorted[Math.floor(sorted.length / 2)], fastestNs: sorted[0] };
+}

@@ -1,0 +1,90 @@
+/**
+ * `npm run bench [-- SUITE…] [--trials N] [--json FILE]`: every suite in a process of its own, several times over; medians of the
+ * trials as a table and as JSON. Numbers of different runs cannot be compared, ratios within one run can.
+ */
+import { fork, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+const here = import.meta.dirname;
+const known = readdirSync(path.join(here, 'suites')).map((name) => path.basename(name, '.mjs'));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { trials: { type: 'string', default: '3' }, json: { type: 'string', default: path.join(here, 'build', 'results.json') } },
+});
+const unknown = positionals.filter((name) => !known.includes(name));
+const trials = Number(values.trials);
+if (unknown.length > 0 || !Number.isSafeInteger(trials) || trials < 1) {
+  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [${known.join(' | ')}]…`);
+  process.exit(2);
+}
+
+if (!existsSync(path.join(here, 'node_modules'))) {
+  console.log('installing what is compared with (better-sqlite3 is compiled: about a minute)');
+  const installed = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here, stdio: 'inherit' });
+  if (installed.status !== 0) process.exit(1);
+}
+
+const machine = {
+  node: process.version,
+  cpu: `${os.cpus().length} x ${os.cpus()[0]?.model ?? 'unknown'}`,
+  kernel: `${os.type()} ${os.release()}`,
+  filesystem: spawnSync('stat', ['-f', '-c', '%T', process.env.SAFE_PMEM_BENCH_DIRECTORY ?? here], { encoding: 'utf8' }).stdout.trim(),
+  loadAverage: os.loadavg()[0],
+};
+console.log(`${machine.cpu}, ${machine.kernel}, ${machine.filesystem}, Node ${machine.node}, load ${machine.loadAverage.toFixed(1)}`);
+
+const results = [];
+for (const suite of positionals.length > 0 ? positionals : known) {
+  console.log(`\n${suite}: ${/\/\*\*\s*(?<what>[^*]*?)\s*\*\//s.exec(readFileSync(path.join(here, 'suites', `${suite}.mjs`), 'utf8'))?.groups?.what ?? ''}`);
+  const runs = [];
+  for (let trial = 0; trial < trials; trial++) {
+    process.stderr.write(`  trial ${trial + 1} of ${trials}\r`);
+    runs.push(await trialOf(suite));
+  }
+  for (const reason of new Set(runs.flatMap((run) => run.absent))) console.log(`  not taking part: ${reason}`);
+  const [first] = runs;
+  for (const [index, row] of first.rows.entries()) {
+    const merged = Object.keys(row.times).map((name) => ({ name, ns: median(runs.map((run) => run.rows[index].times[name].medianNs)) }));
+    results.push({ suite, title: row.title, unit: row.unit, baseline: row.baseline, times: Object.fromEntries(merged.map(({ name, ns }) => [name, ns])) });
+    print(row, merged);
+  }
+}
+writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undefined, 2)}\n`);
+console.log(`\nwritten to ${path.relative(process.cwd(), values.json)}`);
+
+function trialOf(suite) {
+  return new Promise((resolve, reject) => {
+    const child = fork(path.join(here, 'suites', `${suite}.mjs`), { execArgv: ['--expose-gc', '--conditions=node'] });
+    let result;
+    child.on('message', (message) => { result = message; });
+    child.on('exit', (code, signal) => {
+      if (code === 0 && result !== undefined) resolve(result);
+      else reject(new Error(`the suite ${suite} ended with ${signal ?? code}`));
+    });
+  });
+}
+
+function print(row, merged) {
+  const perSecond = row.unit.endsWith('/s');
+  const others = merged.slice(1);
+  const baseline = row.baseline === 'fastest other' ? Math.min(...others.map(({ ns }) => ns)) : merged.find(({ name }) => name === row.baseline)?.ns;
+  console.log(`  ${row.title}`);
+  for (const { name, ns } of merged) {
+    const value = row.unit === 'B' ? `${ns.toFixed(1)} B` : perSecond ? `${Math.round(1e9 / ns).toLocaleString('en')} ${row.unit}` : duration(ns);
+    const ratio = baseline === undefined ? '' : perSecond ? `${(baseline / ns).toFixed(2)} x` : `${(ns / baseline).toFixed(2)} x`;
+    console.log(`    ${name.padEnd(32)} ${value.padStart(22)} ${ratio.padStart(10)}`);
+  }
+}
+
+function duration(ns) {
+  if (ns < 10_000) return `${ns.toFixed(1)} ns`;
+  return ns < 1e7 ? `${(ns / 1000).toFixed(1)} us` : `${(ns / 1e6).toFixed(1)} ms`;
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

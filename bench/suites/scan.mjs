@@ -1,0 +1,34 @@
+/** What it costs to look for bad blocks: by the kernel's list, and by reading everything. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { PmemFile } from '@safe-pmem/core';
+import { nativeDriver } from '@safe-pmem/native';
+import { directory } from '../place.mjs';
+import { raceAsync } from '../race.mjs';
+
+const EXTENTS = 10_000;
+const driver = nativeDriver();
+const rows = [];
+
+const sparse = path.join(directory, 'sparse');
+const descriptor = openSync(sparse, 'w');
+for (let i = 0; i < EXTENTS; i++) writeSync(descriptor, Buffer.alloc(4096, 1), 0, 4096, Math.floor((i * 2 ** 40) / EXTENTS / 4096) * 4096);
+closeSync(descriptor);
+const wide = await PmemFile.open(sparse, { driver });
+rows.push({ title: `badBlocks() of ${(wide.size / 2 ** 40).toFixed(2)} TiB in ${EXTENTS} extents: ${(await wide.badBlocks()).status}`, unit: 'ns', times: await raceAsync({
+  'badBlocks': async (count) => { for (let i = 0; i < count; i++) await wide.badBlocks(); },
+}, { operations: 3, rounds: 5 }) });
+await wide.close();
+
+const SIZE = 256 * 2 ** 20;
+const file = await PmemFile.open(path.join(directory, 'dense'), { driver, create: true, size: SIZE, preallocate: true });
+const chunk = Buffer.alloc(2 ** 20, 7);
+for (let at = 0; at < SIZE; at += chunk.length) file.write(chunk, at);
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+const scrub = await raceAsync({ scrub: async () => { await file.scrub(); } }, { operations: 1, rounds: 3 });
+delay.disable();
+rows.push({ title: `scrub() of ${SIZE / 2 ** 20} MiB in the page cache; event loop delayed by at most ${(delay.max / 1e6).toFixed(1)} ms`, unit: 'ns', times: scrub });
+await file.close();
+process.send({ rows, absent: [] });

@@ -1,0 +1,109 @@
+// The values that a DriverFile may answer with, as core's driver.ts documents them. Each throws for anything else.
+import { inspect } from 'node:util';
+import { PAGE, requireJournal } from './content.mjs';
+import { isBytes } from './hostile-values.mjs';
+import { Problem } from './problem.mjs';
+
+function has(value, shape) {
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    Object.keys(value).sort().join() === Object.keys(shape).sort().join() &&
+    Object.entries(shape).every(([key, accepts]) => accepts(value[key]))
+  );
+}
+
+const positive = (value) => Number.isInteger(value) && value > 0;
+const boolean = (value) => typeof value === 'boolean';
+const count = (value) => Number.isInteger(value) && value >= 0;
+
+export const isFailure = (value) =>
+  has(value, { errno: positive, syscall: (name) => typeof name === 'string' && name !== '' });
+
+/** `position` is exact, or the start of its page, or of the granule that the signal names. */
+export function isFault(value, position, length) {
+  if (
+    !has(value, {
+      position: count,
+      signalCode: (code) => [2, 4, 5].includes(code),
+      granuleLog2: (log2) => log2 >= 0 && log2 < 48,
+    })
+  ) {
+    return false;
+  }
+  const granule = Math.max(PAGE, 2 ** value.granuleLog2);
+  return value.position >= Math.floor(position / granule) * granule && value.position < position + length;
+}
+
+function demand(what, holds, value) {
+  if (!holds) throw new Problem(`${what} answered ${inspect(value)}`);
+}
+
+export const nothing = (what) => (value) => {
+  demand(what, value === undefined, value);
+};
+export const nothingOrFailure = (what) => (value) => {
+  demand(what, value === undefined || isFailure(value), value);
+};
+
+export const nothingOrFault = (what, position, length) => (value) => {
+  demand(what, value === undefined || isFault(value, position, length), value);
+};
+
+export const persisted = (what, position, length) => (value) => {
+  demand(what, value === undefined || isFailure(value) || isFault(value, position, length), value);
+};
+
+export const transfer = (what, length) => (value) => {
+  demand(what, has(value, { transferredBytes: count, errno: count }), value);
+  demand(what, value.transferredBytes <= length && (value.errno === 0 || value.transferredBytes === 0), value);
+};
+
+export const probe = (what) => (value) => {
+  const known = has(value, { fileSizeBytes: count, readErrno: count, hole: boolean, freeBytes: count });
+  demand(what, known || has(value, { failure: isFailure }), value);
+};
+
+export const size = (what) => (value) => {
+  demand(what, has(value, { sizeBytes: count }) || has(value, { failure: isFailure }), value);
+};
+
+export const extents = (what) => (value) => {
+  const isExtent = (extent) =>
+    has(extent, {
+      offset: count,
+      length: positive,
+      physicalOffset: count,
+      unwritten: boolean,
+      shared: boolean,
+      unmapped: boolean,
+    });
+  demand(
+    what,
+    has(value, { failure: isFailure }) ||
+      has(value, { extents: (list) => Array.isArray(list) && list.every(isExtent) }),
+    value,
+  );
+};
+
+export const badBlocks = (what) => (value) => {
+  const known = has(value, { supported: (yes) => yes === true, ranges: Array.isArray });
+  demand(
+    what,
+    known ||
+      has(value, { supported: (yes) => yes === false, reason: (text) => typeof text === 'string' && text !== '' }),
+    value,
+  );
+};
+
+export const journal = (what, limit) => (value) => {
+  demand(
+    what,
+    has(value, { status: (s) => s === 'absent' }) ||
+      has(value, { status: (s) => s === 'failed', failure: isFailure }) ||
+      has(value, { status: (s) => s === 'too-large', sizeBytes: (n) => isBytes(n) && n > limit }) ||
+      has(value, { status: (s) => s === 'present', bytes: (b) => b instanceof Uint8Array && b.length <= limit }),
+    value,
+  );
+  if (value.status === 'present') requireJournal(value.bytes);
+};

@@ -1,0 +1,15 @@
+// The package's own tests, on the copy that is built under sanitizers.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // The first demands -O2 of the binary it runs, and sanitized code is compiled with -O1. The second measures memory,
+    // which ASan holds back on purpose; sanitizers.mjs runs its program without that.
+    exclude: ['test/sigbus/optimised-build.test.ts', 'test/sigbus/many-faults.test.ts'],
+    setupFiles: ['fire/instrumented-node.mjs'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    coverage: { enabled: false },
+  },
+});
