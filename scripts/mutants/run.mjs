@@ -1,80 +1,53 @@
-/**
- * Applies each mutant to a copy of the tree, rebuilds what it is in, and runs the tests of core and mock against it.
- * `npm run mutants [-- text]` runs those whose file or description contains the text. Exit code 1 if one survives
- * that `explained` does not name.
- */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// npm run mutants [-- [--lanes N] [--from N] [TEXT]]
+//
+// Applies each mutant to a copy of core and mock and runs their tests against it, until one fails. TEXT: those whose file or
+// description contains it; --from goes on with the N-th, after a run that was interrupted. Exit code 1 if a mutant survives
+// that `explained` does not name, or if none was tried.
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { coreMutants } from './core-mutants.mjs';
 import { explained } from './explained.mjs';
-import { mutants } from './list.mjs';
+import { ALL_TESTS, Lane } from './lane.mjs';
+import { mockMutants } from './mock-mutants.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const copy = mkdtempSync(join(tmpdir(), 'safe-pmem-mutants-'));
-const filter = process.argv[2] ?? '';
+const { values: asked, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    lanes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
+    from: { type: 'string', default: '1' },
+  },
+});
+const [text = ''] = positionals;
+const all = [...coreMutants, ...mockMutants];
+const chosen = all.slice(Number(asked.from) - 1).filter(({ file, what }) => `${file} ${what}`.includes(text));
+const strangers = Object.keys(explained).filter((name) => !all.some(({ what }) => what === name));
+const survivors = [];
+const begun = performance.now();
+let next = 0;
 
-function prepare() {
-  const skipped = /(^|\/)(node_modules|dist|build|binary|coverage|\.nx)$/;
-  for (const name of ['package.json', 'tsconfig.base.json', 'tsup.base.ts', 'docs']) cpSync(join(root, name), join(copy, name), { recursive: true });
-  for (const name of ['core', 'mock']) {
-    cpSync(join(root, 'packages', name), join(copy, 'packages', name), { recursive: true, filter: (path) => !skipped.test(path) });
+async function work(lane) {
+  while (next < chosen.length) {
+    const number = ++next;
+    const mutant = chosen[number - 1];
+    const killer = await lane.judge(mutant);
+    const outcome = killer === undefined ? (mutant.what in explained ? 'explained' : 'SURVIVED ') : 'killed   ';
+    if (killer === undefined) survivors.push(mutant);
+    const name = `${mutant.file.replace('packages/', '')}: ${mutant.what}`;
+    console.log(`${String(number).padStart(3)}/${chosen.length} ${outcome} ${name}${killer === undefined ? '' : `\n            by ${killer}`}`);
   }
-  // Everything from the real node_modules, except that the packages under test are the copies.
-  mkdirSync(join(copy, 'node_modules', '@safe-pmem'), { recursive: true });
-  for (const name of readdirSync(join(root, 'node_modules'))) {
-    if (name !== '@safe-pmem') symlinkSync(join(root, 'node_modules', name), join(copy, 'node_modules', name));
-  }
-  for (const name of ['core', 'mock']) symlinkSync(join(copy, 'packages', name), join(copy, 'node_modules', '@safe-pmem', name));
 }
 
-function quietly(cwd, ...args) {
-  try {
-    execFileSync('npx', ['--no-install', ...args], { cwd, stdio: 'pipe', timeout: 180_000 });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function build(name) {
-  return quietly(join(copy, 'packages', name), 'tsup', '--no-dts');
-}
-
-/** The quick tests first; of the mock's own tests only those that concern what was mutated. */
-function testsPass(owner) {
-  const mock = join(copy, 'packages', 'mock');
-  if (owner === 'core') {
-    return (
-      quietly(join(copy, 'packages', 'core'), 'vitest', 'run', '--bail', '1') &&
-      quietly(mock, 'vitest', 'run', '--bail', '1', 'test/pmem-file', 'test/contract.test.ts')
-    );
-  }
-  return quietly(mock, 'vitest', 'run', '--bail', '1');
-}
-
-try {
-  prepare();
-  if (!build('core') || !build('mock') || !testsPass('core') || !testsPass('mock')) throw new Error('the tests fail without any mutant');
-  const survivors = [];
-  const chosen = mutants.filter(([file, , , what]) => `${file} ${what}`.includes(filter));
-  for (const [i, [file, find, replace, what]] of chosen.entries()) {
-    const path = join(copy, file);
-    const source = readFileSync(path, 'utf8');
-    if (source.split(find).length !== 2) throw new Error(`${file}: '${find}' stands there ${source.split(find).length - 1} times`);
-    writeFileSync(path, source.replace(find, () => replace));
-    const owner = file.split('/')[1];
-    const killed = !build(owner) || !testsPass(owner);
-    writeFileSync(path, source);
-    build(owner);
-    console.log(`${String(i + 1).padStart(3)}/${chosen.length} ${killed ? 'killed  ' : 'SURVIVED'} ${file.replace('packages/', '')}: ${what}`);
-    if (!killed) survivors.push(what);
-  }
-  const unexplained = survivors.filter((what) => !(what in explained));
-  console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants killed, ${survivors.length - unexplained.length} explained`);
-  for (const what of unexplained) console.error(`no test notices: ${what}`);
-  process.exitCode = unexplained.length > 0 ? 1 : 0;
-} finally {
-  rmSync(copy, { recursive: true, force: true });
-}
+const lanes = Array.from({ length: Math.max(1, Number(asked.lanes)) }, () => new Lane());
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+process.once('exit', () => {
+  for (const lane of lanes) lane.dispose();
+});
+const unprovoked = asked.from === '1' ? await lanes[0].run(ALL_TESTS) : undefined;
+if (unprovoked !== undefined) throw new Error(`the tests fail without any mutant: ${unprovoked}`);
+await Promise.all(lanes.map(work));
+const unexplained = survivors.filter(({ what }) => !(what in explained));
+const seconds = Math.round((performance.now() - begun) / 1000);
+console.log(`\n${chosen.length - survivors.length} of ${chosen.length} mutants killed, ${survivors.length - unexplained.length} explained, in ${seconds} s`);
+for (const { file, what } of unexplained) console.error(`no test notices: ${file}: ${what}`);
+for (const name of strangers) console.error(`explained, but no mutant is called so: ${name}`);
+process.exitCode = unexplained.length > 0 || strangers.length > 0 || chosen.length === 0 ? 1 : 0;

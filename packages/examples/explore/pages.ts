@@ -171,7 +171,7 @@ async function randomStep(life: StoreLife, number: number): Promise<void> {
   else if (kind === 5) await life.open();
   else if (kind === 6) await life.batch({ type: 'clear', from: Buffer.from(key), to: Buffer.from('k') });
   else {
-    life.poison((['file', 'log', 'logMirror'] as const)[(number >>> 4) % 3] ?? 'file', (number >>> 6) % 7);
+    life.poison((['file', 'log', 'logMirror'] as const)[(number >>> 4) % 3] ?? 'file', (number >>> 6) % 6);
     await life.store.repair();
   }
 }

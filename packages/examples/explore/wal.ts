@@ -34,10 +34,6 @@ const BODIES: Readonly<Record<string, Body>> = {
     life.poison('log', 1);
     await settled([life.wal.repair(), life.appendDurable(16, 300)]);
   },
-  'scrub': async (life) => {
-    life.poison('log', 1);
-    await settled([life.wal.scrub({ bytesPerSecond: Infinity }), life.appendDurable(24)]);
-  },
   'start': async (life) => {
     await life.open();
     life.append(100);

@@ -86,8 +86,13 @@ export class Ledger {
 
   /** The bytes are known again, durable, and whatever was reported of them is over. */
   rebuilt(range: ByteRange, bytes: Uint8Array, isBad: (position: number) => boolean): void {
+    for (const word of wordsOf(range)) {
+      const isWhole = range.offset <= word * WORD && word * WORD + WORD <= rangeEnd(range);
+      // Of a word that is rebuilt in part, the other part is as unknown as it was.
+      if (this.#unsure[word] === 1 && !isWhole) this.#overlay(word, range, bytes);
+      else this.#unsure[word] = 0;
+    }
     this.newest.set(bytes, range.offset);
-    for (const word of wordsOf(range)) this.#unsure[word] = 0;
     this.#rewritten.fill(1, range.offset, rangeEnd(range));
     this.persisted(range, isBad);
   }

@@ -91,8 +91,9 @@ export class Scene {
     this.#readMustAgree(gaps);
     const isBad = this.#badNow();
     for (const gap of gaps) {
-      // A block that was poisoned elsewhere, in a journal for instance, may have become the file's since.
-      if (isBad(gap.offset)) ledger.mayReport([gap]);
+      // A block that was poisoned elsewhere, in a journal for instance, may have become the file's since; and a repair that
+      // met a signal may have taken good bytes for lost, and power failed before it could say so.
+      if (isBad(gap.offset) || this.#faulted) ledger.mayReport([gap]);
       ledger.checkReport(gap);
     }
     return gaps;

@@ -41,10 +41,13 @@ describe.each(['ext4', 'xfs'] as const)('a page of %s that was mapped before it 
   });
 });
 
-it.each([
-  ['a zero-range of a part of another page', (file: DriverFile) => file.zeroRange(elsewhere.offset + 100, 100)],
-  ['a hole behind the end of the file', (_: DriverFile, driver: MockDriver) => { driver.punch(PATH, { offset: 20 * PAGE, length: PAGE }); }],
-])('ext4 6.1 keeps old mappings over %s', async (_, call) => {
+/** Calls that free and convert no block: ext4 6.1 looks at that first. */
+const harmless: readonly (readonly [name: string, call: Call])[] = [
+  ['a zero-range of a part of another page', (file) => file.zeroRange(elsewhere.offset + 100, 100)],
+  ['a hole behind the end of the file', (_, driver) => { driver.punch(PATH, { offset: 20 * PAGE, length: PAGE }); }],
+];
+
+it.each(harmless)('ext4 6.1 keeps old mappings over %s', async (_, call) => {
   const { driver, file } = await scenario({ kernel: '6.1', filesystem: 'ext4', poisonBytes: 0 });
   loaded(file, P, 1);
   driver.poison(PATH, { offset: P, length: PAGE }, { keepMapped: true });

@@ -29,7 +29,7 @@ export interface BootEnvironment {
 }
 
 /** How long a guest may say nothing, neither a message nor a line on its console, before it counts as hung. */
-const silenceLimitMs = 180_000;
+const silenceLimitMs = 300_000;
 const powerOffGraceMs = 30_000;
 
 class BootRun {

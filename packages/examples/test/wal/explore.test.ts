@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { randomTarget, targets } from '../../explore/wal.js';
 
 const SEED = Number(process.env.WAL_SEED ?? 1);
-const STATES_OF_EACH = 40;
+const STATES_OF_EACH = 14;
 const RANDOM_TARGETS = 24;
-const LEAST_STATES = 3500;
+const LEAST_STATES = 2000;
 const WAYS = ['every crash', 'every fault, crash', 'every poison, crash', 'every poison, fault, crash'];
 
 let explored = 0;

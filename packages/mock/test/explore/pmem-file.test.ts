@@ -23,8 +23,8 @@ async function explore(list: typeof targets, limit: number): Promise<void> {
 }
 
 describe('every byte persisted is intact or reported lost, and the file opens after any crash', () => {
-  it('stores, with every set of survivors', () => {
-    return explore(Array.from({ length: 175 }, (_, i) => storesTarget(SEED * 1000 + i)), 700);
+  it.each([0, 1, 2, 3, 4])('stores, with every set of survivors, part %s', (part) => {
+    return explore(Array.from({ length: 35 }, (_, i) => storesTarget(SEED * 1000 + part * 35 + i)), 700);
   }, 120_000);
 
   for (const way of WAYS) {

@@ -1,11 +1,9 @@
-/**
- * Hand-listed mutants of the code that decides about data: each is one plausible mistake, `find` replaced by `replace`
- * (exactly one occurrence). A mutant that the tests do not kill is a hole in the tests, or is explained in
- * docs/internals/testing.md.
- */
+// Hand-listed mutants of the code that decides about data: each is one plausible mistake, `find` replaced by `replace`
+// (exactly one occurrence). A mutant that the tests do not kill is a hole in the tests, or is explained in
+// docs/internals/testing.md.
 const core = (file) => `packages/core/src/${file}`;
 
-export const mutants = [
+const list = [
   // Classification
   [core('classify.ts'), 'fault.signalCode === BUS_MCEERR_AR ||', '', 'code 4 is probed again'],
   [core('classify.ts'), 'pageStart >= fileSizeBytes', 'pageStart > fileSizeBytes', 'truncation at a page boundary'],
@@ -70,7 +68,8 @@ export const mutants = [
   [core('repair/recover.ts'), 'if (failure !== undefined) throw journalError(file, failure);', '', 'open with a stale intent on disk'],
   [core('repair/recover.ts'), 'const aligned = intent.offset % unitBytes === 0 && intent.length <= unitBytes;', 'const aligned = true;', 'hostile intents'],
   [core('repair/recover.ts'), 'if (aligned && wholeOrTail && rangeEnd(intent) <= fileSizeBytes) return;', 'return;', 'hostile intents, unchecked'],
-  [core('repair/recover.ts'), 'if (isTail && sizeBytes === intent.offset + unitBytes) return intent.fileSizeBytes;', '', 'the size after a crash in the last page'],
+  [core('repair/recover.ts'), 'if (isTail && hasGrown) return intent.fileSizeBytes;', '', 'the size after a crash in the last page'],
+  [core('repair/recover.ts'), 'sizeBytes <= intent.offset + unitBytes', 'sizeBytes === intent.offset + unitBytes', 'a last page that was written in part'],
   [core('repair/recover.ts'), 'if (file.facts.readOnly || lockJournal', 'if (lockJournal', 'recovery writes to a read-only file'],
   [core('repair/recover.ts'), 'if (work.strategy === undefined) hazards.addUnfinished', 'if (false) hazards.addUnfinished', 'an unfinished unit is open after recovery'],
   // Journal
@@ -83,14 +82,17 @@ export const mutants = [
   [core('repair/persisted-tombstones.ts'), 'for (const piece of dropped) hazards.dropOverwritten(piece);', '', 'persisted bytes stay tombstones'],
   [core('repair/persisted-tombstones.ts'), 'hazards.restoreOverwritten(dropped);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('pmem-file.ts'), 'dropPersistedTombstones(this.#file, this.#hazards, asked);\n  }\n\n  /** persist() off', '}\n\n  /** persist() off', 'persist leaves tombstones'],
+  [core('memory-access.ts'), 'dropPersistedTombstones(file, hazards, asked);\n    io.requireNothingBad(asked);\n  }\n\n  /** persist() off', 'io.requireNothingBad(asked);\n  }\n\n  /** persist() off', 'persist leaves tombstones'],
+  [core('memory-access.ts'), 'dropPersistedTombstones(file, hazards, asked);\n    io.requireNothingBad(asked);\n  }\n\n  /**\n   * persist() of many', 'io.requireNothingBad(asked);\n  }\n\n  /**\n   * persist() of many', 'persistAsync leaves tombstones'],
   [core('pmem-file.ts'), 'this.#refuseBadCuts(size, answer, options.allowRelease ?? false);', '', 'resize into poison'],
-  [core('pmem-file.ts'), 'for (const range of this.#hazards.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over tombstones'],
+  [core('pmem-file.ts'), 'for (const range of this.#state.hazards.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over tombstones'],
   [core('pmem-file.ts'), 'if (around.includes(this)) {', 'if (false) {', 'a repair inside its own rebuild'],
-  [core('pmem-file.ts'), '!unusable || (mode === \'require\' && !this.#file.facts.created)', '!unusable', 'a damaged journal is a shrug'],
+  [core('pmem-file.ts'), '!unusable || (mode === \'require\' && !file.facts.created)', '!unusable', 'a damaged journal is a shrug'],
   [core('pmem-file.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
   [core('salvage.ts'), 'hazards.addMet(met.filter((gap) => gap.reason === \'media\'));', '', 'salvage forgets what it met'],
   [core('scrub.ts'), 'if (transferredBytes < piece.length) pending.push', 'if (false) pending.push', 'what lies behind a short read'],
   [core('range-set.ts'), 'next.offset <= end', 'next.offset < end', 'touching ranges stay apart'],
   [core('byte-range.ts'), 'if (rangeEnd(cut) <= start) continue;', '', 'subtract'],
 ];
+
+export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

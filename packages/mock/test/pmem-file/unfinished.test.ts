@@ -1,0 +1,23 @@
+/** A repair that open() could not finish either: its unit stays closed, and a later open() finishes it. */
+import { expect, it } from 'vitest';
+import { Errno, PmemFile } from '@safe-pmem/core';
+import { failNth, mockDriver } from '../../src/index.js';
+import { content, failure, filled, PAGE, PATH, read } from './opened.js';
+
+it.each(['ext4', 'xfs'] as const)('%s: no byte of the unit is read before its repair has been finished', async (filesystem) => {
+  const driver = mockDriver({ filesystem });
+  const whole = content(4 * PAGE);
+  const bad = { offset: PAGE, length: PAGE };
+  const file = await filled(driver, 4 * PAGE);
+  driver.poison(PATH, bad);
+  const stop = driver.observe(failNth({ operation: 'remap', nth: 1, errno: Errno.ENOMEM, persistent: true }));
+  await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, { rebuild: () => whole.slice(PAGE, 2 * PAGE) }));
+  await file.close();
+  const again = await PmemFile.open(PATH, { driver });
+  expect((await failure('ERR_PMEM_MEDIA', () => read(again, 0, 4 * PAGE))).ranges).toEqual([bad]);
+  await again.close();
+  stop();
+  const last = await PmemFile.open(PATH, { driver });
+  expect(read(last, 0, 4 * PAGE)).toEqual(whole);
+  await last.close();
+});

@@ -1,0 +1,151 @@
+// A copy of core and mock in which mutants are tried one after the other, on the sources themselves: nothing is built.
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const root = path.resolve(import.meta.dirname, '..', '..');
+const require = createRequire(import.meta.url);
+const vitest = path.join(path.dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
+const { transform } = require(require.resolve('esbuild', { paths: [require.resolve('tsup')] }));
+
+/** Where a mutant makes a loop endless, this ends it; so long that a busy machine alone cannot reach it. */
+const HANGS_AFTER_MS = 1_800_000;
+
+const CORE_TESTS = ['packages/core/test/**/*.test.ts'];
+const FILE_TESTS = ['packages/mock/test/pmem-file/*.test.ts'];
+const MACHINE_TESTS = ['packages/mock/test/*.test.ts'];
+const EXPLORER_TESTS = ['packages/mock/test/explore/{every,failures,planted}*.test.ts'];
+const EXPLORATIONS = ['packages/mock/test/explore/pmem-file.test.ts'];
+
+/** Those that take longer than all others together. */
+const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
+/** What is in a source of this name shows in these tests first. */
+const FIRST_TESTS = [
+  [/repair\/(journal|recover)/, '/journal.test.ts'],
+  [/core\/src\/repair\//, '/repair.test.ts'],
+  [/(cpu-cache|metadata-log|kernel\/persist|kernel\/journal|free-pool)\.ts/, '/crash.test.ts'],
+  [/(device|medium|kernel\/.*)\.ts/, '/facts-repair.test.ts'],
+];
+
+/** Those that are likely to notice it first: what they kill, the slow ones need not see. */
+function stagesFor(file) {
+  const last = [...EXPLORER_TESTS, ...EXPLORATIONS];
+  const hasOwnTest = existsSync(path.join(root, 'packages', 'core', 'test', `${path.basename(file, '.ts')}.test.ts`));
+  if (file.startsWith('packages/core/')) {
+    return hasOwnTest ? [CORE_TESTS, FILE_TESTS, MACHINE_TESTS, last] : [FILE_TESTS, [...CORE_TESTS, ...MACHINE_TESTS], last];
+  }
+  if (file.includes('/explore/') || file.includes('/every-')) return [EXPLORER_TESTS, EXPLORATIONS];
+  return [MACHINE_TESTS, FILE_TESTS, last];
+}
+
+/** Everything that mutants are held against. */
+export const ALL_TESTS = [...CORE_TESTS, ...FILE_TESTS, ...MACHINE_TESTS, ...EXPLORER_TESTS, ...EXPLORATIONS];
+
+/** Packages are what their sources in the copy say. One process for all test files: most of a run is loading them. */
+function configFor(copy, include, file) {
+  const alias = { '@safe-pmem/core/contract': `${copy}/packages/core/contract/index.ts` };
+  for (const name of ['core', 'mock']) alias[`@safe-pmem/${name}`] = `${copy}/packages/${name}/src/index.ts`;
+  const test = { include, testTimeout: 120_000, fileParallelism: false, isolate: false };
+  return `import { BaseSequencer } from 'vitest/node';
+const slow = ${JSON.stringify(SLOW_TESTS)};
+const first = ${JSON.stringify(FIRST_TESTS.find(([source]) => source.test(file))?.[1])};
+const rank = ({ moduleId }) => moduleId.endsWith(first) ? -1 : Number(slow.some((name) => moduleId.endsWith(name)));
+class QuickFirst extends BaseSequencer {
+  async sort(files) {
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+export default { resolve: { alias: ${JSON.stringify(alias)} }, test: { ...${JSON.stringify(test)}, sequence: { sequencer: QuickFirst } } };
+`;
+}
+
+/** Vitest keeps every module that it has compiled in a folder of the system's temporary folder. */
+const FULL_DISK = 'ENOSPC: no space left on device, write';
+
+export class Lane {
+  #copy = mkdtempSync(path.join(tmpdir(), 'safe-pmem-mutants-'));
+  #running = undefined;
+
+  constructor() {
+    const skipped = /(^|\/)(node_modules|dist|build|binary|coverage|\.nx)$/;
+    for (const name of ['package.json', 'tsconfig.base.json', 'docs', 'packages/core', 'packages/mock']) {
+      const to = path.join(this.#copy, name);
+      mkdirSync(path.dirname(to), { recursive: true });
+      cpSync(path.join(root, name), to, { recursive: true, filter: (from) => !skipped.test(from) });
+    }
+    mkdirSync(path.join(this.#copy, 'node_modules'));
+    for (const name of readdirSync(path.join(root, 'node_modules'))) {
+      // Not as it was built: vitest takes the sources of the copy for it.
+      if (name !== '@safe-pmem') symlinkSync(path.join(root, 'node_modules', name), path.join(this.#copy, 'node_modules', name));
+    }
+  }
+
+  /** Runs the tests of one stage. Returns what failed first, or undefined. A disk that was full has killed nothing. */
+  async run(stage, file = '') {
+    for (let tries = 0; tries < 3; tries++) {
+      const killer = await this.#tryStage(stage, file);
+      if (killer === undefined || !killer.endsWith(FULL_DISK)) return killer;
+    }
+    throw new Error(`vitest cannot write its files: ${FULL_DISK}`);
+  }
+
+  async #tryStage(stage, file) {
+    const report = path.join(this.#copy, 'report.json');
+    rmSync(report, { force: true });
+    const config = path.join(this.#copy, 'vitest.config.mjs');
+    writeFileSync(config, configFor(this.#copy, stage, file));
+    const args = [vitest, 'run', '--config', config, '--bail', '1', '--reporter', 'json', '--outputFile', report];
+    const ended = await this.#spawn(args);
+    if (ended === 'hangs') return 'it hangs';
+    const { success, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    if (success) return undefined;
+    for (const { name, message, assertionResults } of testResults) {
+      const failed = assertionResults.find(({ status }) => status === 'failed');
+      // A machine that is busy kills nothing either.
+      if (failed?.failureMessages.some((text) => text.includes('Test timed out'))) return undefined;
+      if (failed !== undefined) return `${path.relative(this.#copy, name)}: ${failed.fullName}`;
+      if (message !== '') return `${path.relative(this.#copy, name)}: ${message.split('\n')[0]}`;
+    }
+    throw new Error('vitest failed, and no test did');
+  }
+
+  /** What notices the mutant: a test, or undefined. */
+  async judge({ file, find, replace }) {
+    const at = path.join(this.#copy, file);
+    const source = readFileSync(at, 'utf8');
+    const found = source.split(find).length - 1;
+    if (found !== 1) throw new Error(`${file}: '${find}' stands there ${found} times`);
+    const mutated = source.replace(find, () => replace);
+    // A mutant that does not parse would be killed by everything.
+    await transform(mutated, { loader: 'ts' });
+    writeFileSync(at, mutated);
+    try {
+      for (const stage of stagesFor(file)) {
+        const killer = await this.run(stage, file);
+        if (killer !== undefined) return killer;
+      }
+      return undefined;
+    } finally {
+      writeFileSync(at, source);
+    }
+  }
+
+  dispose() {
+    this.#running?.kill('SIGKILL');
+    rmSync(this.#copy, { recursive: true, force: true });
+  }
+
+  #spawn(args) {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, args, { cwd: this.#copy, stdio: 'ignore', timeout: HANGS_AFTER_MS, killSignal: 'SIGKILL' });
+      this.#running = child;
+      child.on('error', reject);
+      child.on('exit', (code, signal) => {
+        this.#running = undefined;
+        resolve(signal === 'SIGKILL' ? 'hangs' : code);
+      });
+    });
+  }
+}

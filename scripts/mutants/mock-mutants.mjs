@@ -1,0 +1,62 @@
+// Hand-listed mutants of the simulated machine and of the explorer. One that survives means that a rule which was measured on
+// a kernel could be lost unnoticed, or that an exploration could quietly explore less than it says.
+const mock = (file) => `packages/mock/src/${file}`;
+
+const list = [
+  // Power loss
+  [mock('cpu-cache.ts'), 'if (shadow.volatileLines[line] === 1) continue;\n      shadow.volatileLines[line] = 1;', 'shadow.volatileLines[line] = 1;', 'the second store makes the first durable'],
+  [mock('cpu-cache.ts'), 'if ((kept & (1 << bit)) === 0) this.#medium.copyIn(block, at, shadow.durable, at, WORD_BYTES);', 'if (kept === 0) this.#medium.copyIn(block, at, shadow.durable, at, WORD_BYTES);', 'lines are not torn'],
+  [mock('cpu-cache.ts'), 'if (shadow.volatileLines[line] !== 1) continue;\n      shadow.volatileLines[line] = 0;', 'shadow.volatileLines[line] = 0;', 'persisted lines are counted twice'],
+  [mock('cpu-cache.ts'), 'if (shadow.owner === owner) this.persist', 'this.persist', 'a sync persists every file'],
+  [mock('cpu-cache.ts'), "const last = Math.floor((offset + length - 1) / LINE_BYTES);\n    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {\n      if (shadow.volatileLines[line] !== 1)", "const last = Math.floor((offset + length) / LINE_BYTES);\n    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {\n      if (shadow.volatileLines[line] !== 1)", 'a persist takes the next line along'],
+  [mock('metadata-log.ts'), 'for (const part of parts.reverse()) part.undo();', 'for (const part of parts) part.undo();', 'parts are undone in the wrong order'],
+  [mock('metadata-log.ts'), 'splice(count).reverse()', 'splice(count)', 'metadata is undone in the wrong order'],
+  [mock('metadata-log.ts'), 'this.#changes.some((change) => change.inode === inode)', 'false', 'a store fault of a MAP_SYNC page commits nothing'],
+  [mock('kernel/persist.ts'), 'if (fault === undefined) persistBytes(machine, mapping.inode, position, length);', 'persistBytes(machine, mapping.inode, position, length);', 'a flush that faulted persists'],
+  [mock('kernel/persist.ts'), 'machine.device.cache.persistOwner(inode.number);', '', 'fdatasync makes no bytes durable'],
+  [mock('kernel/persist.ts'), 'persistBytes(machine, inode, position, length);\n  machine.filesystem.commit();', 'persistBytes(machine, inode, position, length);', 'msync leaves metadata volatile'],
+  [mock('kernel/journal.ts'), 'device.cache.persistOwner(inode.number);', '', 'the journal is renamed before it is durable'],
+  [mock('kernel/journal.ts'), "  const effect = machine.step('temporary');", "  const effect = undefined as { errno: number } | undefined;", 'no crash point before the rename'],
+  [mock('kernel/journal.ts'), "  machine.step('renamed');\n", '', 'no crash point after the rename'],
+  [mock('kernel/journal.ts'), "machine.step('renamed');\n  filesystem.commit();", "machine.step('renamed');", 'a journal is volatile once written'],
+  // Poison
+  [mock('device.ts'), 'if (!this.clearable) return false;', '', 'every device clears'],
+  [mock('device.ts'), 'this.known.remove(block, WHOLE_BLOCK);', '', 'cleared blocks stay listed'],
+  [mock('device.ts'), 'this.known.add(block, this.medium.poison.maskOf(block));', '', 'the kernel learns nothing from a machine check'],
+  [mock('device.ts'), "this.known.remove(block, WHOLE_BLOCK);\n    this.cache.persist(block, 0, BLOCK_BYTES);", "this.known.remove(block, WHOLE_BLOCK);", 'what is cleared can be lost again'],
+  [mock('medium.ts'), 'this.#random.fill(this.#writable(block).subarray(from, from + SECTOR_BYTES));', '', 'cleared bytes are the old ones'],
+  [mock('medium.ts'), 'const hit = this.poison.maskOf(block) & sectorMask(offset, length);', 'const hit = this.poison.maskOf(block);', 'poison anywhere in the page is met by every access'],
+  [mock('kernel/mapped-access.ts'), 'if (device.isKnownBad(block)) return rules.poisonSignal;\n', '', 'loads of listed pages'],
+  [mock('kernel/mapped-access.ts'), "if (plain && (present === ABSENT || rules.badBlockList) && device", "if (plain && present === ABSENT && device", 'stores to a page mapped for reading, listed since'],
+  [mock('kernel/mapped-access.ts'), 'mapping.inode.invalidate(page, 1);', '', 'a machine check leaves the page mapped'],
+  [mock('kernel/mapped-access.ts'), 'if (mapping.sync && filesystem.log.concerns(inode.number)) filesystem.commit();', '', 'MAP_SYNC is as any mapping'],
+  [mock('kernel/mapped-access.ts'), 'page * BLOCK_BYTES >= inode.sizeBytes', 'page * BLOCK_BYTES > inode.sizeBytes', 'a fault right behind the end of file'],
+  [mock('kernel/pread.ts'), "rules.readGrain === 'extent' || goodBytes === 0", 'goodBytes === 0', 'a bad page spoils only itself'],
+  [mock('kernel/pread.ts'), 'if (at < stop) return ended(at - position, 0);', '', 'a read goes on behind what it could not read'],
+  [mock('kernel/pwrite.ts'), 'if (within !== 0 || bytes % BLOCK_BYTES !== 0) return refusal;', '', 'a part of a page clears the page'],
+  [mock('kernel/pwrite.ts'), "rules.poisonedWrite === 'recovery' ? Errno.EFAULT : Errno.EIO", 'Errno.EIO', 'EFAULT of a recovery write'],
+  [mock('kernel/pwrite.ts'), "if (rules.poisonedWrite === 'refused') return { transferredBytes: done, errno: Errno.EIO };", '', 'old kernels clear as new ones do'],
+  [mock('kernel/pwrite.ts'), 'Math.max(inode.sizeBytes, at)', 'inode.sizeBytes', 'a write behind the end leaves the size'],
+  [mock('kernel/pwrite.ts'), "machine.step('cleared');", '', 'no crash point between clearing and writing'],
+  [mock('kernel/fallocate.ts'), "  machine.step('freed');\n", '', 'no crash point after blocks were freed'],
+  [mock('kernel/fallocate.ts'), 'entries.map((entry) => unwrittenEntry(mappedBlock(entry)))', 'entries', 'ZERO_RANGE of ext4 changes nothing'],
+  [mock('kernel/blocks.ts'), "if (!zeroed && rules.failedAllocation === 'shutdown') {", 'if (false) {', 'XFS survives an allocation that it cannot zero'],
+  [mock('kernel/blocks.ts'), 'if (device.known.firstSector(source, limit) !== undefined) return failed(Errno.EIO);', '', 'shared poison is copied'],
+  [mock('kernel/truncate.ts'), "if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;", '', 'XFS shrinks into poison'],
+  [mock('free-pool.ts'), 'this.#waiting.push({ run: freed, by });', 'this.#runs = join([...this.#runs, freed]);', 'freed blocks are free at once'],
+  [mock('free-pool.ts'), 'const run = this.#runs[0];', 'const run = this.#runs.at(-1);', 'the highest block goes first'],
+  // The explorer
+  [mock('explore/crash-answers.ts'), 'if (answer + 1 < (choices[at]?.alternatives ?? 1)) return', 'if (answer + 2 < (choices[at]?.alternatives ?? 1)) return', 'the last alternative is left out'],
+  [mock('explore/crash-answers.ts'), '(_, bit) => 2 ** bit', '(_, bit) => 2 ** (bit + 1) - 1', 'neighbours are not single words'],
+  [mock('explore/crash-points.ts'), "last.effect === 'poison' ? last.at - 1 : last.at", 'last.at', 'no crash at the moment of the poison'],
+  [mock('explore/run.ts'), 'if (event.persistent === true) this.#persistent.push(event);', '', 'failures do not last'],
+  [mock('explore/run.ts'), 'this.#persistent.length = 0;', '', 'failures last beyond power loss'],
+  [mock('explore/run.ts'), 'while (this.#dark && recover !== undefined) {', 'if (this.#dark && recover !== undefined) {', 'recovery is not begun anew'],
+  [mock('explore/run.ts'), 'if (heard !== undefined && !(this.#happened.length > 0 && this.#isAcceptable(heard.error))) throw heard.error;', 'if (heard !== undefined && !this.#isAcceptable(heard.error)) throw heard.error;', 'an undisturbed body may fail'],
+  [mock('explore/fault-events.ts'), 'events.push(once, { ...once, persistent: true });', 'events.push(once);', 'no lasting failures'],
+  [mock('explore/shrink.ts'), 'if (tried.failure === undefined || tried.misfit !== undefined) continue;', 'if (tried.failure === undefined) continue;', 'a shrunk schedule that does not fit'],
+  [mock('every-poison.ts'), 'events.push(event, { ...event, latent: true });', 'events.push(event);', 'no latent poison'],
+  [mock('every-poison.ts'), 'if (fault) await faultsAfter', 'if (false) await faultsAfter', 'no failures after poison'],
+];
+
+export const mockMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));
