@@ -25,10 +25,11 @@ export function mappedBlock(entry: number): number {
 
 export class BlockMap {
   readonly #leaves: (Int32Array | undefined)[] = [];
+  #endBlock = 0;
 
   /** Every block at or after this one is a hole. */
   get endBlock(): number {
-    return this.#leaves.length * LEAF_BLOCKS;
+    return this.#endBlock;
   }
 
   at(block: number): number {
@@ -52,6 +53,7 @@ export class BlockMap {
         this.#leaves[index] = leaf;
       }
       leaf[(block + i) % LEAF_BLOCKS] = entry;
+      if (entry !== HOLE) this.#endBlock = Math.max(this.#endBlock, block + i + 1);
     });
   }
 

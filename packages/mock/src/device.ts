@@ -37,13 +37,14 @@ export class Device {
   }
 
   /**
-   * Asks the device to clear what the kernel knows to be bad in the block. False where it cannot. Afterwards the
-   * cleared bytes are arbitrary, and durably so: the kernel clears before it writes.
+   * Asks the device to clear the block, where the kernel knows of a bad sector in it: all of the length that is being
+   * written, so that sectors which nobody has met yet are cleared along (drivers/nvdimm/pmem.c). False where it cannot.
+   * Afterwards the cleared bytes are arbitrary, and durably so: the kernel clears before it writes.
    */
   clearKnown(block: number): boolean {
     if (!this.isKnownBad(block)) return true;
     if (!this.clearable) return false;
-    this.medium.clear(block, this.known.maskOf(block));
+    this.medium.clear(block, WHOLE_BLOCK);
     this.known.remove(block, WHOLE_BLOCK);
     this.cache.persist(block, 0, BLOCK_BYTES);
     return true;

@@ -4,8 +4,8 @@ import { everyCrash } from '@safe-pmem/mock';
 import { BODIES, briefStoreExploration, MACHINES, randomBody, randomMachine, randomTarget, targets } from '../../explore/pages.js';
 
 const SEED = Number(process.env.PAGES_SEED ?? 1);
-/** PAGES_STATES=2000 is enough between two edits. */
-const LEAST_STATES = Number(process.env.PAGES_STATES ?? 50_000);
+/** More by PAGES_STATES; 50,000 take a minute and a half of CPU. */
+const LEAST_STATES = Number(process.env.PAGES_STATES ?? 10_000);
 const STATES_OF_A_BODY = 1000;
 const STATES_OF_A_TARGET = 12;
 const RANDOM_TARGETS = 20;
