@@ -70,7 +70,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: true,
     zeroRangeClears: false,
     ext4TailZeroing: 'never',
-    ext4FailedAppendGrows: false,
+    ext4FailedAppendGrows: true,
     ext4UnmapsEarly: false,
     reflinkWithDax: true,
     unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
