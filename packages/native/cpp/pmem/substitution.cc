@@ -26,8 +26,10 @@ bool SubstitutionLog::substitute(const FaultFacts& fault, uintptr_t begin, uintp
   const uintptr_t first = std::max(begin, fault.address & ~(granule - 1));
   const uintptr_t last = std::min(end, (fault.address & ~(granule - 1)) + granule);
   const size_t length = last - first;
-  // DONTUNMAP: the addresses stay taken, so that no other thread's mmap can get them before the next line does.
-  void* kept = keep_ ? mremap(reinterpret_cast<void*>(first), length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP) : MAP_FAILED;
+  // DONTUNMAP: the addresses stay taken, so that no other thread's mmap can get them before the next call does. The fifth
+  // argument has to be there: with this flag the kernel reads it, as a hint, and refuses what is no address.
+  void* kept = MAP_FAILED;
+  if (keep_) kept = mremap(reinterpret_cast<void*>(first), length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
   void* const zeros = mmap(reinterpret_cast<void*>(first), length, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   if (kept == MAP_FAILED) kept = nullptr;

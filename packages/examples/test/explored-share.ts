@@ -1,0 +1,70 @@
+/** What `npm test` does of the exploration of a store, the same for each interface to it. */
+import { describe, expect, it } from 'vitest';
+import { everyCrash, type Exploration, type ExplorationReport, type Explored, type ExploreOptions } from '@safe-pmem/mock';
+
+const STATES_OF_A_BODY = 1000;
+const STATES_OF_A_TARGET = 12;
+const RANDOM_TARGETS = 20;
+const TIMEOUT_MS = 1_800_000;
+
+interface Target {
+  readonly name: string;
+  readonly run: (options: ExploreOptions) => Promise<ExplorationReport>;
+}
+
+/** What is explored: the exports of a module in explore/. */
+interface Explorations<Body, Machine, Scene extends Explored> {
+  readonly BODIES: Readonly<Record<string, Body>>;
+  readonly MACHINES: readonly Machine[];
+  readonly randomBody: (seed: number) => Body;
+  readonly randomMachine: (seed: number) => Machine;
+  readonly randomTarget: (seed: number) => Target;
+  readonly targets: readonly Target[];
+  readonly brief: (body: Body, machine: Machine) => Exploration<Scene>;
+}
+
+/** Registers the tests: every target for a little, then power loss in every body until there are `leastStates`. */
+export function exploreShare<Body, Machine, Scene extends Explored>(
+  invariant: string,
+  engine: string,
+  { seed, leastStates }: { readonly seed: number; readonly leastStates: number },
+  { BODIES, MACHINES, randomBody, randomMachine, randomTarget, targets, brief }: Explorations<Body, Machine, Scene>,
+): void {
+  // Most states end with errors that nobody reads: collecting their stacks takes a tenth of the time.
+  Error.stackTraceLimit = 2;
+  let explored = 0;
+
+  const explore = async (name: string, run: () => Promise<ExplorationReport>): Promise<void> => {
+    const { states } = await run().catch((cause: unknown) => {
+      throw new Error(name, { cause });
+    });
+    explored += states;
+  };
+
+  describe(invariant, () => {
+    it('every fault, poison and crash, on each machine, with a crash in the recovery', async () => {
+      const random = Array.from({ length: RANDOM_TARGETS }, (_, i) => randomTarget(seed * 1000 + i));
+      for (const target of [...targets, ...random]) {
+        await explore(target.name, () => target.run({ seed, limit: STATES_OF_A_TARGET }));
+      }
+    }, TIMEOUT_MS);
+
+    it('power loss at every moment, with all survivors or many', async () => {
+      for (const [name, body] of Object.entries(BODIES)) {
+        for (const machine of MACHINES) {
+          if (explored >= leastStates) return;
+          await explore(name, () => everyCrash(brief(body, machine), { seed, limit: STATES_OF_A_BODY }));
+        }
+      }
+      for (let random = seed * 1000; explored < leastStates; random++) {
+        const exploration = brief(randomBody(random), randomMachine(random));
+        await explore(`random ${random}`, () => everyCrash(exploration, { seed: random, limit: STATES_OF_A_BODY }));
+      }
+    }, TIMEOUT_MS);
+
+    it('says how many states that were', () => {
+      console.log(`${explored} states of the ${engine} explored with seed ${seed}`);
+      expect(explored).toBeGreaterThanOrEqual(leastStates);
+    });
+  });
+}
