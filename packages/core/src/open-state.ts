@@ -1,4 +1,4 @@
-import { requireBytes, requireInside, requireInteger } from './arguments.js';
+import { requireBytes, requireInside } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
@@ -56,7 +56,6 @@ export class OpenState {
   checkInside(position: number, length: number): void {
     if (!this.closed && Number.isSafeInteger(position) && position >= 0 && position <= this.sizeBytes - length) return;
     this.assertOpen();
-    requireInteger('position', position);
     requireInside(position, length, this.sizeBytes);
   }
 }

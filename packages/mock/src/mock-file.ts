@@ -67,14 +67,7 @@ export class MockFile implements DriverFile {
   }
 
   persist(position: number, length: number): Fault | SystemFailure | undefined {
-    const { facts } = this;
-    let fault: Fault | undefined;
-    const failure = this.#call('persist', facts.mapSync ? 'persist' : 'msync', position, length, () => {
-      if (facts.mapSync) fault = flushLines(this.#machine, this.#mapping, position, length);
-      else return syncRange(this.#machine, this.#inode, position, length);
-      return 0;
-    });
-    return failure ?? fault;
+    return this.persistRanges([{ offset: position, length }]);
   }
 
   persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {

@@ -1,6 +1,5 @@
 /** The mapping as memory that JavaScript touches by itself: a call into the addon costs more than a small copy. */
 import { Buffer } from 'node:buffer';
-import type { Fault } from '@safe-pmem/core';
 import type { BindingHandle } from './binding.js';
 
 /** Accesses up to this length are worth it; they span at most two pages, and the addon's log has room for both. */
@@ -39,20 +38,18 @@ export class MappedWindow {
     this.#mappedBytes = mappedBytes;
   }
 
-  /** Copies out of the stretch; false where the range does not lie in it. Look at `faulted` afterwards. */
+  /** Copies out of the mapping; false where only the addon can. Look at `faulted` afterwards. */
   copyOut(target: Uint8Array, position: number): boolean {
-    const at = position - this.start;
-    const { length } = target;
-    if (at >>> 0 !== at || at + length > this.bytes.length || length === 0) return false;
-    copy.call(this.bytes, target, 0, at, at + length);
+    const at = this.#reach(position, target.length);
+    if (at < 0) return false;
+    copy.call(this.bytes, target, 0, at, at + target.length);
     return true;
   }
 
-  /** Copies into the stretch; otherwise as copyOut(). */
+  /** Copies into the mapping; otherwise as copyOut(). */
   copyIn(source: Uint8Array, position: number): boolean {
-    const at = position - this.start;
-    const { length } = source;
-    if (at >>> 0 !== at || at + length > this.bytes.length || length === 0) return false;
+    const at = this.#reach(position, source.length);
+    if (at < 0) return false;
     this.bytes.set(source, at);
     return true;
   }
@@ -60,11 +57,6 @@ export class MappedWindow {
   /** Something was touched that is not there: what was loaded is worth nothing, what was stored is gone. */
   get faulted(): boolean {
     return this.#faults[0] !== 0;
-  }
-
-  /** The first fault, with the mapping whole again. */
-  takeFault(): Fault | undefined {
-    return this.faulted ? this.#handle.takeFault() : undefined;
   }
 
   /** Turns to the stretch that holds the range. False where there is none: it spans two, or the runtime allows none. */
@@ -96,6 +88,13 @@ export class MappedWindow {
     this.#buffers.clear();
     if (this.#faults !== NO_FAULTS) this.#handle.detach(this.#faults.buffer);
     this.#faults = NO_FAULTS;
+  }
+
+  /** Where the range begins in `bytes`, -1 where no stretch holds it. */
+  #reach(position: number, length: number): number {
+    const at = position - this.start;
+    if (at >>> 0 === at && length > 0 && at + length <= this.bytes.length) return at;
+    return this.moveTo(position, length) ? position - this.start : -1;
   }
 
   #make(start: number, length: number): ArrayBuffer | undefined {

@@ -117,26 +117,22 @@ class NativeFile implements DriverFile {
   }
 
   #readHere(target: Uint8Array, position: number): Fault | undefined {
-    if (target instanceof Uint8Array && target.length <= WINDOW_ACCESS_BYTES) {
-      const window = this.#window;
-      if (window.copyOut(target, position) || (window.moveTo(position, target.length) && window.copyOut(target, position))) {
-        if (!window.faulted) return undefined;
-        const fault = this.takeFault();
-        if (fault !== undefined) return fault;
-      }
+    const isShort = target instanceof Uint8Array && target.length <= WINDOW_ACCESS_BYTES;
+    if (isShort && this.#window.copyOut(target, position)) {
+      if (!this.#window.faulted) return undefined;
+      const fault = this.takeFault();
+      if (fault !== undefined) return fault;
     }
     return this.#handle.read(target, position);
   }
 
   write(source: Uint8Array, position: number): Fault | undefined {
     // A store into a mapping that is read-only would be a SIGSEGV; the addon refuses it.
-    if (source instanceof Uint8Array && source.length <= WINDOW_ACCESS_BYTES && !this.facts.readOnly) {
-      const window = this.#window;
-      if (window.copyIn(source, position) || (window.moveTo(position, source.length) && window.copyIn(source, position))) {
-        if (!window.faulted) return undefined;
-        const fault = this.takeFault();
-        if (fault !== undefined) return fault;
-      }
+    const isShort = source instanceof Uint8Array && source.length <= WINDOW_ACCESS_BYTES;
+    if (isShort && !this.facts.readOnly && this.#window.copyIn(source, position)) {
+      if (!this.#window.faulted) return undefined;
+      const fault = this.takeFault();
+      if (fault !== undefined) return fault;
     }
     return this.#handle.write(source, position);
   }

@@ -66,16 +66,30 @@ Mapping::~Mapping() {
 bool Mapping::persists_by_flush() const { return map_sync_ && best_cache_flush().flush_lines != nullptr; }
 
 PersistOutcome Mapping::persist(uint64_t position, uint64_t length) const {
+  const Range range = {position, length};
+  return persist_all(&range, 1);
+}
+
+PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
   PersistOutcome outcome;
-  if (length == 0) return outcome;
   if (persists_by_flush()) {
     const CacheFlush& flush = best_cache_flush();
-    outcome.faulted = !guarded_flush(flush.flush_lines, base_ + position, length, &outcome.fault);
+    for (size_t i = 0; i < count && !outcome.faulted; i++) {
+      if (ranges[i].length == 0) continue;
+      outcome.faulted = !guarded_flush(flush.flush_lines, base_ + ranges[i].position, ranges[i].length, &outcome.fault);
+    }
     flush.fence();
     return outcome;
   }
-  const uint64_t start = position & ~(page_bytes() - 1);
-  if (msync(base_ + start, position + length - start, MS_SYNC) != 0) outcome.status = {errno, "msync"};
+  uint64_t first = UINT64_MAX;
+  uint64_t last = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (ranges[i].length == 0) continue;
+    first = std::min(first, ranges[i].position);
+    last = std::max(last, ranges[i].position + ranges[i].length);
+  }
+  first &= ~(page_bytes() - 1);
+  if (first < last && msync(base_ + first, last - first, MS_SYNC) != 0) outcome.status = {errno, "msync"};
   return outcome;
 }
 
@@ -94,27 +108,6 @@ bool Mapping::take_fault(int fd, FaultFacts* fault) {
   if (!complete) remap(fd, 0, mapped_);
   log_->clear();
   return true;
-}
-
-PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
-  PersistOutcome outcome;
-  if (count == 0) return outcome;
-  if (!persists_by_flush()) {
-    uint64_t first = ranges[0].position;
-    uint64_t last = first;
-    for (size_t i = 0; i < count; i++) {
-      first = std::min(first, ranges[i].position);
-      last = std::max(last, ranges[i].position + ranges[i].length);
-    }
-    return persist(first, last - first);
-  }
-  const CacheFlush& flush = best_cache_flush();
-  for (size_t i = 0; i < count && !outcome.faulted; i++) {
-    if (ranges[i].length == 0) continue;
-    outcome.faulted = !guarded_flush(flush.flush_lines, base_ + ranges[i].position, ranges[i].length, &outcome.fault);
-  }
-  flush.fence();
-  return outcome;
 }
 
 PersistOutcome Mapping::write_and_persist(uint64_t position, const void* source, uint64_t length) const {

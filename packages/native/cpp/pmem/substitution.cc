@@ -46,12 +46,7 @@ bool SubstitutionLog::substitute(const FaultFacts& fault, uintptr_t begin, uintp
   return zeros != MAP_FAILED;
 }
 
-SubstitutionLog::~SubstitutionLog() {
-  for (size_t i = 0; i < std::min(count(), capacity_); i++) {
-    const SubstitutionRecord& record = records_[i];
-    if (record.kept != nullptr) munmap(record.kept, record.end.load() - record.begin.load());
-  }
-}
+SubstitutionLog::~SubstitutionLog() { clear(); }
 
 bool SubstitutionLog::restore(size_t i) {
   SubstitutionRecord& record = records_[i];
@@ -78,7 +73,12 @@ bool SubstitutionLog::complete() const {
 }
 
 void SubstitutionLog::clear() {
-  for (size_t i = 0; i < std::min(count(), capacity_); i++) records_[i].end.store(0, std::memory_order_relaxed);
+  for (size_t i = 0; i < std::min(count(), capacity_); i++) {
+    SubstitutionRecord& record = records_[i];
+    const uintptr_t end = record.end.exchange(0, std::memory_order_relaxed);
+    void* const kept = std::exchange(record.kept, nullptr);
+    if (kept != nullptr) munmap(kept, end - record.begin.load(std::memory_order_relaxed));
+  }
   count_.store(0, std::memory_order_release);
 }
 

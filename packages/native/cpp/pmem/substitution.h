@@ -32,7 +32,7 @@ class SubstitutionLog {
   // poison included (Linux 5.13; before, they have to be mapped anew).
   static std::shared_ptr<SubstitutionLog> make(size_t capacity, bool keep);
 
-  // Lets go of pages that were kept and never restored: their thread may have been ended in between.
+  // As clear(): a thread may have been ended between a fault and its restoration.
   ~SubstitutionLog();
   SubstitutionLog(const SubstitutionLog&) = delete;
   SubstitutionLog& operator=(const SubstitutionLog&) = delete;
@@ -50,6 +50,7 @@ class SubstitutionLog {
   const SubstitutionRecord* record(size_t i) const;
   // For the owner, while no other thread can touch the mapping. False for a record whose pages have to be mapped anew.
   bool restore(size_t i);
+  // Forgets every fault, and lets go of pages that were kept and not restored.
   void clear();
 
  private:

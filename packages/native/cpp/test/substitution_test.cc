@@ -107,6 +107,7 @@ TEST(overflow, "more faults than the log has room for put the whole mapping back
   FaultFacts fault;
   REQUIRE(scene.mapping->take_fault(scene.fd, &fault));
   scene.keep_pages(40);
+  CHECK(mappings_of(scene.directory.file("f")) == 1);
   for (uint64_t page = 1; page < 40; page++) scene.at(page)[0] = 3;
   CHECK(scene.mapping->log()->count() == 0);
   unsigned char byte = 0;
