@@ -1,7 +1,8 @@
 /** A Level database on a simulated machine, used as an application would, and an account of what it must give back. */
 import { type ByteRange, MediaError, PmemError, PmemFile, subtract } from '@safe-pmem/core';
-import { type MockDriver, mockDriver, type MockOptions, type ScheduledEvent } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/mock';
 import { LossError, PmemLevel } from '../src/level/index.js';
+import type { MirroredMachine } from './store-targets.js';
 
 const PAGE = 4096;
 const LOCATION = '/pmem/db';
@@ -9,10 +10,6 @@ const SUFFIXES = ['pages', 'pages-mirror', 'log', 'log-mirror'] as const;
 type FileSuffix = (typeof SUFFIXES)[number];
 const LOG_BYTES = 8 * PAGE;
 const CAPACITY_BYTES = 512 * PAGE;
-
-export interface LevelMachineKind extends Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax'> {
-  readonly mirrored: boolean;
-}
 
 /** A key and its new value; null deletes it. */
 export type Write = readonly [key: string, value: string | null];
@@ -28,7 +25,7 @@ export class LevelLife {
   #faulted = false;
   #db: PmemLevel | undefined;
 
-  constructor({ mirrored, ...machine }: LevelMachineKind, seed: number, image: LevelImage) {
+  constructor({ mirrored, ...machine }: MirroredMachine, seed: number, image: LevelImage) {
     this.driver = mockDriver({ ...machine, seed, capacityBytes: CAPACITY_BYTES });
     this.#mirrored = mirrored;
     for (const [suffix, bytes] of image) this.driver.writeFile(pathOf(suffix), bytes);

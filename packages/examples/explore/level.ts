@@ -4,15 +4,15 @@
  * crash.
  */
 import { PmemError } from '@safe-pmem/core';
-import { everyWay, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
+import type { Exploration } from '@safe-pmem/mock';
 import { PagesError } from '../src/pages/index.js';
 import { WalError } from '../src/wal/index.js';
-import { LevelLife, type LevelMachineKind, makeLevelImage } from './level-life.js';
+import { LevelLife, makeLevelImage } from './level-life.js';
+import { type MirroredMachine, storeTargets, unlessAtRisk } from './store-targets.js';
 
 export type Body = (life: LevelLife) => Promise<void>;
 
-const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
-export const MACHINES: readonly LevelMachineKind[] = [
+export const MACHINES: readonly MirroredMachine[] = [
   { filesystem: 'ext4', mirrored: true },
   { filesystem: 'xfs', mirrored: false },
 ];
@@ -51,11 +51,11 @@ export const BODIES: Readonly<Record<string, Body>> = {
 
 const images = { alone: makeLevelImage(false), mirrored: makeLevelImage(true) };
 
-export function levelExploration(body: Body, machine: LevelMachineKind): Exploration<LevelLife> {
+export function levelExploration(body: Body, machine: MirroredMachine): Exploration<LevelLife> {
   return {
     ...briefLevelExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, async () => {
+      unlessAtRisk(life, isLevelError, async () => {
         life.forget();
         await life.open();
         await life.close();
@@ -63,7 +63,7 @@ export function levelExploration(body: Body, machine: LevelMachineKind): Explora
     check: (life, { crashed }) => {
       if (!crashed) life.driver.crash('keep-all');
       life.forget();
-      return unlessAtRisk(life, async () => {
+      return unlessAtRisk(life, isLevelError, async () => {
         await life.open();
         await life.judge();
         await life.write(['h', 'another history'], ['b', 'again']);
@@ -76,7 +76,7 @@ export function levelExploration(body: Body, machine: LevelMachineKind): Explora
 }
 
 /** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
-export function briefLevelExploration(body: Body, machine: LevelMachineKind): Exploration<LevelLife> {
+export function briefLevelExploration(body: Body, machine: MirroredMachine): Exploration<LevelLife> {
   return {
     prep: async (seed) => {
       const life = new LevelLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
@@ -91,7 +91,7 @@ export function briefLevelExploration(body: Body, machine: LevelMachineKind): Ex
     check: (life, { crashed }) => {
       if (!crashed) life.driver.crash('keep-all');
       life.forget();
-      return unlessAtRisk(life, async () => {
+      return unlessAtRisk(life, isLevelError, async () => {
         await life.open();
         await life.judge();
       });
@@ -109,48 +109,6 @@ function isLevelError(error: unknown): boolean {
   return error instanceof Error && String((error as { code?: unknown }).code).startsWith('LEVEL_');
 }
 
-/** Files may refuse to open where the medium under a repair journal has failed, or one page of both logs. */
-async function unlessAtRisk(life: LevelLife, action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    const isJournal = isLevelError(error) && life.journalAtRisk;
-    const isLog = error instanceof PagesError && error.code !== 'ERR_PAGES_LOST' && life.canBeLost;
-    if (!isJournal && !isLog) throw error;
-  }
-}
-
-export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
-  Object.entries(BODIES).flatMap(([name, body]) => waysOf(name, body, machine)),
-);
-
-/** Keys, lengths, order and machine from a seed. */
-export function randomTarget(seed: number): ExplorationTarget {
-  const ways = waysOf(`random ${seed}`, randomBody(seed), randomMachine(seed));
-  return ways[numberOf(seed, 10) % ways.length] as ExplorationTarget;
-}
-
-export function randomMachine(seed: number): LevelMachineKind {
-  return {
-    kernel: KERNELS[numberOf(seed, 0) % KERNELS.length],
-    filesystem: numberOf(seed, 1) % 2 === 0 ? 'ext4' : 'xfs',
-    clearable: numberOf(seed, 2) % 4 > 0,
-    mirrored: numberOf(seed, 3) % 2 === 0,
-  };
-}
-
-export function randomBody(seed: number): Body {
-  const count = 3 + (numberOf(seed, 11) % 3);
-  return async (life) => {
-    for (let step = 0; step < count; step++) await randomStep(life, numberOf(seed, 4 + step));
-  };
-}
-
-/** The `index`th number of a seed, of 16 bits. */
-function numberOf(seed: number, index: number): number {
-  return (Math.imul(seed + index * 7919, 2654435761) >>> 9) & 0xffff;
-}
-
 async function randomStep(life: LevelLife, number: number): Promise<void> {
   const key = 'abcdefghijklm'[(number >>> 3) % 13] ?? '';
   const kind = number % 8;
@@ -164,11 +122,6 @@ async function randomStep(life: LevelLife, number: number): Promise<void> {
   }
 }
 
-function waysOf(name: string, body: Body, machine: LevelMachineKind): readonly ExplorationTarget[] {
-  const files = (path: string): boolean => !path.includes('.repair');
-  return everyWay(`level, ${nameOf(machine)}, ${name}`, levelExploration(body, machine), { files });
-}
-
-function nameOf({ filesystem, kernel = '6.12', clearable = true, mirrored }: LevelMachineKind): string {
-  return `${filesystem ?? 'ext4'} ${kernel}${clearable ? '' : ' unclearable'}${mirrored ? ' with mirror' : ''}`;
-}
+export const { targets, randomTarget, randomBody } = storeTargets({
+  name: 'level', machines: MACHINES, bodies: BODIES, exploration: levelExploration, randomStep,
+});

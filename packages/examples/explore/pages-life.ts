@@ -1,16 +1,13 @@
 /** A paged store on a simulated machine, used as an application would, and an account of what it must give back. */
 import { type ByteRange, PmemError, PmemFile, subtract } from '@safe-pmem/core';
-import { type MockDriver, mockDriver, type MockOptions, type ScheduledEvent } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/mock';
 import { type Change, PagesError, PageStore } from '../src/pages/index.js';
 import { WalError } from '../src/wal/index.js';
 import { accountFor, type Member, Model, PAGE, PATHS, valueOf } from '../test/pages/store-machine.js';
+import type { MirroredMachine } from './store-targets.js';
 
 const SIZES: Readonly<Record<Member, number>> = { file: 6, mirror: 6, log: 8, logMirror: 8 };
 const CAPACITY_BYTES = 512 * PAGE;
-
-export interface StoreMachineKind extends Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax'> {
-  readonly mirrored: boolean;
-}
 
 export type StoreImage = Readonly<Record<Member, Uint8Array>>;
 
@@ -25,7 +22,7 @@ export class StoreLife {
   #files: PmemFile[] = [];
   #store: PageStore | undefined;
 
-  constructor({ mirrored, ...machine }: StoreMachineKind, seed: number, image: StoreImage) {
+  constructor({ mirrored, ...machine }: MirroredMachine, seed: number, image: StoreImage) {
     this.driver = mockDriver({ ...machine, seed, capacityBytes: CAPACITY_BYTES });
     this.#members = membersOf(mirrored);
     for (const member of this.#members) {

@@ -4,15 +4,14 @@
  * after any crash.
  */
 import { PmemError } from '@safe-pmem/core';
-import { everyWay, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
-import { PagesError } from '../src/pages/index.js';
+import type { Exploration } from '@safe-pmem/mock';
 import { scan } from '../test/pages/store-machine.js';
-import { isStoreError, makeStoreImage, put, StoreLife, type StoreMachineKind } from './pages-life.js';
+import { isStoreError, makeStoreImage, put, StoreLife } from './pages-life.js';
+import { type MirroredMachine, storeTargets, unlessAtRisk } from './store-targets.js';
 
 export type Body = (life: StoreLife) => Promise<void>;
 
-const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
-export const MACHINES: readonly StoreMachineKind[] = [
+export const MACHINES: readonly MirroredMachine[] = [
   { filesystem: 'ext4', mirrored: true },
   { filesystem: 'xfs', mirrored: true },
   { filesystem: 'ext4', mirrored: false },
@@ -64,11 +63,11 @@ export const BODIES: Readonly<Record<string, Body>> = {
 
 const images = { alone: makeStoreImage(false), mirrored: makeStoreImage(true) };
 
-export function storeExploration(body: Body, machine: StoreMachineKind): Exploration<StoreLife> {
+export function storeExploration(body: Body, machine: MirroredMachine): Exploration<StoreLife> {
   return {
     ...briefStoreExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, async () => {
+      unlessAtRisk(life, isPmemError, async () => {
         life.forget();
         await life.open();
         if (life.store.isDamaged) await life.store.repair();
@@ -77,13 +76,13 @@ export function storeExploration(body: Body, machine: StoreMachineKind): Explora
     check: (life, { crashed }) => {
       if (!crashed) life.driver.crash('keep-all');
       life.forget();
-      return unlessAtRisk(life, () => check(life));
+      return unlessAtRisk(life, isPmemError, () => check(life));
     },
   };
 }
 
 /** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
-export function briefStoreExploration(body: Body, machine: StoreMachineKind): Exploration<StoreLife> {
+export function briefStoreExploration(body: Body, machine: MirroredMachine): Exploration<StoreLife> {
   return {
     prep: async (seed) => {
       const life = new StoreLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
@@ -94,7 +93,7 @@ export function briefStoreExploration(body: Body, machine: StoreMachineKind): Ex
     check: (life, { crashed }) => {
       if (!crashed) life.driver.crash('keep-all');
       life.forget();
-      return unlessAtRisk(life, async () => {
+      return unlessAtRisk(life, isPmemError, async () => {
         await life.open();
         life.judge(scan);
       });
@@ -106,6 +105,8 @@ export function briefStoreExploration(body: Body, machine: StoreMachineKind): Ex
   };
 }
 
+const isPmemError = (error: unknown): boolean => error instanceof PmemError;
+
 async function check(life: StoreLife): Promise<void> {
   await life.open();
   life.judge();
@@ -115,51 +116,6 @@ async function check(life: StoreLife): Promise<void> {
   await life.open();
   life.judge();
   await life.close();
-}
-
-/**
- * Where the medium under a repair journal has failed, files may refuse to open; and so may the store where both files of
- * its log have lost the same page. They never read wrong for it.
- */
-async function unlessAtRisk(life: StoreLife, action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    const isJournal = error instanceof PmemError && life.journalAtRisk;
-    const isLog = error instanceof PagesError && error.code !== 'ERR_PAGES_LOST' && life.canBeLost;
-    if (!isJournal && !isLog) throw error;
-  }
-}
-
-export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
-  Object.entries(BODIES).flatMap(([name, body]) => waysOf(name, body, machine)),
-);
-
-/** Keys, lengths, order and machine from a seed. */
-export function randomTarget(seed: number): ExplorationTarget {
-  const ways = waysOf(`random ${seed}`, randomBody(seed), randomMachine(seed));
-  return ways[numberOf(seed, 10) % ways.length] as ExplorationTarget;
-}
-
-export function randomMachine(seed: number): StoreMachineKind {
-  return {
-    kernel: KERNELS[numberOf(seed, 0) % KERNELS.length],
-    filesystem: numberOf(seed, 1) % 2 === 0 ? 'ext4' : 'xfs',
-    clearable: numberOf(seed, 2) % 4 > 0,
-    mirrored: numberOf(seed, 3) % 2 === 0,
-  };
-}
-
-export function randomBody(seed: number): Body {
-  const count = 3 + (numberOf(seed, 11) % 3);
-  return async (life) => {
-    for (let step = 0; step < count; step++) await randomStep(life, numberOf(seed, 4 + step));
-  };
-}
-
-/** The `index`th number of a seed, of 16 bits. */
-function numberOf(seed: number, index: number): number {
-  return (Math.imul(seed + index * 7919, 2654435761) >>> 9) & 0xffff;
 }
 
 async function randomStep(life: StoreLife, number: number): Promise<void> {
@@ -176,13 +132,6 @@ async function randomStep(life: StoreLife, number: number): Promise<void> {
   }
 }
 
-/** Poison in a repair journal is a question to PmemFile, which is asked there: packages/mock/explore. */
-function waysOf(name: string, body: Body, machine: StoreMachineKind): readonly ExplorationTarget[] {
-  const files = (path: string): boolean => !path.includes('.repair');
-  return everyWay(`pages, ${nameOf(machine)}, ${name}`, storeExploration(body, machine), { files });
-}
-
-function nameOf({ filesystem, kernel = '6.12', clearable = true, dax = true, mirrored }: StoreMachineKind): string {
-  const device = `${clearable ? '' : ' unclearable'}${dax ? '' : ' without dax'}`;
-  return `${filesystem ?? 'ext4'} ${kernel}${device}${mirrored ? ' with mirror' : ''}`;
-}
+export const { targets, randomTarget, randomBody } = storeTargets({
+  name: 'pages', machines: MACHINES, bodies: BODIES, exploration: storeExploration, randomStep,
+});

@@ -1,6 +1,7 @@
 /** What `npm test` does of the exploration of a store, the same for each interface to it. */
 import { describe, expect, it } from 'vitest';
 import { everyCrash, type Exploration, type ExplorationReport, type Explored, type ExploreOptions } from '@safe-pmem/mock';
+import { type MirroredMachine, randomMachine } from '../explore/store-targets.js';
 
 const STATES_OF_A_BODY = 1000;
 const STATES_OF_A_TARGET = 12;
@@ -13,22 +14,21 @@ interface Target {
 }
 
 /** What is explored: the exports of a module in explore/. */
-interface Explorations<Body, Machine, Scene extends Explored> {
+interface Explorations<Body, Scene extends Explored> {
   readonly BODIES: Readonly<Record<string, Body>>;
-  readonly MACHINES: readonly Machine[];
+  readonly MACHINES: readonly MirroredMachine[];
   readonly randomBody: (seed: number) => Body;
-  readonly randomMachine: (seed: number) => Machine;
   readonly randomTarget: (seed: number) => Target;
   readonly targets: readonly Target[];
-  readonly brief: (body: Body, machine: Machine) => Exploration<Scene>;
+  readonly brief: (body: Body, machine: MirroredMachine) => Exploration<Scene>;
 }
 
 /** Registers the tests: every target for a little, then power loss in every body until there are `leastStates`. */
-export function exploreShare<Body, Machine, Scene extends Explored>(
+export function exploreShare<Body, Scene extends Explored>(
   invariant: string,
   engine: string,
   { seed, leastStates }: { readonly seed: number; readonly leastStates: number },
-  { BODIES, MACHINES, randomBody, randomMachine, randomTarget, targets, brief }: Explorations<Body, Machine, Scene>,
+  { BODIES, MACHINES, randomBody, randomTarget, targets, brief }: Explorations<Body, Scene>,
 ): void {
   // Most states end with errors that nobody reads: collecting their stacks takes a tenth of the time.
   Error.stackTraceLimit = 2;

@@ -1,36 +1,14 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Screen } from '../../src/demo/screen.js';
 import { audit, payloadOf } from '../../src/demo/workload.js';
 import type { ReplayItem } from '../../src/wal/index.js';
+import { runDemo } from './run-demo.js';
 
-const demo = fileURLToPath(new URL('../../dist/demo/index.js', import.meta.url));
 const ESCAPE = '\u001b[';
-
-function run(
-  args: readonly string[],
-  environment: NodeJS.ProcessEnv,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [demo, ...args], {
-      env: { ...process.env, FORCE_COLOR: undefined, NO_COLOR: undefined, ...environment },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({ code, output });
-    });
-  });
-}
 
 describe('the demo as it is built', () => {
   test('tells the whole story, with real signals, and accounts for every record', async () => {
-    const { code, output } = await run([], {});
+    const { code, output } = await runDemo([]);
     expect(output).toMatch(/process \d+: killed by SIGBUS/);
     expect(output).toMatch(/7 pages are poisoned for real|Instead, another process has cut the file off/);
     expect(output.match(/ holds$/gm)).toHaveLength(5);
@@ -41,7 +19,7 @@ describe('the demo as it is built', () => {
   }, 60_000);
 
   test('shows two hosts and a server that is killed, and accounts for every record', async () => {
-    const { code, output } = await run(['replicated'], {});
+    const { code, output } = await runDemo(['replicated']);
     expect(output).toMatch(/process \d+: killed by SIGKILL/);
     expect(output.match(/ holds$/gm)).toHaveLength(4);
     expect(output).toMatch(/\+ rebuilt \(6\)/);
@@ -52,12 +30,12 @@ describe('the demo as it is built', () => {
   }, 60_000);
 
   test('says which demos there are when it is asked for another', async () => {
-    const { code } = await run(['walrus'], {});
+    const { code } = await runDemo(['walrus']);
     expect(code).not.toBe(0);
   }, 60_000);
 
   test('plays the last act by truncation too, and in colour when asked', async () => {
-    const { code, output } = await run(['--truncate'], { FORCE_COLOR: '1' });
+    const { code, output } = await runDemo(['--truncate'], { FORCE_COLOR: '1' });
     expect(output).toContain('another process has cut the file off');
     expect(output).toContain(ESCAPE);
     expect(code).toBe(0);
@@ -65,7 +43,7 @@ describe('the demo as it is built', () => {
 
   test('repeats itself from a seed, and NO_COLOR has the last word', async () => {
     const options = ['--mock-only', '--seed', '7'];
-    const outputs = await Promise.all([run(options, {}), run(options, { FORCE_COLOR: '1', NO_COLOR: '1' })]);
+    const outputs = await Promise.all([runDemo(options, {}), runDemo(options, { FORCE_COLOR: '1', NO_COLOR: '1' })]);
     const [first, second] = outputs.map(({ output }) => output.replace(/process \d+/g, '').replace(/\d+\.\d s\n/, ''));
     expect(first).toBe(second);
     expect(first).not.toContain(ESCAPE);

@@ -1,28 +1,8 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-
-const demo = fileURLToPath(new URL('../../dist/demo/index.js', import.meta.url));
-
-function run(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [demo, ...args], {
-      env: { ...process.env, FORCE_COLOR: undefined },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      resolve({ code, output });
-    });
-  });
-}
+import { runDemo } from './run-demo.js';
 
 test('the paged store accounts for every key, with real signals', async () => {
-  const { code, output } = await run('pages', '--seed', '5');
+  const { code, output } = await runDemo(['pages', '--seed', '5']);
   expect(output.match(/ holds$/gm)).toHaveLength(6);
   expect(output).toMatch(/X poisoned: any access is a SIGBUS \(15\)/);
   expect(output).toMatch(/\+ rebuilt \(15\)/);
@@ -34,7 +14,7 @@ test('the paged store accounts for every key, with real signals', async () => {
 }, 60_000);
 
 test('the Level database accounts for every key', async () => {
-  const { code, output } = await run('level', '--seed', '5');
+  const { code, output } = await runDemo(['level', '--seed', '5']);
   expect(output.match(/ holds$/gm)).toHaveLength(3);
   expect(output).toMatch(/an event:\s+\d+\s+pages\s+rebuilt/);
   expect(output).toMatch(/LEVEL_CORRUPTION, caused by\s+ERR_PMEM_MEDIA/);
