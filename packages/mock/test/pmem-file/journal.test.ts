@@ -1,4 +1,4 @@
-import { PmemFile } from '@safe-pmem/core';
+import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { CrashChooser, MockOptions } from '../../src/index.js';
 import { crashAt, failNth, keepAll, loseAll, mockDriver, SimulatedCrash } from '../../src/index.js';
@@ -151,6 +151,20 @@ describe('the journal file', () => {
     driver.crash(loseAll);
     const again = await PmemFile.open(PATH, { driver });
     await failure('ERR_PMEM_LOST', () => read(again, PAGE, 1));
+  });
+
+  it('a journal that cannot be replaced makes persist() throw, and the next one does it', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    const stored = new Uint8Array(PAGE).fill(1);
+    file.write(stored, PAGE);
+    driver.observe(failNth({ operation: ['writeJournal', 'removeJournal'], nth: 1, errno: Errno.EIO }));
+    await failure('ERR_PMEM_JOURNAL', () => { file.persist(); });
+    expect(read(file, PAGE, PAGE)).toEqual(stored);
+    expect(driver.listFiles()).toContain(JOURNAL);
+    file.persist();
+    expect(read(file, PAGE, PAGE)).toEqual(stored);
+    expect(driver.listFiles()).toEqual([PATH]);
   });
 
   it('close() keeps stores over tombstones', async () => {
