@@ -47,8 +47,9 @@ export function machineArguments(spec: Omit<MachineSpec, 'serialLog'>): string[]
   // memmap=SIZE!START turns memory at START into a legacy pmem device.
   const reserve = nvdimm ? '' : `memmap=${size}!2G `;
   return [
-    // KVM is not asked for: results must not depend on the build machine's CPU.
-    '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', ...memory,
+    // KVM is not asked for: results must not depend on the build machine's CPU. One processor: every store to a page that
+    // holds code, which a JIT compiler makes all the time, halts the others, and two take twice the time of one.
+    '-accel', 'tcg', '-cpu', 'max', '-smp', '1', ...memory,
     '-display', 'none', '-no-reboot', '-nic', 'none',
     '-kernel', spec.kernel.bootImage, '-initrd', spec.initramfs,
     // A processor that is emulated on a busy machine does not get through the kernel's check of its timer in time.
