@@ -44,6 +44,11 @@ interface KernelProfile {
   readonly ext4UnmapsEarly: boolean;
   /** ext4 grows a file to `position - errno` where a pwrite that reaches beyond the end of the file fails. */
   readonly ext4FailedAppendGrows: boolean;
+  /**
+   * The native driver can put a page back into the mapping as it was, after a short store to it has faulted
+   * (MREMAP_DONTUNMAP of file mappings, Linux 5.13). Where it cannot, the page is mapped anew.
+   */
+  readonly restoresFaultedPages: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
   /** Rules of this profile that no measurement backs. */
@@ -61,6 +66,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4FailedAppendGrows: false,
     ext4UnmapsEarly: false,
+    restoresFaultedPages: false,
     reflinkWithDax: false,
     unmeasured: [...NEVER_MEASURED, 'end-of-file tail (rows 14 to 18)', 'devices that cannot clear'],
   },
@@ -72,6 +78,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: false,
+    restoresFaultedPages: true,
     reflinkWithDax: true,
     unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
   },
@@ -83,6 +90,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'ignored',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
+    restoresFaultedPages: true,
     reflinkWithDax: true,
     unmeasured: NEVER_MEASURED,
   },
@@ -94,6 +102,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'reported',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
+    restoresFaultedPages: true,
     reflinkWithDax: true,
     unmeasured: [...NEVER_MEASURED, 'devices that cannot clear', 'unwritten extents of ext4'],
   },
@@ -105,6 +114,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4FailedAppendGrows: false,
     ext4UnmapsEarly: false,
+    restoresFaultedPages: true,
     reflinkWithDax: false,
     unmeasured: [...NEVER_MEASURED, 'everything: the patch set was only read'],
   },
@@ -155,6 +165,8 @@ export interface KernelRules {
   readonly unmapsFile: 'before-any' | 'before-zeroing' | 'before-freeing' | 'never';
   /** A pwrite beyond the end of the file that fails leaves the size at its position minus its errno, if that is larger. */
   readonly failedAppendGrows: boolean;
+  /** See KernelProfile. */
+  readonly restoresFaultedPages: boolean;
   readonly reflink: boolean;
   /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
   readonly smallExtentBlocks: number;
@@ -200,6 +212,7 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
     growZeroesTail: filesystem !== 'ext4' || profile.ext4TailZeroing !== 'never',
     unmapsFile: !dax ? 'never' : filesystem === 'xfs' ? 'before-any' : profile.ext4UnmapsEarly ? 'before-zeroing' : 'before-freeing',
     failedAppendGrows: filesystem === 'ext4' && dax && profile.ext4FailedAppendGrows,
+    restoresFaultedPages: tmpfs || profile.restoresFaultedPages,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
     smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,

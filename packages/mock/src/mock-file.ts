@@ -31,6 +31,9 @@ import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
 import { PageTable } from './page-table.js';
 
+/** The native driver has JavaScript make stores up to this length by itself; a fault there takes the page out of the mapping. */
+const SHORT_STORE_BYTES = 4096;
+
 export class MockFile implements DriverFile {
   readonly facts: FileFacts;
   mappedBytes: number;
@@ -63,7 +66,12 @@ export class MockFile implements DriverFile {
     this.#checkMapped(position, source.length);
     const effect = this.#begin('write', position, source.length);
     if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
-    return store(this.#machine, this.#mapping, source, position);
+    const fault = store(this.#machine, this.#mapping, source, position);
+    const isShort = source.length <= SHORT_STORE_BYTES;
+    if (fault !== undefined && isShort && !this.#machine.rules.restoresFaultedPages) {
+      this.#mapping.table.invalidate(Math.floor(fault.position / BLOCK_BYTES), 1);
+    }
+    return fault;
   }
 
   persist(position: number, length: number): Fault | SystemFailure | undefined {

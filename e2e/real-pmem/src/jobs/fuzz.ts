@@ -13,6 +13,7 @@ import { sectorBytes } from '../scenarios/file-steps.js';
 import { guestMachine } from './guest-machine.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext, report } from './job-io.js';
+import { MappingCalls } from './mapping-calls.js';
 import { XfsIo } from './xfs-io.js';
 
 /** More bad blocks than this, and the next scenario starts on a new filesystem without any. */
@@ -31,6 +32,7 @@ const { mountPoint, injector: socket } = jobContext();
 const injector = await InjectorClient.connect(socket);
 const driver = nativeDriver();
 const xfsIo = new XfsIo();
+const mappingCalls = new MappingCalls();
 /** Nothing has happened to the filesystem yet. */
 let untouched = true;
 let runs = 0;
@@ -45,7 +47,7 @@ async function answer({ scenario, fresh }: FuzzQuestion): Promise<FuzzAnswer> {
   const directory = path.join(mountPoint, `run-${++runs}`);
   mkdirSync(directory);
   try {
-    return { ...(await replayAmongPoison(scenario, guestMachine(driver, directory, injector, xfsIo), listedPoison())), fresh: onFresh };
+    return { ...(await replayAmongPoison(scenario, guestMachine(driver, directory, { injector, xfsIo, mappingCalls }), listedPoison())), fresh: onFresh };
   } catch (cause) {
     const reasons: string[] = [];
     for (let error = cause; error instanceof Error; error = error.cause) reasons.push(error.message);
@@ -63,4 +65,5 @@ async function answer({ scenario, fresh }: FuzzQuestion): Promise<FuzzAnswer> {
 
 for await (const line of createInterface({ input: process.stdin })) report(await answer(JSON.parse(line) as FuzzQuestion));
 xfsIo.close();
+mappingCalls.close();
 injector.close();

@@ -5,6 +5,7 @@ import type { ByteRange, Driver } from '@safe-pmem/core';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
 import { sectorBytes } from '../scenarios/file-steps.js';
 import type { InjectorClient } from './injector-client.js';
+import type { MappingCalls } from './mapping-calls.js';
 import type { XfsIo } from './xfs-io.js';
 
 /** Runs a call of Node's file system; its errno, 0 for success. */
@@ -19,7 +20,14 @@ function errnoOf(body: () => void): Errno {
   }
 }
 
-export function guestMachine(driver: Driver, directory: string, injector: InjectorClient, xfsIo: XfsIo): ReplayMachine {
+/** What does to the guest's files what the job itself cannot. */
+export interface GuestHelpers {
+  readonly injector: InjectorClient;
+  readonly xfsIo: XfsIo;
+  readonly mappingCalls: MappingCalls;
+}
+
+export function guestMachine(driver: Driver, directory: string, { injector, xfsIo, mappingCalls }: GuestHelpers): ReplayMachine {
   const fallocate = (command: string) => (file: string, range: ByteRange): Promise<Errno> =>
     xfsIo.run(file, `${command} ${range.offset} ${range.length}`);
   const copy = (command: string) => async (file: string, target: string): Promise<Errno> => {
@@ -37,6 +45,7 @@ export function guestMachine(driver: Driver, directory: string, injector: Inject
     unshare: fallocate('funshare'),
     reflink: copy('reflink'),
     copyRange: copy('copy_range'),
+    call: (call, file, range) => mappingCalls.run(call, file, range),
     unlink: (file) => Promise.resolve(errnoOf(() => { unlinkSync(file); })),
     foreignWrite(file, bytes, offset) {
       const descriptor = openSync(file, 'r+');

@@ -6,6 +6,7 @@ import { tracedScenario, type TracedScenario, type TraceSubject } from '../scena
 import { guestMachine } from './guest-machine.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext, report } from './job-io.js';
+import { MappingCalls } from './mapping-calls.js';
 import { XfsIo } from './xfs-io.js';
 
 export type TraceResult =
@@ -30,7 +31,8 @@ if (unknown.length > 0) throw new Error(`no scenario is called ${unknown.join(',
 const injector = await InjectorClient.connect(context.injector);
 const driver = nativeDriver();
 const xfsIo = new XfsIo();
-const machine = guestMachine(driver, context.mountPoint, injector, xfsIo);
+const mappingCalls = new MappingCalls();
+const machine = guestMachine(driver, context.mountPoint, { injector, xfsIo, mappingCalls });
 
 /** What a driver's file says of the filesystem; the traces are worth nothing where this is not DAX. */
 async function facts(): Promise<TraceSubject['facts']> {
@@ -55,4 +57,5 @@ for (const scenario of selected) {
   }
 }
 xfsIo.close();
+mappingCalls.close();
 injector.close();

@@ -29,6 +29,12 @@ function size(step: Step, outcome: Outcome): string {
   return outcome.fileSizeBytes === wanted ? ', has that size' : ', size kept';
 }
 
+/** What a call returned that can return less than it was asked for, or an offset. */
+function returned({ call, offset, length }: Extract<Step, { do: 'call' }>, value: number): string {
+  if (call === 'seekData' || call === 'seekHole') return value === offset ? 'there' : `at ${value}`;
+  return value === 0 || value === length ? 'ok' : `${value} bytes`;
+}
+
 export function describeAnswer(scenario: TracedScenario, { step, outcome }: TracedStep): string {
   if (step.do === 'badBlocks') return badBlocks(outcome);
   if (step.do === 'block') return outcome.block === 'none' ? 'no block' : outcome.block === poisonedBlock(scenario) ? 'same block' : 'other block';
@@ -40,6 +46,7 @@ export function describeAnswer(scenario: TracedScenario, { step, outcome }: Trac
     const short = typeof transferredBytes === 'number' && 'length' in step && transferredBytes < step.length;
     return `${short ? `${transferredBytes} bytes: ` : ''}${/^\d+ of 0$/.test(outcome.content) ? 'zeros' : 'data'}`;
   }
+  if (typeof outcome.value === 'number' && step.do === 'call') return returned(step, outcome.value);
   if (typeof outcome.transferredBytes === 'number') {
     return 'length' in step && outcome.transferredBytes < step.length ? `${outcome.transferredBytes} bytes` : 'ok';
   }

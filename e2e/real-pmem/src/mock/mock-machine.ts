@@ -3,6 +3,7 @@ import type { ByteRange, DriverFile } from '@safe-pmem/core';
 import { mockDriver, MockSystemError, type MockDriver, type MockOptions } from '@safe-pmem/mock';
 import type { LayoutFollower } from './layout-follower.js';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
+import { ownCall } from './own-calls.js';
 
 const directory = '/mnt/pmem';
 
@@ -56,6 +57,10 @@ export function mockMachine(options: MockOptions, setup: MockMachineSetup = {}):
     unshare: (path, { offset, length }) => errnoOf(() => { driver.unshare(path, { offset, length }); }),
     reflink: (path, target) => errnoOf(() => { driver.reflink(path, target); }),
     copyRange: (path, target) => errnoOf(() => { driver.copyRange(path, target); }),
+    async call(call, path, range) {
+      const done = await briefly(driver, path, (file) => ownCall(file, options.kernel ?? '6.12', call, range));
+      return typeof done === 'number' ? { errno: done, value: 0 } : done;
+    },
     unlink: (path) => errnoOf(() => { driver.unlink(path); }),
     async foreignWrite(path, bytes, offset) {
       const done = await briefly(driver, path, (file) => file.pwrite(bytes, offset));

@@ -1,5 +1,5 @@
 /** Writes steps about one file shortly: `a.pread(5 * pageBytes, 512)`. */
-import type { Step } from './step.js';
+import type { OwnCall, Step } from './step.js';
 
 export const pageBytes = 4096;
 export const sectorBytes = 512;
@@ -62,6 +62,10 @@ export class FileSteps {
 
   persist(offset: number, length = pageBytes): Step {
     return { do: 'persist', file: this.file, offset, length };
+  }
+
+  call(call: OwnCall, offset: number, length = pageBytes): Step {
+    return { do: 'call', call, file: this.file, offset, length };
   }
 
   remap(offset: number, length = pageBytes): Step {

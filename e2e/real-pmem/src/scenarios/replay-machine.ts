@@ -1,8 +1,15 @@
 /** What a scenario runs on: a driver, and the things that are done to its files from outside. */
 import type { ByteRange, Driver } from '@safe-pmem/core';
+import type { OwnCall } from './step.js';
 
 /** errno; 0 for success. */
 export type Errno = number;
+
+/** `value` is what the call returned: bytes of a transfer, an offset of a seek, otherwise 0. */
+export interface CallOutcome {
+  readonly errno: Errno;
+  readonly value: number;
+}
 
 export interface ReplayMachine {
   readonly driver: Driver;
@@ -23,6 +30,7 @@ export interface ReplayMachine {
   foreignWrite(path: string, bytes: Uint8Array, offset: number): Promise<{ readonly transferredBytes: number; readonly errno: Errno }>;
   reflink(path: string, target: string): Promise<Errno>;
   copyRange(path: string, target: string): Promise<Errno>;
+  call(call: OwnCall, path: string, range: ByteRange): Promise<CallOutcome>;
   unlink(path: string): Promise<Errno>;
   /** Leaves no block that an ordinary user could still allocate. */
   exhaust(): Promise<void>;

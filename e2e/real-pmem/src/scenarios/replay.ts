@@ -68,7 +68,7 @@ class Replay {
   perform(step: Step): Promise<Outcome> {
     switch (step.do) {
       case 'inject': case 'punch': case 'allocate': case 'unshare': case 'foreignWrite':
-      case 'reflink': case 'copyRange': case 'unlink': case 'exhaust':
+      case 'reflink': case 'copyRange': case 'call': case 'unlink': case 'exhaust':
         return this.#onMachine(step);
       default:
         return this.#onDriver(step);
@@ -189,6 +189,10 @@ class Replay {
       case 'reflink':
       case 'copyRange':
         return errnoOutcome(await machine[step.do](target, this.#path(step.target)));
+      case 'call': {
+        const { errno, value } = await machine.call(step.call, target, step);
+        return errno === 0 ? { value } : errnoOutcome(errno);
+      }
       case 'unlink':
         return errnoOutcome(await machine.unlink(target));
     }

@@ -1,5 +1,6 @@
 /** Every scenario, in the order in which they are recorded. Each starts on an empty filesystem without bad blocks. */
 import { accessScenarios } from './access.js';
+import { callScenarios } from './calls.js';
 import { endOfFileScenarios } from './end-of-file.js';
 import { repairScenarios } from './repair.js';
 import { sharingScenarios } from './sharing.js';
@@ -12,4 +13,5 @@ export const scenarios: readonly Scenario[] = [
   ...repairScenarios,
   ...endOfFileScenarios,
   ...sharingScenarios,
+  ...callScenarios,
 ];

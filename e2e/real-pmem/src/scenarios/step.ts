@@ -40,6 +40,13 @@ export type DriverStep =
   /** Which physical block holds the byte at `offset`. */
   | (OfFile & { readonly do: 'block'; readonly offset: number });
 
+/**
+ * Calls that another process makes: those it aims at a mapping of its own, made for the call, of the range, and those that go
+ * past the mapping. vmRead is process_vm_readv, memRead a read of /proc/self/mem, preadNowait preadv2 with RWF_NOWAIT; writeToPipe and readFromPipe have the mapping as their buffer.
+ */
+export type OwnCall =
+  | 'mapPopulate' | 'mlock' | 'populateRead' | 'populateWrite' | 'vmRead' | 'memRead' | 'writeToPipe' | 'readFromPipe' | 'preadNowait' | 'seekData' | 'seekHole';
+
 /** Steps that need more than a driver: poison, and what other programs do to files. */
 export type MachineStep =
   /** Poison of whole 512-byte sectors. They must have storage, unless `ifStored` says that nothing happens where they have not. */
@@ -55,6 +62,7 @@ export type MachineStep =
   | { readonly do: 'reflink'; readonly file: string; readonly target: string }
   /** copy_file_range() of the whole file into a new one. */
   | { readonly do: 'copyRange'; readonly file: string; readonly target: string }
+  | (OfRange & { readonly do: 'call'; readonly call: OwnCall })
   | (OfFile & { readonly do: 'unlink' })
   /** Another file takes all free space that an ordinary user may have. */
   | { readonly do: 'exhaust' };
@@ -77,7 +85,7 @@ export type Outcome = Readonly<Record<string, OutcomeValue>>;
 /** `pread a [20480, 24576)`: a step in messages. */
 export function describeStep(step: Step): string {
   const { do: verb, ...rest } = step;
-  const words: string[] = [verb];
+  const words: string[] = [step.do === 'call' ? step.call : verb];
   if ('file' in rest) words.push(rest.file);
   if ('target' in rest) words.push(`to ${rest.target}`);
   if ('offset' in rest) words.push('length' in rest ? `[${rest.offset}, ${rest.offset + rest.length})` : `at ${rest.offset}`);
