@@ -32,7 +32,6 @@ const list = [
   [mock('kernel/mapped-access.ts'), 'if (mapping.sync && filesystem.log.concerns(inode.number)) filesystem.commit();', '', 'MAP_SYNC is as any mapping'],
   [mock('kernel/mapped-access.ts'), 'page * BLOCK_BYTES >= inode.sizeBytes', 'page * BLOCK_BYTES > inode.sizeBytes', 'a fault right behind the end of file'],
   [mock('kernel/pread.ts'), "rules.readGrain === 'extent' || goodBytes === 0", 'goodBytes === 0', 'a bad page spoils only itself'],
-  [mock('kernel/pread.ts'), 'if (at < stop) return ended(at - position, 0);', '', 'a read goes on behind what it could not read'],
   [mock('kernel/pwrite.ts'), 'if (within !== 0 || bytes % BLOCK_BYTES !== 0) return refusal;', '', 'a part of a page clears the page'],
   [mock('kernel/pwrite.ts'), "rules.poisonedWrite === 'recovery' ? Errno.EFAULT : Errno.EIO", 'Errno.EIO', 'EFAULT of a recovery write'],
   [mock('kernel/pwrite.ts'), "if (rules.poisonedWrite === 'refused') return { transferredBytes: done, errno: Errno.EIO };", '', 'old kernels clear as new ones do'],

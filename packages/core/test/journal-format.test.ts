@@ -56,6 +56,16 @@ describe('journal format', () => {
     expect(decodeJournal(sealed(bytes))).toEqual({ status: 'damaged', reason: 'version 2 is not known here' });
   });
 
+  it('refuses content that would lie behind its end, and bytes behind its last record', () => {
+    const beyond = Buffer.from(encodeJournal({ inode: 1n, birthTimeNs: 2n, intents: [{ offset: 0, length: 64, content: new Uint8Array(64), fileSizeBytes: 64 }], tombstones: [] }));
+    beyond.writeUInt32LE(4096, 44);
+    beyond.writeBigUInt64LE(4096n, 56);
+    expect(decodeJournal(sealed(beyond))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const uncounted = Buffer.from(encodeJournal(sample));
+    uncounted.writeUInt32LE(2, 12);
+    expect(decodeJournal(sealed(uncounted))).toEqual({ status: 'damaged', reason: 'bytes follow its last record' });
+  });
+
   it('survives hostile fields under a valid digest', () => {
     const words = fc.array(fc.record({ at: fc.nat(35), value: fc.oneof(fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 100_000n)) }), { minLength: 1, maxLength: 4 });
     assertProperty(

@@ -9,11 +9,41 @@ describe('power loss', () => {
   it('keeps what was persisted, line by line, and lets the chooser take back the rest', async () => {
     const { driver, file, bytes } = await scenario({ poisonBytes: 0 });
     file.write(pattern(256, 2), 0);
-    expect(file.persist(64, 1)).toBeUndefined();
+    expect(file.persist(64, 64)).toBeUndefined();
     driver.crash(loseAll);
     const expected = Uint8Array.from(bytes);
     expected.set(pattern(256, 2).subarray(64, 128), 64);
     expectBytes(driver.readFile(PATH), expected);
+  });
+
+  it('takes back what a flush did not reach because a page of its range is bad', async () => {
+    const { driver, file, bytes } = await scenario();
+    file.write(pattern(PAGE, 2), P - PAGE);
+    expect(file.persist(P - PAGE, 2 * PAGE)).toMatchObject({ position: P });
+    driver.crash(loseAll);
+    expectBytes(driver.readFile(PATH).subarray(P - PAGE, P), bytes.subarray(P - PAGE, P));
+  });
+
+  it('takes back what was stored to one file when only another was synced', async () => {
+    const { driver, file, bytes } = await scenario({ poisonBytes: 0 });
+    driver.writeFile('/pmem/other', bytes);
+    const other = await open(driver, '/pmem/other');
+    file.write(pattern(PAGE, 2), 0);
+    other.write(pattern(PAGE, 3), 0);
+    expect(await other.sync()).toBeUndefined();
+    driver.crash(loseAll);
+    expectBytes(driver.readFile(PATH), bytes);
+    expectBytes(driver.readFile('/pmem/other').subarray(0, PAGE), pattern(PAGE, 3));
+  });
+
+  it('cannot take back what a recovery write has cleared: the bytes from before it are gone', async () => {
+    const { driver, file, bytes } = await scenario({ poisonBytes: 0 });
+    file.write(pattern(64, 2), P);
+    driver.poison(PATH, { offset: P + 512, length: 1 });
+    expect((await file.pwrite(pattern(PAGE, 3), P)).transferredBytes).toBe(PAGE);
+    driver.crash(loseAll);
+    const after = Buffer.from(driver.readFile(PATH).subarray(P, P + 64));
+    expect(after.equals(bytes.subarray(P, P + 64))).toBe(false);
   });
 
   it('keeps everything where the chooser says so', async () => {

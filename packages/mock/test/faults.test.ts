@@ -27,6 +27,17 @@ describe('observer', () => {
     expect(seen.length).toBe(7);
   });
 
+  it('sees XFS free the blocks of a zero-range before others take their place', async () => {
+    const seen: string[] = [];
+    const { driver, file } = await scenario({ filesystem: 'xfs' });
+    driver.observe(({ name, step }) => {
+      seen.push(step === undefined ? name : `${name}:${step}`);
+      return undefined;
+    });
+    await file.zeroRange(P, PAGE);
+    expect(seen).toEqual(['zeroRange', 'zeroRange:freed']);
+  });
+
   it('counts the same whether anybody watches or not', async () => {
     const counts: number[] = [];
     for (const onOperation of [undefined, () => undefined]) {

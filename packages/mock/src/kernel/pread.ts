@@ -22,7 +22,6 @@ export function pread(machine: Machine, inode: Inode, target: Uint8Array, positi
     const outcome = readWritten(machine, mappedBlock(entry), at % BLOCK_BYTES, target, at - position, stop - at);
     at += outcome.transferredBytes;
     if (outcome.errno !== 0) return ended(at - position, outcome.errno);
-    if (at < stop) return ended(at - position, 0);
   }
   return ended(Math.max(0, at - position), 0);
 }

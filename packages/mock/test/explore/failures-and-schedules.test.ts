@@ -1,15 +1,19 @@
 /** What the explorer calls a failure, and how seeds, limits and schedules behave. */
 import { describe, expect, it } from 'vitest';
-import { PmemError } from '@safe-pmem/core';
-import { everyCrash, everyFault, everyPoison, everyWay, replaySchedule } from '../../src/index.js';
+import { PmemError, PmemFile } from '@safe-pmem/core';
+import { runEvents } from '../../src/explore/run.js';
+import { shrink } from '../../src/explore/shrink.js';
+import { everyCrash, everyFault, everyPoison, everyWay, replaySchedule, type ScheduledEvent } from '../../src/index.js';
 import { type Body, exploring, failureOf, storeAndPersist } from './exploring.js';
 
 describe('what counts as a failure', () => {
-  it('an error of the undisturbed body', async () => {
-    const { exploration } = exploring(() => {
-      throw new TypeError('wrong call');
-    });
-    expect(await failureOf(everyCrash(exploration))).toMatchObject({ schedule: { seed: 1, events: [] }, states: 1 });
+  it('an error of the undisturbed body, also one that would be acceptable of a disturbed one', async () => {
+    for (const error of [new TypeError('wrong call'), new PmemError('ERR_PMEM_IO', 'of its own accord', { path: '/pmem/file' })]) {
+      const { exploration } = exploring(() => {
+        throw error;
+      });
+      expect(await failureOf(everyCrash(exploration))).toMatchObject({ schedule: { seed: 1, events: [] }, states: 1, cause: error });
+    }
   });
 
   it('an error that is not acceptable, once something was made to fail; the check is given those that are', async () => {
@@ -100,6 +104,49 @@ describe('seeds, limits and schedules', () => {
       await replaySchedule(exploration, JSON.stringify(schedule));
       expect(schedules).toEqual([schedule]);
     }
+  });
+
+  it('what fails for good works again after power loss', async () => {
+    const errors: unknown[] = [];
+    const { exploration } = exploring(
+      ({ file }) => {
+        expect(() => { file.persist(0, 1); }).toThrow(PmemError);
+        expect(() => { file.persist(0, 1); }).toThrow(PmemError);
+        file.persist(0, 1);
+      },
+      {
+        recover: async ({ driver }) => { (await PmemFile.open('/pmem/file', { driver })).persist(0, 1); },
+        check: (_, { error }) => errors.push(error),
+      },
+    );
+    const persistent = { at: 1, effect: 'errno', errno: 'EIO', persistent: true } as const;
+    await replaySchedule(exploration, { seed: 1, events: [persistent, { at: 3, effect: 'crash', rest: 'lose' }] });
+    expect(errors).toEqual([undefined]);
+  });
+
+  it('a failure is never shrunk to a schedule of which a part does not happen', async () => {
+    // Only a fault leads to the third operation. Poison alone fails the check, too: but then nothing is at 3.
+    const { exploration } = exploring(
+      ({ file }) => {
+        try {
+          file.persist(0, 1);
+        } catch {
+          file.persist(64, 1);
+          file.persist(128, 1);
+        }
+      },
+      {
+        check: (_, { schedule }) => {
+          const met = schedule.events.map(({ effect }) => effect);
+          if (met.includes('poison') && met.includes('errno') === met.includes('crash')) throw new Error('wrong');
+        },
+      },
+    );
+    const poison = { at: 1, effect: 'poison', path: '/pmem/file', offset: 0, length: 512 } as const;
+    const events: ScheduledEvent[] = [poison, { at: 1, effect: 'errno', errno: 'EIO' }, { at: 3, effect: 'crash', rest: 'lose' }];
+    const { record } = await shrink(exploration, 1, await runEvents(exploration, 1, events), 100);
+    expect(record.misfit).toBeUndefined();
+    expect(record.events.map(({ effect }) => effect)).toEqual(['poison', 'errno', 'crash']);
   });
 
   it('refuses what is no schedule, and one that does not fit', async () => {

@@ -153,6 +153,17 @@ describe('the journal file', () => {
     await failure('ERR_PMEM_LOST', () => read(again, PAGE, 1));
   });
 
+  it('persistAsync() drops tombstones that were written over as persist() does', async () => {
+    const driver = await tombstoned();
+    const file = await PmemFile.open(PATH, { driver });
+    const stored = new Uint8Array(PAGE).fill(1);
+    file.write(stored, PAGE);
+    await file.persistAsync();
+    expect(driver.listFiles()).toEqual([PATH]);
+    driver.crash(loseAll);
+    expect(read(await PmemFile.open(PATH, { driver }), PAGE, PAGE)).toEqual(stored);
+  });
+
   it('a journal that cannot be replaced makes persist() throw, and the next one does it', async () => {
     const driver = await tombstoned();
     const file = await PmemFile.open(PATH, { driver });

@@ -108,6 +108,17 @@ describe('reading and writing around media errors', () => {
     });
   });
 
+  it('what salvage has met is known from then on', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 3 * PAGE);
+    driver.observe(failNth({ operation: 'read', nth: 1, errno: 5, signalCode: 4, persistent: true }));
+    const { gaps } = await file.salvage({ offset: PAGE, length: PAGE });
+    expect(gaps).toEqual([{ offset: PAGE, length: PAGE, reason: 'media' }]);
+    const before = driver.operations;
+    expect((await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 1), MediaError)).source).toBe('known');
+    expect(driver.operations).toBe(before);
+  });
+
   it('salvage notices a resize and a close between its megabytes', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 1024 * PAGE);
