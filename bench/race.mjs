@@ -1,9 +1,13 @@
+/** Less than 1 where the processor is emulated: of each batch, so much is done. */
+const share = Number(process.env.SAFE_PMEM_BENCH_SHARE ?? 1);
+
 /**
  * Times variants of one thing against each other in one process: in turns, a batch each, so that whatever else the machine does
  * meets all of them. What is reported of a variant is the median of its batches, and the fastest.
  */
-export function race(variants, { batch, rounds = 61 }) {
+export function race(variants, { batch: wholeBatch, rounds = 61 }) {
   const names = Object.keys(variants);
+  const batch = Math.max(1, Math.round(wholeBatch * share));
   const times = new Map(names.map((name) => [name, []]));
   // Until the engine has compiled all of them, and what they share.
   for (let i = 0; i < 3; i++) for (const name of names) variants[name](batch);
@@ -18,8 +22,9 @@ export function race(variants, { batch, rounds = 61 }) {
 }
 
 /** The same for variants that wait for something: `rounds` times in turn, each timed as a whole. */
-export async function raceAsync(variants, { operations, rounds = 5 }) {
+export async function raceAsync(variants, { operations: allOperations, rounds = 5 }) {
   const names = Object.keys(variants);
+  const operations = Math.max(1, Math.round(allOperations * share));
   const times = new Map(names.map((name) => [name, []]));
   for (let round = -1; round < rounds; round++) {
     for (const name of names) {

@@ -21,6 +21,8 @@ export default defineConfig([
       'jobs/traces': 'src/jobs/traces.ts',
       'matrix-page/cli': 'src/matrix-page/cli.ts',
       'jobs/repair': 'src/jobs/repair.ts',
+      'jobs/bench': 'src/jobs/bench.ts',
+      'jobs/cost': 'src/jobs/cost.ts',
       'jobs/fuzz': 'src/jobs/fuzz.ts',
       'fuzz/check-corpus': 'src/fuzz/check-corpus-cli.ts',
     },

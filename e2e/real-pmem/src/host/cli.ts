@@ -17,7 +17,9 @@ import { parseOptions, UsageError, usage, type Options } from './options.js';
 import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
 import { SetupError } from './setup-error.js';
+import { benchJob } from './bench-job.js';
 import { contractJob } from './contract-job.js';
+import { costJob } from './cost-job.js';
 import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
@@ -49,8 +51,10 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     smokeJob,
     contractJob,
     repairJob,
+    costJob,
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
+    benchJob,
   ];
   const selected = jobs.filter((job) => options.jobs.includes(job.name));
   for (const { program } of selected) {

@@ -52,6 +52,16 @@ def through_pipe(address, length, into_mapping):
         os.close(writer)
 
 
+def direct_read(path, offset, length):
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    try:
+        # An anonymous mapping is aligned.
+        with mmap.mmap(-1, length) as target:
+            return os.preadv(descriptor, [target], offset)
+    finally:
+        os.close(descriptor)
+
+
 def on_mapping(call, address, length):
     if call == "mlock":
         checked(libc.mlock(address, length))
@@ -73,6 +83,10 @@ def perform(call, path, offset, length):
     try:
         if call == "preadNowait":
             return os.preadv(descriptor, [bytearray(length)], offset, os.RWF_NOWAIT)
+        if call == "pwritev":
+            return os.pwritev(descriptor, [b"\xcc" * 100, b"\xcc" * (length - 100)], offset)
+        if call == "preadDirect":
+            return direct_read(path, offset, length)
         if call in ("seekData", "seekHole"):
             return os.lseek(descriptor, offset, os.SEEK_DATA if call == "seekData" else os.SEEK_HOLE)
         flags = MAP_SHARED | (MAP_POPULATE if call == "mapPopulate" else 0)

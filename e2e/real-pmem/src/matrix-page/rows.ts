@@ -92,6 +92,8 @@ export const sections: readonly Section[] = [
       row('process_vm_readv of all; of the bad page', 'call-vm-read', at('call', 1), at('call', 2)),
       row('read of /proc/self/mem, all; the bad page', 'call-vm-read', at('call', 4), at('call', 5)),
       row('preadv2 with RWF_NOWAIT, all; the pages before', 'call-nowait', at('call', 1), at('call', 4)),
+      row('O_DIRECT read of the bad page; of 512 good bytes of it', 'call-direct', at('call', 1), at('call', 2)),
+      row('pwritev of half the bad page; of all of it, in two buffers: write, list', 'call-pwritev', at('call', 1), at('call', 2), at('badBlocks', 2)),
       row('SEEK_DATA at the bad page', 'call-seek', at('call', 1)),
     ],
   },

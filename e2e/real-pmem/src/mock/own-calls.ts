@@ -13,6 +13,8 @@ const memoryFailure = 4;
 
 /** What the pipe is full of. */
 const pipeByte = 203;
+/** What pwritev writes. */
+const pwritevByte = 204;
 
 const failed = (errno: number): CallOutcome => ({ errno, value: 0 });
 const returned = (value: number): CallOutcome => ({ errno: 0, value });
@@ -43,6 +45,11 @@ export async function ownCall(file: DriverFile, kernel: string, call: OwnCall, r
       file.write(new Uint8Array(read.value).fill(pipeByte), range.offset);
       return read;
     }
+    case 'pwritev': {
+      const { transferredBytes, errno } = await file.pwrite(new Uint8Array(range.length).fill(pwritevByte), range.offset);
+      return errno === 0 ? returned(transferredBytes) : failed(errno);
+    }
+    case 'preadDirect':
     case 'preadNowait': {
       const { transferredBytes, errno } = await file.pread(new Uint8Array(range.length), range.offset);
       return errno === 0 ? returned(transferredBytes) : failed(errno);

@@ -36,6 +36,18 @@ export const callScenarios: readonly Scenario[] = [
     steps: [...poisoned, a.call('preadNowait', 0, size), a.call('preadNowait', bad), a.call('preadNowait', page(4)), a.call('preadNowait', 0, bad)],
   },
   {
+    name: 'call-direct',
+    title: 'O_DIRECT makes no difference: the bad page cannot be read, not even its good sectors.',
+    steps: [...poisoned, a.call('preadDirect', bad), a.call('preadDirect', bad, 512), a.call('preadDirect', page(4)), a.call('preadDirect', page(4), page(2))],
+  },
+  {
+    name: 'call-pwritev',
+    title: 'A pwritev whose buffers together are the whole bad page repairs it, as one buffer would; two that are a part of it do not.',
+    steps: [
+      ...poisoned, a.call('pwritev', bad, 2048), a.badBlocks(), a.call('pwritev', bad), a.badBlocks(), a.block(bad), a.pread(bad), a.load(bad),
+    ],
+  },
+  {
     name: 'call-seek',
     title: 'SEEK_DATA and SEEK_HOLE know nothing of poison: the bad page is data.',
     steps: [

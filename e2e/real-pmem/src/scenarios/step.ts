@@ -41,11 +41,14 @@ export type DriverStep =
   | (OfFile & { readonly do: 'block'; readonly offset: number });
 
 /**
- * Calls that another process makes: those it aims at a mapping of its own, made for the call, of the range, and those that go
- * past the mapping. vmRead is process_vm_readv, memRead a read of /proc/self/mem, preadNowait preadv2 with RWF_NOWAIT; writeToPipe and readFromPipe have the mapping as their buffer.
+ * Calls that another process makes. Aimed at a mapping of the range that was made for the call: mmap with MAP_POPULATE, mlock,
+ * madvise with MADV_POPULATE_READ and _WRITE, process_vm_readv, a read of /proc/self/mem, and a write to a pipe and a read
+ * from one with the mapping as their buffer. Past any mapping: preadv2 with RWF_NOWAIT, a read with O_DIRECT, pwritev of two
+ * buffers (of 100 bytes and the rest), lseek.
  */
 export type OwnCall =
-  | 'mapPopulate' | 'mlock' | 'populateRead' | 'populateWrite' | 'vmRead' | 'memRead' | 'writeToPipe' | 'readFromPipe' | 'preadNowait' | 'seekData' | 'seekHole';
+  | 'mapPopulate' | 'mlock' | 'populateRead' | 'populateWrite' | 'vmRead' | 'memRead' | 'writeToPipe' | 'readFromPipe'
+  | 'preadNowait' | 'preadDirect' | 'pwritev' | 'seekData' | 'seekHole';
 
 /** Steps that need more than a driver: poison, and what other programs do to files. */
 export type MachineStep =
