@@ -15,8 +15,8 @@ export class Device {
   /** Whether the device clears poison when it is asked to. */
   readonly clearable: boolean;
 
-  constructor(blockCount: number, clearable: boolean, random: Random) {
-    this.medium = new Medium(blockCount, random);
+  constructor(blockCount: number, clearable: boolean, random: Random, staleByte: number) {
+    this.medium = new Medium(blockCount, random, staleByte);
     this.cache = new CpuCache(this.medium);
     this.clearable = clearable;
   }

@@ -170,6 +170,8 @@ export interface KernelRules {
   readonly reflink: boolean;
   /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
   readonly smallExtentBlocks: number;
+  /** A write that makes new blocks goes on, as one, through the written blocks after them that adjoin on the device. */
+  readonly joinsNewExtents: boolean;
   /** Free blocks that no file can get: XFS refuses an allocation unless its extent tree could grow with it. */
   readonly spareBlocks: number;
 
@@ -215,6 +217,7 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
     restoresFaultedPages: tmpfs || profile.restoresFaultedPages,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
     smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
+    joinsNewExtents: filesystem === 'xfs' && dax,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,
     fiemap: !tmpfs,
     loadAllocates: tmpfs,

@@ -5,8 +5,8 @@ import { type CrashChooser, choose, SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
 import { HOLE, mappedBlock } from './block-map.js';
 import type { Inode } from './inode.js';
-import { type KernelName, type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
-import type { Placement } from './options.js';
+import { type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
+import type { CheckedOptions, Placement } from './options.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
 import { POISON_MARKER } from './page-table.js';
 import { Random } from './random.js';
@@ -15,6 +15,7 @@ import { Random } from './random.js';
 const RESERVED_BLOCKS = 16;
 
 export class Machine {
+  readonly mount: Mount;
   readonly rules: KernelRules;
   readonly device: Device;
   readonly filesystem: Filesystem;
@@ -27,18 +28,12 @@ export class Machine {
   #current: Omit<MockOperation, 'index' | 'step'> | undefined;
   #silent = false;
 
-  constructor(
-    kernel: KernelName,
-    readonly mount: Mount,
-    capacityBytes: number,
-    seed: number,
-    hooks: readonly OperationHook[],
-    placement?: Placement,
-  ) {
+  constructor({ kernel, mount, capacityBytes, staleByte, seed, hooks, placement }: Omit<CheckedOptions, 'bus'>) {
+    this.mount = mount;
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
     this.rules = kernelRules(kernel, mount);
     this.random = new Random(seed);
-    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random);
+    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte);
     this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
     this.#hooks = [...hooks];
   }

@@ -9,7 +9,6 @@ import { SectorSet } from './sector-set.js';
 
 const CHUNK_BLOCKS = 16;
 const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
-const NEVER_WRITTEN = new Uint8Array(CHUNK_BYTES);
 /** Below this many bytes a loop is quicker than making a view for TypedArray.set. */
 const SHORT_COPY_BYTES = 96;
 
@@ -18,17 +17,20 @@ export class Medium {
   readonly poison = new SectorSet();
   readonly #chunks: (Uint8Array | undefined)[] = [];
   readonly #random: Random;
+  readonly #neverWritten: Uint8Array;
 
   constructor(
     readonly blockCount: number,
     random: Random,
+    staleByte = 0,
   ) {
     this.#random = random;
+    this.#neverWritten = new Uint8Array(CHUNK_BYTES).fill(staleByte);
   }
 
   /** Copies bytes of one block, poisoned or not: whether they may be seen is decided above. */
   copyOut(block: number, offset: number, target: Uint8Array, targetOffset: number, length: number): void {
-    const chunk = this.#chunks[Math.floor(block / CHUNK_BLOCKS)] ?? NEVER_WRITTEN;
+    const chunk = this.#chunks[Math.floor(block / CHUNK_BLOCKS)] ?? this.#neverWritten;
     const from = (block % CHUNK_BLOCKS) * BLOCK_BYTES + offset;
     copyBytes(chunk, from, target, targetOffset, length);
   }
@@ -68,7 +70,7 @@ export class Medium {
     const index = Math.floor(block / CHUNK_BLOCKS);
     const chunk = this.#chunks[index];
     if (chunk !== undefined) return chunk;
-    const fresh = new Uint8Array(CHUNK_BYTES);
+    const fresh = this.#neverWritten.slice();
     this.#chunks[index] = fresh;
     return fresh;
   }

@@ -60,9 +60,9 @@ export class MockDriver implements Driver {
   readonly #bus: FileFacts['bus'];
 
   constructor(options: MockOptions) {
-    const { seed, kernel, mount, capacityBytes, hooks, placement, bus } = checkOptions(options);
-    this.#machine = new Machine(kernel, mount, capacityBytes, seed, hooks, placement);
-    this.#bus = bus;
+    const checked = checkOptions(options);
+    this.#machine = new Machine(checked);
+    this.#bus = checked.bus;
   }
 
   open(path: string, request: OpenRequest): Promise<OpenOutcome> {

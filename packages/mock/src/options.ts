@@ -29,6 +29,11 @@ export interface MockOptions {
   /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
   readonly capacityBytes?: number | undefined;
   /**
+   * What a block holds that nobody has written to: what deleted files have left there, 0 by default. Only bytes that a kernel
+   * shows by mistake depend on it.
+   */
+  readonly staleByte?: number | undefined;
+  /**
    * Decides where blocks go. By default the lowest free block is taken, so that a poisoned block that a file let go of
    * goes to the next writer; real allocators depend on far more.
    */
@@ -46,6 +51,7 @@ export interface CheckedOptions {
   readonly kernel: KernelName;
   readonly mount: Mount;
   readonly capacityBytes: number;
+  readonly staleByte: number;
   readonly hooks: readonly OperationHook[];
   readonly placement: Placement | undefined;
   readonly bus: MockOptions['bus'];
@@ -67,6 +73,8 @@ export function checkOptions(options: MockOptions): CheckedOptions {
   if (capacityBytes < BLOCK_BYTES || capacityBytes > MOST_BYTES) {
     throw new RangeError(`capacityBytes must lie in [${BLOCK_BYTES}, ${MOST_BYTES}], got ${capacityBytes}`);
   }
+  const staleByte = options.staleByte ?? 0;
+  if (!Number.isInteger(staleByte) || staleByte < 0 || staleByte > 255) throw new RangeError(`staleByte must be a byte, got ${staleByte}`);
   const hooks = [...(options.faults ?? []), ...(options.onOperation === undefined ? [] : [options.onOperation])];
   if (hooks.some((hook) => typeof hook !== 'function')) throw new TypeError('faults and onOperation must be functions');
   if (options.placement !== undefined && typeof options.placement !== 'function') throw new TypeError('placement must be a function');
@@ -75,6 +83,7 @@ export function checkOptions(options: MockOptions): CheckedOptions {
     kernel: checkedChoice(options.kernel, KERNELS, '6.12', 'kernel'),
     mount: { filesystem, dax, clearable },
     capacityBytes,
+    staleByte,
     hooks,
     placement: options.placement,
     bus: options.bus ?? (dax ? busOf(clearable) : undefined),

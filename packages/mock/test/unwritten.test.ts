@@ -102,3 +102,38 @@ describe('poison in a small unwritten extent, on a device that cannot clear', ()
     expect((await file.pwrite(pattern(100), 5 * PAGE)).errno).toBe(Errno.EIO);
   });
 });
+
+describe('what a block holds that nobody has written to', () => {
+  it('shows where ext4 calls blocks written that it could not zero, and nowhere else', async () => {
+    for (const filesystem of ['ext4', 'xfs'] as const) {
+      const { driver, file } = await allocated(5, { filesystem, clearable: false, staleByte: 0xee });
+      driver.poison(PATH, { offset: 2 * PAGE, length: PAGE });
+      expect((await file.pwrite(pattern(PAGE), 100)).errno).toBe(0);
+      const last = await preadOf(file, 4 * PAGE, PAGE);
+      expectBytes(last.bytes, new Uint8Array(PAGE).fill(filesystem === 'ext4' ? 0xee : 0));
+    }
+    const { file } = await allocated(5, { staleByte: 0xee });
+    expect((await file.pwrite(pattern(PAGE), 100)).errno).toBe(0);
+    expectBytes(loaded(file, 2 * PAGE, 3 * PAGE), new Uint8Array(3 * PAGE));
+    expect(() => mockDriver({ staleByte: 256 })).toThrow(RangeError);
+  });
+});
+
+describe('a write into an unwritten block of XFS', () => {
+  it('goes on through the written block after it, whose old mapping it ends', async () => {
+    const { driver, file } = await allocated(2, { filesystem: 'xfs', clearable: false });
+    expect(file.write(pattern(PAGE), PAGE)).toBeUndefined();
+    driver.poison(PATH, { offset: PAGE, length: PAGE }, { keepMapped: true });
+    loaded(file, PAGE, 8);
+    expect(await file.pwrite(pattern(3 * PAGE), 0)).toEqual({ transferredBytes: PAGE, errno: 0 });
+    expect(file.read(new Uint8Array(8), PAGE)).toMatchObject({ position: PAGE, signalCode: 4 });
+  });
+
+  it('ends no mapping of a block that it does not reach', async () => {
+    const { driver, file } = await allocated(3, { filesystem: 'xfs', clearable: false });
+    expect(file.write(pattern(PAGE), PAGE)).toBeUndefined();
+    driver.poison(PATH, { offset: PAGE, length: PAGE }, { keepMapped: true });
+    expect((await file.pwrite(pattern(PAGE), 0)).errno).toBe(0);
+    loaded(file, PAGE, 8);
+  });
+});

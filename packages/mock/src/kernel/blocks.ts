@@ -16,15 +16,22 @@ const failed = (errno: number): BlocksOutcome => ({ count: 0, errno });
  * allocated and zeroed, unwritten blocks zeroed, shared blocks copied.
  */
 export function makeWritable(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
-  const { filesystem } = machine;
+  const { filesystem, rules } = machine;
   const entry = inode.map.at(logical);
   const count = filesystem.extentLength(inode, logical, limit, true);
-  if (entry === HOLE) return allocateWritten(machine, inode, logical, count);
-  if (isUnwritten(entry)) {
-    const convert = machine.rules.smallExtentBlocks > 0 ? convertOnExt4 : convertUnwritten;
-    return convert(machine, inode, logical, count);
+  if (entry === HOLE || isUnwritten(entry)) {
+    const convert = rules.smallExtentBlocks > 0 ? convertOnExt4 : convertUnwritten;
+    const made = (entry === HOLE ? allocateWritten : convert)(machine, inode, logical, count);
+    return made.errno === 0 && rules.joinsNewExtents ? joinWritten(machine, inode, logical, limit) : made;
   }
   return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
+}
+
+/** XFS takes new blocks and the written ones after them, where these adjoin, for one new extent, and unmaps all of it. */
+function joinWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
+  const count = machine.filesystem.extentLength(inode, logical, limit, true);
+  inode.invalidate(logical, count);
+  return { count, errno: 0 };
 }
 
 /** Puts zeroed blocks from the free pool into holes. The zeros are durable, the change of the file is not. */
