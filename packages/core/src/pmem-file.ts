@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { requireBoolean, requireFunction, requireInteger, requireRange } from './arguments.js';
 import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
@@ -19,6 +18,7 @@ import { recoverJournal } from './repair/recover.js';
 import type { RepairOptions } from './repair/repair-options.js';
 import { repairRequest } from './repair/repair-options.js';
 import { repairRanges } from './repair/repair.js';
+import { repairsAround, runInside } from './repair/repairs-around.js';
 import type { Salvage } from './salvage.js';
 import { salvageRange } from './salvage.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
@@ -31,9 +31,6 @@ export interface ResizeOptions {
   /** Cut off bad blocks even where the device may not clear them for their next owner. Default false. */
   readonly allowRelease?: boolean;
 }
-
-/** Set while a rebuild callback runs, to refuse a repair from inside a repair of the same file instead of deadlocking. */
-const repairing = new AsyncLocalStorage<readonly PmemFile[]>();
 
 /**
  * A file of persistent memory, mapped and safe: whatever the medium does becomes an error that names the bytes.
@@ -136,8 +133,8 @@ export class PmemFile extends MemoryAccess {
     const list = coalesce(asked);
     const request = repairRequest(options);
     this.#state.assertWritable(list);
-    const around = repairing.getStore() ?? [];
-    if (around.includes(this)) {
+    const around = repairsAround();
+    if (around.some(({ file }) => file === this)) {
       throw new PmemError('ERR_PMEM_LOCKED', 'repair() was called from inside rebuild of the same file', {
         path: this.path,
         ranges: list,
@@ -148,7 +145,7 @@ export class PmemFile extends MemoryAccess {
       this.#state.assertOpen();
       const { file, hazards, sizeBytes } = this.#state;
       const context = { file, hazards, sizeBytes, assertOpen: () => { this.#state.assertOpen(); } };
-      return repairing.run([...around, this], () => repairRanges(context, list, request));
+      return runInside(around, this, () => repairRanges(context, list, request));
     };
     this.#pendingRepairs++;
     const receipt = this.#repairs.then(run, run).finally(() => {

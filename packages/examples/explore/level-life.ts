@@ -2,7 +2,7 @@
 import { type ByteRange, MediaError, PmemError, PmemFile, subtract } from '@safe-pmem/core';
 import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/mock';
 import { LossError, PmemLevel } from '../src/level/index.js';
-import type { MirroredMachine } from './store-targets.js';
+import type { MirroredMachine } from './engine-targets.js';
 
 const PAGE = 4096;
 const LOCATION = '/pmem/db';

@@ -8,7 +8,7 @@ import type { Exploration } from '@safe-pmem/mock';
 import { PagesError } from '../src/pages/index.js';
 import { WalError } from '../src/wal/index.js';
 import { LevelLife, makeLevelImage } from './level-life.js';
-import { type MirroredMachine, storeTargets, unlessAtRisk } from './store-targets.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
 
 export type Body = (life: LevelLife) => Promise<void>;
 
@@ -122,6 +122,9 @@ async function randomStep(life: LevelLife, number: number): Promise<void> {
   }
 }
 
-export const { targets, randomTarget, randomBody } = storeTargets({
-  name: 'level', machines: MACHINES, bodies: BODIES, exploration: levelExploration, randomStep,
+export const randomMachine = randomMirroredMachine;
+
+export const { targets, randomTarget, randomBody } = engineTargets({
+  name: 'level', machines: MACHINES, nameOf: nameOfMirrored, randomMachine, bodies: BODIES,
+  exploration: levelExploration, randomStep,
 });

@@ -4,7 +4,7 @@ import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/moc
 import { type Change, PagesError, PageStore } from '../src/pages/index.js';
 import { WalError } from '../src/wal/index.js';
 import { accountFor, type Member, Model, PAGE, PATHS, valueOf } from '../test/pages/store-machine.js';
-import type { MirroredMachine } from './store-targets.js';
+import type { MirroredMachine } from './engine-targets.js';
 
 const SIZES: Readonly<Record<Member, number>> = { file: 6, mirror: 6, log: 8, logMirror: 8 };
 const CAPACITY_BYTES = 512 * PAGE;

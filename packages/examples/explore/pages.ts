@@ -7,7 +7,7 @@ import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { scan } from '../test/pages/store-machine.js';
 import { isStoreError, makeStoreImage, put, StoreLife } from './pages-life.js';
-import { type MirroredMachine, storeTargets, unlessAtRisk } from './store-targets.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
 
 export type Body = (life: StoreLife) => Promise<void>;
 
@@ -132,6 +132,9 @@ async function randomStep(life: StoreLife, number: number): Promise<void> {
   }
 }
 
-export const { targets, randomTarget, randomBody } = storeTargets({
-  name: 'pages', machines: MACHINES, bodies: BODIES, exploration: storeExploration, randomStep,
+export const randomMachine = randomMirroredMachine;
+
+export const { targets, randomTarget, randomBody } = engineTargets({
+  name: 'pages', machines: MACHINES, nameOf: nameOfMirrored, randomMachine, bodies: BODIES,
+  exploration: storeExploration, randomStep,
 });

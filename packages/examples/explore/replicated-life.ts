@@ -13,6 +13,7 @@ const PATH = '/pmem0/log';
 const FIRST_RECORDS = [10, 3000];
 
 export interface ReplicatedMachine extends Pick<MockOptions, 'filesystem' | 'clearable' | 'dax'> {
+  readonly name: string;
   readonly ack: Ack;
   /** What the server does with each question of the body; the last one goes for all that follow. */
   readonly answers: readonly Answer[];
@@ -45,6 +46,10 @@ export class ReplicatedLife {
   get log(): ReplicatedWal {
     if (this.#log === undefined) throw new Error('the log is not open');
     return this.#log;
+  }
+
+  get canBeLost(): boolean {
+    return this.#isHit;
   }
 
   answer(answers: readonly Answer[]): void {
@@ -96,6 +101,15 @@ export class ReplicatedLife {
     }
   }
 
+  /** Drops some of the records that the stream has confirmed: what is chosen by `number`. */
+  truncate(number: number): void {
+    const first = this.log.wal.firstSequence ?? 1;
+    const last = Math.min(this.log.published, this.log.wal.lastSequence ?? 0);
+    const through = first - 1 + (number % (last - first + 2));
+    for (const sequence of this.#acknowledged) if (sequence <= through) this.#acknowledged.delete(sequence);
+    this.log.truncate(through);
+  }
+
   poison(page: number): void {
     this.#isHit = true;
     this.driver.poison(PATH, { offset: page * PAGE, length: PAGE });
@@ -132,8 +146,8 @@ export class ReplicatedLife {
   }
 
   #judgeLost(sequence: number): void {
-    if (this.#ack !== 'local') throw new Error(`record ${sequence} is lost, though the stream had it`);
-    if (!this.#isHit) throw new Error(`record ${sequence} is lost, and no page is to blame`);
+    if (this.#ack !== 'local' && this.#acknowledged.has(sequence)) throw new Error(`record ${sequence} is lost, though the stream had it`);
+    if (!this.canBeLost) throw new Error(`record ${sequence} is lost, and no page is to blame`);
   }
 
   #judgeReturned(sequence: number, payload: Uint8Array): void {

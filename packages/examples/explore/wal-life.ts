@@ -1,17 +1,14 @@
 /** A log on a simulated machine, used as an application would, and an account of what it must give back. */
 import { type ByteRange, MediaError, PmemError, PmemFile, subtract } from '@safe-pmem/core';
-import { type MockDriver, mockDriver, type MockOptions, type ScheduledEvent } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/mock';
 import { type CommitResult, type Role, Wal, WalError, type WalOptions } from '../src/wal/index.js';
 import { accountFor, PAGE, payloadOf } from '../test/wal/log-machine.js';
+import type { MirroredMachine } from './engine-targets.js';
 
 export const PAGES = 5;
 const PATHS = { log: '/pmem0/log', mirror: '/pmem1/mirror' } as const;
 /** Lengths of the records that every log holds to begin with. */
 const FIRST_RECORDS = [10, 3000];
-
-export interface WalMachine extends Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax'> {
-  readonly mirrored: boolean;
-}
 
 export class WalLife {
   readonly driver: MockDriver;
@@ -26,7 +23,7 @@ export class WalLife {
   #acknowledged = FIRST_RECORDS.length;
   #attempted = FIRST_RECORDS.length;
 
-  constructor(machine: WalMachine, seed: number, image: Readonly<Record<Role, Uint8Array>>) {
+  constructor(machine: MirroredMachine, seed: number, image: Readonly<Record<Role, Uint8Array>>) {
     const { mirrored, ...options } = machine;
     this.driver = mockDriver({ ...options, seed, capacityBytes: 64 * PAGE });
     this.#mirrored = mirrored;

@@ -3,14 +3,14 @@
  * reported lost, and lost only where every file that held it was hit; the log opens, and goes on, after any crash.
  */
 import { PmemError } from '@safe-pmem/core';
-import { everyWay, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
+import type { Exploration } from '@safe-pmem/mock';
 import { WalError } from '../src/wal/index.js';
-import { isAcceptable, makeImage, settled, WalLife, type WalMachine } from './wal-life.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
+import { isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
 
-type Body = (life: WalLife) => Promise<void>;
+export type Body = (life: WalLife) => Promise<void>;
 
-const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
-const MACHINES: readonly WalMachine[] = [
+export const MACHINES: readonly MirroredMachine[] = [
   { filesystem: 'ext4', mirrored: false },
   { filesystem: 'ext4', mirrored: true },
   { filesystem: 'xfs', mirrored: true },
@@ -19,7 +19,7 @@ const MACHINES: readonly WalMachine[] = [
   { filesystem: 'ext4', mirrored: true, dax: false },
 ];
 
-const BODIES: Readonly<Record<string, Body>> = {
+export const BODIES: Readonly<Record<string, Body>> = {
   'commits': async (life) => {
     life.append(8);
     await life.commit();
@@ -58,16 +58,11 @@ const BODIES: Readonly<Record<string, Body>> = {
 
 const images = { alone: makeImage(false), mirrored: makeImage(true) };
 
-function walExploration(body: Body, machine: WalMachine): Exploration<WalLife> {
+export function walExploration(body: Body, machine: MirroredMachine): Exploration<WalLife> {
   return {
-    prep: async (seed) => {
-      const life = new WalLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
-      await life.open();
-      return life;
-    },
-    body,
+    ...briefWalExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, async () => {
+      unlessAtRisk(life, isPmemError, async () => {
         life.forget();
         await life.open();
         await life.wal.repair();
@@ -76,7 +71,27 @@ function walExploration(body: Body, machine: WalMachine): Exploration<WalLife> {
     check: (life, { crashed }) => {
       if (!crashed) life.driver.crash('keep-all');
       life.forget();
-      return unlessAtRisk(life, () => check(life));
+      return unlessAtRisk(life, isPmemError, () => check(life));
+    },
+  };
+}
+
+/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+export function briefWalExploration(body: Body, machine: MirroredMachine): Exploration<WalLife> {
+  return {
+    prep: async (seed) => {
+      const life = new WalLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
+      await life.open();
+      return life;
+    },
+    body,
+    check: (life, { crashed }) => {
+      if (!crashed) life.driver.crash('keep-all');
+      life.forget();
+      return unlessAtRisk(life, isPmemError, async () => {
+        await life.open();
+        await life.judge();
+      });
     },
     onEvent: (life, event) => {
       life.noteEvent(event);
@@ -84,6 +99,8 @@ function walExploration(body: Body, machine: WalMachine): Exploration<WalLife> {
     acceptable: isAcceptable,
   };
 }
+
+const isPmemError = (error: unknown): boolean => error instanceof PmemError;
 
 async function check(life: WalLife): Promise<void> {
   await life.open();
@@ -100,36 +117,6 @@ async function check(life: WalLife): Promise<void> {
   await life.open();
   await life.judge();
   await life.close();
-}
-
-/** Where the medium under a repair journal has failed, files may refuse to open; they never read wrong for it. */
-async function unlessAtRisk(life: WalLife, action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    if (!(error instanceof PmemError) || !life.journalAtRisk) throw error;
-  }
-}
-
-export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
-  Object.entries(BODIES).flatMap(([name, body]) => waysOf(name, body, machine)),
-);
-
-/** Lengths, order and machine from a seed. */
-export function randomTarget(seed: number): ExplorationTarget {
-  const numbers = Array.from({ length: 12 }, (_, i) => (Math.imul(seed + i * 7919, 2654435761) >>> 9) & 0xffff);
-  const at = (index: number): number => numbers[index] ?? 0;
-  const machine: WalMachine = {
-    kernel: KERNELS[at(0) % KERNELS.length],
-    filesystem: at(1) % 2 === 0 ? 'ext4' : 'xfs',
-    clearable: at(2) % 4 > 0,
-    mirrored: at(3) % 2 === 0,
-  };
-  const body: Body = async (life) => {
-    for (const number of numbers.slice(4, 7 + (at(11) % 3))) await randomStep(life, number);
-  };
-  const ways = waysOf(`random ${seed}`, body, machine);
-  return ways[at(10) % ways.length] as ExplorationTarget;
 }
 
 async function randomStep(life: WalLife, number: number): Promise<void> {
@@ -153,13 +140,9 @@ async function randomStep(life: WalLife, number: number): Promise<void> {
   }
 }
 
-/** Poison in a repair journal is a question to PmemFile, which is asked there: packages/mock/explore. */
-function waysOf(name: string, body: Body, machine: WalMachine): readonly ExplorationTarget[] {
-  const files = (path: string): boolean => !path.includes('.repair');
-  return everyWay(`wal, ${nameOf(machine)}, ${name}`, walExploration(body, machine), { files });
-}
+export const randomMachine = randomMirroredMachine;
 
-function nameOf({ filesystem, kernel = '6.12', clearable = true, dax = true, mirrored }: WalMachine): string {
-  const device = `${clearable ? '' : ' unclearable'}${dax ? '' : ' without dax'}`;
-  return `${filesystem ?? 'ext4'} ${kernel}${device}${mirrored ? ' with mirror' : ''}`;
-}
+export const { targets, randomTarget, randomBody } = engineTargets({
+  name: 'wal', machines: MACHINES, nameOf: nameOfMirrored, randomMachine, bodies: BODIES,
+  exploration: walExploration, randomStep,
+});

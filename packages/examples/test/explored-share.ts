@@ -1,7 +1,7 @@
-/** What `npm test` does of the exploration of a store, the same for each interface to it. */
+/** What `npm test` does of the exploration of an engine, the same for all of them. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { everyCrash, type Exploration, type ExplorationReport, type Explored, type ExploreOptions } from '@safe-pmem/mock';
-import { type MirroredMachine, randomMachine } from '../explore/store-targets.js';
 
 const STATES_OF_A_BODY = 1000;
 const STATES_OF_A_TARGET = 12;
@@ -14,21 +14,29 @@ interface Target {
 }
 
 /** What is explored: the exports of a module in explore/. */
-interface Explorations<Body, Scene extends Explored> {
+interface Explorations<Body, Machine, Scene extends Explored> {
   readonly BODIES: Readonly<Record<string, Body>>;
-  readonly MACHINES: readonly MirroredMachine[];
+  readonly MACHINES: readonly Machine[];
+  readonly randomMachine: (seed: number) => Machine;
   readonly randomBody: (seed: number) => Body;
   readonly randomTarget: (seed: number) => Target;
   readonly targets: readonly Target[];
-  readonly brief: (body: Body, machine: MirroredMachine) => Exploration<Scene>;
+  readonly brief: (body: Body, machine: Machine) => Exploration<Scene>;
+}
+
+interface Share {
+  /** Folder of the engine in src/. */
+  readonly engine: string;
+  /** As the engine's README states it. */
+  readonly invariant: string;
+  readonly seed: number;
+  readonly leastStates: number;
 }
 
 /** Registers the tests: every target for a little, then power loss in every body until there are `leastStates`. */
-export function exploreShare<Body, Scene extends Explored>(
-  invariant: string,
-  engine: string,
-  { seed, leastStates }: { readonly seed: number; readonly leastStates: number },
-  { BODIES, MACHINES, randomBody, randomTarget, targets, brief }: Explorations<Body, Scene>,
+export function exploreShare<Body, Machine, Scene extends Explored>(
+  { engine, invariant, seed, leastStates }: Share,
+  { BODIES, MACHINES, randomBody, randomMachine, randomTarget, targets, brief }: Explorations<Body, Machine, Scene>,
 ): void {
   // Most states end with errors that nobody reads: collecting their stacks takes a tenth of the time.
   Error.stackTraceLimit = 2;
@@ -62,8 +70,13 @@ export function exploreShare<Body, Scene extends Explored>(
       }
     }, TIMEOUT_MS);
 
+    it('is what the README promises', () => {
+      const readme = readFileSync(new URL(`../src/${engine}/README.md`, import.meta.url), 'utf8');
+      expect(readme.replaceAll(/\s+/g, ' ')).toContain(`**Invariant: ${invariant}.**`);
+    });
+
     it('says how many states that were', () => {
-      console.log(`${explored} states of the ${engine} explored with seed ${seed}`);
+      console.log(`${engine}: ${explored} states explored with seed ${seed}`);
       expect(explored).toBeGreaterThanOrEqual(leastStates);
     });
   });

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ExplorationReport } from '@safe-pmem/mock';
 import type * as bytes from '../src/pages/bytes.js';
 import type * as pageFiles from '../src/pages/page-files.js';
-import type * as tree from '../src/pages/tree.js';
+import type * as nodes from '../src/pages/node.js';
 
 /** Pages are taken for durable as soon as they are stored. */
 function plantMissingPersist(): void {
@@ -25,10 +25,10 @@ function plantMissingChecksum(): void {
 
 /** A page that is not there is taken for one that holds nothing: the end of the keys. */
 function plantLossTakenForEnd(): void {
-  vi.doMock('../src/pages/tree.js', async (original) => {
-    const trees = await original<typeof tree>();
-    const lostLeaf: (typeof tree)['lostLeaf'] = (...parts) => Object.assign(trees.lostLeaf(...parts), { lost: false });
-    return { ...trees, lostLeaf };
+  vi.doMock('../src/pages/node.js', async (original) => {
+    const found = await original<typeof nodes>();
+    const lostLeaf: (typeof nodes)['lostLeaf'] = (...parts) => Object.assign(found.lostLeaf(...parts), { lost: false });
+    return { ...found, lostLeaf };
   });
 }
 
@@ -40,7 +40,7 @@ export function findsPlantedBugs<Explorations>(
   { crashes, damage, poison }: Readonly<Record<'crashes' | 'damage' | 'poison', Explore<Explorations>>>,
 ): void {
   afterEach(() => {
-    for (const name of ['page-files', 'bytes', 'tree']) vi.doUnmock(`../src/pages/${name}.js`);
+    for (const name of ['page-files', 'bytes', 'node']) vi.doUnmock(`../src/pages/${name}.js`);
     vi.resetModules();
   });
 

@@ -1,4 +1,4 @@
-/** The repair job: PmemFile and the example's log on real poison. Its tests are reported like those of the contract. */
+/** The repair job: PmemFile and the example engines on real poison. Its tests are reported like those of the contract. */
 import { contractJob } from './contract-job.js';
 import type { Job } from './job.js';
 

@@ -3,7 +3,7 @@
  * above it, and the epoch tells whose a node is.
  */
 import type { Bytes } from './bytes.js';
-import { upperBound } from './bytes.js';
+import { NO_BYTES, upperBound } from './bytes.js';
 import { ENTRY_BYTES_MAX, REFERENCE_BYTES } from './format.js';
 import type { Entries, Value } from './leaf-page.js';
 import { entryBytesOf, isReference } from './leaf-page.js';
@@ -41,6 +41,19 @@ export class Leaf {
     this.entries = entries;
     this.entryBytes = entryBytes;
   }
+}
+
+/** A leaf all of whose keys are lost. */
+export function lostLeaf(epoch: number, low: Bytes, high: Bytes | undefined, cause: unknown): Leaf {
+  const leaf = new Leaf(epoch, low, high, { keys: [], values: [] }, 0);
+  leaf.lost = true;
+  leaf.cause = cause;
+  return leaf;
+}
+
+/** The tree of a store that holds nothing. */
+export function emptyLeaf(epoch: number): Leaf {
+  return new Leaf(epoch, NO_BYTES, undefined, { keys: [], values: [] }, 0);
 }
 
 export class Inner {

@@ -1,37 +1,23 @@
+import { BatchWriter } from './batch-writer.js';
 import type { Bytes } from './bytes.js';
-import { slotsOfPlan, storeLeaves } from './checkpoint.js';
-import type { StoredLeaf } from './checkpoint.js';
+import { Checkpoints } from './checkpoints.js';
 import type { KeyRange, RangeOptions } from './cursor.js';
 import { keyRangeOf } from './cursor.js';
-import { KEY_BYTES_MAX, PAGE_BYTES } from './format.js';
-import type { Change, Checkpoint } from './log-record.js';
-import { changesOf, checkpointBytesOf, encodeBatch, encodeCheckpoint } from './log-record.js';
+import { KEY_BYTES_MAX } from './format.js';
+import type { Change } from './log-record.js';
 import { moveAway } from './move-away.js';
-import { changedLeavesOf, leavesOf, markStored } from './node.js';
+import { leavesOf } from './node.js';
 import type { PageDamage } from './page-files.js';
-import type { PagePool } from './page-pool.js';
-import type { PagesErrorCode } from './pages-error.js';
-import { PagesError } from './pages-error.js';
 import type { StoreRepairReport } from './repair-store.js';
 import { repairPages } from './repair-store.js';
 import { findValue, Snapshot } from './snapshot.js';
 import type { StartedStore } from './start-store.js';
 import { startStore } from './start-store.js';
-import type { StoreLog } from './store-log.js';
-import { ringBytesOf } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
-import { Tree } from './tree.js';
-import { Turns } from './turns.js';
+import { StoreState } from './store-state.js';
 
 /** What a slot of the data file holds. */
 export type SlotKind = 'header' | 'leaf' | 'value' | 'free' | 'unusable';
-
-interface WaitingBatch {
-  readonly record: Buffer;
-  readonly changes: readonly Change[];
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /**
  * A sorted map from byte strings to byte strings in pages of persistent memory, under a write-ahead log. Whatever was
@@ -40,28 +26,14 @@ interface WaitingBatch {
  * One process has a store open at a time, and nothing here enforces it. Readers never wait for writers.
  */
 export class PageStore {
-  readonly #pool: PagePool;
-  readonly #log: StoreLog;
-  readonly #tree: Tree;
-  /** Checkpoints and repairs, which move pages. */
-  readonly #maintenance = new Turns();
-  readonly #readers = new Set<Snapshot>();
-  #checkpoint: Checkpoint;
-  readonly #waiting: WaitingBatch[] = [];
-  #writing: Promise<void> | undefined;
-  #checkpointing = false;
-  #failure: unknown;
-  /** A batch is in the log, and in memory by half. */
-  #torn = false;
-  #closed = false;
+  readonly #state: StoreState;
+  readonly #checkpoints: Checkpoints;
+  readonly #batches: BatchWriter;
 
-  private constructor({ pool, log, root, checkpoint, batches }: StartedStore) {
-    this.#pool = pool;
-    this.#log = log;
-    this.#checkpoint = checkpoint;
-    this.#tree = new Tree(root, 0, pool);
-    pool.epoch = () => this.#tree.epoch;
-    for (const changes of batches) for (const change of changes) this.#tree.apply(change);
+  private constructor(started: StartedStore) {
+    this.#state = new StoreState(started);
+    this.#checkpoints = new Checkpoints(this.#state);
+    this.#batches = new BatchWriter(this.#state, this.#checkpoints);
   }
 
   /**
@@ -79,42 +51,42 @@ export class PageStore {
 
   /** True where `damage` holds anything. */
   get isDamaged(): boolean {
-    return this.#pool.damage.size > 0;
+    return this.#state.pool.damage.size > 0;
   }
 
   /** Pages that a file did not have when they were read, since the last repair: a reason to call repair(). */
   get damage(): readonly PageDamage[] {
-    return [...this.#pool.damage.values()];
+    return [...this.#state.pool.damage.values()];
   }
 
   /** A copy of the value, undefined where the key is absent. Throws LostKeysError where nobody knows. */
   get(key: Bytes): Bytes | undefined {
-    this.#requireOpen();
-    const value = findValue(this.#pool, this.#tree.root, key);
-    return value === undefined ? undefined : this.#pool.valueOf(key, value);
+    this.#state.requireOpen();
+    const value = findValue(this.#state.pool, this.#state.tree.root, key);
+    return value === undefined ? undefined : this.#state.pool.valueOf(key, value);
   }
 
   /** True where the key has a value, readable or not. Throws LostKeysError where nobody knows. */
   has(key: Bytes): boolean {
-    this.#requireOpen();
-    return findValue(this.#pool, this.#tree.root, key) !== undefined;
+    this.#state.requireOpen();
+    return findValue(this.#state.pool, this.#state.tree.root, key) !== undefined;
   }
 
   /** The state as it is now, for as long as it is open. Costs nothing; holds on to pages that change meanwhile. */
   snapshot(): Snapshot {
-    this.#requireOpen();
-    const root = this.#tree.freeze();
-    const snapshot = new Snapshot(this.#pool, root, this.#tree.epoch, (closed) => {
-      this.#readers.delete(closed);
-      this.#reclaim();
+    this.#state.requireOpen();
+    const root = this.#state.tree.freeze();
+    const snapshot = new Snapshot(this.#state.pool, root, this.#state.tree.epoch, (closed) => {
+      this.#state.readers.delete(closed);
+      this.#state.reclaim();
     });
-    this.#readers.add(snapshot);
+    this.#state.readers.add(snapshot);
     return snapshot;
   }
 
   /** Keys that are lost at present; values that are lost alone show when they are read. Loads no pages. */
   lostKeys(): KeyRange[] {
-    return [...leavesOf(this.#tree.root)].filter((leaf) => leaf.lost).map(({ low, high }) => ({ from: low, to: high }));
+    return [...leavesOf(this.#state.tree.root)].filter((leaf) => leaf.lost).map(({ low, high }) => ({ from: low, to: high }));
   }
 
   /**
@@ -127,15 +99,10 @@ export class PageStore {
    * whether the batch is durable, and the store takes no more; open it anew.
    */
   async batch(changes: readonly Change[]): Promise<void> {
-    this.#requireWritable();
+    this.#state.requireWritable();
     if (changes.length === 0) return;
     for (const change of changes) checkChange(change);
-    const record = encodeBatch(changes);
-    const copied = changesOf(record);
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push({ record, changes: copied, resolve, reject });
-      this.#writing ??= Promise.resolve().then(() => this.#write());
-    });
+    await this.#batches.write(changes);
   }
 
   async put(key: Bytes, value: Bytes): Promise<void> {
@@ -158,8 +125,8 @@ export class PageStore {
    * Rejects with what the files throw, such as ERR_PMEM_NO_SPACE: nothing is lost, the log still has it all.
    */
   async checkpoint(): Promise<void> {
-    this.#requireWritable();
-    await this.#maintenance.take(() => this.#runCheckpoint());
+    this.#state.requireWritable();
+    await this.#checkpoints.run();
   }
 
   /**
@@ -168,13 +135,13 @@ export class PageStore {
    * Pages that the device refuses for good are left alone, and what they hold is stored elsewhere.
    */
   async repair(): Promise<StoreRepairReport> {
-    this.#requireWritable();
-    return this.#maintenance.take(() => this.#repair());
+    this.#state.requireWritable();
+    return this.#checkpoints.beside(() => this.#repair());
   }
 
   /** What each slot of the data file holds. */
   slots(): SlotKind[] {
-    const { slots } = this.#pool;
+    const { slots } = this.#state.pool;
     const unusable = new Set(slots.unusable);
     return Array.from({ length: slots.count }, (_, slot) => {
       if (slot === 0) return 'header';
@@ -186,158 +153,27 @@ export class PageStore {
 
   /** Ends the use of the store, after batches and checkpoints that have begun. The files stay open. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#writing;
-    await this.#maintenance.ended();
-    this.#log.wal.close();
-  }
-
-  /** Commits and applies batches until none waits. Never rejects. */
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const committed = await this.#log.turns.take(() => this.#commitSome());
-      if (committed > 0) continue;
-      const [first] = this.#waiting as [WaitingBatch];
-      try {
-        await this.#maintenance.take(() => this.#runCheckpoint());
-        if (this.#hasRoomFor(first)) continue;
-        first.reject(this.#error('ERR_PAGES_TOO_LARGE', `a batch of ${first.record.length} bytes never fits into the log`));
-      } catch (error) {
-        first.reject(error);
-      }
-      this.#waiting.shift();
-    }
-    this.#writing = undefined;
-  }
-
-  /** As many batches as the log has room for now. Returns how many were settled. */
-  async #commitSome(): Promise<number> {
-    let count = 0;
-    try {
-      for (const batch of this.#waiting) {
-        this.#requireIntact();
-        if (!this.#hasRoomFor(batch)) break;
-        this.#log.append(batch.record);
-        count++;
-      }
-      if (count > 0) await this.#log.commit();
-      for (const { changes } of this.#waiting.slice(0, count)) this.#apply(changes);
-    } catch (cause) {
-      this.#failure ??= cause;
-      const failed = this.#waiting.splice(0);
-      for (const { reject } of failed) reject(this.#error('ERR_PAGES_FAILED', 'the files have failed', this.#failure));
-      return failed.length;
-    }
-    for (const { resolve } of this.#waiting.splice(0, count)) resolve();
-    if (!this.#checkpointing && this.#log.usedBytes * 2 > this.#log.capacityBytes) this.#checkpointSoon();
-    return count;
-  }
-
-  /** What is durable already. Half of it in memory would be worse than nothing. */
-  #apply(changes: readonly Change[]): void {
-    this.#torn = true;
-    for (const change of changes) this.#tree.apply(change);
-    this.#torn = false;
-  }
-
-  /** A record of the next checkpoint, and of one more, must always find room. */
-  #hasRoomFor({ record }: WaitingBatch): boolean {
-    const reservedBytes = 2 * ringBytesOf(checkpointBytesOf(this.#pool.slots.count)) + PAGE_BYTES;
-    return this.#log.usedBytes + ringBytesOf(record.length) + reservedBytes <= this.#log.capacityBytes;
-  }
-
-  /** An error is left to whoever needs the room that this checkpoint was to make, and meets it then. */
-  #checkpointSoon(): void {
-    this.#checkpointing = true;
-    void this.#maintenance
-      .take(() => this.#runCheckpoint())
-      .catch(() => undefined)
-      .finally(() => {
-        this.#checkpointing = false;
-      });
-  }
-
-  /** @param always also where no leaf has changed: the record itself is wanted */
-  async #runCheckpoint(always = false): Promise<void> {
-    this.#requireIntact();
-    const { slots } = this.#pool;
-    const begun = await this.#log.turns.take(() => {
-      const root = this.#tree.freeze();
-      const { lastSequence, mark } = this.#log;
-      return Promise.resolve({ root, covers: lastSequence, logMark: mark, retired: slots.retiredMark });
-    });
-    const leaves = [...changedLeavesOf(begun.root)];
-    if (leaves.length === 0 && !always) return;
-    const generation = this.#checkpoint.generation + 1;
-    const stored = await storeLeaves(this.#pool, leaves, generation);
-    await this.#log.turns.take(async () => {
-      const bits = slots.leavesAfter(begun.retired, stored.map(({ slot }) => slot));
-      const next = { ...this.#checkpoint, generation, covers: begun.covers, slotCount: slots.count, leaves: bits.bytes };
-      try {
-        this.#requireIntact();
-        this.#log.append(encodeCheckpoint(next));
-        await this.#log.commit();
-        this.#checkpoint = next;
-        slots.settle(bits, begun.retired);
-        this.#settle(stored, generation);
-        markStored(begun.root);
-        await this.#log.truncate(begun.covers, begun.logMark);
-      } catch (error) {
-        this.#failure ??= error;
-        throw error;
-      }
-    });
-    this.#reclaim();
-  }
-
-  /** The leaves are the same as their pages now; those that others have taken the place of are retired at once. */
-  #settle(stored: readonly StoredLeaf[], generation: number): void {
-    for (const plan of stored) {
-      const { leaf, slot, chains } = plan;
-      leaf.place = { slot, generation };
-      leaf.entries = undefined;
-      for (const { slots } of chains) this.#pool.chains.set(slots[0] as number, slots);
-      if (leaf.superseded) this.#pool.slots.retire(slotsOfPlan(plan), this.#tree.epoch);
-    }
-  }
-
-  #reclaim(): void {
-    this.#pool.slots.reclaim(Math.min(...[...this.#readers].map(({ epoch }) => epoch)));
+    if (this.#state.isClosed) return;
+    this.#state.isClosed = true;
+    await this.#batches.ended();
+    await this.#checkpoints.ended();
+    this.#state.log.wal.close();
   }
 
   async #repair(): Promise<StoreRepairReport> {
-    const { slots, damage } = this.#pool;
-    const log = await this.#log.turns.take(() => this.#log.wal.repair());
-    const pages = await repairPages(this.#pool, this.#checkpoint);
+    const { pool, tree } = this.#state;
+    const { slots, damage } = pool;
+    const log = await this.#state.log.turns.take(() => this.#state.log.wal.repair());
+    const pages = await repairPages(pool, this.#state.checkpoint);
     const failed = new Set(pages.failed.map(({ slot }) => slot));
     for (const slot of failed) slots.setUnusable(slot);
     for (const slot of slots.unusable) if (!failed.has(slot)) slots.setUsable(slot);
     const bad = new Set([...failed, ...pages.lost.map(({ slot }) => slot)]);
-    const lostValues = moveAway(this.#pool, this.#tree, bad);
+    const lostValues = moveAway(pool, tree, bad);
     damage.clear();
     // Records that the log has lost are in memory: what they said must be stored before the next start misses them.
-    if (bad.size > 0 || log.lost.length > 0) await this.#runCheckpoint(true);
+    if (bad.size > 0 || log.lost.length > 0) await this.#checkpoints.store(true);
     return { ...pages, lostKeys: [...this.lostKeys(), ...lostValues], log };
-  }
-
-  #requireIntact(): void {
-    if (this.#failure === undefined) return;
-    throw this.#error('ERR_PAGES_FAILED', 'the files have failed: open the store anew', this.#failure);
-  }
-
-  #requireWritable(): void {
-    this.#requireOpen();
-    this.#requireIntact();
-  }
-
-  #requireOpen(): void {
-    if (this.#closed) throw this.#error('ERR_PAGES_CLOSED', 'the store is closed');
-    if (this.#torn) this.#requireIntact();
-  }
-
-  #error(code: PagesErrorCode, message: string, cause?: unknown): PagesError {
-    return new PagesError(code, this.#pool.path, message, cause);
   }
 }
 

@@ -1,27 +1,17 @@
 /** A B+tree whose leaves are pages and whose inner nodes live in memory alone. Changes copy what a reader may hold. */
 import type { Bytes } from './bytes.js';
-import { NO_BYTES, compareBytes, lowerBound, shortestBetween, upperBound } from './bytes.js';
+import { compareBytes, lowerBound, upperBound } from './bytes.js';
 import { PAGE_BYTES } from './format.js';
-import type { Entries, Value, ValueReference } from './leaf-page.js';
-import { isReference, leafBytesOf } from './leaf-page.js';
+import type { Entries, Value } from './leaf-page.js';
+import { isReference } from './leaf-page.js';
+import type { LeafSource } from './leaf-source.js';
 import type { Change } from './log-record.js';
-import type { LeafPlace, Node } from './node.js';
-import { CHILDREN_FEW, CHILDREN_MAX, Inner, Leaf, spaceOf } from './node.js';
+import type { Node } from './node.js';
+import { CHILDREN_FEW, CHILDREN_MAX, Inner, Leaf, lostLeaf, spaceOf } from './node.js';
 import { LostKeysError } from './pages-error.js';
+import { fits, fitTogether, joinInner, joinLeaves, splitLeaf, splitLeafAt } from './split-join.js';
 
-/** Two leaves join where the result is at most so full: not so full that the next put splits it again. */
-const JOINED_BYTES_MAX = PAGE_BYTES * 0.75;
 const FEW_ENTRY_BYTES = PAGE_BYTES / 4;
-
-/** What the tree needs of the files. */
-export interface LeafSource {
-  /** Entries of a leaf. Throws LostKeysError where no file has its page. */
-  load(leaf: Leaf): Entries;
-  /** The page is not part of the newest tree any more. */
-  retirePage(place: LeafPlace): void;
-  /** Nor are the pages of this value. */
-  retireValue(reference: ValueReference): void;
-}
 
 interface Step {
   readonly inner: Inner;
@@ -79,7 +69,7 @@ export class Tree {
       keys.splice(index, 0, key);
       values.splice(index, 0, value);
     }
-    if (!fits(leaf)) this.#replaceChild(path, this.#split(leaf));
+    if (!fits(leaf)) this.#replaceChild(path, splitLeaf(leaf, this.#epoch));
   }
 
   #delete(key: Bytes): void {
@@ -133,7 +123,7 @@ export class Tree {
     const leaf = this.#isLost(found) ? this.#ownLeaf(path) : found;
     if (!leaf.lost) return;
     const { keys } = leaf.entries as Entries;
-    this.#replaceChild(path, this.#splitAt(leaf, lowerBound(keys, key), key));
+    this.#replaceChild(path, splitLeafAt(leaf, lowerBound(keys, key), key, this.#epoch));
   }
 
   #isLost(leaf: Leaf): boolean {
@@ -232,36 +222,6 @@ export class Tree {
     this.#root = nodes.length === 1 ? (nodes[0] as Node) : new Inner(this.#epoch, [...separators], [...nodes], true);
   }
 
-  /** Leaves that fit, in place of one that does not. */
-  #split(leaf: Leaf): Leaf[] {
-    if (fits(leaf)) return [leaf];
-    const { keys, values } = leaf.entries as Entries;
-    let index = keys.length - 1;
-    if (leaf.high !== undefined || spaceOf(keys[index] as Bytes, values[index]) * 2 > leaf.entryBytes) {
-      let left = 0;
-      for (index = 0; index < keys.length - 1 && left * 2 < leaf.entryBytes; index++) {
-        left += spaceOf(keys[index] as Bytes, values[index]);
-      }
-      index = Math.max(1, index);
-    }
-    const separator = shortestBetween(keys[index - 1] as Bytes, keys[index] as Bytes);
-    return this.#splitAt(leaf, index, separator).flatMap((half) => this.#split(half));
-  }
-
-  /** Entries from `index` on go into a leaf that begins at `separator`. */
-  #splitAt(leaf: Leaf, index: number, separator: Bytes): [Leaf, Leaf] {
-    const { keys, values } = leaf.entries as Entries;
-    const entries = { keys: keys.splice(index), values: values.splice(index) };
-    let moved = 0;
-    for (const [i, key] of entries.keys.entries()) moved += spaceOf(key, entries.values[i]);
-    const right = new Leaf(this.#epoch, separator, leaf.high, entries, moved);
-    right.lost = leaf.lost;
-    right.cause = leaf.cause;
-    leaf.high = separator;
-    leaf.entryBytes -= moved;
-    return [leaf, right];
-  }
-
   /** Joins nodes that have become small with a neighbour, from the leaf upwards. All of the path is owned. */
   #joinFew(path: readonly Step[]): void {
     for (const { inner, index } of path.toReversed()) {
@@ -280,7 +240,7 @@ export class Tree {
     const joined =
       left instanceof Leaf
         ? this.#joinLeaves(left, right as Leaf)
-        : this.#joinInner(left, right as Inner, inner.separators[index] as Bytes);
+        : joinInner(this.#epoch, left, right as Inner, inner.separators[index] as Bytes);
     if (joined === undefined) return false;
     inner.children.splice(index, 2, joined);
     inner.separators.splice(index, 1);
@@ -288,39 +248,10 @@ export class Tree {
   }
 
   #joinLeaves(left: Leaf, right: Leaf): Leaf | undefined {
-    const most = left.entryBytes === 0 || right.entryBytes === 0 ? PAGE_BYTES : JOINED_BYTES_MAX;
-    const entryBytes = left.entryBytes + right.entryBytes;
-    if (left.lost || right.lost || leafBytesOf(left.low, right.high, entryBytes) > most) return undefined;
-    if (this.#isLost(left) || this.#isLost(right)) return undefined;
-    const [a, b] = [this.#source.load(left), this.#source.load(right)];
-    const entries = { keys: [...a.keys, ...b.keys], values: [...a.values, ...b.values] };
+    if (!fitTogether(left, right) || this.#isLost(left) || this.#isLost(right)) return undefined;
+    const joined = joinLeaves(this.#epoch, left, right, this.#source.load(left), this.#source.load(right));
     this.#supersede(left);
     this.#supersede(right);
-    return new Leaf(this.#epoch, left.low, right.high, entries, entryBytes);
+    return joined;
   }
-
-  #joinInner(left: Inner, right: Inner, separator: Bytes): Inner | undefined {
-    // One child alone always finds room, or it could never join anything.
-    const most = Math.min(left.children.length, right.children.length) === 1 ? CHILDREN_MAX + 1 : CHILDREN_MAX;
-    if (left.children.length + right.children.length > most) return undefined;
-    const separators = [...left.separators, separator, ...right.separators];
-    return new Inner(this.#epoch, separators, [...left.children, ...right.children], true);
-  }
-}
-
-/** A leaf all of whose keys are lost. */
-export function lostLeaf(epoch: number, low: Bytes, high: Bytes | undefined, cause: unknown): Leaf {
-  const leaf = new Leaf(epoch, low, high, { keys: [], values: [] }, 0);
-  leaf.lost = true;
-  leaf.cause = cause;
-  return leaf;
-}
-
-/** The tree of a store that holds nothing. */
-export function emptyLeaf(epoch: number): Leaf {
-  return new Leaf(epoch, NO_BYTES, undefined, { keys: [], values: [] }, 0);
-}
-
-function fits(leaf: Leaf): boolean {
-  return leafBytesOf(leaf.low, leaf.high, leaf.entryBytes) <= PAGE_BYTES;
 }

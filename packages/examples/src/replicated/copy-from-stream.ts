@@ -1,22 +1,28 @@
 /** Bringing records from the stream into a local log: at start-up, and on a second host all the time. */
 import type { Wal } from '../wal/index.js';
+import { isLostFrame } from './frame.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 
 /** Records fetched at a time. */
 const CHUNK_RECORDS = 256;
 
-/** Throws ERR_REPLICATED_DIVERGED where the last record that both have is not the same in both. */
+/** Throws ERR_REPLICATED_DIVERGED where the last record that both still have is not the same in both. */
 export async function requireSameHistory(wal: Wal, stream: RecordStream): Promise<void> {
   const { first, last } = await stream.bounds();
-  const sequence = Math.min(last, wal.lastSequence ?? 0);
-  if (sequence < Math.max(first, wal.firstSequence ?? 1)) return;
-  const theirs = (await stream.fetch(sequence, sequence)).get(sequence);
-  for await (const item of wal.replay({ from: sequence })) {
-    const isOther = item.type === 'record' && theirs !== undefined && Buffer.compare(item.payload, theirs) !== 0;
-    if (isOther) throw new ReplicatedError('ERR_REPLICATED_DIVERGED', `record ${sequence} differs between log and stream`);
-    return;
+  const oldest = Math.max(first, wal.firstSequence ?? 1);
+  for (let sequence = Math.min(last, wal.lastSequence ?? 0); sequence >= oldest; sequence--) {
+    const theirs = (await stream.fetch(sequence, sequence)).get(sequence);
+    const ours = await recordOf(wal, sequence);
+    if (theirs === undefined || ours === undefined || isLostFrame(theirs) || isLostFrame(ours)) continue;
+    if (Buffer.compare(ours, theirs) === 0) return;
+    throw new ReplicatedError('ERR_REPLICATED_DIVERGED', `record ${sequence} differs between log and stream`);
   }
+}
+
+async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefined> {
+  for await (const item of wal.replay({ from: sequence })) return item.type === 'record' ? item.payload : undefined;
+  return undefined;
 }
 
 /** Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw. */

@@ -23,9 +23,18 @@ export function encodeLost(): Uint8Array {
   return Uint8Array.of(KIND_LOST);
 }
 
+export function isLostFrame(frame: Uint8Array): boolean {
+  return frame[0] === KIND_LOST && frame.length === FRAME_BYTES;
+}
+
+/** Equal; or one of them was given up for lost, which it may have been before a page could be read again. */
+export function mayBeOneRecord(frame: Uint8Array, other: Uint8Array): boolean {
+  return isLostFrame(frame) || isLostFrame(other) || Buffer.compare(frame, other) === 0;
+}
+
 /** The application's bytes, a view of `frame`; undefined for a record that was lost. Throws for anything else. */
 export function decodeFrame(frame: Uint8Array): Uint8Array | undefined {
   if (frame[0] === KIND_RECORD) return frame.subarray(FRAME_BYTES);
-  if (frame[0] === KIND_LOST && frame.length === FRAME_BYTES) return undefined;
+  if (isLostFrame(frame)) return undefined;
   throw new TypeError('not a record of a replicated log');
 }

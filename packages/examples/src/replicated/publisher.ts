@@ -1,4 +1,5 @@
 /** Bringing records into the stream in order, for as long as it takes. */
+import { isLostFrame, mayBeOneRecord } from './frame.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 
@@ -13,7 +14,7 @@ export interface Outgoing {
 
 interface Waiter {
   readonly sequence: number;
-  readonly resolve: () => void;
+  readonly resolve: (isHeld: boolean) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -27,6 +28,8 @@ export class Publisher {
   #newest: number;
   #published: number;
   #waiters: Waiter[] = [];
+  /** Which of the records that #advance() is about to pass the stream has as lost. */
+  readonly #lost = new Set<number>();
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
   readonly #stop = new AbortController();
@@ -65,10 +68,10 @@ export class Publisher {
     this.#wake();
   }
 
-  /** Resolves when the stream has every record up to `sequence`. */
-  reached(sequence: number): Promise<void> {
+  /** Resolves when the stream has every record up to `sequence`: to false where it has that one as lost. */
+  reached(sequence: number): Promise<boolean> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (sequence <= this.#published) return Promise.resolve();
+    if (sequence <= this.#published) return Promise.resolve(true);
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject });
     });
@@ -99,7 +102,9 @@ export class Publisher {
       const records = await this.#nextRecords();
       const outcomes = await Promise.allSettled(records.map(({ sequence, bytes }) => this.#stream.publish(sequence, bytes)));
       const failed = outcomes.findIndex(({ status }) => status === 'rejected');
-      this.#advance(this.#published + (failed === -1 ? outcomes.length : failed));
+      const stored = failed === -1 ? records : records.slice(0, failed);
+      for (const { sequence, bytes } of stored) if (isLostFrame(bytes)) this.#lost.add(sequence);
+      this.#advance(this.#published + stored.length);
       if (failed !== -1) await this.#resume();
     }
   }
@@ -138,7 +143,9 @@ export class Publisher {
       if (theirs === undefined) return;
       for (const { sequence, bytes } of ours.filter((record) => record.sequence <= last)) {
         // What the stream does not keep any more cannot be compared.
-        if (Buffer.compare(theirs.get(sequence) ?? bytes, bytes) !== 0) throw diverged(sequence);
+        const stored = theirs.get(sequence) ?? bytes;
+        if (!mayBeOneRecord(stored, bytes)) throw diverged(sequence);
+        if (isLostFrame(stored)) this.#lost.add(sequence);
         this.#advance(sequence);
       }
     }
@@ -153,7 +160,8 @@ export class Publisher {
     this.#published = published;
     const waiters = this.#waiters;
     this.#waiters = waiters.filter(({ sequence }) => sequence > published);
-    for (const waiter of waiters) if (waiter.sequence <= published) waiter.resolve();
+    for (const waiter of waiters) if (waiter.sequence <= published) waiter.resolve(!this.#lost.has(waiter.sequence));
+    this.#lost.clear();
   }
 
   #fail(error: Error): void {

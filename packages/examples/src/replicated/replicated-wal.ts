@@ -75,8 +75,9 @@ export class ReplicatedWal {
    * stored and published in their order, and share commits.
    *
    * While the server is down, `local` goes on, and the others wait for it. Rejects with ERR_REPLICATED_DIVERGED once
-   * somebody else has written to the stream, for every later record too; with ERR_REPLICATED_CLOSED; with what append()
-   * and commitAsync() of the log throw. A record whose promise was rejected may still have been stored.
+   * somebody else has written to the stream, for every later record too; with ERR_REPLICATED_LOST where the medium lost
+   * this record before the stream had it; with ERR_REPLICATED_CLOSED; with what append() and commitAsync() of the log
+   * throw. A record whose promise was rejected may still have been stored.
    */
   async append(payload: Uint8Array): Promise<number> {
     this.#requireWritable();
@@ -92,7 +93,9 @@ export class ReplicatedWal {
     committed.catch(() => undefined);
     published?.catch(() => undefined);
     if (this.#ack !== 'stream') await committed;
-    await published;
+    if ((await published) === false) {
+      throw new ReplicatedError('ERR_REPLICATED_LOST', `record ${sequence} was lost here before the stream had it`);
+    }
     return sequence;
   }
 
@@ -153,7 +156,16 @@ export class ReplicatedWal {
   /** Local records for the stream; one that is lost is published as lost, so that the others can follow. */
   async *#outgoing(first: number): AsyncGenerator<Outgoing> {
     await this.#wal.commitAsync();
+    let next = first;
     for await (const item of this.#wal.replay({ from: first })) {
+      if (item.type === 'lost') break;
+      yield { sequence: item.sequence, bytes: item.payload };
+      next = item.sequence + 1;
+    }
+    if (next > (this.#wal.lastSequence ?? 0)) return;
+    // What is said to be lost there stays lost: first everything comes back that memory or a mirror still has.
+    await this.#wal.repair().catch(() => undefined);
+    for await (const item of this.#wal.replay({ from: next })) {
       if (item.type === 'record') {
         yield { sequence: item.sequence, bytes: item.payload };
       } else {

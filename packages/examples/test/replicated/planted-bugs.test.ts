@@ -30,8 +30,8 @@ describe('a replicated log', () => {
       const { Publisher } = await original<typeof PublisherModule>();
       return {
         Publisher: class extends Publisher {
-          override reached(): Promise<void> {
-            return Promise.resolve();
+          override reached(): Promise<boolean> {
+            return Promise.resolve(true);
           }
         },
       };

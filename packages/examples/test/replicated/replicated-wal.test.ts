@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedServer } from '../../explore/simulated-stream.js';
 import type { Answer } from '../../explore/simulated-stream.js';
-import { decodeFrame } from '../../src/replicated/frame.js';
+import { decodeFrame, encodeFrame, encodeLost } from '../../src/replicated/frame.js';
 import type { Ack } from '../../src/replicated/index.js';
 import { ReplicatedWal, followStream } from '../../src/replicated/index.js';
 import type { Wal } from '../../src/wal/index.js';
@@ -182,6 +182,50 @@ describe('what local media lose', () => {
     expect((await account(await other.open('both'), LENGTHS)).lost).toEqual(union([lost]));
     await again.close();
     await other.log.close();
+  });
+
+  test.each(['stream', 'both'] as const)('before the stream had it is never acknowledged with ack %s', async (ack) => {
+    const host = new Host(new SimulatedServer());
+    const log = await host.open(ack, 0);
+    host.server.plan = () => 'unheard';
+    const outcomes = LENGTHS.map((length, index) => log.append(payloadOf(index + 1, length)));
+    const settled = Promise.allSettled(outcomes);
+    await log.wal.commitAsync();
+    const lost = union([sequencesByPage(host.machine).get(2) ?? []]);
+    host.machine.poison('log', 2);
+    host.server.plan = () => 'done';
+    const rejected = (await settled).flatMap((outcome, index) => (outcome.status === 'rejected' ? [index + 1] : []));
+    expect(rejected).toEqual(lost);
+    await expect(outcomes[(lost[0] ?? 0) - 1]).rejects.toMatchObject({ code: 'ERR_REPLICATED_LOST' });
+    expect((await account(log, LENGTHS)).lost).toEqual(lost);
+    await log.close();
+  });
+
+  test('and memory still has is not given up for lost', async () => {
+    const host = new Host(new SimulatedServer());
+    const log = await host.open('local', 0);
+    host.server.plan = () => 'unheard';
+    await appendAll(log, 1, [10, 20, 30]);
+    host.machine.poison('log', 1);
+    for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+    host.server.plan = () => 'done';
+    await log.drained();
+    expect(payloads(host.server)).toEqual([10, 20, 30].map((length, index) => payloadOf(index + 1, length)));
+    await log.close();
+  });
+
+  test('as far as the stream knows, and can be read again after all, is returned; other bytes are another history', async () => {
+    const host = new Host(new SimulatedServer());
+    await appendAll(await host.open('both'), 1, LENGTHS);
+    await host.die();
+    host.server.records[7] = encodeLost();
+    expect((await account(await host.open('both'), LENGTHS)).returned).toHaveLength(8);
+    const other = new Host(host.server);
+    expect((await account(await other.open('both'), LENGTHS)).lost).toEqual([8]);
+    await other.log.close();
+    await host.die();
+    host.server.records[6] = encodeFrame(payloadOf(70, LENGTHS[6] ?? 0));
+    await expect(host.open('both')).rejects.toMatchObject({ code: 'ERR_REPLICATED_DIVERGED' });
   });
 
   test('all of it: a new file gets everything from the stream', async () => {

@@ -228,6 +228,42 @@ describe('repair, what it is asked and what it says', () => {
     expect(read(file, 0, 8 * PAGE)).toEqual(whole);
   });
 
+  it('so is one after the repair of another file in there has ended', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    driver.writeFile('/pmem/other', whole);
+    const other = await PmemFile.open('/pmem/other', { driver });
+    driver.poison(PATH, bad);
+    driver.poison('/pmem/other', bad);
+    await file.repair(bad, {
+      rebuild: async (range) => {
+        await other.repair(bad, { rebuild });
+        await failure('ERR_PMEM_LOCKED', () => file.repair({ offset: 0, length: 1 }, { rebuild }));
+        return part(whole, range);
+      },
+    });
+    expect(read(file, 0, 8 * PAGE)).toEqual(whole);
+  });
+
+  it('what rebuild has left running may repair the file once the repair is over', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    driver.poison(PATH, bad);
+    driver.poison(PATH, { offset: 0, length: 1 });
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => { end = resolve; });
+    let later: Promise<unknown> | undefined;
+    await file.repair(bad, {
+      rebuild: (range) => {
+        later = over.then(() => file.repair({ offset: 0, length: 1 }, { rebuild }));
+        return part(whole, range);
+      },
+    });
+    end();
+    await later;
+    expect(read(file, 0, 8 * PAGE)).toEqual(whole);
+  });
+
   it('while it waits for rebuild, its units refuse stores, others take them, and the file cannot be resized', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 8 * PAGE);

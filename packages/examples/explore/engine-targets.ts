@@ -1,20 +1,22 @@
-/** What the explorations of the paged store and of the Level database on it have in common. */
+/** What the explorations of all engines have in common: bodies on machines, in every way, and random ones without end. */
 import type { MockOptions } from '@safe-pmem/mock';
 import { everyWay, type Explored, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
 import { PagesError } from '../src/pages/index.js';
 
 const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
 
-/** A machine, and whether the store on it has a mirror. */
+/** A machine, and whether the engine on it has a mirror. */
 export interface MirroredMachine extends Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax'> {
   readonly mirrored: boolean;
 }
 
-interface Engine<Life extends Explored> {
+interface Engine<Life extends Explored, Machine> {
   readonly name: string;
-  readonly machines: readonly MirroredMachine[];
+  readonly machines: readonly Machine[];
+  readonly nameOf: (machine: Machine) => string;
+  readonly randomMachine: (seed: number) => Machine;
   readonly bodies: Readonly<Record<string, (life: Life) => Promise<void>>>;
-  readonly exploration: (body: (life: Life) => Promise<void>, machine: MirroredMachine) => Exploration<Life>;
+  readonly exploration: (body: (life: Life) => Promise<void>, machine: Machine) => Exploration<Life>;
   /** One step of a random body; `number` has 16 bits. */
   readonly randomStep: (life: Life, number: number) => Promise<void>;
 }
@@ -26,10 +28,11 @@ interface Targets<Life> {
 }
 
 /** Every body on every machine, and as many more as there are seeds. */
-export function storeTargets<Life extends Explored>({ name, machines, bodies, exploration, randomStep }: Engine<Life>): Targets<Life> {
+export function engineTargets<Life extends Explored, Machine>(engine: Engine<Life, Machine>): Targets<Life> {
+  const { name, machines, nameOf, randomMachine, bodies, exploration, randomStep } = engine;
   // Poison in a repair journal is a question to PmemFile, which is asked there: packages/mock/explore.
   const files = (path: string): boolean => !path.includes('.repair');
-  const waysOf = (title: string, body: (life: Life) => Promise<void>, machine: MirroredMachine): readonly ExplorationTarget[] =>
+  const waysOf = (title: string, body: (life: Life) => Promise<void>, machine: Machine): readonly ExplorationTarget[] =>
     everyWay(`${name}, ${nameOf(machine)}, ${title}`, exploration(body, machine), { files });
   const randomBody = (seed: number) => async (life: Life): Promise<void> => {
     const count = 3 + (numberOf(seed, 11) % 3);
@@ -45,13 +48,18 @@ export function storeTargets<Life extends Explored>({ name, machines, bodies, ex
   };
 }
 
-export function randomMachine(seed: number): MirroredMachine {
+export function randomMirroredMachine(seed: number): MirroredMachine {
   return {
     kernel: KERNELS[numberOf(seed, 0) % KERNELS.length],
     filesystem: numberOf(seed, 1) % 2 === 0 ? 'ext4' : 'xfs',
     clearable: numberOf(seed, 2) % 4 > 0,
     mirrored: numberOf(seed, 3) % 2 === 0,
   };
+}
+
+export function nameOfMirrored({ filesystem, kernel = '6.12', clearable = true, dax = true, mirrored }: MirroredMachine): string {
+  const device = `${clearable ? '' : ' unclearable'}${dax ? '' : ' without dax'}`;
+  return `${filesystem ?? 'ext4'} ${kernel}${device}${mirrored ? ' with mirror' : ''}`;
 }
 
 /**
@@ -73,11 +81,6 @@ export async function unlessAtRisk(
 }
 
 /** The `index`th number of a seed, of 16 bits. */
-function numberOf(seed: number, index: number): number {
+export function numberOf(seed: number, index: number): number {
   return (Math.imul(seed + index * 7919, 2654435761) >>> 9) & 0xffff;
-}
-
-function nameOf({ filesystem, kernel = '6.12', clearable = true, dax = true, mirrored }: MirroredMachine): string {
-  const device = `${clearable ? '' : ' unclearable'}${dax ? '' : ' without dax'}`;
-  return `${filesystem ?? 'ext4'} ${kernel}${device}${mirrored ? ' with mirror' : ''}`;
 }

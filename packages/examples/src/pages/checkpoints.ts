@@ -1,0 +1,92 @@
+/** Checkpoints of an open store, and whatever else moves pages: one at a time, beside batches and readers. */
+import { slotsOfPlan, storeLeaves } from './checkpoint.js';
+import type { StoredLeaf } from './checkpoint.js';
+import { encodeCheckpoint } from './log-record.js';
+import { changedLeavesOf, markStored } from './node.js';
+import type { StoreState } from './store-state.js';
+import { Turns } from './turns.js';
+
+export class Checkpoints {
+  readonly #state: StoreState;
+  readonly #turns = new Turns();
+  #isPlanned = false;
+
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  /** Work that moves pages, between checkpoints. */
+  beside<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#turns.take(work);
+  }
+
+  async run(): Promise<void> {
+    await this.#turns.take(() => this.store());
+  }
+
+  /** An error is left to whoever needs the room that this checkpoint was to make, and meets it then. */
+  soon(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    void this.run()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isPlanned = false;
+      });
+  }
+
+  /** Resolves when what was begun so far has ended. */
+  async ended(): Promise<void> {
+    await this.#turns.ended();
+  }
+
+  /**
+   * To be called in a turn of this alone.
+   *
+   * @param always also where no leaf has changed: the record itself is wanted
+   */
+  async store(always = false): Promise<void> {
+    const { log, pool, tree } = this.#state;
+    const { slots } = pool;
+    this.#state.requireIntact();
+    const begun = await log.turns.take(() => {
+      const root = tree.freeze();
+      const { lastSequence, mark } = log;
+      return Promise.resolve({ root, covers: lastSequence, logMark: mark, retired: slots.retiredMark });
+    });
+    const leaves = [...changedLeavesOf(begun.root)];
+    if (leaves.length === 0 && !always) return;
+    const generation = this.#state.checkpoint.generation + 1;
+    const stored = await storeLeaves(pool, leaves, generation);
+    await log.turns.take(async () => {
+      const bits = slots.leavesAfter(begun.retired, stored.map(({ slot }) => slot));
+      const next = { ...this.#state.checkpoint, generation, covers: begun.covers, slotCount: slots.count, leaves: bits.bytes };
+      try {
+        this.#state.requireIntact();
+        log.append(encodeCheckpoint(next));
+        await log.commit();
+        this.#state.checkpoint = next;
+        slots.settle(bits, begun.retired);
+        this.#settle(stored, generation);
+        markStored(begun.root);
+        await log.truncate(begun.covers, begun.logMark);
+      } catch (error) {
+        this.#state.fail(error);
+        throw error;
+      }
+    });
+    this.#state.reclaim();
+  }
+
+  /** The leaves are the same as their pages now; those that others have taken the place of are retired at once. */
+  #settle(stored: readonly StoredLeaf[], generation: number): void {
+    const { pool, tree } = this.#state;
+    for (const plan of stored) {
+      const { leaf, slot, chains } = plan;
+      leaf.place = { slot, generation };
+      leaf.entries = undefined;
+      for (const { slots } of chains) pool.chains.set(slots[0] as number, slots);
+      if (leaf.superseded) pool.slots.retire(slotsOfPlan(plan), tree.epoch);
+    }
+  }
+}

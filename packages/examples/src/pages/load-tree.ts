@@ -1,0 +1,54 @@
+/** The tree that the pages of a checkpoint make; keys whose page no file has are in it as lost. */
+import { PmemError } from '@safe-pmem/core';
+import type { Bytes } from './bytes.js';
+import { compareBytes, NO_BYTES } from './bytes.js';
+import { isReference } from './leaf-page.js';
+import type { Node } from './node.js';
+import { emptyLeaf, Leaf, lostLeaf, treeOf } from './node.js';
+import type { PageDamage } from './page-files.js';
+import type { PagePool } from './page-pool.js';
+import { causeOf } from './page-pool.js';
+
+/** The tree of the checkpoint in force. Between leaves that can be read, what is missing is lost. */
+export function loadTree(pool: PagePool): Node {
+  const leaves: Leaf[] = [];
+  const damage: PageDamage[] = [];
+  const unread: number[] = [];
+  for (const slot of pool.slots.leaves) {
+    const read = pool.readLeaf(slot);
+    if (read.page === undefined) {
+      damage.push(...read.damage);
+      unread.push(slot);
+      continue;
+    }
+    const { low, high, lost, generation, entryBytes, keys, values } = read.page;
+    const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
+    leaf.place = { slot, generation };
+    leaf.lost = lost;
+    if (lost) leaf.cause = lostBefore(pool);
+    pool.cache.add(leaf);
+    leaves.push(leaf);
+    for (const value of values) if (isReference(value)) pool.discover(value);
+  }
+  if (leaves.length === 0 && unread.length === 0) return emptyLeaf(0);
+  // The keys of these pages are in the tree as lost ones, from where the next checkpoint stores that.
+  pool.slots.retire(unread, 0);
+  leaves.sort((a, b) => compareBytes(a.low, b.low));
+  return treeOf([...withoutGaps(leaves, causeOf(damage))], 0);
+}
+
+function* withoutGaps(leaves: readonly Leaf[], cause: unknown): Generator<Leaf> {
+  let end: Bytes | undefined = NO_BYTES;
+  for (const leaf of leaves) {
+    if (end === undefined || compareBytes(leaf.low, end) < 0) throw new Error('two leaves hold the same keys');
+    if (compareBytes(end, leaf.low) < 0) yield lostLeaf(0, end, leaf.low, cause);
+    yield leaf;
+    end = leaf.high;
+  }
+  if (end !== undefined) yield lostLeaf(0, end, undefined, cause);
+}
+
+/** What the medium did is not stored with the loss; that it did is. */
+function lostBefore({ path }: PagePool): PmemError {
+  return new PmemError('ERR_PMEM_LOST', 'the page that held these keys was lost earlier', { path });
+}

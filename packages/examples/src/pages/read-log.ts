@@ -1,0 +1,76 @@
+/** What the log of a store says: the checkpoint in force, the batches behind it, and what of it is lost. */
+import type { PmemFile } from '@safe-pmem/core';
+import type { LostRecords } from '../wal/index.js';
+import { Wal, WalError } from '../wal/index.js';
+import { PAGE_BYTES } from './format.js';
+import type { Change, Checkpoint, LogRecord } from './log-record.js';
+import { decodeRecord } from './log-record.js';
+import { PagesError } from './pages-error.js';
+import { ringBytesOf } from './store-log.js';
+import type { StoreOptions } from './store-options.js';
+
+export interface LogContent {
+  readonly checkpoint: Checkpoint | undefined;
+  readonly batches: readonly { readonly sequence: number; readonly changes: readonly Change[] }[];
+  readonly lost: readonly LostRecords[];
+  readonly heldBytes: number;
+}
+
+export async function openLog(file: PmemFile, mirror: PmemFile, create: boolean, path: string): Promise<Wal> {
+  try {
+    return await Wal.open({ file, mirror, create });
+  } catch (error) {
+    if (error instanceof WalError && error.code === 'ERR_WAL_NOT_FORMATTED') {
+      throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds nothing', error);
+    }
+    if (error instanceof WalError && error.code === 'ERR_WAL_UNREADABLE') {
+      throw new PagesError('ERR_PAGES_LOG_LOST', path, 'neither file of the log can be read', error);
+    }
+    throw error;
+  }
+}
+
+export async function readLog(wal: Wal, path: string): Promise<LogContent> {
+  const batches: { sequence: number; changes: readonly Change[] }[] = [];
+  const lost: LostRecords[] = [];
+  let checkpoint: Checkpoint | undefined;
+  let heldBytes = 0;
+  for await (const item of wal.replay()) {
+    if (item.type === 'lost') {
+      lost.push(item);
+      heldBytes += PAGE_BYTES * Math.max(1, item.damage.length);
+      continue;
+    }
+    heldBytes += ringBytesOf(item.payload.length);
+    const record = recordOf(item.payload, path);
+    if (record.type === 'checkpoint') checkpoint = record.checkpoint;
+    else batches.push({ sequence: item.sequence, changes: record.changes });
+  }
+  if (wal.commitPointLost || (checkpoint === undefined && (lost.length > 0 || batches.length > 0))) {
+    const cause = causeOfLoss(lost);
+    throw new PagesError('ERR_PAGES_LOG_LOST', path, 'the record that says which pages are in force is lost', cause);
+  }
+  return { checkpoint, batches, lost, heldBytes };
+}
+
+function recordOf(payload: Uint8Array, path: string): LogRecord {
+  try {
+    return decodeRecord(payload);
+  } catch (error) {
+    throw new PagesError('ERR_PAGES_FOREIGN', path, 'the log belongs to something else', error);
+  }
+}
+
+/** Lost batches may have changed any key, so that nothing may be returned for right, unless somebody says so. */
+export function requireBatches({ checkpoint, lost }: LogContent, options: StoreOptions, path: string): void {
+  const missing = lost.filter(({ last }) => checkpoint !== undefined && (last === undefined || last > checkpoint.covers));
+  const [first] = missing;
+  if (first === undefined || options.acceptLostBatches === true) return;
+  const numbers = missing.map(({ first: from, last }) => `${from} to ${last ?? 'the end'}`).join(', ');
+  throw new PagesError('ERR_PAGES_BATCHES_LOST', path, `log records ${numbers} are lost`, causeOfLoss(missing));
+}
+
+function causeOfLoss(lost: readonly LostRecords[]): unknown {
+  const damage = lost.flatMap((item) => item.damage);
+  return (damage.find(({ reason }) => reason === 'media' || reason === 'lost') ?? damage[0])?.cause;
+}
