@@ -7,6 +7,8 @@ import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutco
  * are wrong in themselves are a TypeError or RangeError; functions that return a promise throw before they return it.
  */
 export interface BindingHandle {
+  /** Of the file, for Binding.call. */
+  readonly number: number;
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
   readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
@@ -87,6 +89,13 @@ export interface Binding {
     sizeBytes: number | undefined,
     preallocate: boolean,
   ): Promise<OpenedFile | { readonly failure: SystemFailure }>;
+
+  /**
+   * read() of any file: `call` holds the position, and the number of the file. The engine calls one function of all files
+   * faster than one of each, and a store into an array costs less than an argument.
+   */
+  readonly readByNumber: (target: Uint8Array) => Fault | undefined;
+  readonly call: Float64Array;
 
   /** BUS_MCEERR_AO signals about memory that this addon has mapped, in the whole process, since it was loaded. */
   advisoryMemoryErrors(): number;
