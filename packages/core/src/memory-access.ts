@@ -83,7 +83,7 @@ export class MemoryAccess extends NumberReads {
       }
     }
     state.checkBytes('target', target, position);
-    if (state.hazards.clear) {
+    if (state.hazards.isClearAt(position, target.length)) {
       const fault = COPY_IS_LEAN ? this.#loadElsewhere(target, position) : state.file.read(target, position);
       if (fault !== undefined) state.io.read(target, position, fault);
     } else {
@@ -300,7 +300,7 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     state.checkBytes('source', source, position);
     state.assertWritable();
-    if (!state.hazards.clear) {
+    if (!state.hazards.isClearAt(position, source.length)) {
       state.io.write(source, position);
       return;
     }

@@ -7,8 +7,6 @@ import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutco
  * are wrong in themselves are a TypeError or RangeError; functions that return a promise throw before they return it.
  */
 export interface BindingHandle {
-  /** Of the file, for Binding.call. */
-  readonly number: number;
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
   readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
@@ -63,6 +61,8 @@ export interface BoundView {
 /** What open() found out, before any of it is interpreted. */
 export interface OpenedFile {
   readonly handle: BindingHandle;
+  /** Of the file among those of this thread, for Binding.call. */
+  readonly number: number;
   /** Resolved; bytes of the name that are not UTF-8 are replaced, so it is for people and messages. */
   readonly path: string;
   /** This open made the file, or found it empty and gave it its size. */

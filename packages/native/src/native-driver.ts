@@ -63,7 +63,7 @@ class NativeDriver implements Driver {
     if ('failure' in opened) return opened;
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
     const facts = factsOf(opened, readOnly, await device.bus());
-    return { file: new NativeFile(this.#binding, opened.handle, facts, device) };
+    return { file: new NativeFile(this.#binding, opened, facts, device) };
   }
 }
 
@@ -106,10 +106,10 @@ class NativeFile implements DriverFile {
   #mappedBytes: number;
   #closed = false;
 
-  constructor(binding: Binding, handle: BindingHandle, facts: FileFacts, device: BlockDevice) {
+  constructor(binding: Binding, { handle, number }: OpenedFile, facts: FileFacts, device: BlockDevice) {
     this.facts = facts;
     this.#binding = binding;
-    this.#number = handle.number;
+    this.#number = number;
     this.write = handle.write;
     this.persist = handle.persist;
     this.writeAndPersist = handle.writeAndPersist;

@@ -70,7 +70,7 @@ class FileHandle {
   AsyncCall* waiting_close_ = nullptr;
 };
 
-// The functions of a handle, bound to it: `{ read, write, … }`, and its `number`. nullptr where JavaScript cannot run.
+// The functions of a handle, bound to it: `{ read, write, … }`. nullptr where JavaScript cannot run.
 napi_value create_handle(napi_env env, FileHandle* file);
 
 }  // namespace binding

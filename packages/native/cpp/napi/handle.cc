@@ -63,9 +63,7 @@ napi_value create_handle(napi_env env, FileHandle* file) {
     }
     if (napi_set_named_property(env, handle, verb.name, function) != napi_ok) return nullptr;
   }
-  napi_value number = nullptr;
-  if (napi_create_uint32(env, file->number(), &number) != napi_ok) return nullptr;
-  return napi_set_named_property(env, handle, "number", number) == napi_ok ? handle : nullptr;
+  return handle;
 }
 
 }  // namespace binding

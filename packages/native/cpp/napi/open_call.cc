@@ -33,6 +33,7 @@ class OpenCall final : public AsyncCall {
     const std::string device = std::to_string(file.device_major) + ":" + std::to_string(file.device_minor);
     return PlainObject(env)
         .set("handle", functions)
+        .number("number", handle.number())
         .string("path", file.path)
         .boolean("created", file.is_new)
         .bigint("inode", file.inode)
