@@ -4,15 +4,18 @@
  */
 export function driverWithBadBlocks(driver) {
   let listed = [];
+  let last;
   return {
     name: 'native with a list',
-    /** Files of this driver have these ranges, in bytes of the file, among their device's bad blocks. */
-    async list(file, ranges) {
-      const { extents } = await file.extents(0, file.mappedBytes);
-      listed = ranges.map((range) => {
-        const extent = extents.find(({ offset, length }) => offset <= range.offset && range.offset < offset + length);
-        return { offset: extent.physicalOffset + range.offset - extent.offset, length: range.length };
+    /** The device of the file that was opened last has these ranges of it, ascending, among its bad blocks. */
+    async list(ranges) {
+      const { extents } = await last.extents(0, last.mappedBytes);
+      let i = 0;
+      const blocks = ranges.map((range) => {
+        while (extents[i].offset + extents[i].length <= range.offset) i++;
+        return { offset: extents[i].physicalOffset + range.offset - extents[i].offset, length: range.length };
       });
+      listed = blocks.sort((a, b) => a.offset - b.offset);
     },
     async open(path, request) {
       const outcome = await driver.open(path, request);
@@ -28,7 +31,8 @@ export function driverWithBadBlocks(driver) {
       };
       for (const name of methodsOf(file)) own[name] ??= typeof file[name] === 'function' ? file[name].bind(file) : undefined;
       Object.defineProperty(own, 'mappedBytes', { get: () => file.mappedBytes });
-      return { file: own, under: file };
+      last = file;
+      return { file: own };
     },
   };
 }
