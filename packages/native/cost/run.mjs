@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { systemCalls } from './system-calls.mjs';
 
 const here = import.meta.dirname;
 const packageFolder = path.join(here, '..');
@@ -44,28 +45,9 @@ function instructions() {
   ]));
 }
 
-function systemCalls() {
-  const log = path.join(build, 'strace');
-  // Of the thread that does the work: what the pool's and the engine's threads do beside has nothing to do with it.
-  run('strace', ['-o', log, process.execPath, path.join(here, 'calls.mjs'), build]);
-  const counts = {};
-  let name;
-  for (const line of readFileSync(log, 'utf8').split('\n')) {
-    const mark = /cost-marker\/(\w+)/.exec(line)?.[1];
-    if (mark !== undefined) {
-      name = mark === 'end' ? undefined : mark;
-      if (name !== undefined) counts[name] = 0;
-    } else if (name !== undefined && /^(?:msync|fdatasync|pread64|pwrite64|mmap|munmap|mremap|madvise|fcntl|ioctl|rt_sig\w*)\(/.test(line)) {
-      // Calls of the engine itself (futex, madvise of its own heap) come and go; these are the ones that could be ours.
-      counts[name]++;
-    }
-  }
-  return Object.fromEntries(Object.entries(counts).map(([operation, calls]) => [operation, Math.round(calls / 100) / 10]));
-}
-
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build, { recursive: true });
-const found = { instructions: instructions(), systemCalls: systemCalls() };
+const found = { instructions: instructions(), systemCalls: systemCalls(build, path.join(build, 'strace')) };
 if (process.argv.includes('--update')) writeFileSync(expectedFile, `${JSON.stringify(found, undefined, 2)}\n`);
 const expected = JSON.parse(readFileSync(expectedFile, 'utf8'));
 let worse = 0;

@@ -21,6 +21,7 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'mkfs.xfs', debianPackage: 'xfsprogs' },
   { program: 'xfs_io', debianPackage: 'xfsprogs' },
   { program: 'ndctl', debianPackage: 'ndctl' },
+  { program: 'strace', debianPackage: 'strace' },
 ];
 
 /** Full path of a program; administrators' directories are searched though a user's PATH may lack them. */
