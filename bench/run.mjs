@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- SUITE…] [--trials N] [--json FILE]`: every suite in a process of its own, several times over; medians of the
- * trials as a table and as JSON. Numbers of different runs cannot be compared, ratios within one run can.
+ * trials on the screen, as JSON, and beside it as tables for docs/internals/performance.md. Numbers of different runs cannot be compared, ratios within one run can.
  */
 import { fork, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -53,7 +53,9 @@ for (const suite of positionals.length > 0 ? positionals : known) {
   }
 }
 writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undefined, 2)}\n`);
-console.log(`\nwritten to ${path.relative(process.cwd(), values.json)}`);
+const tables = values.json.replace(/(?:\.json)?$/, '.md');
+writeFileSync(tables, markdown(machine, trials, results));
+console.log(`\nwritten to ${path.relative(process.cwd(), values.json)} and ${path.relative(process.cwd(), tables)}`);
 
 function trialOf(suite) {
   return new Promise((resolve, reject) => {
@@ -68,15 +70,38 @@ function trialOf(suite) {
 }
 
 function print(row, merged) {
-  const perSecond = row.unit.endsWith('/s');
-  const others = merged.slice(1);
-  const baseline = row.baseline === 'fastest other' ? Math.min(...others.map(({ ns }) => ns)) : merged.find(({ name }) => name === row.baseline)?.ns;
   console.log(`  ${row.title}`);
-  for (const { name, ns } of merged) {
-    const value = row.unit === 'B' ? `${ns.toFixed(1)} B` : perSecond ? `${Math.round(1e9 / ns).toLocaleString('en')} ${row.unit}` : duration(ns);
-    const ratio = baseline === undefined ? '' : perSecond ? `${(baseline / ns).toFixed(2)} x` : `${(ns / baseline).toFixed(2)} x`;
-    console.log(`    ${name.padEnd(32)} ${value.padStart(22)} ${ratio.padStart(10)}`);
+  for (const { name, value, ratio } of shown(row, merged)) console.log(`    ${name.padEnd(36)} ${value.padStart(22)} ${ratio.padStart(10)}`);
+}
+
+/** What is shown of a row: values in its unit, and ratios to its baseline. */
+function shown({ unit, baseline: named }, merged) {
+  const perSecond = unit.endsWith('/s');
+  const others = merged.slice(1);
+  const baseline = named === 'fastest other' ? Math.min(...others.map(({ ns }) => ns)) : merged.find(({ name }) => name === named)?.ns;
+  return merged.map(({ name, ns }) => ({
+    name,
+    value: unit === 'B' ? `${ns.toFixed(1)} B` : perSecond ? `${Math.round(1e9 / ns).toLocaleString('en')} ${unit}` : duration(ns),
+    ratio: baseline === undefined ? '' : `${(perSecond ? baseline / ns : ns / baseline).toFixed(2)} x`,
+  }));
+}
+
+/** For each suite a table of all that was done in the same ways: a line for each thing, a cell for each way, with its ratio. */
+function markdown({ cpu, kernel, filesystem, node, loadAverage }, count, all) {
+  const trialsText = count === 1 ? 'one trial' : `medians of ${count} trials`;
+  const lines = [`${cpu}, ${kernel}, ${filesystem}, Node ${node}, load ${loadAverage.toFixed(1)}, ${trialsText}`];
+  const kindOf = ({ suite, times }) => [suite, ...Object.keys(times)].join();
+  for (const kind of new Set(all.map(kindOf))) {
+    const rows = all.filter((row) => kindOf(row) === kind);
+    const [{ suite, times }] = rows;
+    const columns = Object.keys(times);
+    lines.push('', `| ${suite} | ${columns.join(' | ')} |`, `|${'---|'.repeat(columns.length + 1)}`);
+    for (const row of rows) {
+      const cells = shown(row, Object.entries(row.times).map(([name, ns]) => ({ name, ns })));
+      lines.push(`| ${row.title} | ${cells.map(({ value, ratio }) => (ratio === '' ? value : `${value} (${ratio})`)).join(' | ')} |`);
+    }
   }
+  return `${lines.join('\n')}\n`;
 }
 
 function duration(ns) {

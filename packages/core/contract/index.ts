@@ -15,6 +15,7 @@ import type { Check, ContractOptions } from './machine.js';
 import { checkOpening } from './opening.js';
 import { checkPmemFile } from './pmem-file.js';
 import { checkPoison } from './poison.js';
+import { checkShortAccesses } from './short-accesses.js';
 import { checkSystemCalls } from './system-calls.js';
 
 export type { ContractMachine, ContractOptions, DriverSupport } from './machine.js';
@@ -40,5 +41,6 @@ export function driverContract(options: ContractOptions): void {
     describe('journal file', () => { checkJournal(check); });
     describe('poison', () => { checkPoison(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });
+    describe('short accesses of PmemFile', () => { checkShortAccesses(check); });
   });
 }

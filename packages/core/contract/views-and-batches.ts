@@ -103,14 +103,14 @@ export function checkViewsAndBatches(check: Check): void {
   check('numbers are loaded where the driver has a window, which follows the mapping', async (machine) => {
     await withNewFile(machine, 3 * PAGE, async (file) => {
       store(file, 0, pattern(3 * PAGE));
-      const window = file.loadWindow(PAGE + 1, 8);
+      const window = file.memoryWindow(PAGE + 1, 8);
       assert.equal(file.takeFault(), undefined);
       if (window === undefined) return;
       assert.equal(window.data.getUint8(PAGE + 1 - window.start), pattern(3 * PAGE)[PAGE + 1]);
       assert.equal(await file.resize(PAGE, false), undefined);
       assert.ok(window.data.byteLength <= PAGE, 'the old mapping is not to be seen any more');
-      assert.equal(file.loadWindow(PAGE, 1), undefined);
-      assert.equal(file.loadWindow(0.5, 1), undefined);
+      assert.equal(file.memoryWindow(PAGE, 1), undefined);
+      assert.equal(file.memoryWindow(0.5, 1), undefined);
     });
   });
 }

@@ -60,6 +60,13 @@ export function requireFunction(name: string, value: unknown): void {
   }
 }
 
+/** A number above 0, or nothing: no limit. */
+export function requireRate(name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, got ${describe(value)}`);
+  if (!(value > 0)) throw new RangeError(`${name} must be above 0, got ${value}`);
+}
+
 export function requireOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
   if (!allowed.includes(value)) {
     throw new TypeError(`${name} must be one of ${allowed.map(describe).join(', ')}, got ${describe(value)}`);

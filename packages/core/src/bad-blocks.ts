@@ -1,6 +1,6 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersect, rangeBetween, rangeEnd } from './byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, intersect, rangeBetween } from './byte-range.js';
 import type { DeviceBadBlocks, DriverFile, Extent } from './driver.js';
 import { errnoName } from './errno.js';
 
@@ -72,18 +72,8 @@ function mapToFile(
       });
     }
   }
+  // Extents of one file do not overlap, so neither do these.
   return found.sort((a, b) => a.offset - b.offset);
-}
-
-function firstEndingAfter(sorted: readonly ByteRange[], position: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (rangeEnd(sorted[middle] as ByteRange) <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** The public form of an answer. */

@@ -50,14 +50,16 @@ export function coalesce(ranges: Iterable<ByteRange>): ByteRange[] {
   return joined;
 }
 
-/** The bytes of `ranges` that `removed` does not hold, sorted and joined. */
+/** The bytes of `ranges` that `removed` does not hold, sorted and joined; linear in the two lists once they are sorted. */
 export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRange>): ByteRange[] {
   const cuts = coalesce(removed);
   const rest: ByteRange[] = [];
+  let first = 0;
   for (const range of coalesce(ranges)) {
     let start = range.offset;
-    for (const cut of cuts) {
-      if (rangeEnd(cut) <= start) continue;
+    while (first < cuts.length && rangeEnd(cuts[first] as ByteRange) <= start) first++;
+    for (let i = first; i < cuts.length; i++) {
+      const cut = cuts[i] as ByteRange;
       if (cut.offset >= rangeEnd(range)) break;
       if (cut.offset > start) rest.push(rangeBetween(start, cut.offset));
       start = rangeEnd(cut);
@@ -81,6 +83,29 @@ export function intersectAll(left: Iterable<ByteRange>, right: Iterable<ByteRang
     else j++;
   }
   return shared;
+}
+
+/** The index of the first range that ends after `position`; `sorted` ascends, and no two of it overlap. */
+export function firstEndingAfter(sorted: readonly ByteRange[], position: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rangeEnd(sorted[middle] as ByteRange) <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Those of `sorted` that share a byte with `range`; `sorted` ascends, and no two of it overlap. */
+export function overlappingOf<Kind extends ByteRange>(sorted: readonly Kind[], range: ByteRange): Kind[] {
+  const found: Kind[] = [];
+  for (let i = firstEndingAfter(sorted, range.offset); i < sorted.length; i++) {
+    const one = sorted[i] as Kind;
+    if (one.offset >= rangeEnd(range)) break;
+    found.push(one);
+  }
+  return found;
 }
 
 /** How many bytes the ranges hold together; they must not overlap. */

@@ -112,13 +112,20 @@ export interface FileFacts {
   readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
 }
 
+/** Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note both. */
+export const WINDOW_ACCESS_BYTES_MAX = 4096;
+
 /**
- * Mapped memory that JavaScript may load from without a call: `data` begins at byte `start` of the file. The driver moves
- * it, and empties it before it unmaps: look at both anew for each load, and load before anything else can run.
+ * Mapped memory that JavaScript may touch without a call: `bytes` and `data` begin at byte `start` of the file. The driver
+ * moves it, and empties it before it unmaps: look at all of it anew for each access, and do the access before anything else
+ * can run. Afterwards look at `faults`, which was fetched before it: unless `faults[0]` is 0, what was loaded means nothing,
+ * what was stored is gone, and takeFault() says why. In a file that is open read-only a store is the end of the process.
  */
-export interface LoadWindow {
+export interface MemoryWindow {
   readonly start: number;
+  readonly bytes: Buffer;
   readonly data: DataView;
+  readonly faults: Int32Array;
 }
 
 /** Pages of a view that a load could not get: zeros have taken their place for good. */
@@ -169,10 +176,10 @@ export interface DriverFile {
 
   /**
    * Copies mapped bytes at `position` into all of `target`. Returns undefined, or the fault that stopped the copy,
-   * after which any part of `target` may have been overwritten.
+   * after which any part of `target` may have been overwritten. Throws TypeError where `target` is detached.
    */
   read(target: Uint8Array, position: number): Fault | undefined;
-  /** Copies all of `source` to `position`. After a fault any part of the range may have been stored. */
+  /** Copies all of `source` to `position`. After a fault any part of the range may have been stored. TypeError as read(). */
   write(source: Uint8Array, position: number): Fault | undefined;
   /**
    * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
@@ -186,10 +193,10 @@ export interface DriverFile {
   /** persist() off the main thread. */
   persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
   /**
-   * Memory to load numbers from, undefined where there is none for this range. After every load takeFault() says
-   * whether it met a fault: then what was loaded means nothing.
+   * Memory for short accesses, undefined where there is none for this range. It stays the same object for one open file.
    */
-  loadWindow(position: number, length: number): LoadWindow | undefined;
+  memoryWindow(position: number, length: number): MemoryWindow | undefined;
+  /** The fault that an access through the window met, once; undefined where there was none. */
   takeFault(): Fault | undefined;
   /** Maps the range once more, privately. Loads nothing. */
   view(position: number, length: number): ViewOutcome;

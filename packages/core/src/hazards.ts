@@ -5,7 +5,8 @@ import type { Intent } from './repair/journal-format.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
- * recorded, units that a repair holds right now. `clear` is the one flag that the hot path looks at.
+ * recorded, units that a repair holds right now. `clear` is the one flag that the hot path looks at; where it is
+ * false, the path beside it asks isClearAt().
  */
 export class Hazards {
   /** Media errors that the kernel lists, without blocks that were never written. */
@@ -22,6 +23,18 @@ export class Hazards {
 
   get clear(): boolean {
     return this.#clear;
+  }
+
+  /** True where the range holds nothing that must not simply be accessed: O(log n), and nothing is allocated. */
+  isClearAt(offset: number, length: number): boolean {
+    if (this.#clear) return true;
+    return (
+      this.#unfinished.size === 0 &&
+      !this.#listed.holdsAnyOf(offset, length) &&
+      !this.#met.holdsAnyOf(offset, length) &&
+      !this.#tombstones.holdsAnyOf(offset, length) &&
+      !this.#busy.holdsAnyOf(offset, length)
+    );
   }
 
   get tombstones(): ByteRange[] {
@@ -142,10 +155,10 @@ export class Hazards {
     this.#update();
   }
 
-  /** A repair made the range usable and knows what every byte of it holds. */
-  markRepaired(range: ByteRange): void {
-    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.remove(range);
-    this.#unfinished.delete(range.offset);
+  /** A repair made these units usable and knows what every byte of them holds. */
+  markRepaired(units: readonly ByteRange[]): void {
+    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.removeAll(units);
+    for (const { offset } of units) this.#unfinished.delete(offset);
     this.#update();
   }
 

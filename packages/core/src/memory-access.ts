@@ -2,7 +2,8 @@
 import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect } from './byte-range.js';
-import type { DriverView, LoadWindow } from './driver.js';
+import type { DriverView, Fault, MemoryWindow } from './driver.js';
+import { WINDOW_ACCESS_BYTES_MAX } from './driver.js';
 import { MediaError } from './errors.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from './open-state.js';
@@ -10,11 +11,23 @@ import { dropPersistedTombstones } from './repair/persisted-tombstones.js';
 import { systemError } from './system-error.js';
 import { PmemView } from './view.js';
 
-const NO_WINDOW: LoadWindow = { start: 0, data: new DataView(new ArrayBuffer(0)) };
+const NOTHING = Buffer.alloc(0);
+const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
+
+type Copy = (this: Buffer, target: Uint8Array, targetStart: number, sourceStart: number, sourceEnd: number) => number;
+const { copy } = Buffer.prototype as unknown as { readonly copy: Copy };
+
+/**
+ * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
+ * each call, and a call into the driver is faster.
+ */
+const COPY_IS_LEAN = Number(process.versions.node.split('.', 1)[0]) >= 22;
 
 export class MemoryAccess extends NumberReads {
   readonly #state: OpenState;
   #window = NO_WINDOW;
+  /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
+  readonly #shortStoreBytesMax: number;
   readonly #number = new Uint8Array(8);
   readonly #numberView = new DataView(this.#number.buffer);
   /** Views are released when the file closes; until then their own users keep them, not the file. */
@@ -24,6 +37,7 @@ export class MemoryAccess extends NumberReads {
   protected constructor(state: OpenState) {
     super();
     this.#state = state;
+    this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
   }
 
   /** The path with symbolic links resolved. */
@@ -50,9 +64,27 @@ export class MemoryAccess extends NumberReads {
    */
   read(target: Uint8Array, position: number): void {
     const state = this.#state;
+    if (COPY_IS_LEAN) {
+      const { bytes, faults, start } = this.#window;
+      const at = position - start;
+      // Whatever is wrong with an argument, one of these is false then, and the checks below find the words for it.
+      if (
+        target instanceof Uint8Array &&
+        target.length <= WINDOW_ACCESS_BYTES_MAX &&
+        target.length > 0 &&
+        typeof position === 'number' &&
+        at >>> 0 === at &&
+        at <= bytes.length - target.length &&
+        position <= state.sizeBytes - target.length &&
+        state.hazards.clear
+      ) {
+        const copiedBytes = copy.call(bytes, target, 0, at, at + target.length);
+        if (faults[0] === 0 && copiedBytes === target.length) return;
+      }
+    }
     state.checkBytes('target', target, position);
-    if (state.hazards.clear) {
-      const fault = state.file.read(target, position);
+    if (state.hazards.isClearAt(position, target.length)) {
+      const fault = COPY_IS_LEAN ? this.#loadElsewhere(target, position) : state.file.read(target, position);
       if (fault !== undefined) state.io.read(target, position, fault);
     } else {
       state.io.read(target, position);
@@ -68,14 +100,22 @@ export class MemoryAccess extends NumberReads {
    */
   write(source: Uint8Array, position: number): void {
     const state = this.#state;
-    state.checkBytes('source', source, position);
-    state.assertWritable();
-    if (state.hazards.clear) {
-      const fault = state.file.write(source, position);
-      if (fault !== undefined) state.io.write(source, position, fault);
-    } else {
-      state.io.write(source, position);
+    const { bytes, faults, start } = this.#window;
+    const at = position - start;
+    if (
+      source instanceof Uint8Array &&
+      source.length <= this.#shortStoreBytesMax &&
+      source.length > 0 &&
+      typeof position === 'number' &&
+      at >>> 0 === at &&
+      at <= bytes.length - source.length &&
+      position <= state.sizeBytes - source.length &&
+      state.hazards.clear
+    ) {
+      bytes.set(source, at);
+      if (faults[0] === 0) return;
     }
+    this.#store(source, position);
   }
 
   /**
@@ -220,7 +260,14 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     const { data, start } = this.#window;
     const at = position - start;
-    if (state.hazards.clear && !state.closed && at >>> 0 === at && at <= data.byteLength - length) {
+    if (
+      typeof position === 'number' &&
+      at >>> 0 === at &&
+      at <= data.byteLength - length &&
+      position <= state.sizeBytes - length &&
+      state.hazards.clear &&
+      !state.closed
+    ) {
       this.at = at;
       return data;
     }
@@ -228,9 +275,9 @@ export class MemoryAccess extends NumberReads {
   }
 
   protected override reread(position: number, length: number): DataView | undefined {
+    if (this.#window.faults[0] === 0) return undefined;
     const { file, io } = this.#state;
     const fault = file.takeFault();
-    if (fault === undefined) return undefined;
     io.read(this.#number.subarray(0, length), position, fault);
     return this.#numberView;
   }
@@ -241,16 +288,43 @@ export class MemoryAccess extends NumberReads {
     this.#views.clear();
   }
 
+  /** Where the window does not hold the bytes, or holds them but could not give them. */
+  #loadElsewhere(target: Uint8Array, position: number): Fault | undefined {
+    const { file } = this.#state;
+    const fault = file.takeFault() ?? file.read(target, position);
+    if (fault === undefined && target.length <= WINDOW_ACCESS_BYTES_MAX) this.#turnTo(position, target.length);
+    return fault;
+  }
+
+  #store(source: Uint8Array, position: number): void {
+    const state = this.#state;
+    state.checkBytes('source', source, position);
+    state.assertWritable();
+    if (!state.hazards.isClearAt(position, source.length)) {
+      state.io.write(source, position);
+      return;
+    }
+    const fault = state.file.takeFault() ?? state.file.write(source, position);
+    if (fault !== undefined) state.io.write(source, position, fault);
+    else if (source.length <= this.#shortStoreBytesMax) this.#turnTo(position, source.length);
+  }
+
+  /** For the accesses that follow. Undefined where the driver has no window for these bytes. */
+  #turnTo(position: number, length: number): MemoryWindow | undefined {
+    const window = this.#state.file.memoryWindow(position, length);
+    if (window !== undefined) this.#window = window;
+    return window;
+  }
+
   #locateElsewhere(position: number, length: number): DataView {
     const state = this.#state;
     state.checkInside(position, length);
-    const window = state.hazards.clear ? state.file.loadWindow(position, length) : undefined;
+    const window = state.hazards.clear ? this.#turnTo(position, length) : undefined;
     if (window === undefined) {
       this.at = 0;
       this.read(this.#number.subarray(0, length), position);
       return this.#numberView;
     }
-    this.#window = window;
     this.at = position - window.start;
     return window.data;
   }

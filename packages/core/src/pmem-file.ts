@@ -1,4 +1,4 @@
-import { requireBoolean, requireFunction, requireInteger, requireRange } from './arguments.js';
+import { requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
 import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
 import type { ByteRange } from './byte-range.js';
@@ -100,15 +100,16 @@ export class PmemFile extends MemoryAccess {
 
   /**
    * Reads the range by pread(2), off the main thread, to find media errors before anybody needs the bytes. Known ones
-   * are reported, not read again. Throws ERR_PMEM_TRUNCATED, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
+   * are reported, not read again. `bytesPerSecond` bounds what it takes of the medium's bandwidth. Throws ERR_PMEM_TRUNCATED, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
    */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#state.assertOpen();
-    const { signal, onProgress } = options;
+    const { bytesPerSecond, signal, onProgress } = options;
     requireFunction('onProgress', onProgress);
+    requireRate('bytesPerSecond', bytesPerSecond);
     const range = this.#rangeOrWhole(options.range);
     const { file, hazards, io } = this.#state;
-    const report = await scrubRange(file, hazards, { range, signal, onProgress }, () => {
+    const report = await scrubRange(file, hazards, { range, bytesPerSecond, signal, onProgress }, () => {
       this.#state.assertOpen();
     });
     if (report.found.length > 0) io.mediaError('scrub', 'errno', report.found);

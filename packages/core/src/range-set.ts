@@ -38,6 +38,11 @@ export class RangeSet {
     if (last > first) this.#ranges.splice(first, last - first, ...subtract(this.#ranges.slice(first, last), [range]));
   }
 
+  /** remove() of many; linear in the set and in them. */
+  removeAll(ranges: Iterable<ByteRange>): void {
+    if (this.#ranges.length > 0) this.#ranges = subtract(this.#ranges, ranges);
+  }
+
   replaceWith(ranges: Iterable<ByteRange>): void {
     this.#ranges = coalesce(ranges);
   }
@@ -54,8 +59,14 @@ export class RangeSet {
   }
 
   overlaps(range: ByteRange): boolean {
-    const candidate = this.#ranges[this.#firstEndingAtOrAfter(range.offset + 1)];
-    return candidate !== undefined && candidate.offset < rangeEnd(range);
+    return this.holdsAnyOf(range.offset, range.length);
+  }
+
+  /** overlaps() without an object, for the hot path. */
+  holdsAnyOf(offset: number, length: number): boolean {
+    if (this.#ranges.length === 0) return false;
+    const candidate = this.#ranges[this.#firstEndingAtOrAfter(offset + 1)];
+    return candidate !== undefined && candidate.offset < offset + length;
   }
 
   #firstEndingAtOrAfter(position: number): number {

@@ -5,6 +5,8 @@ import { isMediaErrno } from './classify.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
 import type { Hazards } from './hazards.js';
+import type { Clock } from './pace.js';
+import { Pace, wallClock } from './pace.js';
 import { systemError } from './system-error.js';
 
 export interface ScrubProgress {
@@ -25,6 +27,8 @@ export interface ScrubReport {
 export interface ScrubOptions {
   /** Default: the whole file. */
   readonly range?: ByteRange;
+  /** At most so many bytes are read in a second, evenly. Default: as many as the medium gives. */
+  readonly bytesPerSecond?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ScrubProgress) => void;
 }
@@ -32,11 +36,12 @@ export interface ScrubOptions {
 /** ScrubOptions with their defaults filled in. */
 export interface ScrubRequest {
   readonly range: ByteRange;
+  readonly bytesPerSecond: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: ScrubProgress) => void) | undefined;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES_MAX = 1024 * 1024;
 
 /** Known media errors are counted, not read again: each consumption of poison is a risk. */
 export async function scrubRange(
@@ -44,23 +49,27 @@ export async function scrubRange(
   hazards: Hazards,
   request: ScrubRequest,
   assertOpen: () => void,
+  clock: Clock = wallClock,
 ): Promise<ScrubReport> {
   const { range, signal, onProgress } = request;
+  const pace = new Pace(request.bytesPerSecond, clock);
+  const chunkBytes = pace.chunkBytes(file.facts.pageBytes, CHUNK_BYTES_MAX);
   const known = hazards.knownBadWithin(range);
   const found: ByteRange[] = [];
   const totalBytes = range.length;
   let doneBytes = totalLength(known);
-  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, range.length));
+  const buffer = new Uint8Array(Math.min(chunkBytes, range.length));
   for (const healthy of subtract([range], known)) {
-    for (let start = healthy.offset; start < rangeEnd(healthy); start += CHUNK_BYTES) {
+    for (let start = healthy.offset; start < rangeEnd(healthy); start += chunkBytes) {
       signal?.throwIfAborted();
       assertOpen();
-      const chunk = rangeBetween(start, Math.min(start + CHUNK_BYTES, rangeEnd(healthy)));
+      const chunk = rangeBetween(start, Math.min(start + chunkBytes, rangeEnd(healthy)));
       const bad = await scrubChunk(file, chunk, buffer, assertOpen);
       hazards.addMet(bad);
       found.push(...bad);
       doneBytes += chunk.length;
       onProgress?.({ doneBytes, totalBytes, mediaErrors: coalesce([...known, ...found]) });
+      if (doneBytes < totalBytes) await pace.done(chunk.length, signal);
     }
   }
   return { range, mediaErrors: coalesce([...known, ...found]), found: coalesce(found) };

@@ -55,6 +55,7 @@ export class MockFile implements DriverFile {
   }
 
   read(target: Uint8Array, position: number): Fault | undefined {
+    checkAttached(target);
     this.#checkMapped(position, target.length);
     const effect = this.#begin('read', position, target.length);
     if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
@@ -63,6 +64,7 @@ export class MockFile implements DriverFile {
 
   write(source: Uint8Array, position: number): Fault | undefined {
     if (this.facts.readOnly) throw new TypeError(`'${this.facts.path}' is mapped read-only`);
+    checkAttached(source);
     this.#checkMapped(position, source.length);
     const effect = this.#begin('write', position, source.length);
     if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
@@ -100,7 +102,7 @@ export class MockFile implements DriverFile {
   }
 
   /** A number is loaded as any other bytes are. */
-  loadWindow(): undefined {
+  memoryWindow(): undefined {
     return undefined;
   }
 
@@ -335,4 +337,9 @@ export function settle<T>(body: () => T): Promise<T> {
 
 function shortened(bytes: Uint8Array, effect: OperationEffect | undefined): Uint8Array {
   return effect !== undefined && 'shortBytes' in effect ? bytes.subarray(0, effect.shortBytes) : bytes;
+}
+
+/** `byteLength` tells a detached array; its `length` may not, in compiled code of Node 20 and 22. */
+function checkAttached(bytes: Uint8Array): void {
+  if (bytes.byteLength === 0) throw new TypeError('the array is empty, or its buffer is detached');
 }

@@ -10,7 +10,7 @@ import type {
   FileFacts,
   FileSizeOutcome,
   JournalOutcome,
-  LoadWindow,
+  MemoryWindow,
   OpenOutcome,
   OpenRequest,
   SystemFailure,
@@ -22,7 +22,7 @@ import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
 import { filesystemName } from './filesystem-name.js';
 import { loadBinding } from './load-binding.js';
-import { COPY_IS_LEAN, MappedWindow, WINDOW_ACCESS_BYTES } from './mapped-window.js';
+import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
 
 let loaded: Binding | undefined;
@@ -63,7 +63,7 @@ class NativeDriver implements Driver {
     if ('failure' in opened) return opened;
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
     const facts = factsOf(opened, readOnly, await device.bus());
-    return { file: new NativeFile(opened.handle, facts, device) };
+    return { file: new NativeFile(this.#binding, opened, facts, device) };
   }
 }
 
@@ -94,19 +94,23 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
 class NativeFile implements DriverFile {
   readonly facts: FileFacts;
   // Where the addon does the work, its own functions, without a frame of JavaScript around them.
-  readonly read: DriverFile['read'];
+  readonly write: BindingHandle['write'];
   readonly persist: BindingHandle['persist'];
   readonly writeAndPersist: BindingHandle['writeAndPersist'];
   readonly probe: BindingHandle['probe'];
+  readonly #binding: Binding;
+  readonly #number: number;
   readonly #handle: BindingHandle;
   readonly #device: BlockDevice;
   readonly #window: MappedWindow;
   #mappedBytes: number;
   #closed = false;
 
-  constructor(handle: BindingHandle, facts: FileFacts, device: BlockDevice) {
+  constructor(binding: Binding, { handle, number }: OpenedFile, facts: FileFacts, device: BlockDevice) {
     this.facts = facts;
-    this.read = COPY_IS_LEAN ? this.#readHere : handle.read;
+    this.#binding = binding;
+    this.#number = number;
+    this.write = handle.write;
     this.persist = handle.persist;
     this.writeAndPersist = handle.writeAndPersist;
     this.probe = handle.probe;
@@ -116,28 +120,15 @@ class NativeFile implements DriverFile {
     this.#window = new MappedWindow(handle, this.#mappedBytes);
   }
 
-  #readHere(target: Uint8Array, position: number): Fault | undefined {
-    const isShort = target instanceof Uint8Array && target.length <= WINDOW_ACCESS_BYTES;
-    if (isShort && this.#window.copyOut(target, position)) {
-      if (!this.#window.faulted) return undefined;
-      const fault = this.takeFault();
-      if (fault !== undefined) return fault;
-    }
-    return this.#handle.read(target, position);
+  read(target: Uint8Array, position: number): Fault | undefined {
+    if (typeof position !== 'number') throw new TypeError('expected a number of bytes');
+    const { call } = this.#binding;
+    call[0] = position;
+    call[1] = this.#number;
+    return this.#binding.readByNumber(target);
   }
 
-  write(source: Uint8Array, position: number): Fault | undefined {
-    // A store into a mapping that is read-only would be a SIGSEGV; the addon refuses it.
-    const isShort = source instanceof Uint8Array && source.length <= WINDOW_ACCESS_BYTES;
-    if (isShort && !this.facts.readOnly && this.#window.copyIn(source, position)) {
-      if (!this.#window.faulted) return undefined;
-      const fault = this.takeFault();
-      if (fault !== undefined) return fault;
-    }
-    return this.#handle.write(source, position);
-  }
-
-  loadWindow(position: number, length: number): LoadWindow | undefined {
+  memoryWindow(position: number, length: number): MemoryWindow | undefined {
     return this.#window.moveTo(position, length) ? this.#window : undefined;
   }
 

@@ -4,7 +4,7 @@
  */
 import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, formatRange, intersectAll, overlaps, rangeEnd, subtract } from '../byte-range.js';
+import { coalesce, formatRange, intersectAll, overlappingOf, rangeEnd, subtract } from '../byte-range.js';
 import { copyAround } from '../copy-around.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
@@ -85,7 +85,7 @@ function salvageUnit(
   supplied: boolean,
 ): Salvaged | undefined {
   const { data } = plan;
-  const bad = blocks.filter((block) => overlaps(block, data));
+  const bad = overlappingOf(blocks, data);
   const shared = bad.some((block) => block.shared);
   const tombstones = hazards.tombstonesWithin(data);
   const unfinished = hazards.unfinishedAt(data.offset);

@@ -5,7 +5,7 @@
 import type { FileBadBlocks } from '../bad-blocks.js';
 import { queryBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
+import { coalesce, firstEndingAfter, overlappingOf, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
 import type { DriverFile, Extent } from '../driver.js';
 import { errnoName } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
@@ -115,9 +115,9 @@ async function repairBatch(
   context.assertOpen();
 
   const failed = works.filter((work) => work.strategy === undefined);
+  hazards.markRepaired(works.filter((work) => work.strategy !== undefined).map((work) => work.data));
   for (const work of works) {
     if (work.strategy !== undefined) {
-      hazards.markRepaired(work.data);
       hazards.addTombstones(work.tombstoned);
     } else if (work.altered) {
       // Its old bytes are gone and its new ones are not safe: closed to everybody until a repair finishes it. What
@@ -166,27 +166,20 @@ function receiptOf(
   const { strategy, lost, rebuilt, filled, tombstoned } = work;
   const fate = { range, strategy, lost, rebuilt, filled, tombstoned };
   if (!before.supported || !after.supported) return { ...fate, outcome: 'unverifiable', released: [] };
-  if (after.blocks.some((block) => intersect(block, range) !== undefined)) {
+  if (overlappingOf(after.blocks, range).length > 0) {
     return { ...fate, outcome: 'still-listed', released: [] };
   }
   if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) {
     return { ...fate, outcome: 'cleared', released: [] };
   }
-  const released = before.blocks
-    .filter((block) => !block.shared && intersect(block, range) !== undefined)
+  const released = overlappingOf(before.blocks, range)
+    .filter((block) => !block.shared)
     .map((block) => ({ offset: block.physicalOffset, length: block.length }));
   return { ...fate, outcome: 'relocated', released };
 }
 
 function physicalOf(extents: readonly Extent[], position: number): number | undefined {
-  let low = 0;
-  let high = extents.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (rangeEnd(extents[middle] as Extent) <= position) low = middle + 1;
-    else high = middle;
-  }
-  const extent = extents[low];
+  const extent = extents[firstEndingAfter(extents, position)];
   if (extent === undefined || extent.offset > position) return undefined;
   return extent.physicalOffset + (position - extent.offset);
 }

@@ -3,13 +3,16 @@
  * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
 import type { ByteRange } from '../byte-range.js';
-import { rangeBetween, rangeEnd } from '../byte-range.js';
-import type { DriverFile } from '../driver.js';
+import { coalesce, rangeBetween, rangeEnd } from '../byte-range.js';
+import type { DriverFile, SystemFailure } from '../driver.js';
 import { Errno } from '../errno.js';
 import type { RepairStrategy } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import type { UnitWork } from './unit-work.js';
+
+/** So many runs are on their way at once: each step waits for a thread of the pool, which takes longer than the system call. */
+const RUNS_AT_ONCE = 64;
 
 interface StepFailure {
   readonly step: string;
@@ -29,13 +32,17 @@ export async function writeUnits(
   let pending = [...works];
   while (pending.length > 0) {
     const written: (readonly [UnitWork, RepairStrategy])[] = [];
-    for (const [strategy, run] of runsOf(file, pending, request)) {
-      for (const work of await applyToRun(file, run, strategy, fileSizeBytes)) written.push([work, strategy]);
+    const runs = runsOf(file, pending, request);
+    for (let start = 0; start < runs.length; start += RUNS_AT_ONCE) {
+      const some = runs.slice(start, start + RUNS_AT_ONCE);
+      const done = await Promise.all(some.map(([strategy, run]) => applyToRun(file, run, strategy, fileSizeBytes)));
+      for (const [i, [strategy]] of some.entries()) for (const work of done[i] ?? []) written.push([work, strategy]);
     }
     const unsynced = written.length === 0 ? undefined : await file.sync();
+    const unmapped = unsynced ?? remapUnits(file, written.map(([work]) => work.unit));
     for (const [work, strategy] of written) {
-      const failure =
-        unsynced === undefined ? verifyUnit(file, work) : { step: unsynced.syscall, errno: unsynced.errno };
+      const step = unsynced === undefined ? 'verify' : unsynced.syscall;
+      const failure = unmapped === undefined ? verifyUnit(file, work) : { step, errno: unmapped.errno };
       if (failure === undefined) work.strategy = strategy;
       else record(work, strategy, failure);
     }
@@ -139,12 +146,18 @@ async function writeAll(
 }
 
 /**
- * Reads the unit back through a fresh mapping: the old one may still hold a page that was mapped before the kernel
+ * What is verified is read through a fresh mapping: the old one may still hold a page that was mapped before the kernel
  * knew, and a page of zeros reads well on a device that refuses every write.
  */
+function remapUnits(file: DriverFile, units: readonly ByteRange[]): SystemFailure | undefined {
+  for (const { offset, length } of coalesce(units)) {
+    const failure = file.remap(offset, length);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
 function verifyUnit(file: DriverFile, work: UnitWork): StepFailure | undefined {
-  const unmapped = file.remap(work.unit.offset, work.unit.length);
-  if (unmapped !== undefined) return { step: 'verify', errno: unmapped.errno };
   const found = new Uint8Array(work.data.length);
   if (file.read(found, work.data.offset) !== undefined) return { step: 'verify', errno: Errno.EFAULT };
   return Buffer.compare(found, work.content) === 0 ? undefined : { step: 'verify', errno: 0 };

@@ -1,9 +1,11 @@
-// The module: `open` and one counter. node-addon-api where JavaScript is certain to be running; the functions of a
+// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be running; the functions of a
 // handle are plain Node-API, for their cost per call and because they must survive the end of a worker.
 #include <napi.h>
 
 #include "../pmem/sigbus_guard.h"
+#include "functions.h"
 #include "open_call.h"
+#include "open_files.h"
 #include "values.h"
 
 namespace binding {
@@ -11,11 +13,21 @@ namespace {
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:
-  SafePmem(Napi::Env, Napi::Object exports) {
+  SafePmem(Napi::Env env, Napi::Object exports) : files_(std::make_shared<OpenFiles>()) {
     DefineAddon(exports, {
                              InstanceMethod("open", &SafePmem::open),
                              InstanceMethod("advisoryMemoryErrors", &SafePmem::advisory_memory_errors),
                          });
+    const Napi::Float64Array call = Napi::Float64Array::New(env, 2);
+    napi_value read_by_number_function = nullptr;
+    if (env.IsExceptionPending() || napi_create_function(env, "readByNumber", NAPI_AUTO_LENGTH, read_by_number,
+                                                         files_.get(), &read_by_number_function) != napi_ok) {
+      return;
+    }
+    call_ = Napi::Persistent(call.ArrayBuffer());
+    files_->call = static_cast<const double*>(call_.Value().Data());
+    exports.Set("call", call);
+    exports.Set("readByNumber", read_by_number_function);
   }
 
  private:
@@ -40,12 +52,15 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     // On the JavaScript thread, which is where the copies will run. A thread is not born with SIGBUS blocked, but it
     // inherits the mask of the one that started it.
     pmem::unblock_sigbus_on_this_thread();
-    return Napi::Value(env, start_open(env, path, options));
+    return Napi::Value(env, start_open(env, path, options, files_));
   }
 
   Napi::Value advisory_memory_errors(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(pmem::advisory_memory_errors()));
   }
+
+  std::shared_ptr<OpenFiles> files_;
+  Napi::Reference<Napi::ArrayBuffer> call_;
 };
 
 NODE_API_ADDON(SafePmem)

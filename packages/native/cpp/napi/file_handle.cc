@@ -6,10 +6,12 @@
 
 namespace binding {
 
-FileHandle::FileHandle(pmem::OpenedFile&& opened, bool read_only)
+FileHandle::FileHandle(pmem::OpenedFile&& opened, bool read_only, std::shared_ptr<OpenFiles> files)
     : writable(!read_only),
       file(std::move(opened)),
-      journal(file.directory.number(), file.name + ".repair") {
+      journal(file.directory.number(), file.name + ".repair"),
+      files_(std::move(files)),
+      number_(files_->add(this)) {
   base = file.mapping->base();
   mapped_bytes = file.mapping->length();
 }

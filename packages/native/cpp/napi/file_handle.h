@@ -10,6 +10,7 @@
 #include "../pmem/durable_file.h"
 #include "../pmem/mapping.h"
 #include "../pmem/open_file.h"
+#include "open_files.h"
 
 namespace binding {
 
@@ -24,7 +25,7 @@ class AsyncCall;
 // map the same pages, and the old one is unmapped when its last user lets go.
 class FileHandle {
  public:
-  FileHandle(pmem::OpenedFile&& file, bool read_only);
+  FileHandle(pmem::OpenedFile&& file, bool read_only, std::shared_ptr<OpenFiles> files);
   FileHandle(const FileHandle&) = delete;
   FileHandle& operator=(const FileHandle&) = delete;
 
@@ -47,6 +48,9 @@ class FileHandle {
   pmem::OpenedFile file;
   pmem::DurableFile journal;
 
+  // As long as it lives, the file is found by its number among the open files of its thread.
+  uint32_t number() const { return number_; }
+
   const std::shared_ptr<pmem::Mapping>& mapping() const { return file.mapping; }
   void adopt(std::shared_ptr<pmem::Mapping> mapping);
 
@@ -55,8 +59,10 @@ class FileHandle {
   void ended(napi_env env, AsyncCall* call);
 
  private:
-  ~FileHandle() = default;
+  ~FileHandle() { files_->remove(number_); }
 
+  const std::shared_ptr<OpenFiles> files_;
+  const uint32_t number_;
   int references_ = 0;
   int in_flight_ = 0;
   bool resizing_ = false;

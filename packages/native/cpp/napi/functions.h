@@ -7,6 +7,7 @@ namespace binding {
 
 // hot_path.cc: at memory speed, on the JavaScript thread.
 napi_value read(napi_env env, napi_callback_info info);
+napi_value read_by_number(napi_env env, napi_callback_info info);
 napi_value write(napi_env env, napi_callback_info info);
 napi_value persist(napi_env env, napi_callback_info info);
 napi_value persist_ranges(napi_env env, napi_callback_info info);

@@ -21,8 +21,13 @@ struct Copy {
   bool prepare(napi_env env, napi_callback_info info) {
     const Arguments<2> arguments(env, info);
     uint64_t position = 0;
-    file = arguments.open_file();
-    if (file == nullptr || !arguments.span(0, &buffer) || !arguments.bytes(1, &position)) return false;
+    FileHandle* const open = arguments.open_file();
+    if (open == nullptr || !arguments.span(0, &buffer) || !arguments.bytes(1, &position)) return false;
+    return place(env, open, position);
+  }
+
+  bool place(napi_env env, FileHandle* in, uint64_t position) {
+    file = in;
     if (!file->holds(position, buffer.length)) {
       throw_outside_mapping(env, position, buffer.length, file->mapped_bytes);
       return false;
@@ -39,14 +44,41 @@ struct Copy {
   }
 };
 
+// undefined where all bytes were loaded.
+napi_value load(napi_env env, const Copy& copy) {
+  pmem::FaultFacts fault;
+  if (pmem::guarded_copy(copy.buffer.data, copy.mapped, copy.buffer.length, copy.mapped, &fault)) return nullptr;
+  return fault_object(env, fault, copy.file->base);
+}
+
 }  // namespace
 
 napi_value read(napi_env env, napi_callback_info info) {
   Copy copy;
-  if (!copy.prepare(env, info)) return nullptr;
-  pmem::FaultFacts fault;
-  if (pmem::guarded_copy(copy.buffer.data, copy.mapped, copy.buffer.length, copy.mapped, &fault)) return nullptr;
-  return fault_object(env, fault, copy.file->base);
+  return copy.prepare(env, info) ? load(env, copy) : nullptr;
+}
+
+// readByNumber(target): read() of whatever file, with position and file as OpenFiles says. The engine calls one function of
+// all files directly, and functions that differ from file to file by a detour of 20 ns (Node 20).
+napi_value read_by_number(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value target = nullptr;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &count, &target, nullptr, &data) != napi_ok) return nullptr;
+  const OpenFiles& files = *static_cast<OpenFiles*>(data);
+  const double position = files.call[0];
+  FileHandle* const file = files.at(files.call[1]);
+  if (file == nullptr || file->closed) {
+    napi_throw_error(env, "ERR_PMEM_CLOSED", "the file is closed");
+    return nullptr;
+  }
+  if (!is_byte_count(position)) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a number of bytes is an integer from 0 to 2^53 - 1");
+    return nullptr;
+  }
+  Copy copy;
+  if (!to_byte_span(env, target, &copy.buffer)) return nullptr;
+  return copy.place(env, file, static_cast<uint64_t>(position)) ? load(env, copy) : nullptr;
 }
 
 napi_value write(napi_env env, napi_callback_info info) {

@@ -10,15 +10,15 @@ namespace {
 
 class OpenCall final : public AsyncCall {
  public:
-  OpenCall(std::string path, const pmem::OpenOptions& options)
-      : AsyncCall(nullptr, Order::any), path_(std::move(path)), options_(options) {}
+  OpenCall(std::string path, const pmem::OpenOptions& options, std::shared_ptr<OpenFiles> files)
+      : AsyncCall(nullptr, Order::any), path_(std::move(path)), options_(options), files_(std::move(files)) {}
 
  protected:
   void run() override { status_ = pmem::open_file(path_.c_str(), options_, &opened_); }
 
   napi_value settle(napi_env env) override {
     if (!status_.ok()) return failed_outcome(env, status_);
-    FileHandle* const file = new FileHandle(std::move(opened_), options_.read_only);
+    FileHandle* const file = new FileHandle(std::move(opened_), options_.read_only, files_);
     // Held until the functions hold it; where they cannot be made, this is what closes the file.
     file->retain();
     const napi_value outcome = facts_of(env, *file, create_handle(env, file));
@@ -33,6 +33,7 @@ class OpenCall final : public AsyncCall {
     const std::string device = std::to_string(file.device_major) + ":" + std::to_string(file.device_minor);
     return PlainObject(env)
         .set("handle", functions)
+        .number("number", handle.number())
         .string("path", file.path)
         .boolean("created", file.is_new)
         .bigint("inode", file.inode)
@@ -49,14 +50,15 @@ class OpenCall final : public AsyncCall {
 
   std::string path_;
   pmem::OpenOptions options_;
+  std::shared_ptr<OpenFiles> files_;
   pmem::OpenedFile opened_;
   pmem::Status status_;
 };
 
 }  // namespace
 
-napi_value start_open(napi_env env, std::string path, const pmem::OpenOptions& options) {
-  return AsyncCall::start(env, std::make_unique<OpenCall>(std::move(path), options));
+napi_value start_open(napi_env env, std::string path, const pmem::OpenOptions& options, std::shared_ptr<OpenFiles> files) {
+  return AsyncCall::start(env, std::make_unique<OpenCall>(std::move(path), options, std::move(files)));
 }
 
 }  // namespace binding

@@ -17,7 +17,7 @@ import {
 import { farAway, hostileNumber, isBytes, notAByteArray } from './hostile-values.mjs';
 import {
   detachCall,
-  loadWindowCall,
+  memoryWindowCall,
   persistRangesCall,
   takeFaultCall,
   viewCall,
@@ -253,7 +253,7 @@ export const calls = {
   persist: { weight: 4, make: ranged('persist', shapes.persisted, inside) },
   persistRanges: { weight: 3, make: persistRangesCall(hostileNumber) },
   window: { weight: 3, rawOnly: true, make: windowCall(hostileNumber) },
-  loadWindow: { weight: 4, driverOnly: true, make: loadWindowCall(hostileNumber) },
+  memoryWindow: { weight: 4, driverOnly: true, make: memoryWindowCall(hostileNumber) },
   view: { weight: 4, make: viewCall(hostileNumber) },
   takeFault: { weight: 3, make: takeFaultCall },
   detach: { weight: 2, rawOnly: true, make: detachCall(notAByteArray) },

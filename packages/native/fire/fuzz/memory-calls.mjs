@@ -54,7 +54,7 @@ export const windowCall = (hostileNumber) => (random, { mapped }) => {
 };
 
 /** What the driver makes of windows: none for a range that it cannot serve, whatever is wrong with it. */
-export const loadWindowCall = (hostileNumber) => (random, { mapped, handle }) => {
+export const memoryWindowCall = (hostileNumber) => (random, { mapped, handle }) => {
   const [at, long] = range(random, mapped, hostileNumber);
   const check = (found) => {
     if (found === undefined || !isBytes(at) || !isBytes(long)) return;
@@ -66,7 +66,7 @@ export const loadWindowCall = (hostileNumber) => (random, { mapped, handle }) =>
     // As every load has to: or the next access would be told of this one's fault.
     requireFault(handle.takeFault(), at, long);
   };
-  return { name: 'loadWindow', args: [at, long], loose: true, check, afterClose: (value) => value === undefined };
+  return { name: 'memoryWindow', args: [at, long], loose: true, check, afterClose: (value) => value === undefined };
 };
 
 /** Through the driver it is an object with a release(); the addon's own has buffers. */

@@ -1,0 +1,43 @@
+/**
+ * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
+ * is done for real, system call by system call, but for the reading of the list. The list is empty after the next fdatasync.
+ */
+export function driverWithBadBlocks(driver) {
+  let listed = [];
+  let last;
+  return {
+    name: 'native with a list',
+    /** The device of the file that was opened last has these ranges of it, ascending, among its bad blocks. */
+    async list(ranges) {
+      const { extents } = await last.extents(0, last.mappedBytes);
+      let i = 0;
+      const blocks = ranges.map((range) => {
+        while (extents[i].offset + extents[i].length <= range.offset) i++;
+        return { offset: extents[i].physicalOffset + range.offset - extents[i].offset, length: range.length };
+      });
+      listed = blocks.sort((a, b) => a.offset - b.offset);
+    },
+    async open(path, request) {
+      const outcome = await driver.open(path, request);
+      if ('failure' in outcome) return outcome;
+      const { file } = outcome;
+      const own = {
+        facts: { ...file.facts, dax: true, bus: { provider: 'e820', commands: [] } },
+        badBlocks: () => Promise.resolve({ supported: true, ranges: listed }),
+        sync: () => {
+          listed = [];
+          return file.sync();
+        },
+      };
+      for (const name of methodsOf(file)) own[name] ??= typeof file[name] === 'function' ? file[name].bind(file) : undefined;
+      Object.defineProperty(own, 'mappedBytes', { get: () => file.mappedBytes });
+      last = file;
+      return { file: own };
+    },
+  };
+}
+
+function methodsOf(file) {
+  const names = [...Object.keys(file), ...Object.getOwnPropertyNames(Object.getPrototypeOf(file))];
+  return names.filter((name) => name !== 'constructor' && name !== 'mappedBytes' && typeof file[name] === 'function');
+}

@@ -1,0 +1,64 @@
+/** Repair of 10,000 bad pages in one call against nothing but its system calls, and what a list of known bad pages costs a read. */
+import path from 'node:path';
+import { PmemFile } from '@safe-pmem/core';
+import { nativeDriver } from '@safe-pmem/native';
+import { driverWithBadBlocks } from '../listed-blocks.mjs';
+import { nativeProgram } from '../native-program.mjs';
+import { directory } from '../place.mjs';
+import { race } from '../race.mjs';
+
+const PAGE = 4096;
+const COUNT = 10_000;
+const ROUNDS = 3;
+const raw = nativeProgram('raw-repair');
+const rows = [];
+
+async function openFilled(name, driver, size) {
+  const file = await PmemFile.open(path.join(directory, name), { driver, create: true, size, preallocate: true });
+  const piece = Buffer.alloc(2 ** 20, 7);
+  for (let at = 0; at < size; at += piece.length) file.write(piece.subarray(0, Math.min(piece.length, size - at)), at);
+  file.persist();
+  return file;
+}
+
+for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the other', PAGE]]) {
+  const times = { 'PmemFile.repair': [], 'fallocate + pwrite, one fdatasync': [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const driver = driverWithBadBlocks(nativeDriver());
+    const name = `repair-${stride}-${round}`;
+    const file = await openFilled(name, driver, COUNT * stride);
+    const ranges = Array.from({ length: COUNT }, (_, i) => ({ offset: i * stride, length: PAGE }));
+    await driver.list(ranges);
+    await file.badBlocks();
+    const start = process.hrtime.bigint();
+    const { units } = await file.repair(ranges, { fill: 0, strategy: 'zero-range' });
+    times['PmemFile.repair'].push(Number(process.hrtime.bigint() - start));
+    const done = units.filter(({ outcome }) => outcome === 'cleared').length;
+    if (done !== COUNT) throw new Error(`${done} of ${COUNT} units were repaired`);
+    await file.close();
+    const other = await openFilled(`raw-${stride}-${round}`, nativeDriver(), COUNT * stride);
+    times['fallocate + pwrite, one fdatasync'].push(raw(other.path, COUNT, stride).ns);
+    await other.close();
+  }
+  rows.push({
+    title: `repair of ${COUNT} bad pages, ${where}`,
+    unit: 'ns',
+    baseline: 'fallocate + pwrite, one fdatasync',
+    times: Object.fromEntries(Object.entries(times).map(([name, all]) => [name, { medianNs: all.sort((a, b) => a - b)[ROUNDS >> 1], fastestNs: all[0] }])),
+  });
+}
+
+const reads = {};
+const files = [];
+for (const known of [0, 10, COUNT]) {
+  const driver = driverWithBadBlocks(nativeDriver());
+  const file = await openFilled(`known-${known}`, driver, 2 * COUNT * PAGE);
+  await driver.list(Array.from({ length: known }, (_, i) => ({ offset: 2 * i * Math.floor(COUNT / known) * PAGE, length: PAGE })));
+  await file.badBlocks();
+  const bytes = Buffer.alloc(256);
+  reads[`with ${known} known bad pages`] = (count) => { for (let i = 0; i < count; i++) file.read(bytes, (1 + 2 * ((i * 7919) % COUNT)) * PAGE + 64); };
+  files.push(file);
+}
+rows.push({ title: 'read of 256 B in a healthy page', unit: 'ns', baseline: 'with 10 known bad pages', times: race(reads, { batch: 5000 }) });
+for (const file of files) await file.close();
+process.send({ rows, absent: [] });

@@ -1,0 +1,84 @@
+import { expect, it } from 'vitest';
+import type { Clock } from '../src/pace.js';
+import { Hazards } from '../src/hazards.js';
+import { scrubRange } from '../src/scrub.js';
+import type { DriverFile } from '../src/index.js';
+
+const PAGE = 4096;
+const MIB = 2 ** 20;
+
+/** A clock that only sleeping and reading move, and a medium that takes `readMs` for a megabyte. */
+function scene(readMs: number, stallMs = 0): { clock: Clock; file: DriverFile; reads: { atMs: number; bytes: number }[]; now: () => number } {
+  let nowMs = 1000;
+  const reads: { atMs: number; bytes: number }[] = [];
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    sleep: (durationMs, signal) => {
+      signal?.throwIfAborted();
+      nowMs += durationMs;
+      return Promise.resolve();
+    },
+  };
+  const file = {
+    facts: { pageBytes: PAGE, path: '/file' },
+    pread: (target: Uint8Array) => {
+      nowMs += (readMs * target.length) / MIB;
+      // A medium that stalls does not give leave to catch up.
+      if (reads.length === 5) nowMs += stallMs;
+      reads.push({ atMs: nowMs, bytes: target.length });
+      return Promise.resolve({ transferredBytes: target.length, errno: 0 });
+    },
+  } as unknown as DriverFile;
+  return { clock, file, reads, now: () => nowMs - 1000 };
+}
+
+async function scrub(readMs: number, bytesPerSecond: number | undefined, stallMs = 0): Promise<ReturnType<typeof scene>> {
+  const at = scene(readMs, stallMs);
+  const request = { range: { offset: 0, length: 8 * MIB }, bytesPerSecond, signal: undefined, onProgress: undefined };
+  await scrubRange(at.file, new Hazards(), request, () => undefined, at.clock);
+  return at;
+}
+
+it('never reads more than the rate allows, from any moment on, but for one burst of a tenth of a second', async () => {
+  for (const [readMs, bytesPerSecond] of [[1, 4 * MIB], [1, 100_000], [100, 2 * MIB], [0, 50 * MIB]] as const) {
+    const { reads } = await scrub(readMs, bytesPerSecond, 3000);
+    const burst = Math.max(PAGE, bytesPerSecond / 10);
+    for (let from = 0; from < reads.length; from += 7) {
+      let bytes = 0;
+      for (const read of reads.slice(from)) {
+        bytes += read.bytes;
+        const seconds = (read.atMs - (reads[from]?.atMs ?? 0)) / 1000;
+        expect(bytes).toBeLessThanOrEqual(bytesPerSecond * seconds + 2 * burst + PAGE);
+      }
+    }
+  }
+});
+
+it('is not slower than the rate where the medium is faster, and does not wait where the medium is slower', async () => {
+  const fast = await scrub(1, 4 * MIB);
+  expect(fast.now()).toBeGreaterThan(1850);
+  expect(fast.now()).toBeLessThanOrEqual(2010);
+  const slow = await scrub(1000, 4 * MIB);
+  expect(slow.now()).toBe(8000);
+});
+
+it('without a rate it never sleeps and reads megabytes', async () => {
+  const { now, reads } = await scrub(0, undefined);
+  expect(now()).toBe(0);
+  expect(reads.map(({ bytes }) => bytes)).toEqual(Array.from({ length: 8 }, () => MIB));
+});
+
+it('an abort ends it while it waits', async () => {
+  const controller = new AbortController();
+  const at = scene(0);
+  const pread = at.file.pread.bind(at.file);
+  Object.assign(at.file, {
+    pread: (target: Uint8Array, position: number) => {
+      if (at.reads.length === 2) controller.abort(new Error('enough'));
+      return pread(target, position);
+    },
+  });
+  const request = { range: { offset: 0, length: MIB }, bytesPerSecond: 100_000, signal: controller.signal, onProgress: undefined };
+  await expect(scrubRange(at.file, new Hazards(), request, () => undefined, at.clock)).rejects.toThrow('enough');
+  expect(at.reads.length).toBe(3);
+});
