@@ -17,7 +17,8 @@ const wall = (name, forbidden, why) => ({
 });
 
 export default defineConfig(
-  globalIgnores(['**/dist/**', '**/build/**', '**/binary/**', '**/coverage/**', '**/node_modules/**', '.nx/**']),
+  // tsup and vitest write the first two beside their configurations while they start, which may be while a lint runs.
+  globalIgnores(['**/*.bundled_*.mjs', '**/*.timestamp-*.mjs', '**/dist/**', '**/build/**', '**/binary/**', '**/coverage/**', '**/node_modules/**', '.nx/**']),
   js.configs.recommended,
   {
     files: ['**/*.mjs', '**/*.cjs', '**/*.js'],
