@@ -1,5 +1,5 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
-import type { ExtentsOutcome, Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
+import type { Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -36,10 +36,11 @@ export interface BindingHandle {
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
   readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;
   readonly fileSize: () => Promise<FileSizeOutcome>;
+  /** Four numbers for each extent: offset, length, physical offset, and 1 for unwritten, 2 for shared, 4 for unmapped. */
   readonly extents: (
     position: number,
     length: number,
-  ) => Promise<ExtentsOutcome>;
+  ) => Promise<{ readonly extents: Float64Array } | { readonly failure: SystemFailure }>;
   readonly readJournal: (limitBytes: number) => Promise<JournalOutcome>;
   readonly writeJournal: (bytes: Uint8Array) => Promise<SystemFailure | undefined>;
   readonly removeJournal: () => Promise<SystemFailure | undefined>;

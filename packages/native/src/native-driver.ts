@@ -5,6 +5,7 @@ import type {
   DeviceBadBlocks,
   Driver,
   DriverFile,
+  Extent,
   ExtentsOutcome,
   Fault,
   FileFacts,
@@ -225,7 +226,9 @@ class NativeFile implements DriverFile {
   }
 
   async extents(position: number, length: number): Promise<ExtentsOutcome> {
-    return this.#closed ? { failure: closed('ioctl') } : this.#handle.extents(position, length);
+    if (this.#closed) return { failure: closed('ioctl') };
+    const outcome = await this.#handle.extents(position, length);
+    return 'failure' in outcome ? outcome : { extents: extentsOf(outcome.extents) };
   }
 
   async badBlocks(): Promise<DeviceBadBlocks> {
@@ -251,6 +254,15 @@ class NativeFile implements DriverFile {
   replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined {
     return this.#closed ? closed('open') : this.#handle.replaceJournalSync(bytes);
   }
+}
+
+function extentsOf(numbers: Float64Array): Extent[] {
+  const extents: Extent[] = [];
+  for (let i = 0; i < numbers.length; i += 4) {
+    const [offset, length, physicalOffset, flags] = [numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3]] as [number, number, number, number];
+    extents.push({ offset, length, physicalOffset, unwritten: (flags & 1) !== 0, shared: (flags & 2) !== 0, unmapped: (flags & 4) !== 0 });
+  }
+  return extents;
 }
 
 function closed(syscall: string): SystemFailure {

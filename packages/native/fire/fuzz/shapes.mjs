@@ -78,10 +78,12 @@ export const extents = (what) => (value) => {
       shared: boolean,
       unmapped: boolean,
     });
+  // The addon gives four numbers for each, the driver makes objects of them.
+  const isRaw = (list) => list instanceof Float64Array && list.length % 4 === 0 && list.every(count);
   demand(
     what,
     has(value, { failure: isFailure }) ||
-      has(value, { extents: (list) => Array.isArray(list) && list.every(isExtent) }),
+      has(value, { extents: (list) => isRaw(list) || (Array.isArray(list) && list.every(isExtent)) }),
     value,
   );
 };
