@@ -36,7 +36,7 @@ const list = [
   // Writing and verifying
   [core('repair/write-units.ts'), "file.read(found, work.data.offset) !== undefined", 'false', 'a fault in verification'],
   [core('repair/write-units.ts'), 'Buffer.compare(found, work.content) === 0', 'true', 'other bytes in verification'],
-  [core('repair/write-units.ts'), 'const unmapped = file.remap(work.unit.offset, work.unit.length);', 'const unmapped = undefined as { errno: number } | undefined;', 'verification through a stale page'],
+  [core('repair/write-units.ts'), '    const failure = file.remap(offset, length);', '    const failure = offset < 0 ? file.remap(offset, length) : undefined;', 'verification through a stale page'],
   [core('repair/write-units.ts'), 'done += transferredBytes;', 'done = bytes.byteLength;', 'short writes count as whole'],
   [core('repair/write-units.ts'), 'if (rangeEnd(units) <= fileSizeBytes) return undefined;', 'return undefined;', 'the last page makes the file longer'],
   [core('repair/write-units.ts'), 'for (const work of run) work.altered = true;', '', 'zeros of a refused repair are readable'],
@@ -54,13 +54,13 @@ const list = [
   // Order of a repair
   [core('repair/repair.ts'), 'const unwritable = await storeJournal(file, [...others, ...intents], tombstones);', 'const unwritable = undefined as { errno: number; syscall: string } | undefined;', 'no intent'],
   [core('repair/repair.ts'), 'const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];', 'const tombstones = [...kept];', 'no tombstones beside the intents'],
-  [core('repair/repair.ts'), 'hazards.markRepaired(work.data);\n      hazards.addTombstones(work.tombstoned);', 'hazards.markRepaired(work.data);', 'tombstones only in the journal'],
+  [core('repair/repair.ts'), 'if (work.strategy !== undefined) {\n      hazards.addTombstones(work.tombstoned);', 'if (work.strategy !== undefined) {', 'tombstones only in the journal'],
   [core('repair/repair.ts'), 'for (const intent of intents) hazards.addUnfinished(intent);', '', 'stale intents'],
   [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n', '\n', 'an altered unit stays open'],
   [core('repair/repair.ts'), 'for (const range of busy) hazards.releaseBusy(range);', '', 'units stay locked'],
   [core('repair/repair.ts'), 'unlockJournal(file);\n  }\n}', '}\n}', 'the repair lock is kept'],
   [core('repair/repair.ts'), 'adoptJournal(hazards, await loadJournal(file));', '', 'losses recorded by another process'],
-  [core('repair/repair.ts'), '.filter((block) => !block.shared && ', '.filter((block) => ', 'shared blocks count as given back'],
+  [core('repair/repair.ts'), '    .filter((block) => !block.shared)\n', '', 'shared blocks count as given back'],
   [core('repair/journal.ts'), 'hazards.replaceUnfinished(content?.intents ?? []);', 'for (const intent of content?.intents ?? []) hazards.addUnfinished(intent);', 'stale intents of a repair that another process finished'],
   [core('guarded-io.ts'), 'reconsiderUnfinished(this.#file, this.#hazards);', '', 'units stay closed after another process repaired them'],
   // Recovery
@@ -86,13 +86,17 @@ const list = [
   [core('memory-access.ts'), 'dropPersistedTombstones(file, hazards, asked);\n    io.requireNothingBad(asked);\n  }\n\n  /**\n   * persist() of many', 'io.requireNothingBad(asked);\n  }\n\n  /**\n   * persist() of many', 'persistAsync leaves tombstones'],
   [core('pmem-file.ts'), 'this.#refuseBadCuts(size, answer, options.allowRelease ?? false);', '', 'resize into poison'],
   [core('pmem-file.ts'), 'for (const range of this.#state.hazards.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over tombstones'],
-  [core('pmem-file.ts'), 'if (around.includes(this)) {', 'if (false) {', 'a repair inside its own rebuild'],
+  [core('pmem-file.ts'), 'if (around.some(({ file }) => file === this)) {', 'if (false) {', 'a repair inside its own rebuild'],
   [core('pmem-file.ts'), '!unusable || (mode === \'require\' && !file.facts.created)', '!unusable', 'a damaged journal is a shrug'],
   [core('pmem-file.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
   [core('salvage.ts'), 'hazards.addMet(met.filter((gap) => gap.reason === \'media\'));', '', 'salvage forgets what it met'],
   [core('scrub.ts'), 'if (transferredBytes < piece.length) pending.push', 'if (false) pending.push', 'what lies behind a short read'],
   [core('range-set.ts'), 'next.offset <= end', 'next.offset < end', 'touching ranges stay apart'],
-  [core('byte-range.ts'), 'if (rangeEnd(cut) <= start) continue;', '', 'subtract'],
+  [core('byte-range.ts'), 'while (first < cuts.length && rangeEnd(cuts[first] as ByteRange) <= start) first++;', '', 'subtract: cuts before the range'],
+  [core('byte-range.ts'), 'if (rangeEnd(sorted[middle] as ByteRange) <= position) low', 'if (rangeEnd(sorted[middle] as ByteRange) < position) low', 'search: the range that ends where the other begins'],
+  [core('hazards.ts'), '!this.#tombstones.holdsAnyOf(offset, length) &&', '', 'the quick question forgets tombstones'],
+  [core('hazards.ts'), '!this.#busy.holdsAnyOf(offset, length)', 'true', 'the quick question forgets units under repair'],
+  [core('hazards.ts'), 'this.#unfinished.size === 0 &&', '', 'the quick question forgets unfinished intents'],
 ];
 
 export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));
