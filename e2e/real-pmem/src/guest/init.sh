@@ -4,6 +4,7 @@ bb=/bin/busybox
 fail() { $bb echo "safe-pmem-init: $*"; $bb poweroff -f; }
 
 $bb mount -t proc proc /proc && $bb mount -t sysfs sysfs /sys && $bb mount -t devtmpfs devtmpfs /dev || fail "no /proc, /sys or /dev"
+$bb ifconfig lo up || fail "no loopback"
 $bb mkdir -p /dev/pts /dev/shm && $bb mount -t devpts devpts /dev/pts
 . /safe-pmem/config
 

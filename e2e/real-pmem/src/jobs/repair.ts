@@ -2,5 +2,6 @@
 import '../repair/pmem-file.js';
 import '../repair/grabbed-block.js';
 import '../repair/write-ahead-log.js';
+import '../repair/replicated-log.js';
 import '../repair/paged-store.js';
 import '../repair/level-store.js';
