@@ -14,9 +14,6 @@ import { PmemView } from './view.js';
 const NOTHING = Buffer.alloc(0);
 const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
 
-type Copy = (this: Buffer, target: Uint8Array, targetStart: number, sourceStart: number, sourceEnd: number) => number;
-const { copy } = Buffer.prototype as unknown as { readonly copy: Copy };
-
 /**
  * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
  * each call, and a call into the driver is faster.
@@ -78,8 +75,8 @@ export class MemoryAccess extends NumberReads {
         position <= state.sizeBytes - target.length &&
         state.hazards.clear
       ) {
-        const copiedBytes = copy.call(bytes, target, 0, at, at + target.length);
-        if (faults[0] === 0 && copiedBytes === target.length) return;
+        const { length } = target;
+        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) return;
       }
     }
     state.checkBytes('target', target, position);
