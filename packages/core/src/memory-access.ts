@@ -65,17 +65,16 @@ export class MemoryAccess extends NumberReads {
       const { bytes, faults, start } = this.#window;
       const at = position - start;
       // Whatever is wrong with an argument, one of these is false then, and the checks below find the words for it.
+      const length = target instanceof Uint8Array ? target.length : 0;
       if (
-        target instanceof Uint8Array &&
-        target.length <= WINDOW_ACCESS_BYTES_MAX &&
-        target.length > 0 &&
+        length <= WINDOW_ACCESS_BYTES_MAX &&
+        length > 0 &&
         typeof position === 'number' &&
         at >>> 0 === at &&
-        at <= bytes.length - target.length &&
-        position <= state.sizeBytes - target.length &&
+        at <= bytes.length - length &&
+        position <= state.sizeBytes - length &&
         state.hazards.clear
       ) {
-        const { length } = target;
         if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) return;
       }
     }
@@ -99,14 +98,14 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     const { bytes, faults, start } = this.#window;
     const at = position - start;
+    const length = source instanceof Uint8Array ? source.length : 0;
     if (
-      source instanceof Uint8Array &&
-      source.length <= this.#shortStoreBytesMax &&
-      source.length > 0 &&
+      length <= this.#shortStoreBytesMax &&
+      length > 0 &&
       typeof position === 'number' &&
       at >>> 0 === at &&
-      at <= bytes.length - source.length &&
-      position <= state.sizeBytes - source.length &&
+      at <= bytes.length - length &&
+      position <= state.sizeBytes - length &&
       state.hazards.clear
     ) {
       bytes.set(source, at);
