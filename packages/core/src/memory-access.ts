@@ -14,9 +14,6 @@ import { PmemView } from './view.js';
 const NOTHING = Buffer.alloc(0);
 const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
 
-type Copy = (this: Buffer, target: Uint8Array, targetStart: number, sourceStart: number, sourceEnd: number) => number;
-const { copy } = Buffer.prototype as unknown as { readonly copy: Copy };
-
 /**
  * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
  * each call, and a call into the driver is faster.
@@ -68,18 +65,17 @@ export class MemoryAccess extends NumberReads {
       const { bytes, faults, start } = this.#window;
       const at = position - start;
       // Whatever is wrong with an argument, one of these is false then, and the checks below find the words for it.
+      const length = target instanceof Uint8Array ? target.length : 0;
       if (
-        target instanceof Uint8Array &&
-        target.length <= WINDOW_ACCESS_BYTES_MAX &&
-        target.length > 0 &&
+        length <= WINDOW_ACCESS_BYTES_MAX &&
+        length > 0 &&
         typeof position === 'number' &&
         at >>> 0 === at &&
-        at <= bytes.length - target.length &&
-        position <= state.sizeBytes - target.length &&
+        at <= bytes.length - length &&
+        position <= state.sizeBytes - length &&
         state.hazards.clear
       ) {
-        const copiedBytes = copy.call(bytes, target, 0, at, at + target.length);
-        if (faults[0] === 0 && copiedBytes === target.length) return;
+        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) return;
       }
     }
     state.checkBytes('target', target, position);
@@ -102,14 +98,14 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     const { bytes, faults, start } = this.#window;
     const at = position - start;
+    const length = source instanceof Uint8Array ? source.length : 0;
     if (
-      source instanceof Uint8Array &&
-      source.length <= this.#shortStoreBytesMax &&
-      source.length > 0 &&
+      length <= this.#shortStoreBytesMax &&
+      length > 0 &&
       typeof position === 'number' &&
       at >>> 0 === at &&
-      at <= bytes.length - source.length &&
-      position <= state.sizeBytes - source.length &&
+      at <= bytes.length - length &&
+      position <= state.sizeBytes - length &&
       state.hazards.clear
     ) {
       bytes.set(source, at);
