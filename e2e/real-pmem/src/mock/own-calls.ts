@@ -42,7 +42,7 @@ export async function ownCall(file: DriverFile, kernel: string, call: OwnCall, r
       return transferred(range, firstFault(file, range, 'load'), Errno.EIO);
     case 'readFromPipe': {
       const read = transferred(range, firstFault(file, range, 'store'), Errno.EFAULT);
-      file.write(new Uint8Array(read.value).fill(pipeByte), range.offset);
+      if (read.value > 0) file.write(new Uint8Array(read.value).fill(pipeByte), range.offset);
       return read;
     }
     case 'pwritev': {

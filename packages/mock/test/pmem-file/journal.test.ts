@@ -153,6 +153,19 @@ describe('the journal file', () => {
     await failure('ERR_PMEM_LOST', () => read(again, PAGE, 1));
   });
 
+  it('a repair keeps the losses that another process has recorded since this one opened the file', async () => {
+    const driver = mockDriver();
+    await (await filled(driver, size)).close();
+    const [early, other] = [await PmemFile.open(PATH, { driver }), await PmemFile.open(PATH, { driver })];
+    for (const page of [1, 2]) driver.poison(PATH, { offset: page * PAGE, length: PAGE });
+    await other.repair({ offset: PAGE, length: PAGE });
+    await early.repair({ offset: 2 * PAGE, length: PAGE }, { rebuild });
+    await failure('ERR_PMEM_LOST', () => read(early, PAGE, 1));
+    for (const file of [early, other]) await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect((await failure('ERR_PMEM_LOST', () => read(again, 0, size))).ranges).toEqual([{ offset: PAGE, length: PAGE }]);
+  });
+
   it('persistAsync() drops tombstones that were written over as persist() does', async () => {
     const driver = await tombstoned();
     const file = await PmemFile.open(PATH, { driver });

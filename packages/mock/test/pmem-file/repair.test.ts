@@ -281,6 +281,20 @@ describe('repair, what it is asked and what it says', () => {
     expect(read(file, bad.offset, PAGE)).toEqual(part(whole, bad));
   });
 
+  it('a healthy page that it was asked for refuses stores too, until it is done', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    driver.poison(PATH, bad);
+    await file.repair({ offset: bad.offset - PAGE, length: 2 * PAGE }, {
+      rebuild: async (range) => {
+        await failure('ERR_PMEM_LOCKED', () => { file.write(new Uint8Array(1), bad.offset - 1); });
+        return part(whole, range);
+      },
+    });
+    file.write(Uint8Array.of(77), bad.offset - 1);
+    expect(read(file, bad.offset - 1, 1)).toEqual(Uint8Array.of(77));
+  });
+
   it('another open file of the same path waits its turn', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 8 * PAGE);
