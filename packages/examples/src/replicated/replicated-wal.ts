@@ -1,4 +1,4 @@
-import type { ReplayItem, Wal, WalRepairReport } from '../wal/index.js';
+import type { ReplayItem, Wal, WalRepairOptions, WalRepairReport } from '../wal/index.js';
 import { copyFromStream, requireSameHistory } from './copy-from-stream.js';
 import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost } from './frame.js';
 import type { Outgoing } from './publisher.js';
@@ -34,6 +34,7 @@ export class ReplicatedWal {
   readonly #stream: RecordStream;
   readonly #ack: Ack;
   readonly #publisher: Publisher;
+  #lastRepair: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   private constructor({ wal, stream, ack = 'both', backlogBytes = DEFAULT_BACKLOG_BYTES }: ReplicatedWalOptions, published: number) {
@@ -118,9 +119,12 @@ export class ReplicatedWal {
     }
   }
 
-  /** Repairs the local log. Records that no local file has are fetched from the stream: those, and no others. */
+  /**
+   * Repairs the local log. Records that no local file has are fetched from the stream: those, and no others. Waits for a
+   * repair that is under way, also for one that the log has begun by itself before it gives a record up.
+   */
   async repair(): Promise<WalRepairReport> {
-    return this.#wal.repair({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) });
+    return this.#repairInTurn({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) });
   }
 
   /**
@@ -164,7 +168,7 @@ export class ReplicatedWal {
     }
     if (next > (this.#wal.lastSequence ?? 0)) return;
     // What is said to be lost there stays lost: first everything comes back that memory or a mirror still has.
-    await this.#wal.repair().catch(() => undefined);
+    await this.#repairInTurn({}).catch(() => undefined);
     for await (const item of this.#wal.replay({ from: next })) {
       if (item.type === 'record') {
         yield { sequence: item.sequence, bytes: item.payload };
@@ -172,6 +176,13 @@ export class ReplicatedWal {
         for (let sequence = item.first; sequence <= (item.last ?? 0); sequence++) yield { sequence, bytes: encodeLost() };
       }
     }
+  }
+
+  /** Wal.repair() refuses to run twice at a time. */
+  #repairInTurn(options: WalRepairOptions): Promise<WalRepairReport> {
+    const repair = this.#lastRepair.then(() => this.#wal.repair(options));
+    this.#lastRepair = repair.catch(() => undefined);
+    return repair;
   }
 
   #requireWritable(): void {

@@ -136,6 +136,16 @@ describe('append()', () => {
 });
 
 describe('what local media lose', () => {
+  test('is repaired by each of two repairs in turn: neither is refused because of the other', async () => {
+    const host = new Host(new SimulatedServer());
+    const log = await host.open('both');
+    await appendAll(log, 1, LENGTHS);
+    host.machine.poison('log', 1);
+    const reports = await Promise.all([log.repair(), log.repair()]);
+    expect(reports.map(({ lost, failed }) => [lost, failed])).toEqual([[[], []], [[], []]]);
+    expect((await account(log, LENGTHS)).lost).toEqual([]);
+  });
+
   test('is read through the stream, and repair() brings back exactly those records', async () => {
     const pages = new Host(new SimulatedServer());
     await appendAll(await pages.open('both'), 1, LENGTHS);
