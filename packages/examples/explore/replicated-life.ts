@@ -63,8 +63,17 @@ export class ReplicatedLife {
     await this.close();
     this.#file = await PmemFile.open(PATH, { driver: this.driver });
     const wal = await Wal.open({ file: this.#file });
-    this.#stream = this.server.connect();
-    this.#log = await ReplicatedWal.open({ wal, stream: this.#stream, ack: this.#ack, backlogBytes: 4000 });
+    const stream = this.server.connect();
+    this.#stream = stream;
+    const open = (): Promise<ReplicatedWal> => ReplicatedWal.open({ wal, stream, ack: this.#ack, backlogBytes: 4000 });
+    this.#log = await open().catch((error: unknown) => {
+      if (!(error instanceof WalError && error.code === 'ERR_WAL_FULL')) throw error;
+      // A page that is bad for good has left too little room: the stream has all that is here.
+      const through = wal.lastSequence ?? 0;
+      for (const sequence of this.#acknowledged) if (sequence <= through) this.#acknowledged.delete(sequence);
+      wal.truncate(through);
+      return open();
+    });
   }
 
   async close(): Promise<void> {

@@ -30,16 +30,21 @@ export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<vo
   const { last } = await stream.bounds();
   while ((wal.lastSequence ?? 0) < last) {
     const first = wal.nextSequence ?? 1;
-    const records = await stream.fetch(first, Math.min(last, first + CHUNK_RECORDS - 1));
-    for (let sequence = first; sequence < first + records.size; sequence++) {
-      const bytes = records.get(sequence);
-      if (bytes === undefined) break;
-      wal.append(bytes);
-    }
-    if (wal.nextSequence === first) {
-      throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream does not have record ${first} any more`);
-    }
+    // Otherwise they are all here, and a commit of them has failed before.
+    if (first <= last) await appendFrom(wal, stream, first, Math.min(last, first + CHUNK_RECORDS - 1));
     await wal.commitAsync();
+  }
+}
+
+async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: number): Promise<void> {
+  const records = await stream.fetch(first, last);
+  for (let sequence = first; sequence < first + records.size; sequence++) {
+    const bytes = records.get(sequence);
+    if (bytes === undefined) break;
+    wal.append(bytes);
+  }
+  if (wal.nextSequence === first) {
+    throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream does not have record ${first} any more`);
   }
 }
 

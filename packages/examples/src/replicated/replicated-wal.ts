@@ -51,7 +51,9 @@ export class ReplicatedWal {
    * the stream has could give one number to two records.
    *
    * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record that
-   * the other needs, and what the log and the stream throw; the log is left with what it had, and records that came.
+   * the other needs, ERR_WAL_FULL where what only the stream has needs more room than there is (a bad page that was being
+   * filled leaves less: truncate the log, all of which the stream has then, and open again), and what the log and the
+   * stream throw; the log is left with what it had, and records that came.
    */
   static async open(options: ReplicatedWalOptions): Promise<ReplicatedWal> {
     const { wal, stream } = options;

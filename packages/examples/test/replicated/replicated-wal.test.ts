@@ -173,6 +173,43 @@ describe('what local media lose', () => {
     await pages.log.close();
   });
 
+  test('may leave too little room for what the stream has: open() says so, and opens after truncate()', async () => {
+    const bytes = 3000;
+    const probe = await new Host(new SimulatedServer(), 8).machine.open({ create: true });
+    let count = 0;
+    expect(() => {
+      for (; ; count++) {
+        probe.append(new Uint8Array(bytes + 1));
+        probe.commit();
+      }
+    }).toThrow(expect.objectContaining({ code: 'ERR_WAL_FULL' }));
+    let refused = 0;
+    for (let page = 2; page < 8; page++) {
+      const server = new SimulatedServer();
+      const publish = (sequence: number): unknown => server.records.push(encodeFrame(payloadOf(sequence, bytes)));
+      for (let sequence = 1; sequence < count; sequence++) publish(sequence);
+      const host = new Host(server, 8);
+      await host.open('both');
+      await host.die();
+      publish(count);
+      host.machine.poison('log', page);
+      const wal = await host.machine.open();
+      const open = (): Promise<ReplicatedWal> => ReplicatedWal.open({ wal, stream: server.connect(), ack: 'both' });
+      const log = await open().catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'ERR_WAL_FULL' });
+        refused++;
+        wal.truncate(count - 1);
+        return open();
+      });
+      expect(await log.append(payloadOf(count + 1, 10)).catch((error: unknown) => error)).toSatisfy(
+        (result: unknown) => result === count + 1 || (result as { code?: string }).code === 'ERR_WAL_FULL',
+      );
+      for await (const item of log.replay()) expect(item.type).toBe('record');
+      await log.close();
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+
   test('before the stream had it is lost by its number, there as well, and the log goes on', async () => {
     const host = new Host(new SimulatedServer());
     const log = await host.open('local', 0);
