@@ -173,6 +173,18 @@ describe('what local media lose', () => {
     await pages.log.close();
   });
 
+  test('and cannot be repaired leaves less room: open() on the same log says that again, not that the stream has a gap', async () => {
+    const server = new SimulatedServer();
+    for (let sequence = 1; sequence <= 7; sequence++) server.records.push(encodeFrame(payloadOf(sequence, 3000)));
+    const machine = new LogMachine({ pages: 8, clearable: false });
+    const wal = await machine.open({ create: true });
+    machine.poison('log', 4);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const opened = ReplicatedWal.open({ wal, stream: server.connect(), ack: 'both' });
+      await expect(opened).rejects.toMatchObject({ code: 'ERR_WAL_FULL' });
+    }
+  });
+
   test('may leave too little room for what the stream has: open() says so, and opens after truncate()', async () => {
     const bytes = 3000;
     const probe = await new Host(new SimulatedServer(), 8).machine.open({ create: true });
