@@ -28,12 +28,12 @@ async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefi
 /** Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw. */
 export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<void> {
   const { last } = await stream.bounds();
-  while ((wal.lastSequence ?? 0) < last) {
-    const first = wal.nextSequence ?? 1;
-    // Otherwise they are all here, and a commit of them has failed before.
-    if (first <= last) await appendFrom(wal, stream, first, Math.min(last, first + CHUNK_RECORDS - 1));
+  for (let first = wal.nextSequence ?? 1; first <= last; first = wal.nextSequence ?? 1) {
+    await appendFrom(wal, stream, first, Math.min(last, first + CHUNK_RECORDS - 1));
     await wal.commitAsync();
   }
+  // Those that were here already, if their commit has failed before.
+  if ((wal.lastSequence ?? 0) < last) await wal.commitAsync();
 }
 
 async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: number): Promise<void> {
