@@ -40,6 +40,7 @@ function scripted(script: Script): DriverFile {
       script.closed++;
       return Promise.resolve(undefined);
     },
+    // The steps of these tests call nothing else of a driver's file.
   } as unknown as DriverFile;
 }
 

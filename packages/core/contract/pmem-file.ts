@@ -103,6 +103,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
         assert.equal(file.readDoubleBE(at), expected.getFloat64(at));
       }
       for (const at of [-1, 0.5, 2 * PAGE - 3, 2 ** 32, Number.NaN]) assert.throws(() => file.readUInt32LE(at), RangeError);
+      // What a caller without types may pass.
       for (const at of ['0', null, undefined]) assert.throws(() => file.readUInt32LE(at as unknown as number), TypeError);
       await file.close();
       await rejectsWith('ERR_PMEM_CLOSED', () => file.readUInt8(0));

@@ -1,5 +1,5 @@
 import type { ByteRange } from './byte-range.js';
-import { coalesce, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
+import { coalesce, firstEndingAfter, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
 
 /** A mutable set of file bytes, kept as sorted ranges that do not touch; queries cost O(log n + answers). */
 export class RangeSet {
@@ -16,7 +16,8 @@ export class RangeSet {
 
   add(range: ByteRange): void {
     if (range.length <= 0) return;
-    const first = this.#firstEndingAtOrAfter(range.offset);
+    // One that ends where this begins is joined to it.
+    const first = firstEndingAfter(this.#ranges, range.offset - 1);
     let start = range.offset;
     let end = rangeEnd(range);
     let last = first;
@@ -32,7 +33,7 @@ export class RangeSet {
   }
 
   remove(range: ByteRange): void {
-    const first = this.#firstEndingAtOrAfter(range.offset + 1);
+    const first = firstEndingAfter(this.#ranges, range.offset);
     let last = first;
     while ((this.#ranges[last]?.offset ?? Infinity) < rangeEnd(range)) last++;
     if (last > first) this.#ranges.splice(first, last - first, ...subtract(this.#ranges.slice(first, last), [range]));
@@ -50,7 +51,7 @@ export class RangeSet {
   /** The parts of `range` that are in the set. */
   within(range: ByteRange): ByteRange[] {
     const found: ByteRange[] = [];
-    for (let i = this.#firstEndingAtOrAfter(range.offset + 1); i < this.#ranges.length; i++) {
+    for (let i = firstEndingAfter(this.#ranges, range.offset); i < this.#ranges.length; i++) {
       const shared = intersect(this.#ranges[i] as ByteRange, range);
       if (shared === undefined) break;
       found.push(shared);
@@ -65,18 +66,7 @@ export class RangeSet {
   /** overlaps() without an object, for the hot path. */
   holdsAnyOf(offset: number, length: number): boolean {
     if (this.#ranges.length === 0) return false;
-    const candidate = this.#ranges[this.#firstEndingAtOrAfter(offset + 1)];
+    const candidate = this.#ranges[firstEndingAfter(this.#ranges, offset)];
     return candidate !== undefined && candidate.offset < offset + length;
-  }
-
-  #firstEndingAtOrAfter(position: number): number {
-    let low = 0;
-    let high = this.#ranges.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (rangeEnd(this.#ranges[middle] as ByteRange) < position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

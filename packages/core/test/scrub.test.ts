@@ -28,6 +28,7 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: DriverFile; r
       reads.push({ atMs: nowMs, bytes: target.length });
       return Promise.resolve({ transferredBytes: target.length, errno: 0 });
     },
+    // scrub() calls nothing else of a driver's file.
   } as unknown as DriverFile;
   return { clock, file, reads, now: () => nowMs - 1000 };
 }

@@ -14,6 +14,7 @@ import {
   type SystemFailure,
   type Transfer,
   type ViewOutcome,
+  WINDOW_ACCESS_BYTES_MAX,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES } from './geometry.js';
@@ -30,9 +31,6 @@ import type { Machine } from './machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
 import { PageTable } from './page-table.js';
-
-/** The native driver has JavaScript make stores up to this length by itself; a fault there takes the page out of the mapping. */
-const SHORT_STORE_BYTES = 4096;
 
 export class MockFile implements DriverFile {
   readonly facts: FileFacts;
@@ -69,7 +67,8 @@ export class MockFile implements DriverFile {
     const effect = this.#begin('write', position, source.length);
     if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
     const fault = store(this.#machine, this.#mapping, source, position);
-    const isShort = source.length <= SHORT_STORE_BYTES;
+    // One that JavaScript makes by itself, in the native driver's window: a fault there takes the page out of the mapping.
+    const isShort = source.length <= WINDOW_ACCESS_BYTES_MAX;
     if (fault !== undefined && isShort && !this.#machine.rules.restoresFaultedPages) {
       this.#mapping.table.invalidate(Math.floor(fault.position / BLOCK_BYTES), 1);
     }

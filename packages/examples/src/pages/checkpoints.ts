@@ -4,7 +4,7 @@ import type { StoredLeaf } from './checkpoint.js';
 import { encodeCheckpoint } from './log-record.js';
 import { changedLeavesOf, markStored } from './node.js';
 import type { StoreState } from './store-state.js';
-import { Turns } from './turns.js';
+import { Turns } from '../turns.js';
 
 export class Checkpoints {
   readonly #state: StoreState;

@@ -1,6 +1,6 @@
 /** Which store the data files hold: making one, finding out whether they belong together, and filling a new mirror. */
-import { randomBytes } from 'node:crypto';
 import type { PmemFile } from '@safe-pmem/core';
+import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
 import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
@@ -109,10 +109,4 @@ function copyPages(pool: PagePool, mirror: PmemFile): void {
 function writeHeader(file: PmemFile, header: DataHeader): void {
   file.write(encodeHeaderPage(header), 0);
   file.persist(0, PAGE_BYTES);
-}
-
-/** 64 random bits, not all zero. */
-function randomId(): bigint {
-  const id = randomBytes(8).readBigUInt64LE();
-  return id === 0n ? randomId() : id;
 }

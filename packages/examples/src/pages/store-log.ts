@@ -3,7 +3,7 @@ import type { PmemFile } from '@safe-pmem/core';
 import type { CommitResult, Damage, Wal } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
 import { damageReason } from './page-files.js';
-import { Turns } from './turns.js';
+import { Turns } from '../turns.js';
 
 /** What the log keeps for itself: two header pages, a page that is begun, one that is ended. */
 const OVERHEAD_PAGES = 4;

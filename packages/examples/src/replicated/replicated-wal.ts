@@ -1,4 +1,5 @@
-import type { ReplayItem, Wal, WalRepairOptions, WalRepairReport } from '../wal/index.js';
+import { Turns } from '../turns.js';
+import type { ReplayItem, Wal, WalRepairReport } from '../wal/index.js';
 import { copyFromStream, requireSameHistory } from './copy-from-stream.js';
 import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost } from './frame.js';
 import type { Outgoing } from './publisher.js';
@@ -34,7 +35,8 @@ export class ReplicatedWal {
   readonly #stream: RecordStream;
   readonly #ack: Ack;
   readonly #publisher: Publisher;
-  #lastRepair: Promise<unknown> = Promise.resolve();
+  /** Wal.repair() refuses to run twice at a time. */
+  readonly #repairs = new Turns();
   #closed = false;
 
   private constructor({ wal, stream, ack = 'both', backlogBytes = DEFAULT_BACKLOG_BYTES }: ReplicatedWalOptions, published: number) {
@@ -126,7 +128,7 @@ export class ReplicatedWal {
    * repair that is under way, also for one that the log has begun by itself before it gives a record up.
    */
   async repair(): Promise<WalRepairReport> {
-    return this.#repairInTurn({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) });
+    return this.#repairs.take(() => this.#wal.repair({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) }));
   }
 
   /**
@@ -170,7 +172,7 @@ export class ReplicatedWal {
     }
     if (next > (this.#wal.lastSequence ?? 0)) return;
     // What is said to be lost there stays lost: first everything comes back that memory or a mirror still has.
-    await this.#repairInTurn({}).catch(() => undefined);
+    await this.#repairs.take(() => this.#wal.repair()).catch(() => undefined);
     for await (const item of this.#wal.replay({ from: next })) {
       if (item.type === 'record') {
         yield { sequence: item.sequence, bytes: item.payload };
@@ -178,13 +180,6 @@ export class ReplicatedWal {
         for (let sequence = item.first; sequence <= (item.last ?? 0); sequence++) yield { sequence, bytes: encodeLost() };
       }
     }
-  }
-
-  /** Wal.repair() refuses to run twice at a time. */
-  #repairInTurn(options: WalRepairOptions): Promise<WalRepairReport> {
-    const repair = this.#lastRepair.then(() => this.#wal.repair(options));
-    this.#lastRepair = repair.catch(() => undefined);
-    return repair;
   }
 
   #requireWritable(): void {

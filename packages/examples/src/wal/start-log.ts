@@ -1,6 +1,6 @@
 /** From files to a log that can be used: judges them, then makes, joins or cleans up what has to be. */
-import { randomBytes } from 'node:crypto';
 import type { PmemFile } from '@safe-pmem/core';
+import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import { refreshHeaders, ringOf, writeHeaders } from './header-copies.js';
 import type { CommitPoint, LogHeader } from './header-page.js';
@@ -60,12 +60,6 @@ export function firstPoint(members: readonly Member[], nextSequence: number): Co
     lastSequence: nextSequence - 1,
     pairId: members.length > 1 ? randomId() : 0n,
   };
-}
-
-/** 64 random bits, not all zero. */
-export function randomId(): bigint {
-  const id = randomBytes(8).readBigUInt64LE();
-  return id === 0n ? randomId() : id;
 }
 
 function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {

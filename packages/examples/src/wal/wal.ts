@@ -1,3 +1,4 @@
+import { randomId } from '../random-id.js';
 import type { CommitterHost } from './committer.js';
 import { Committer } from './committer.js';
 import { committedPages, pageOfRecord } from './find-page.js';
@@ -16,7 +17,7 @@ import { assemble } from './replay.js';
 import { pageOf } from './ring.js';
 import type { WalScrubOptions } from './scrub-log.js';
 import type { StartedLog } from './start-log.js';
-import { firstPoint, randomId, startLog } from './start-log.js';
+import { firstPoint, startLog } from './start-log.js';
 import { surveyPages } from './survey-pages.js';
 import type { WalErrorCode } from './wal-error.js';
 import { WalError } from './wal-error.js';
