@@ -1,9 +1,13 @@
+const PAGE = 4096;
+
 /**
  * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
- * is done for real, system call by system call, but for the reading of the list. The list is empty after the next fdatasync.
+ * is done for real, system call by system call, but for the reading of the list and the SIGBUS of who reads a listed page. The
+ * list is empty once all of its pages have been rewritten.
  */
 export function driverWithBadBlocks(driver) {
   let listed = [];
+  let pages = new Set();
   let last;
   return {
     name: 'native with a list',
@@ -15,6 +19,7 @@ export function driverWithBadBlocks(driver) {
         while (extents[i].offset + extents[i].length <= range.offset) i++;
         return { offset: extents[i].physicalOffset + range.offset - extents[i].offset, length: range.length };
       });
+      pages = new Set(ranges.map(({ offset }) => offset / PAGE));
       listed = blocks.sort((a, b) => a.offset - b.offset);
     },
     async open(path, request) {
@@ -24,9 +29,16 @@ export function driverWithBadBlocks(driver) {
       const own = {
         facts: { ...file.facts, dax: true, bus: { provider: 'e820', commands: [] } },
         badBlocks: () => Promise.resolve({ supported: true, ranges: listed }),
-        sync: () => {
-          listed = [];
-          return file.sync();
+        read: (target, position) => {
+          for (let page = Math.floor(position / PAGE); page * PAGE < position + target.length; page++) {
+            if (pages.has(page)) return { position: Math.max(position, page * PAGE), signalCode: 4, granuleLog2: 12 };
+          }
+          return file.read(target, position);
+        },
+        rewrite: (pieces, bytes) => {
+          for (const { position, length } of pieces) for (let at = position; at < position + length; at += PAGE) pages.delete(at / PAGE);
+          if (pages.size === 0) listed = [];
+          return file.rewrite(pieces, bytes);
         },
       };
       for (const name of methodsOf(file)) own[name] ??= typeof file[name] === 'function' ? file[name].bind(file) : undefined;

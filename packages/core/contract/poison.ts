@@ -42,7 +42,7 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
   });
 
   if (supports.poison === 'medium') {
-    check('pread of a poisoned page fails, and the kernel lists the block', async (machine) => {
+    check('pread and scrub of a poisoned page fail, and the kernel lists the block', async (machine) => {
       await withNewFile(machine, 10 * PAGE, async (file) => {
         store(file, 0, pattern(10 * PAGE));
         assert.equal(await file.sync(), undefined);
@@ -50,6 +50,9 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
         const { errno, transferredBytes } = await file.pread(new Uint8Array(PAGE), 5 * PAGE);
         assert.equal(transferredBytes, 0);
         assert.ok(isMediaErrno(errno), `errno ${errno}`);
+        const stuck = await file.scrub(5 * PAGE, 5 * PAGE);
+        assert.deepEqual(stuck, { transferredBytes: 0, errno });
+        assert.deepEqual(await file.scrub(6 * PAGE, 4 * PAGE), { transferredBytes: 4 * PAGE, errno: 0 });
         const probe = file.probe(5 * PAGE, PAGE);
         assert.ok('readErrno' in probe && probe.readErrno !== 0);
         const list = await file.badBlocks();

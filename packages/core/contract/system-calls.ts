@@ -23,6 +23,39 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('scrub reads to the end of the range or of the file', async (machine) => {
+    await withNewFile(machine, 1_000_000, async (file) => {
+      store(file, 0, pattern(1_000_000));
+      assert.deepEqual(await file.scrub(0, 1_000_000), { transferredBytes: 1_000_000, errno: 0 });
+      assert.deepEqual(await file.scrub(999_000, 5000), { transferredBytes: 1000, errno: 0 });
+      assert.deepEqual(await file.scrub(1_000_000, 4096), { transferredBytes: 0, errno: 0 });
+    });
+  });
+
+  check('rewrite writes each piece, and one that fails keeps no other from its turn', async (machine) => {
+    await withNewFile(machine, 40_960, async (file) => {
+      store(file, 0, pattern(40_960));
+      const pieces = [
+        { reset: { offset: 4096, length: 8192 }, position: 4096, length: 8192 },
+        { reset: { offset: 20_480, length: 4096 }, position: 20_480, length: 1000 },
+        { reset: undefined, position: 30_000, length: 50 },
+      ];
+      const bytes = pattern(8192 + 1000 + 50, 5);
+      const outcomes = await file.rewrite(pieces, bytes);
+      const done = (transferredBytes: number): unknown => ({ syscall: 'pwrite', errno: 0, transferredBytes });
+      const refused = { syscall: 'fallocate', errno: Errno.EOPNOTSUPP, transferredBytes: 0 };
+      assert.deepEqual(outcomes, supports.zeroRange ? [done(8192), done(1000), done(50)] : [refused, refused, done(50)]);
+      const expected = Buffer.from(pattern(40_960));
+      if (supports.zeroRange) {
+        expected.set(bytes.subarray(0, 8192), 4096);
+        expected.fill(0, 20_480, 24_576);
+        expected.set(bytes.subarray(8192, 9192), 20_480);
+      }
+      expected.set(bytes.subarray(9192), 30_000);
+      assertSameBytes(load(file, 0, 40_960), expected);
+    });
+  });
+
   if (supports.zeroRange) {
     check('zero-range leaves zeros, keeps the size, and touches nothing beside it', async (machine) => {
       await withNewFile(machine, 20_480, async (file) => {

@@ -1,6 +1,6 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, firstEndingAfter, intersect, rangeBetween } from './byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, rangeEnd } from './byte-range.js';
 import type { DeviceBadBlocks, DriverFile, Extent } from './driver.js';
 import { errnoName } from './errno.js';
 
@@ -56,20 +56,17 @@ function mapToFile(
 ): FileBadBlock[] {
   const bad = coalesce(list.ranges.map((range) => alignOut(range, blockBytes)));
   const found: FileBadBlock[] = [];
-  for (const extent of extents) {
-    const physical: ByteRange = { offset: extent.physicalOffset, length: extent.length };
-    for (let i = firstEndingAfter(bad, physical.offset); i < bad.length; i++) {
-      const shared = intersect(bad[i] as ByteRange, physical);
-      if (shared === undefined) break;
-      const start = extent.offset + (shared.offset - physical.offset);
-      const clipped = intersect(rangeBetween(start, start + shared.length), within);
-      if (clipped === undefined) continue;
-      found.push({
-        ...clipped,
-        physicalOffset: shared.offset + (clipped.offset - start),
-        unwritten: extent.unwritten,
-        shared: extent.shared,
-      });
+  for (const { offset, length, physicalOffset, unwritten, shared } of extents) {
+    // From this on, a place on the device is a place in the file.
+    const distance = offset - physicalOffset;
+    const physicalEnd = physicalOffset + length;
+    for (let i = firstEndingAfter(bad, physicalOffset); i < bad.length; i++) {
+      const block = bad[i] as ByteRange;
+      if (block.offset >= physicalEnd) break;
+      const start = Math.max(block.offset, physicalOffset, within.offset - distance);
+      const end = Math.min(rangeEnd(block), physicalEnd, rangeEnd(within) - distance);
+      if (start >= end) continue;
+      found.push({ offset: start + distance, length: end - start, physicalOffset: start, unwritten, shared });
     }
   }
   // Extents of one file do not overlap, so neither do these.

@@ -27,10 +27,11 @@ export function copyAround(
   copy: (piece: ByteRange) => Fault | undefined,
   firstFault?: Fault,
 ): Gap[] {
+  let fault = firstFault ?? copy(range);
+  if (fault === undefined) return [];
   const { pageBytes } = file.facts;
   const gaps: Gap[] = [];
   const pending: ByteRange[] = [range];
-  let fault = firstFault;
   for (let piece = pending.pop(); piece !== undefined; piece = pending.pop()) {
     fault ??= copy(piece);
     if (fault === undefined) continue;

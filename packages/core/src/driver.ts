@@ -32,6 +32,19 @@ export interface Transfer {
   readonly errno: number;
 }
 
+/** A piece of rewrite(): where blocks are reset first, and what is written then. */
+export interface Rewrite {
+  /** Whole blocks, for zeroRange(); undefined where nothing is reset. */
+  readonly reset: ByteRange | undefined;
+  readonly position: number;
+  readonly length: number;
+}
+
+/** What became of one piece. `errno` is of `syscall`: where that is `fallocate`, nothing of the piece was written. */
+export interface Rewritten extends Transfer {
+  readonly syscall: 'fallocate' | 'pwrite';
+}
+
 /** What can be learnt about a faulting block without touching memory: fstat, pread, lseek(SEEK_DATA), fstatfs. */
 export interface Probe {
   /** Size of the file now, by fstat; the mapping may be longer. */
@@ -219,6 +232,16 @@ export interface DriverFile {
   sync(): Promise<SystemFailure | undefined>;
   /** fallocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE). */
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;
+  /**
+   * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. What fails ends its own piece
+   * and no other. `bytes` holds what is written of all of them, one behind the other; the outcomes are in their order.
+   */
+  rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]>;
+  /**
+   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own that nobody sees. It ends where a call
+   * fails or falls short: with the bytes before that, or with its errno where there are none.
+   */
+  scrub(position: number, length: number): Promise<Transfer>;
   /**
    * ftruncate (and, with `preallocate`, allocation of what is new), then the mapping follows. On failure the size
    * may have changed all the same (ext4 truncating into poison); `mappedBytes` says what is mapped.

@@ -68,8 +68,9 @@ export class Hazards {
     return this.#unfinished.get(offset);
   }
 
+  /** Copies the content, which may be a small part of a large buffer. */
   addUnfinished(intent: Intent): void {
-    this.#unfinished.set(intent.offset, intent);
+    this.#unfinished.set(intent.offset, { ...intent, content: Uint8Array.from(intent.content) });
     this.#update();
   }
 
@@ -145,13 +146,13 @@ export class Hazards {
     this.#update();
   }
 
-  markBusy(range: ByteRange): void {
-    this.#busy.add(range);
+  markBusy(ranges: Iterable<ByteRange>): void {
+    this.#busy.addAll(ranges);
     this.#update();
   }
 
-  releaseBusy(range: ByteRange): void {
-    this.#busy.remove(range);
+  releaseBusy(ranges: Iterable<ByteRange>): void {
+    this.#busy.removeAll(ranges);
     this.#update();
   }
 

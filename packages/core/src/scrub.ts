@@ -41,7 +41,8 @@ export interface ScrubRequest {
   readonly onProgress: ((progress: ScrubProgress) => void) | undefined;
 }
 
-const CHUNK_BYTES_MAX = 1024 * 1024;
+/** Long enough that the way to the pool of threads and back costs little beside it; progress and abort wait for one. */
+const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Known media errors are counted, not read again: each consumption of poison is a risk. */
 export async function scrubRange(
@@ -58,13 +59,12 @@ export async function scrubRange(
   const found: ByteRange[] = [];
   const totalBytes = range.length;
   let doneBytes = totalLength(known);
-  const buffer = new Uint8Array(Math.min(chunkBytes, range.length));
   for (const healthy of subtract([range], known)) {
     for (let start = healthy.offset; start < rangeEnd(healthy); start += chunkBytes) {
       signal?.throwIfAborted();
       assertOpen();
       const chunk = rangeBetween(start, Math.min(start + chunkBytes, rangeEnd(healthy)));
-      const bad = await scrubChunk(file, chunk, buffer, assertOpen);
+      const bad = await scrubChunk(file, chunk, assertOpen);
       hazards.addMet(bad);
       found.push(...bad);
       doneBytes += chunk.length;
@@ -82,7 +82,6 @@ export async function scrubRange(
 async function scrubChunk(
   file: DriverFile,
   chunk: ByteRange,
-  buffer: Uint8Array,
   assertOpen: () => void,
 ): Promise<ByteRange[]> {
   const { pageBytes, path } = file.facts;
@@ -90,7 +89,7 @@ async function scrubChunk(
   const pending: ByteRange[] = [chunk];
   for (let piece = pending.pop(); piece !== undefined; piece = pending.pop()) {
     assertOpen();
-    const { transferredBytes, errno } = await file.pread(buffer.subarray(0, piece.length), piece.offset);
+    const { transferredBytes, errno } = await file.scrub(piece.offset, piece.length);
     if (errno === 0 && transferredBytes > 0) {
       if (transferredBytes < piece.length) pending.push(rangeBetween(piece.offset + transferredBytes, rangeEnd(piece)));
       continue;

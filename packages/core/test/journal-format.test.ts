@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JournalContent } from '../src/repair/journal-format.js';
-import { decodeJournal, encodedBytes, encodeJournal } from '../src/repair/journal-format.js';
+import { decodeJournal, encodeJournal, journalFits } from '../src/repair/journal-format.js';
 import { assertProperty } from './seeded.js';
 
 const sample: JournalContent = {
   inode: 0xdead_beefn,
   birthTimeNs: 1_700_000_000_000_000_000n,
   intents: [
-    { offset: 8192, length: 4096, content: new Uint8Array(4096).fill(3), fileSizeBytes: 12_388 },
+    { offset: 8192, length: 4096, content: Uint8Array.from({ length: 4096 }, (_, i) => i), fileSizeBytes: 12_388 },
     { offset: 12_288, length: 100, content: new Uint8Array(100).fill(4), fileSizeBytes: 12_388 },
   ],
   tombstones: [{ offset: 9000, length: 5 }],
@@ -25,7 +25,34 @@ function sealed(bytes: Uint8Array): Uint8Array {
 describe('journal format', () => {
   it('gives back what was written', () => {
     expect(decodeJournal(encodeJournal(sample))).toEqual({ status: 'ok', content: sample });
-    expect(encodeJournal(sample).byteLength).toBe(encodedBytes(sample.intents, 1));
+    // The second intent is one byte over and over: its record says which.
+    expect(encodeJournal(sample).byteLength).toBe(40 + (32 + 4096) + 32 + 32 + 32);
+  });
+
+  it('writes one byte for content that is the same throughout, and only for that', () => {
+    const bytesOf = (content: Uint8Array): number =>
+      encodeJournal({ ...sample, intents: [{ offset: 0, length: content.length, content, fileSizeBytes: 8192 }], tombstones: [] }).byteLength;
+    for (const byte of [0, 255]) expect(bytesOf(new Uint8Array(4096).fill(byte))).toBe(40 + 32 + 32);
+    for (const at of [0, 1, 2048, 4095]) {
+      const content = new Uint8Array(4096);
+      content[at] = 1;
+      expect(bytesOf(content), `byte ${at}`).toBe(40 + 32 + 4096 + 32);
+    }
+  });
+
+  it('lets no length field allocate more than the limit, and says beforehand whether a journal stays under it', () => {
+    const uniform = (length: number): JournalContent['intents'][number] => ({ offset: 0, length, content: new Uint8Array(length), fileSizeBytes: 2 ** 30 });
+    const megabytes = Array.from({ length: 65 }, () => uniform(2 ** 20));
+    expect(journalFits(megabytes, 0)).toBe(false);
+    expect(journalFits(megabytes.slice(0, 63), 1)).toBe(true);
+    expect(decodeJournal(encodeJournal({ ...sample, intents: megabytes.slice(0, 64) })).status).toBe('ok');
+    expect(decodeJournal(encodeJournal({ ...sample, intents: megabytes }))).toEqual({ status: 'damaged', reason: 'record 64 is not valid' });
+    const huge = Buffer.from(encodeJournal({ ...sample, intents: [uniform(4096)], tombstones: [] }));
+    huge.writeBigUInt64LE(2n ** 50n, 56);
+    expect(decodeJournal(sealed(huge))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const noByte = Buffer.from(encodeJournal({ ...sample, intents: [uniform(4096)], tombstones: [] }));
+    noByte.writeUInt32LE(256, 44);
+    expect(decodeJournal(sealed(noByte))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
   });
 
   it('has the bytes that its table says', () => {
@@ -57,7 +84,7 @@ describe('journal format', () => {
   });
 
   it('refuses content that would lie behind its end, and bytes behind its last record', () => {
-    const beyond = Buffer.from(encodeJournal({ inode: 1n, birthTimeNs: 2n, intents: [{ offset: 0, length: 64, content: new Uint8Array(64), fileSizeBytes: 64 }], tombstones: [] }));
+    const beyond = Buffer.from(encodeJournal({ inode: 1n, birthTimeNs: 2n, intents: [{ offset: 0, length: 64, content: Uint8Array.from({ length: 64 }, (_, i) => i), fileSizeBytes: 64 }], tombstones: [] }));
     beyond.writeUInt32LE(4096, 44);
     beyond.writeBigUInt64LE(4096n, 56);
     expect(decodeJournal(sealed(beyond))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });

@@ -21,21 +21,21 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: DriverFile; r
   };
   const file = {
     facts: { pageBytes: PAGE, path: '/file' },
-    pread: (target: Uint8Array) => {
-      nowMs += (readMs * target.length) / MIB;
+    scrub: (_position: number, bytes: number) => {
+      nowMs += (readMs * bytes) / MIB;
       // A medium that stalls does not give leave to catch up.
       if (reads.length === 5) nowMs += stallMs;
-      reads.push({ atMs: nowMs, bytes: target.length });
-      return Promise.resolve({ transferredBytes: target.length, errno: 0 });
+      reads.push({ atMs: nowMs, bytes });
+      return Promise.resolve({ transferredBytes: bytes, errno: 0 });
     },
     // scrub() calls nothing else of a driver's file.
   } as unknown as DriverFile;
   return { clock, file, reads, now: () => nowMs - 1000 };
 }
 
-async function scrub(readMs: number, bytesPerSecond: number | undefined, stallMs = 0): Promise<ReturnType<typeof scene>> {
+async function scrub(readMs: number, bytesPerSecond: number | undefined, stallMs = 0, lengthBytes = 8 * MIB): Promise<ReturnType<typeof scene>> {
   const at = scene(readMs, stallMs);
-  const request = { range: { offset: 0, length: 8 * MIB }, bytesPerSecond, signal: undefined, onProgress: undefined };
+  const request = { range: { offset: 0, length: lengthBytes }, bytesPerSecond, signal: undefined, onProgress: undefined };
   await scrubRange(at.file, new Hazards(), request, () => undefined, at.clock);
   return at;
 }
@@ -63,20 +63,20 @@ it('is not slower than the rate where the medium is faster, and does not wait wh
   expect(slow.now()).toBe(8000);
 });
 
-it('without a rate it never sleeps and reads megabytes', async () => {
-  const { now, reads } = await scrub(0, undefined);
+it('without a rate it never sleeps and reads eight megabytes at once', async () => {
+  const { now, reads } = await scrub(0, undefined, 0, 20 * MIB);
   expect(now()).toBe(0);
-  expect(reads.map(({ bytes }) => bytes)).toEqual(Array.from({ length: 8 }, () => MIB));
+  expect(reads.map(({ bytes }) => bytes)).toEqual([8 * MIB, 8 * MIB, 4 * MIB]);
 });
 
 it('an abort ends it while it waits', async () => {
   const controller = new AbortController();
   const at = scene(0);
-  const pread = at.file.pread.bind(at.file);
+  const read = at.file.scrub.bind(at.file);
   Object.assign(at.file, {
-    pread: (target: Uint8Array, position: number) => {
+    scrub: (position: number, length: number) => {
       if (at.reads.length === 2) controller.abort(new Error('enough'));
-      return pread(target, position);
+      return read(position, length);
     },
   });
   const request = { range: { offset: 0, length: MIB }, bytesPerSecond: 100_000, signal: controller.signal, onProgress: undefined };

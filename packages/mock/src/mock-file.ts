@@ -11,6 +11,8 @@ import {
   type FileSizeOutcome,
   type JournalOutcome,
   type ProbeOutcome,
+  type Rewrite,
+  type Rewritten,
   type SystemFailure,
   type Transfer,
   type ViewOutcome,
@@ -151,22 +153,28 @@ export class MockFile implements DriverFile {
   }
 
   pread(target: Uint8Array, position: number): Promise<Transfer> {
-    return settle(() => {
-      if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
-      const effect = this.#begin('pread', position, target.length);
-      if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
-      return pread(this.#machine, this.#inode, shortened(target, effect), position);
-    });
+    return settle(() => this.#pread(target, position));
   }
 
   pwrite(source: Uint8Array, position: number): Promise<Transfer> {
+    return settle(() => this.#pwrite(source, position));
+  }
+
+  rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]> {
     return settle(() => {
-      if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
-      const effect = this.#begin('pwrite', position, source.length);
-      if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
-      if (this.facts.readOnly) return { transferredBytes: 0, errno: Errno.EBADF };
-      return pwrite(this.#machine, this.#inode, shortened(source, effect), position);
+      let from = 0;
+      return pieces.map(({ reset, position, length }) => {
+        const source = bytes.subarray(from, (from += length));
+        const refused = reset === undefined ? undefined : this.#zeroRange(reset.offset, reset.length);
+        if (refused !== undefined) return { syscall: 'fallocate', errno: refused.errno, transferredBytes: 0 };
+        return { syscall: 'pwrite', ...this.#pwrite(source, position) };
+      });
     });
+  }
+
+  /** In one call: where a short one ends is where the next would fail. */
+  scrub(position: number, length: number): Promise<Transfer> {
+    return this.pread(new Uint8Array(length), position);
   }
 
   sync(): Promise<SystemFailure | undefined> {
@@ -174,9 +182,7 @@ export class MockFile implements DriverFile {
   }
 
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
-    return this.#callAsync('zeroRange', 'fallocate', position, length, () =>
-      this.facts.readOnly ? Errno.EBADF : zeroRange(this.#machine, this.#inode, position, length),
-    );
+    return settle(() => this.#zeroRange(position, length));
   }
 
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
@@ -269,6 +275,27 @@ export class MockFile implements DriverFile {
       this.#machine.filesystem.freeIfUnused(this.#inode);
       return 0;
     });
+  }
+
+  #pread(target: Uint8Array, position: number): Transfer {
+    if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
+    const effect = this.#begin('pread', position, target.length);
+    if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
+    return pread(this.#machine, this.#inode, shortened(target, effect), position);
+  }
+
+  #pwrite(source: Uint8Array, position: number): Transfer {
+    if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
+    const effect = this.#begin('pwrite', position, source.length);
+    if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
+    if (this.facts.readOnly) return { transferredBytes: 0, errno: Errno.EBADF };
+    return pwrite(this.#machine, this.#inode, shortened(source, effect), position);
+  }
+
+  #zeroRange(position: number, length: number): SystemFailure | undefined {
+    return this.#call('zeroRange', 'fallocate', position, length, () =>
+      this.facts.readOnly ? Errno.EBADF : zeroRange(this.#machine, this.#inode, position, length),
+    );
   }
 
   #truncate(sizeBytes: number): number {

@@ -3,7 +3,8 @@ import type { CrashChooser } from './crash.js';
 
 /**
  * Names of DriverFile's methods; `persistAsync` and `persistRanges` report themselves as `persist`, `replaceJournalSync` as
- * `writeJournal`, `writeAndPersist` as `write` and then `persist`.
+ * `writeJournal`, `writeAndPersist` as `write` and then `persist`, `rewrite` as `zeroRange` and `pwrite` of each piece, `scrub`
+ * as `pread`.
  */
 export type OperationName =
   | 'open'

@@ -31,6 +31,12 @@ export interface BindingHandle {
   readonly replaceJournalSync: (bytes: Uint8Array) => SystemFailure | undefined;
   readonly pread: (target: Uint8Array, position: number) => Promise<Transfer>;
   readonly pwrite: (source: Uint8Array, position: number) => Promise<Transfer>;
+  readonly scrub: (position: number, length: number) => Promise<Transfer>;
+  /**
+   * For each piece four numbers: position and length of what is reset, or zeros, and of what is written; and what is written
+   * with all of them, one behind the other. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
+   */
+  readonly rewrite: (pieces: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
   readonly persistAsync: (position: number, length: number) => Promise<Fault | SystemFailure | undefined>;
   readonly sync: () => Promise<SystemFailure | undefined>;
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;

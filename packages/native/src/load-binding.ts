@@ -6,9 +6,10 @@ import { PmemError } from '@safe-pmem/core';
 import { binaryPath } from '../scripts/binary-path.mjs';
 import type { Binding } from './binding.js';
 
-// Sources and built files are both one level below the package. `__filename` exists in the CommonJS build only;
-// import.meta.url is a URL, in which '#', '?' and '%' of an installation's path are escaped.
-const self = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url);
+// Sources and built files are both one level below the package. The CommonJS build has `__filename`, and so has all that
+// `node -e` imports, where it is no path; import.meta.url is a URL, in which '#', '?' and '%' of an installation's path
+// are escaped.
+const self = typeof __filename === 'string' && path.isAbsolute(__filename) ? __filename : fileURLToPath(import.meta.url);
 const require = createRequire(self);
 
 /**

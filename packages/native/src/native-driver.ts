@@ -14,6 +14,8 @@ import type {
   MemoryWindow,
   OpenOutcome,
   OpenRequest,
+  Rewrite,
+  Rewritten,
   SystemFailure,
   Transfer,
   ViewOutcome,
@@ -209,6 +211,15 @@ class NativeFile implements DriverFile {
     return this.#closed ? { transferredBytes: 0, errno: Errno.EBADF } : this.#handle.pwrite(source, position);
   }
 
+  async scrub(position: number, length: number): Promise<Transfer> {
+    return this.#closed ? { transferredBytes: 0, errno: Errno.EBADF } : this.#handle.scrub(position, length);
+  }
+
+  async rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]> {
+    if (this.#closed) return pieces.map(() => ({ transferredBytes: 0, errno: Errno.EBADF, syscall: 'pwrite' }));
+    return rewrittenOf(await this.#handle.rewrite(numbersOf(pieces), bytes));
+  }
+
   async sync(): Promise<SystemFailure | undefined> {
     return this.#closed ? closed('fdatasync') : this.#handle.sync();
   }
@@ -263,6 +274,27 @@ function extentsOf(numbers: Float64Array): Extent[] {
     extents.push({ offset, length, physicalOffset, unwritten: (flags & 1) !== 0, shared: (flags & 2) !== 0, unmapped: (flags & 4) !== 0 });
   }
   return extents;
+}
+
+function numbersOf(pieces: readonly Rewrite[]): Float64Array {
+  const numbers = new Float64Array(4 * pieces.length);
+  let i = 0;
+  for (const { reset, position, length } of pieces) {
+    numbers[i++] = reset?.offset ?? 0;
+    numbers[i++] = reset?.length ?? 0;
+    numbers[i++] = position;
+    numbers[i++] = length;
+  }
+  return numbers;
+}
+
+function rewrittenOf(numbers: Float64Array): Rewritten[] {
+  const outcomes: Rewritten[] = [];
+  for (let i = 0; i < numbers.length; i += 3) {
+    const [transferredBytes, errno, resetFailed] = [numbers[i], numbers[i + 1], numbers[i + 2]] as [number, number, number];
+    outcomes.push({ transferredBytes, errno, syscall: resetFailed === 1 ? 'fallocate' : 'pwrite' });
+  }
+  return outcomes;
 }
 
 function closed(syscall: string): SystemFailure {

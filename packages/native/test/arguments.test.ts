@@ -43,6 +43,7 @@ describe('arguments', () => {
       expect(() => file.replaceJournalSync(bytes)).toThrow(TypeError);
       await expect(file.pread(bytes, 0)).rejects.toThrow(TypeError);
       await expect(file.pwrite(bytes, 0)).rejects.toThrow(TypeError);
+      await expect(file.rewrite([], bytes)).rejects.toThrow(TypeError);
       await expect(file.writeJournal(bytes)).rejects.toThrow(TypeError);
     }
     expect(file.write(new Uint8Array(new SharedArrayBuffer(8)).fill(7), 0)).toBeUndefined();
@@ -67,6 +68,27 @@ describe('arguments', () => {
     const moved = structuredClone(target.buffer, { transfer: [target.buffer] });
     await expect(reading).rejects.toThrow(TypeError);
     expect(moved.byteLength).toBe(PAGE);
+  });
+
+  it('takes of rewrite() only pieces that have exactly the bytes', async () => {
+    const name = newFile();
+    const file = await openScratch(name, { sizeBytes: PAGE });
+    const piece = { reset: undefined, position: 0, length: 8 };
+    const wrong = [[{ ...piece, length: 9 }], [{ ...piece, length: 7 }], [{ ...piece, length: -8 }], [{ ...piece, position: 0.5 }],
+      [piece, piece], [], [{ ...piece, length: 2 ** 60 }], [{ ...piece, reset: { offset: -1, length: 1 } }]];
+    for (const pieces of wrong) await expect(file.rewrite(pieces, new Uint8Array(8).fill(1)), JSON.stringify(pieces)).rejects.toThrow(RangeError);
+    expect(readFileSync(name).every((byte) => byte === 0)).toBe(true);
+    expect(await file.rewrite([], new Uint8Array(0))).toEqual([]);
+  });
+
+  it('writes what the array held when rewrite was called', async () => {
+    const name = newFile();
+    const file = await openScratch(name, { sizeBytes: PAGE });
+    const source = new Uint8Array(PAGE).fill(1);
+    const writing = file.rewrite([{ reset: undefined, position: 0, length: PAGE }], source);
+    source.fill(2);
+    expect(await writing).toEqual([{ syscall: 'pwrite', transferredBytes: PAGE, errno: 0 }]);
+    expect(readFileSync(name).every((byte) => byte === 1)).toBe(true);
   });
 
   it('writes what the array held when pwrite was called', async () => {

@@ -96,10 +96,11 @@ it('loads from ESM and from CommonJS under any path', () => {
     stdout: 'native\n',
     stderr: '',
   });
-  expect(runNode('commonjs', `console.log(require(${JSON.stringify(cjs)}).nativeDriver().name)`)).toMatchObject({
-    stdout: 'native\n',
-    stderr: '',
-  });
+  // `node -e` has a global `__filename` that is no path, and modules which it imports see it.
+  for (const module of [`require(${JSON.stringify(cjs)})`, `await import('${esm}')`, `await import('${pathToFileURL(cjs).href}')`]) {
+    const source = `(async () => { console.log((${module}).nativeDriver().name); })()`;
+    expect(runNode('commonjs', source), module).toMatchObject({ stdout: 'native\n', stderr: '' });
+  }
 });
 
 it('looks for the binary when a driver is asked for, not at import', () => {

@@ -13,22 +13,22 @@
  *    end-32 32  SHA-256 of every byte before it
  *
  * record:
- *      0     4  kind: 1 intent, 2 tombstone
- *      4     4  content bytes that follow this header (intent), 0 (tombstone)
+ *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent
+ *      4     4  content bytes that follow this header (intent), the one byte that all of it is (uniform intent), 0 (tombstone)
  *      8     8  offset in the file
  *     16     8  length in the file
- *     24     8  size of the file when the intent was written (intent), 0 (tombstone)
+ *     24     8  size of the file when the intent was written, 0 (tombstone)
  *     32     …  content (intent), padded with zeros to 8 bytes
  * ```
  *
  * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
- * of being guessed at. A tombstone marks bytes that nobody could supply.
+ * of being guessed at; where that is one byte over and over, as of a page that was lost and filled, the byte alone. A tombstone marks bytes that nobody could supply.
  */
 import { createHash } from 'node:crypto';
 import type { ByteRange } from '../byte-range.js';
 
 export const JOURNAL_VERSION = 1;
-/** A journal over this size is refused before it is read. */
+/** A journal over this size is refused before it is read, and one whose intents hold more than this together. */
 export const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const MAGIC = Buffer.from('PMEMRPJ\n', 'latin1');
@@ -37,6 +37,7 @@ const RECORD_BYTES = 32;
 const DIGEST_BYTES = 32;
 const KIND_INTENT = 1;
 const KIND_TOMBSTONE = 2;
+const KIND_UNIFORM = 3;
 
 export interface Intent extends ByteRange {
   /** What the unit is to hold: `length` bytes. */
@@ -59,15 +60,23 @@ function padded(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
-/** Size that `encodeJournal` will produce, for a check against JOURNAL_LIMIT_BYTES before anything is built. */
-export function encodedBytes(intents: readonly Intent[], tombstoneCount: number): number {
-  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * tombstoneCount;
-  for (const intent of intents) bytes += RECORD_BYTES + padded(intent.content.byteLength);
-  return bytes;
+/** True where open() would accept a journal of this content: where it stays under the limit even with all bytes written out. */
+export function journalFits(intents: readonly Intent[], tombstoneCount: number): boolean {
+  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * (intents.length + tombstoneCount);
+  for (const { content } of intents) bytes += padded(content.byteLength);
+  return bytes <= JOURNAL_LIMIT_BYTES;
+}
+
+/** True where every byte equals the one before it. */
+function isUniform(content: Uint8Array): boolean {
+  const { byteLength } = content;
+  return byteLength > 0 && Buffer.compare(content.subarray(1), content.subarray(0, byteLength - 1)) === 0;
 }
 
 export function encodeJournal(content: JournalContent): Uint8Array {
-  const total = encodedBytes(content.intents, content.tombstones.length);
+  const uniform = content.intents.map((intent) => isUniform(intent.content));
+  let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * (content.intents.length + content.tombstones.length);
+  for (const [i, intent] of content.intents.entries()) if (uniform[i] === false) total += padded(intent.content.byteLength);
   const bytes = Buffer.alloc(total);
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32LE(JOURNAL_VERSION, 8);
@@ -76,7 +85,11 @@ export function encodeJournal(content: JournalContent): Uint8Array {
   bytes.writeBigInt64LE(content.birthTimeNs, 24);
   bytes.writeBigUInt64LE(BigInt(total), 32);
   let at = HEADER_BYTES;
-  for (const intent of content.intents) {
+  for (const [i, intent] of content.intents.entries()) {
+    if (uniform[i] === true) {
+      at = writeRecord(bytes, at, KIND_UNIFORM, intent, intent.content[0] as number, intent.fileSizeBytes);
+      continue;
+    }
     at = writeRecord(bytes, at, KIND_INTENT, intent, intent.content.byteLength, intent.fileSizeBytes);
     bytes.set(intent.content, at);
     at += padded(intent.content.byteLength);
@@ -87,10 +100,10 @@ export function encodeJournal(content: JournalContent): Uint8Array {
 }
 
 function writeRecord(
-  bytes: Buffer, at: number, kind: number, range: ByteRange, contentBytes: number, fileSizeBytes: number,
+  bytes: Buffer, at: number, kind: number, range: ByteRange, detail: number, fileSizeBytes: number,
 ): number {
   bytes.writeUInt32LE(kind, at);
-  bytes.writeUInt32LE(contentBytes, at + 4);
+  bytes.writeUInt32LE(detail, at + 4);
   bytes.writeBigUInt64LE(BigInt(range.offset), at + 8);
   bytes.writeBigUInt64LE(BigInt(range.length), at + 16);
   bytes.writeBigUInt64LE(BigInt(fileSizeBytes), at + 24);
@@ -99,7 +112,7 @@ function writeRecord(
 
 /**
  * Decodes a journal. The digest guards against damage, not against malice, so every field is checked as if it came
- * from an enemy: nothing is allocated from a length field, and no record may leave the bytes it stands in.
+ * from an enemy: no record may leave the bytes it stands in, and length fields by themselves allocate JOURNAL_LIMIT_BYTES at most.
  */
 export function decodeJournal(journal: Uint8Array): JournalDecoding {
   const bytes = Buffer.from(journal.buffer, journal.byteOffset, journal.byteLength);
@@ -116,10 +129,11 @@ export function decodeJournal(journal: Uint8Array): JournalDecoding {
   const intents: Intent[] = [];
   const tombstones: ByteRange[] = [];
   let at = HEADER_BYTES;
+  let uniformLimit = JOURNAL_LIMIT_BYTES;
   for (let i = 0; i < count; i++) {
     if (end - at < RECORD_BYTES) return damaged(`record ${i} is cut off`);
     const kind = bytes.readUInt32LE(at);
-    const contentBytes = bytes.readUInt32LE(at + 4);
+    const detail = bytes.readUInt32LE(at + 4);
     const offset = readSafe(bytes, at + 8);
     const length = readSafe(bytes, at + 16);
     const fileSizeBytes = readSafe(bytes, at + 24);
@@ -128,11 +142,14 @@ export function decodeJournal(journal: Uint8Array): JournalDecoding {
       return damaged(`record ${i} has an impossible range`);
     }
     if (!Number.isSafeInteger(offset + length)) return damaged(`record ${i} has an impossible range`);
-    if (kind === KIND_TOMBSTONE && contentBytes === 0) {
+    if (kind === KIND_TOMBSTONE && detail === 0) {
       tombstones.push({ offset, length });
-    } else if (kind === KIND_INTENT && contentBytes === length && padded(contentBytes) <= end - at) {
-      intents.push({ offset, length, fileSizeBytes, content: Uint8Array.from(bytes.subarray(at, at + contentBytes)) });
-      at += padded(contentBytes);
+    } else if (kind === KIND_INTENT && detail === length && padded(length) <= end - at) {
+      intents.push({ offset, length, fileSizeBytes, content: Uint8Array.from(bytes.subarray(at, at + length)) });
+      at += padded(length);
+    } else if (kind === KIND_UNIFORM && detail <= 255 && length <= uniformLimit) {
+      intents.push({ offset, length, fileSizeBytes, content: new Uint8Array(length).fill(detail) });
+      uniformLimit -= length;
     } else {
       return damaged(`record ${i} is not valid`);
     }

@@ -7,7 +7,7 @@ import { PmemError } from '../errors.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
 import type { Intent, JournalContent } from './journal-format.js';
-import { decodeJournal, encodeJournal, encodedBytes, JOURNAL_LIMIT_BYTES } from './journal-format.js';
+import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES } from './journal-format.js';
 
 /** One byte far past any file: holding its lock means being the one who repairs this file. */
 const LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
@@ -77,11 +77,6 @@ export function reconsiderUnfinished(file: DriverFile, hazards: Hazards): void {
   } finally {
     unlockJournal(file);
   }
-}
-
-/** True where a journal of this content stays under the size that open() accepts. */
-export function journalFits(intents: readonly Intent[], tombstones: readonly ByteRange[]): boolean {
-  return encodedBytes(intents, tombstones.length) <= JOURNAL_LIMIT_BYTES;
 }
 
 function contentOf(file: DriverFile, intents: readonly Intent[], tombstones: readonly ByteRange[]): JournalContent {

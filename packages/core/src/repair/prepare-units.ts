@@ -4,7 +4,7 @@
  */
 import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, formatRange, intersectAll, overlappingOf, rangeEnd, subtract } from '../byte-range.js';
+import { coalesce, formatRange, intersectAll, overlappingOf, rangeEnd, subtract, totalLength } from '../byte-range.js';
 import { copyAround } from '../copy-around.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
@@ -36,6 +36,10 @@ interface Salvaged extends Plan {
   readonly shared: boolean;
 }
 
+interface RebuiltPiece extends ByteRange {
+  readonly bytes: Uint8Array;
+}
+
 /** Units that are healthy are left out of the result. `blocks` is the kernel's list for this part of the file. */
 export async function prepareUnits(
   file: DriverFile,
@@ -46,16 +50,20 @@ export async function prepareUnits(
 ): Promise<PreparedUnit[]> {
   const supplied = request.rebuild !== undefined || request.fill !== undefined;
   const salvaged: Salvaged[] = [];
+  // One buffer for all of them: thousands of small ones keep the garbage collector busy.
+  const contents = new Uint8Array(totalLength(plans.map((plan) => plan.data)));
+  let used = 0;
   for (const plan of plans) {
-    const unit = salvageUnit(file, hazards, plan, blocks, supplied);
+    const content = contents.subarray(used, (used += plan.data.length));
+    const unit = salvageUnit(file, hazards, plan, content, blocks, supplied);
     if (unit !== undefined) salvaged.push(unit);
   }
   const rebuilt = request.rebuild === undefined ? [] : await rebuildLost(file, salvaged, request.rebuild);
   return salvaged.map((unit) => {
     const { lost, data, content } = unit;
-    for (const piece of rebuilt) {
-      for (const part of intersectAll([piece.range], lost)) {
-        const from = part.offset - piece.range.offset;
+    for (const piece of overlappingOf(rebuilt, data)) {
+      for (const part of intersectAll([piece], lost)) {
+        const from = part.offset - piece.offset;
         content.set(piece.bytes.subarray(from, from + part.length), part.offset - data.offset);
       }
     }
@@ -64,8 +72,13 @@ export async function prepareUnits(
         content.fill(request.fill, range.offset - data.offset, rangeEnd(range) - data.offset);
       }
     }
+    // Spelled out: there may be thousands of these, and spreading one takes longer than all the rest of it.
     return {
-      ...unit,
+      unit: unit.unit,
+      data,
+      content,
+      lost,
+      shared: unit.shared,
       attempts: [],
       strategy: undefined,
       altered: false,
@@ -76,11 +89,12 @@ export async function prepareUnits(
   });
 }
 
-/** Undefined where the unit needs nothing. */
+/** Fills `content` with what the unit holds. Undefined where the unit needs nothing. */
 function salvageUnit(
   file: DriverFile,
   hazards: Hazards,
   plan: Plan,
+  content: Uint8Array,
   blocks: readonly FileBadBlock[],
   supplied: boolean,
 ): Salvaged | undefined {
@@ -90,14 +104,14 @@ function salvageUnit(
   const tombstones = hazards.tombstonesWithin(data);
   const unfinished = hazards.unfinishedAt(data.offset);
   if (unfinished?.length === data.length) {
-    return { ...plan, content: Uint8Array.from(unfinished.content), lost: tombstones, shared };
+    content.set(unfinished.content);
+    return { unit: plan.unit, data, content, lost: tombstones, shared };
   }
-  const content = new Uint8Array(data.length);
   // What has already faulted is not touched again. What is merely listed gets one try: a page that was mapped before
   // the kernel learned of the bad block may still give its bytes.
   const met = hazards.metWithin(data);
   const lost: ByteRange[] = [...met, ...tombstones];
-  for (const range of subtract([data], met)) {
+  for (const range of met.length === 0 ? [data] : subtract([data], met)) {
     const gaps = copyAround(file, 'read', range, (piece) => {
       const from = piece.offset - data.offset;
       return file.read(content.subarray(from, from + piece.length), piece.offset);
@@ -114,10 +128,10 @@ function salvageUnit(
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && bad.length === 0 && !(tombstones.length > 0 && supplied)) return undefined;
-  const allLost = coalesce(lost);
+  const allLost = lost.length === 0 ? [] : coalesce(lost);
   // A failed copy leaves the target unspecified; journals and receipts must be reproducible.
   for (const range of allLost) content.fill(0, range.offset - data.offset, rangeEnd(range) - data.offset);
-  return { ...plan, content, lost: allLost, shared };
+  return { unit: plan.unit, data, content, lost: allLost, shared };
 }
 
 /** One call of `rebuild` per run of lost bytes; runs that touch across units are one. */
@@ -125,8 +139,8 @@ async function rebuildLost(
   file: DriverFile,
   units: readonly Salvaged[],
   rebuild: Rebuild,
-): Promise<{ readonly range: ByteRange; readonly bytes: Uint8Array }[]> {
-  const pieces: { range: ByteRange; bytes: Uint8Array }[] = [];
+): Promise<readonly RebuiltPiece[]> {
+  const pieces: RebuiltPiece[] = [];
   const all = units.map((unit) => unit.data);
   for (const range of coalesce(units.flatMap((unit) => unit.lost))) {
     const refuse = (reason: string, cause?: unknown): RepairError =>
@@ -146,7 +160,7 @@ async function rebuildLost(
       throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
     }
     // Copied: the caller may reuse its buffer for the next call.
-    pieces.push({ range, bytes: Uint8Array.from(bytes) });
+    pieces.push({ ...range, bytes: Uint8Array.from(bytes) });
   }
   return pieces;
 }

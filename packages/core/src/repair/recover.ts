@@ -55,7 +55,7 @@ async function finish(
       strategy: undefined,
       altered: false,
     }));
-  await writeUnits(file, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
+  await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   for (const work of works) {
     if (work.strategy === undefined) hazards.addUnfinished(intentOf(work, fileSizeBytes));
   }

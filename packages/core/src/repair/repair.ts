@@ -13,16 +13,17 @@ import type { RepairAttempt } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import { adoptJournal, journalFits, journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
+import { adoptJournal, journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
+import { journalFits } from './journal-format.js';
 import type { PreparedUnit, PrepareRequest } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
-import type { RepairedUnit, RepairReceipt } from './receipt.js';
+import type { RepairedUnit, RepairOutcome, RepairReceipt } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { intentOf, planUnits } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
-/** Units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
-const BATCH_UNITS = 1024;
+/** Of units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
+const BATCH_BYTES = 16 * 1024 * 1024;
 
 export interface RepairProgress {
   readonly doneBytes: number;
@@ -54,18 +55,20 @@ export async function repairRanges(
   const held = lockJournal(file);
   if (held !== undefined) throw systemError('cannot repair: another repair of this file is running', held, { path, ranges });
   const fileSizeBytes = context.sizeBytes;
-  const plans = planUnits(ranges, repairUnitBytes(file.facts), fileSizeBytes);
+  const unitBytes = repairUnitBytes(file.facts);
+  const batchUnits = Math.max(1, Math.floor(BATCH_BYTES / unitBytes));
+  const plans = planUnits(ranges, unitBytes, fileSizeBytes);
   const busy = coalesce(plans.map((plan) => plan.unit));
-  for (const range of busy) hazards.markBusy(range);
+  hazards.markBusy(busy);
   try {
     adoptJournal(hazards, await loadJournal(file));
     const within = spanOf(plans.map((plan) => plan.data));
     const before = await queryBadBlocks(file, within, true);
     const repaired = new Map<number, PreparedUnit>();
-    for (let start = 0; start < plans.length; start += BATCH_UNITS) {
+    for (let start = 0; start < plans.length; start += batchUnits) {
       request.signal?.throwIfAborted();
       context.assertOpen();
-      const batch = plans.slice(start, start + BATCH_UNITS);
+      const batch = plans.slice(start, start + batchUnits);
       const blocks = before.supported ? before.blocks : [];
       const works = await prepareUnits(file, hazards, batch, blocks, request);
       context.assertOpen();
@@ -81,7 +84,7 @@ export async function repairRanges(
     if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
     return { units: plans.map((plan) => receiptOf(plan, repaired.get(plan.unit.offset), before, after)) };
   } finally {
-    for (const range of busy) hazards.releaseBusy(range);
+    hazards.releaseBusy(busy);
     unlockJournal(file);
   }
 }
@@ -99,7 +102,7 @@ async function repairBatch(
   const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
   const kept = subtract(hazards.journaledTombstones, unitsOf(works));
   const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];
-  if (!journalFits([...others, ...intents], tombstones)) {
+  if (!journalFits([...others, ...intents], tombstones.length)) {
     throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: unitsOf(works) });
   }
   const unwritable = await storeJournal(file, [...others, ...intents], tombstones);
@@ -111,7 +114,7 @@ async function repairBatch(
     });
   }
   context.assertOpen();
-  await writeUnits(file, works, request, fileSizeBytes);
+  await writeUnits(file, hazards, works, request, fileSizeBytes);
   context.assertOpen();
 
   const failed = works.filter((work) => work.strategy === undefined);
@@ -164,18 +167,19 @@ function receiptOf(
     return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
   }
   const { strategy, lost, rebuilt, filled, tombstoned } = work;
-  const fate = { range, strategy, lost, rebuilt, filled, tombstoned };
-  if (!before.supported || !after.supported) return { ...fate, outcome: 'unverifiable', released: [] };
-  if (overlappingOf(after.blocks, range).length > 0) {
-    return { ...fate, outcome: 'still-listed', released: [] };
-  }
-  if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) {
-    return { ...fate, outcome: 'cleared', released: [] };
-  }
+  const [outcome, released] = outcomeOf(range, before, after);
+  return { range, outcome, strategy, lost, rebuilt, filled, tombstoned, released };
+}
+
+/** What became of a unit that was repaired, and which bytes of the device it left behind. */
+function outcomeOf(range: ByteRange, before: FileBadBlocks, after: FileBadBlocks): [RepairOutcome, ByteRange[]] {
+  if (!before.supported || !after.supported) return ['unverifiable', []];
+  if (overlappingOf(after.blocks, range).length > 0) return ['still-listed', []];
+  if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) return ['cleared', []];
   const released = overlappingOf(before.blocks, range)
     .filter((block) => !block.shared)
     .map((block) => ({ offset: block.physicalOffset, length: block.length }));
-  return { ...fate, outcome: 'relocated', released };
+  return ['relocated', released];
 }
 
 function physicalOf(extents: readonly Extent[], position: number): number | undefined {

@@ -24,6 +24,15 @@ export interface UnitWork {
   altered: boolean;
 }
 
+export interface StepFailure {
+  readonly step: string;
+  readonly errno: number;
+}
+
+export function record(work: UnitWork, strategy: RepairStrategy, failure: StepFailure): void {
+  work.attempts.push({ range: work.data, strategy, ...failure });
+}
+
 /** The aligned units that `ranges` touch, ascending, adjacent ones apart, each clipped to the file as `data`. */
 export function planUnits(
   ranges: readonly ByteRange[],
@@ -43,5 +52,5 @@ export function planUnits(
 }
 
 export function intentOf(work: UnitWork, fileSizeBytes: number): Intent {
-  return { ...work.data, content: work.content, fileSizeBytes };
+  return { offset: work.data.offset, length: work.data.length, content: work.content, fileSizeBytes };
 }

@@ -2,22 +2,18 @@
  * Resets and rewrites units, strategy by strategy, until each is verified or nothing is left to try. Adjacent units go
  * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
-import type { ByteRange } from '../byte-range.js';
-import { coalesce, rangeBetween, rangeEnd } from '../byte-range.js';
-import type { DriverFile, SystemFailure } from '../driver.js';
+import { rangeBetween, rangeEnd } from '../byte-range.js';
+import type { DriverFile, Rewrite, Rewritten } from '../driver.js';
 import { Errno } from '../errno.js';
+import type { Hazards } from '../hazards.js';
 import type { RepairStrategy } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
-import type { UnitWork } from './unit-work.js';
+import { record, type StepFailure, type UnitWork } from './unit-work.js';
+import { verifyUnits, type WrittenUnit } from './verify-units.js';
 
-/** So many runs are on their way at once: each step waits for a thread of the pool, which takes longer than the system call. */
-const RUNS_AT_ONCE = 64;
-
-interface StepFailure {
-  readonly step: string;
-  readonly errno: number;
-}
+/** Adjacent units, ascending, and what is tried with them. */
+type Run = readonly [RepairStrategy, readonly UnitWork[]];
 
 /**
  * Works through `works` (ascending). Afterwards `strategy` is set on those that succeeded; the others have their
@@ -25,27 +21,17 @@ interface StepFailure {
  */
 export async function writeUnits(
   file: DriverFile,
+  hazards: Hazards,
   works: readonly UnitWork[],
   request: StrategyRequest,
   fileSizeBytes: number,
 ): Promise<void> {
   let pending = [...works];
   while (pending.length > 0) {
-    const written: (readonly [UnitWork, RepairStrategy])[] = [];
-    const runs = runsOf(file, pending, request);
-    for (let start = 0; start < runs.length; start += RUNS_AT_ONCE) {
-      const some = runs.slice(start, start + RUNS_AT_ONCE);
-      const done = await Promise.all(some.map(([strategy, run]) => applyToRun(file, run, strategy, fileSizeBytes)));
-      for (const [i, [strategy]] of some.entries()) for (const work of done[i] ?? []) written.push([work, strategy]);
-    }
+    const written = await writeRuns(file, runsOf(file, pending, request), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();
-    const unmapped = unsynced ?? remapUnits(file, written.map(([work]) => work.unit));
-    for (const [work, strategy] of written) {
-      const step = unsynced === undefined ? 'verify' : unsynced.syscall;
-      const failure = unmapped === undefined ? verifyUnit(file, work) : { step, errno: unmapped.errno };
-      if (failure === undefined) work.strategy = strategy;
-      else record(work, strategy, failure);
-    }
+    if (unsynced === undefined) await verifyUnits(file, hazards, written);
+    else for (const [work, strategy] of written) record(work, strategy, { step: unsynced.syscall, errno: unsynced.errno });
     pending = pending.filter((work) => work.strategy === undefined && next(file, work, request) !== undefined);
   }
 }
@@ -55,12 +41,8 @@ function next(file: DriverFile, work: UnitWork, request: StrategyRequest): Repai
 }
 
 /** Groups adjacent units that want the same strategy. */
-function runsOf(
-  file: DriverFile,
-  works: readonly UnitWork[],
-  request: StrategyRequest,
-): (readonly [RepairStrategy, UnitWork[]])[] {
-  const runs: (readonly [RepairStrategy, UnitWork[]])[] = [];
+function runsOf(file: DriverFile, works: readonly UnitWork[], request: StrategyRequest): Run[] {
+  const runs: [RepairStrategy, UnitWork[]][] = [];
   for (const work of works) {
     const strategy = next(file, work, request);
     if (strategy === undefined) continue;
@@ -76,93 +58,99 @@ function runsOf(
 }
 
 /** Returns the units that were written; the attempts of the others are recorded. */
-async function applyToRun(
-  file: DriverFile,
-  run: readonly UnitWork[],
-  strategy: RepairStrategy,
-  fileSizeBytes: number,
-): Promise<readonly UnitWork[]> {
-  const failure = await apply(file, run, strategy, fileSizeBytes);
-  if (failure === undefined) return run;
-  const [only, ...others] = run;
-  if (only !== undefined && others.length === 0) {
-    record(only, strategy, failure);
-    return [];
+async function writeRuns(file: DriverFile, runs: readonly Run[], fileSizeBytes: number): Promise<readonly WrittenUnit[]> {
+  if (runs.length === 0) return [];
+  const pieces = runs.map(pieceOf);
+  const bytes = join(runs.flatMap(([, run]) => run), totalOf(pieces));
+  const outcomes = await file.rewrite(pieces, bytes);
+  const written: WrittenUnit[] = [];
+  let from = 0;
+  for (const [i, [strategy, run]] of runs.entries()) {
+    const piece = pieces[i] as Rewrite;
+    const own = bytes.subarray(from, (from += piece.length));
+    const outcome = outcomes[i] as Rewritten;
+    noteRewritten(run, piece, outcome);
+    const done = outcome.transferredBytes === piece.length && piece.position + piece.length <= fileSizeBytes;
+    const failure = done ? undefined : await finishRun(file, run, piece.position, own, outcome, fileSizeBytes);
+    const [only, ...others] = run;
+    if (failure === undefined) for (const work of run) written.push([work, strategy]);
+    else if (others.length === 0) record(only as UnitWork, strategy, failure);
+    else for (const unit of await writeRuns(file, run.map((work) => [strategy, [work]] as const), fileSizeBytes)) written.push(unit);
   }
-  const written: UnitWork[] = [];
-  for (const work of run) written.push(...(await applyToRun(file, [work], strategy, fileSizeBytes)));
   return written;
 }
 
-async function apply(
+function totalOf(pieces: readonly Rewrite[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function pieceOf([strategy, run]: Run): Rewrite {
+  const position = (run[0] as UnitWork).unit.offset;
+  const last = run.at(-1) as UnitWork;
+  const units = rangeBetween(position, rangeEnd(last.unit));
+  if (strategy === 'recovery-write') return { reset: undefined, position, length: units.length };
+  // Unwritten blocks take a write of any length, so the last page needs none past the end of the file.
+  return { reset: units, position, length: rangeEnd(last.data) - position };
+}
+
+/**
+ * The contents, one behind the other: where they lie so already, as a view of them. What the last unit of a file lacks are
+ * zeros, which truncation removes.
+ */
+function join(works: readonly UnitWork[], length: number): Uint8Array {
+  const { buffer, byteOffset } = (works[0] as UnitWork).content;
+  let end = byteOffset;
+  const adjoin = works.every(({ content }) => content.buffer === buffer && content.byteOffset === end && (end += content.byteLength) > 0);
+  if (adjoin && end - byteOffset === length) return new Uint8Array(buffer, byteOffset, length);
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const { content } of works) {
+    bytes.set(content, at);
+    at += content.byteLength;
+  }
+  return bytes;
+}
+
+function noteRewritten(run: readonly UnitWork[], { reset, position }: Rewrite, { syscall, transferredBytes }: Rewritten): void {
+  if (syscall === 'fallocate') return;
+  noteWritten(run, reset === undefined ? position + transferredBytes : rangeEnd(reset));
+}
+
+/** Goes on from where the driver stopped, and puts the size of the file back. */
+async function finishRun(
   file: DriverFile,
   run: readonly UnitWork[],
-  strategy: RepairStrategy,
+  position: number,
+  bytes: Uint8Array,
+  { syscall, errno, transferredBytes }: Rewritten,
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
-  const first = run[0] as UnitWork;
-  const last = run.at(-1) as UnitWork;
-  const units = rangeBetween(first.unit.offset, rangeEnd(last.unit));
-  if (strategy === 'zero-range') {
-    const failure = await file.zeroRange(units.offset, units.length);
-    if (failure !== undefined) return { step: failure.syscall, errno: failure.errno };
-    for (const work of run) work.altered = true;
-    // Unwritten blocks take a write of any length, so the last page needs none past the end of the file.
-    return writeAll(file, run, join(run, rangeBetween(first.unit.offset, rangeEnd(last.data))));
-  }
-  const failure = await writeAll(file, run, join(run, units));
-  if (failure !== undefined) return failure;
-  if (rangeEnd(units) <= fileSizeBytes) return undefined;
+  if (errno !== 0) return { step: syscall, errno };
+  const failure = await writeRest(file, run, position, bytes, transferredBytes);
+  if (failure !== undefined || position + bytes.byteLength <= fileSizeBytes) return failure;
   const untruncated = await file.truncate(fileSizeBytes);
   return untruncated === undefined ? undefined : { step: untruncated.syscall, errno: untruncated.errno };
 }
 
-/** The contents of a run as one buffer over `range`; past the end of the file it is zeros that truncation removes. */
-function join(run: readonly UnitWork[], range: ByteRange): { readonly position: number; readonly bytes: Uint8Array } {
-  const [only, ...others] = run;
-  if (only !== undefined && others.length === 0 && only.content.byteLength === range.length) {
-    return { position: range.offset, bytes: only.content };
-  }
-  const bytes = new Uint8Array(range.length);
-  for (const work of run) bytes.set(work.content, work.data.offset - range.offset);
-  return { position: range.offset, bytes };
-}
-
 /** Short transfers are normal near poison: go on from where the kernel stopped. No progress twice is a failure. */
-async function writeAll(
+async function writeRest(
   file: DriverFile,
   run: readonly UnitWork[],
-  { position, bytes }: { readonly position: number; readonly bytes: Uint8Array },
+  position: number,
+  bytes: Uint8Array,
+  transferredBytes: number,
 ): Promise<StepFailure | undefined> {
-  let done = 0;
+  let done = transferredBytes;
   while (done < bytes.byteLength) {
-    const { transferredBytes, errno } = await file.pwrite(bytes.subarray(done), position + done);
+    const { transferredBytes: more, errno } = await file.pwrite(bytes.subarray(done), position + done);
     if (errno !== 0) return { step: 'pwrite', errno };
-    if (transferredBytes === 0) return { step: 'pwrite', errno: Errno.EIO };
-    done += transferredBytes;
-    for (const work of run) if (work.unit.offset < position + done) work.altered = true;
+    if (more === 0) return { step: 'pwrite', errno: Errno.EIO };
+    done += more;
+    noteWritten(run, position + done);
   }
   return undefined;
 }
 
-/**
- * What is verified is read through a fresh mapping: the old one may still hold a page that was mapped before the kernel
- * knew, and a page of zeros reads well on a device that refuses every write.
- */
-function remapUnits(file: DriverFile, units: readonly ByteRange[]): SystemFailure | undefined {
-  for (const { offset, length } of coalesce(units)) {
-    const failure = file.remap(offset, length);
-    if (failure !== undefined) return failure;
-  }
-  return undefined;
-}
-
-function verifyUnit(file: DriverFile, work: UnitWork): StepFailure | undefined {
-  const found = new Uint8Array(work.data.length);
-  if (file.read(found, work.data.offset) !== undefined) return { step: 'verify', errno: Errno.EFAULT };
-  return Buffer.compare(found, work.content) === 0 ? undefined : { step: 'verify', errno: 0 };
-}
-
-function record(work: UnitWork, strategy: RepairStrategy, failure: StepFailure): void {
-  work.attempts.push({ range: work.data, strategy, ...failure });
+function noteWritten(run: readonly UnitWork[], end: number): void {
+  for (const work of run) if (work.unit.offset < end) work.altered = true;
 }

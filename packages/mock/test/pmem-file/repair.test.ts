@@ -1,4 +1,4 @@
-import type { Rebuild } from '@safe-pmem/core';
+import type { ByteRange, Rebuild } from '@safe-pmem/core';
 import { PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
@@ -312,7 +312,9 @@ describe('repair, what it is asked and what it says', () => {
 
   it('stops at an aborted signal, and reports progress in bytes', async () => {
     const driver = mockDriver();
-    const pages = 2500;
+    // A batch has 16 MiB.
+    const batch = 4096;
+    const pages = 2 * batch + 100;
     const file = await filled(driver, pages * PAGE);
     driver.poison(PATH, { offset: 0, length: pages * PAGE });
     const control = new AbortController();
@@ -327,11 +329,36 @@ describe('repair, what it is asked and what it says', () => {
       },
     });
     await expect(stopped).rejects.toThrow('enough');
-    expect(done).toEqual([1024 * PAGE, 2048 * PAGE]);
-    expect(read(file, 2047 * PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(1));
-    await failure('ERR_PMEM_MEDIA', () => read(file, 2048 * PAGE, 1));
+    expect(done).toEqual([batch * PAGE, 2 * batch * PAGE]);
+    expect(read(file, (2 * batch - 1) * PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(1));
+    await failure('ERR_PMEM_MEDIA', () => read(file, 2 * batch * PAGE, 1));
     await file.repair({ offset: 0, length: pages * PAGE }, { fill: 2 });
-    expect(read(file, 2048 * PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(2));
+    expect(read(file, 2 * batch * PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(2));
+  });
+
+  // By the write: a zero-range unmaps the whole file.
+  it('a bad page between two written ones stays mapped from before, and gives its bytes later', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    read(file, 0, 8 * PAGE);
+    const between = { offset: 3 * PAGE, length: PAGE };
+    for (const page of [2, 3, 4]) driver.poison(PATH, { offset: page * PAGE, length: PAGE }, { keepMapped: page === 3 });
+    expect(await file.badBlocks()).toMatchObject({ status: 'known' });
+    await file.repair([{ offset: 2 * PAGE, length: PAGE }, { offset: 4 * PAGE, length: PAGE }], { fill: 9, strategy: 'recovery-write' });
+    const { units } = await file.repair(between);
+    expect(units).toMatchObject([{ outcome: 'cleared', lost: [] }]);
+    expect(read(file, between.offset, PAGE)).toEqual(part(whole, between));
+  });
+
+  it('rebuilds each of many pages that do not adjoin from its own bytes', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 600 * PAGE);
+    const odd = Array.from({ length: 300 }, (_, i) => ({ offset: (2 * i + 1) * PAGE, length: PAGE }));
+    for (const page of odd) driver.poison(PATH, page);
+    const bytesOf = ({ offset, length }: ByteRange): Uint8Array => new Uint8Array(length).fill(offset / PAGE);
+    const { units } = await file.repair(odd, { rebuild: bytesOf });
+    expect(units.filter(({ outcome }) => outcome === 'cleared')).toHaveLength(300);
+    for (const page of odd) expect(read(file, page.offset, PAGE)).toEqual(bytesOf(page));
   });
 
   it('a page listed bad but still mapped from before gives its bytes to the repair', async () => {

@@ -28,6 +28,8 @@ napi_value mapped_bytes(napi_env env, napi_callback_info info);
 // transfer_calls.cc
 napi_value pread(napi_env env, napi_callback_info info);
 napi_value pwrite(napi_env env, napi_callback_info info);
+napi_value scrub(napi_env env, napi_callback_info info);
+napi_value rewrite(napi_env env, napi_callback_info info);
 
 // range_calls.cc
 napi_value persist_async(napi_env env, napi_callback_info info);

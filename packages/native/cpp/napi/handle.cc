@@ -28,6 +28,8 @@ constexpr Verb kVerbs[] = {
     {"unlock", unlock},
     {"pread", pread},
     {"pwrite", pwrite},
+    {"scrub", scrub},
+    {"rewrite", rewrite},
     {"persistAsync", persist_async},
     {"sync", sync},
     {"zeroRange", zero_range},

@@ -105,19 +105,16 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   if (arguments.closed()) return failure_or_undefined(env, kClosed);
   FileHandle* const file = arguments.open_file();
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (napi_get_typedarray_info(env, arguments.value(0), &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array || length % 2 != 0) {
+  DoubleSpan pairs;
+  if (!arguments.doubles(0, &pairs)) return nullptr;
+  if (pairs.length % 2 != 0) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a Float64Array of pairs");
     return nullptr;
   }
-  const double* const numbers = static_cast<const double*>(data);
-  std::vector<pmem::Range> ranges(length / 2);
+  std::vector<pmem::Range> ranges(pairs.length / 2);
   for (size_t i = 0; i < ranges.size(); i++) {
-    const double position = numbers[2 * i];
-    const double bytes = numbers[2 * i + 1];
+    const double position = pairs.data[2 * i];
+    const double bytes = pairs.data[2 * i + 1];
     const bool whole = is_byte_count(position) && is_byte_count(bytes);
     ranges[i] = whole ? pmem::Range{static_cast<uint64_t>(position), static_cast<uint64_t>(bytes)} : pmem::Range{UINT64_MAX, 0};
     if (!file->holds(ranges[i].position, ranges[i].length)) {

@@ -62,15 +62,9 @@ class ExtentsCall final : public AsyncCall {
     if (!status_.ok()) return failed_outcome(env, status_);
     // Numbers in one array: a property by its name costs a microsecond, and there may be tens of thousands.
     constexpr size_t kNumbers = 4;
-    const size_t count = kNumbers * extents_.size();
-    napi_value buffer = nullptr;
-    napi_value list = nullptr;
-    void* data = nullptr;
-    if (napi_create_arraybuffer(env, count * sizeof(double), &data, &buffer) != napi_ok ||
-        napi_create_typedarray(env, napi_float64_array, count, buffer, 0, &list) != napi_ok) {
-      return nullptr;
-    }
-    double* next = static_cast<double*>(data);
+    double* next = nullptr;
+    const napi_value list = new_doubles(env, kNumbers * extents_.size(), &next);
+    if (list == nullptr) return nullptr;
     for (const pmem::FileExtent& extent : extents_) {
       *next++ = static_cast<double>(extent.offset);
       *next++ = static_cast<double>(extent.length);

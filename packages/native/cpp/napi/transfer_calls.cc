@@ -1,7 +1,8 @@
-// pread and pwrite through a buffer of their own. A pool thread must not touch a Uint8Array: JavaScript may transfer or
+// What moves bytes by system call, through a buffer of its own. A pool thread must not touch a Uint8Array: JavaScript may transfer or
 // resize its ArrayBuffer meanwhile, and the memory then belongs to somebody else, or to nobody.
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "../pmem/media.h"
 #include "arguments.h"
@@ -80,6 +81,73 @@ class WriteCall final : public AsyncCall {
   pmem::Transferred written_;
 };
 
+class ScrubCall final : public AsyncCall {
+ public:
+  ScrubCall(FileHandle* file, uint64_t position, uint64_t length)
+      : AsyncCall(file, Order::any), position_(position), length_(length) {}
+
+ protected:
+  void run() override { read_ = pmem::scrub_range(file()->file.fd.number(), position_, length_); }
+  napi_value settle(napi_env env) override { return transfer_object(env, read_); }
+
+ private:
+  uint64_t position_;
+  uint64_t length_;
+  pmem::Transferred read_;
+};
+
+class RewriteCall final : public AsyncCall {
+ public:
+  RewriteCall(FileHandle* file, std::vector<pmem::Rewrite> pieces, Bytes bytes)
+      : AsyncCall(file, Order::any), pieces_(std::move(pieces)), bytes_(std::move(bytes)) {}
+
+ protected:
+  void run() override {
+    outcomes_ = pmem::rewrite_pieces(file()->file.fd.number(), pieces_, static_cast<unsigned char*>(bytes_.get()));
+  }
+
+  napi_value settle(napi_env env) override {
+    constexpr size_t kNumbers = 3;
+    double* next = nullptr;
+    const napi_value list = new_doubles(env, kNumbers * outcomes_.size(), &next);
+    if (list == nullptr) return nullptr;
+    for (const pmem::Rewritten& outcome : outcomes_) {
+      *next++ = static_cast<double>(outcome.transferred.bytes);
+      *next++ = outcome.transferred.error;
+      *next++ = outcome.reset_failed ? 1 : 0;
+    }
+    return list;
+  }
+
+ private:
+  std::vector<pmem::Rewrite> pieces_;
+  Bytes bytes_;
+  std::vector<pmem::Rewritten> outcomes_;
+};
+
+// Four numbers for each piece. false with an exception pending where they are wrong, or do not add up to `total` bytes.
+bool to_pieces(napi_env env, const DoubleSpan& numbers, size_t total, std::vector<pmem::Rewrite>* pieces) {
+  constexpr size_t kNumbers = 4;
+  uint64_t left = total;
+  bool right = numbers.length % kNumbers == 0;
+  for (size_t i = 0; right && i < numbers.length; i += kNumbers) {
+    // Each is fetched once: another thread may be changing them.
+    uint64_t values[kNumbers] = {};
+    for (size_t k = 0; right && k < kNumbers; k++) {
+      const double number = numbers.data[i + k];
+      right = is_byte_count(number);
+      if (right) values[k] = static_cast<uint64_t>(number);
+    }
+    right = right && values[3] <= left;
+    if (!right) break;
+    left -= values[3];
+    pieces->push_back({values[0], values[1], values[2], static_cast<size_t>(values[3])});
+  }
+  if (right && left == 0) return true;
+  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "expected four numbers of bytes for each piece, and exactly their bytes");
+  return false;
+}
+
 }  // namespace
 
 napi_value pread(napi_env env, napi_callback_info info) {
@@ -104,6 +172,30 @@ napi_value pwrite(napi_env env, napi_callback_info info) {
   if (bytes == nullptr) return nullptr;
   if (span.length > 0) memcpy(bytes.get(), span.data, span.length);
   return AsyncCall::start(env, std::make_unique<WriteCall>(file, std::move(bytes), span.length, position));
+}
+
+napi_value scrub(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  uint64_t position = 0;
+  uint64_t length = 0;
+  if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
+  return AsyncCall::start(env, std::make_unique<ScrubCall>(file, position, length));
+}
+
+// rewrite(Float64Array of reset position, reset length, position and length in turn; all the bytes)
+napi_value rewrite(napi_env env, napi_callback_info info) {
+  const Arguments<2> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  DoubleSpan numbers;
+  ByteSpan span;
+  std::vector<pmem::Rewrite> pieces;
+  if (file == nullptr || !arguments.doubles(0, &numbers) || !arguments.span(1, &span)) return nullptr;
+  if (!to_pieces(env, numbers, span.length, &pieces)) return nullptr;
+  Bytes bytes = allocate(env, span.length);
+  if (bytes == nullptr) return nullptr;
+  if (span.length > 0) memcpy(bytes.get(), span.data, span.length);
+  return AsyncCall::start(env, std::make_unique<RewriteCall>(file, std::move(pieces), std::move(bytes)));
 }
 
 }  // namespace binding

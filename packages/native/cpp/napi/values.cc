@@ -26,6 +26,30 @@ bool to_byte_span(napi_env env, napi_value value, ByteSpan* span) {
   return true;
 }
 
+bool to_double_span(napi_env env, napi_value value, DoubleSpan* span) {
+  napi_typedarray_type type;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, value, &type, &span->length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a Float64Array");
+    return false;
+  }
+  span->data = static_cast<const double*>(data);
+  return true;
+}
+
+napi_value new_doubles(napi_env env, size_t length, double** numbers) {
+  napi_value buffer = nullptr;
+  napi_value list = nullptr;
+  void* data = nullptr;
+  if (napi_create_arraybuffer(env, length * sizeof(double), &data, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_float64_array, length, buffer, 0, &list) != napi_ok) {
+    return nullptr;
+  }
+  *numbers = static_cast<double*>(data);
+  return list;
+}
+
 bool to_bytes(napi_env env, napi_value value, uint64_t* bytes) {
   double number = 0;
   if (napi_get_value_double(env, value, &number) != napi_ok) {

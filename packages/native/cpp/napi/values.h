@@ -29,6 +29,17 @@ struct ByteSpan {
 // TypeError. The pointer is good until JavaScript runs again.
 bool to_byte_span(napi_env env, napi_value value, ByteSpan* span);
 
+struct DoubleSpan {
+  const double* data;
+  size_t length;
+};
+
+// The numbers of a Float64Array; anything else throws a TypeError. The pointer is good until JavaScript runs again.
+bool to_double_span(napi_env env, napi_value value, DoubleSpan* span);
+
+// A new Float64Array, to be filled through `numbers` before JavaScript runs again.
+napi_value new_doubles(napi_env env, size_t length, double** numbers);
+
 // A number of bytes, from 0 to 2^53 - 1. Throws a TypeError for what is no number, a RangeError for what is no integer
 // or lies outside.
 bool to_bytes(napi_env env, napi_value value, uint64_t* bytes);

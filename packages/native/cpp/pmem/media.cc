@@ -71,6 +71,35 @@ Transferred write_at(int fd, const void* source, size_t length, uint64_t positio
   return put >= 0 ? Transferred{static_cast<size_t>(put), 0} : Transferred{0, errno};
 }
 
+Transferred scrub_range(int fd, uint64_t position, uint64_t length) {
+  // Small enough to stay in the processor's own cache, so that only the reading costs memory bandwidth.
+  constexpr size_t kScratchBytes = size_t{128} << 10;
+  void* scratch = malloc(kScratchBytes);
+  if (scratch == nullptr) return {0, ENOMEM};
+  Transferred all;
+  while (all.bytes < length) {
+    const size_t asked = static_cast<size_t>(std::min<uint64_t>(kScratchBytes, length - all.bytes));
+    const Transferred piece = read_at(fd, scratch, asked, position + all.bytes);
+    if (piece.error != 0 && all.bytes == 0) all.error = piece.error;
+    all.bytes += piece.bytes;
+    if (piece.bytes < asked) break;
+  }
+  free(scratch);
+  return all;
+}
+
+std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces, const unsigned char* bytes) {
+  std::vector<Rewritten> outcomes(pieces.size());
+  for (size_t i = 0; i < pieces.size(); i++) {
+    const Rewrite& piece = pieces[i];
+    const Status reset = piece.reset_length == 0 ? Status{} : zero_range(fd, piece.reset_position, piece.reset_length);
+    outcomes[i].reset_failed = !reset.ok();
+    outcomes[i].transferred = reset.ok() ? write_at(fd, bytes, piece.length, piece.position) : Transferred{0, reset.error};
+    bytes += piece.length;
+  }
+  return outcomes;
+}
+
 Status sync_data(int fd) {
   return status_of(uninterrupted([&] { return fdatasync(fd); }), "fdatasync");
 }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <vector>
+
 #include "status.h"
 
 namespace pmem {
@@ -12,6 +14,20 @@ namespace pmem {
 struct Transferred {
   size_t bytes = 0;
   int error = 0;
+};
+
+// A piece of a file to write anew: first reset, where `reset_length` is not 0, then written.
+struct Rewrite {
+  uint64_t reset_position;
+  uint64_t reset_length;
+  uint64_t position;
+  size_t length;
+};
+
+// What became of one. With `reset_failed`, `transferred` is that failure, and nothing was written.
+struct Rewritten {
+  Transferred transferred;
+  bool reset_failed = false;
 };
 
 // What can be learnt about a block without touching it in memory. With `status` failed nothing else means anything.
@@ -25,6 +41,13 @@ struct BlockProbe {
 
 Transferred read_at(int fd, void* target, size_t length, uint64_t position);
 Transferred write_at(int fd, const void* source, size_t length, uint64_t position);
+
+// Reads the range into memory that nobody sees, until a call fails or falls short.
+Transferred scrub_range(int fd, uint64_t position, uint64_t length);
+
+// `bytes` holds what the pieces are to hold, one behind the other. A piece that fails does not keep the next from its turn.
+std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces, const unsigned char* bytes);
+
 Status sync_data(int fd);
 Status zero_range(int fd, uint64_t position, uint64_t length);
 Status truncate_to(int fd, uint64_t size);

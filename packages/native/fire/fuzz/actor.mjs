@@ -280,6 +280,6 @@ function judgeValue(value, call, wasClosed) {
 }
 
 function answersClosed(value) {
-  const failure = value?.failure ?? value;
-  return failure?.errno === 9 || value?.supported === false;
+  const answers = Array.isArray(value) ? value : [value?.failure ?? value];
+  return answers.every((answer) => answer?.errno === 9 || answer?.supported === false);
 }

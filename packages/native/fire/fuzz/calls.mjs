@@ -164,6 +164,49 @@ function pwrite(random) {
   };
 }
 
+function rewrite(random, { farAllocates, raw }) {
+  const pieces = Array.from({ length: random.between(1, 4) }, () => {
+    const reset = random.chance(0.5) ? allocatableRange(random, farAllocates) : [0, 0];
+    return [...reset, position(random, SPAN), random.pick([0, 1, 100, PAGE, random.below(MOST / 8)])];
+  });
+  if (random.chance(0.05)) random.pick(pieces)[random.below(4)] = hostileNumber(random);
+  const content = Buffer.concat(pieces.map(([, , at, long]) => (isBytes(long) && long <= MOST ? contentAt(at, long) : Buffer.alloc(1))));
+  const { array, valid, long, bytes } = bytesFor(random, content.length, content);
+  const meanwhile =
+    bytes === undefined
+      ? undefined
+      : () => {
+          overwrite(array);
+        };
+  const asked = pieces.map(([offset, resets, at, writes]) => {
+    return { reset: resets === 0 ? undefined : { offset, length: resets }, position: at, length: writes };
+  });
+  // Of what is not reset, the driver passes no place on.
+  const numbers = pieces.flatMap(([offset, resets, at, writes]) => [resets === 0 && !raw ? 0 : offset, resets, at, writes]);
+  const adds = numbers.reduce((sum, number, i) => (i % 4 === 3 ? sum + asNumber(number) : sum), 0) === long;
+  const check = (value) => {
+    const shaped = raw ? value instanceof Float64Array && value.length === 3 * pieces.length : value.length === pieces.length;
+    if (!shaped) throw new Problem('rewrite answered with something else');
+    if (!raw) for (const { syscall, ...one } of value) shapes.transfer(`rewrite (${syscall})`, MOST)(one);
+  };
+  const answer = { name: 'rewrite', args: [raw ? Float64Array.from(numbers, asNumber) : asked, array], check, meanwhile };
+  const isNumeric = numbers.every((number) => typeof number === 'number');
+  return isNumeric ? { ...answer, valid: valid && numbers.every(isBytes) && adds } : { ...answer, loose: true };
+}
+
+/** What no typed array takes, as what it makes of other things that are no numbers. */
+function asNumber(value) {
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+/** What a file has become by a write far away takes hours to read. */
+function scrub(random) {
+  const at = position(random, SPAN);
+  const wanted = length(random);
+  const long = isBytes(wanted) ? Math.min(wanted, MOST) : wanted;
+  return { name: 'scrub', args: [at, long], valid: bothNumbers(at, long), check: shapes.transfer('scrub', long) };
+}
+
 function ranged(name, shape, validity) {
   return (random, file) => {
     const at = position(random, file.mapped);
@@ -265,6 +308,8 @@ export const calls = {
   replaceJournalSync: { weight: 1, make: writesJournal('replaceJournalSync') },
   pread: { weight: 9, asynchronous: true, make: pread },
   pwrite: { weight: 8, asynchronous: true, make: pwrite },
+  scrub: { weight: 3, asynchronous: true, make: scrub },
+  rewrite: { weight: 4, asynchronous: true, make: rewrite },
   persistAsync: { weight: 4, asynchronous: true, make: ranged('persistAsync', shapes.persisted, inside) },
   sync: { weight: 1, asynchronous: true, make: plain('sync', shapes.nothingOrFailure) },
   zeroRange: { weight: 3, asynchronous: true, make: zeroRange },

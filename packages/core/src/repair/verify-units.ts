@@ -1,0 +1,70 @@
+/**
+ * Reads back what was written, through a fresh mapping: the old one may still hold a page that was mapped before the kernel
+ * knew of its bad block, and a page of zeros reads well on a device that refuses every write.
+ */
+import { rangeEnd } from '../byte-range.js';
+import type { DriverFile } from '../driver.js';
+import { Errno } from '../errno.js';
+import { repairUnitBytes } from '../file-info.js';
+import type { Hazards } from '../hazards.js';
+import type { RepairStrategy } from './receipt.js';
+import { record, type StepFailure, type UnitWork } from './unit-work.js';
+
+/** A unit with what was done to it. */
+export type WrittenUnit = readonly [UnitWork, RepairStrategy];
+
+/** So many units are verified before the event loop gets its turn. */
+const UNITS_PER_TURN = 512;
+
+/** To fault in what lies between two units anew costs less than a second call, up to here. */
+const GAP_PAGES_MAX = 16;
+
+/** Sets `strategy` of those of `written` (ascending) that hold what they are to hold; the others have their attempts recorded. */
+export async function verifyUnits(file: DriverFile, hazards: Hazards, written: readonly WrittenUnit[]): Promise<void> {
+  const found = new Uint8Array(repairUnitBytes(file.facts));
+  let units = 0;
+  let start = 0;
+  while (start < written.length) {
+    const end = endOfGroup(file, hazards, written, start);
+    verifyGroup(file, written.slice(start, end), found);
+    units += end - start;
+    start = end;
+    if (units < UNITS_PER_TURN || end === written.length) continue;
+    units = 0;
+    await new Promise(setImmediate);
+  }
+}
+
+/**
+ * Up to where units lie so near each other that they are mapped anew together. A page between them that is known to be bad
+ * stays as it is: mapped before the kernel knew, it may still give its bytes.
+ */
+function endOfGroup(file: DriverFile, hazards: Hazards, written: readonly WrittenUnit[], start: number): number {
+  let end = start + 1;
+  while (end < written.length && end - start < UNITS_PER_TURN) {
+    const from = rangeEnd((written[end - 1] as WrittenUnit)[0].unit);
+    const gapBytes = (written[end] as WrittenUnit)[0].unit.offset - from;
+    if (gapBytes > GAP_PAGES_MAX * file.facts.pageBytes) break;
+    if (gapBytes > 0 && !hazards.isClearAt(from, gapBytes)) break;
+    end++;
+  }
+  return end;
+}
+
+function verifyGroup(file: DriverFile, group: readonly WrittenUnit[], found: Uint8Array): void {
+  const [first] = group[0] as WrittenUnit;
+  const [last] = group.at(-1) as WrittenUnit;
+  const unmapped = file.remap(first.unit.offset, rangeEnd(last.unit) - first.unit.offset);
+  for (const [work, strategy] of group) {
+    const failure = unmapped === undefined ? verifyUnit(file, work, found) : { step: 'verify', errno: unmapped.errno };
+    if (failure === undefined) work.strategy = strategy;
+    else record(work, strategy, failure);
+  }
+}
+
+/** `found` is room for a unit. */
+function verifyUnit(file: DriverFile, { data, content }: UnitWork, found: Uint8Array): StepFailure | undefined {
+  const bytes = data.length === found.length ? found : found.subarray(0, data.length);
+  if (file.read(bytes, data.offset) !== undefined) return { step: 'verify', errno: Errno.EFAULT };
+  return Buffer.compare(bytes, content) === 0 ? undefined : { step: 'verify', errno: 0 };
+}
