@@ -32,7 +32,7 @@ const FIRST_TESTS = [
 /** Those that are likely to notice it first: what they kill, the slow ones need not see. */
 function stagesFor(file) {
   const last = [...EXPLORER_TESTS, ...EXPLORATIONS];
-  const hasOwnTest = existsSync(path.join(root, 'packages', 'core', 'test', `${path.basename(file, '.ts')}.test.ts`));
+  const hasOwnTest = /(open-state|memory-access)\.ts$/.test(file) || existsSync(path.join(root, 'packages', 'core', 'test', `${path.basename(file, '.ts')}.test.ts`));
   if (file.startsWith('packages/core/')) {
     return hasOwnTest ? [CORE_TESTS, FILE_TESTS, MACHINE_TESTS, last] : [FILE_TESTS, [...CORE_TESTS, ...MACHINE_TESTS], last];
   }

@@ -205,6 +205,50 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('short accesses keep away from what a repair holds, and from what it lost', async (machine) => {
+    await withPmemFile(machine, 4, async (file, under) => {
+      const page = { offset: PAGE, length: PAGE };
+      const healthy = (): void => {
+        file.write(pattern(4 * PAGE).subarray(0, 8), 0);
+        const bytes = new Uint8Array(8);
+        file.read(bytes, 0);
+        assertSameBytes(bytes, pattern(4 * PAGE).subarray(0, 8));
+        assert.equal(file.readUInt8(2 * PAGE), pattern(4 * PAGE)[2 * PAGE]);
+      };
+      // Twice: what one access finds out, the next must not forget.
+      const twice = async (code: string, access: () => unknown): Promise<void> => {
+        for (let i = 0; i < 2; i++) {
+          healthy();
+          await rejectsWith(code, access);
+        }
+      };
+      healthy();
+      await machine.poison(under, page);
+      // The second of the two pages has nothing wrong with it, but is held as long as the first.
+      const stored: unknown[] = [];
+      const rebuild = (): never => {
+        for (let i = 0; i < 2; i++) {
+          try {
+            file.write(new Uint8Array(4), 2 * PAGE + 10);
+            stored.push('stored');
+          } catch (error) {
+            stored.push((error as { code?: unknown }).code);
+          }
+        }
+        throw new Error('nothing to rebuild it from');
+      };
+      await rejectsWith('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 2 * PAGE }, { rebuild }));
+      assert.deepEqual(stored, ['ERR_PMEM_LOCKED', 'ERR_PMEM_LOCKED']);
+      await twice('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(4), PAGE + 10); });
+      await file.repair(page);
+      await twice('ERR_PMEM_LOST', () => { file.read(new Uint8Array(4), PAGE + 10); });
+      await twice('ERR_PMEM_LOST', () => file.readUInt32LE(PAGE + 10));
+      file.write(pattern(PAGE, 8), PAGE);
+      file.persist(PAGE, PAGE);
+      for (let i = 0; i < 2; i++) assert.equal(file.readUInt8(PAGE + 10), pattern(PAGE, 8)[10]);
+    });
+  });
+
   check('without rebuild the loss outlives a restart, until the bytes are written and persisted', async (machine) => {
     await withPmemFile(machine, 4, async (file, under) => {
       await machine.poison(under, { offset: PAGE, length: PAGE });

@@ -130,6 +130,27 @@ export function checkShortAccesses(check: Check): void {
     });
   });
 
+  check('they go on while the file is being resized', async (machine) => {
+    await withWarmFile(machine, 3, async (file) => {
+      for (const [i, size] of [5 * PAGE, PAGE, 4 * PAGE, 2 * PAGE].entries()) {
+        const state = { resized: false };
+        const resizing = file.resize(size).finally(() => { state.resized = true; });
+        for (let turn = 0; !state.resized; turn++) {
+          file.write(pattern(16, i), 64);
+          assertSameBytes(bytesAt(file, 64, 16), pattern(16, i));
+          assert.equal(file.readUInt8(0), pattern(PAGE)[0]);
+          // In the middle of a resize is also between two promises that it is made of.
+          await (turn % 8 === 7 ? new Promise(setImmediate) : Promise.resolve());
+        }
+        await resizing;
+        assert.throws(() => { file.write(new Uint8Array(4), size - 3); }, RangeError);
+        warm(file);
+        assert.throws(() => { file.read(new Uint8Array(4), size - 3); }, RangeError);
+        assert.throws(() => file.readUInt32LE(size - 3), RangeError);
+      }
+    });
+  });
+
   check('truncation by somebody else is an error that names the page, each time, and disturbs nothing else', async (machine) => {
     await withWarmFile(machine, 6, async (file) => {
       await machine.truncate(file.path, 2 * PAGE);

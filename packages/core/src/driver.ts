@@ -130,9 +130,9 @@ export const WINDOW_ACCESS_BYTES_MAX = 4096;
 
 /**
  * Mapped memory that JavaScript may touch without a call: `bytes` and `data` begin at byte `start` of the file. The driver
- * moves it, and empties it before it unmaps: look at all of it anew for each access, and do the access before anything else
- * can run. Afterwards look at `faults`, which was fetched before it: unless `faults[0]` is 0, what was loaded means nothing,
- * what was stored is gone, and takeFault() says why. In a file that is open read-only a store is the end of the process.
+ * detaches them before it unmaps: do an access before anything else can run. Afterwards look at `faults`, which was fetched
+ * before it: unless `faults[0]` is 0, what was loaded means nothing, what was stored is gone, and takeFault() says why. In a
+ * file that is open read-only a store is the end of the process.
  */
 export interface MemoryWindow {
   readonly start: number;
@@ -205,9 +205,7 @@ export interface DriverFile {
   writeAndPersist(source: Uint8Array, position: number): Fault | SystemFailure | undefined;
   /** persist() off the main thread. */
   persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
-  /**
-   * Memory for short accesses, undefined where there is none for this range. It stays the same object for one open file.
-   */
+  /** Memory for short accesses, undefined where there is none for this range. */
   memoryWindow(position: number, length: number): MemoryWindow | undefined;
   /** The fault that an access through the window met, once; undefined where there was none. */
   takeFault(): Fault | undefined;

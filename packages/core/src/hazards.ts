@@ -5,8 +5,8 @@ import type { Intent } from './repair/journal-format.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
- * recorded, units that a repair holds right now. `clear` is the one flag that the hot path looks at; where it is
- * false, the path beside it asks isClearAt().
+ * recorded, units that a repair holds right now. While it is `clear`, short accesses look at nothing; where it is not, all
+ * ask isClearAt().
  */
 export class Hazards {
   /** Media errors that the kernel lists, without blocks that were never written. */
@@ -19,7 +19,13 @@ export class Hazards {
   readonly #busy = new RangeSet();
   /** Units whose repair began and could not be finished, with what they are to hold: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
+  readonly #appeared: () => void;
   #clear = true;
+
+  /** `appeared` is called with each change after which there is anything to avoid. */
+  constructor(appeared: () => void = () => undefined) {
+    this.#appeared = appeared;
+  }
 
   get clear(): boolean {
     return this.#clear;
@@ -179,5 +185,6 @@ export class Hazards {
       this.#overwritten.isEmpty &&
       this.#busy.isEmpty &&
       this.#unfinished.size === 0;
+    if (!this.#clear) this.#appeared();
   }
 }

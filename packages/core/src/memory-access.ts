@@ -1,8 +1,9 @@
 /** The half of PmemFile that runs at memory speed: loads, stores, what makes them durable, and views. */
+import type { AccessWindow } from './access-window.js';
 import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect } from './byte-range.js';
-import type { DriverView, Fault, MemoryWindow } from './driver.js';
+import type { DriverView, Fault } from './driver.js';
 import { WINDOW_ACCESS_BYTES_MAX } from './driver.js';
 import { MediaError } from './errors.js';
 import { NumberReads } from './number-reads.js';
@@ -10,9 +11,6 @@ import type { OpenState } from './open-state.js';
 import { dropPersistedTombstones } from './repair/persisted-tombstones.js';
 import { systemError } from './system-error.js';
 import { PmemView } from './view.js';
-
-const NOTHING = Buffer.alloc(0);
-const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
 
 /**
  * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
@@ -22,7 +20,8 @@ const COPY_IS_LEAN = Number(process.versions.node.split('.', 1)[0]) >= 22;
 
 export class MemoryAccess extends NumberReads {
   readonly #state: OpenState;
-  #window = NO_WINDOW;
+  /** The state's own: one load less for each access. */
+  readonly #window: AccessWindow;
   /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
   readonly #shortStoreBytesMax: number;
   readonly #number = new Uint8Array(8);
@@ -34,6 +33,7 @@ export class MemoryAccess extends NumberReads {
   protected constructor(state: OpenState) {
     super();
     this.#state = state;
+    this.#window = state.window;
     this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
   }
 
@@ -60,31 +60,16 @@ export class MemoryAccess extends NumberReads {
    * somebody else is noticed by whole pages only: the kernel maps the rest of the last page as zeros.
    */
   read(target: Uint8Array, position: number): void {
-    const state = this.#state;
     if (COPY_IS_LEAN) {
-      const { bytes, faults, start } = this.#window;
+      const { bytes, faults, limit, start } = this.#window;
       const at = position - start;
-      // Whatever is wrong with an argument, one of these is false then, and the checks below find the words for it.
+      // Whatever is wrong with an argument, one of these is false then, and #readElsewhere() finds the words for it.
       const length = target instanceof Uint8Array ? target.length : 0;
-      if (
-        length <= WINDOW_ACCESS_BYTES_MAX &&
-        length > 0 &&
-        typeof position === 'number' &&
-        at >>> 0 === at &&
-        at <= bytes.length - length &&
-        position <= state.sizeBytes - length &&
-        state.hazards.clear
-      ) {
+      if (length <= WINDOW_ACCESS_BYTES_MAX && length > 0 && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
         if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) return;
       }
     }
-    state.checkBytes('target', target, position);
-    if (state.hazards.isClearAt(position, target.length)) {
-      const fault = COPY_IS_LEAN ? this.#loadElsewhere(target, position) : state.file.read(target, position);
-      if (fault !== undefined) state.io.read(target, position, fault);
-    } else {
-      state.io.read(target, position);
-    }
+    this.#readElsewhere(target, position);
   }
 
   /**
@@ -95,19 +80,10 @@ export class MemoryAccess extends NumberReads {
    * (nothing stored).
    */
   write(source: Uint8Array, position: number): void {
-    const state = this.#state;
-    const { bytes, faults, start } = this.#window;
+    const { bytes, faults, limit, start } = this.#window;
     const at = position - start;
     const length = source instanceof Uint8Array ? source.length : 0;
-    if (
-      length <= this.#shortStoreBytesMax &&
-      length > 0 &&
-      typeof position === 'number' &&
-      at >>> 0 === at &&
-      at <= bytes.length - length &&
-      position <= state.sizeBytes - length &&
-      state.hazards.clear
-    ) {
+    if (length <= this.#shortStoreBytesMax && length > 0 && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
       bytes.set(source, at);
       if (faults[0] === 0) return;
     }
@@ -253,17 +229,9 @@ export class MemoryAccess extends NumberReads {
   }
 
   protected override locate(position: number, length: number): DataView {
-    const state = this.#state;
-    const { data, start } = this.#window;
+    const { data, limit, start } = this.#window;
     const at = position - start;
-    if (
-      typeof position === 'number' &&
-      at >>> 0 === at &&
-      at <= data.byteLength - length &&
-      position <= state.sizeBytes - length &&
-      state.hazards.clear &&
-      !state.closed
-    ) {
+    if (typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
       this.at = at;
       return data;
     }
@@ -272,9 +240,7 @@ export class MemoryAccess extends NumberReads {
 
   protected override reread(position: number, length: number): DataView | undefined {
     if (this.#window.faults[0] === 0) return undefined;
-    const { file, io } = this.#state;
-    const fault = file.takeFault();
-    io.read(this.#number.subarray(0, length), position, fault);
+    this.#state.io.read(this.#number.subarray(0, length), position, this.#takeFault());
     return this.#numberView;
   }
 
@@ -284,12 +250,24 @@ export class MemoryAccess extends NumberReads {
     this.#views.clear();
   }
 
-  /** Where the window does not hold the bytes, or holds them but could not give them. */
-  #loadElsewhere(target: Uint8Array, position: number): Fault | undefined {
-    const { file } = this.#state;
-    const fault = file.takeFault() ?? file.read(target, position);
-    if (fault === undefined && target.length <= WINDOW_ACCESS_BYTES_MAX) this.#turnTo(position, target.length);
-    return fault;
+  #readElsewhere(target: Uint8Array, position: number): void {
+    const state = this.#state;
+    const { file, io } = state;
+    state.checkBytes('target', target, position);
+    if (!state.hazards.isClearAt(position, target.length)) {
+      io.read(target, position);
+      return;
+    }
+    const fault = (COPY_IS_LEAN ? this.#takeFault() : undefined) ?? file.read(target, position);
+    if (fault !== undefined) io.read(target, position, fault);
+    else if (COPY_IS_LEAN && target.length <= WINDOW_ACCESS_BYTES_MAX) state.openWindow(position, target.length);
+  }
+
+  /** The fault that an access through the window met. Getting it may have taken the window's memory away. */
+  #takeFault(): Fault | undefined {
+    if (this.#window.faults[0] === 0) return undefined;
+    this.#window.shut();
+    return this.#state.file.takeFault();
   }
 
   #store(source: Uint8Array, position: number): void {
@@ -300,29 +278,21 @@ export class MemoryAccess extends NumberReads {
       state.io.write(source, position);
       return;
     }
-    const fault = state.file.takeFault() ?? state.file.write(source, position);
+    const fault = this.#takeFault() ?? state.file.write(source, position);
     if (fault !== undefined) state.io.write(source, position, fault);
-    else if (source.length <= this.#shortStoreBytesMax) this.#turnTo(position, source.length);
-  }
-
-  /** For the accesses that follow. Undefined where the driver has no window for these bytes. */
-  #turnTo(position: number, length: number): MemoryWindow | undefined {
-    const window = this.#state.file.memoryWindow(position, length);
-    if (window !== undefined) this.#window = window;
-    return window;
+    else if (source.length <= this.#shortStoreBytesMax) state.openWindow(position, source.length);
   }
 
   #locateElsewhere(position: number, length: number): DataView {
     const state = this.#state;
     state.checkInside(position, length);
-    const window = state.hazards.clear ? this.#turnTo(position, length) : undefined;
-    if (window === undefined) {
-      this.at = 0;
-      this.read(this.#number.subarray(0, length), position);
-      return this.#numberView;
+    if (state.openWindow(position, length)) {
+      this.at = position - this.#window.start;
+      return this.#window.data;
     }
-    this.at = position - window.start;
-    return window.data;
+    this.at = 0;
+    this.read(this.#number.subarray(0, length), position);
+    return this.#numberView;
   }
 
   #verifyView(view: DriverView, range: ByteRange): void {

@@ -1,3 +1,4 @@
+import { AccessWindow } from './access-window.js';
 import { requireBytes, requireInside } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import type { DriverFile } from './driver.js';
@@ -8,15 +9,43 @@ import { Hazards } from './hazards.js';
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
   readonly file: DriverFile;
-  readonly hazards = new Hazards();
+  readonly window = new AccessWindow();
+  readonly hazards = new Hazards(() => { this.window.shut(); });
   readonly io: GuardedIo;
   sizeBytes: number;
   closed = false;
+  #resizes = 0;
 
   constructor(file: DriverFile) {
     this.file = file;
     this.io = new GuardedIo(file, this.hazards);
     this.sizeBytes = file.mappedBytes;
+  }
+
+  /** For the accesses that follow one here. True where they may use the window. */
+  openWindow(position: number, length: number): boolean {
+    if (!this.hazards.clear || this.#resizes > 0 || this.closed) return false;
+    const window = this.file.memoryWindow(position, length);
+    if (window === undefined) return false;
+    this.window.open(window, this.sizeBytes);
+    return true;
+  }
+
+  /** What shortened or replaced the mapping is done when the promise is settled; meanwhile accesses go through the driver. */
+  async whileResizing<Outcome>(resize: () => Promise<Outcome>): Promise<Outcome> {
+    this.#resizes++;
+    this.window.shut();
+    try {
+      return await resize();
+    } finally {
+      this.#resizes--;
+      this.sizeBytes = this.file.mappedBytes;
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    this.window.shut();
   }
 
   get path(): string {

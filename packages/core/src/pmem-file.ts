@@ -187,8 +187,7 @@ export class PmemFile extends MemoryAccess {
       throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path: this.path });
     }
     this.#refuseBadCuts(size, answer, options.allowRelease ?? false);
-    const failure = await file.resize(size, options.preallocate ?? false);
-    state.sizeBytes = file.mappedBytes;
+    const failure = await state.whileResizing(() => file.resize(size, options.preallocate ?? false));
     if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
     const hadTombstones = hazards.journaledTombstones.length > 0 || hazards.unfinished.length > 0;
     hazards.clip(state.sizeBytes);
@@ -213,7 +212,7 @@ export class PmemFile extends MemoryAccess {
     } catch (error) {
       unsaved = error;
     }
-    this.#state.closed = true;
+    this.#state.close();
     this.releaseViews();
     const failure = await this.#state.file.close();
     if (failure !== undefined) throw systemError('cannot close', failure, { path: this.path });

@@ -88,6 +88,9 @@ describe('journal format', () => {
     beyond.writeUInt32LE(4096, 44);
     beyond.writeBigUInt64LE(4096n, 56);
     expect(decodeJournal(sealed(beyond))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const shorter = Buffer.from(encodeJournal(sample));
+    shorter.writeUInt32LE(4088, 44);
+    expect(decodeJournal(sealed(shorter))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
     const uncounted = Buffer.from(encodeJournal(sample));
     uncounted.writeUInt32LE(2, 12);
     expect(decodeJournal(sealed(uncounted))).toEqual({ status: 'damaged', reason: 'bytes follow its last record' });

@@ -6,28 +6,20 @@ import type { BindingHandle } from './binding.js';
 /** One ArrayBuffer covers so much of a mapping: below the largest that Node 20 makes (4 GiB), and positions in it are small. */
 const WINDOW_BYTES = 2 ** 30;
 
-const NOTHING = Buffer.alloc(0);
 const NO_FAULTS = new Int32Array(1);
 
-/** A stretch of the mapping as JavaScript sees it. */
-interface Stretch {
+interface Stretch extends MemoryWindow {
   readonly buffer: ArrayBuffer;
-  readonly bytes: Buffer;
-  readonly data: DataView;
 }
 
 /**
- * One stretch of the mapping, and another as soon as an access lies elsewhere. A fault in it is answered by the addon's
- * signal handler with a page of zeros and counted: every access ends by looking at the counter.
+ * The stretches of the mapping that have been asked for. A fault in one is answered by the addon's signal handler with a
+ * page of zeros and counted: every access ends by looking at the counter.
  */
-export class MappedWindow implements MemoryWindow {
+export class MappedWindow {
   readonly #handle: BindingHandle;
   #mappedBytes: number;
-  /** Where `bytes` begins in the file. */
-  start = 0;
-  bytes: Buffer = NOTHING;
-  data: DataView = new DataView(NOTHING.buffer, 0, 0);
-  faults = NO_FAULTS;
+  #faults = NO_FAULTS;
   readonly #stretches = new Map<number, Stretch>();
 
   constructor(handle: BindingHandle, mappedBytes: number) {
@@ -37,20 +29,15 @@ export class MappedWindow implements MemoryWindow {
 
   /** Something was touched that is not there: what was loaded is worth nothing, what was stored is gone. */
   get faulted(): boolean {
-    return this.faults[0] !== 0;
+    return this.#faults[0] !== 0;
   }
 
-  /** Turns to the stretch that holds the range. False where there is none: it spans two, or the runtime allows none. */
-  moveTo(position: number, length: number): boolean {
+  /** The stretch that holds the range. Undefined where there is none: it spans two, or the runtime allows none. */
+  at(position: number, length: number): MemoryWindow | undefined {
     const start = Math.floor(position / WINDOW_BYTES) * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.#mappedBytes);
-    if (!Number.isSafeInteger(position) || !(position >= 0 && length > 0 && position + length <= end)) return false;
-    const stretch = this.#stretches.get(start) ?? this.#make(start, end - start);
-    if (stretch === undefined) return false;
-    this.start = start;
-    this.bytes = stretch.bytes;
-    this.data = stretch.data;
-    return true;
+    if (!Number.isSafeInteger(position) || !(position >= 0 && length > 0 && position + length <= end)) return undefined;
+    return this.#stretches.get(start) ?? this.#make(start, end - start);
   }
 
   /** Another mapping has taken the place of the one that was. */
@@ -62,24 +49,21 @@ export class MappedWindow implements MemoryWindow {
   /** Lets go of the mapping: no array over it is left. */
   close(): void {
     this.#mappedBytes = 0;
-    this.start = 0;
-    this.bytes = NOTHING;
-    this.data = new DataView(NOTHING.buffer, 0, 0);
     for (const { buffer } of this.#stretches.values()) this.#handle.detach(buffer);
     this.#stretches.clear();
-    if (this.faults !== NO_FAULTS) this.#handle.detach(this.faults.buffer);
-    this.faults = NO_FAULTS;
+    if (this.#faults !== NO_FAULTS) this.#handle.detach(this.#faults.buffer);
+    this.#faults = NO_FAULTS;
   }
 
   #make(start: number, length: number): Stretch | undefined {
-    const counter = this.faults === NO_FAULTS ? this.#handle.faultCounter() : this.faults.buffer;
+    const counter = this.#faults === NO_FAULTS ? this.#handle.faultCounter() : this.#faults.buffer;
     const buffer = this.#handle.window(start, length);
     if (counter === undefined || buffer === undefined) {
       this.#mappedBytes = 0;
       return undefined;
     }
-    this.faults = new Int32Array(counter);
-    const stretch = { buffer, bytes: Buffer.from(buffer), data: new DataView(buffer) };
+    this.#faults = new Int32Array(counter);
+    const stretch = { start, buffer, bytes: Buffer.from(buffer), data: new DataView(buffer), faults: this.#faults };
     this.#stretches.set(start, stretch);
     return stretch;
   }

@@ -132,7 +132,7 @@ class NativeFile implements DriverFile {
   }
 
   memoryWindow(position: number, length: number): MemoryWindow | undefined {
-    return this.#window.moveTo(position, length) ? this.#window : undefined;
+    return this.#window.at(position, length);
   }
 
   /** Nothing to take where a resize() has just replaced the mapping that the fault was in: then the access is repeated. */
@@ -168,8 +168,10 @@ class NativeFile implements DriverFile {
   remap(position: number, length: number): SystemFailure | undefined {
     if (this.#closed) return closed('mmap');
     const failure = this.#handle.remap(position, length);
-    // A remap that failed half way leaves nothing mapped.
-    if (failure !== undefined) this.#mappedBytes = this.#handle.mappedBytes();
+    if (failure === undefined) return undefined;
+    this.#mappedBytes = this.#handle.mappedBytes();
+    // A remap that failed half way leaves nothing that may be touched.
+    if (this.#mappedBytes === 0) this.#window.replaced(0);
     return failure;
   }
 

@@ -100,8 +100,11 @@ function pieceOf([strategy, run]: Run): Rewrite {
 function join(works: readonly UnitWork[], length: number): Uint8Array {
   const { buffer, byteOffset } = (works[0] as UnitWork).content;
   let end = byteOffset;
-  const adjoin = works.every(({ content }) => content.buffer === buffer && content.byteOffset === end && (end += content.byteLength) > 0);
-  if (adjoin && end - byteOffset === length) return new Uint8Array(buffer, byteOffset, length);
+  for (const { content } of works) {
+    if (content.buffer !== buffer || content.byteOffset !== end) break;
+    end += content.byteLength;
+  }
+  if (end - byteOffset === length) return new Uint8Array(buffer, byteOffset, length);
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const { content } of works) {

@@ -350,6 +350,15 @@ describe('repair, what it is asked and what it says', () => {
     expect(read(file, between.offset, PAGE)).toEqual(part(whole, between));
   });
 
+  it('bad pages with healthy ones between them, in one call', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    for (const page of [1, 3, 4, 6]) driver.poison(PATH, { offset: page * PAGE, length: PAGE });
+    const { units } = await file.repair({ offset: 0, length: 8 * PAGE }, { rebuild });
+    expect(units.map(({ outcome }) => outcome === 'healthy')).toEqual([true, false, true, false, false, true, false, true]);
+    expect(read(file, 0, 8 * PAGE)).toEqual(whole);
+  });
+
   it('rebuilds each of many pages that do not adjoin from its own bytes', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 600 * PAGE);

@@ -54,4 +54,29 @@ describe('verification', () => {
     expect(writes).toBe(2);
     expect(read(file, 0, 4 * PAGE)).toEqual(whole);
   });
+
+  it('a write that ends early again and again is gone on with each time', async () => {
+    const driver = mockDriver({ filesystem: 'ext4' });
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, bad);
+    driver.observe(({ name, step }) => (name === 'pwrite' && step === undefined ? { shortBytes: 1000 } : undefined));
+    await file.repair(bad, { rebuild });
+    expect(read(file, 0, 4 * PAGE)).toEqual(whole);
+  });
+
+  it('looks at what was written through a fresh mapping, of units near each other together, and of nothing far from them', async () => {
+    const driver = mockDriver({ filesystem: 'ext4' });
+    const file = await filled(driver, 64 * PAGE);
+    const pages = [1, 2, 5, 21, 22, 40, 63];
+    const units = pages.map((page) => ({ offset: page * PAGE, length: PAGE }));
+    for (const unit of units) driver.poison(PATH, unit);
+    const mapped: string[] = [];
+    driver.observe(({ name, position, length }) => {
+      if (name === 'remap') mapped.push(`${position / PAGE} to ${(position + length) / PAGE}`);
+      return undefined;
+    });
+    await file.repair(units, { fill: 1 });
+    // Fifteen pages lie between 5 and 21, seventeen between 22 and 40.
+    expect(mapped).toEqual(['1 to 23', '40 to 41', '63 to 64']);
+  });
 });

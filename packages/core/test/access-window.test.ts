@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import { AccessWindow } from '../src/access-window.js';
+import { OpenState } from '../src/open-state.js';
+import type { DriverFile, Fault, MemoryWindow } from '../src/index.js';
+import { MemoryAccess } from '../src/memory-access.js';
+import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
+
+const fault: Fault = { position: 5000, signalCode: 2, granuleLog2: 12 };
+
+function windowOf(length: number): MemoryWindow {
+  const bytes = Buffer.from(new ArrayBuffer(length));
+  return { start: 0, bytes, data: new DataView(bytes.buffer), faults: new Int32Array(1) };
+}
+
+class Access extends MemoryAccess {
+  constructor(answers: Partial<DriverFile>) {
+    super(new OpenState(scriptedFile(answers)));
+  }
+}
+
+it('is as long as the file reaches, and nothing once it is shut', () => {
+  const window = new AccessWindow();
+  expect(window.limit).toBe(0);
+  window.open({ ...windowOf(8192), start: 4096 }, 5000);
+  expect(window.limit).toBe(904);
+  window.open(windowOf(8192), 20_000);
+  expect(window.limit).toBe(8192);
+  window.shut();
+  expect([window.limit, window.bytes.length, window.data.byteLength, window.faults[0]]).toEqual([0, 0, 0, 0]);
+});
+
+it('is left alone once a fault may have cost it its memory', () => {
+  const window = windowOf(8192);
+  const stored: number[] = [];
+  const file = new Access({
+    facts: { ...facts, readOnly: false },
+    mappedBytes: 8192,
+    memoryWindow: () => (window.bytes.length === 0 ? undefined : window),
+    write: (_source, position) => {
+      stored.push(position);
+      return undefined;
+    },
+    probe: () => ({ ...healthyProbe, fileSizeBytes: 4096 }),
+    takeFault: () => {
+      window.faults[0] = 0;
+      structuredClone(window.bytes.buffer, { transfer: [window.bytes.buffer as ArrayBuffer] });
+      return fault;
+    },
+  });
+  file.write(new Uint8Array(4), 0);
+  expect(stored).toEqual([0]);
+  file.write(new Uint8Array(4), 8);
+  expect(stored, 'the second went through the window').toEqual([0]);
+  window.faults[0] = 1;
+  expect(() => { file.write(new Uint8Array(4), 5000); }).toThrow(expect.objectContaining({ code: 'ERR_PMEM_TRUNCATED' }));
+  stored.length = 0;
+  file.write(new Uint8Array(4), 8);
+  expect(stored).toEqual([8]);
+});
+
+it('is open only while nothing has to be kept from anybody, and not in the middle of a resize', async () => {
+  const memory = windowOf(8192);
+  const state = new OpenState(scriptedFile({ mappedBytes: 8192, memoryWindow: () => memory }));
+  const { hazards, window } = state;
+  expect(state.openWindow(0, 8)).toBe(true);
+  const page = { offset: 4096, length: 4096 };
+  hazards.addMet([page]);
+  expect(window.limit).toBe(0);
+  expect(state.openWindow(0, 8)).toBe(false);
+  hazards.markRepaired([page]);
+  expect(state.openWindow(0, 8)).toBe(true);
+  await state.whileResizing(async () => {
+    expect(window.limit).toBe(0);
+    expect(state.openWindow(0, 8)).toBe(false);
+    await state.whileResizing(() => Promise.resolve());
+    expect(state.openWindow(0, 8), 'another resize is still under way').toBe(false);
+  });
+  expect(state.openWindow(0, 8)).toBe(true);
+  state.close();
+  expect(window.limit).toBe(0);
+  expect(state.openWindow(0, 8)).toBe(false);
+});
