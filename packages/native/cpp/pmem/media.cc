@@ -72,8 +72,8 @@ Transferred write_at(int fd, const void* source, size_t length, uint64_t positio
 }
 
 Transferred scrub_range(int fd, uint64_t position, uint64_t length) {
-  // Small enough to stay in the processor's own cache, so that only the reading costs memory bandwidth.
-  constexpr size_t kScratchBytes = size_t{128} << 10;
+  // Measured in the page cache: calls of 128 KiB take a third longer, and longer ones than these are no faster.
+  constexpr size_t kScratchBytes = size_t{1} << 20;
   void* scratch = malloc(kScratchBytes);
   if (scratch == nullptr) return {0, ENOMEM};
   Transferred all;
