@@ -116,7 +116,13 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
       const seen = file.withView({ offset: PAGE - 50, length: 100 }, (view) => Uint8Array.from(view));
       assertSameBytes(seen, pattern(100, 9));
       file.persistRanges([{ offset: 0, length: 1 }, { offset: 3 * PAGE, length: PAGE }]);
-      assert.throws(() => { file.persistRanges([{ offset: 4 * PAGE, length: 1 }]); }, RangeError);
+      const good = { offset: 0, length: 8 };
+      for (const [offset, length] of [[4 * PAGE, 1], [0, 0], [-1, 2], [0.5, 1], [0, 4 * PAGE + 1], [2 ** 53, 1], [Number.NaN, 1]] as const) {
+        assert.throws(() => { file.persistRanges([good, { offset, length }]); }, /ranges\[1\]|outside the file|length must not be 0/);
+      }
+      for (const wrong of [null, undefined, 5, 'text', [], {}, { offset: '0', length: 8 }, { offset: 0, length: 8n }]) {
+        assert.throws(() => { file.persistRanges([good, wrong as typeof good]); }, /ranges\[1\]/);
+      }
       const view = file.view({ offset: 0, length: PAGE });
       view.verify();
       view.release();

@@ -51,7 +51,18 @@ export function requireRange(name: string, value: unknown, sizeBytes: number): a
 
 export function requireRanges(name: string, value: unknown, sizeBytes: number): asserts value is readonly ByteRange[] {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of { offset, length }, got ${describe(value)}`);
-  for (const [i, range] of value.entries()) requireRange(`${name}[${i}]`, range, sizeBytes);
+  let i = 0;
+  for (const range of value as readonly unknown[]) {
+    // The words for what is wrong cost more than to find out that nothing is.
+    if (!isInside(range, sizeBytes)) requireRange(`${name}[${i}]`, range, sizeBytes);
+    i++;
+  }
+}
+
+function isInside(range: unknown, sizeBytes: number): boolean {
+  if (range === null || typeof range !== 'object') return false;
+  const { offset = -1, length = 0 } = range as Partial<ByteRange>;
+  return Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length > 0 && offset <= sizeBytes - length;
 }
 
 export function requireFunction(name: string, value: unknown): void {

@@ -147,7 +147,11 @@ class NativeFile implements DriverFile {
 
   persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
     const pairs = new Float64Array(2 * ranges.length);
-    for (const [i, { offset, length }] of ranges.entries()) pairs.set([offset, length], 2 * i);
+    let i = 0;
+    for (const { offset, length } of ranges) {
+      pairs[i++] = offset;
+      pairs[i++] = length;
+    }
     return this.#handle.persistRanges(pairs);
   }
 
