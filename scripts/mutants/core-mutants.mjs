@@ -48,7 +48,7 @@ const list = [
   [core('repair/write-units.ts'), 'reset === undefined ? position + transferredBytes : rangeEnd(reset)', 'position + transferredBytes', 'zeros of a refused repair are readable'],
   [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
   [core('repair/write-units.ts'), 'for (const work of run) if (work.unit.offset < end) work.altered = true;', '', 'a written unit that was not verified loses its intent'],
-  [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n      hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
+  [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n  hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
   [core('pmem-file.ts'), "&& facts.dax && clearAbility(facts) !== 'yes') {", "&& false) {", 'poison is cut off for somebody else'],
   // Content
   [core('repair/prepare-units.ts'), 'met.length === 0 ? [data] : subtract([data], met)', '[data]', 'bad pages are touched again'],
@@ -62,7 +62,7 @@ const list = [
   [core('repair/repair.ts'), 'const unwritable = await storeJournal(file, [...others, ...intents], tombstones);', 'const unwritable = undefined as { errno: number; syscall: string } | undefined;', 'no intent'],
   [core('repair/repair.ts'), 'const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];', 'const tombstones = [...kept];', 'no tombstones beside the intents'],
   [core('repair/repair.ts'), 'if (work.strategy !== undefined) {\n      hazards.addTombstones(work.tombstoned);', 'if (work.strategy !== undefined) {', 'tombstones only in the journal'],
-  [core('repair/repair.ts'), 'for (const intent of intents) hazards.addUnfinished(intent);', '', 'stale intents'],
+  [core('repair/repair.ts'), 'for (const work of works) closeUnit(hazards, work, fileSizeBytes);', '', 'stale intents'],
   [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n', '\n', 'an altered unit stays open'],
   [core('repair/repair.ts'), 'hazards.releaseBusy(busy);', '', 'units stay locked'],
   [core('repair/repair.ts'), 'unlockJournal(file);\n  }\n}', '}\n}', 'the repair lock is kept'],

@@ -37,14 +37,28 @@ export function alignOut(range: ByteRange, unitBytes: number): ByteRange {
 
 /** Sorts ranges and joins those that touch or overlap; empty ranges disappear. The input is left alone. */
 export function coalesce(ranges: Iterable<ByteRange>): ByteRange[] {
-  const sorted = [...ranges].filter((range) => range.length > 0).sort((a, b) => a.offset - b.offset);
+  const sorted: ByteRange[] = [];
+  // Most lists are in order already, and then nothing has to be sorted.
+  let inOrder = true;
+  let before = -Infinity;
+  for (const range of ranges) {
+    if (range.length <= 0) continue;
+    inOrder &&= range.offset >= before;
+    before = range.offset;
+    sorted.push(range);
+  }
+  if (!inOrder) sorted.sort((a, b) => a.offset - b.offset);
   const joined: ByteRange[] = [];
-  for (const range of sorted) {
-    const last = joined.at(-1);
-    if (last !== undefined && range.offset <= rangeEnd(last)) {
-      joined[joined.length - 1] = rangeBetween(last.offset, Math.max(rangeEnd(last), rangeEnd(range)));
+  let start = 0;
+  let end = -Infinity;
+  for (const { offset, length } of sorted) {
+    if (offset <= end) {
+      end = Math.max(end, offset + length);
+      joined[joined.length - 1] = rangeBetween(start, end);
     } else {
-      joined.push({ offset: range.offset, length: range.length });
+      start = offset;
+      end = offset + length;
+      joined.push({ offset, length });
     }
   }
   return joined;

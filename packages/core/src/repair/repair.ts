@@ -60,23 +60,30 @@ export async function repairRanges(
   const plans = planUnits(ranges, unitBytes, fileSizeBytes);
   const busy = coalesce(plans.map((plan) => plan.unit));
   hazards.markBusy(busy);
+  let prepared: Promise<readonly PreparedUnit[]> | undefined;
   try {
     adoptJournal(hazards, await loadJournal(file));
     const within = spanOf(plans.map((plan) => plan.data));
     const before = await queryBadBlocks(file, within, true);
+    const blocks = before.supported ? before.blocks : [];
     const repaired = new Map<number, PreparedUnit>();
-    for (let start = 0; start < plans.length; start += batchUnits) {
-      request.signal?.throwIfAborted();
-      context.assertOpen();
-      const batch = plans.slice(start, start + batchUnits);
-      const blocks = before.supported ? before.blocks : [];
-      const works = await prepareUnits(file, hazards, batch, blocks, request);
+    let batch = plans.slice(0, batchUnits);
+    prepared = prepareUnits(file, hazards, batch, blocks, request);
+    for (let end = batchUnits; batch.length > 0; end += batchUnits) {
+      const works = await prepared;
       context.assertOpen();
       request.signal?.throwIfAborted();
-      if (works.length > 0) await repairBatch(context, works, request, fileSizeBytes);
+      if (works.length > 0) await recordIntents(context, works, fileSizeBytes);
+      context.assertOpen();
+      const writing = works.length > 0 ? writeBatch(context, works, request, fileSizeBytes) : undefined;
+      batch = plans.slice(end, end + batchUnits);
+      // While the driver writes this batch, the next is read and rebuilt here.
+      prepared = prepareUnits(file, hazards, batch, blocks, request);
+      prepared.catch(() => undefined);
+      await writing;
       for (const work of works) repaired.set(work.unit.offset, work);
       request.onProgress?.({
-        doneBytes: totalLength(plans.slice(0, start + batch.length).map((plan) => plan.data)),
+        doneBytes: totalLength(plans.slice(0, end).map((plan) => plan.data)),
         totalBytes: totalLength(plans.map((plan) => plan.data)),
       });
     }
@@ -84,20 +91,19 @@ export async function repairRanges(
     if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
     return { units: plans.map((plan) => receiptOf(plan, repaired.get(plan.unit.offset), before, after)) };
   } finally {
+    await prepared?.catch(() => undefined);
     hazards.releaseBusy(busy);
     unlockJournal(file);
   }
 }
 
-async function repairBatch(
-  context: RepairContext,
-  works: readonly PreparedUnit[],
-  request: StrategyRequest,
-  fileSizeBytes: number,
-): Promise<void> {
-  const { file, hazards } = context;
+function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
+  return coalesce(works.map((work) => work.data));
+}
+
+/** After this, open() finishes what becomes of the batch. */
+async function recordIntents({ file, hazards }: RepairContext, works: readonly PreparedUnit[], fileSizeBytes: number): Promise<void> {
   const path = journalPath(file);
-  const unitsOf = (list: readonly PreparedUnit[]): ByteRange[] => coalesce(list.map((work) => work.data));
   const intents = works.map((work) => intentOf(work, fileSizeBytes));
   const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
   const kept = subtract(hazards.journaledTombstones, unitsOf(works));
@@ -113,7 +119,17 @@ async function repairBatch(
       cause: systemError('cannot write the repair journal', unwritable, { path }),
     });
   }
-  context.assertOpen();
+}
+
+/** Begins with the driver's call, before it returns. */
+async function writeBatch(
+  context: RepairContext,
+  works: readonly PreparedUnit[],
+  request: StrategyRequest,
+  fileSizeBytes: number,
+): Promise<void> {
+  const { file, hazards } = context;
+  const path = journalPath(file);
   await writeUnits(file, hazards, works, request, fileSizeBytes);
   context.assertOpen();
 
@@ -123,10 +139,7 @@ async function repairBatch(
     if (work.strategy !== undefined) {
       hazards.addTombstones(work.tombstoned);
     } else if (work.altered) {
-      // Its old bytes are gone and its new ones are not safe: closed to everybody until a repair finishes it. What
-      // nobody supplied stays lost, also when the next open() writes the intent.
-      hazards.addUnfinished(intentOf(work, fileSizeBytes));
-      hazards.addTombstones(work.tombstoned);
+      closeUnit(hazards, work, fileSizeBytes);
     } else {
       hazards.addMet(work.lost);
     }
@@ -134,8 +147,7 @@ async function repairBatch(
   const undropped = await storeJournal(file, hazards.unfinished, hazards.journaledTombstones);
   if (undropped !== undefined) {
     // The intents are still on disk: the next open() would write them over anything stored in between.
-    for (const intent of intents) hazards.addUnfinished(intent);
-    for (const work of works) hazards.addTombstones(work.tombstoned);
+    for (const work of works) closeUnit(hazards, work, fileSizeBytes);
     throw new RepairError('the units were written, but their intents could not be dropped from the journal', [], {
       path,
       ranges: unitsOf(works),
@@ -143,6 +155,15 @@ async function repairBatch(
     });
   }
   if (failed.length > 0) throw failureOf(file, failed);
+}
+
+/**
+ * Its old bytes are gone and its new ones are not safe: closed to everybody until a repair finishes it. What nobody supplied
+ * stays lost, also when the next open() writes the intent.
+ */
+function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number): void {
+  hazards.addUnfinished(intentOf(work, fileSizeBytes));
+  hazards.addTombstones(work.tombstoned);
 }
 
 function failureOf(file: DriverFile, failed: readonly PreparedUnit[]): RepairError {
