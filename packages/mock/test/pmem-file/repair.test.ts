@@ -350,6 +350,28 @@ describe('repair, what it is asked and what it says', () => {
     expect(read(file, between.offset, PAGE)).toEqual(part(whole, between));
   });
 
+  it('what goes wrong with a batch is what is thrown, whatever becomes of the next, which was being rebuilt meanwhile', async () => {
+    const driver = mockDriver();
+    const batch = 4096 * PAGE;
+    const all = { offset: 0, length: batch + 4 * PAGE };
+    const file = await filled(driver, all.length);
+    driver.poison(PATH, all);
+    const stop = driver.observe(failNth({ operation: 'sync', nth: 1, errno: 5, persistent: true }));
+    const asked: number[] = [];
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(all, {
+      rebuild: ({ offset, length }) => {
+        asked.push(offset);
+        if (offset > 0) throw new Error('nothing to rebuild it from');
+        return new Uint8Array(length).fill(3);
+      },
+    }));
+    expect(asked).toEqual([0, batch]);
+    expect(error.ranges).toEqual([{ offset: 0, length: batch }]);
+    stop();
+    await file.repair(all, { fill: 4 });
+    expect(read(file, batch - 1, 2)).toEqual(Uint8Array.of(3, 4));
+  });
+
   it('bad pages with healthy ones between them, in one call', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 8 * PAGE);
