@@ -2,6 +2,12 @@
 import type { Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
 
 /**
+ * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
+ * understood wrongly, and might answer "no bad block" where it says something else.
+ */
+export const INTERFACE_NUMBER = 2;
+
+/**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
  * close() has been called persist gives EBADF, and all others throw an Error with code ERR_PMEM_CLOSED. Arguments that
  * are wrong in themselves are a TypeError or RangeError; functions that return a promise throw before they return it.
@@ -89,6 +95,9 @@ export interface OpenedFile {
 }
 
 export interface Binding {
+  /** INTERFACE_NUMBER of the sources that it was built from; undefined in what is no binary of this package. */
+  readonly interfaceNumber: number | undefined;
+
   open(
     path: string,
     readOnly: boolean,

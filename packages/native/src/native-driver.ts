@@ -34,8 +34,8 @@ let loaded: Binding | undefined;
  * A driver over mmap(2), a SIGBUS guard and the system calls of the running kernel. The addon is loaded by the first
  * call, not by the import, so that a program which only may need it can be started anywhere.
  *
- * Throws PmemError `ERR_PMEM_NOT_SUPPORTED` (not Linux) or `ERR_PMEM_BINDING_MISSING` (no binary, or one that does not
- * load; `path` is where it was looked for).
+ * Throws PmemError `ERR_PMEM_NOT_SUPPORTED` (not Linux) or `ERR_PMEM_BINDING_MISSING` (no binary, one that does not
+ * load, or one that was built from other sources; `path` is where it was looked for).
  */
 export function nativeDriver(): Driver {
   loaded ??= loadBinding();

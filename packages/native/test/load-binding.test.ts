@@ -39,6 +39,16 @@ it('gives the reason of the system where the binary does not load', () => {
   expect(error.cause).toMatchObject({ code: 'ERR_DLOPEN_FAILED' });
 });
 
+it('refuses a binary that was built from other sources, which it would understand wrongly', () => {
+  const folder = scratchFolder();
+  mkdirSync(path.dirname(binaryPath(folder)), { recursive: true });
+  cpSync(path.join(packageFolder, 'build', 'Release', 'fault_injector.node'), binaryPath(folder));
+  const error = errorOf(() => loadBinding(folder));
+  expect(error.code).toBe('ERR_PMEM_BINDING_MISSING');
+  expect(error.message).toContain('built from other sources: its interface is unknown');
+  expect(error.message).toContain('npm run build-native');
+});
+
 it('does not look anywhere but in its one place', () => {
   const folder = scratchFolder();
   for (const place of ['build/Release', 'prebuilds/linux-x64', 'binary']) {

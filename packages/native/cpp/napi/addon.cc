@@ -11,6 +11,9 @@
 namespace binding {
 namespace {
 
+// INTERFACE_NUMBER of src/binding.ts, raised together with it.
+constexpr int kInterfaceNumber = 2;
+
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:
   SafePmem(Napi::Env env, Napi::Object exports) : files_(std::make_shared<OpenFiles>()) {
@@ -28,6 +31,7 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     files_->call = static_cast<const double*>(call_.Value().Data());
     exports.Set("call", call);
     exports.Set("readByNumber", read_by_number_function);
+    exports.Set("interfaceNumber", Napi::Number::New(env, kInterfaceNumber));
   }
 
  private:
