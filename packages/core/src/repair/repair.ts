@@ -67,6 +67,8 @@ export async function repairRanges(
     const before = await queryBadBlocks(file, within, true);
     const blocks = before.supported ? before.blocks : [];
     const repaired = new Map<number, PreparedUnit>();
+    context.assertOpen();
+    request.signal?.throwIfAborted();
     let batch = plans.slice(0, batchUnits);
     prepared = prepareUnits(file, hazards, batch, blocks, request);
     for (let end = batchUnits; batch.length > 0; end += batchUnits) {
