@@ -350,6 +350,22 @@ describe('repair, what it is asked and what it says', () => {
     expect(read(file, between.offset, PAGE)).toEqual(part(whole, between));
   });
 
+  it.each(['readJournal', 'badBlocks', 'extents', 'writeJournal', 'sync'] as const)('a file that is closed at its %s says that it is closed', async (operation) => {
+    const driver = mockDriver();
+    const file = await filled(driver, 8 * PAGE);
+    driver.poison(PATH, bad);
+    let closing: Promise<void> | undefined;
+    driver.observe(({ name, step }) => {
+      if (name === operation && step === undefined) closing ??= new Promise((resolve) => { queueMicrotask(() => { resolve(file.close()); }); });
+      return undefined;
+    });
+    await failure('ERR_PMEM_CLOSED', () => file.repair(bad, { rebuild }));
+    await closing;
+    const again = await PmemFile.open(PATH, { driver });
+    await again.repair(bad, { rebuild });
+    expect(read(again, 0, 8 * PAGE)).toEqual(whole);
+  });
+
   it('what goes wrong with a batch is what is thrown, whatever becomes of the next, which was being rebuilt meanwhile', async () => {
     const driver = mockDriver();
     const batch = 4096 * PAGE;
