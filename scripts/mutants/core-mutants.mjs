@@ -51,7 +51,7 @@ const list = [
   [core('repair/repair.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n  hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
   [core('pmem-file.ts'), "&& facts.dax && clearAbility(facts) !== 'yes') {", "&& false) {", 'poison is cut off for somebody else'],
   // Content
-  [core('repair/prepare-units.ts'), 'met.length === 0 ? [data] : subtract([data], met)', '[data]', 'bad pages are touched again'],
+  [core('repair/prepare-units.ts'), 'for (const range of subtract([data], met)) {', 'for (const range of [data]) {', 'bad pages are touched again'],
   [core('repair/prepare-units.ts'), 'if (bytes.byteLength !== range.length) {', 'if (false) {', 'rebuild of a wrong length'],
   [core('repair/prepare-units.ts'), 'tombstoned: supplied ? [] : lost,', 'tombstoned: [],', 'zeros pass for data'],
   [core('repair/prepare-units.ts'), "if (gap.reason === 'media') lost.push(gap);", 'lost.push(gap);', 'holes count as lost'],

@@ -23,16 +23,22 @@ const EXPLORATIONS = ['packages/mock/test/explore/pmem-file.test.ts'];
 const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
 /** What is in a source of this name shows in these tests first. */
 const FIRST_TESTS = [
+  [/core\/src\/(open-state|memory-access)/, '/access-window.test.ts'],
   [/repair\/(journal|recover)/, '/journal.test.ts'],
   [/core\/src\/repair\//, '/repair.test.ts'],
   [/(cpu-cache|metadata-log|kernel\/persist|kernel\/journal|free-pool)\.ts/, '/crash.test.ts'],
   [/(device|medium|kernel\/.*)\.ts/, '/facts-repair.test.ts'],
 ];
 
+function firstTestOf(file) {
+  return FIRST_TESTS.find(([source]) => source.test(file))?.[1];
+}
+
 /** Those that are likely to notice it first: what they kill, the slow ones need not see. */
 function stagesFor(file) {
   const last = [...EXPLORER_TESTS, ...EXPLORATIONS];
-  const hasOwnTest = /(open-state|memory-access)\.ts$/.test(file) || existsSync(path.join(root, 'packages', 'core', 'test', `${path.basename(file, '.ts')}.test.ts`));
+  const own = [`${path.basename(file, '.ts')}.test.ts`, firstTestOf(file) ?? ''];
+  const hasOwnTest = own.some((name) => name !== '' && existsSync(path.join(root, 'packages', 'core', 'test', name)));
   if (file.startsWith('packages/core/')) {
     return hasOwnTest ? [CORE_TESTS, FILE_TESTS, MACHINE_TESTS, last] : [FILE_TESTS, [...CORE_TESTS, ...MACHINE_TESTS], last];
   }
@@ -50,7 +56,7 @@ function configFor(copy, include, file) {
   const test = { include, testTimeout: 120_000, fileParallelism: false, isolate: false };
   return `import { BaseSequencer } from 'vitest/node';
 const slow = ${JSON.stringify(SLOW_TESTS)};
-const first = ${JSON.stringify(FIRST_TESTS.find(([source]) => source.test(file))?.[1])};
+const first = ${JSON.stringify(firstTestOf(file))};
 const rank = ({ moduleId }) => moduleId.endsWith(first) ? -1 : Number(slow.some((name) => moduleId.endsWith(name)));
 class QuickFirst extends BaseSequencer {
   async sort(files) {

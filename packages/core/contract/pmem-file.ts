@@ -118,10 +118,11 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
       file.persistRanges([{ offset: 0, length: 1 }, { offset: 3 * PAGE, length: PAGE }]);
       const good = { offset: 0, length: 8 };
       for (const [offset, length] of [[4 * PAGE, 1], [0, 0], [-1, 2], [0.5, 1], [0, 4 * PAGE + 1], [2 ** 53, 1], [Number.NaN, 1]] as const) {
-        assert.throws(() => { file.persistRanges([good, { offset, length }]); }, /ranges\[1\]|outside the file|length must not be 0/);
+        assert.throws(() => { file.persistRanges([good, { offset, length }]); }, RangeError);
       }
+      // What a caller without types may pass.
       for (const wrong of [null, undefined, 5, 'text', [], {}, { offset: '0', length: 8 }, { offset: 0, length: 8n }]) {
-        assert.throws(() => { file.persistRanges([good, wrong as typeof good]); }, /ranges\[1\]/);
+        assert.throws(() => { file.persistRanges([good, wrong as typeof good]); }, { name: 'TypeError', message: /ranges\[1\]/ });
       }
       const view = file.view({ offset: 0, length: PAGE });
       view.verify();

@@ -3,20 +3,19 @@ import { Buffer } from 'node:buffer';
 import type { MemoryWindow } from './driver.js';
 
 const NOTHING = Buffer.alloc(0);
-const NO_DATA = new DataView(NOTHING.buffer, 0, 0);
-const NO_FAULTS = new Int32Array(1);
+const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
 
 /**
  * Open only while an access needs no more than a look at it: the file is open and not being resized, and nothing of it has
  * to be kept from anybody. All of that is decided when it is opened, so that no access has to.
  */
 export class AccessWindow implements MemoryWindow {
-  start = 0;
+  start = NO_WINDOW.start;
   /** Bytes of `bytes` that belong to the file; 0 where the window is shut. */
   limit = 0;
-  bytes: Buffer = NOTHING;
-  data: DataView = NO_DATA;
-  faults: Int32Array = NO_FAULTS;
+  bytes = NO_WINDOW.bytes;
+  data = NO_WINDOW.data;
+  faults = NO_WINDOW.faults;
 
   open({ start, bytes, data, faults }: MemoryWindow, sizeBytes: number): void {
     this.start = start;
@@ -27,10 +26,6 @@ export class AccessWindow implements MemoryWindow {
   }
 
   shut(): void {
-    this.start = 0;
-    this.limit = 0;
-    this.bytes = NOTHING;
-    this.data = NO_DATA;
-    this.faults = NO_FAULTS;
+    this.open(NO_WINDOW, 0);
   }
 }

@@ -28,6 +28,11 @@ export function requireBytes(name: string, value: unknown): asserts value is Uin
   throw new RangeError(`${name} must not be empty (or its buffer was resized to less than it needs)`);
 }
 
+/** What requireInside() demands, without words for what is wrong. */
+export function isInside(position = -1, length = 0, sizeBytes: number): boolean {
+  return Number.isSafeInteger(position) && position >= 0 && Number.isSafeInteger(length) && length > 0 && position <= sizeBytes - length;
+}
+
 /** `[position, position + length)` lies inside a file of `sizeBytes`, and holds at least one byte. */
 export function requireInside(position: unknown, length: unknown, sizeBytes: number): void {
   requireInteger('position', position);
@@ -54,15 +59,10 @@ export function requireRanges(name: string, value: unknown, sizeBytes: number): 
   let i = 0;
   for (const range of value as readonly unknown[]) {
     // The words for what is wrong cost more than to find out that nothing is.
-    if (!isInside(range, sizeBytes)) requireRange(`${name}[${i}]`, range, sizeBytes);
+    const { offset, length } = (range ?? {}) as Partial<ByteRange>;
+    if (!isInside(offset, length, sizeBytes)) requireRange(`${name}[${i}]`, range, sizeBytes);
     i++;
   }
-}
-
-function isInside(range: unknown, sizeBytes: number): boolean {
-  if (range === null || typeof range !== 'object') return false;
-  const { offset = -1, length = 0 } = range as Partial<ByteRange>;
-  return Number.isSafeInteger(offset) && offset >= 0 && Number.isSafeInteger(length) && length > 0 && offset <= sizeBytes - length;
 }
 
 export function requireFunction(name: string, value: unknown): void {

@@ -67,6 +67,7 @@ export function coalesce(ranges: Iterable<ByteRange>): ByteRange[] {
 /** The bytes of `ranges` that `removed` does not hold, sorted and joined; linear in the two lists once they are sorted. */
 export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRange>): ByteRange[] {
   const cuts = coalesce(removed);
+  if (cuts.length === 0) return coalesce(ranges);
   const rest: ByteRange[] = [];
   let first = 0;
   for (const range of coalesce(ranges)) {

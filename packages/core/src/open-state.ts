@@ -1,5 +1,5 @@
 import { AccessWindow } from './access-window.js';
-import { requireBytes, requireInside } from './arguments.js';
+import { isInside, requireBytes, requireInside } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
@@ -87,7 +87,7 @@ export class OpenState {
   }
 
   checkInside(position: number, length: number): void {
-    if (!this.closed && Number.isSafeInteger(position) && position >= 0 && position <= this.sizeBytes - length) return;
+    if (!this.closed && isInside(position, length, this.sizeBytes)) return;
     this.assertOpen();
     requireInside(position, length, this.sizeBytes);
   }

@@ -72,7 +72,7 @@ export async function prepareUnits(
         content.fill(request.fill, range.offset - data.offset, rangeEnd(range) - data.offset);
       }
     }
-    // Spelled out: there may be thousands of these, and spreading one takes longer than all the rest of it.
+    // Spelled out, not spread: there may be thousands of these.
     return {
       unit: unit.unit,
       data,
@@ -111,7 +111,7 @@ function salvageUnit(
   // the kernel learned of the bad block may still give its bytes.
   const met = hazards.metWithin(data);
   const lost: ByteRange[] = [...met, ...tombstones];
-  for (const range of met.length === 0 ? [data] : subtract([data], met)) {
+  for (const range of subtract([data], met)) {
     const gaps = copyAround(file, 'read', range, (piece) => {
       const from = piece.offset - data.offset;
       return file.read(content.subarray(from, from + piece.length), piece.offset);
@@ -128,7 +128,7 @@ function salvageUnit(
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && bad.length === 0 && !(tombstones.length > 0 && supplied)) return undefined;
-  const allLost = lost.length === 0 ? [] : coalesce(lost);
+  const allLost = coalesce(lost);
   // A failed copy leaves the target unspecified; journals and receipts must be reproducible.
   for (const range of allLost) content.fill(0, range.offset - data.offset, rangeEnd(range) - data.offset);
   return { unit: plan.unit, data, content, lost: allLost, shared };

@@ -72,9 +72,8 @@ async function writeRuns(file: DriverFile, runs: readonly Run[], fileSizeBytes: 
     noteRewritten(run, piece, outcome);
     const done = outcome.transferredBytes === piece.length && piece.position + piece.length <= fileSizeBytes;
     const failure = done ? undefined : await finishRun(file, run, piece.position, own, outcome, fileSizeBytes);
-    const [only, ...others] = run;
     if (failure === undefined) for (const work of run) written.push([work, strategy]);
-    else if (others.length === 0) record(only as UnitWork, strategy, failure);
+    else if (run.length === 1) record(run[0] as UnitWork, strategy, failure);
     else for (const unit of await writeRuns(file, run.map((work) => [strategy, [work]] as const), fileSizeBytes)) written.push(unit);
   }
   return written;

@@ -125,23 +125,30 @@ class RewriteCall final : public AsyncCall {
   std::vector<pmem::Rewritten> outcomes_;
 };
 
+constexpr size_t kPieceNumbers = 4;
+
+bool to_piece(const double* numbers, pmem::Rewrite* piece) {
+  uint64_t values[kPieceNumbers];
+  for (size_t k = 0; k < kPieceNumbers; k++) {
+    // Fetched once: another thread may be changing it.
+    const double number = numbers[k];
+    if (!is_byte_count(number)) return false;
+    values[k] = static_cast<uint64_t>(number);
+  }
+  *piece = {values[0], values[1], values[2], static_cast<size_t>(values[3])};
+  return true;
+}
+
 // Four numbers for each piece. false with an exception pending where they are wrong, or do not add up to `total` bytes.
 bool to_pieces(napi_env env, const DoubleSpan& numbers, size_t total, std::vector<pmem::Rewrite>* pieces) {
-  constexpr size_t kNumbers = 4;
-  uint64_t left = total;
-  bool right = numbers.length % kNumbers == 0;
-  for (size_t i = 0; right && i < numbers.length; i += kNumbers) {
-    // Each is fetched once: another thread may be changing them.
-    uint64_t values[kNumbers] = {};
-    for (size_t k = 0; right && k < kNumbers; k++) {
-      const double number = numbers.data[i + k];
-      right = is_byte_count(number);
-      if (right) values[k] = static_cast<uint64_t>(number);
-    }
-    right = right && values[3] <= left;
+  size_t left = total;
+  bool right = numbers.length % kPieceNumbers == 0;
+  for (size_t i = 0; right && i < numbers.length; i += kPieceNumbers) {
+    pmem::Rewrite piece;
+    right = to_piece(numbers.data + i, &piece) && piece.length <= left;
     if (!right) break;
-    left -= values[3];
-    pieces->push_back({values[0], values[1], values[2], static_cast<size_t>(values[3])});
+    left -= piece.length;
+    pieces->push_back(piece);
   }
   if (right && left == 0) return true;
   napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "expected four numbers of bytes for each piece, and exactly their bytes");
