@@ -12,7 +12,7 @@ import { hear } from './protocol.mjs';
 
 const TMPFS = 0x01021994;
 /** Kills of one log, before a new one is made: then the making of it is under fire too. */
-const LIVES_OF_A_LOG = 25;
+const LIVES_OF_A_LOG = 10;
 /** Milliseconds after a writer begins to open, or has opened, its log: chosen evenly from 0 to this. */
 const OPENING_MS = 12;
 const WRITING_MS = 25;
@@ -43,7 +43,7 @@ class Log {
   /** Before each life. */
   next() {
     if (this.#lives++ < LIVES_OF_A_LOG) return;
-    for (const file of this.paths) rmSync(file);
+    for (const file of this.paths) rmSync(file, { force: true });
     this.#begin();
   }
 

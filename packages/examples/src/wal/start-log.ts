@@ -66,7 +66,9 @@ function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
   const log = memberOf('log', file);
   if (mirror === undefined) return [log];
   if (mirror === file || mirror.path === file.path) throw new TypeError('the mirror must be another file');
-  if (mirror.size !== file.size) throw new RangeError(`the mirror has ${mirror.size} bytes, the log ${file.size}`);
+  if (mirror.size !== file.size) {
+    throw new WalError('ERR_WAL_SIZE', mirror.path, `the mirror has ${mirror.size} bytes, the log ${file.size}`);
+  }
   return [log, memberOf('mirror', mirror)];
 }
 

@@ -184,7 +184,10 @@ describe('which files belong together', () => {
     const file = await machine.openFile('log');
     await expect(Wal.open({ file, mirror: file })).rejects.toThrow(TypeError);
     machine.driver.writeFile('/pmem1/mirror', new Uint8Array((PAGES + 1) * PAGE));
-    await expect(Wal.open({ file, mirror: await machine.openFile('mirror') })).rejects.toThrow(RangeError);
+    await expect(Wal.open({ file, mirror: await machine.openFile('mirror') })).rejects.toMatchObject({
+      code: 'ERR_WAL_SIZE',
+      path: '/pmem1/mirror',
+    });
   });
 
   test('losing every header copy of both files is an end that nobody knows', async () => {
