@@ -27,7 +27,8 @@ const content = randomBytes(PAGE);
 for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the other', PAGE]]) {
   const ranges = Array.from({ length: COUNT }, (_, i) => ({ offset: i * stride, length: PAGE }));
   const baseline = 'fallocate + pwrite, one fdatasync';
-  const times = { 'repair, filled': [], 'repair, rebuilt': [], [baseline]: [] };
+  const journaled = 'and the bytes in a journal first';
+  const times = { 'repair, filled': [], 'repair, rebuilt': [], [baseline]: [], [journaled]: [] };
   const timed = async (name, options) => {
     const driver = driverWithBadBlocks(nativeDriver());
     const file = await openFilled('repaired', driver, COUNT * stride);
@@ -44,10 +45,12 @@ for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the o
   for (let round = 0; round < ROUNDS; round++) {
     await timed('repair, filled', { fill: 0 });
     await timed('repair, rebuilt', { rebuild: ({ length }) => (length === PAGE ? content : Buffer.alloc(length, content)) });
-    const other = await openFilled('rewritten', nativeDriver(), COUNT * stride);
-    times[baseline].push(raw(other.path, COUNT, stride).ns);
-    await other.close();
-    unlinkSync(other.path);
+    for (const [name, journal] of [[baseline, []], [journaled, [path.join(directory, 'journal')]]]) {
+      const other = await openFilled('rewritten', nativeDriver(), COUNT * stride);
+      times[name].push(raw(other.path, COUNT, stride, ...journal).ns);
+      await other.close();
+      for (const file of [other.path, ...journal]) unlinkSync(file);
+    }
   }
   // The first call of all compiles what the others use, and is shown by itself.
   const [first] = times['repair, filled'];

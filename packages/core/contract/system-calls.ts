@@ -36,22 +36,22 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     await withNewFile(machine, 40_960, async (file) => {
       store(file, 0, pattern(40_960));
       const pieces = [
-        { reset: { offset: 4096, length: 8192 }, position: 4096, length: 8192 },
-        { reset: { offset: 20_480, length: 4096 }, position: 20_480, length: 1000 },
-        { reset: undefined, position: 30_000, length: 50 },
+        { reset: { offset: 4096, length: 8192 }, position: 4096, from: 50, length: 8192 },
+        { reset: { offset: 20_480, length: 4096 }, position: 20_480, from: 100, length: 1000 },
+        { reset: undefined, position: 30_000, from: 0, length: 50 },
       ];
-      const bytes = pattern(8192 + 1000 + 50, 5);
+      const bytes = pattern(50 + 8192, 5);
       const outcomes = await file.rewrite(pieces, bytes);
       const done = (transferredBytes: number): unknown => ({ syscall: 'pwrite', errno: 0, transferredBytes });
       const refused = { syscall: 'fallocate', errno: Errno.EOPNOTSUPP, transferredBytes: 0 };
       assert.deepEqual(outcomes, supports.zeroRange ? [done(8192), done(1000), done(50)] : [refused, refused, done(50)]);
       const expected = Buffer.from(pattern(40_960));
       if (supports.zeroRange) {
-        expected.set(bytes.subarray(0, 8192), 4096);
+        expected.set(bytes.subarray(50), 4096);
         expected.fill(0, 20_480, 24_576);
-        expected.set(bytes.subarray(8192, 9192), 20_480);
+        expected.set(bytes.subarray(100, 1100), 20_480);
       }
-      expected.set(bytes.subarray(9192), 30_000);
+      expected.set(bytes.subarray(0, 50), 30_000);
       assertSameBytes(load(file, 0, 40_960), expected);
     });
   });

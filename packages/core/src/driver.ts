@@ -37,6 +37,8 @@ export interface Rewrite {
   /** Whole blocks, for zeroRange(); undefined where nothing is reset. */
   readonly reset: ByteRange | undefined;
   readonly position: number;
+  /** Of its first byte in the bytes that are written; pieces may share bytes. */
+  readonly from: number;
   readonly length: number;
 }
 
@@ -232,7 +234,7 @@ export interface DriverFile {
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;
   /**
    * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. What fails ends its own piece
-   * and no other. `bytes` holds what is written of all of them, one behind the other; the outcomes are in their order.
+   * and no other. `bytes` holds what is written of all of them; the outcomes are in their order.
    */
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]>;
   /**

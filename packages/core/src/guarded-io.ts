@@ -60,7 +60,7 @@ export class GuardedIo {
   requireViewed(range: ByteRange, faults: readonly ViewFault[]): void {
     const gaps = faults.map((fault): Gap => {
       const { kind: reason, failure } = classifyFault(this.#file, 'read', { ...fault, granuleLog2: 0 });
-      return { ...(intersect(range, { offset: fault.position, length: fault.length }) ?? range), reason, ...(failure && { failure }) };
+      return { ...(intersect(range, { offset: fault.position, length: fault.length }) ?? range), reason, failure };
     });
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, known);

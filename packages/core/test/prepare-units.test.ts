@@ -42,3 +42,28 @@ it('takes a copy of what rebuild gives: the caller may use one buffer for all', 
   const works = await prepareUnits(file, new Hazards(), plans, [], { rebuild, fill: undefined });
   expect(works.map(({ content }) => [content[0], content.at(-1)])).toEqual([[1, 1], [3, 3]]);
 });
+
+it('lets units of which nothing is left share one content, but for a shorter one at the end of the file', async () => {
+  const units = [0, 2, 3, 4].map((page) => ({ offset: page * PAGE, length: PAGE }));
+  const plans = units.map((data, i) => ({ unit: data, data: i === 3 ? { ...data, length: 100 } : data }));
+  const file = scriptedFile({ read: (_, position) => ({ position, signalCode: 4, granuleLog2: 12 }) });
+  const filled = await prepareUnits(file, new Hazards(), plans, [], { rebuild: undefined, fill: 9 });
+  expect(new Set(filled.map(({ content }) => content)).size).toBe(2);
+  for (const { data, content } of filled) expect(content).toEqual(new Uint8Array(data.length).fill(9));
+});
+
+it('keeps what a unit still holds, and puts zeros where it is a hole, whatever the unit before it held', async () => {
+  const hazards = new Hazards();
+  const units = [0, 1].map((page) => ({ offset: page * PAGE, length: PAGE }));
+  const lost = units.map(({ offset }) => ({ offset, length: 100 }));
+  hazards.addTombstones(lost);
+  const file = scriptedFile({
+    // The second is a hole on a full filesystem.
+    read: (target, position) => (position < PAGE ? void target.fill(7) : { position, signalCode: 2, granuleLog2: 12 }),
+    probe: () => ({ ...healthyProbe, hole: true, freeBytes: 0 }),
+  });
+  const plans = units.map((data) => ({ unit: data, data }));
+  const works = await prepareUnits(file, hazards, plans, [], { rebuild: undefined, fill: 9 });
+  expect(works.map((work) => work.lost)).toEqual(lost.map((range) => [range]));
+  expect(works.map(({ content }) => [content[99], content[100], content[PAGE - 1]])).toEqual([[9, 7, 7], [9, 0, 0]]);
+});

@@ -161,15 +161,11 @@ export class MockFile implements DriverFile {
   }
 
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]> {
-    return settle(() => {
-      let from = 0;
-      return pieces.map(({ reset, position, length }) => {
-        const source = bytes.subarray(from, (from += length));
-        const refused = reset === undefined ? undefined : this.#zeroRange(reset.offset, reset.length);
-        if (refused !== undefined) return { syscall: 'fallocate', errno: refused.errno, transferredBytes: 0 };
-        return { syscall: 'pwrite', ...this.#pwrite(source, position) };
-      });
-    });
+    return settle(() => pieces.map(({ reset, position, from, length }) => {
+      const refused = reset === undefined ? undefined : this.#zeroRange(reset.offset, reset.length);
+      if (refused !== undefined) return { syscall: 'fallocate', errno: refused.errno, transferredBytes: 0 };
+      return { syscall: 'pwrite', ...this.#pwrite(bytes.subarray(from, from + length), position) };
+    }));
   }
 
   /** In one call: where a short one ends is where the next would fail. */

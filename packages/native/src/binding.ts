@@ -5,7 +5,7 @@ import type { Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailur
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 2;
+export const INTERFACE_NUMBER = 3;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -39,8 +39,8 @@ export interface BindingHandle {
   readonly pwrite: (source: Uint8Array, position: number) => Promise<Transfer>;
   readonly scrub: (position: number, length: number) => Promise<Transfer>;
   /**
-   * For each piece four numbers: position and length of what is reset, or zeros, and of what is written; and what is written
-   * with all of them, one behind the other. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
+   * For each piece five numbers: position and length of what is reset, or zeros; position, place in `bytes` and length of what is
+   * written. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
    */
   readonly rewrite: (pieces: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
   readonly persistAsync: (position: number, length: number) => Promise<Fault | SystemFailure | undefined>;

@@ -283,12 +283,13 @@ function extentsOf(numbers: Float64Array): Extent[] {
 }
 
 function numbersOf(pieces: readonly Rewrite[]): Float64Array {
-  const numbers = new Float64Array(4 * pieces.length);
+  const numbers = new Float64Array(5 * pieces.length);
   let i = 0;
-  for (const { reset, position, length } of pieces) {
+  for (const { reset, position, from, length } of pieces) {
     numbers[i++] = reset?.offset ?? 0;
     numbers[i++] = reset?.length ?? 0;
     numbers[i++] = position;
+    numbers[i++] = from;
     numbers[i++] = length;
   }
   return numbers;

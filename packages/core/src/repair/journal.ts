@@ -79,8 +79,10 @@ export function reconsiderUnfinished(file: DriverFile, hazards: Hazards): void {
   }
 }
 
-function contentOf(file: DriverFile, intents: readonly Intent[], tombstones: readonly ByteRange[]): JournalContent {
-  return { inode: file.facts.inode, birthTimeNs: file.facts.birthTimeNs, intents, tombstones };
+/** A journal of this file, ready to be written. */
+export function sealJournal(file: DriverFile, intents: readonly Intent[], tombstones: readonly ByteRange[]): Uint8Array {
+  const { inode, birthTimeNs } = file.facts;
+  return encodeJournal({ inode, birthTimeNs, intents, tombstones });
 }
 
 /** Makes the journal hold exactly this, durably; with nothing pending it is removed. */
@@ -90,7 +92,7 @@ export function storeJournal(
   tombstones: readonly ByteRange[],
 ): Promise<SystemFailure | undefined> {
   if (intents.length === 0 && tombstones.length === 0) return file.removeJournal();
-  return file.writeJournal(encodeJournal(contentOf(file, intents, tombstones)));
+  return file.writeJournal(sealJournal(file, intents, tombstones));
 }
 
 /** storeJournal() on this thread. */
@@ -100,5 +102,5 @@ export function storeJournalSync(
   tombstones: readonly ByteRange[],
 ): SystemFailure | undefined {
   const empty = intents.length === 0 && tombstones.length === 0;
-  return file.replaceJournalSync(empty ? new Uint8Array(0) : encodeJournal(contentOf(file, intents, tombstones)));
+  return file.replaceJournalSync(empty ? new Uint8Array(0) : sealJournal(file, intents, tombstones));
 }

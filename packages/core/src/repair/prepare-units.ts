@@ -4,13 +4,15 @@
  */
 import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, formatRange, intersectAll, overlappingOf, rangeEnd, subtract, totalLength } from '../byte-range.js';
+import { coalesce, formatRange, overlappingOf, rangeEnd, subtract, totalLength } from '../byte-range.js';
 import { copyAround } from '../copy-around.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
+import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import type { UnitWork } from './unit-work.js';
+import { UnitContents } from './unit-contents.js';
+import type { UnitPlan, UnitWork } from './unit-work.js';
 
 /** Returns the bytes of exactly `range`, from the application's redundancy. */
 export type Rebuild = (range: ByteRange) => Uint8Array | Promise<Uint8Array>;
@@ -28,85 +30,66 @@ export interface PreparedUnit extends UnitWork {
   readonly tombstoned: readonly ByteRange[];
 }
 
-type Plan = Pick<UnitWork, 'unit' | 'data'>;
-
-interface Salvaged extends Plan {
+interface Salvaged extends UnitPlan {
   readonly content: Uint8Array;
   readonly lost: readonly ByteRange[];
   readonly shared: boolean;
-}
-
-interface RebuiltPiece extends ByteRange {
-  readonly bytes: Uint8Array;
 }
 
 /** Units that are healthy are left out of the result. `blocks` is the kernel's list for this part of the file. */
 export async function prepareUnits(
   file: DriverFile,
   hazards: Hazards,
-  plans: readonly Plan[],
+  plans: readonly UnitPlan[],
   blocks: readonly FileBadBlock[],
   request: PrepareRequest,
 ): Promise<PreparedUnit[]> {
-  const supplied = request.rebuild !== undefined || request.fill !== undefined;
+  const totalBytes = totalLength(plans.map((plan) => plan.data));
+  const contents = new UnitContents(totalBytes, repairUnitBytes(file.facts), request.rebuild === undefined ? (request.fill ?? 0) : undefined);
   const salvaged: Salvaged[] = [];
-  // One buffer for all of them: thousands of small ones keep the garbage collector busy.
-  const contents = new Uint8Array(totalLength(plans.map((plan) => plan.data)));
-  let used = 0;
   for (const plan of plans) {
-    const content = contents.subarray(used, (used += plan.data.length));
-    const unit = salvageUnit(file, hazards, plan, content, blocks, supplied);
+    const unit = salvageUnit(file, hazards, plan, contents, blocks, isSupplied(request));
     if (unit !== undefined) salvaged.push(unit);
   }
-  const rebuilt = request.rebuild === undefined ? [] : await rebuildLost(file, salvaged, request.rebuild);
-  return salvaged.map((unit) => {
-    const { lost, data, content } = unit;
-    for (const piece of overlappingOf(rebuilt, data)) {
-      for (const part of intersectAll([piece], lost)) {
-        const from = part.offset - piece.offset;
-        content.set(piece.bytes.subarray(from, from + part.length), part.offset - data.offset);
-      }
-    }
-    if (request.fill !== undefined) {
-      for (const range of lost) {
-        content.fill(request.fill, range.offset - data.offset, rangeEnd(range) - data.offset);
-      }
-    }
-    // Spelled out, not spread: there may be thousands of these.
-    return {
-      unit: unit.unit,
-      data,
-      content,
-      lost,
-      shared: unit.shared,
-      attempts: [],
-      strategy: undefined,
-      altered: false,
-      rebuilt: request.rebuild === undefined ? [] : lost,
-      filled: request.fill === undefined ? [] : lost,
-      tombstoned: supplied ? [] : lost,
-    };
-  });
+  if (request.rebuild !== undefined) await rebuildLost(file, salvaged, request.rebuild);
+  // Spelled out, not spread: there may be thousands of these.
+  return salvaged.map(({ unit, data, content, lost, shared }) => ({
+    unit,
+    data,
+    content,
+    lost,
+    shared,
+    attempts: [],
+    strategy: undefined,
+    altered: false,
+    rebuilt: request.rebuild === undefined ? [] : lost,
+    filled: request.fill === undefined ? [] : lost,
+    tombstoned: isSupplied(request) ? [] : lost,
+  }));
 }
 
-/** Fills `content` with what the unit holds. Undefined where the unit needs nothing. */
+function isSupplied({ rebuild, fill }: PrepareRequest): boolean {
+  return rebuild !== undefined || fill !== undefined;
+}
+
+/** Reads what the unit still holds. Undefined where the unit needs nothing. */
 function salvageUnit(
   file: DriverFile,
   hazards: Hazards,
-  plan: Plan,
-  content: Uint8Array,
+  plan: UnitPlan,
+  contents: UnitContents,
   blocks: readonly FileBadBlock[],
   supplied: boolean,
 ): Salvaged | undefined {
-  const { data } = plan;
+  const { unit, data } = plan;
   const bad = overlappingOf(blocks, data);
   const shared = bad.some((block) => block.shared);
   const tombstones = hazards.tombstonesWithin(data);
   const unfinished = hazards.unfinishedAt(data.offset);
   if (unfinished?.length === data.length) {
-    content.set(unfinished.content);
-    return { unit: plan.unit, data, content, lost: tombstones, shared };
+    return { unit, data, content: contents.keep(data, unfinished.content, tombstones), lost: tombstones, shared };
   }
+  const found = contents.scratch(data.length);
   // What has already faulted is not touched again. What is merely listed gets one try: a page that was mapped before
   // the kernel learned of the bad block may still give its bytes.
   const met = hazards.metWithin(data);
@@ -114,7 +97,7 @@ function salvageUnit(
   for (const range of subtract([data], met)) {
     const gaps = copyAround(file, 'read', range, (piece) => {
       const from = piece.offset - data.offset;
-      return file.read(content.subarray(from, from + piece.length), piece.offset);
+      return file.read(found.subarray(from, from + piece.length), piece.offset);
     });
     for (const gap of gaps) {
       if (gap.reason === 'truncated') {
@@ -123,30 +106,25 @@ function salvageUnit(
       // Nobody knows what is there: zeros in its place would pass for data.
       if (gap.failure !== undefined) throw systemError('cannot repair', gap.failure, { path: file.facts.path, ranges: [data] });
       // A hole that cannot be allocated (no-space) holds no data to lose: its bytes are zeros by definition.
+      found.fill(0, gap.offset - data.offset, rangeEnd(gap) - data.offset);
       if (gap.reason === 'media') lost.push(gap);
     }
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && bad.length === 0 && !(tombstones.length > 0 && supplied)) return undefined;
   const allLost = coalesce(lost);
-  // A failed copy leaves the target unspecified; journals and receipts must be reproducible.
-  for (const range of allLost) content.fill(0, range.offset - data.offset, rangeEnd(range) - data.offset);
-  return { unit: plan.unit, data, content, lost: allLost, shared };
+  return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared };
 }
 
 /** One call of `rebuild` per run of lost bytes; runs that touch across units are one. */
-async function rebuildLost(
-  file: DriverFile,
-  units: readonly Salvaged[],
-  rebuild: Rebuild,
-): Promise<readonly RebuiltPiece[]> {
-  const pieces: RebuiltPiece[] = [];
-  const all = units.map((unit) => unit.data);
-  for (const range of coalesce(units.flatMap((unit) => unit.lost))) {
+async function rebuildLost(file: DriverFile, units: readonly Salvaged[], rebuild: Rebuild): Promise<void> {
+  const parts = units.flatMap((unit) => unit.lost.map((lost) => ({ lost, unit })));
+  let done = 0;
+  for (const range of coalesce(parts.map((part) => part.lost))) {
     const refuse = (reason: string, cause?: unknown): RepairError =>
       new RepairError(`rebuild of ${formatRange(range)} ${reason}; no unit of this batch was touched`, [], {
         path: file.facts.path,
-        ranges: all,
+        ranges: units.map((unit) => unit.data),
         cause,
       });
     let bytes: unknown;
@@ -159,9 +137,10 @@ async function rebuildLost(
     if (bytes.byteLength !== range.length) {
       throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
     }
-    // Copied: the caller may reuse its buffer for the next call.
-    pieces.push({ ...range, bytes: Uint8Array.from(bytes) });
+    // Copied at once: the caller may reuse its buffer for the next call.
+    for (let part = parts[done]; part !== undefined && part.lost.offset < rangeEnd(range); part = parts[++done]) {
+      const { lost, unit } = part;
+      unit.content.set(bytes.subarray(lost.offset - range.offset, rangeEnd(lost) - range.offset), lost.offset - unit.data.offset);
+    }
   }
-  return pieces;
 }
-

@@ -1,4 +1,9 @@
+import type { FileBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
+import { firstEndingAfter, overlappingOf } from '../byte-range.js';
+import type { Extent } from '../driver.js';
+import type { PreparedUnit } from './prepare-units.js';
+import type { UnitPlan } from './unit-work.js';
 
 export type RepairStrategy = 'zero-range' | 'recovery-write';
 
@@ -34,4 +39,37 @@ export interface RepairedUnit {
 /** One entry per unit, in ascending order. */
 export interface RepairReceipt {
   readonly units: readonly RepairedUnit[];
+}
+
+/** What is to be said of a unit, by the kernel's list before and after; `work` is undefined where nothing had to be done. */
+export function receiptOf(
+  plan: UnitPlan,
+  work: PreparedUnit | undefined,
+  before: FileBadBlocks,
+  after: FileBadBlocks,
+): RepairedUnit {
+  const range = plan.data;
+  if (work === undefined) {
+    return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
+  }
+  const { strategy, lost, rebuilt, filled, tombstoned } = work;
+  const [outcome, released] = outcomeOf(range, before, after);
+  return { range, outcome, strategy, lost, rebuilt, filled, tombstoned, released };
+}
+
+/** What became of a unit that was repaired, and which bytes of the device it left behind. */
+function outcomeOf(range: ByteRange, before: FileBadBlocks, after: FileBadBlocks): [RepairOutcome, ByteRange[]] {
+  if (!before.supported || !after.supported) return ['unverifiable', []];
+  if (overlappingOf(after.blocks, range).length > 0) return ['still-listed', []];
+  if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) return ['cleared', []];
+  const released = overlappingOf(before.blocks, range)
+    .filter((block) => !block.shared)
+    .map((block) => ({ offset: block.physicalOffset, length: block.length }));
+  return ['relocated', released];
+}
+
+function physicalOf(extents: readonly Extent[], position: number): number | undefined {
+  const extent = extents[firstEndingAfter(extents, position)];
+  if (extent === undefined || extent.offset > position) return undefined;
+  return extent.physicalOffset + (position - extent.offset);
 }

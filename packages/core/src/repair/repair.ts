@@ -2,28 +2,30 @@
  * repair(): for each batch of units, salvage → rebuild → durable intent → reset → write → persist → verify → drop the
  * intent. A crash at any instant leaves either the old state or an intent that the next open() finishes.
  */
-import type { FileBadBlocks } from '../bad-blocks.js';
+import type { FileBadBlock } from '../bad-blocks.js';
 import { queryBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, firstEndingAfter, overlappingOf, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
-import type { DriverFile, Extent } from '../driver.js';
+import { coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
+import type { DriverFile } from '../driver.js';
 import { errnoName } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
 import type { RepairAttempt } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import { adoptJournal, journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
+import { adoptJournal, journalPath, loadJournal, lockJournal, sealJournal, storeJournal, unlockJournal } from './journal.js';
+import type { Intent } from './journal-format.js';
 import { journalFits } from './journal-format.js';
 import type { PreparedUnit, PrepareRequest } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
-import type { RepairedUnit, RepairOutcome, RepairReceipt } from './receipt.js';
+import { receiptOf } from './receipt.js';
+import type { RepairReceipt } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
-import { intentOf, planUnits } from './unit-work.js';
+import { intentOf, planUnits, type UnitPlan } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
 /** Of units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
-const BATCH_BYTES = 16 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
 
 export interface RepairProgress {
   readonly doneBytes: number;
@@ -54,13 +56,12 @@ export async function repairRanges(
   const { path } = file.facts;
   const held = lockJournal(file);
   if (held !== undefined) throw systemError('cannot repair: another repair of this file is running', held, { path, ranges });
-  const fileSizeBytes = context.sizeBytes;
   const unitBytes = repairUnitBytes(file.facts);
   const batchUnits = Math.max(1, Math.floor(BATCH_BYTES / unitBytes));
-  const plans = planUnits(ranges, unitBytes, fileSizeBytes);
+  const plans = planUnits(ranges, unitBytes, context.sizeBytes);
   const busy = coalesce(plans.map((plan) => plan.unit));
   hazards.markBusy(busy);
-  let prepared: Promise<readonly PreparedUnit[]> | undefined;
+  let prepared: Promise<Batch> | undefined;
   try {
     adoptJournal(hazards, await loadJournal(file));
     const within = spanOf(plans.map((plan) => plan.data));
@@ -70,17 +71,18 @@ export async function repairRanges(
     context.assertOpen();
     request.signal?.throwIfAborted();
     let batch = plans.slice(0, batchUnits);
-    prepared = prepareUnits(file, hazards, batch, blocks, request);
+    prepared = prepareBatch(context, batch, blocks, request);
     for (let end = batchUnits; batch.length > 0; end += batchUnits) {
-      const works = await prepared;
+      const current = await prepared;
+      const { works } = current;
       context.assertOpen();
       request.signal?.throwIfAborted();
-      if (works.length > 0) await recordIntents(context, works, fileSizeBytes);
+      if (works.length > 0) await recordIntents(context, current);
       context.assertOpen();
-      const writing = works.length > 0 ? writeBatch(context, works, request, fileSizeBytes) : undefined;
+      const writing = works.length > 0 ? writeBatch(context, works, request) : undefined;
       batch = plans.slice(end, end + batchUnits);
       // While the driver writes this batch, the next is read and rebuilt here.
-      prepared = prepareUnits(file, hazards, batch, blocks, request);
+      prepared = prepareBatch(context, batch, blocks, request);
       prepared.catch(() => undefined);
       await writing;
       for (const work of works) repaired.set(work.unit.offset, work);
@@ -103,17 +105,36 @@ function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
   return coalesce(works.map((work) => work.data));
 }
 
+/** Units that go through the journal together. */
+interface Batch {
+  readonly works: readonly PreparedUnit[];
+  readonly intents: readonly Intent[];
+  /** A journal of nothing but the intents, which nearly always is the one that is needed. */
+  readonly journal: Uint8Array;
+}
+
+async function prepareBatch(
+  { file, hazards, sizeBytes }: RepairContext,
+  plans: readonly UnitPlan[],
+  blocks: readonly FileBadBlock[],
+  request: PrepareRequest,
+): Promise<Batch> {
+  const works = await prepareUnits(file, hazards, plans, blocks, request);
+  const intents = works.map((work) => intentOf(work, sizeBytes));
+  return { works, intents, journal: sealJournal(file, intents, []) };
+}
+
 /** After this, open() finishes what becomes of the batch. */
-async function recordIntents({ file, hazards }: RepairContext, works: readonly PreparedUnit[], fileSizeBytes: number): Promise<void> {
+async function recordIntents({ file, hazards }: RepairContext, { works, intents, journal }: Batch): Promise<void> {
   const path = journalPath(file);
-  const intents = works.map((work) => intentOf(work, fileSizeBytes));
   const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
   const kept = subtract(hazards.journaledTombstones, unitsOf(works));
   const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];
   if (!journalFits([...others, ...intents], tombstones.length)) {
     throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: unitsOf(works) });
   }
-  const unwritable = await storeJournal(file, [...others, ...intents], tombstones);
+  const isAlone = others.length === 0 && tombstones.length === 0;
+  const unwritable = await file.writeJournal(isAlone ? journal : sealJournal(file, [...others, ...intents], tombstones));
   if (unwritable !== undefined) {
     throw new RepairError('the repair journal cannot be written; nothing was touched', [], {
       path,
@@ -128,9 +149,8 @@ async function writeBatch(
   context: RepairContext,
   works: readonly PreparedUnit[],
   request: StrategyRequest,
-  fileSizeBytes: number,
 ): Promise<void> {
-  const { file, hazards } = context;
+  const { file, hazards, sizeBytes: fileSizeBytes } = context;
   const path = journalPath(file);
   await writeUnits(file, hazards, works, request, fileSizeBytes);
   context.assertOpen();
@@ -177,38 +197,6 @@ function failureOf(file: DriverFile, failed: readonly PreparedUnit[]): RepairErr
     path: file.facts.path,
     ranges: coalesce(failed.map((work) => work.data)),
   });
-}
-
-function receiptOf(
-  plan: { readonly unit: ByteRange; readonly data: ByteRange },
-  work: PreparedUnit | undefined,
-  before: FileBadBlocks,
-  after: FileBadBlocks,
-): RepairedUnit {
-  const range = plan.data;
-  if (work === undefined) {
-    return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
-  }
-  const { strategy, lost, rebuilt, filled, tombstoned } = work;
-  const [outcome, released] = outcomeOf(range, before, after);
-  return { range, outcome, strategy, lost, rebuilt, filled, tombstoned, released };
-}
-
-/** What became of a unit that was repaired, and which bytes of the device it left behind. */
-function outcomeOf(range: ByteRange, before: FileBadBlocks, after: FileBadBlocks): [RepairOutcome, ByteRange[]] {
-  if (!before.supported || !after.supported) return ['unverifiable', []];
-  if (overlappingOf(after.blocks, range).length > 0) return ['still-listed', []];
-  if (physicalOf(before.extents, range.offset) === physicalOf(after.extents, range.offset)) return ['cleared', []];
-  const released = overlappingOf(before.blocks, range)
-    .filter((block) => !block.shared)
-    .map((block) => ({ offset: block.physicalOffset, length: block.length }));
-  return ['relocated', released];
-}
-
-function physicalOf(extents: readonly Extent[], position: number): number | undefined {
-  const extent = extents[firstEndingAfter(extents, position)];
-  if (extent === undefined || extent.offset > position) return undefined;
-  return extent.physicalOffset + (position - extent.offset);
 }
 
 function spanOf(ranges: readonly ByteRange[]): ByteRange {

@@ -4,12 +4,15 @@ import type { RepairAttempt } from '../errors.js';
 import type { Intent } from './journal-format.js';
 import type { RepairStrategy } from './receipt.js';
 
-/** One unit on its way through a repair. */
-export interface UnitWork {
+export interface UnitPlan {
   /** The whole aligned unit; the last one of a file may reach past its end. */
   readonly unit: ByteRange;
   /** The unit clipped to the file. */
   readonly data: ByteRange;
+}
+
+/** One unit on its way through a repair. */
+export interface UnitWork extends UnitPlan {
   /** What `data` is to hold. */
   readonly content: Uint8Array;
   /** The block is shared with another file (reflink). */
@@ -38,9 +41,9 @@ export function planUnits(
   ranges: readonly ByteRange[],
   unitBytes: number,
   fileSizeBytes: number,
-): { readonly unit: ByteRange; readonly data: ByteRange }[] {
+): UnitPlan[] {
   const file: ByteRange = { offset: 0, length: fileSizeBytes };
-  const units: { unit: ByteRange; data: ByteRange }[] = [];
+  const units: UnitPlan[] = [];
   for (const run of coalesce(ranges.map((range) => alignOut(range, unitBytes)))) {
     for (let offset = run.offset; offset < rangeEnd(run); offset += unitBytes) {
       const unit: ByteRange = { offset, length: unitBytes };

@@ -2,18 +2,16 @@
  * Resets and rewrites units, strategy by strategy, until each is verified or nothing is left to try. Adjacent units go
  * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
-import { rangeBetween, rangeEnd } from '../byte-range.js';
+import { rangeEnd } from '../byte-range.js';
 import type { DriverFile, Rewrite, Rewritten } from '../driver.js';
 import { Errno } from '../errno.js';
 import type { Hazards } from '../hazards.js';
 import type { RepairStrategy } from './receipt.js';
+import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
 import { verifyUnits, type WrittenUnit } from './verify-units.js';
-
-/** Adjacent units, ascending, and what is tried with them. */
-type Run = readonly [RepairStrategy, readonly UnitWork[]];
 
 /**
  * Works through `works` (ascending). Afterwards `strategy` is set on those that succeeded; the others have their
@@ -60,57 +58,20 @@ function runsOf(file: DriverFile, works: readonly UnitWork[], request: StrategyR
 /** Returns the units that were written; the attempts of the others are recorded. */
 async function writeRuns(file: DriverFile, runs: readonly Run[], fileSizeBytes: number): Promise<readonly WrittenUnit[]> {
   if (runs.length === 0) return [];
-  const pieces = runs.map(pieceOf);
-  const bytes = join(runs.flatMap(([, run]) => run), totalOf(pieces));
+  const { pieces, bytes } = rewriteRequestOf(runs);
   const outcomes = await file.rewrite(pieces, bytes);
   const written: WrittenUnit[] = [];
-  let from = 0;
   for (const [i, [strategy, run]] of runs.entries()) {
     const piece = pieces[i] as Rewrite;
-    const own = bytes.subarray(from, (from += piece.length));
     const outcome = outcomes[i] as Rewritten;
     noteRewritten(run, piece, outcome);
     const done = outcome.transferredBytes === piece.length && piece.position + piece.length <= fileSizeBytes;
-    const failure = done ? undefined : await finishRun(file, run, piece.position, own, outcome, fileSizeBytes);
+    const failure = done ? undefined : await finishRun(file, run, piece, bytes, outcome, fileSizeBytes);
     if (failure === undefined) for (const work of run) written.push([work, strategy]);
     else if (run.length === 1) record(run[0] as UnitWork, strategy, failure);
     else for (const unit of await writeRuns(file, run.map((work) => [strategy, [work]] as const), fileSizeBytes)) written.push(unit);
   }
   return written;
-}
-
-function totalOf(pieces: readonly Rewrite[]): number {
-  return pieces.reduce((sum, piece) => sum + piece.length, 0);
-}
-
-function pieceOf([strategy, run]: Run): Rewrite {
-  const position = (run[0] as UnitWork).unit.offset;
-  const last = run.at(-1) as UnitWork;
-  const units = rangeBetween(position, rangeEnd(last.unit));
-  if (strategy === 'recovery-write') return { reset: undefined, position, length: units.length };
-  // Unwritten blocks take a write of any length, so the last page needs none past the end of the file.
-  return { reset: units, position, length: rangeEnd(last.data) - position };
-}
-
-/**
- * The contents, one behind the other: where they lie so already, as a view of them. What the last unit of a file lacks are
- * zeros, which truncation removes.
- */
-function join(works: readonly UnitWork[], length: number): Uint8Array {
-  const { buffer, byteOffset } = (works[0] as UnitWork).content;
-  let end = byteOffset;
-  for (const { content } of works) {
-    if (content.buffer !== buffer || content.byteOffset !== end) break;
-    end += content.byteLength;
-  }
-  if (end - byteOffset === length) return new Uint8Array(buffer, byteOffset, length);
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const { content } of works) {
-    bytes.set(content, at);
-    at += content.byteLength;
-  }
-  return bytes;
 }
 
 function noteRewritten(run: readonly UnitWork[], { reset, position }: Rewrite, { syscall, transferredBytes }: Rewritten): void {
@@ -122,14 +83,14 @@ function noteRewritten(run: readonly UnitWork[], { reset, position }: Rewrite, {
 async function finishRun(
   file: DriverFile,
   run: readonly UnitWork[],
-  position: number,
+  { position, from, length }: Rewrite,
   bytes: Uint8Array,
   { syscall, errno, transferredBytes }: Rewritten,
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
   if (errno !== 0) return { step: syscall, errno };
-  const failure = await writeRest(file, run, position, bytes, transferredBytes);
-  if (failure !== undefined || position + bytes.byteLength <= fileSizeBytes) return failure;
+  const failure = await writeRest(file, run, position, bytes.subarray(from, from + length), transferredBytes);
+  if (failure !== undefined || position + length <= fileSizeBytes) return failure;
   const untruncated = await file.truncate(fileSizeBytes);
   return untruncated === undefined ? undefined : { step: untruncated.syscall, errno: untruncated.errno };
 }

@@ -95,6 +95,29 @@ describe('a crash at every step of a repair', () => {
   });
 });
 
+describe('a unit whose repair has failed', () => {
+  it.each([keepAll, loseAll])('is finished by the next open, wherever the repair of another unit was cut off', async (chooser) => {
+    const [first, second] = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: PAGE }];
+    for (let index = 1; ; index++) {
+      const driver = mockDriver({ filesystem: 'xfs', seed: index });
+      const file = await filled(driver, size);
+      for (const range of [first, second]) driver.poison(PATH, range);
+      const mend = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
+      await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(first, { rebuild, strategy: 'zero-range' }));
+      mend();
+      const stop = driver.observe(crashAt(driver.operations + index, chooser));
+      const outcome = await file.repair(second, { rebuild }).then(() => 'done', () => 'cut off');
+      stop();
+      const again = await expectNothingInvented(driver, `crash at operation ${index}`);
+      expect(read(again, 0, PAGE), `crash at operation ${index}`).toEqual(part(whole, first));
+      if (outcome === 'done') {
+        expect(index).toBeGreaterThan(10);
+        break;
+      }
+    }
+  });
+});
+
 describe('the journal file', () => {
   async function tombstoned(options: MockOptions = {}): Promise<ReturnType<typeof mockDriver>> {
     const driver = mockDriver(options);

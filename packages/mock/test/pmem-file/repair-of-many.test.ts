@@ -11,8 +11,8 @@ const rebuild = (range: ByteRange): Uint8Array => part(whole, range);
 
 it('stops at an aborted signal, and reports progress in bytes', async () => {
   const driver = mockDriver();
-  // A batch has 16 MiB.
-  const batch = 4096;
+  // A batch has 8 MiB.
+  const batch = 2048;
   const pages = 2 * batch + 100;
   const file = await filled(driver, pages * PAGE);
   driver.poison(PATH, { offset: 0, length: pages * PAGE });
@@ -37,7 +37,7 @@ it('stops at an aborted signal, and reports progress in bytes', async () => {
 
 it('what goes wrong with a batch is what is thrown, whatever becomes of the next, which was being rebuilt meanwhile', async () => {
   const driver = mockDriver();
-  const batch = 4096 * PAGE;
+  const batch = 2048 * PAGE;
   const all = { offset: 0, length: batch + 4 * PAGE };
   const file = await filled(driver, all.length);
   driver.poison(PATH, all);

@@ -125,7 +125,7 @@ class RewriteCall final : public AsyncCall {
   std::vector<pmem::Rewritten> outcomes_;
 };
 
-constexpr size_t kPieceNumbers = 4;
+constexpr size_t kPieceNumbers = 5;
 
 bool to_piece(const double* numbers, pmem::Rewrite* piece) {
   uint64_t values[kPieceNumbers];
@@ -135,24 +135,20 @@ bool to_piece(const double* numbers, pmem::Rewrite* piece) {
     if (!is_byte_count(number)) return false;
     values[k] = static_cast<uint64_t>(number);
   }
-  *piece = {values[0], values[1], values[2], static_cast<size_t>(values[3])};
+  *piece = {values[0], values[1], values[2], static_cast<size_t>(values[3]), static_cast<size_t>(values[4])};
   return true;
 }
 
-// Four numbers for each piece. false with an exception pending where they are wrong, or do not add up to `total` bytes.
+// Five numbers for each piece. false with an exception pending where they are wrong, or name bytes that `total` does not have.
 bool to_pieces(napi_env env, const DoubleSpan& numbers, size_t total, std::vector<pmem::Rewrite>* pieces) {
-  size_t left = total;
   bool right = numbers.length % kPieceNumbers == 0;
   for (size_t i = 0; right && i < numbers.length; i += kPieceNumbers) {
     pmem::Rewrite piece;
-    right = to_piece(numbers.data + i, &piece) && piece.length <= left;
-    if (!right) break;
-    left -= piece.length;
-    pieces->push_back(piece);
+    right = to_piece(numbers.data + i, &piece) && piece.from <= total && piece.length <= total - piece.from;
+    if (right) pieces->push_back(piece);
   }
-  if (right && left == 0) return true;
-  napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "expected four numbers of bytes for each piece, and exactly their bytes");
-  return false;
+  if (!right) napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "expected five numbers for each piece, which lies in the bytes");
+  return right;
 }
 
 }  // namespace
@@ -190,7 +186,7 @@ napi_value scrub(napi_env env, napi_callback_info info) {
   return AsyncCall::start(env, std::make_unique<ScrubCall>(file, position, length));
 }
 
-// rewrite(Float64Array of reset position, reset length, position and length in turn; all the bytes)
+// rewrite(Float64Array of reset position, reset length, position, from and length in turn; all the bytes)
 napi_value rewrite(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   FileHandle* const file = arguments.open_file();

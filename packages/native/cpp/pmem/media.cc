@@ -94,8 +94,8 @@ std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces
     const Rewrite& piece = pieces[i];
     const Status reset = piece.reset_length == 0 ? Status{} : zero_range(fd, piece.reset_position, piece.reset_length);
     outcomes[i].reset_failed = !reset.ok();
-    outcomes[i].transferred = reset.ok() ? write_at(fd, bytes, piece.length, piece.position) : Transferred{0, reset.error};
-    bytes += piece.length;
+    outcomes[i].transferred =
+        reset.ok() ? write_at(fd, bytes + piece.from, piece.length, piece.position) : Transferred{0, reset.error};
   }
   return outcomes;
 }

@@ -16,11 +16,12 @@ struct Transferred {
   int error = 0;
 };
 
-// A piece of a file to write anew: first reset, where `reset_length` is not 0, then written.
+// A piece of a file to write anew: first reset, where `reset_length` is not 0, then written, with the bytes at `from`.
 struct Rewrite {
   uint64_t reset_position;
   uint64_t reset_length;
   uint64_t position;
+  size_t from;
   size_t length;
 };
 
@@ -45,7 +46,7 @@ Transferred write_at(int fd, const void* source, size_t length, uint64_t positio
 // Reads the range into memory that nobody sees, until a call fails or falls short.
 Transferred scrub_range(int fd, uint64_t position, uint64_t length);
 
-// `bytes` holds what the pieces are to hold, one behind the other. A piece that fails does not keep the next from its turn.
+// `bytes` holds what the pieces are to hold. A piece that fails does not keep the next from its turn.
 std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces, const unsigned char* bytes);
 
 Status sync_data(int fd);

@@ -165,25 +165,36 @@ function pwrite(random) {
 }
 
 function rewrite(random, { farAllocates, raw }) {
-  const pieces = Array.from({ length: random.between(1, 4) }, () => {
-    const reset = random.chance(0.5) ? allocatableRange(random, farAllocates) : [0, 0];
-    return [...reset, position(random, SPAN), random.pick([0, 1, 100, PAGE, random.below(MOST / 8)])];
+  let from = 0;
+  const places = Array.from({ length: random.between(1, 4) }, () => {
+    const writes = random.pick([0, 1, 100, PAGE, random.below(MOST / 8)]);
+    const place = [position(random, SPAN), from, writes];
+    from += writes;
+    return place;
   });
-  if (random.chance(0.05)) random.pick(pieces)[random.below(4)] = hostileNumber(random);
-  const content = Buffer.concat(pieces.map(([, , at, long]) => (isBytes(long) && long <= MOST ? contentAt(at, long) : Buffer.alloc(1))));
+  const content = Buffer.concat(places.map(([at, , writes]) => contentAt(at, writes)));
   const { array, valid, long, bytes } = bytesFor(random, content.length, content);
+  if (random.chance(0.3)) {
+    // The end of one once more: its bytes are sent once.
+    const [at, begin, writes] = random.pick(places);
+    const less = random.below(writes + 1);
+    if (isBytes(at)) places.unshift([at + less, begin + less, writes - less]);
+  }
+  const pieces = places.map((place) => [...(random.chance(0.5) ? allocatableRange(random, farAllocates) : [0, 0]), ...place]);
+  if (random.chance(0.05)) random.pick(pieces)[random.below(5)] = hostileNumber(random);
+  if (random.chance(0.05)) random.pick(pieces)[random.pick([3, 4])] += long + 1;
   const meanwhile =
     bytes === undefined
       ? undefined
       : () => {
           overwrite(array);
         };
-  const asked = pieces.map(([offset, resets, at, writes]) => {
-    return { reset: resets === 0 ? undefined : { offset, length: resets }, position: at, length: writes };
+  const asked = pieces.map(([offset, resets, at, from, writes]) => {
+    return { reset: resets === 0 ? undefined : { offset, length: resets }, position: at, from, length: writes };
   });
   // Of what is not reset, the driver passes no place on.
-  const numbers = pieces.flatMap(([offset, resets, at, writes]) => [resets === 0 && !raw ? 0 : offset, resets, at, writes]);
-  const adds = numbers.reduce((sum, number, i) => (i % 4 === 3 ? sum + asNumber(number) : sum), 0) === long;
+  const numbers = pieces.flatMap(([offset, resets, at, from, writes]) => [resets === 0 && !raw ? 0 : offset, resets, at, from, writes]);
+  const areThere = pieces.every(([, , , from, writes]) => asNumber(from) + asNumber(writes) <= long);
   const check = (value) => {
     const shaped = raw ? value instanceof Float64Array && value.length === 3 * pieces.length : value.length === pieces.length;
     if (!shaped) throw new Problem('rewrite answered with something else');
@@ -191,7 +202,7 @@ function rewrite(random, { farAllocates, raw }) {
   };
   const answer = { name: 'rewrite', args: [raw ? Float64Array.from(numbers, asNumber) : asked, array], check, meanwhile };
   const isNumeric = numbers.every((number) => typeof number === 'number');
-  return isNumeric ? { ...answer, valid: valid && numbers.every(isBytes) && adds } : { ...answer, loose: true };
+  return isNumeric ? { ...answer, valid: valid && numbers.every(isBytes) && areThere } : { ...answer, loose: true };
 }
 
 /** What no typed array takes, as what it makes of other things that are no numbers. */

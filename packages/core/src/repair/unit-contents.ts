@@ -1,0 +1,45 @@
+import type { ByteRange } from '../byte-range.js';
+import { rangeEnd } from '../byte-range.js';
+
+/**
+ * What the units of one batch are to hold, in one buffer: thousands of small ones would keep the garbage collector busy. Units
+ * of which nothing is left share one content; memory that no unit needs is not taken.
+ */
+export class UnitContents {
+  readonly #totalBytes: number;
+  readonly #fill: number | undefined;
+  readonly #scratch: Uint8Array;
+  #all: Uint8Array | undefined;
+  #used = 0;
+  #lostUnit: Uint8Array | undefined;
+
+  /** `fill` stands for what is lost; undefined where each unit gets bytes of its own. */
+  constructor(totalBytes: number, unitBytes: number, fill: number | undefined) {
+    this.#totalBytes = totalBytes;
+    this.#fill = fill;
+    this.#scratch = new Uint8Array(unitBytes);
+  }
+
+  /** For the salvage of one unit; holds anything, and is used again for the next. */
+  scratch(length: number): Uint8Array {
+    return length === this.#scratch.length ? this.#scratch : this.#scratch.subarray(0, length);
+  }
+
+  /** The content of a unit that gave `found`, but for what it lost. */
+  keep(unit: ByteRange, found: Uint8Array, lost: readonly ByteRange[]): Uint8Array {
+    const isWhollyLost = lost.length === 1 && lost[0]?.length === unit.length;
+    if (isWhollyLost && this.#fill !== undefined) return this.#lost(unit.length, this.#fill);
+    this.#all ??= new Uint8Array(this.#totalBytes);
+    const content = this.#all.subarray(this.#used, (this.#used += unit.length));
+    if (!isWhollyLost) content.set(found);
+    // What a failed load has left there is not specified, and journals and receipts must be reproducible.
+    for (const range of lost) content.fill(this.#fill ?? 0, range.offset - unit.offset, rangeEnd(range) - unit.offset);
+    return content;
+  }
+
+  /** The last unit of a file may be shorter than those before it. */
+  #lost(length: number, fill: number): Uint8Array {
+    if (this.#lostUnit?.length !== length) this.#lostUnit = new Uint8Array(length).fill(fill);
+    return this.#lostUnit;
+  }
+}

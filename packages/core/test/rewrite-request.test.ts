@@ -1,0 +1,50 @@
+/** What a call of rewrite() is given: each unit's own bytes, wherever they lie. */
+import { expect, it } from 'vitest';
+import { rewriteRequestOf, type Run } from '../src/repair/rewrite-request.js';
+import type { UnitWork } from '../src/repair/unit-work.js';
+
+const PAGE = 4096;
+
+function work(page: number, content: Uint8Array): UnitWork {
+  const unit = { offset: page * PAGE, length: PAGE };
+  return { unit, data: { ...unit, length: content.length }, content, shared: false, attempts: [], strategy: undefined, altered: false };
+}
+
+function page(fill: number, length = PAGE): Uint8Array {
+  return new Uint8Array(length).fill(fill);
+}
+
+/** The bytes that each piece is to be written with. */
+function written(runs: readonly Run[]): (readonly [number, Uint8Array])[] {
+  const { pieces, bytes } = rewriteRequestOf(runs);
+  return pieces.map(({ position, from, length }) => [position, bytes.slice(from, from + length)]);
+}
+
+it('sends a content that units share once', () => {
+  const lost = page(3);
+  const runs: Run[] = [1, 3, 5].map((at) => ['zero-range', [work(at, lost)]]);
+  expect(rewriteRequestOf(runs).bytes).toHaveLength(PAGE);
+  expect(written(runs)).toEqual([1, 3, 5].map((at) => [at * PAGE, lost]));
+});
+
+it('sends contents of one buffer from where they lie', () => {
+  const all = Uint8Array.from({ length: 5 * PAGE }, (_, i) => i / PAGE);
+  const part = (at: number): Uint8Array => all.subarray(at * PAGE, (at + 1) * PAGE);
+  const runs: Run[] = [['zero-range', [work(9, part(3))]], ['zero-range', [work(11, part(1)), work(12, part(2))]]];
+  expect(rewriteRequestOf(runs).bytes.buffer).toBe(all.buffer);
+  expect(written(runs)).toEqual([[9 * PAGE, part(3)], [11 * PAGE, all.slice(PAGE, 3 * PAGE)]]);
+});
+
+it('copies contents of adjacent units that do not lie so', () => {
+  const lost = page(3);
+  const own = page(4);
+  const runs: Run[] = [['zero-range', [work(1, lost), work(2, lost), work(3, own)]], ['recovery-write', [work(6, own)]]];
+  expect(written(runs)).toEqual([[PAGE, Uint8Array.from([...lost, ...lost, ...own])], [6 * PAGE, own]]);
+});
+
+it('writes the last unit of a file to its end, by a write alone as a whole page', () => {
+  const short = page(5, 100);
+  const reset = { offset: PAGE, length: PAGE };
+  expect(rewriteRequestOf([['zero-range', [work(1, short)]]]).pieces).toEqual([{ reset, position: PAGE, from: 0, length: 100 }]);
+  expect(written([['recovery-write', [work(1, short)]]])).toEqual([[PAGE, Uint8Array.from([...short, ...page(0, PAGE - 100)])]]);
+});
