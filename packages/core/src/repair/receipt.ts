@@ -2,7 +2,6 @@ import type { FileBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { firstEndingAfter, overlappingOf } from '../byte-range.js';
 import type { Extent } from '../driver.js';
-import type { PreparedUnit } from './prepare-units.js';
 import type { UnitPlan } from './unit-work.js';
 
 export type RepairStrategy = 'zero-range' | 'recovery-write';
@@ -36,23 +35,26 @@ export interface RepairedUnit {
   readonly released: readonly ByteRange[];
 }
 
+/** What a repair has to remember of a unit that it wrote, until it knows what the kernel says. */
+export type UnitSummary = Pick<RepairedUnit, 'strategy' | 'lost' | 'rebuilt' | 'filled' | 'tombstoned'>;
+
 /** One entry per unit, in ascending order. */
 export interface RepairReceipt {
   readonly units: readonly RepairedUnit[];
 }
 
-/** What is to be said of a unit, by the kernel's list before and after; `work` is undefined where nothing had to be done. */
+/** What is to be said of a unit, by the kernel's list before and after; `summary` is undefined where nothing had to be done. */
 export function receiptOf(
   plan: UnitPlan,
-  work: PreparedUnit | undefined,
+  summary: UnitSummary | undefined,
   before: FileBadBlocks,
   after: FileBadBlocks,
 ): RepairedUnit {
   const range = plan.data;
-  if (work === undefined) {
+  if (summary === undefined) {
     return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
   }
-  const { strategy, lost, rebuilt, filled, tombstoned } = work;
+  const { strategy, lost, rebuilt, filled, tombstoned } = summary;
   const [outcome, released] = outcomeOf(range, before, after);
   return { range, outcome, strategy, lost, rebuilt, filled, tombstoned, released };
 }

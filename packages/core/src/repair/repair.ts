@@ -19,7 +19,7 @@ import { journalFits } from './journal-format.js';
 import type { PreparedUnit, PrepareRequest } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
 import { receiptOf } from './receipt.js';
-import type { RepairReceipt } from './receipt.js';
+import type { RepairReceipt, UnitSummary } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { intentOf, planUnits, type UnitPlan } from './unit-work.js';
 import { writeUnits } from './write-units.js';
@@ -67,7 +67,7 @@ export async function repairRanges(
     const within = spanOf(plans.map((plan) => plan.data));
     const before = await queryBadBlocks(file, within, true);
     const blocks = before.supported ? before.blocks : [];
-    const repaired = new Map<number, PreparedUnit>();
+    const repaired = new Map<number, UnitSummary>();
     context.assertOpen();
     request.signal?.throwIfAborted();
     let batch = plans.slice(0, batchUnits);
@@ -85,7 +85,10 @@ export async function repairRanges(
       prepared = prepareBatch(context, batch, blocks, request);
       prepared.catch(() => undefined);
       await writing;
-      for (const work of works) repaired.set(work.unit.offset, work);
+      // Not the work itself: its content is needed no longer.
+      for (const { unit, strategy, lost, rebuilt, filled, tombstoned } of works) {
+        repaired.set(unit.offset, { strategy, lost, rebuilt, filled, tombstoned });
+      }
       request.onProgress?.({
         doneBytes: totalLength(plans.slice(0, end).map((plan) => plan.data)),
         totalBytes: totalLength(plans.map((plan) => plan.data)),

@@ -1,5 +1,7 @@
 /** Repairs of more than one unit: which go together, what a batch is, and what the end of one means for the next. */
-import type { ByteRange } from '@safe-pmem/core';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { ByteRange, Driver } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
@@ -105,4 +107,39 @@ it('a bad page between two written ones stays mapped from before, and gives its 
   const { units } = await file.repair(between);
   expect(units).toMatchObject([{ outcome: 'cleared', lost: [] }]);
   expect(read(file, between.offset, PAGE)).toEqual(part(whole, between));
+});
+
+it('keeps nothing of what it has written', async () => {
+  const machine = mockDriver();
+  const written: WeakRef<ArrayBufferLike>[] = [];
+  const driver: Driver = {
+    name: 'mock that looks on',
+    open: async (path, request) => {
+      const outcome = await machine.open(path, request);
+      if ('failure' in outcome) return outcome;
+      const { file } = outcome;
+      const rewrite = file.rewrite.bind(file);
+      file.rewrite = (pieces, bytes) => {
+        written.push(new WeakRef(bytes.buffer));
+        return rewrite(pieces, bytes);
+      };
+      return { file };
+    },
+  };
+  const all = { offset: 0, length: 4 * 2048 * PAGE };
+  const file = await PmemFile.open(PATH, { driver, create: true, size: all.length, preallocate: true });
+  file.write(content(all.length), 0);
+  machine.poison(PATH, all);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held: number[] = [];
+  await file.repair(all, {
+    rebuild: ({ length }) => new Uint8Array(length).fill(5),
+    onProgress: () => {
+      collect();
+      held.push(written.filter((buffer) => buffer.deref() !== undefined).length);
+    },
+  });
+  // The last one may still be the value of some promise.
+  expect(held.every((count) => count <= 1), `${held.join()} of 1,2,3,4`).toBe(true);
 });
