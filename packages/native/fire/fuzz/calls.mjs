@@ -165,6 +165,8 @@ function pwrite(random) {
 }
 
 function rewrite(random, { farAllocates, raw }) {
+  // Which of a piece's five numbers is a hostile one, if any.
+  const hostile = random.chance(0.08) ? random.below(5) : undefined;
   let from = 0;
   const places = Array.from({ length: random.between(1, 4) }, () => {
     const writes = random.pick([0, 1, 100, PAGE, random.below(MOST / 8)]);
@@ -172,7 +174,10 @@ function rewrite(random, { farAllocates, raw }) {
     from += writes;
     return place;
   });
+  if (hostile === 2) random.pick(places)[0] = hostileNumber(random);
   const content = Buffer.concat(places.map(([at, , writes]) => contentAt(at, writes)));
+  // What is sent from another place than its own has to be right in any: zeros are.
+  if (hostile > 2) content.fill(0);
   const { array, valid, long, bytes } = bytesFor(random, content.length, content);
   if (random.chance(0.3)) {
     // The end of one once more: its bytes are sent once.
@@ -181,8 +186,8 @@ function rewrite(random, { farAllocates, raw }) {
     if (isBytes(at)) places.unshift([at + less, begin + less, writes - less]);
   }
   const pieces = places.map((place) => [...(random.chance(0.5) ? allocatableRange(random, farAllocates) : [0, 0]), ...place]);
-  if (random.chance(0.05)) random.pick(pieces)[random.below(5)] = hostileNumber(random);
-  if (random.chance(0.05)) random.pick(pieces)[random.pick([3, 4])] += long + 1;
+  if (hostile !== undefined && hostile !== 2) random.pick(pieces)[hostile] = hostileNumber(random);
+  if (random.chance(0.05)) random.pick(pieces)[random.pick([3, 4])] = long + 1;
   const meanwhile =
     bytes === undefined
       ? undefined
