@@ -3,7 +3,7 @@
  * touched once: after a fault the copy goes on before and after the page that faulted, never over it again.
  */
 import type { ByteRange } from './byte-range.js';
-import { alignOut, rangeBetween, rangeEnd } from './byte-range.js';
+import { alignOut, intersect, rangeBetween, rangeEnd } from './byte-range.js';
 import type { Classification, FaultKind } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { DriverFile, Fault, SystemFailure } from './driver.js';
@@ -61,11 +61,11 @@ function locate(fault: Fault, piece: ByteRange, pageBytes: number): ByteRange | 
 }
 
 function gapOf(page: ByteRange, piece: ByteRange, { kind: reason, fileSizeBytes, failure }: Classification): Gap {
-  const start = Math.max(page.offset, piece.offset);
-  if (reason === 'truncated') {
-    // Bytes between the new end and the end of its page read as zeros without a fault: they are gone as well.
-    const firstGone = Math.max(piece.offset, Math.min(page.offset, fileSizeBytes ?? page.offset));
-    return { offset: firstGone, length: rangeEnd(piece) - firstGone, reason, failure };
-  }
-  return { offset: start, length: Math.min(rangeEnd(page), rangeEnd(piece)) - start, reason, failure };
+  const { offset, length } = reason === 'truncated' ? cutOff(page, piece, fileSizeBytes) : (intersect(page, piece) ?? page);
+  return { offset, length, reason, failure };
+}
+
+/** Bytes between the new end and the end of its page read as zeros without a fault: they are gone as well. */
+function cutOff(page: ByteRange, piece: ByteRange, fileSizeBytes = page.offset): ByteRange {
+  return rangeBetween(Math.max(piece.offset, Math.min(page.offset, fileSizeBytes)), rangeEnd(piece));
 }

@@ -71,16 +71,7 @@ export class OpenState {
    * believes the `length` that an array had before it was detached: drivers have to refuse a detached array themselves.
    */
   checkBytes(name: string, bytes: Uint8Array, position: number): void {
-    if (
-      !this.closed &&
-      bytes instanceof Uint8Array &&
-      bytes.length > 0 &&
-      Number.isSafeInteger(position) &&
-      position >= 0 &&
-      position <= this.sizeBytes - bytes.length
-    ) {
-      return;
-    }
+    if (!this.closed && bytes instanceof Uint8Array && isInside(position, bytes.length, this.sizeBytes)) return;
     this.assertOpen();
     requireBytes(name, bytes);
     requireInside(position, bytes.byteLength, this.sizeBytes);

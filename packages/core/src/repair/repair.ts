@@ -70,9 +70,11 @@ export async function repairRanges(
     const repaired = new Map<number, UnitSummary>();
     context.assertOpen();
     request.signal?.throwIfAborted();
-    let batch = plans.slice(0, batchUnits);
-    prepared = prepareBatch(context, batch, blocks, request);
-    for (let end = batchUnits; batch.length > 0; end += batchUnits) {
+    const totalBytes = totalLength(plans.map((plan) => plan.data));
+    let doneBytes = 0;
+    prepared = prepareBatch(context, plans.slice(0, batchUnits), blocks, request);
+    for (let start = 0; start < plans.length; start += batchUnits) {
+      const end = start + batchUnits;
       const current = await prepared;
       const { works } = current;
       context.assertOpen();
@@ -80,19 +82,16 @@ export async function repairRanges(
       if (works.length > 0) await recordIntents(context, current);
       context.assertOpen();
       const writing = works.length > 0 ? writeBatch(context, works, request) : undefined;
-      batch = plans.slice(end, end + batchUnits);
       // While the driver writes this batch, the next is read and rebuilt here.
-      prepared = prepareBatch(context, batch, blocks, request);
+      prepared = prepareBatch(context, plans.slice(end, end + batchUnits), blocks, request);
       prepared.catch(() => undefined);
       await writing;
       // Not the work itself: its content is needed no longer.
       for (const { unit, strategy, lost, rebuilt, filled, tombstoned } of works) {
         repaired.set(unit.offset, { strategy, lost, rebuilt, filled, tombstoned });
       }
-      request.onProgress?.({
-        doneBytes: totalLength(plans.slice(0, end).map((plan) => plan.data)),
-        totalBytes: totalLength(plans.map((plan) => plan.data)),
-      });
+      doneBytes += totalLength(plans.slice(start, end).map((plan) => plan.data));
+      request.onProgress?.({ doneBytes, totalBytes });
     }
     const after = repaired.size === 0 ? before : await queryBadBlocks(file, within, true);
     if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
@@ -112,7 +111,8 @@ function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
 interface Batch {
   readonly works: readonly PreparedUnit[];
   readonly intents: readonly Intent[];
-  /** A journal of nothing but the intents, which nearly always is the one that is needed. */
+  readonly tombstones: readonly ByteRange[];
+  /** A journal of nothing but these, which nearly always is the one that is needed. */
   readonly journal: Uint8Array;
 }
 
@@ -124,20 +124,21 @@ async function prepareBatch(
 ): Promise<Batch> {
   const works = await prepareUnits(file, hazards, plans, blocks, request);
   const intents = works.map((work) => intentOf(work, sizeBytes));
-  return { works, intents, journal: sealJournal(file, intents, []) };
+  const tombstones = works.flatMap((work) => work.tombstoned);
+  return { works, intents, tombstones, journal: sealJournal(file, intents, tombstones) };
 }
 
 /** After this, open() finishes what becomes of the batch. */
-async function recordIntents({ file, hazards }: RepairContext, { works, intents, journal }: Batch): Promise<void> {
+async function recordIntents({ file, hazards }: RepairContext, { works, intents, tombstones, journal }: Batch): Promise<void> {
   const path = journalPath(file);
   const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
   const kept = subtract(hazards.journaledTombstones, unitsOf(works));
-  const tombstones = [...kept, ...works.flatMap((work) => work.tombstoned)];
-  if (!journalFits([...others, ...intents], tombstones.length)) {
+  if (!journalFits([...others, ...intents], kept.length + tombstones.length)) {
     throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: unitsOf(works) });
   }
-  const isAlone = others.length === 0 && tombstones.length === 0;
-  const unwritable = await file.writeJournal(isAlone ? journal : sealJournal(file, [...others, ...intents], tombstones));
+  const isAlone = others.length === 0 && kept.length === 0;
+  const whole = isAlone ? journal : sealJournal(file, [...others, ...intents], [...kept, ...tombstones]);
+  const unwritable = await file.writeJournal(whole);
   if (unwritable !== undefined) {
     throw new RepairError('the repair journal cannot be written; nothing was touched', [], {
       path,

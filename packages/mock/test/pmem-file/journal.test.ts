@@ -95,26 +95,49 @@ describe('a crash at every step of a repair', () => {
   });
 });
 
-describe('a unit whose repair has failed', () => {
-  it.each([keepAll, loseAll])('is finished by the next open, wherever the repair of another unit was cut off', async (chooser) => {
-    const [first, second] = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: PAGE }];
+describe('what one repair has left, wherever the repair of another unit is cut off', () => {
+  const [first, second] = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: PAGE }];
+
+  /** Crashes at every operation of the second repair, each time on a new machine. */
+  async function cutOffEverywhere(
+    chooser: CrashChooser,
+    leave: (driver: ReturnType<typeof mockDriver>, file: PmemFile) => Promise<void>,
+    check: (again: PmemFile, when: string) => Promise<void>,
+  ): Promise<void> {
     for (let index = 1; ; index++) {
       const driver = mockDriver({ filesystem: 'xfs', seed: index });
       const file = await filled(driver, size);
       for (const range of [first, second]) driver.poison(PATH, range);
-      const mend = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
-      await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(first, { rebuild, strategy: 'zero-range' }));
-      mend();
+      await leave(driver, file);
       const stop = driver.observe(crashAt(driver.operations + index, chooser));
       const outcome = await file.repair(second, { rebuild }).then(() => 'done', () => 'cut off');
       stop();
-      const again = await expectNothingInvented(driver, `crash at operation ${index}`);
-      expect(read(again, 0, PAGE), `crash at operation ${index}`).toEqual(part(whole, first));
+      const when = `crash at operation ${index}`;
+      await check(await expectNothingInvented(driver, when), when);
       if (outcome === 'done') {
         expect(index).toBeGreaterThan(10);
         break;
       }
     }
+  }
+
+  it.each([keepAll, loseAll])('a unit that it could not write is finished by the next open', async (chooser) => {
+    await cutOffEverywhere(chooser, async (driver, file) => {
+      const mend = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
+      await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(first, { rebuild, strategy: 'zero-range' }));
+      mend();
+    }, (again, when) => {
+      expect(read(again, 0, PAGE), when).toEqual(part(whole, first));
+      return Promise.resolve();
+    });
+  });
+
+  it.each([keepAll, loseAll])('a unit that nobody could supply stays lost', async (chooser) => {
+    await cutOffEverywhere(chooser, async (_, file) => {
+      await file.repair(first);
+    }, async (again) => {
+      await failure('ERR_PMEM_LOST', () => read(again, 0, 1));
+    });
   });
 });
 
