@@ -8,7 +8,7 @@
  * driverContract({ describe, it, name: 'mine', supports, machine: () => myMachine() });
  * ```
  */
-import { checkJournal } from './journal.js';
+import { checkJournal, checkMark } from './journal.js';
 import { checkLoadsAndStores } from './loads-and-stores.js';
 import { checkViewsAndBatches } from './views-and-batches.js';
 import type { Check, ContractOptions } from './machine.js';
@@ -39,6 +39,7 @@ export function driverContract(options: ContractOptions): void {
     describe('views and batches', () => { checkViewsAndBatches(check); });
     describe('system calls', () => { checkSystemCalls(check, supports); });
     describe('journal file', () => { checkJournal(check); });
+    describe('mark of the file', () => { checkMark(check); });
     describe('poison', () => { checkPoison(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });
     describe('short accesses of PmemFile', () => { checkShortAccesses(check); });

@@ -1,48 +1,97 @@
 import assert from 'node:assert/strict';
-import type { DriverFile } from '../src/index.js';
+import type { DriverFile, JournalFile } from '../src/index.js';
 import type { Check } from './machine.js';
-import { assertSameBytes, openFile, pattern, withNewFile } from './opened-file.js';
+import { assertErrno, assertSameBytes, openFile, pattern, withNewFile } from './opened-file.js';
 
 const LIMIT_BYTES = 1 << 20;
+const MARK = Buffer.from('1 mark of the contract');
 
-async function assertJournal(file: DriverFile, expected: Uint8Array): Promise<void> {
-  for (const outcome of [await file.readJournal(LIMIT_BYTES), file.readJournalSync(LIMIT_BYTES)]) {
+function journalOf(bytes: Uint8Array): JournalFile {
+  return { bytes, mark: MARK, temporary: '.repair-contract.tmp' };
+}
+
+async function assertJournal(file: DriverFile, place: string, expected: Uint8Array): Promise<void> {
+  for (const outcome of [await file.readJournal(place, LIMIT_BYTES), file.readJournalSync(place, LIMIT_BYTES)]) {
     if (outcome.status !== 'present') assert.fail(`the journal is ${outcome.status}`);
     assertSameBytes(Uint8Array.from(outcome.bytes), expected);
+    assert.equal(outcome.ownerId, file.facts.ownerId);
+    if (file.readMark().status !== 'unsupported') assertSameBytes(Uint8Array.from(outcome.mark ?? []), MARK);
   }
+}
+
+function nameOf(path: string, ending: string): string {
+  return path.slice(path.lastIndexOf('/') + 1) + ending;
 }
 
 export function checkJournal(check: Check): void {
   check('is absent at first, and its removal is no failure', async (machine) => {
-    await withNewFile(machine, 4096, async (file) => {
-      assert.deepEqual(await file.readJournal(LIMIT_BYTES), { status: 'absent' });
-      assert.deepEqual(file.readJournalSync(LIMIT_BYTES), { status: 'absent' });
-      assert.equal(await file.removeJournal(), undefined);
-      assert.equal(file.replaceJournalSync(new Uint8Array(0)), undefined);
+    await withNewFile(machine, 4096, async (file, path) => {
+      const place = nameOf(path, '.repair');
+      assert.deepEqual(await file.readJournal(place, LIMIT_BYTES), { status: 'absent' });
+      assert.deepEqual(file.readJournalSync(place, LIMIT_BYTES), { status: 'absent' });
+      assert.equal(await file.removeJournal(place), undefined);
+      assert.equal(file.removeJournalSync(place), undefined);
     });
   });
 
   check('is replaced whole, by either way of writing', async (machine) => {
     await withNewFile(machine, 4096, async (file, path) => {
-      assert.equal(await file.writeJournal(pattern(10_000)), undefined);
-      await assertJournal(file, pattern(10_000));
-      assert.equal(file.replaceJournalSync(pattern(50, 2)), undefined);
-      await assertJournal(file, pattern(50, 2));
+      const place = nameOf(path, '.repair');
+      assert.equal(await file.writeJournal(place, journalOf(pattern(10_000))), undefined);
+      await assertJournal(file, place, pattern(10_000));
+      assert.equal(file.writeJournalSync(place, journalOf(pattern(50, 2))), undefined);
+      await assertJournal(file, place, pattern(50, 2));
       const other = await openFile(machine, path);
-      await assertJournal(other, pattern(50, 2));
+      await assertJournal(other, place, pattern(50, 2));
+      await assertJournal(other, `${path}.repair`, pattern(50, 2));
       await other.close();
-      assert.equal(file.replaceJournalSync(new Uint8Array(0)), undefined);
-      assert.deepEqual(await file.readJournal(LIMIT_BYTES), { status: 'absent' });
+      assert.equal(file.removeJournalSync(place), undefined);
+      assert.deepEqual(await file.readJournal(place, LIMIT_BYTES), { status: 'absent' });
     });
   });
 
   check('is not read when it is over the limit', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      const place = nameOf(path, '.repair');
+      assert.equal(await file.writeJournal(place, journalOf(pattern(101))), undefined);
+      assert.deepEqual(await file.readJournal(place, 100), { status: 'too-large', sizeBytes: 101 });
+      assert.equal((await file.readJournal(place, 101)).status, 'present');
+      assert.equal(await file.removeJournal(place), undefined);
+      assert.equal((await file.readJournal(place, 101)).status, 'absent');
+    });
+  });
+
+  check('has a name that the filesystem can keep, or is refused', async (machine) => {
     await withNewFile(machine, 4096, async (file) => {
-      assert.equal(await file.writeJournal(pattern(101)), undefined);
-      assert.deepEqual(await file.readJournal(100), { status: 'too-large', sizeBytes: 101 });
-      assert.equal((await file.readJournal(101)).status, 'present');
-      assert.equal(await file.removeJournal(), undefined);
-      assert.equal((await file.readJournal(101)).status, 'absent');
+      assertErrno(await file.writeJournal('n'.repeat(256), journalOf(pattern(10))), 36);
+      const outcome = await file.readJournal('n'.repeat(256), LIMIT_BYTES);
+      assert.equal(outcome.status === 'failed' ? outcome.failure.errno : outcome.status, 36);
+    });
+  });
+}
+
+export function checkMark(check: Check): void {
+  check('is absent at first, kept by the file, and gone once it is removed', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      if (file.readMark().status === 'unsupported') {
+        assertErrno(file.writeMarkSync(MARK), 95);
+        return;
+      }
+      assert.deepEqual(file.readMark(), { status: 'absent' });
+      assert.equal(await file.writeMark(MARK), undefined);
+      const other = await openFile(machine, path);
+      const found = other.readMark();
+      assertSameBytes(found.status === 'present' ? Uint8Array.from(found.bytes) : new Uint8Array(0), MARK);
+      assert.equal(other.writeMarkSync(new Uint8Array(0)), undefined);
+      assert.equal(await other.writeMark(new Uint8Array(0)), undefined);
+      await other.close();
+      assert.deepEqual(file.readMark(), { status: 'absent' });
+    });
+  });
+
+  check('a new file has one name, the one it was opened with', async (machine) => {
+    await withNewFile(machine, 4096, (file) => {
+      assert.deepEqual(file.names(), { linkCount: 1, isAtPath: true });
     });
   });
 }

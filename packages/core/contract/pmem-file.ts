@@ -190,6 +190,24 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     return;
   }
 
+  if (supports.poison === 'mapping') {
+    check('a page that the file can still give loses nothing: repair maps it anew', async (machine) => {
+      await withPmemFile(machine, 8, async (file, under) => {
+        const page = { offset: 3 * PAGE, length: PAGE };
+        await machine.poison(under, page);
+        await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), 3 * PAGE); });
+        const { units } = await file.repair(page, { fill: 0 });
+        assert.deepEqual(units.map(({ range, outcome, lost }) => [range, outcome, lost]), [[page, 'healthy', []]]);
+        const bytes = new Uint8Array(8 * PAGE);
+        file.read(bytes, 0);
+        assertSameBytes(bytes, pattern(8 * PAGE));
+        file.write(pattern(PAGE, 6), 3 * PAGE);
+        file.persist(3 * PAGE, PAGE);
+      });
+    });
+    return;
+  }
+
   check('repair with rebuild brings back exactly the lost bytes', async (machine) => {
     await withPmemFile(machine, 8, async (file, under) => {
       await machine.poison(under, { offset: 3 * PAGE, length: PAGE });

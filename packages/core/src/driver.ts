@@ -87,12 +87,42 @@ export type DeviceBadBlocks =
   | { readonly supported: true; readonly ranges: readonly ByteRange[] }
   | { readonly supported: false; readonly reason: string };
 
-/** Contents of a journal file. */
+/** Contents of a journal file, with what says whose it is. */
 export type JournalOutcome =
-  | { readonly status: 'present'; readonly bytes: Uint8Array }
+  | {
+      readonly status: 'present';
+      readonly bytes: Uint8Array;
+      /** User who owns the journal file. */
+      readonly ownerId: number;
+      /** The mark of the journal file itself; undefined if it has none. A copy made without attributes has none. */
+      readonly mark: Uint8Array | undefined;
+    }
   | { readonly status: 'absent' }
   | { readonly status: 'too-large'; readonly sizeBytes: number }
   | { readonly status: 'failed'; readonly failure: SystemFailure };
+
+/**
+ * The mark of a file: the extended attribute that names its journal. It stays with the inode through renames and hard
+ * links. `unsupported`: the filesystem keeps no user attributes (tmpfs before Linux 6.6, some network filesystems).
+ */
+export type MarkOutcome =
+  | { readonly status: 'present'; readonly bytes: Uint8Array }
+  | { readonly status: 'absent' }
+  | { readonly status: 'unsupported' }
+  | { readonly status: 'failed'; readonly failure: SystemFailure };
+
+/** The names of an open file, by fstat and by looking up the path that it was opened with. */
+export type NamesOutcome =
+  | { readonly linkCount: number; readonly isAtPath: boolean }
+  | { readonly failure: SystemFailure };
+
+/** A journal about to be written. */
+export interface JournalFile {
+  readonly bytes: Uint8Array;
+  readonly mark: Uint8Array;
+  /** Name of the temporary file, in the directory of the journal. */
+  readonly temporary: string;
+}
 
 /** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
 export type PersistMethod = 'cpu-flush' | 'msync';
@@ -107,6 +137,14 @@ export interface FileFacts {
   /** Inode number, and birth time by statx (0n where the filesystem keeps none): they tie a journal to its file. */
   readonly inode: bigint;
   readonly birthTimeNs: bigint;
+  /** Owner, group and permission bits of the file when it was opened. */
+  readonly ownerId: number;
+  readonly groupId: number;
+  readonly mode: number;
+  /** Effective user of this process: who owns the files that it creates. */
+  readonly userId: number;
+  /** Changes with every boot of the machine; tells whether a process died or the machine did. Empty: not known. */
+  readonly bootId: string;
   /** `MAJOR:MINOR` of the device the filesystem is on. */
   readonly device: string;
   /** `ext4`, `xfs`, `tmpfs` …, or the filesystem's magic number as `0x…`. */
@@ -263,16 +301,35 @@ export interface DriverFile {
   lock(position: number, length: number): SystemFailure | undefined;
   unlock(position: number, length: number): SystemFailure | undefined;
 
-  /** Reads the journal whole, without following a symbolic link; a file over `limitBytes` is not read. */
-  readJournal(limitBytes: number): Promise<JournalOutcome>;
-  /** Replaces the journal: temporary file (0600), fsync, rename, fsync of the directory. Old or new, never a mixture. */
-  writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined>;
-  /** Unlinks the journal and fsyncs the directory. No journal is no failure. */
-  removeJournal(): Promise<SystemFailure | undefined>;
-  /** readJournal() on this thread, for persist() over a tombstone. */
-  readJournalSync(limitBytes: number): JournalOutcome;
-  /** writeJournal() on this thread, for persist() over a tombstone; empty `bytes` remove the journal. */
-  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined;
+  /** pread(2) of each piece in turn, one call each, into consecutive parts of `bytes`. What fails ends its own piece only. */
+  readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
+
+  // The journal. `place` is a name in the directory of the file, or an absolute path.
+
+  /** Reads a journal whole, without following a symbolic link; a file over `limitBytes` is not read. */
+  readJournal(place: string, limitBytes: number): Promise<JournalOutcome>;
+  /**
+   * Replaces a journal: `temporary` (a name in the same directory, never an existing file of another user), owner,
+   * group and mode of the file as far as they may be set, `mark` as its extended attribute where the filesystem keeps
+   * them, fsync, rename, fsync of the directory. A crash leaves the old journal or the new one, never a mixture.
+   */
+  writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined>;
+  /** Unlinks a journal and fsyncs its directory. No journal is no failure. */
+  removeJournal(place: string): Promise<SystemFailure | undefined>;
+  /** readJournal() on this thread, for persist() over a lost range. */
+  readJournalSync(place: string, limitBytes: number): JournalOutcome;
+  /** writeJournal() on this thread. */
+  writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined;
+  /** removeJournal() on this thread. */
+  removeJournalSync(place: string): SystemFailure | undefined;
+  /** Reads the mark of the file. */
+  readMark(): MarkOutcome;
+  /** Sets the mark of the file (empty: removes it) and makes that durable. */
+  writeMark(mark: Uint8Array): Promise<SystemFailure | undefined>;
+  /** writeMark() on this thread. */
+  writeMarkSync(mark: Uint8Array): SystemFailure | undefined;
+  /** How many names the file has, and whether the path that it was opened with still leads to it. */
+  names(): NamesOutcome;
 
   /** Unmaps and closes, after every call in flight has ended. */
   close(): Promise<SystemFailure | undefined>;

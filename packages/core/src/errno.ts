@@ -24,9 +24,12 @@ export const Errno = {
   ENOSPC: 28,
   EROFS: 30,
   ENAMETOOLONG: 36,
+  ENOLCK: 37,
   ENOSYS: 38,
   ELOOP: 40,
   EOPNOTSUPP: 95,
+  ENOTCONN: 107,
+  ESTALE: 116,
   EDQUOT: 122,
   EHWPOISON: 133,
 } as const;

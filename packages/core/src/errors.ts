@@ -1,6 +1,7 @@
 /** Errors with stable codes. docs/reference/errors.md has one heading per code. */
 import type { ByteRange } from './byte-range.js';
 import { formatRanges } from './byte-range.js';
+import type { RepairAttempt, RepairReceipt } from './repair/receipt.js';
 
 /** Every code that a PmemError can carry. Codes are never renamed; new ones may be added in a minor version. */
 export type PmemErrorCode =
@@ -8,6 +9,7 @@ export type PmemErrorCode =
   | 'ERR_PMEM_TRUNCATED'
   | 'ERR_PMEM_NO_SPACE'
   | 'ERR_PMEM_REPAIR_FAILED'
+  | 'ERR_PMEM_HELD_BACK'
   | 'ERR_PMEM_LOST'
   | 'ERR_PMEM_JOURNAL'
   | 'ERR_PMEM_NOT_SUPPORTED'
@@ -75,21 +77,24 @@ export class MediaError extends PmemError {
   }
 }
 
-/** One step that a repair tried on one unit. `errno` 0: the call succeeded and verification did not. */
-export interface RepairAttempt {
-  readonly range: ByteRange;
-  readonly strategy: 'zero-range' | 'recovery-write';
-  /** `fallocate`, `pwrite`, `fdatasync`, `verify`, … */
-  readonly step: string;
-  readonly errno: number;
-}
-
-/** A repair that could not make its units usable. They stay with their file and stay known to be bad. */
+/**
+ * A repair that could not make all its units usable. Those that failed stay with their file and stay known to be bad;
+ * `receipt` says what became of every unit that was reached. The code is ERR_PMEM_HELD_BACK if the kernel holds pages
+ * back after a machine check that its list does not know, else ERR_PMEM_REPAIR_FAILED.
+ */
 export class RepairError extends PmemError {
   readonly attempts: readonly RepairAttempt[];
+  readonly receipt: RepairReceipt;
 
-  constructor(message: string, attempts: readonly RepairAttempt[], details: PmemErrorDetails) {
-    super('ERR_PMEM_REPAIR_FAILED', message, details);
+  constructor(
+    message: string,
+    attempts: readonly RepairAttempt[],
+    details: PmemErrorDetails,
+    receipt: RepairReceipt = { units: [] },
+    code: 'ERR_PMEM_REPAIR_FAILED' | 'ERR_PMEM_HELD_BACK' = 'ERR_PMEM_REPAIR_FAILED',
+  ) {
+    super(code, message, details);
     this.attempts = attempts;
+    this.receipt = receipt;
   }
 }

@@ -9,16 +9,18 @@ import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
 import { publishMediaError } from './events.js';
 import type { Hazards } from './hazards.js';
-import { reconsiderUnfinished } from './repair/journal.js';
+import type { Journal } from './repair/journal/journal.js';
 import { systemError } from './system-error.js';
 
 export class GuardedIo {
   readonly #file: DriverFile;
   readonly #hazards: Hazards;
+  readonly #journal: Journal;
 
-  constructor(file: DriverFile, hazards: Hazards) {
+  constructor(file: DriverFile, hazards: Hazards, journal: Journal) {
     this.#file = file;
     this.#hazards = hazards;
+    this.#journal = journal;
   }
 
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
@@ -113,6 +115,8 @@ export class GuardedIo {
   }
 
   #requireNothingLost(range: ByteRange): void {
+    if (this.#hazards.tombstonesWithin(range).length === 0) return;
+    this.#journal.reconsider();
     const lost = this.#hazards.tombstonesWithin(range);
     if (lost.length === 0) return;
     throw new PmemError('ERR_PMEM_LOST', 'a repair could not bring these bytes back', { path: this.#path, ranges: lost });
@@ -121,7 +125,7 @@ export class GuardedIo {
   #knownBad(range: ByteRange): ByteRange[] {
     const known = this.#hazards.knownBadWithin(range);
     if (known.length === 0 || this.#hazards.isBusy(range)) return known;
-    reconsiderUnfinished(this.#file, this.#hazards);
+    this.#journal.reconsider();
     return this.#hazards.knownBadWithin(range);
   }
 

@@ -1,7 +1,7 @@
 import type { ByteRange } from './byte-range.js';
-import { intersect, subtract } from './byte-range.js';
+import { intersect, intersectAll, subtract } from './byte-range.js';
 import { RangeSet } from './range-set.js';
-import type { Intent } from './repair/journal-format.js';
+import type { Intent, JournalContent } from './repair/journal/format.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
@@ -43,16 +43,9 @@ export class Hazards {
     );
   }
 
-  get tombstones(): ByteRange[] {
-    return this.#tombstones.ranges;
-  }
-
-  /** Tombstones as the journal must hold them: what was written over counts until it is persisted. */
-  get journaledTombstones(): ByteRange[] {
-    const all = new RangeSet();
-    all.addAll(this.#tombstones.ranges);
-    all.addAll(this.#overwritten.ranges);
-    return all.ranges;
+  /** Something here comes from the journal. */
+  get hasJournaled(): boolean {
+    return this.#unfinished.size > 0 || !this.#tombstones.isEmpty || !this.#overwritten.isEmpty;
   }
 
   knownBadWithin(range: ByteRange): ByteRange[] {
@@ -80,10 +73,15 @@ export class Hazards {
     this.#update();
   }
 
-  /** Takes over the journal's word on which repairs are unfinished: another process may have finished its own. */
-  replaceUnfinished(intents: readonly Intent[]): void {
+  /**
+   * Takes over what the journal on disk says: another process may have recorded losses, finished a repair, or written
+   * over lost bytes. Lost bytes that were written over here stay readable; the journal still has them until persist().
+   */
+  adopt({ intents, tombstones }: JournalContent): void {
     this.#unfinished.clear();
     for (const intent of intents) this.#unfinished.set(intent.offset, intent);
+    this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, tombstones));
+    this.#tombstones.replaceWith(subtract(tombstones, this.#overwritten.ranges));
     this.#update();
   }
 
@@ -113,7 +111,7 @@ export class Hazards {
    * been repaired, by this process or another.
    */
   replaceListed(within: ByteRange, ranges: readonly ByteRange[]): void {
-    for (const range of subtract(this.#listed.within(within), ranges)) this.#met.remove(range);
+    this.#met.removeAll(subtract(this.#listed.within(within), ranges));
     this.#listed.remove(within);
     this.#listed.addAll(ranges);
     this.#update();
@@ -125,10 +123,14 @@ export class Hazards {
   }
 
   addTombstones(ranges: Iterable<ByteRange>): void {
-    for (const range of ranges) {
-      this.#tombstones.add(range);
-      this.#overwritten.remove(range);
-    }
+    this.#tombstones.addAll(ranges);
+    this.#overwritten.removeAll(ranges);
+    this.#update();
+  }
+
+  /** These bytes were read well after all. */
+  forgetMet(ranges: Iterable<ByteRange>): void {
+    this.#met.removeAll(ranges);
     this.#update();
   }
 
@@ -143,12 +145,6 @@ export class Hazards {
 
   dropOverwritten(range: ByteRange): void {
     this.#overwritten.remove(range);
-    this.#update();
-  }
-
-  /** The journal could not be replaced after all: these bytes are still tombstones there. */
-  restoreOverwritten(ranges: readonly ByteRange[]): void {
-    this.#overwritten.addAll(ranges);
     this.#update();
   }
 

@@ -13,7 +13,7 @@ export type { ClearAbility, FileInfo } from './file-info.js';
 export type { Salvage, SalvagedPiece, SalvageGap, SalvageGapReason } from './salvage.js';
 export type { ScrubOptions, ScrubProgress, ScrubReport } from './scrub.js';
 export type { Rebuild } from './repair/prepare-units.js';
-export type { RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
+export type { RepairAttempt, RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
 export type { RepairProgress } from './repair/repair.js';
 export { MEDIA_ERROR_CHANNEL, REPAIR_CHANNEL } from './events.js';
 export type { MediaErrorEvent, RepairEvent } from './events.js';

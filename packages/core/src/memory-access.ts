@@ -8,7 +8,7 @@ import { WINDOW_ACCESS_BYTES_MAX } from './driver.js';
 import { MediaError } from './errors.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from './open-state.js';
-import { dropPersistedTombstones } from './repair/persisted-tombstones.js';
+import { dropPersistedTombstones } from './repair/journal/overwritten.js';
 import { systemError } from './system-error.js';
 import { PmemView } from './view.js';
 
@@ -125,26 +125,26 @@ export class MemoryAccess extends NumberReads {
    * the bytes are durable, but the next open() still reports them lost; call persist() again.
    */
   persist(position = 0, length: number = this.size - position): void {
-    const { file, hazards, io } = this.#state;
+    const { file, hazards, io, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
     for (const range of io.persistable(asked)) {
       io.requirePersisted(range, file.persist(range.offset, range.length));
     }
-    dropPersistedTombstones(file, hazards, asked);
+    dropPersistedTombstones(journal, hazards, asked);
     io.requireNothingBad(asked);
   }
 
   /** persist() off the main thread; the same errors, as rejections. */
   async persistAsync(position = 0, length: number = this.size - position): Promise<void> {
-    const { file, hazards, io } = this.#state;
+    const { file, hazards, io, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
     for (const range of io.persistable(asked)) {
       io.requirePersisted(range, await file.persistAsync(range.offset, range.length));
       this.#state.assertOpen();
     }
-    dropPersistedTombstones(file, hazards, asked);
+    dropPersistedTombstones(journal, hazards, asked);
     io.requireNothingBad(asked);
   }
 

@@ -13,10 +13,21 @@ export interface OpenOptions {
   /** Allocate every block of a new file now, so that no later store can find the filesystem full. Default false. */
   readonly preallocate?: boolean;
   /**
-   * What to do with a repair journal that is damaged or belongs to another file: `require` (default) refuses to open,
-   * `discard` deletes it and accepts that bytes an earlier repair had lost now read as whatever the medium holds.
+   * Refuse to share the file with another writer, in this process or another, as long as it is open: ERR_PMEM_LOCKED.
+   * Read-only openers are not refused. Default false.
    */
-  readonly journal?: 'require' | 'discard';
+  readonly exclusive?: boolean;
+  /**
+   * What to do with a repair journal that cannot be taken at its word.
+   *
+   * - `require` (default): one that is damaged, too large, not readable, or not owned by the file's owner or root, and a
+   *   marked file whose journal is gone, are refused. One that came with a copy of its file (a backup, a container
+   *   layer) keeps what it names unreadable; all other bytes can be read and written.
+   * - `adopt`: a copied journal becomes this file's own: its repairs are finished, its losses can be repaired.
+   * - `discard`: forgets such a journal, and accepts that bytes which an earlier repair had lost now read as whatever
+   *   the medium holds. Only files that are journals are deleted.
+   */
+  readonly journal?: 'require' | 'adopt' | 'discard';
 }
 
 /** Throws TypeError or RangeError; nothing has been opened yet. */
@@ -24,17 +35,20 @@ export function checkOpenArguments(path: unknown, options: unknown): asserts opt
   if (typeof path !== 'string' || path.length === 0) throw new TypeError('path must be a string that is not empty');
   if (path.includes('\0')) throw new TypeError('path must not contain a null byte');
   if (options === null || typeof options !== 'object') throw new TypeError('options must be an object with a driver');
-  const { driver, create, size, readOnly, preallocate, journal = 'require' } = options as Partial<OpenOptions>;
+  const { driver, create, size, readOnly, preallocate, exclusive, journal = 'require' } = options as Partial<OpenOptions>;
   if (typeof (driver as { open?: unknown } | null | undefined)?.open !== 'function') {
     throw new TypeError('options.driver must be a driver, such as nativeDriver() or mockDriver()');
   }
   requireBoolean('options.create', create);
   requireBoolean('options.readOnly', readOnly);
   requireBoolean('options.preallocate', preallocate);
-  requireOneOf('options.journal', journal, ['require', 'discard']);
+  requireBoolean('options.exclusive', exclusive);
+  requireOneOf('options.journal', journal, ['require', 'adopt', 'discard']);
   if (size !== undefined) {
     requireInteger('options.size', size);
     if (size === 0) throw new RangeError('options.size must not be 0');
   }
-  if (create === true && readOnly === true) throw new TypeError('options.create and options.readOnly exclude each other');
+  for (const [name, value] of [['create', create], ['exclusive', exclusive]] as const) {
+    if (value === true && readOnly === true) throw new TypeError(`options.${name} and options.readOnly exclude each other`);
+  }
 }

@@ -5,12 +5,14 @@ import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
 import { GuardedIo } from './guarded-io.js';
 import { Hazards } from './hazards.js';
+import { Journal } from './repair/journal/journal.js';
 
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
   readonly file: DriverFile;
   readonly window = new AccessWindow();
   readonly hazards = new Hazards(() => { this.window.shut(); });
+  readonly journal: Journal;
   readonly io: GuardedIo;
   sizeBytes: number;
   closed = false;
@@ -18,7 +20,8 @@ export class OpenState {
 
   constructor(file: DriverFile) {
     this.file = file;
-    this.io = new GuardedIo(file, this.hazards);
+    this.journal = new Journal(file, this.hazards);
+    this.io = new GuardedIo(file, this.hazards, this.journal);
     this.sizeBytes = file.mappedBytes;
   }
 

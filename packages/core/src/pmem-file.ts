@@ -11,8 +11,8 @@ import { MemoryAccess } from './memory-access.js';
 import { OpenState } from './open-state.js';
 import type { OpenOptions } from './open-options.js';
 import { checkOpenArguments } from './open-options.js';
-import { storeJournal } from './repair/journal.js';
-import { journalError } from './repair/persisted-tombstones.js';
+import { journalError } from './repair/journal/journal.js';
+import { clippedTo } from './repair/journal/format.js';
 import type { RepairReceipt } from './repair/receipt.js';
 import { recoverJournal } from './repair/recover.js';
 import type { RepairOptions } from './repair/repair-options.js';
@@ -24,6 +24,7 @@ import { salvageRange } from './salvage.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
 import { scrubRange } from './scrub.js';
 import { systemError } from './system-error.js';
+import { lockWriter } from './writer-lock.js';
 
 export interface ResizeOptions {
   /** Allocate blocks for what is new now. Default false. */
@@ -57,7 +58,7 @@ export class PmemFile extends MemoryAccess {
    */
   static async open(path: string, options: OpenOptions): Promise<PmemFile> {
     checkOpenArguments(path, options);
-    const { driver, create = false, size, readOnly = false, preallocate = false, journal = 'require' } = options;
+    const { driver, create = false, size, readOnly = false, preallocate = false, exclusive = false, journal = 'require' } = options;
     const outcome = await driver.open(path, { create, readOnly, preallocate, sizeBytes: size });
     if ('failure' in outcome) throw systemError('cannot open', outcome.failure, { path });
     const { file } = outcome;
@@ -65,6 +66,7 @@ export class PmemFile extends MemoryAccess {
       if (size !== undefined && file.mappedBytes < size) {
         throw new PmemError('ERR_PMEM_TOO_SMALL', `the file has ${file.mappedBytes} bytes, ${size} were asked for`, { path });
       }
+      lockWriter(file, exclusive);
       const opened = new PmemFile(new OpenState(file));
       await opened.#recover(journal);
       await opened.#refreshKnown();
@@ -144,8 +146,8 @@ export class PmemFile extends MemoryAccess {
     if (list.length === 0) return { units: [] };
     const run = (): Promise<RepairReceipt> => {
       this.#state.assertOpen();
-      const { file, hazards, sizeBytes } = this.#state;
-      const context = { file, hazards, sizeBytes, assertOpen: () => { this.#state.assertOpen(); } };
+      const { file, hazards, journal } = this.#state;
+      const context = { file, hazards, journal, assertOpen: () => { this.#state.assertOpen(); } };
       return runInside(around, this, () => repairRanges(context, list, request));
     };
     this.#pendingRepairs++;
@@ -179,23 +181,22 @@ export class PmemFile extends MemoryAccess {
     requireBoolean('preallocate', options.preallocate);
     requireBoolean('allowRelease', options.allowRelease);
     this.#state.assertWritable();
-    const state = this.#state;
-    const { file, hazards } = state;
-    const answer = await this.#refreshKnown();
-    state.assertOpen();
     if (this.#pendingRepairs > 0) {
       throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path: this.path });
     }
-    this.#refuseBadCuts(size, answer, options.allowRelease ?? false);
-    const failure = await state.whileResizing(() => file.resize(size, options.preallocate ?? false));
-    if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
-    const hadTombstones = hazards.journaledTombstones.length > 0 || hazards.unfinished.length > 0;
-    hazards.clip(state.sizeBytes);
-    if (hadTombstones) {
-      const unstored = await storeJournal(file, hazards.unfinished, hazards.journaledTombstones);
-      if (unstored !== undefined) throw journalError(file, unstored);
+    const { journal } = this.#state;
+    if (!(await this.#holdsJournal())) {
+      await this.#resizeTo(size, options);
+      return;
     }
-    state.assertOpen();
+    try {
+      if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
+      await this.#resizeTo(size, options);
+      await this.#clipJournal();
+    } finally {
+      journal.release();
+    }
+    this.#state.assertOpen();
     await this.#refreshKnown();
   }
 
@@ -231,17 +232,51 @@ export class PmemFile extends MemoryAccess {
     return range;
   }
 
-  async #recover(mode: 'require' | 'discard'): Promise<void> {
-    const { file, hazards } = this.#state;
+  async #recover(mode: 'require' | 'adopt' | 'discard'): Promise<void> {
+    const { file, hazards, journal } = this.#state;
+    if (file.facts.created) await journal.clearStale();
     try {
-      this.#state.sizeBytes = await recoverJournal(file, hazards);
+      this.#state.sizeBytes = await recoverJournal(this.#state, mode === 'adopt');
+      if (!journal.isCopied || mode !== 'discard') return;
     } catch (error) {
-      const unusable = error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL';
-      // A file that open() has just created cannot be the one that an old journal of this name speaks of.
-      if (!unusable || (mode === 'require' && !file.facts.created)) throw error;
-      const failure = await file.removeJournal();
-      if (failure !== undefined) throw journalError(file, failure);
+      if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
     }
+    hazards.adopt({ intents: [], tombstones: [] });
+    const failure = file.facts.readOnly ? undefined : await journal.discard();
+    if (failure !== undefined) throw journalError(journal, failure);
+  }
+
+  /** Takes the repair lock. False if the filesystem has none and the file has no journal that two could disagree on. */
+  async #holdsJournal(): Promise<boolean> {
+    const { journal } = this.#state;
+    try {
+      await journal.acquire('cannot resize');
+      return true;
+    } catch (error) {
+      const hasNoLocks = error instanceof PmemError && error.code === 'ERR_PMEM_NOT_SUPPORTED';
+      if (!hasNoLocks || (await journal.look()).status !== 'none') throw error;
+      return false;
+    }
+  }
+
+  async #resizeTo(size: number, { preallocate = false, allowRelease = false }: ResizeOptions): Promise<void> {
+    const state = this.#state;
+    state.assertOpen();
+    this.#refuseBadCuts(size, await this.#refreshKnown(), allowRelease);
+    state.assertOpen();
+    const failure = await state.whileResizing(() => state.file.resize(size, preallocate));
+    if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
+    state.hazards.clip(state.sizeBytes);
+  }
+
+  /** Under the repair lock: drops what the journal says about bytes that were cut off. */
+  async #clipJournal(): Promise<void> {
+    const { journal, hazards, sizeBytes } = this.#state;
+    const clipped = clippedTo(journal.content, sizeBytes);
+    if (clipped === journal.content) return;
+    const failure = await journal.update(() => clipped);
+    hazards.adopt(clipped);
+    if (failure !== undefined) throw journalError(journal, failure);
   }
 
   async #refreshKnown(): Promise<FileBadBlocks> {

@@ -28,8 +28,11 @@ export class RangeSet {
     this.#ranges.splice(first, last - first, rangeBetween(start, end));
   }
 
+  /** add() of many: one by one if they are few beside the set, else linear in the set and in them. */
   addAll(ranges: Iterable<ByteRange>): void {
-    for (const range of ranges) this.add(range);
+    const added = coalesce(ranges);
+    if (added.length * 8 < this.#ranges.length) for (const range of added) this.add(range);
+    else if (added.length > 0) this.#ranges = coalesce([...this.#ranges, ...added]);
   }
 
   remove(range: ByteRange): void {

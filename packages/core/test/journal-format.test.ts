@@ -1,19 +1,39 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JournalContent } from '../src/repair/journal-format.js';
-import { decodeJournal, encodeJournal, journalFits } from '../src/repair/journal-format.js';
+import type { JournalContent, JournalIdentity } from '../src/repair/journal/format.js';
+import { clippedTo, decodeJournal, encodeJournal, journalFits } from '../src/repair/journal/format.js';
 import { assertProperty } from './seeded.js';
 
-const sample: JournalContent = {
+const UNIT = 4096;
+const HEADER = 96;
+
+const ID = '00112233445566778899aabbccddeeff';
+
+const identity: JournalIdentity = {
   inode: 0xdead_beefn,
   birthTimeNs: 1_700_000_000_000_000_000n,
+  id: ID,
+  bootId: '8ec5d8f5-6a0b-4b8a-9a94-3c6d2f7b9f10',
+};
+
+const sample: JournalContent = {
   intents: [
     { offset: 8192, length: 4096, content: Uint8Array.from({ length: 4096 }, (_, i) => i), fileSizeBytes: 12_388 },
     { offset: 12_288, length: 100, content: new Uint8Array(100).fill(4), fileSizeBytes: 12_388 },
   ],
   tombstones: [{ offset: 9000, length: 5 }],
 };
+
+const none: JournalContent = { intents: [], tombstones: [] };
+
+function decode(bytes: Uint8Array): ReturnType<typeof decodeJournal> {
+  return decodeJournal(bytes, UNIT);
+}
+
+function uniform(page: number, length = UNIT): JournalContent['intents'][number] {
+  return { offset: page * UNIT, length, content: new Uint8Array(length), fileSizeBytes: 2 ** 40 };
+}
 
 /** Puts a valid digest back after a change, as an attacker would. */
 function sealed(bytes: Uint8Array): Uint8Array {
@@ -22,100 +42,175 @@ function sealed(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** A journal as version 1 wrote it. */
+function versionOne(content: JournalContent): Uint8Array {
+  const bytes = Buffer.from(encodeJournal(identity, content));
+  const old = Buffer.concat([bytes.subarray(0, 40), bytes.subarray(HEADER)]);
+  old.writeUInt32LE(1, 8);
+  old.writeBigUInt64LE(BigInt(old.byteLength), 32);
+  return sealed(old);
+}
+
 describe('journal format', () => {
   it('gives back what was written', () => {
-    expect(decodeJournal(encodeJournal(sample))).toEqual({ status: 'ok', content: sample });
+    expect(decode(encodeJournal(identity, sample))).toEqual({ status: 'ok', journal: { ...sample, identity } });
     // The second intent is one byte over and over: its record says which.
-    expect(encodeJournal(sample).byteLength).toBe(40 + (32 + 4096) + 32 + 32 + 32);
+    expect(encodeJournal(identity, sample).byteLength).toBe(HEADER + (32 + 4096) + 32 + 32 + 32);
+  });
+
+  it('reads version 1, which has no id and no boot', () => {
+    const { inode, birthTimeNs } = identity;
+    expect(decode(versionOne(sample))).toEqual({
+      status: 'ok',
+      journal: { ...sample, identity: { inode, birthTimeNs, id: undefined, bootId: '' } },
+    });
   });
 
   it('writes one byte for content that is the same throughout, and only for that', () => {
     const bytesOf = (content: Uint8Array): number =>
-      encodeJournal({ ...sample, intents: [{ offset: 0, length: content.length, content, fileSizeBytes: 8192 }], tombstones: [] }).byteLength;
-    for (const byte of [0, 255]) expect(bytesOf(new Uint8Array(4096).fill(byte))).toBe(40 + 32 + 32);
+      encodeJournal(identity, { intents: [{ offset: 0, length: content.length, content, fileSizeBytes: 8192 }], tombstones: [] }).byteLength;
+    for (const byte of [0, 255]) expect(bytesOf(new Uint8Array(4096).fill(byte))).toBe(HEADER + 32 + 32);
     for (const at of [0, 1, 2048, 4095]) {
       const content = new Uint8Array(4096);
       content[at] = 1;
-      expect(bytesOf(content), `byte ${at}`).toBe(40 + 32 + 4096 + 32);
+      expect(bytesOf(content), `byte ${at}`).toBe(HEADER + 32 + 4096 + 32);
     }
   });
 
   it('lets no length field allocate more than the limit, and says beforehand whether a journal stays under it', () => {
-    const uniform = (length: number): JournalContent['intents'][number] => ({ offset: 0, length, content: new Uint8Array(length), fileSizeBytes: 2 ** 30 });
-    const megabytes = Array.from({ length: 65 }, () => uniform(2 ** 20));
-    expect(journalFits(megabytes, 0)).toBe(false);
-    expect(journalFits(megabytes.slice(0, 63), 1)).toBe(true);
-    expect(decodeJournal(encodeJournal({ ...sample, intents: megabytes.slice(0, 64) })).status).toBe('ok');
-    expect(decodeJournal(encodeJournal({ ...sample, intents: megabytes }))).toEqual({ status: 'damaged', reason: 'record 64 is not valid' });
-    const huge = Buffer.from(encodeJournal({ ...sample, intents: [uniform(4096)], tombstones: [] }));
-    huge.writeBigUInt64LE(2n ** 50n, 56);
-    expect(decodeJournal(sealed(huge))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
-    const noByte = Buffer.from(encodeJournal({ ...sample, intents: [uniform(4096)], tombstones: [] }));
-    noByte.writeUInt32LE(256, 44);
-    expect(decodeJournal(sealed(noByte))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const whole = Array.from({ length: 16_385 }, (_, page) => uniform(page));
+    expect(journalFits({ intents: whole, tombstones: [] })).toBe(false);
+    expect(journalFits({ intents: whole.slice(0, 16_000), tombstones: [{ offset: 0, length: 1 }] })).toBe(true);
+    expect(decode(encodeJournal(identity, { ...none, intents: whole.slice(0, 16_384) })).status).toBe('ok');
+    expect(decode(encodeJournal(identity, { ...none, intents: whole }))).toEqual({ status: 'damaged', reason: 'record 16384 is not valid' });
+    const huge = Buffer.from(encodeJournal(identity, { ...none, intents: [uniform(0)] }));
+    huge.writeBigUInt64LE(2n ** 50n, HEADER + 16);
+    expect(decode(sealed(huge))).toMatchObject({ status: 'damaged', reason: 'record 0 is not one unit of this file' });
+    const noByte = Buffer.from(encodeJournal(identity, { ...none, intents: [uniform(0)] }));
+    noByte.writeUInt32LE(256, HEADER + 4);
+    expect(decode(sealed(noByte))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
   });
 
   it('has the bytes that its table says', () => {
-    const bytes = Buffer.from(encodeJournal({ inode: 1n, birthTimeNs: 2n, intents: [], tombstones: [{ offset: 5, length: 6 }] }));
-    expect(bytes.byteLength).toBe(40 + 32 + 32);
+    const bytes = Buffer.from(encodeJournal({ ...identity, inode: 1n, birthTimeNs: 2n }, { intents: [], tombstones: [{ offset: 5, length: 6 }] }));
+    expect(bytes.byteLength).toBe(HEADER + 32 + 32);
     expect(bytes.subarray(0, 8).toString()).toBe('PMEMRPJ\n');
-    expect(bytes.subarray(8, 72).toString('hex')).toBe(
-      '0100000001000000' + '0100000000000000' + '0200000000000000' + '6800000000000000' +
-      '0200000000000000' + '0500000000000000' + '0600000000000000' + '0000000000000000',
+    expect(bytes.subarray(8, 56).toString('hex')).toBe(
+      '0200000001000000' + '0100000000000000' + '0200000000000000' + 'a000000000000000' + ID,
+    );
+    expect(bytes.subarray(56, 92).toString()).toBe(identity.bootId);
+    expect(bytes.subarray(92, 128).toString('hex')).toBe(
+      '00000000' + '0200000000000000' + '0500000000000000' + '0600000000000000' + '0000000000000000',
     );
   });
 
   it('notices every truncation and every changed byte', () => {
-    const bytes = encodeJournal(sample);
+    const bytes = encodeJournal(identity, sample);
     for (let length = 0; length < bytes.byteLength; length += length < 200 ? 1 : 97) {
-      expect(decodeJournal(bytes.subarray(0, length)).status, `cut to ${length}`).toBe('damaged');
+      expect(decode(bytes.subarray(0, length)).status, `cut to ${length}`).toBe(length < 8 ? 'foreign' : 'damaged');
     }
     for (let at = 0; at < bytes.byteLength; at += at < 200 ? 1 : 97) {
       const changed = Uint8Array.from(bytes);
       changed[at] = (changed[at] ?? 0) ^ 0x10;
-      expect(decodeJournal(changed).status, `byte ${at}`).toBe('damaged');
+      expect(decode(changed).status, `byte ${at}`).toBe(at < 8 ? 'foreign' : 'damaged');
     }
   });
 
   it('refuses a version it does not know, by name', () => {
-    const bytes = Uint8Array.from(encodeJournal(sample));
-    bytes[8] = 2;
-    expect(decodeJournal(sealed(bytes))).toEqual({ status: 'damaged', reason: 'version 2 is not known here' });
+    const bytes = Uint8Array.from(encodeJournal(identity, sample));
+    bytes[8] = 3;
+    expect(decode(sealed(bytes))).toEqual({ status: 'damaged', reason: 'version 3 is not known here' });
   });
 
-  it('refuses content that would lie behind its end, and bytes behind its last record', () => {
-    const beyond = Buffer.from(encodeJournal({ inode: 1n, birthTimeNs: 2n, intents: [{ offset: 0, length: 64, content: Uint8Array.from({ length: 64 }, (_, i) => i), fileSizeBytes: 64 }], tombstones: [] }));
-    beyond.writeUInt32LE(4096, 44);
-    beyond.writeBigUInt64LE(4096n, 56);
-    expect(decodeJournal(sealed(beyond))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
-    const shorter = Buffer.from(encodeJournal(sample));
-    shorter.writeUInt32LE(4088, 44);
-    expect(decodeJournal(sealed(shorter))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
-    const uncounted = Buffer.from(encodeJournal(sample));
+  it('refuses content that would lie past its end, and bytes after its last record', () => {
+    const content = Uint8Array.from({ length: 64 }, (_, i) => i);
+    const beyond = Buffer.from(encodeJournal(identity, { ...none, intents: [{ offset: 0, length: 64, content, fileSizeBytes: 64 }] }));
+    beyond.writeUInt32LE(4096, HEADER + 4);
+    beyond.writeBigUInt64LE(4096n, HEADER + 16);
+    beyond.writeBigUInt64LE(4096n, HEADER + 24);
+    expect(decode(sealed(beyond))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const shorter = Buffer.from(encodeJournal(identity, sample));
+    shorter.writeUInt32LE(4088, HEADER + 4);
+    expect(decode(sealed(shorter))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const uncounted = Buffer.from(encodeJournal(identity, sample));
     uncounted.writeUInt32LE(2, 12);
-    expect(decodeJournal(sealed(uncounted))).toEqual({ status: 'damaged', reason: 'bytes follow its last record' });
+    expect(decode(sealed(uncounted))).toEqual({ status: 'damaged', reason: 'bytes follow its last record' });
   });
 
   it('survives hostile fields under a valid digest', () => {
     const words = fc.array(fc.record({ at: fc.nat(35), value: fc.oneof(fc.bigInt(0n, 2n ** 64n - 1n), fc.bigInt(0n, 100_000n)) }), { minLength: 1, maxLength: 4 });
     assertProperty(
       fc.property(words, (changes) => {
-        const bytes = Buffer.from(encodeJournal(sample));
+        const bytes = Buffer.from(encodeJournal(identity, sample));
         for (const { at, value } of changes) {
           // The words of the header's counts and of the first record's header.
-          const target = [8, 12, 32, 40, 44, 48, 56, 64][at % 8] as number;
+          const target = [8, 12, 32, HEADER, HEADER + 4, HEADER + 8, HEADER + 16, HEADER + 24][at % 8] as number;
           if (target % 8 === 0) bytes.writeBigUInt64LE(value, target);
           else bytes.writeUInt32LE(Number(value & 0xffff_ffffn), target);
         }
-        const decoding = decodeJournal(sealed(bytes));
-        if (decoding.status === 'damaged') return;
-        for (const record of [...decoding.content.intents, ...decoding.content.tombstones]) {
+        const decoding = decode(sealed(bytes));
+        if (decoding.status !== 'ok') return;
+        const { intents, tombstones } = decoding.journal;
+        for (const record of [...intents, ...tombstones]) {
           expect(Number.isSafeInteger(record.offset + record.length)).toBe(true);
           expect(record.length).toBeGreaterThan(0);
         }
-        for (const intent of decoding.content.intents) expect(intent.content.byteLength).toBe(intent.length);
+        for (const intent of intents) expect(intent.content.byteLength).toBe(intent.length);
       }),
       3000,
     );
+  });
+});
+
+describe('an intent that is believed is one unit', () => {
+  const intent = (offset: number, length: number, fileSizeBytes: number): JournalContent => ({
+    intents: [{ offset, length, content: new Uint8Array(length).fill(1), fileSizeBytes }],
+    tombstones: [],
+  });
+
+  it.each([
+    ['a whole one', 3 * UNIT, UNIT, 9 * UNIT],
+    ['what there was of the last', 5 * UNIT, 1000, 5 * UNIT + 1000],
+  ])('%s', (_, offset, length, size) => {
+    expect(decode(encodeJournal(identity, intent(offset, length, size))).status).toBe('ok');
+  });
+
+  it.each([
+    ['not at the beginning of a unit', UNIT + 512, UNIT, 9 * UNIT],
+    ['two units', 0, 2 * UNIT, 9 * UNIT],
+    ['a part of a unit that is not the last', UNIT, 100, 9 * UNIT],
+    ['more than the file had', UNIT, UNIT, UNIT + 100],
+    ['a size that its tail does not end at', 5 * UNIT, 1000, 5 * UNIT + 1001],
+  ])('and not %s', (_, offset, length, size) => {
+    expect(decode(encodeJournal(identity, intent(offset, length, size)))).toMatchObject({ status: 'damaged', range: { offset, length } });
+  });
+
+  it('two tails of one file, one unit twice, or one loss twice are refused', () => {
+    const tails = { intents: [...intent(0, 10, 10).intents, ...intent(UNIT, 10, UNIT + 10).intents], tombstones: [] };
+    expect(decode(encodeJournal(identity, tails)).status).toBe('damaged');
+    expect(decode(encodeJournal(identity, { ...none, intents: [uniform(1), uniform(1)] }))).toMatchObject({ status: 'damaged', range: { offset: UNIT } });
+    const losses = [{ offset: 0, length: 10 }, { offset: 9, length: 10 }];
+    expect(decode(encodeJournal(identity, { ...none, tombstones: losses }))).toMatchObject({ status: 'damaged', range: losses[1] });
+  });
+
+  it('two million of one byte are refused at the second', () => {
+    const bytes = Buffer.alloc(HEADER + 2 * 32 + 32);
+    Buffer.from(encodeJournal(identity, intent(0, 1, 1))).copy(bytes, 0, 0, HEADER + 32);
+    bytes.copy(bytes, HEADER + 32, HEADER, HEADER + 32);
+    bytes.writeUInt32LE(2, 12);
+    bytes.writeBigUInt64LE(BigInt(bytes.byteLength), 32);
+    expect(decode(sealed(bytes))).toMatchObject({ status: 'damaged', reason: 'record 1 is not one unit of this file' });
+  });
+});
+
+describe('a journal of a file that was cut', () => {
+  it('keeps what is left of its units and its losses', () => {
+    const cut = clippedTo(sample, 12_300);
+    expect(cut.intents.map(({ offset, length, fileSizeBytes }) => [offset, length, fileSizeBytes])).toEqual([
+      [8192, 4096, 12_388],
+      [12_288, 12, 12_300],
+    ]);
+    expect(clippedTo(sample, 9002)).toMatchObject({ intents: [{ length: 810 }], tombstones: [{ offset: 9000, length: 2 }] });
+    expect(clippedTo(sample, 12_388)).toBe(sample);
   });
 });

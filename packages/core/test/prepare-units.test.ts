@@ -1,69 +1,134 @@
-/** What a repair makes of bytes that it could not load: which of them are lost. */
+/** What a repair makes of units that it asks by pread: which bytes are lost, and which only seemed to be. */
 import { describe, expect, it } from 'vitest';
+import type { ByteRange, DriverFile, Transfer } from '../src/index.js';
+import { Errno } from '../src/index.js';
 import { Hazards } from '../src/hazards.js';
-import type { Probe } from '../src/index.js';
+import type { PrepareRequest } from '../src/repair/prepare-units.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
-import { healthyProbe, scriptedFile } from './scripted-file.js';
+import { scriptedFile } from './scripted-file.js';
 
 const PAGE = 4096;
+const SIZE = 1 << 20;
 const unit = { offset: PAGE, length: PAGE };
+const fault = (_: Uint8Array, position: number): { position: number; signalCode: number; granuleLog2: number } => ({
+  position, signalCode: 2, granuleLog2: 0,
+});
+const filled = ({ length }: ByteRange): Uint8Array => new Uint8Array(length).fill(1);
+const rebuilding: PrepareRequest = { rebuild: filled, fill: undefined };
 
-/** Every load faults with a code that says nothing, and the file answers `probe`. */
-function prepare(probe: Probe): ReturnType<typeof prepareUnits> {
-  const file = scriptedFile({
-    read: (_, position) => ({ position, signalCode: 2, granuleLog2: 0 }),
-    probe: () => probe,
+/** Answers each piece by errno, or with bytes of `byte`; every load faults. */
+function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial<DriverFile> = {}): DriverFile {
+  return scriptedFile({
+    read: fault,
+    readEach: (pieces, bytes) => {
+      let at = 0;
+      const outcomes = pieces.map((piece): Transfer => {
+        const part = bytes.subarray(at, (at += piece.length));
+        const errno = answer(piece);
+        if (errno === 0) part.fill(byte);
+        return { errno, transferredBytes: errno === 0 ? piece.length : 0 };
+      });
+      return Promise.resolve(outcomes);
+    },
+    ...answers,
   });
-  const rebuild = ({ length }: { readonly length: number }): Uint8Array => new Uint8Array(length).fill(1);
-  return prepareUnits(file, new Hazards(), [{ unit, data: unit }], [], { rebuild, fill: undefined });
 }
 
-describe('a unit that cannot be loaded', () => {
-  it('is lost where the medium is to blame', async () => {
-    const [work] = await prepare({ ...healthyProbe, readErrno: 5 });
-    expect(work).toMatchObject({ lost: [unit], rebuilt: [unit], content: new Uint8Array(PAGE).fill(1) });
+function prepare(
+  file: DriverFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, hazards = new Hazards(), fileSizeBytes = SIZE,
+): ReturnType<typeof prepareUnits> {
+  return prepareUnits({ file, hazards, fileSizeBytes, blocks: [] }, suspects, request);
+}
+
+describe('a unit that was reported bad', () => {
+  it.each([Errno.EIO, Errno.EFAULT, Errno.EHWPOISON])('is lost if its pread gives errno %i and it cannot be loaded', async (errno) => {
+    const [work] = await prepare(fileOf(() => errno));
+    expect(work).toMatchObject({ lost: [unit], rebuilt: [unit], content: filled(unit), readErrno: errno });
   });
 
-  it('is a hole where there is no space for it: nothing is lost, and there is nothing to repair', async () => {
-    expect(await prepare({ ...healthyProbe, hole: true, freeBytes: 0 })).toEqual([]);
+  it('needs nothing if it reads well', async () => {
+    expect(await prepare(fileOf(() => 0))).toEqual([]);
   });
 
-  it('is not touched where the file ends before it', async () => {
-    await expect(prepare({ ...healthyProbe, fileSizeBytes: PAGE })).rejects.toMatchObject({ code: 'ERR_PMEM_TRUNCATED', ranges: [unit] });
+  it('gives its bytes by a load if it was mapped before the kernel learned of it', async () => {
+    const file = fileOf(() => Errno.EIO, 7, { read: (target) => void target.fill(9) });
+    const [work] = await prepare(file);
+    expect(work).toMatchObject({ lost: [], content: new Uint8Array(PAGE).fill(9) });
+  });
+
+  it.each([Errno.EFAULT, Errno.EHWPOISON])('is not loaded if the kernel holds it back (errno %i)', async (errno) => {
+    let loads = 0;
+    await prepare(fileOf(() => errno, 7, { read: (...read) => { loads++; return fault(...read); } }));
+    expect(loads).toBe(0);
+  });
+
+  it('met a passing trouble: it reads well, and loads well once it is mapped anew', async () => {
+    const hazards = new Hazards();
+    hazards.addMet([unit]);
+    const file = fileOf(() => 0, 7, { read: () => undefined, remap: () => undefined });
+    expect(await prepare(file, [unit], rebuilding, hazards)).toEqual([]);
+    expect(hazards.clear).toBe(true);
+  });
+
+  it('reads well and still cannot be loaded: it is written anew, with nothing lost', async () => {
+    const hazards = new Hazards();
+    hazards.addMet([unit]);
+    const [work] = await prepare(fileOf(() => 0, 7, { remap: () => undefined }), [unit], rebuilding, hazards);
+    expect(work).toMatchObject({ lost: [], rebuilt: [], content: new Uint8Array(PAGE).fill(7) });
+  });
+
+  it.each([
+    [Errno.ESTALE, 'ERR_PMEM_IO'], [Errno.ENOTCONN, 'ERR_PMEM_IO'], [Errno.ENOMEM, 'ERR_PMEM_IO'], [Errno.EACCES, 'ERR_PMEM_ACCESS'],
+  ])('is not touched if its pread gives errno %i, which says nothing of the medium', async (errno, code) => {
+    await expect(prepare(fileOf(() => errno))).rejects.toMatchObject({ code, ranges: [unit] });
+  });
+
+  it('is not touched if the file ends before it', async () => {
+    const file = fileOf(() => 0, 7, { readEach: (pieces) => Promise.resolve(pieces.map(() => ({ errno: 0, transferredBytes: 0 }))) });
+    await expect(prepare(file)).rejects.toMatchObject({ code: 'ERR_PMEM_TRUNCATED', ranges: [unit] });
   });
 });
 
-it('takes a copy of what rebuild gives: the caller may use one buffer for all', async () => {
-  const units = [0, 2].map((page) => ({ offset: page * PAGE, length: PAGE }));
-  const file = scriptedFile({ read: (_, position) => ({ position, signalCode: 4, granuleLog2: 12 }) });
-  const buffer = new Uint8Array(PAGE);
-  const rebuild = ({ offset }: { readonly offset: number }): Uint8Array => buffer.fill(1 + offset / PAGE);
-  const plans = units.map((data) => ({ unit: data, data }));
-  const works = await prepareUnits(file, new Hazards(), plans, [], { rebuild, fill: undefined });
-  expect(works.map(({ content }) => [content[0], content.at(-1)])).toEqual([[1, 1], [3, 3]]);
-});
-
-it('lets units of which nothing is left share one content, but for a shorter one at the end of the file', async () => {
-  const units = [0, 2, 3, 4].map((page) => ({ offset: page * PAGE, length: PAGE }));
-  const plans = units.map((data, i) => ({ unit: data, data: i === 3 ? { ...data, length: 100 } : data }));
-  const file = scriptedFile({ read: (_, position) => ({ position, signalCode: 4, granuleLog2: 12 }) });
-  const filled = await prepareUnits(file, new Hazards(), plans, [], { rebuild: undefined, fill: 9 });
-  expect(new Set(filled.map(({ content }) => content)).size).toBe(2);
-  for (const { data, content } of filled) expect(content).toEqual(new Uint8Array(data.length).fill(9));
-});
-
-it('keeps what a unit still holds, and puts zeros where it is a hole, whatever the unit before it held', async () => {
-  const hazards = new Hazards();
-  const units = [0, 1].map((page) => ({ offset: page * PAGE, length: PAGE }));
-  const lost = units.map(({ offset }) => ({ offset, length: 100 }));
-  hazards.addTombstones(lost);
-  const file = scriptedFile({
-    // The second is a hole on a full filesystem.
-    read: (target, position) => (position < PAGE ? void target.fill(7) : { position, signalCode: 2, granuleLog2: 12 }),
-    probe: () => ({ ...healthyProbe, hole: true, freeBytes: 0 }),
+describe('what rebuild returns', () => {
+  it('is copied: the caller may use one buffer for all', async () => {
+    const buffer = new Uint8Array(PAGE);
+    const rebuild = ({ offset }: ByteRange): Uint8Array => buffer.fill(1 + offset / PAGE);
+    const units = [0, 2].map((page) => ({ offset: page * PAGE, length: PAGE }));
+    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined });
+    expect(works.map(({ content }) => [content[0], content.at(-1)])).toEqual([[1, 1], [3, 3]]);
   });
-  const plans = units.map((data) => ({ unit: data, data }));
-  const works = await prepareUnits(file, hazards, plans, [], { rebuild: undefined, fill: 9 });
-  expect(works.map((work) => work.lost)).toEqual(lost.map((range) => [range]));
-  expect(works.map(({ content }) => [content[99], content[100], content[PAGE - 1]])).toEqual([[9, 7, 7], [9, 0, 0]]);
+
+  it('may be undefined: those bytes stay lost, others are rebuilt', async () => {
+    const rebuild = (range: ByteRange): Uint8Array | undefined => (range.offset === 0 ? filled(range) : undefined);
+    const units = [0, 2].map((page) => ({ offset: page * PAGE, length: PAGE }));
+    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined });
+    expect(works.map(({ rebuilt, tombstoned }) => [rebuilt, tombstoned])).toEqual([[[units[0]], []], [[], [units[1]]]]);
+  });
+});
+
+describe('contents', () => {
+  it('of units of which nothing is left are one, but for a shorter one at the end of the file', async () => {
+    const units = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: 2 * PAGE + 100 }];
+    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild: undefined, fill: 9 }, new Hazards(), 4 * PAGE + 100);
+    expect(new Set(works.map(({ content }) => content)).size).toBe(2);
+    for (const { data, content } of works) expect(content).toEqual(new Uint8Array(data.length).fill(9));
+    expect(works.map(({ data }) => data.length)).toEqual([PAGE, PAGE, PAGE, 100]);
+  });
+
+  it('keep what a unit still holds beside what was lost before', async () => {
+    const hazards = new Hazards();
+    hazards.addTombstones([{ offset: PAGE, length: 100 }]);
+    const [work] = await prepare(fileOf(() => 0), [unit], { rebuild: undefined, fill: 9 }, hazards);
+    expect([work?.content[99], work?.content[100], work?.content[PAGE - 1]]).toEqual([9, 7, 7]);
+    expect(work).toMatchObject({ lost: [{ offset: PAGE, length: 100 }], filled: [{ offset: PAGE, length: 100 }] });
+  });
+
+  it('of a unit that was cut off hold what its repair wanted, and what was appended since', async () => {
+    const hazards = new Hazards();
+    hazards.addUnfinished({ offset: PAGE, length: 1000, content: new Uint8Array(1000).fill(3), fileSizeBytes: PAGE + 1000 });
+    const [work] = await prepare(fileOf(() => 0), [unit], rebuilding, hazards);
+    expect([work?.content[999], work?.content[1000], work?.lost]).toEqual([3, 7, []]);
+    const [lost] = await prepare(fileOf(() => Errno.EIO), [unit], { rebuild: undefined, fill: undefined }, hazards);
+    expect([lost?.content[999], lost?.lost]).toEqual([3, [{ offset: PAGE + 1000, length: PAGE - 1000 }]]);
+  });
 });

@@ -7,47 +7,83 @@ import { facts } from './scripted-file.js';
 const cannotClear = { provider: 'ACPI.NFIT', commands: ['smart', 'cap'] };
 const range = { offset: 0, length: 4096 };
 
+interface Unit {
+  readonly shared?: boolean;
+  readonly readErrno?: number;
+  readonly allowRelocation?: boolean;
+}
+
 /** All strategies that auto would try, each refused with `errno`. */
-function ladder(changed: Partial<FileFacts>, errno: number, shared = false, allowRelocation = false): string[] {
+function ladder(changed: Partial<FileFacts>, errno: number, unit: Unit = {}): string[] {
+  const { shared = false, readErrno = Errno.EIO, allowRelocation = false } = unit;
   const attempts: RepairAttempt[] = [];
   for (;;) {
-    const next = nextStrategy({ ...facts, ...changed }, { strategy: 'auto', allowRelocation }, shared, attempts);
+    const next = nextStrategy({ ...facts, ...changed }, { strategy: 'auto', allowRelocation }, { shared, attempts, readErrno });
     if (next === undefined) return attempts.map((attempt) => attempt.strategy);
     attempts.push({ range, strategy: next, step: 'pwrite', errno });
   }
 }
 
+const before519 = { kernelRelease: '5.10.0-33-amd64' };
+
 describe('the order of repair strategies', () => {
-  it('ext4 that can clear: zero-range stays in place, so it is first', () => {
-    expect(ladder({}, Errno.EIO)).toEqual(['zero-range', 'recovery-write']);
-    expect(ladder({ bus: { provider: 'ACPI.NFIT', commands: ['clear_error'] } }, Errno.EIO)[0]).toBe('zero-range');
+  it.each(['ext4', 'xfs'])('%s from 5.19 on: the whole-page write, whose refusal changes nothing, and no zero-range after it', (filesystem) => {
+    expect(ladder({ filesystem }, Errno.EIO)).toEqual(['recovery-write']);
+    expect(ladder({ filesystem, bus: { provider: 'ACPI.NFIT', commands: ['clear_error'] } }, Errno.EIO)).toEqual(['recovery-write']);
+  });
+
+  it('ext4 before 5.19: zero-range stays in place, so it is first', () => {
+    expect(ladder(before519, Errno.EIO)).toEqual(['zero-range', 'recovery-write']);
   });
 
   it('ext4 that cannot clear: never a zero-range, which would leave zeros that no write can replace', () => {
-    expect(ladder({ bus: cannotClear }, Errno.EFAULT)).toEqual(['recovery-write']);
-    expect(ladder({ bus: undefined }, Errno.EFAULT)).toEqual(['recovery-write']);
+    for (const kernel of [{}, before519]) {
+      expect(ladder({ ...kernel, bus: cannotClear }, Errno.EFAULT)).toEqual(['recovery-write']);
+      expect(ladder({ ...kernel, bus: undefined }, Errno.EFAULT)).toEqual(['recovery-write']);
+    }
   });
 
-  it('xfs: the write in place is first, and no relocation follows a refusal', () => {
+  it('xfs: no relocation follows a refusal', () => {
     expect(ladder({ filesystem: 'xfs' }, Errno.EFAULT)).toEqual(['recovery-write']);
-    expect(ladder({ filesystem: 'xfs', bus: cannotClear }, Errno.EFAULT, false, true)).toEqual(['recovery-write']);
+    expect(ladder({ filesystem: 'xfs', bus: cannotClear }, Errno.EFAULT, { allowRelocation: true })).toEqual(['recovery-write']);
   });
 
   it('xfs, reflinked page: the refusal is one that relocation cures', () => {
-    expect(ladder({ filesystem: 'xfs' }, Errno.EIO, true)).toEqual(['recovery-write', 'zero-range']);
-    expect(ladder({ filesystem: 'xfs' }, Errno.EIO, false)).toEqual(['recovery-write']);
+    expect(ladder({ filesystem: 'xfs' }, Errno.EIO, { shared: true })).toEqual(['recovery-write', 'zero-range']);
   });
 
-  it('xfs before 5.19: relocation only where the caller allows it', () => {
-    const old = { filesystem: 'xfs', kernelRelease: '5.10.0-33-amd64' };
+  it('xfs before 5.19: relocation only if the caller allows it', () => {
+    const old = { ...before519, filesystem: 'xfs' };
     expect(ladder(old, Errno.EIO)).toEqual(['recovery-write']);
-    expect(ladder(old, Errno.EIO, false, true)).toEqual(['recovery-write', 'zero-range']);
+    expect(ladder(old, Errno.EIO, { allowRelocation: true })).toEqual(['recovery-write', 'zero-range']);
   });
 
   it('a strategy asked for by name is the only one', () => {
     const request = { strategy: 'recovery-write', allowRelocation: false } as const;
-    expect(nextStrategy(facts, request, false, [])).toBe('recovery-write');
+    const unit = { shared: false, readErrno: Errno.EIO };
+    expect(nextStrategy(facts, request, { ...unit, attempts: [] })).toBe('recovery-write');
     const failed = { range, strategy: 'recovery-write', step: 'pwrite', errno: Errno.EIO } as const;
-    expect(nextStrategy(facts, request, true, [failed])).toBeUndefined();
+    expect(nextStrategy(facts, request, { ...unit, shared: true, attempts: [failed] })).toBeUndefined();
+  });
+});
+
+describe('a page that the kernel holds back after a machine check', () => {
+  it.each([Errno.EFAULT, Errno.EHWPOISON])('errno %i: ext4 never gets a zero-range, not even by name', (readErrno) => {
+    expect(ladder({}, Errno.EFAULT, { readErrno, allowRelocation: true })).toEqual(['recovery-write']);
+    for (const allowRelocation of [false, true]) {
+      const request = { strategy: 'zero-range', allowRelocation } as const;
+      expect(nextStrategy(facts, request, { shared: false, attempts: [], readErrno })).toBeUndefined();
+    }
+  });
+
+  it('xfs moves off it if the caller allows that, after the write that changes nothing', () => {
+    const xfs = { filesystem: 'xfs' };
+    expect(ladder(xfs, Errno.EFAULT, { readErrno: Errno.EFAULT })).toEqual(['recovery-write']);
+    expect(ladder(xfs, Errno.EFAULT, { readErrno: Errno.EFAULT, allowRelocation: true })).toEqual(['recovery-write', 'zero-range']);
+  });
+
+  it('a listed block, whose read says EIO, may be reset by name', () => {
+    const request = { strategy: 'zero-range', allowRelocation: false } as const;
+    expect(nextStrategy(facts, request, { shared: false, attempts: [], readErrno: Errno.EIO })).toBe('zero-range');
   });
 });

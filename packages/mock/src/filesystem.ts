@@ -138,6 +138,20 @@ export class Filesystem {
     for (const path of this.paths()) this.unlink(path);
   }
 
+  /** Sets or removes the mark of the file. */
+  setMark(inode: Inode, mark: Uint8Array | undefined): void {
+    const before = inode.mark;
+    inode.mark = mark;
+    this.log.record(inode.number, () => {
+      inode.mark = before;
+    });
+  }
+
+  /** How many names lead to the file. */
+  linkCount(inode: Inode): number {
+    return [...this.#names.values()].filter((named) => named === inode).length;
+  }
+
   setSize(inode: Inode, sizeBytes: number): void {
     const before = inode.sizeBytes;
     if (before === sizeBytes) return;

@@ -3,6 +3,9 @@ import { BlockMap } from './block-map.js';
 import { RangeLocks } from './range-locks.js';
 import type { PageTable } from './page-table.js';
 
+/** Who runs the programs of the machine, and owns what they make. */
+export const USER_ID = 1000;
+
 export class Inode {
   readonly map = new BlockMap();
   readonly locks = new RangeLocks();
@@ -13,6 +16,10 @@ export class Inode {
   sizeBytes = 0;
   linked = true;
   openCount = 0;
+  /** User who owns the file. */
+  ownerId = USER_ID;
+  /** The extended attribute that names the journal of the file, or on a journal the journal itself. */
+  mark: Uint8Array | undefined;
 
   constructor(readonly number: number) {}
 

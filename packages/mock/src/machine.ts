@@ -20,6 +20,8 @@ export class Machine {
   readonly device: Device;
   readonly filesystem: Filesystem;
   readonly random: Random;
+  /** Files have extended attributes. */
+  readonly keepsAttributes: boolean;
   /** Power failures so far: a file opened in an earlier life is dead. */
   life = 0;
   /** Operations and steps so far. */
@@ -28,8 +30,9 @@ export class Machine {
   #current: Omit<MockOperation, 'index' | 'step'> | undefined;
   #silent = false;
 
-  constructor({ kernel, mount, capacityBytes, staleByte, seed, hooks, placement }: Omit<CheckedOptions, 'bus'>) {
+  constructor({ kernel, mount, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes }: Omit<CheckedOptions, 'bus'>) {
     this.mount = mount;
+    this.keepsAttributes = extendedAttributes;
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
     this.rules = kernelRules(kernel, mount);
     this.random = new Random(seed);

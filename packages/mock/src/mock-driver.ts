@@ -205,6 +205,13 @@ export class MockDriver implements Driver {
     });
   }
 
+  /** chown() by root: who owns the file now. Programs of the machine run as user 1000. */
+  setOwner(path: string, ownerId: number): void {
+    this.#setUp(path, (inode) => {
+      inode.ownerId = checkedCount(ownerId, 'ownerId');
+    });
+  }
+
   /** Removes the file. Who has it open keeps it until close; a listed bad block stays listed in free space. */
   unlink(path: string): void {
     this.#setUp(path, (_, resolved) => {

@@ -9,7 +9,10 @@ import {
   type Fault,
   type FileFacts,
   type FileSizeOutcome,
+  type JournalFile,
   type JournalOutcome,
+  type MarkOutcome,
+  type NamesOutcome,
   type ProbeOutcome,
   type Rewrite,
   type Rewritten,
@@ -23,7 +26,7 @@ import { BLOCK_BYTES } from './geometry.js';
 import type { Inode } from './inode.js';
 import { zeroRange } from './kernel/fallocate.js';
 import { fiemap } from './kernel/fiemap.js';
-import { readJournal, removeJournal, writeJournal } from './kernel/journal.js';
+import { readJournal, readMark, removeJournal, writeJournal, writeMark } from './kernel/journal.js';
 import { isHole, load, type Mapping, store } from './kernel/mapped-access.js';
 import { flushLines, syncFile, syncRange } from './kernel/persist.js';
 import { pread } from './kernel/pread.js';
@@ -240,26 +243,60 @@ export class MockFile implements DriverFile {
     });
   }
 
-  readJournal(limitBytes: number): Promise<JournalOutcome> {
-    return settle(() => this.readJournalSync(limitBytes));
+  readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]> {
+    return settle(() => {
+      let at = 0;
+      return pieces.map(({ offset, length }) => this.#pread(bytes.subarray(at, (at += length)), offset));
+    });
   }
 
-  readJournalSync(limitBytes: number): JournalOutcome {
+  readJournal(place: string, limitBytes: number): Promise<JournalOutcome> {
+    return settle(() => this.readJournalSync(place, limitBytes));
+  }
+
+  readJournalSync(place: string, limitBytes: number): JournalOutcome {
     const errno = this.#errno('readJournal', 0, 0);
     if (errno !== 0) return { status: 'failed', failure: { errno, syscall: 'read' } };
-    return readJournal(this.#machine, this.facts.path, limitBytes);
+    return readJournal(this.#machine, this.facts, place, limitBytes);
   }
 
-  writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined> {
-    return settle(() => this.#replaceJournal('writeJournal', bytes));
+  writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined> {
+    return settle(() => this.writeJournalSync(place, journal));
   }
 
-  removeJournal(): Promise<SystemFailure | undefined> {
-    return settle(() => this.#replaceJournal('removeJournal', undefined));
+  writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined {
+    const errno = this.#errno('writeJournal', 0, 0);
+    return errno === 0 ? writeJournal(this.#machine, this.facts, place, journal) : { errno, syscall: 'open' };
   }
 
-  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined {
-    return bytes.length === 0 ? this.#replaceJournal('removeJournal', undefined) : this.#replaceJournal('writeJournal', bytes);
+  removeJournal(place: string): Promise<SystemFailure | undefined> {
+    return settle(() => this.removeJournalSync(place));
+  }
+
+  removeJournalSync(place: string): SystemFailure | undefined {
+    const errno = this.#errno('removeJournal', 0, 0);
+    return errno === 0 ? removeJournal(this.#machine, this.facts, place) : { errno, syscall: 'unlink' };
+  }
+
+  readMark(): MarkOutcome {
+    const errno = this.#errno('readMark', 0, 0);
+    return errno === 0 ? readMark(this.#machine, this.#inode) : { status: 'failed', failure: { errno, syscall: 'getxattr' } };
+  }
+
+  writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
+    return settle(() => this.writeMarkSync(mark));
+  }
+
+  writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
+    const errno = this.#errno('writeMark', 0, 0);
+    return errno === 0 ? writeMark(this.#machine, this.#inode, mark) : { errno, syscall: 'setxattr' };
+  }
+
+  names(): NamesOutcome {
+    const errno = this.#errno('names', 0, 0);
+    if (errno !== 0) return { failure: { errno, syscall: 'fstat' } };
+    const { filesystem } = this.#machine;
+    return { linkCount: filesystem.linkCount(this.#inode), isAtPath: filesystem.find(this.facts.path) === this.#inode };
   }
 
   close(): Promise<SystemFailure | undefined> {
@@ -296,14 +333,6 @@ export class MockFile implements DriverFile {
 
   #truncate(sizeBytes: number): number {
     return this.facts.readOnly ? Errno.EINVAL : truncate(this.#machine, this.#inode, sizeBytes);
-  }
-
-  #replaceJournal(name: 'writeJournal' | 'removeJournal', bytes: Uint8Array | undefined): SystemFailure | undefined {
-    const errno = this.#errno(name, 0, 0);
-    if (errno !== 0) return { errno, syscall: bytes === undefined ? 'unlink' : 'open' };
-    return bytes === undefined
-      ? removeJournal(this.#machine, this.facts.path)
-      : writeJournal(this.#machine, this.facts.path, bytes);
   }
 
   #begin(name: OperationName, position: number, length: number): OperationEffect | undefined {

@@ -1,7 +1,8 @@
 /** open(2), and ftruncate and fallocate of a new file. */
 import { Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
 import { BLOCK_BYTES } from './geometry.js';
-import type { Inode } from './inode.js';
+import { type Inode, USER_ID } from './inode.js';
+import { NAME_BYTES_MAX } from './kernel/journal.js';
 import { preallocate } from './kernel/fallocate.js';
 import { truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
@@ -36,8 +37,9 @@ export function openFile(machine: Machine, path: string, request: OpenRequest, b
   return { file: new MockFile(machine, inode, facts) };
 }
 
-/** EISDIR or ENOTDIR where no file can be at the path, else 0. */
+/** EISDIR, ENOTDIR or ENAMETOOLONG if no file can be at the path, else 0. */
 export function unsuitable(machine: Machine, path: string): number {
+  if (Buffer.byteLength(path.slice(path.lastIndexOf('/') + 1)) > NAME_BYTES_MAX) return Errno.ENAMETOOLONG;
   if (machine.filesystem.isDirectory(path)) return Errno.EISDIR;
   const above = machine.filesystem.paths().find((other) => path.startsWith(`${other}/`));
   return above === undefined ? 0 : Errno.ENOTDIR;
@@ -65,6 +67,11 @@ function factsOf(
     created,
     inode: BigInt(inode.number),
     birthTimeNs: filesystem === 'tmpfs' ? 0n : FIRST_BIRTH_NS + BigInt(inode.number),
+    ownerId: inode.ownerId,
+    groupId: inode.ownerId,
+    mode: 0o600,
+    userId: USER_ID,
+    bootId: `00000000-0000-4000-8000-${machine.life.toString(16).padStart(12, '0')}`,
     device: '259:0',
     filesystem,
     dax,

@@ -2,9 +2,9 @@
 import type { CrashChooser } from './crash.js';
 
 /**
- * Names of DriverFile's methods; `persistAsync` and `persistRanges` report themselves as `persist`, `replaceJournalSync` as
- * `writeJournal`, `writeAndPersist` as `write` and then `persist`, `rewrite` as `zeroRange` and `pwrite` of each piece, `scrub`
- * as `pread`.
+ * Names of DriverFile's methods; `persistAsync` and `persistRanges` report themselves as `persist`, `writeAndPersist` as `write` and
+ * then `persist`, `rewrite` as `zeroRange` and `pwrite` of each piece, `scrub` and each piece of `readEach` as `pread`, and
+ * a method whose name ends in Sync as the one without it.
  */
 export type OperationName =
   | 'open'
@@ -28,6 +28,9 @@ export type OperationName =
   | 'readJournal'
   | 'writeJournal'
   | 'removeJournal'
+  | 'readMark'
+  | 'writeMark'
+  | 'names'
   | 'close';
 
 export interface MockOperation {

@@ -33,6 +33,8 @@ export interface MockOptions {
    * shows by mistake depend on it.
    */
   readonly staleByte?: number | undefined;
+  /** Files keep extended attributes, and so their journals are found after a rename. True by default. */
+  readonly extendedAttributes?: boolean | undefined;
   /**
    * Decides where blocks go. By default the lowest free block is taken, so that a poisoned block that a file let go of
    * goes to the next writer; real allocators depend on far more.
@@ -55,6 +57,7 @@ export interface CheckedOptions {
   readonly hooks: readonly OperationHook[];
   readonly placement: Placement | undefined;
   readonly bus: MockOptions['bus'];
+  readonly extendedAttributes: boolean;
 }
 
 const KERNELS = Object.keys(KERNEL_PROFILES) as KernelName[];
@@ -86,6 +89,7 @@ export function checkOptions(options: MockOptions): CheckedOptions {
     staleByte,
     hooks,
     placement: options.placement,
+    extendedAttributes: options.extendedAttributes ?? true,
     bus: options.bus ?? (dax ? busOf(clearable) : undefined),
   };
 }

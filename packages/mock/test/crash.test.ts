@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CrashChoice, keepAll, loseAll, mockDriver, SimulatedCrash } from '../src/index.js';
-import { expectBytes, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
+import { expectBytes, JOURNAL, journalFile, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
 
 const WORD = 8;
 
@@ -246,7 +246,7 @@ describe('power loss and metadata', () => {
             else if (kind === 'zero') await file.zeroRange(page * PAGE, PAGE);
             else if (kind === 'pwrite') await file.pwrite(pattern(PAGE), page * PAGE);
             else if (kind === 'truncate') await file.truncate(page * PAGE);
-            else if (kind === 'journal') await file.writeJournal(pattern(page * PAGE + 1));
+            else if (kind === 'journal') await file.writeJournal(JOURNAL, journalFile(pattern(page * PAGE + 1)));
             else if (kind === 'sync') await file.sync();
           }
           driver.crash();
@@ -281,14 +281,14 @@ describe('journal under a crash', () => {
       for (let at = 1; at <= 4; at++) {
         const driver = mockDriver();
         const file = await open(driver, PATH, { create: true, sizeBytes: PAGE });
-        await file.writeJournal(old);
+        await file.writeJournal(JOURNAL, journalFile(old));
         let points = 0;
         const stop = driver.observe(() => (++points === at ? { crash: true, chooser } : undefined));
-        const outcome = await file.writeJournal(next).catch((error: unknown) => error);
+        const outcome = await file.writeJournal(JOURNAL, journalFile(next)).catch((error: unknown) => error);
         if (outcome instanceof SimulatedCrash) crashPoints.add(at);
         else driver.crash(chooser);
         stop();
-        const journal = await (await open(driver)).readJournal(1 << 20);
+        const journal = await (await open(driver)).readJournal(JOURNAL, 1 << 20);
         const bytes = journal.status === 'present' ? Buffer.from(journal.bytes) : Buffer.alloc(0);
         expect(bytes.equals(next) || (bytes.equals(old) && at < 4), `crash point ${at}: ${journal.status}`).toBe(true);
         found.add(bytes.equals(old) ? 'old' : 'new');
@@ -302,7 +302,7 @@ describe('journal under a crash', () => {
     for (let kept = 0; kept < 2; kept++) {
       const driver = mockDriver();
       const file = await open(driver, PATH, { create: true, sizeBytes: PAGE });
-      await file.writeJournal(old);
+      await file.writeJournal(JOURNAL, journalFile(old));
       driver.observe(({ step }) =>
         step === 'renamed'
           ? {
@@ -314,8 +314,8 @@ describe('journal under a crash', () => {
             }
           : undefined,
       );
-      await expect(file.writeJournal(next)).rejects.toThrow(SimulatedCrash);
-      const journal = (await open(driver)).readJournalSync(1 << 20);
+      await expect(file.writeJournal(JOURNAL, journalFile(next))).rejects.toThrow(SimulatedCrash);
+      const journal = (await open(driver)).readJournalSync(JOURNAL, 1 << 20);
       expect(journal.status === 'present' && Buffer.from(journal.bytes).equals(kept === 0 ? old : next)).toBe(true);
     }
   });
@@ -325,10 +325,10 @@ describe('journal under a crash', () => {
     for (const chooser of [keepAll, loseAll]) {
       const driver = mockDriver();
       const file = await open(driver, PATH, { create: true, sizeBytes: PAGE });
-      file.replaceJournalSync(old);
+      file.writeJournalSync(JOURNAL, journalFile(old));
       driver.observe(({ step }) => (step === 'removed' ? { crash: true, chooser } : undefined));
-      expect(() => file.replaceJournalSync(new Uint8Array(0))).toThrow(SimulatedCrash);
-      found.add((await open(driver)).readJournalSync(1 << 20).status);
+      expect(() => file.removeJournalSync(JOURNAL)).toThrow(SimulatedCrash);
+      found.add((await open(driver)).readJournalSync(JOURNAL, 1 << 20).status);
     }
     expect([...found].sort()).toEqual(['absent', 'present']);
   });

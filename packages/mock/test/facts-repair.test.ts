@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type DriverFile, Errno } from '@safe-pmem/core';
-import { expectBytes, extentsOf, isListed, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
+import { expectBytes, extentsOf, isListed, JOURNAL, journalFile, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
 
 const KERNELS = ['5.10', '6.1', '6.12'] as const;
 const SUB_PAGE = [[P, 100], [P + 100, PAGE - 100], [P + 7, 512], [P - 100, 200]] as const;
@@ -150,7 +150,7 @@ describe('table "Repair strategies", unclearable', () => {
         expect(await each.sync()).toEqual({ errno: Errno.EIO, syscall: 'fdatasync' });
         expect(await each.zeroRange(0, PAGE)).toEqual({ errno: Errno.EIO, syscall: 'fallocate' });
         expect(await each.truncate(0)).toEqual({ errno: Errno.EIO, syscall: 'ftruncate' });
-        expect(await each.writeJournal(Uint8Array.of(1))).toEqual({ errno: Errno.EIO, syscall: 'open' });
+        expect(await each.writeJournal(JOURNAL, journalFile(Uint8Array.of(1)))).toEqual({ errno: Errno.EIO, syscall: 'open' });
       }
       expect(file.read(new Uint8Array(1), 9 * PAGE)).toEqual({ position: 9 * PAGE, signalCode: 2, granuleLog2: 0 });
       const failure = { errno: Errno.EIO, syscall: 'fstat' };

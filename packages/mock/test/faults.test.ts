@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '@safe-pmem/core';
 import { crashAt, failNth, type MockOperation, mockDriver, poisonAtRate, poisonNth, SimulatedCrash } from '../src/index.js';
-import { expectBytes, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
+import { expectBytes, JOURNAL, journalFile, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
 
 describe('observer', () => {
   it('sees every operation in order, with the bytes concerned and the steps inside', async () => {
@@ -14,7 +14,7 @@ describe('observer', () => {
     file.write(Uint8Array.of(1), 7);
     file.persist(0, 64);
     await file.pwrite(pattern(PAGE), P);
-    await file.writeJournal(pattern(3));
+    await file.writeJournal(JOURNAL, journalFile(pattern(3)));
     expect(seen.map(({ name, step }) => (step === undefined ? name : `${name}:${step}`))).toEqual([
       'write', 'persist', 'pwrite', 'pwrite:cleared', 'writeJournal', 'writeJournal:temporary', 'writeJournal:renamed',
     ]);
@@ -44,7 +44,7 @@ describe('observer', () => {
       const { driver, file } = await scenario({ onOperation });
       file.write(Uint8Array.of(1), 7);
       await file.pwrite(pattern(PAGE), P);
-      await file.writeJournal(pattern(3));
+      await file.writeJournal(JOURNAL, journalFile(pattern(3)));
       await file.close();
       counts.push(driver.operations);
     }
@@ -76,7 +76,7 @@ describe('fault plan', () => {
 
   it('every method reports an injected errno, and open does', async () => {
     const names = ['open', 'persist', 'pread', 'pwrite', 'sync', 'zeroRange', 'resize', 'truncate', 'extents', 'lock', 'unlock',
-      'remap', 'readJournal', 'writeJournal', 'removeJournal', 'badBlocks', 'probe', 'close'] as const;
+      'remap', 'readJournal', 'writeJournal', 'removeJournal', 'writeMark', 'badBlocks', 'probe', 'close'] as const;
     for (const operation of names) {
       const { driver, file } = await scenario();
       driver.observe(failNth({ operation, nth: 1, errno: Errno.ENOMEM }));
@@ -93,9 +93,10 @@ describe('fault plan', () => {
         lock: () => file.lock(0, 1),
         unlock: () => file.unlock(0, 1),
         remap: () => file.remap(0, PAGE),
-        readJournal: () => file.readJournal(10),
-        writeJournal: () => file.writeJournal(new Uint8Array(1)),
-        removeJournal: () => file.removeJournal(),
+        readJournal: () => file.readJournal(JOURNAL, 10),
+        writeJournal: () => file.writeJournal(JOURNAL, journalFile(new Uint8Array(1))),
+        writeMark: () => file.writeMark(new Uint8Array(1)),
+        removeJournal: () => file.removeJournal(JOURNAL),
         badBlocks: () => file.badBlocks(),
         probe: () => file.probe(0, PAGE),
         close: () => file.close(),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Errno } from '@safe-pmem/core';
 import { KERNEL_PROFILES, mockDriver, type MockOptions, MockSystemError } from '../src/index.js';
-import { expectBytes, extentsOf, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
+import { expectBytes, extentsOf, JOURNAL, journalFile, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
 
 /** A run that touches everything random, as a string. */
 async function transcript(options: MockOptions): Promise<string> {
@@ -33,7 +33,7 @@ describe('capacity', () => {
     expect(await file.pwrite(pattern(PAGE), 8 * PAGE)).toEqual({ transferredBytes: 0, errno: Errno.ENOSPC });
     expect(file.write(Uint8Array.of(1), 9 * PAGE)).toEqual({ position: 9 * PAGE, signalCode: 2, granuleLog2: 0 });
     expect(await file.resize(30 * PAGE, true)).toEqual({ errno: Errno.ENOSPC, syscall: 'fallocate' });
-    expect(await file.writeJournal(pattern(10))).toEqual({ errno: Errno.ENOSPC, syscall: 'write' });
+    expect(await file.writeJournal(JOURNAL, journalFile(pattern(10)))).toEqual({ errno: Errno.ENOSPC, syscall: 'write' });
     expect(driver.listFiles()).toEqual([PATH]);
     expectBytes(loaded(file, 0, 8 * PAGE), pattern(20 * PAGE).subarray(0, 8 * PAGE));
   });

@@ -1,12 +1,18 @@
 /** What most tests start from: a file of ten pages whose bytes are all different, page 5 of it bad. */
 import assert from 'node:assert/strict';
-import type { DriverFile, Extent } from '@safe-pmem/core';
+import type { DriverFile, Extent, JournalFile } from '@safe-pmem/core';
 import { type MockDriver, mockDriver, type MockOptions, type PoisonOptions } from '../src/index.js';
 
 export const PAGE = 4096;
 export const PATH = '/pmem/file';
 /** Start of the bad page. */
 export const P = 5 * PAGE;
+
+export const JOURNAL = `${PATH}.repair`;
+
+export function journalFile(bytes: Uint8Array): JournalFile {
+  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp' };
+}
 
 export interface Scenario {
   readonly driver: MockDriver;

@@ -1,11 +1,13 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
-import type { Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
+import type {
+  Fault, FileSizeOutcome, JournalOutcome, MarkOutcome, NamesOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault,
+} from '@safe-pmem/core';
 
 /**
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 3;
+export const INTERFACE_NUMBER = 4;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -33,8 +35,15 @@ export interface BindingHandle {
   readonly mappedBytes: () => number;
   readonly lock: (position: number, length: number) => SystemFailure | undefined;
   readonly unlock: (position: number, length: number) => SystemFailure | undefined;
-  readonly readJournalSync: (limitBytes: number) => JournalOutcome;
-  readonly replaceJournalSync: (bytes: Uint8Array) => SystemFailure | undefined;
+  readonly readJournalSync: (place: string, limitBytes: number) => JournalOutcome;
+  readonly writeJournalSync: (place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string) => SystemFailure | undefined;
+  readonly removeJournalSync: (place: string) => SystemFailure | undefined;
+  readonly readMark: () => MarkOutcome;
+  readonly writeMark: (mark: Uint8Array) => Promise<SystemFailure | undefined>;
+  readonly writeMarkSync: (mark: Uint8Array) => SystemFailure | undefined;
+  readonly names: () => NamesOutcome;
+  /** Positions and lengths in turn; resolves with two numbers for each: bytes transferred and errno. */
+  readonly readEach: (pairs: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
   readonly pread: (target: Uint8Array, position: number) => Promise<Transfer>;
   readonly pwrite: (source: Uint8Array, position: number) => Promise<Transfer>;
   readonly scrub: (position: number, length: number) => Promise<Transfer>;
@@ -53,9 +62,11 @@ export interface BindingHandle {
     position: number,
     length: number,
   ) => Promise<{ readonly extents: Float64Array } | { readonly failure: SystemFailure }>;
-  readonly readJournal: (limitBytes: number) => Promise<JournalOutcome>;
-  readonly writeJournal: (bytes: Uint8Array) => Promise<SystemFailure | undefined>;
-  readonly removeJournal: () => Promise<SystemFailure | undefined>;
+  readonly readJournal: (place: string, limitBytes: number) => Promise<JournalOutcome>;
+  readonly writeJournal: (
+    place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string,
+  ) => Promise<SystemFailure | undefined>;
+  readonly removeJournal: (place: string) => Promise<SystemFailure | undefined>;
   readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;
   readonly close: () => Promise<SystemFailure | undefined>;
 }
@@ -84,6 +95,10 @@ export interface OpenedFile {
   readonly birthTimeNs: bigint;
   /** `MAJOR:MINOR` of the device that the file's inode names. */
   readonly device: string;
+  readonly ownerId: number;
+  readonly groupId: number;
+  readonly mode: number;
+  readonly userId: number;
   /** f_type of statfs(2). */
   readonly filesystemMagic: number;
   readonly dax: boolean;

@@ -1,4 +1,5 @@
 /** The driver for real files: the addon's functions behind core's interface, and the facts that sysfs adds. */
+import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type {
   ByteRange,
@@ -10,8 +11,11 @@ import type {
   Fault,
   FileFacts,
   FileSizeOutcome,
+  JournalFile,
   JournalOutcome,
+  MarkOutcome,
   MemoryWindow,
+  NamesOutcome,
   OpenOutcome,
   OpenRequest,
   Rewrite,
@@ -77,6 +81,11 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
     created: opened.created,
     inode: opened.inode,
     birthTimeNs: opened.birthTimeNs,
+    ownerId: opened.ownerId,
+    groupId: opened.groupId,
+    mode: opened.mode,
+    userId: opened.userId,
+    bootId: bootId(),
     device: opened.device,
     filesystem: filesystemName(opened.filesystemMagic),
     dax: opened.dax,
@@ -88,6 +97,18 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
     kernelRelease: release(),
     bus,
   };
+}
+
+let boot: string | undefined;
+
+/** The kernel's own name for this boot; empty if /proc does not say. */
+function bootId(): string {
+  try {
+    boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    boot = '';
+  }
+  return boot;
 }
 
 /**
@@ -146,13 +167,7 @@ class NativeFile implements DriverFile {
   }
 
   persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
-    const pairs = new Float64Array(2 * ranges.length);
-    let i = 0;
-    for (const { offset, length } of ranges) {
-      pairs[i++] = offset;
-      pairs[i++] = length;
-    }
-    return this.#handle.persistRanges(pairs);
+    return this.#handle.persistRanges(pairsOf(ranges));
   }
 
   view(position: number, length: number): ViewOutcome {
@@ -252,25 +267,61 @@ class NativeFile implements DriverFile {
     return this.#closed ? { supported: false, reason: 'the file is closed' } : this.#device.badBlocks();
   }
 
-  async readJournal(limitBytes: number): Promise<JournalOutcome> {
-    return this.#closed ? closedJournal : this.#handle.readJournal(limitBytes);
+  async readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]> {
+    if (this.#closed) return pieces.map(() => ({ transferredBytes: 0, errno: Errno.EBADF }));
+    const numbers = await this.#handle.readEach(pairsOf(pieces), bytes);
+    return pieces.map((_, i) => ({ transferredBytes: numbers[2 * i] as number, errno: numbers[2 * i + 1] as number }));
   }
 
-  readJournalSync(limitBytes: number): JournalOutcome {
-    return this.#closed ? closedJournal : this.#handle.readJournalSync(limitBytes);
+  async readJournal(place: string, limitBytes: number): Promise<JournalOutcome> {
+    return this.#closed ? closedJournal : this.#handle.readJournal(place, limitBytes);
   }
 
-  async writeJournal(bytes: Uint8Array): Promise<SystemFailure | undefined> {
-    return this.#closed ? closed('open') : this.#handle.writeJournal(bytes);
+  readJournalSync(place: string, limitBytes: number): JournalOutcome {
+    return this.#closed ? closedJournal : this.#handle.readJournalSync(place, limitBytes);
   }
 
-  async removeJournal(): Promise<SystemFailure | undefined> {
-    return this.#closed ? closed('unlink') : this.#handle.removeJournal();
+  async writeJournal(place: string, { bytes, mark, temporary }: JournalFile): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('open') : this.#handle.writeJournal(place, bytes, mark, temporary);
   }
 
-  replaceJournalSync(bytes: Uint8Array): SystemFailure | undefined {
-    return this.#closed ? closed('open') : this.#handle.replaceJournalSync(bytes);
+  writeJournalSync(place: string, { bytes, mark, temporary }: JournalFile): SystemFailure | undefined {
+    return this.#closed ? closed('open') : this.#handle.writeJournalSync(place, bytes, mark, temporary);
   }
+
+  async removeJournal(place: string): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('unlink') : this.#handle.removeJournal(place);
+  }
+
+  removeJournalSync(place: string): SystemFailure | undefined {
+    return this.#closed ? closed('unlink') : this.#handle.removeJournalSync(place);
+  }
+
+  readMark(): MarkOutcome {
+    return this.#closed ? { status: 'failed', failure: closed('fgetxattr') } : this.#handle.readMark();
+  }
+
+  async writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('fsetxattr') : this.#handle.writeMark(mark);
+  }
+
+  writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
+    return this.#closed ? closed('fsetxattr') : this.#handle.writeMarkSync(mark);
+  }
+
+  names(): NamesOutcome {
+    return this.#closed ? { failure: closed('fstat') } : this.#handle.names();
+  }
+}
+
+function pairsOf(ranges: readonly ByteRange[]): Float64Array {
+  const pairs = new Float64Array(2 * ranges.length);
+  let i = 0;
+  for (const { offset, length } of ranges) {
+    pairs[i++] = offset;
+    pairs[i++] = length;
+  }
+  return pairs;
 }
 
 function extentsOf(numbers: Float64Array): Extent[] {

@@ -2,7 +2,7 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { openScratch, PAGE, scratchFolder } from './scratch.js';
+import { journalFile, openScratch, PAGE, PLACE, scratchFolder } from './scratch.js';
 
 const newFile = (): string => path.join(scratchFolder(), 'file');
 
@@ -40,11 +40,11 @@ describe('arguments', () => {
     for (const bytes of wrong) {
       expect(() => file.read(bytes, 0)).toThrow(TypeError);
       expect(() => file.write(bytes, 0)).toThrow(TypeError);
-      expect(() => file.replaceJournalSync(bytes)).toThrow(TypeError);
+      expect(() => file.writeJournalSync(PLACE, journalFile(bytes))).toThrow(TypeError);
       await expect(file.pread(bytes, 0)).rejects.toThrow(TypeError);
       await expect(file.pwrite(bytes, 0)).rejects.toThrow(TypeError);
       await expect(file.rewrite([], bytes)).rejects.toThrow(TypeError);
-      await expect(file.writeJournal(bytes)).rejects.toThrow(TypeError);
+      await expect(file.writeJournal(PLACE, journalFile(bytes))).rejects.toThrow(TypeError);
     }
     expect(file.write(new Uint8Array(new SharedArrayBuffer(8)).fill(7), 0)).toBeUndefined();
     const shared = new Uint8Array(new SharedArrayBuffer(8));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { nativeDriver } from '../src/index.js';
-import { filesystemOf, openScratch, packageFolder, PAGE, request, scratchFolder } from './scratch.js';
+import { filesystemOf, journalFile, openScratch, packageFolder, PAGE, PLACE, request, scratchFolder } from './scratch.js';
 
 const newFile = (): string => path.join(scratchFolder(), 'file');
 const errno = (failure: { readonly errno: number } | undefined): number | undefined => failure?.errno;
@@ -102,7 +102,7 @@ describe('close', () => {
       note('sync', file.sync()),
       note('resize', file.resize(2 * PAGE, false)),
       note('resize again', file.resize(3 * PAGE, false)),
-      note('journal', file.writeJournal(Buffer.from('journal'))),
+      note('journal', file.writeJournal(PLACE, journalFile(Buffer.from('journal')))),
       note('persist', file.persistAsync(0, PAGE)),
     ];
     const closing = note('close', file.close());
@@ -123,11 +123,11 @@ describe('close', () => {
     expect(file.persist(0, 1)).toEqual(closed('msync'));
     expect(await file.persistAsync(0, 1)).toEqual(closed('msync'));
     expect(await file.extents(0, 1)).toEqual({ failure: closed('ioctl') });
-    expect(await file.readJournal(1)).toEqual({ status: 'failed', failure: closed('open') });
-    expect(file.readJournalSync(1)).toEqual({ status: 'failed', failure: closed('open') });
-    expect(await file.writeJournal(new Uint8Array(1))).toEqual(closed('open'));
-    expect(file.replaceJournalSync(new Uint8Array(1))).toEqual(closed('open'));
-    expect(await file.removeJournal()).toEqual(closed('unlink'));
+    expect(await file.readJournal(PLACE, 1)).toEqual({ status: 'failed', failure: closed('open') });
+    expect(file.readJournalSync(PLACE, 1)).toEqual({ status: 'failed', failure: closed('open') });
+    expect(await file.writeJournal(PLACE, journalFile(new Uint8Array(1)))).toEqual(closed('open'));
+    expect(file.writeJournalSync(PLACE, journalFile(new Uint8Array(1)))).toEqual(closed('open'));
+    expect(await file.removeJournal(PLACE)).toEqual(closed('unlink'));
     expect(file.unlock(0, 1)).toEqual(closed('fcntl'));
     expect(await file.truncate(1)).toEqual(closed('ftruncate'));
     expect(await file.badBlocks()).toMatchObject({ supported: false });

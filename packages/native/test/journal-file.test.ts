@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { DriverFile } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
-import { openScratch, scratchFolder } from './scratch.js';
+import { journalFile, openScratch, PLACE, scratchFolder } from './scratch.js';
 
 async function openBeside(): Promise<{ file: DriverFile; folder: string; journal: string }> {
   const folder = scratchFolder();
@@ -17,19 +17,19 @@ it('does not read through a symbolic link', async () => {
   writeFileSync(path.join(folder, 'secret'), 'secret');
   symlinkSync('secret', journal);
   const failed = { status: 'failed', failure: { errno: Errno.ELOOP, syscall: 'open' } };
-  expect(await file.readJournal(100)).toEqual(failed);
-  expect(file.readJournalSync(100)).toEqual(failed);
+  expect(await file.readJournal(PLACE, 100)).toEqual(failed);
+  expect(file.readJournalSync(PLACE, 100)).toEqual(failed);
 });
 
 it('replaces and removes a symbolic link, not what it points to', async () => {
   const { file, folder, journal } = await openBeside();
   writeFileSync(path.join(folder, 'secret'), 'secret');
   symlinkSync('secret', journal);
-  expect(await file.writeJournal(Buffer.from('journal'))).toBeUndefined();
+  expect(await file.writeJournal(PLACE, journalFile(Buffer.from('journal')))).toBeUndefined();
   expect(lstatSync(journal).isFile()).toBe(true);
-  expect(await file.removeJournal()).toBeUndefined();
+  expect(await file.removeJournal(PLACE)).toBeUndefined();
   symlinkSync('secret', journal);
-  expect(file.replaceJournalSync(new Uint8Array(0))).toBeUndefined();
+  expect(file.removeJournalSync(PLACE)).toBeUndefined();
   expect(existsSync(journal)).toBe(false);
   expect(readFileSync(path.join(folder, 'secret'), 'utf8')).toBe('secret');
 });
@@ -37,24 +37,24 @@ it('replaces and removes a symbolic link, not what it points to', async () => {
 it('does not wait for a FIFO and does not read a folder', async () => {
   const { file, journal } = await openBeside();
   execFileSync('mkfifo', [journal]);
-  expect(await file.readJournal(100)).toEqual({ status: 'failed', failure: { errno: Errno.EINVAL, syscall: 'open' } });
+  expect(await file.readJournal(PLACE, 100)).toEqual({ status: 'failed', failure: { errno: Errno.EINVAL, syscall: 'open' } });
   execFileSync('rm', [journal]);
   mkdirSync(journal);
-  expect(await file.readJournal(100)).toEqual({ status: 'failed', failure: { errno: Errno.EISDIR, syscall: 'open' } });
-  expect(await file.writeJournal(Buffer.from('x'))).toEqual({ errno: Errno.EISDIR, syscall: 'rename' });
+  expect(await file.readJournal(PLACE, 100)).toEqual({ status: 'failed', failure: { errno: Errno.EISDIR, syscall: 'open' } });
+  expect(await file.writeJournal(PLACE, journalFile(Buffer.from('x')))).toEqual({ errno: Errno.EISDIR, syscall: 'rename' });
   expect(readdirSync(path.dirname(journal))).toEqual(['file', 'file.repair']);
 });
 
 it('ends at the last of many writes that were not waited for, and sync ones count', async () => {
   const { file, journal } = await openBeside();
   for (let round = 0; round < 20; round++) {
-    const writes = Array.from({ length: 8 }, (_, i) => file.writeJournal(Buffer.from(`${round}.${i}`)));
-    if (round % 2 === 1) expect(file.replaceJournalSync(Buffer.from(`${round}.sync`))).toBeUndefined();
+    const writes = Array.from({ length: 8 }, (_, i) => file.writeJournal(PLACE, journalFile(Buffer.from(`${round}.${i}`))));
+    if (round % 2 === 1) expect(file.writeJournalSync(PLACE, journalFile(Buffer.from(`${round}.sync`)))).toBeUndefined();
     expect(await Promise.all(writes)).toEqual(Array<undefined>(8).fill(undefined));
     expect(readFileSync(journal, 'utf8')).toBe(round % 2 === 1 ? `${round}.sync` : `${round}.7`);
   }
-  const writing = file.writeJournal(Buffer.from('removed'));
-  expect(file.replaceJournalSync(new Uint8Array(0))).toBeUndefined();
+  const writing = file.writeJournal(PLACE, journalFile(Buffer.from('removed')));
+  expect(file.removeJournalSync(PLACE)).toBeUndefined();
   expect(await writing).toBeUndefined();
   expect(existsSync(journal)).toBe(false);
 });
@@ -62,12 +62,12 @@ it('ends at the last of many writes that were not waited for, and sync ones coun
 it('gives bytes of its own', async () => {
   const { file } = await openBeside();
   const bytes = Buffer.from('first');
-  const writing = file.writeJournal(bytes);
+  const writing = file.writeJournal(PLACE, journalFile(bytes));
   bytes.fill(0);
   expect(await writing).toBeUndefined();
-  const outcome = file.readJournalSync(5);
+  const outcome = file.readJournalSync(PLACE, 5);
   if (outcome.status !== 'present') throw new Error(outcome.status);
   expect(Buffer.from(outcome.bytes).toString()).toBe('first');
   outcome.bytes.fill(0);
-  expect(file.readJournalSync(5)).toEqual({ status: 'present', bytes: new Uint8Array(Buffer.from('first')) });
+  expect(file.readJournalSync(PLACE, 5)).toMatchObject({ status: 'present', bytes: new Uint8Array(Buffer.from('first')) });
 });

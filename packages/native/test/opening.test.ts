@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
-import { openErrno, openScratch, packageFolder, request, scratchFolder } from './scratch.js';
+import { journalFile, openErrno, openScratch, packageFolder, PLACE, request, scratchFolder } from './scratch.js';
 
 it.each([0o000, 0o022, 0o777])('creates a file that only its owner may read and write, under umask %o', async (mask) => {
   const file = path.join(scratchFolder(), 'file');
@@ -14,7 +14,7 @@ it.each([0o000, 0o022, 0o777])('creates a file that only its owner may read and 
   const source = `process.umask(${mask});
     const { nativeDriver } = require(${JSON.stringify(path.join(packageFolder, 'dist', 'index.cjs'))});
     nativeDriver().open(${JSON.stringify(file)}, { readOnly: false, create: true, sizeBytes: 4096, preallocate: false })
-      .then(async ({ file }) => { await file.writeJournal(Buffer.from('x')); await file.close(); });`;
+      .then(async ({ file }) => { await file.writeJournal('file.repair', { bytes: Buffer.from('x'), mark: Buffer.from('m'), temporary: '.t.tmp' }); await file.close(); });`;
   expect(spawnSync(process.execPath, ['-e', source], { encoding: 'utf8' }).stderr).toBe('');
   expect((statSync(file).mode & 0o7777).toString(8)).toBe('600');
   expect((statSync(`${file}.repair`).mode & 0o7777).toString(8)).toBe('600');
@@ -48,7 +48,7 @@ it('follows symbolic links once, at open: the journal lies beside the file itsel
   symlinkSync('../real/file', path.join(folder, 'links', 'link'));
   const file = await openScratch(path.join(folder, 'links', 'link'), { create: false });
   expect(file.facts.path).toBe(path.join(folder, 'real', 'file'));
-  expect(await file.writeJournal(Buffer.from('journal'))).toBeUndefined();
+  expect(await file.writeJournal(PLACE, journalFile(Buffer.from('journal')))).toBeUndefined();
   expect(readdirSync(path.join(folder, 'real'))).toEqual(['file', 'file.repair']);
   expect(readdirSync(path.join(folder, 'links'))).toEqual(['link']);
 });
@@ -58,7 +58,7 @@ it('keeps the journal beside the file when their folder is renamed', async () =>
   mkdirSync(path.join(folder, 'before'));
   const file = await openScratch(path.join(folder, 'before', 'file'), { sizeBytes: 4096 });
   renameSync(path.join(folder, 'before'), path.join(folder, 'after'));
-  expect(await file.writeJournal(Buffer.from('journal'))).toBeUndefined();
+  expect(await file.writeJournal(PLACE, journalFile(Buffer.from('journal')))).toBeUndefined();
   expect(readdirSync(path.join(folder, 'after'))).toEqual(['file', 'file.repair']);
 });
 

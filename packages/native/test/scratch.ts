@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DriverFile, OpenRequest } from '@safe-pmem/core';
+import type { DriverFile, JournalFile, OpenRequest } from '@safe-pmem/core';
 import { errnoName } from '@safe-pmem/core';
 import { onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
@@ -9,6 +9,12 @@ import { filesystemName } from '../src/filesystem-name.js';
 
 export const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
 export const PAGE = 4096;
+/** Where a journal lies in these tests: beside the file. */
+export const PLACE = 'file.repair';
+
+export function journalFile(bytes: Uint8Array): JournalFile {
+  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp' };
+}
 
 /** The checkout's own filesystem, since /tmp is a tmpfs on many machines; and a tmpfs. */
 const bases = { disk: path.join(packageFolder, 'build'), tmpfs: '/dev/shm' };

@@ -1,21 +1,26 @@
 /**
- * Decides for each unit whether anything is wrong with it, salvages what it still holds, and asks the caller for the
- * rest. Nothing is written: an exception out of here leaves every unit untouched.
+ * Decides for each suspect unit whether anything is wrong with it, salvages what it still holds, and asks the caller
+ * for the rest. Nothing is written: an exception out of here leaves every unit untouched.
+ *
+ * Every unit is asked by pread(2) before a byte of it is called lost: what was met once may have been a passing
+ * trouble, the poison of one mapping, or repaired since.
  */
 import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, formatRange, overlappingOf, rangeEnd, subtract, totalLength } from '../byte-range.js';
-import { copyAround } from '../copy-around.js';
-import type { DriverFile } from '../driver.js';
+import { coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength } from '../byte-range.js';
+import { isMediaErrno } from '../classify.js';
+import type { DriverFile, Transfer } from '../driver.js';
+import { Errno } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
 import { UnitContents } from './unit-contents.js';
-import type { UnitPlan, UnitWork } from './unit-work.js';
+import { remapUnits } from './verify-units.js';
+import { planUnit, type UnitPlan, type UnitWork } from './unit-work.js';
 
-/** Returns the bytes of exactly `range`, from the application's redundancy. */
-export type Rebuild = (range: ByteRange) => Uint8Array | Promise<Uint8Array>;
+/** Returns the bytes of exactly `range` from the application's redundancy, or undefined: these bytes stay lost. */
+export type Rebuild = (range: ByteRange) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
 export interface PrepareRequest {
   readonly rebuild: Rebuild | undefined;
@@ -34,113 +39,195 @@ interface Salvaged extends UnitPlan {
   readonly content: Uint8Array;
   readonly lost: readonly ByteRange[];
   readonly shared: boolean;
+  readonly listed: boolean;
+  readonly readErrno: number;
 }
 
-/** Units that are healthy are left out of the result. `blocks` is the kernel's list for this part of the file. */
+/** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
+export interface PrepareScene {
+  readonly file: DriverFile;
+  readonly hazards: Hazards;
+  readonly fileSizeBytes: number;
+  readonly blocks: readonly FileBadBlock[];
+}
+
+/** Units of `suspects` (ascending runs of units) that are healthy after all are left out of the result. */
 export async function prepareUnits(
-  file: DriverFile,
-  hazards: Hazards,
-  plans: readonly UnitPlan[],
-  blocks: readonly FileBadBlock[],
+  scene: PrepareScene,
+  suspects: readonly ByteRange[],
   request: PrepareRequest,
 ): Promise<PreparedUnit[]> {
+  const { file, hazards, fileSizeBytes } = scene;
+  const unitBytes = repairUnitBytes(file.facts);
+  const plans: UnitPlan[] = [];
+  for (const run of suspects) {
+    for (let at = run.offset; at < rangeEnd(run); at += unitBytes) plans.push(planUnit(at, unitBytes, fileSizeBytes));
+  }
+  if (plans.length === 0) return [];
   const totalBytes = totalLength(plans.map((plan) => plan.data));
-  const contents = new UnitContents(totalBytes, repairUnitBytes(file.facts), request.rebuild === undefined ? (request.fill ?? 0) : undefined);
+  const { rebuild, fill } = request;
+  const found = new Uint8Array(totalBytes);
+  const pages = plans.flatMap(({ data }) => pagesOf(data, file.facts.pageBytes));
+  const reads = await file.readEach(pages, found);
+  const contents = new UnitContents(totalBytes, unitBytes, rebuild === undefined ? (fill ?? 0) : undefined);
   const salvaged: Salvaged[] = [];
+  let at = 0;
+  let page = 0;
   for (const plan of plans) {
-    const unit = salvageUnit(file, hazards, plan, contents, blocks, isSupplied(request));
+    const { length } = plan.data;
+    const count = Math.ceil(length / file.facts.pageBytes);
+    const bytes = found.subarray(at, (at += length));
+    const unit = salvageUnit(scene, plan, bytes, reads.slice(page, (page += count)), contents, rebuild !== undefined || fill !== undefined);
     if (unit !== undefined) salvaged.push(unit);
   }
-  if (request.rebuild !== undefined) await rebuildLost(file, salvaged, request.rebuild);
-  // Spelled out, not spread: there may be thousands of these.
-  return salvaged.map(({ unit, data, content, lost, shared }) => ({
-    unit,
-    data,
-    content,
-    lost,
-    shared,
-    attempts: [],
-    strategy: undefined,
-    altered: false,
-    rebuilt: request.rebuild === undefined ? [] : lost,
-    filled: request.fill === undefined ? [] : lost,
-    tombstoned: isSupplied(request) ? [] : lost,
-  }));
+  const left = rebuild === undefined ? new Map<Salvaged, ByteRange[]>() : await rebuildLost(file, salvaged, rebuild);
+  return salvaged.map((unit): PreparedUnit => {
+    const { lost } = unit;
+    const unsupplied = left.get(unit) ?? [];
+    const isPartial = unsupplied.length > 0;
+    return {
+      ...unit,
+      attempts: [],
+      strategy: undefined,
+      // What an earlier repair left half done stays so until one succeeds.
+      altered: hazards.unfinishedAt(unit.data.offset) !== undefined,
+      rebuilt: rebuild === undefined ? [] : isPartial ? lost.filter((range) => !unsupplied.includes(range)) : lost,
+      filled: fill === undefined ? [] : lost,
+      tombstoned: rebuild === undefined && fill === undefined ? lost : unsupplied,
+    };
+  });
 }
 
-function isSupplied({ rebuild, fill }: PrepareRequest): boolean {
-  return rebuild !== undefined || fill !== undefined;
+function pagesOf(data: ByteRange, pageBytes: number): ByteRange[] {
+  if (data.length <= pageBytes) return [data];
+  const pages: ByteRange[] = [];
+  for (let at = data.offset; at < rangeEnd(data); at += pageBytes) {
+    pages.push(rangeBetween(at, Math.min(at + pageBytes, rangeEnd(data))));
+  }
+  return pages;
 }
 
-/** Reads what the unit still holds. Undefined where the unit needs nothing. */
+/** Takes over what the unit still holds. Undefined if the unit needs nothing. */
 function salvageUnit(
-  file: DriverFile,
-  hazards: Hazards,
-  plan: UnitPlan,
+  scene: PrepareScene,
+  { unit, data }: UnitPlan,
+  found: Uint8Array,
+  reads: readonly Transfer[],
   contents: UnitContents,
-  blocks: readonly FileBadBlock[],
   supplied: boolean,
 ): Salvaged | undefined {
-  const { unit, data } = plan;
-  const bad = overlappingOf(blocks, data);
+  const { file, hazards } = scene;
+  const bad = overlappingOf(scene.blocks, data);
   const shared = bad.some((block) => block.shared);
+  const listed = bad.length > 0;
   const tombstones = hazards.tombstonesWithin(data);
-  const unfinished = hazards.unfinishedAt(data.offset);
-  if (unfinished?.length === data.length) {
-    return { unit, data, content: contents.keep(data, unfinished.content, tombstones), lost: tombstones, shared };
+  const lost: ByteRange[] = [...tombstones];
+  let readErrno = 0;
+  for (const [i, page] of pagesOf(data, file.facts.pageBytes).entries()) {
+    const read = reads[i] as Transfer;
+    if (read.errno === 0 && read.transferredBytes === page.length) continue;
+    readErrno = mediaErrno(file, read, page);
+    const part = found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
+    if (!loadsFromBefore(scene, page, part, readErrno)) lost.push(page);
   }
-  const found = contents.scratch(data.length);
-  // What has already faulted is not touched again. What is merely listed gets one try: a page that was mapped before
-  // the kernel learned of the bad block may still give its bytes.
-  const met = hazards.metWithin(data);
-  const lost: ByteRange[] = [...met, ...tombstones];
-  for (const range of subtract([data], met)) {
-    const gaps = copyAround(file, 'read', range, (piece) => {
-      const from = piece.offset - data.offset;
-      return file.read(found.subarray(from, from + piece.length), piece.offset);
-    });
-    for (const gap of gaps) {
-      if (gap.reason === 'truncated') {
-        throw new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path: file.facts.path, ranges: [gap] });
-      }
-      // Nobody knows what is there: zeros in its place would pass for data.
-      if (gap.failure !== undefined) throw systemError('cannot repair', gap.failure, { path: file.facts.path, ranges: [data] });
-      // A hole that cannot be allocated (no-space) holds no data to lose: its bytes are zeros by definition.
-      found.fill(0, gap.offset - data.offset, rangeEnd(gap) - data.offset);
-      if (gap.reason === 'media') lost.push(gap);
-    }
+  const unfinished = hazards.unfinishedAt(data.offset);
+  if (unfinished !== undefined) {
+    // What its repair wanted to put there, and of what was appended since, what is there.
+    const appended = data.length > unfinished.length ? lost.filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
+    const gaps = coalesce([...tombstones, ...appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished)))]);
+    found.set(unfinished.content.subarray(0, data.length), 0);
+    return { unit, data, content: contents.keep(data, found, gaps), lost: gaps, shared, listed, readErrno };
   }
   const mediaLost = lost.length > tombstones.length;
-  if (!mediaLost && bad.length === 0 && !(tombstones.length > 0 && supplied)) return undefined;
+  if (!mediaLost && !listed && readErrno === 0) {
+    if (hazards.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
+      // The bytes are there, but this mapping cannot give them: written anew, they get a page of their own.
+      return { unit, data, content: contents.keep(data, found, tombstones), lost: tombstones, shared, listed, readErrno };
+    }
+    if (tombstones.length === 0 || !supplied) return undefined;
+  }
   const allLost = coalesce(lost);
-  return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared };
+  return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, readErrno };
 }
 
-/** One call of `rebuild` per run of lost bytes; runs that touch across units are one. */
-async function rebuildLost(file: DriverFile, units: readonly Salvaged[], rebuild: Rebuild): Promise<void> {
+/** The errno of a read that failed, if it speaks of the medium. Throws for everything else: nothing is touched then. */
+function mediaErrno(file: DriverFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
+  const { path } = file.facts;
+  if (errno === 0 && transferredBytes < page.length) {
+    throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges: [page] });
+  }
+  if (isMediaErrno(errno)) return errno;
+  throw systemError('cannot repair', { errno, syscall: 'pread' }, { path, ranges: [page] });
+}
+
+/**
+ * A page that was mapped before the kernel learned of its bad block may still give its bytes: one load under the guard,
+ * unless an access has already met the error, or the kernel holds the page back after a machine check.
+ */
+function loadsFromBefore({ file, hazards }: PrepareScene, page: ByteRange, target: Uint8Array, readErrno: number): boolean {
+  if (readErrno !== Errno.EIO || rangeEnd(page) > file.mappedBytes) return false;
+  if (hazards.metWithin(page).length > 0 || hazards.unfinishedAt(page.offset) !== undefined) return false;
+  return file.read(target, page.offset) === undefined;
+}
+
+/** Maps the unit anew and loads it once. True, and no longer remembered as bad, if that works. */
+function isMappedWell({ file, hazards }: PrepareScene, unit: ByteRange, data: ByteRange): boolean {
+  const mapped = intersect(data, rangeBetween(0, file.mappedBytes));
+  if (mapped === undefined) return true;
+  if (remapUnits(file, unit) !== undefined) return false;
+  if (file.read(new Uint8Array(mapped.length), mapped.offset) !== undefined) return false;
+  hazards.forgetMet([data]);
+  return true;
+}
+
+function afterEnd(page: ByteRange, end: number): ByteRange[] {
+  const start = Math.max(page.offset, end);
+  return start < rangeEnd(page) ? [rangeBetween(start, rangeEnd(page))] : [];
+}
+
+/** One call of `rebuild` per run of lost bytes; runs that touch across units are one. Returns what it did not supply. */
+async function rebuildLost(
+  file: DriverFile,
+  units: readonly Salvaged[],
+  rebuild: Rebuild,
+): Promise<Map<Salvaged, ByteRange[]>> {
+  const left = new Map<Salvaged, ByteRange[]>();
   const parts = units.flatMap((unit) => unit.lost.map((lost) => ({ lost, unit })));
   let done = 0;
   for (const range of coalesce(parts.map((part) => part.lost))) {
-    const refuse = (reason: string, cause?: unknown): RepairError =>
-      new RepairError(`rebuild of ${formatRange(range)} ${reason}; no unit of this batch was touched`, [], {
-        path: file.facts.path,
-        ranges: units.map((unit) => unit.data),
-        cause,
-      });
-    let bytes: unknown;
-    try {
-      bytes = await rebuild(range);
-    } catch (cause) {
-      throw refuse('threw', cause);
-    }
-    if (!(bytes instanceof Uint8Array)) throw refuse('did not return a Uint8Array');
-    if (bytes.byteLength !== range.length) {
-      throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
-    }
+    const bytes = await rebuilt(file, units, rebuild, range);
     // Copied at once: the caller may reuse its buffer for the next call.
     for (let part = parts[done]; part !== undefined && part.lost.offset < rangeEnd(range); part = parts[++done]) {
       const { lost, unit } = part;
-      unit.content.set(bytes.subarray(lost.offset - range.offset, rangeEnd(lost) - range.offset), lost.offset - unit.data.offset);
+      if (bytes === undefined) left.set(unit, [...(left.get(unit) ?? []), lost]);
+      else unit.content.set(bytes.subarray(lost.offset - range.offset, rangeEnd(lost) - range.offset), lost.offset - unit.data.offset);
     }
   }
+  return left;
+}
+
+async function rebuilt(
+  file: DriverFile,
+  units: readonly Salvaged[],
+  rebuild: Rebuild,
+  range: ByteRange,
+): Promise<Uint8Array | undefined> {
+  const refuse = (reason: string, cause?: unknown): RepairError =>
+    new RepairError(`rebuild of ${formatRange(range)} ${reason}; no unit of this batch was touched`, [], {
+      path: file.facts.path,
+      ranges: coalesce(units.map((unit) => unit.data)),
+      cause,
+    });
+  let bytes: unknown;
+  try {
+    bytes = await rebuild(range);
+  } catch (cause) {
+    throw refuse('threw', cause);
+  }
+  if (bytes === undefined) return undefined;
+  if (!(bytes instanceof Uint8Array)) throw refuse('did not return a Uint8Array or undefined');
+  if (bytes.byteLength !== range.length) {
+    throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
+  }
+  return bytes;
 }

@@ -2,9 +2,17 @@ import type { FileBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { firstEndingAfter, overlappingOf } from '../byte-range.js';
 import type { Extent } from '../driver.js';
-import type { UnitPlan } from './unit-work.js';
 
 export type RepairStrategy = 'zero-range' | 'recovery-write';
+
+/** One step that a repair tried on one unit. `errno` 0: the call succeeded and verification did not. */
+export interface RepairAttempt {
+  readonly range: ByteRange;
+  readonly strategy: RepairStrategy;
+  /** `fallocate`, `pwrite`, `fdatasync`, `verify`, … */
+  readonly step: string;
+  readonly errno: number;
+}
 
 /**
  * What became of one repair unit.
@@ -14,49 +22,56 @@ export type RepairStrategy = 'zero-range' | 'recovery-write';
  * - `relocated`: the file has another block there now; the old one may still be poisoned (see `released`).
  * - `still-listed`: written and verified, yet the kernel still lists the block.
  * - `unverifiable`: written and verified by reading, on a device whose bad-block list cannot be read.
+ * - `failed`: no strategy worked; see `attempts`. The unit stays with the file and stays known to be bad.
  */
-export type RepairOutcome = 'healthy' | 'cleared' | 'relocated' | 'still-listed' | 'unverifiable';
+export type RepairOutcome = 'healthy' | 'cleared' | 'relocated' | 'still-listed' | 'unverifiable' | 'failed';
 
 export interface RepairedUnit {
-  /** The unit, clipped to the end of the file. */
+  /** The unit, clipped to the end of the file. Adjoining healthy units are one entry. */
   readonly range: ByteRange;
   readonly outcome: RepairOutcome;
-  /** What worked; undefined for a healthy unit. */
+  /** What worked; undefined for a healthy unit and for one that failed. */
   readonly strategy: RepairStrategy | undefined;
+  /** Every step that failed, also if another one worked in the end. */
+  readonly attempts: readonly RepairAttempt[];
   /** Bytes that the medium could not give back. */
   readonly lost: readonly ByteRange[];
   /** Lost bytes that hold what `rebuild` returned. */
   readonly rebuilt: readonly ByteRange[];
   /** Lost bytes that hold the `fill` byte, accepted by the caller as data. */
   readonly filled: readonly ByteRange[];
-  /** Lost bytes that nobody supplied: reads throw ERR_PMEM_LOST until they are written and persisted. */
+  /** Lost bytes that were not supplied: reads throw ERR_PMEM_LOST until they are written and persisted. */
   readonly tombstoned: readonly ByteRange[];
   /** Poisoned blocks, as bytes on the device, that a relocation handed back to the filesystem's free space. */
   readonly released: readonly ByteRange[];
 }
 
-/** What a repair has to remember of a unit that it wrote, until it knows what the kernel says. */
-export type UnitSummary = Pick<RepairedUnit, 'strategy' | 'lost' | 'rebuilt' | 'filled' | 'tombstoned'>;
+/** What a repair has to remember of a unit that it worked on, until it knows what the kernel says. */
+export type UnitSummary = Omit<RepairedUnit, 'outcome' | 'released'>;
 
-/** One entry per unit, in ascending order. */
+/** Every unit that the repair reached, in ascending order. */
 export interface RepairReceipt {
   readonly units: readonly RepairedUnit[];
 }
 
-/** What is to be said of a unit, by the kernel's list before and after; `summary` is undefined where nothing had to be done. */
-export function receiptOf(
-  plan: UnitPlan,
-  summary: UnitSummary | undefined,
-  before: FileBadBlocks,
-  after: FileBadBlocks,
-): RepairedUnit {
-  const range = plan.data;
-  if (summary === undefined) {
-    return { range, outcome: 'healthy', strategy: undefined, lost: [], rebuilt: [], filled: [], tombstoned: [], released: [] };
-  }
-  const { strategy, lost, rebuilt, filled, tombstoned } = summary;
-  const [outcome, released] = outcomeOf(range, before, after);
-  return { range, outcome, strategy, lost, rebuilt, filled, tombstoned, released };
+export function healthyUnits(range: ByteRange): RepairedUnit {
+  return {
+    range,
+    outcome: 'healthy',
+    strategy: undefined,
+    attempts: [],
+    lost: [],
+    rebuilt: [],
+    filled: [],
+    tombstoned: [],
+    released: [],
+  };
+}
+
+/** Reports a unit that the repair worked on, by the kernel's list before and after. */
+export function reportUnit(summary: UnitSummary, before: FileBadBlocks, after: FileBadBlocks): RepairedUnit {
+  const [outcome, released] = summary.strategy === undefined ? ['failed' as const, []] : outcomeOf(summary.range, before, after);
+  return { ...summary, outcome, released };
 }
 
 /** What became of a unit that was repaired, and which bytes of the device it left behind. */

@@ -1,99 +1,168 @@
-/** What open() does with a journal that it finds: finishes repairs that a crash cut off, remembers what was lost. */
-import { rangeEnd } from '../byte-range.js';
+/** What open() does with a journal that it finds: finishes repairs that were cut off, remembers what was lost. */
+import type { ByteRange } from '../byte-range.js';
+import { coalesce, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
+import { isMediaErrno } from '../classify.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import { journalPath, loadJournal, lockJournal, storeJournal, unlockJournal } from './journal.js';
-import type { Intent } from './journal-format.js';
-import { journalError } from './persisted-tombstones.js';
-import type { UnitWork } from './unit-work.js';
+import type { Intent, JournalContent } from './journal/format.js';
+import type { Journal } from './journal/journal.js';
+import { journalError } from './journal/journal.js';
+import type { Located } from './journal/locate.js';
+import type { PreparedUnit } from './prepare-units.js';
+import { prepareUnits } from './prepare-units.js';
 import { intentOf } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
+export interface RecoverContext {
+  readonly file: DriverFile;
+  readonly hazards: Hazards;
+  readonly journal: Journal;
+}
+
 /**
- * Reads the journal and brings file and hazards in line with it. A file opened read-only, or one that another process
- * is repairing now, is left as it is: units with an intent are closed instead. Returns the size that the file is to
- * have. Throws ERR_PMEM_JOURNAL, and ERR_PMEM_IO where the file's size cannot be had.
+ * Brings file and hazards in line with the journal. A file opened read-only, or one that another process is repairing
+ * now, is left as it is: units with an intent are closed instead. So is a file whose journal came with a copy, unless
+ * `adopt` is true. Returns the size that the file is to have. Throws ERR_PMEM_JOURNAL, and ERR_PMEM_IO if the file's
+ * size cannot be had.
  */
-export async function recoverJournal(file: DriverFile, hazards: Hazards): Promise<number> {
-  const journal = await loadJournal(file);
-  if (journal === undefined) return file.mappedBytes;
-  const fileSizeBytes = await trueSize(file, journal.intents);
-  const intents = journal.intents.filter((intent) => intent.offset < fileSizeBytes);
-  for (const intent of intents) checkIntent(file, intent, fileSizeBytes);
-  hazards.addTombstones(journal.tombstones);
-  hazards.clip(fileSizeBytes);
-  if (file.facts.readOnly || lockJournal(file) !== undefined) {
-    for (const intent of intents) hazards.addUnfinished(intent);
-    return fileSizeBytes;
+export async function recoverJournal(context: RecoverContext, adopt: boolean): Promise<number> {
+  const { file, hazards, journal } = context;
+  const located = await journal.look();
+  if (located.status === 'none') return file.mappedBytes;
+  if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
+    const { intents, tombstones } = located.journal;
+    hazards.adopt({ intents: [], tombstones: coalesce([...tombstones, ...intents]) });
+    return file.mappedBytes;
   }
+  if (located.journal.intents.length === 0 && located.status === 'own') {
+    hazards.adopt(located.journal);
+    return file.mappedBytes;
+  }
+  if (!file.facts.readOnly && (await acquired(journal))) {
+    try {
+      return await finish(context, located);
+    } finally {
+      journal.release();
+    }
+  }
+  hazards.adopt(located.journal);
+  return (await grownTail(file, located.journal.intents, journal.isSameBoot))?.fileSizeBytes ?? file.mappedBytes;
+}
+
+/** False while another process repairs. */
+async function acquired(journal: Journal): Promise<boolean> {
   try {
-    await finish(file, hazards, intents, fileSizeBytes);
-  } finally {
-    unlockJournal(file);
+    await journal.acquire('cannot recover');
+    return true;
+  } catch (error) {
+    if (error instanceof PmemError && (error.code === 'ERR_PMEM_LOCKED' || error.code === 'ERR_PMEM_NOT_SUPPORTED')) return false;
+    throw error;
   }
-  return fileSizeBytes;
 }
 
-async function finish(
-  file: DriverFile,
-  hazards: Hazards,
-  intents: readonly Intent[],
-  fileSizeBytes: number,
-): Promise<void> {
-  const unitBytes = repairUnitBytes(file.facts);
-  const works = [...intents]
-    .sort((a, b) => a.offset - b.offset)
-    .map((intent): UnitWork => ({
-      unit: { offset: intent.offset, length: unitBytes },
-      data: { offset: intent.offset, length: intent.length },
-      content: intent.content,
-      shared: false,
-      attempts: [],
-      strategy: undefined,
-      altered: false,
-    }));
+/** Under the lock, and by what the journal says now: another process may have finished its repair meanwhile. */
+async function finish({ file, hazards, journal }: RecoverContext, located: Located): Promise<number> {
+  if (located.status === 'copied') await takeOver(journal, located.journal);
+  const { intents, tombstones } = journal.content;
+  const tail = await grownTail(file, intents, journal.isSameBoot);
+  const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
+  hazards.adopt({ intents, tombstones });
+  hazards.clip(fileSizeBytes);
+  const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
+  const finished = await alreadyThere(file, pending, journal.isSameBoot && repairUnitBytes(file.facts) === file.facts.pageBytes);
+  // Read back, it may still be in a cache only: without its intent it has to be on the medium.
+  if (finished.size > 0) await synced(file);
+  const rest = pending.filter((intent) => !finished.has(intent.offset));
+  const works = await prepared(file, hazards, rest, fileSizeBytes);
   await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
-  for (const work of works) {
-    if (work.strategy === undefined) hazards.addUnfinished(intentOf(work, fileSizeBytes));
-  }
+  const left: Intent[] = works.filter((work) => work.strategy === undefined).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
-  if (file.mappedBytes !== fileSizeBytes && (await file.resize(fileSizeBytes, false)) !== undefined) {
-    for (const work of works) if (rangeEnd(work.unit) > fileSizeBytes) hazards.addUnfinished(intentOf(work, fileSizeBytes));
+  if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
+    left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
   }
+  const lost = coalesce([...subtract(tombstones, works.map((work) => work.data)), ...works.flatMap((work) => work.lost)]);
+  const content: JournalContent = { intents: left, tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]) };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
-  const failure = await storeJournal(file, hazards.unfinished, hazards.tombstones);
-  if (failure !== undefined) throw journalError(file, failure);
+  const failure = await journal.update(() => content);
+  if (failure !== undefined) throw journalError(journal, failure);
+  hazards.adopt(content);
+  return Math.min(fileSizeBytes, file.mappedBytes);
+}
+
+async function takeOver(journal: Journal, content: JournalContent): Promise<void> {
+  const failure = await journal.takeOver(content);
+  if (failure !== undefined) throw journalError(journal, failure);
+}
+
+/** The units of the intents with what was appended to them since; `lost` is what cannot be had of them. */
+async function prepared(
+  file: DriverFile, hazards: Hazards, intents: readonly Intent[], fileSizeBytes: number,
+): Promise<PreparedUnit[]> {
+  const unitBytes = repairUnitBytes(file.facts);
+  const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
+  const scene = { file, hazards, fileSizeBytes, blocks: [] };
+  return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined });
 }
 
 /**
- * The size the file is to have: a whole-page write of the last page makes it longer until it is cut back, and a crash
- * may fall in between. Only that one growth, to the end of the last unit, is undone.
+ * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: if only a
+ * process died, not the machine, a page that was bad reads well only after it was written whole. Zeros say nothing: a
+ * zero-range leaves them as well.
  */
-async function trueSize(file: DriverFile, intents: readonly Intent[]): Promise<number> {
+async function alreadyThere(file: DriverFile, intents: readonly Intent[], isSameBoot: boolean): Promise<Set<number>> {
+  const there = new Set<number>();
+  for (const intent of intents) {
+    const found = new Uint8Array(intent.length);
+    const { errno, transferredBytes } = await file.pread(found, intent.offset);
+    if (errno !== 0 || transferredBytes !== intent.length || isZero(found)) continue;
+    if (isSameBoot || Buffer.compare(found, intent.content) === 0) there.add(intent.offset);
+  }
+  return there;
+}
+
+async function synced(file: DriverFile): Promise<void> {
+  const failure = await file.sync();
+  if (failure !== undefined) throw systemError('cannot recover', failure, { path: file.facts.path });
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/**
+ * The intent whose whole-page write made the file longer than it is to be: a crash fell between the write and the
+ * truncation after it. Only zeros up to the end of its own unit are that growth, or a file that ends with that unit
+ * exactly and whose zeros cannot be expected; anything else was appended.
+ */
+async function grownTail(file: DriverFile, intents: readonly Intent[], isSameBoot: boolean): Promise<Intent | undefined> {
   const unitBytes = repairUnitBytes(file.facts);
-  const outcome = await file.fileSize();
-  if ('failure' in outcome) throw systemError('cannot recover', outcome.failure, { path: file.facts.path });
-  const { sizeBytes } = outcome;
+  const sizeBytes = await sizeOf(file);
   for (const intent of intents) {
     const isTail = rangeEnd(intent) === intent.fileSizeBytes && intent.length < unitBytes;
-    // A write that stopped short, or a crash within it, may have got anywhere up to the end of the unit.
-    const hasGrown = sizeBytes > intent.fileSizeBytes && sizeBytes <= intent.offset + unitBytes;
-    if (isTail && hasGrown) return intent.fileSizeBytes;
+    if (!isTail || sizeBytes <= intent.fileSizeBytes || sizeBytes > intent.offset + unitBytes) continue;
+    const added: ByteRange = rangeBetween(intent.fileSizeBytes, sizeBytes);
+    const found = new Uint8Array(added.length);
+    const { errno, transferredBytes } = await file.pread(found, added.offset);
+    if (errno === 0 && transferredBytes === added.length && isZero(found)) return intent;
+    // Poison keeps its zeros from being seen; a machine that died in the write may have left anything in their place.
+    const isWholeUnit = sizeBytes === intent.offset + unitBytes;
+    if (isWholeUnit && (isMediaErrno(errno) || !isSameBoot)) return intent;
   }
-  return sizeBytes;
+  return undefined;
 }
 
-/** A journal is only a file: whatever it says, nothing outside the units of this one is written. */
-function checkIntent(file: DriverFile, intent: Intent, fileSizeBytes: number): void {
-  const unitBytes = repairUnitBytes(file.facts);
-  const aligned = intent.offset % unitBytes === 0 && intent.length <= unitBytes;
-  const wholeOrTail = intent.length === unitBytes || rangeEnd(intent) === fileSizeBytes;
-  if (aligned && wholeOrTail && rangeEnd(intent) <= fileSizeBytes) return;
-  throw new PmemError('ERR_PMEM_JOURNAL', 'the repair journal describes a unit that this file does not have', {
-    path: journalPath(file),
-    ranges: [intent],
-  });
+/** Cuts the growth off again. False if that failed. */
+async function isCut(file: DriverFile, tail: Intent, fileSizeBytes: number): Promise<boolean> {
+  const sizeBytes = await sizeOf(file);
+  if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;
+  return (await file.resize(fileSizeBytes, false)) === undefined;
+}
+
+async function sizeOf(file: DriverFile): Promise<number> {
+  const outcome = await file.fileSize();
+  if ('sizeBytes' in outcome) return outcome.sizeBytes;
+  throw systemError('cannot recover', outcome.failure, { path: file.facts.path });
 }

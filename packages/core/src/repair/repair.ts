@@ -1,31 +1,35 @@
 /**
- * repair(): for each batch of units, salvage → rebuild → durable intent → reset → write → persist → verify → drop the
- * intent. A crash at any instant leaves either the old state or an intent that the next open() finishes.
+ * repair(): survey → salvage → rebuild → durable intent → reset → write → persist → verify → strike the intent, batch
+ * by batch, under the repair lock. A crash at any instant leaves either the old state or an intent that the next open()
+ * finishes. A unit that cannot be repaired does not keep the others from it.
  */
-import type { FileBadBlock } from '../bad-blocks.js';
+import type { FileBadBlock, FileBadBlocks } from '../bad-blocks.js';
 import { queryBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
+import { alignOut, coalesce, intersectAll, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
 import type { DriverFile } from '../driver.js';
-import { errnoName } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
-import type { RepairAttempt } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import { adoptJournal, journalPath, loadJournal, lockJournal, sealJournal, storeJournal, unlockJournal } from './journal.js';
-import type { Intent } from './journal-format.js';
-import { journalFits } from './journal-format.js';
-import type { PreparedUnit, PrepareRequest } from './prepare-units.js';
+import type { Batch } from './batch.js';
+import { hasTail, recordIntents, strikeIntents, takeBack, unitsOf } from './batch.js';
+import { failureOf } from './failure.js';
+import type { Journal } from './journal/journal.js';
+import { journalError } from './journal/journal.js';
+import type { PrepareRequest } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
-import { receiptOf } from './receipt.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
+import { healthyUnits, reportUnit } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
-import { intentOf, planUnits, type UnitPlan } from './unit-work.js';
+import { suspectsIn } from './survey.js';
 import { writeUnits } from './write-units.js';
 
 /** Of units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
 const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** How often a last page is prepared again because the file has grown meanwhile. */
+const GROWTHS_MAX = 16;
 
 export interface RepairProgress {
   readonly doneBytes: number;
@@ -40,172 +44,200 @@ export interface RepairRequest extends PrepareRequest, StrategyRequest {
 export interface RepairContext {
   readonly file: DriverFile;
   readonly hazards: Hazards;
-  /** Size of the file; the mapping may be longer by less than a unit. */
-  readonly sizeBytes: number;
+  readonly journal: Journal;
   /** Throws ERR_PMEM_CLOSED once close() was called. */
-  assertOpen(): void;
+  readonly assertOpen: () => void;
 }
 
-/** Repairs all units that `ranges` touch. Throws RepairError at the first batch with a unit that could not be. */
+/** Repairs all units that `ranges` touch. Throws RepairError, with the receipt, if any of them could not be. */
 export async function repairRanges(
   context: RepairContext,
   ranges: readonly ByteRange[],
   request: RepairRequest,
 ): Promise<RepairReceipt> {
-  const { file, hazards } = context;
-  const { path } = file.facts;
-  const held = lockJournal(file);
-  if (held !== undefined) throw systemError('cannot repair: another repair of this file is running', held, { path, ranges });
+  const { file, hazards, journal } = context;
+  await journal.acquire('cannot repair');
   const unitBytes = repairUnitBytes(file.facts);
-  const batchUnits = Math.max(1, Math.floor(BATCH_BYTES / unitBytes));
-  const plans = planUnits(ranges, unitBytes, context.sizeBytes);
-  const busy = coalesce(plans.map((plan) => plan.unit));
-  hazards.markBusy(busy);
-  let prepared: Promise<Batch> | undefined;
+  const runs = coalesce(ranges.map((range) => alignOut(range, unitBytes)));
+  hazards.markBusy(runs);
   try {
-    adoptJournal(hazards, await loadJournal(file));
-    const within = spanOf(plans.map((plan) => plan.data));
-    const before = await queryBadBlocks(file, within, true);
-    const blocks = before.supported ? before.blocks : [];
-    const repaired = new Map<number, UnitSummary>();
-    context.assertOpen();
-    request.signal?.throwIfAborted();
-    const totalBytes = totalLength(plans.map((plan) => plan.data));
-    let doneBytes = 0;
-    prepared = prepareBatch(context, plans.slice(0, batchUnits), blocks, request);
-    for (let start = 0; start < plans.length; start += batchUnits) {
-      const end = start + batchUnits;
-      const current = await prepared;
-      const { works } = current;
-      context.assertOpen();
-      request.signal?.throwIfAborted();
-      if (works.length > 0) await recordIntents(context, current);
-      context.assertOpen();
-      const writing = works.length > 0 ? writeBatch(context, works, request) : undefined;
-      // While the driver writes this batch, the next is read and rebuilt here.
-      prepared = prepareBatch(context, plans.slice(end, end + batchUnits), blocks, request);
-      prepared.catch(() => undefined);
-      await writing;
-      // Not the work itself: its content is needed no longer.
-      for (const { unit, strategy, lost, rebuilt, filled, tombstoned } of works) {
-        repaired.set(unit.offset, { strategy, lost, rebuilt, filled, tombstoned });
-      }
-      doneBytes += totalLength(plans.slice(start, end).map((plan) => plan.data));
-      request.onProgress?.({ doneBytes, totalBytes });
-    }
-    const after = repaired.size === 0 ? before : await queryBadBlocks(file, within, true);
-    if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
-    return { units: plans.map((plan) => receiptOf(plan, repaired.get(plan.unit.offset), before, after)) };
+    if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
+    return await new Repair(context, request).run(runs, unitBytes);
   } finally {
-    await prepared?.catch(() => undefined);
-    hazards.releaseBusy(busy);
-    unlockJournal(file);
+    hazards.releaseBusy(runs);
+    journal.release();
   }
 }
 
-function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
-  return coalesce(works.map((work) => work.data));
-}
+/** One call of repair(), under the lock. */
+class Repair {
+  readonly #context: RepairContext;
+  readonly #request: RepairRequest;
+  readonly #worked: UnitSummary[] = [];
+  readonly #surveyed: ByteRange[] = [];
+  #blocks: readonly FileBadBlock[] = [];
 
-/** Units that go through the journal together. */
-interface Batch {
-  readonly works: readonly PreparedUnit[];
-  readonly intents: readonly Intent[];
-  readonly tombstones: readonly ByteRange[];
-  /** A journal of nothing but these, which nearly always is the one that is needed. */
-  readonly journal: Uint8Array;
-}
-
-async function prepareBatch(
-  { file, hazards, sizeBytes }: RepairContext,
-  plans: readonly UnitPlan[],
-  blocks: readonly FileBadBlock[],
-  request: PrepareRequest,
-): Promise<Batch> {
-  const works = await prepareUnits(file, hazards, plans, blocks, request);
-  const intents = works.map((work) => intentOf(work, sizeBytes));
-  const tombstones = works.flatMap((work) => work.tombstoned);
-  return { works, intents, tombstones, journal: sealJournal(file, intents, tombstones) };
-}
-
-/** After this, open() finishes what becomes of the batch. */
-async function recordIntents({ file, hazards }: RepairContext, { works, intents, tombstones, journal }: Batch): Promise<void> {
-  const path = journalPath(file);
-  const others = hazards.unfinished.filter((intent) => !works.some((work) => work.data.offset === intent.offset));
-  const kept = subtract(hazards.journaledTombstones, unitsOf(works));
-  if (!journalFits([...others, ...intents], kept.length + tombstones.length)) {
-    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: unitsOf(works) });
+  constructor(context: RepairContext, request: RepairRequest) {
+    this.#context = context;
+    this.#request = request;
   }
-  const isAlone = others.length === 0 && kept.length === 0;
-  const whole = isAlone ? journal : sealJournal(file, [...others, ...intents], [...kept, ...tombstones]);
-  const unwritable = await file.writeJournal(whole);
-  if (unwritable !== undefined) {
-    throw new RepairError('the repair journal cannot be written; nothing was touched', [], {
-      path,
-      ranges: unitsOf(works),
-      cause: systemError('cannot write the repair journal', unwritable, { path }),
-    });
+
+  async run(runs: readonly ByteRange[], unitBytes: number): Promise<RepairReceipt> {
+    const { file, hazards, assertOpen } = this.#context;
+    const { signal, onProgress } = this.#request;
+    const within = await this.#withinFile(runs);
+    const before = await queryBadBlocks(file, within, true);
+    this.#blocks = before.supported ? before.blocks : [];
+    const windows = windowsOf(runs, Math.max(1, Math.floor(BATCH_BYTES / unitBytes)) * unitBytes);
+    const totalBytes = totalLength(runs);
+    let doneBytes = 0;
+    let prepared: Promise<Batch> | undefined;
+    try {
+      assertOpen();
+      signal?.throwIfAborted();
+      let window = windows.next();
+      if (window.done !== true) prepared = this.#prepare(window.value);
+      while (window.done !== true && prepared !== undefined) {
+        const batch = await this.#recorded(await prepared, window.value);
+        const writing = batch.works.length > 0 ? this.#write(batch) : undefined;
+        doneBytes += totalLength(window.value);
+        window = windows.next();
+        // While the driver writes this batch, the next is read and rebuilt here.
+        prepared = window.done === true ? undefined : this.#prepare(window.value);
+        prepared?.catch(() => undefined);
+        await writing;
+        this.#note(batch);
+        onProgress?.({ doneBytes: Math.min(doneBytes, totalBytes), totalBytes });
+        await new Promise(setImmediate);
+        if (window.done === true) break;
+        assertOpen();
+        signal?.throwIfAborted();
+      }
+    } catch (error) {
+      if (error instanceof RepairError) attach(error, this.#receipt(before, before));
+      throw error;
+    } finally {
+      await prepared?.catch(() => undefined);
+    }
+    const after = this.#worked.length === 0 ? before : await queryBadBlocks(file, within, true);
+    if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
+    const receipt = this.#receipt(before, after);
+    const failed = this.#worked.filter((unit) => unit.strategy === undefined);
+    if (failed.length > 0) throw failureOf(file.facts, failed, this.#request, receipt, this.#blocks);
+    return receipt;
   }
-}
 
-/** Begins with the driver's call, before it returns. */
-async function writeBatch(
-  context: RepairContext,
-  works: readonly PreparedUnit[],
-  request: StrategyRequest,
-): Promise<void> {
-  const { file, hazards, sizeBytes: fileSizeBytes } = context;
-  const path = journalPath(file);
-  await writeUnits(file, hazards, works, request, fileSizeBytes);
-  context.assertOpen();
+  /** The part of the file that the runs span. Throws ERR_PMEM_TRUNCATED if the file no longer has all of it. */
+  async #withinFile(runs: readonly ByteRange[]): Promise<ByteRange> {
+    const { file } = this.#context;
+    const first = runs[0];
+    const last = runs.at(-1);
+    if (first === undefined || last === undefined) throw new PmemError('ERR_PMEM_IO', 'no unit to repair');
+    const sizeBytes = await this.#sizeNow(runs);
+    const beyond = subtract(runs, [{ offset: 0, length: sizeBytes }]).filter((range) => range.offset >= sizeBytes);
+    const gone = beyond.filter((range) => range.offset % repairUnitBytes(file.facts) === 0);
+    if (gone.length > 0) {
+      throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path: file.facts.path, ranges: gone });
+    }
+    return rangeBetween(first.offset, Math.min(rangeEnd(last), sizeBytes));
+  }
 
-  const failed = works.filter((work) => work.strategy === undefined);
-  hazards.markRepaired(works.filter((work) => work.strategy !== undefined).map((work) => work.data));
-  for (const work of works) {
-    if (work.strategy !== undefined) {
-      hazards.addTombstones(work.tombstoned);
-    } else if (work.altered) {
-      closeUnit(hazards, work, fileSizeBytes);
-    } else {
-      hazards.addMet(work.lost);
+  async #sizeNow(ranges: readonly ByteRange[]): Promise<number> {
+    const { file } = this.#context;
+    const outcome = await file.fileSize();
+    if ('sizeBytes' in outcome) return outcome.sizeBytes;
+    throw systemError('cannot repair', outcome.failure, { path: file.facts.path, ranges });
+  }
+
+  /** `window` is whole units; the size of the file is asked here, because it may have changed since the last time. */
+  async #prepare(window: readonly ByteRange[]): Promise<Batch> {
+    const { file, hazards } = this.#context;
+    const fileSizeBytes = await this.#sizeNow(window);
+    const gone = window.filter((range) => range.offset >= fileSizeBytes);
+    if (gone.length > 0) {
+      const path = file.facts.path;
+      throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges: gone });
+    }
+    const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
+    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts));
+    const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks };
+    return { window: inFile, works: await prepareUnits(scene, suspects, this.#request), fileSizeBytes };
+  }
+
+  /** Makes the batch's intents durable; if the file has grown in its last page meanwhile, prepares that page again. */
+  async #recorded(prepared: Batch, window: readonly ByteRange[]): Promise<Batch> {
+    const { file, hazards, journal, assertOpen } = this.#context;
+    let batch = prepared;
+    for (let growths = 0; growths < GROWTHS_MAX; growths++) {
+      assertOpen();
+      this.#request.signal?.throwIfAborted();
+      if (batch.works.length === 0) return batch;
+      const mayGrow = hasTail(batch);
+      if (!mayGrow || (await this.#sizeNow(window)) === batch.fileSizeBytes) {
+        const before = journal.content;
+        await recordIntents(journal, hazards, batch, assertOpen);
+        if (!mayGrow || (await this.#sizeNow(window)) === batch.fileSizeBytes) return batch;
+        await takeBack(journal, hazards, batch, before);
+      }
+      batch = await this.#prepare(window);
+    }
+    const details = { path: file.facts.path, ranges: unitsOf(batch.works) };
+    throw new RepairError('the file kept growing while its last page was being repaired; nothing was touched', [], details);
+  }
+
+  /** Begins with the driver's call, before it returns. */
+  async #write(batch: Batch): Promise<void> {
+    const { file, hazards, journal, assertOpen } = this.#context;
+    await writeUnits(file, hazards, batch.works, this.#request, batch.fileSizeBytes);
+    assertOpen();
+    await strikeIntents(journal, hazards, batch);
+  }
+
+  /** Not the works themselves: their contents are needed no longer. */
+  #note({ window, works }: Batch): void {
+    this.#surveyed.push(...window);
+    for (const { data, strategy, attempts, lost, rebuilt, filled, tombstoned } of works) {
+      const isDone = strategy !== undefined;
+      this.#worked.push({
+        range: data,
+        strategy,
+        attempts,
+        lost,
+        rebuilt: isDone ? rebuilt : [],
+        filled: isDone ? filled : [],
+        tombstoned: isDone ? tombstoned : [],
+      });
     }
   }
-  const undropped = await storeJournal(file, hazards.unfinished, hazards.journaledTombstones);
-  if (undropped !== undefined) {
-    // The intents are still on disk: the next open() would write them over anything stored in between.
-    for (const work of works) closeUnit(hazards, work, fileSizeBytes);
-    throw new RepairError('the units were written, but their intents could not be dropped from the journal', [], {
-      path,
-      ranges: unitsOf(works),
-      cause: systemError('cannot write the repair journal', undropped, { path }),
-    });
+
+  #receipt(before: FileBadBlocks, after: FileBadBlocks): RepairReceipt {
+    const healthy = subtract(this.#surveyed, this.#worked.map((unit) => unit.range)).map(healthyUnits);
+    const worked = this.#worked.map((unit) => reportUnit(unit, before, after));
+    return { units: [...healthy, ...worked].sort((a, b) => a.range.offset - b.range.offset) };
   }
-  if (failed.length > 0) throw failureOf(file, failed);
 }
 
-/**
- * Its old bytes are gone and its new ones are not safe: closed to everybody until a repair finishes it. What nobody supplied
- * stays lost, also when the next open() writes the intent.
- */
-function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number): void {
-  hazards.addUnfinished(intentOf(work, fileSizeBytes));
-  hazards.addTombstones(work.tombstoned);
+/** Parts of the runs that have `bytesMax` together, in turn. */
+function* windowsOf(runs: readonly ByteRange[], bytesMax: number): Generator<readonly ByteRange[], undefined> {
+  let window: ByteRange[] = [];
+  let left = bytesMax;
+  for (const run of runs) {
+    for (let start = run.offset; start < rangeEnd(run); ) {
+      const piece = rangeBetween(start, Math.min(start + left, rangeEnd(run)));
+      window.push(piece);
+      start = rangeEnd(piece);
+      left -= piece.length;
+      if (left > 0) continue;
+      yield window;
+      window = [];
+      left = bytesMax;
+    }
+  }
+  if (window.length > 0) yield window;
+  return undefined;
 }
 
-function failureOf(file: DriverFile, failed: readonly PreparedUnit[]): RepairError {
-  const attempts: RepairAttempt[] = failed.flatMap((work) => work.attempts);
-  const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
-    return `${strategy}: ${step} ${errno === 0 ? 'found other bytes' : `gave ${errnoName(errno)}`}`;
-  });
-  return new RepairError(`repair failed (${steps.join('; ')})`, attempts, {
-    path: file.facts.path,
-    ranges: coalesce(failed.map((work) => work.data)),
-  });
-}
-
-function spanOf(ranges: readonly ByteRange[]): ByteRange {
-  const first = ranges[0];
-  const last = ranges.at(-1);
-  if (first === undefined || last === undefined) throw new PmemError('ERR_PMEM_IO', 'no unit to repair');
-  return rangeBetween(first.offset, rangeEnd(last));
+/** The error was made where the receipt is not known. */
+function attach(error: RepairError, receipt: RepairReceipt): void {
+  Object.defineProperty(error, 'receipt', { value: receipt, enumerable: true });
 }

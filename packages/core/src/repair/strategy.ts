@@ -1,16 +1,21 @@
 /**
- * Which repair to try, in which order. One rule: a failed repair leaves things no worse.
+ * Which repair to try, in which order. Two rules: a failed repair leaves things no worse, and a repair does not take
+ * the machine down.
  *
- * Zero-range first only where it stays in place and the device is known to clear: it leaves zeros, never arbitrary
- * bytes, if the machine dies before the write, and works on every kernel. Otherwise the whole-page write comes first,
- * because its refusal changes nothing, while a zero-range would hand a poisoned block to somebody else (xfs) or
- * leave a page that reads as zeros and can never be written (a device that cannot clear).
+ * The whole-page write comes first wherever the kernel has it (Linux 5.19), because its refusal changes nothing.
+ * Zero-range comes first on ext4 before 5.19, where it stays in place and the write after it clears. After a refusal
+ * it follows only if relocation cures that (a reflinked page on XFS) or if the kernel has nothing better and the caller
+ * allows relocation.
+ *
+ * A page whose pread says EFAULT is held back by the kernel after a machine check. On ext4 a write after zero-range
+ * oopses the kernel there (measured on 6.12 and 7.3, e820 and virtio-pmem; 5.10 does not), so zero-range is never tried
+ * on it, not even by name. XFS moves the file off the block, which is safe, but hands the block to free space.
  */
 import type { FileFacts } from '../driver.js';
 import { Errno } from '../errno.js';
-import type { RepairAttempt } from '../errors.js';
 import { clearAbility, hasRecoveryWrite, zeroRangeBehaviour } from '../file-info.js';
 import type { RepairStrategy } from './receipt.js';
+import type { UnitWork } from './unit-work.js';
 
 export interface StrategyRequest {
   readonly strategy: 'auto' | RepairStrategy;
@@ -18,23 +23,39 @@ export interface StrategyRequest {
   readonly allowRelocation: boolean;
 }
 
-/** The next strategy for a unit after `attempts` failed, or undefined where nothing is left to try. */
+/** The next strategy for a unit after its attempts failed, or undefined if nothing is left to try. */
 export function nextStrategy(
   facts: FileFacts,
   request: StrategyRequest,
-  shared: boolean,
-  attempts: readonly RepairAttempt[],
+  { shared, attempts, readErrno }: Pick<UnitWork, 'shared' | 'attempts' | 'readErrno'>,
 ): RepairStrategy | undefined {
   const tried = new Set(attempts.map((attempt) => attempt.strategy));
-  if (request.strategy !== 'auto') return tried.size === 0 ? request.strategy : undefined;
-  if (zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes') {
+  const { allowRelocation } = request;
+  const mayZero = isZeroRangeSafe(facts, readErrno, allowRelocation);
+  if (request.strategy !== 'auto') {
+    if (tried.size > 0 || (request.strategy === 'zero-range' && !mayZero)) return undefined;
+    return request.strategy;
+  }
+  const hasWrite = hasRecoveryWrite(facts);
+  if (!hasWrite && zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes') {
     return (['zero-range', 'recovery-write'] as const).find((strategy) => !tried.has(strategy));
   }
   if (!tried.has('recovery-write')) return 'recovery-write';
-  if (tried.has('zero-range')) return undefined;
+  if (tried.has('zero-range') || !mayZero) return undefined;
   const refusal = attempts.findLast((attempt) => attempt.step === 'pwrite')?.errno;
   // The write of a reflinked page fails with EIO. Moving off it leaves the block with the file that shares it.
   const curedByRelocation = shared && refusal === Errno.EIO;
-  const nothingBetter = !hasRecoveryWrite(facts) && request.allowRelocation;
-  return curedByRelocation || nothingBetter ? 'zero-range' : undefined;
+  const nothingBetter = !hasWrite && allowRelocation;
+  const heldBack = isHeldBack(readErrno) && allowRelocation;
+  return curedByRelocation || nothingBetter || heldBack ? 'zero-range' : undefined;
+}
+
+/** The kernel has taken the page out of its own memory map: EFAULT or EHWPOISON instead of the EIO of a listed block. */
+export function isHeldBack(readErrno: number): boolean {
+  return readErrno === Errno.EFAULT || readErrno === Errno.EHWPOISON;
+}
+
+function isZeroRangeSafe(facts: FileFacts, readErrno: number, allowRelocation: boolean): boolean {
+  if (!facts.dax || !hasRecoveryWrite(facts) || !isHeldBack(readErrno)) return true;
+  return zeroRangeBehaviour(facts) === 'relocates' && allowRelocation;
 }

@@ -1,8 +1,7 @@
 import type { ByteRange } from '../byte-range.js';
-import { alignOut, coalesce, intersect, rangeEnd } from '../byte-range.js';
-import type { RepairAttempt } from '../errors.js';
-import type { Intent } from './journal-format.js';
-import type { RepairStrategy } from './receipt.js';
+import { intersect } from '../byte-range.js';
+import type { Intent } from './journal/format.js';
+import type { RepairAttempt, RepairStrategy } from './receipt.js';
 
 export interface UnitPlan {
   /** The whole aligned unit; the last one of a file may reach past its end. */
@@ -17,6 +16,10 @@ export interface UnitWork extends UnitPlan {
   readonly content: Uint8Array;
   /** The block is shared with another file (reflink). */
   readonly shared: boolean;
+  /** The kernel's list has a block of the unit. False if there is no list. */
+  readonly listed: boolean;
+  /** What pread(2) of the unit gave: 0, or an errno by which the kernel says that the medium cannot give the bytes. */
+  readErrno: number;
   readonly attempts: RepairAttempt[];
   /** The strategy that worked, once one has. */
   strategy: RepairStrategy | undefined;
@@ -36,22 +39,10 @@ export function record(work: UnitWork, strategy: RepairStrategy, failure: StepFa
   work.attempts.push({ range: work.data, strategy, ...failure });
 }
 
-/** The aligned units that `ranges` touch, ascending, adjacent ones apart, each clipped to the file as `data`. */
-export function planUnits(
-  ranges: readonly ByteRange[],
-  unitBytes: number,
-  fileSizeBytes: number,
-): UnitPlan[] {
-  const file: ByteRange = { offset: 0, length: fileSizeBytes };
-  const units: UnitPlan[] = [];
-  for (const run of coalesce(ranges.map((range) => alignOut(range, unitBytes)))) {
-    for (let offset = run.offset; offset < rangeEnd(run); offset += unitBytes) {
-      const unit: ByteRange = { offset, length: unitBytes };
-      const data = intersect(unit, file);
-      if (data !== undefined) units.push({ unit, data });
-    }
-  }
-  return units;
+/** The unit at `offset`, clipped to the file as `data`. `offset` is aligned and inside the file. */
+export function planUnit(offset: number, unitBytes: number, fileSizeBytes: number): UnitPlan {
+  const unit: ByteRange = { offset, length: unitBytes };
+  return { unit, data: intersect(unit, { offset: 0, length: fileSizeBytes }) ?? unit };
 }
 
 export function intentOf(work: UnitWork, fileSizeBytes: number): Intent {

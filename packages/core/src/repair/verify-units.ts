@@ -2,8 +2,9 @@
  * Reads back what was written, through a fresh mapping: the old one may still hold a page that was mapped before the kernel
  * knew of its bad block, and a page of zeros reads well on a device that refuses every write.
  */
-import { rangeEnd } from '../byte-range.js';
-import type { DriverFile } from '../driver.js';
+import type { ByteRange } from '../byte-range.js';
+import { rangeBetween, rangeEnd } from '../byte-range.js';
+import type { DriverFile, SystemFailure } from '../driver.js';
 import { Errno } from '../errno.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
@@ -26,7 +27,7 @@ export async function verifyUnits(file: DriverFile, hazards: Hazards, written: r
   let start = 0;
   while (start < written.length) {
     const end = endOfGroup(file, hazards, written, start);
-    verifyGroup(file, written.slice(start, end), found);
+    await verifyGroup(file, written.slice(start, end), found);
     units += end - start;
     start = end;
     if (units < UNITS_PER_TURN || end === written.length) continue;
@@ -51,20 +52,43 @@ function endOfGroup(file: DriverFile, hazards: Hazards, written: readonly Writte
   return end;
 }
 
-function verifyGroup(file: DriverFile, group: readonly WrittenUnit[], found: Uint8Array): void {
+async function verifyGroup(file: DriverFile, group: readonly WrittenUnit[], found: Uint8Array): Promise<void> {
   const [first] = group[0] as WrittenUnit;
   const [last] = group.at(-1) as WrittenUnit;
-  const unmapped = file.remap(first.unit.offset, rangeEnd(last.unit) - first.unit.offset);
+  const unmapped = remapUnits(file, rangeBetween(first.unit.offset, rangeEnd(last.unit)));
   for (const [work, strategy] of group) {
-    const failure = unmapped === undefined ? verifyUnit(file, work, found) : { step: 'verify', errno: unmapped.errno };
+    const failure = unmapped === undefined ? await verifyUnit(file, work, found) : { step: 'verify', errno: unmapped.errno };
     if (failure === undefined) work.strategy = strategy;
     else record(work, strategy, failure);
   }
 }
 
-/** `found` is room for a unit. */
-function verifyUnit(file: DriverFile, { data, content }: UnitWork, found: Uint8Array): StepFailure | undefined {
+/** Maps anew what of whole units lies in the mapping. */
+export function remapUnits(file: DriverFile, { offset, length }: ByteRange): SystemFailure | undefined {
+  const { pageBytes } = file.facts;
+  const mappedEnd = Math.ceil(file.mappedBytes / pageBytes) * pageBytes;
+  return file.remap(offset, Math.min(offset + length, mappedEnd) - offset);
+}
+
+/** `found` is room for a unit. What was appended by others lies past the mapping and is read by pread. */
+function verifyUnit(
+  file: DriverFile,
+  { data, content }: UnitWork,
+  found: Uint8Array,
+): StepFailure | undefined | Promise<StepFailure | undefined> {
   const bytes = data.length === found.length ? found : found.subarray(0, data.length);
-  if (file.read(bytes, data.offset) !== undefined) return { step: 'verify', errno: Errno.EFAULT };
+  const mappedBytes = Math.min(data.length, Math.max(0, file.mappedBytes - data.offset));
+  if (mappedBytes > 0 && file.read(bytes.subarray(0, mappedBytes), data.offset) !== undefined) {
+    return { step: 'verify', errno: Errno.EFAULT };
+  }
+  if (mappedBytes < data.length) return verifyPast(file, data, content, bytes, mappedBytes);
+  return Buffer.compare(bytes, content) === 0 ? undefined : { step: 'verify', errno: 0 };
+}
+
+async function verifyPast(
+  file: DriverFile, data: ByteRange, content: Uint8Array, bytes: Uint8Array, mappedBytes: number,
+): Promise<StepFailure | undefined> {
+  const { errno } = await file.pread(bytes.subarray(mappedBytes), data.offset + mappedBytes);
+  if (errno !== 0) return { step: 'verify', errno };
   return Buffer.compare(bytes, content) === 0 ? undefined : { step: 'verify', errno: 0 };
 }

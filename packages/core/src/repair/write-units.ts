@@ -5,6 +5,7 @@
 import { rangeEnd } from '../byte-range.js';
 import type { DriverFile, Rewrite, Rewritten } from '../driver.js';
 import { Errno } from '../errno.js';
+import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import type { RepairStrategy } from './receipt.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
@@ -12,6 +13,9 @@ import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
 import { verifyUnits, type WrittenUnit } from './verify-units.js';
+
+/** Writes that get no further than the one before are repeated so often. */
+const IDLE_WRITES_MAX = 2;
 
 /**
  * Works through `works` (ascending). Afterwards `strategy` is set on those that succeeded; the others have their
@@ -26,6 +30,7 @@ export async function writeUnits(
 ): Promise<void> {
   let pending = [...works];
   while (pending.length > 0) {
+    if (pending.some((work) => work.attempts.length > 0)) await askAgain(file, pending);
     const written = await writeRuns(file, runsOf(file, pending, request), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();
     if (unsynced === undefined) await verifyUnits(file, hazards, written);
@@ -34,8 +39,18 @@ export async function writeUnits(
   }
 }
 
+/**
+ * After a refusal: what reads say of these units now. A write that the kernel refused may have taken the block off its
+ * list and kept the page held back, which decides what may be tried next.
+ */
+async function askAgain(file: DriverFile, works: readonly UnitWork[]): Promise<void> {
+  const pieces = works.map((work) => ({ offset: work.data.offset, length: Math.min(work.data.length, file.facts.pageBytes) }));
+  const reads = await file.readEach(pieces, new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0)));
+  for (const [i, work] of works.entries()) work.readErrno = reads[i]?.errno ?? work.readErrno;
+}
+
 function next(file: DriverFile, work: UnitWork, request: StrategyRequest): RepairStrategy | undefined {
-  return nextStrategy(file.facts, request, work.shared, work.attempts);
+  return nextStrategy(file.facts, request, work);
 }
 
 /** Groups adjacent units that want the same strategy. */
@@ -66,7 +81,7 @@ async function writeRuns(file: DriverFile, runs: readonly Run[], fileSizeBytes: 
     const outcome = outcomes[i] as Rewritten;
     noteRewritten(run, piece, outcome);
     const done = outcome.transferredBytes === piece.length && piece.position + piece.length <= fileSizeBytes;
-    const failure = done ? undefined : await finishRun(file, run, piece, bytes, outcome, fileSizeBytes);
+    const failure = done ? undefined : await finishRun(file, strategy, run, piece, bytes, outcome, fileSizeBytes);
     if (failure === undefined) for (const work of run) written.push([work, strategy]);
     else if (run.length === 1) record(run[0] as UnitWork, strategy, failure);
     else for (const unit of await writeRuns(file, run.map((work) => [strategy, [work]] as const), fileSizeBytes)) written.push(unit);
@@ -82,6 +97,7 @@ function noteRewritten(run: readonly UnitWork[], { reset, position }: Rewrite, {
 /** Goes on from where the driver stopped, and puts the size of the file back. */
 async function finishRun(
   file: DriverFile,
+  strategy: RepairStrategy,
   run: readonly UnitWork[],
   { position, from, length }: Rewrite,
   bytes: Uint8Array,
@@ -89,26 +105,40 @@ async function finishRun(
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
   if (errno !== 0) return { step: syscall, errno };
-  const failure = await writeRest(file, run, position, bytes.subarray(from, from + length), transferredBytes);
+  const failure = await writeRest(file, strategy, run, position, bytes.subarray(from, from + length), transferredBytes);
   if (failure !== undefined || position + length <= fileSizeBytes) return failure;
-  const untruncated = await file.truncate(fileSizeBytes);
-  return untruncated === undefined ? undefined : { step: untruncated.syscall, errno: untruncated.errno };
+  return cutBack(file, position + length, fileSizeBytes);
 }
 
-/** Short transfers are normal near poison: go on from where the kernel stopped. No progress twice is a failure. */
+/** Undoes what the whole-page write of the last page added, and nothing else: what was appended meanwhile stays. */
+async function cutBack(file: DriverFile, writtenEnd: number, fileSizeBytes: number): Promise<StepFailure | undefined> {
+  const size = await file.fileSize();
+  if ('failure' in size) return { step: size.failure.syscall, errno: size.failure.errno };
+  if (size.sizeBytes !== writtenEnd) return undefined;
+  const failure = await file.truncate(fileSizeBytes);
+  return failure === undefined ? undefined : { step: failure.syscall, errno: failure.errno };
+}
+
+/**
+ * Short transfers are normal near poison: go on from where the kernel stopped, or from the beginning of that unit if only
+ * a write of all of it clears. No progress is a failure.
+ */
 async function writeRest(
   file: DriverFile,
+  strategy: RepairStrategy,
   run: readonly UnitWork[],
   position: number,
   bytes: Uint8Array,
   transferredBytes: number,
 ): Promise<StepFailure | undefined> {
+  const stepBytes = strategy === 'recovery-write' ? repairUnitBytes(file.facts) : 1;
   let done = transferredBytes;
-  while (done < bytes.byteLength) {
-    const { transferredBytes: more, errno } = await file.pwrite(bytes.subarray(done), position + done);
+  for (let idle = 0; done < bytes.byteLength; ) {
+    const start = Math.floor(done / stepBytes) * stepBytes;
+    const { transferredBytes: more, errno } = await file.pwrite(bytes.subarray(start), position + start);
     if (errno !== 0) return { step: 'pwrite', errno };
-    if (more === 0) return { step: 'pwrite', errno: Errno.EIO };
-    done += more;
+    if (start + more <= done && ++idle > IDLE_WRITES_MAX) return { step: 'pwrite', errno: Errno.EIO };
+    done = Math.max(done, start + more);
     noteWritten(run, position + done);
   }
   return undefined;

@@ -20,11 +20,14 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   fileSize: ['EIO'],
   extents: ['EIO', 'EOPNOTSUPP', 'ENOMEM'],
   badBlocks: ['EACCES', 'EIO'],
-  lock: ['EAGAIN'],
+  lock: ['EAGAIN', 'ENOLCK'],
   unlock: ['EIO'],
   readJournal: ['EIO', 'EACCES', 'EMFILE'],
   writeJournal: ['EIO', 'ENOSPC', 'EACCES'],
   removeJournal: ['EIO', 'EACCES'],
+  readMark: ['EIO'],
+  writeMark: ['EIO', 'ENOSPC', 'EACCES'],
+  names: ['EIO'],
   close: ['EIO'],
 };
 

@@ -283,7 +283,7 @@ describe('the journal file', () => {
     ['of a foreign version', (journal) => journal.map((byte, i) => (i === 8 ? 9 : byte))],
     ['something else', () => new TextEncoder().encode('not a journal at all, but long enough to look like one, perhaps: '.repeat(3))],
   ];
-  it.each(damages)('%s: open refuses with the path, changes nothing, and discards only when told to', async (_, damage) => {
+  it.each(damages)('%s: open refuses with the path, changes nothing, and discards only when told to', async (name, damage) => {
     const driver = await tombstoned();
     driver.writeFile(JOURNAL, damage(driver.readFile(JOURNAL)));
     const before = driver.readFile(JOURNAL);
@@ -291,22 +291,29 @@ describe('the journal file', () => {
     expect(error.message).toContain(JOURNAL);
     expect(driver.readFile(JOURNAL)).toEqual(before);
     const file = await PmemFile.open(PATH, { driver, journal: 'discard' });
-    expect(driver.listFiles()).toEqual([PATH]);
+    // Only what is a journal is deleted.
+    const isJournal = name !== 'empty' && name !== 'something else';
+    expect(driver.listFiles()).toEqual(isJournal ? [PATH] : [PATH, JOURNAL]);
     expect(read(file, 0, PAGE)).toEqual(whole.slice(0, PAGE));
     await file.close();
   });
 
-  it('of another file of that name: refused, but a file created anew starts clean', async () => {
+  it('of another file that had this name: a new file is not hindered, and the journal is left alone', async () => {
     const driver = await tombstoned();
     const foreign = driver.readFile(JOURNAL);
     driver.unlink(PATH);
     driver.writeFile(PATH, whole);
-    await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    const file = await PmemFile.open(PATH, { driver });
+    expect(read(file, 0, size)).toEqual(whole);
+    driver.poison(PATH, { offset: 0, length: PAGE });
+    await file.repair({ offset: 0, length: PAGE });
+    await file.close();
+    expect(driver.readFile(JOURNAL)).toEqual(foreign);
+    await failure('ERR_PMEM_LOST', async () => read(await PmemFile.open(PATH, { driver }), 0, 1));
     driver.unlink(PATH);
-    driver.writeFile(JOURNAL, foreign);
     const created = await PmemFile.open(PATH, { driver, create: true, size });
     expect(read(created, PAGE, 4)).toEqual(new Uint8Array(4));
-    expect(driver.listFiles()).toEqual([PATH]);
+    expect(driver.readFile(JOURNAL)).toEqual(foreign);
   });
 
   it('that cannot be written stops the repair before anything is touched', async () => {
@@ -359,7 +366,8 @@ describe('the journal file', () => {
     // The other one finishes, stores newer bytes, and lets go.
     expect(await outcome.file.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
     await outcome.file.sync();
-    await outcome.file.removeJournal();
+    await outcome.file.writeMark(new Uint8Array(0));
+    await outcome.file.removeJournal(JOURNAL);
     outcome.file.unlock(lock, 1);
     const second = await PmemFile.open(PATH, { driver });
     await second.badBlocks();

@@ -104,7 +104,7 @@ describe('reading and writing around media errors', () => {
     expect(error.ranges).toEqual([{ offset: PAGE, length: 2.5 * PAGE }]);
     expect(read(file, PAGE / 2, PAGE / 2)).toEqual(content(PAGE / 2));
     expect(await file.repair({ offset: PAGE, length: 7 * PAGE }, { fill: 1 })).toMatchObject({
-      units: Array.from({ length: 7 }, () => ({ outcome: 'healthy' })),
+      units: [{ range: { offset: PAGE, length: 7 * PAGE }, outcome: 'healthy' }],
     });
   });
 

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ByteRange, Driver } from '@safe-pmem/core';
-import { PmemFile } from '@safe-pmem/core';
+import { PmemFile, RepairError } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
@@ -37,7 +37,7 @@ it('stops at an aborted signal, and reports progress in bytes', async () => {
   expect(read(file, 2 * batch * PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(2));
 });
 
-it('what goes wrong with a batch is what is thrown, whatever becomes of the next, which was being rebuilt meanwhile', async () => {
+it('a rebuild that throws ends the repair, and the receipt tells of the batch that failed before it', async () => {
   const driver = mockDriver();
   const batch = 2048 * PAGE;
   const all = { offset: 0, length: batch + 4 * PAGE };
@@ -51,9 +51,12 @@ it('what goes wrong with a batch is what is thrown, whatever becomes of the next
       if (offset > 0) throw new Error('nothing to rebuild it from');
       return new Uint8Array(length).fill(3);
     },
-  }));
+  }), RepairError);
   expect(asked).toEqual([0, batch]);
-  expect(error.ranges).toEqual([{ offset: 0, length: batch }]);
+  expect(error.ranges).toEqual([{ offset: batch, length: 4 * PAGE }]);
+  const { units: reached } = error.receipt;
+  expect(reached).toHaveLength(2048);
+  expect(reached.every(({ outcome, attempts }) => outcome === 'failed' && attempts.length > 0)).toBe(true);
   stop();
   await file.repair(all, { fill: 4 });
   expect(read(file, batch - 1, 2)).toEqual(Uint8Array.of(3, 4));

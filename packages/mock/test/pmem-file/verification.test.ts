@@ -5,13 +5,12 @@ import { mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
 
 describe('a repair that cannot learn what it met', () => {
-  it('throws, with the unit as it was, where fstat fails after a fault: zeros would pass for data', async () => {
-    // Signal code 2: only the file itself can tell what the fault was.
+  it('throws, with the unit as it was, if a pread says nothing of the medium: zeros would pass for data', async () => {
     const driver = mockDriver({ kernel: '6.1', filesystem: 'ext4' });
     await (await filled(driver, 4 * PAGE)).close();
     driver.poison(PATH, { offset: 2 * PAGE, length: PAGE });
     const file = await PmemFile.open(PATH, { driver });
-    const stop = driver.observe(({ step }) => (step === 'fstat' ? { errno: Errno.EIO } : undefined));
+    const stop = driver.observe(({ name }) => (name === 'pread' ? { errno: Errno.ENOTCONN } : undefined));
     const error = await failure('ERR_PMEM_IO', () => file.repair({ offset: 2 * PAGE, length: PAGE }));
     expect(error.ranges).toEqual([{ offset: 2 * PAGE, length: PAGE }]);
     stop();
@@ -44,7 +43,7 @@ describe('verification', () => {
   });
 
   it('a write that ends early is gone on with, so that there is nothing to find', async () => {
-    const driver = mockDriver({ filesystem: 'ext4' });
+    const driver = mockDriver({ filesystem: 'ext4', kernel: '5.10' });
     const file = await filled(driver, 4 * PAGE);
     driver.poison(PATH, bad);
     let writes = 0;
@@ -56,7 +55,7 @@ describe('verification', () => {
   });
 
   it('a write that ends early again and again is gone on with each time', async () => {
-    const driver = mockDriver({ filesystem: 'ext4' });
+    const driver = mockDriver({ filesystem: 'ext4', kernel: '5.10' });
     const file = await filled(driver, 4 * PAGE);
     driver.poison(PATH, bad);
     driver.observe(({ name, step }) => (name === 'pwrite' && step === undefined ? { shortBytes: 1000 } : undefined));

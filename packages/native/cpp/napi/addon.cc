@@ -12,7 +12,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 3;
+constexpr int kInterfaceNumber = 4;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:

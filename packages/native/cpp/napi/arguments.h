@@ -32,6 +32,7 @@ class Arguments {
   bool bytes(size_t index, uint64_t* bytes) const { return to_bytes(env_, values_[index], bytes); }
   bool span(size_t index, ByteSpan* span) const { return to_byte_span(env_, values_[index], span); }
   bool doubles(size_t index, DoubleSpan* span) const { return to_double_span(env_, values_[index], span); }
+  bool text(size_t index, std::string* text) const { return to_text(env_, values_[index], text); }
   napi_value value(size_t index) const { return values_[index]; }
 
   bool boolean(size_t index, bool* boolean) const {

@@ -10,6 +10,7 @@
 #include "../pmem/durable_file.h"
 #include "../pmem/mapping.h"
 #include "../pmem/open_file.h"
+#include "../pmem/range_lock.h"
 #include "open_files.h"
 
 namespace binding {
@@ -46,7 +47,8 @@ class FileHandle {
   }
 
   pmem::OpenedFile file;
-  pmem::DurableFile journal;
+  pmem::DurableFiles journal;
+  pmem::RangeLock locks;
 
   // As long as it lives, the file is found by its number among the open files of its thread.
   uint32_t number() const { return number_; }

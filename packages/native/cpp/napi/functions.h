@@ -46,7 +46,17 @@ napi_value read_journal(napi_env env, napi_callback_info info);
 napi_value write_journal(napi_env env, napi_callback_info info);
 napi_value remove_journal(napi_env env, napi_callback_info info);
 napi_value read_journal_sync(napi_env env, napi_callback_info info);
-napi_value replace_journal_sync(napi_env env, napi_callback_info info);
+napi_value write_journal_sync(napi_env env, napi_callback_info info);
+napi_value remove_journal_sync(napi_env env, napi_callback_info info);
+
+// mark_calls.cc: the mark of the file, and its names.
+napi_value read_mark(napi_env env, napi_callback_info info);
+napi_value write_mark(napi_env env, napi_callback_info info);
+napi_value write_mark_sync(napi_env env, napi_callback_info info);
+napi_value names(napi_env env, napi_callback_info info);
+
+// unit_calls.cc
+napi_value read_each(napi_env env, napi_callback_info info);
 
 // life_calls.cc
 napi_value resize(napi_env env, napi_callback_info info);

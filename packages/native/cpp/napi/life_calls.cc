@@ -42,6 +42,7 @@ class CloseCall final : public AsyncCall {
   // Nothing else of this file runs now: `closed` was set when the call was made, and everything before it has ended.
   void run() override {
     file()->adopt(nullptr);
+    file()->locks.close();
     status_ = file()->file.fd.close();
     file()->file.directory.close();
   }

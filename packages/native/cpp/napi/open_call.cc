@@ -1,5 +1,7 @@
 #include "open_call.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "../pmem/persist.h"
@@ -38,6 +40,10 @@ class OpenCall final : public AsyncCall {
         .boolean("created", file.is_new)
         .bigint("inode", file.inode)
         .bigint("birthTimeNs", file.birth_time_ns)
+        .number("ownerId", file.owner)
+        .number("groupId", file.group)
+        .number("mode", file.mode)
+        .number("userId", geteuid())
         .string("device", device)
         .number("filesystemMagic", static_cast<double>(file.filesystem_magic))
         .boolean("dax", file.dax)

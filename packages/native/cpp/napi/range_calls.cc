@@ -94,7 +94,7 @@ napi_value run_lock_call(napi_env env, napi_callback_info info, Run run) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "the range is empty");
     return nullptr;
   }
-  return failure_or_undefined(env, run(file->file.fd.number(), position, length));
+  return failure_or_undefined(env, run(file, position, length));
 }
 
 }  // namespace
@@ -118,8 +118,17 @@ napi_value zero_range(napi_env env, napi_callback_info info) {
   return start_status_call(env, file, [fd, position, length] { return pmem::zero_range(fd, position, length); });
 }
 
-napi_value lock(napi_env env, napi_callback_info info) { return run_lock_call(env, info, pmem::lock_range); }
-napi_value unlock(napi_env env, napi_callback_info info) { return run_lock_call(env, info, pmem::unlock_range); }
+napi_value lock(napi_env env, napi_callback_info info) {
+  return run_lock_call(env, info, [](FileHandle* file, uint64_t position, uint64_t length) {
+    return file->locks.lock(position, length);
+  });
+}
+
+napi_value unlock(napi_env env, napi_callback_info info) {
+  return run_lock_call(env, info, [](FileHandle* file, uint64_t position, uint64_t length) {
+    return file->locks.unlock(position, length);
+  });
+}
 
 napi_value sync(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);

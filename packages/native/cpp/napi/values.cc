@@ -64,6 +64,21 @@ bool to_bytes(napi_env env, napi_value value, uint64_t* bytes) {
   return true;
 }
 
+bool to_text(napi_env env, napi_value value, std::string* text) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a string");
+    return false;
+  }
+  // Node-API writes a null byte after the last.
+  text->resize(length + 1);
+  if (napi_get_value_string_utf8(env, value, &(*text)[0], length + 1, &length) != napi_ok) return false;
+  text->resize(length);
+  if (text->find('\0') == std::string::npos) return true;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", "the string holds a null byte");
+  return false;
+}
+
 void throw_outside_mapping(napi_env env, uint64_t position, uint64_t length, uint64_t mapped) {
   const std::string message = std::to_string(length) + " bytes at " + std::to_string(position) +
                               " do not lie inside the " + std::to_string(mapped) + " bytes that are mapped";
@@ -134,6 +149,8 @@ napi_value journal_outcome(napi_env env, const pmem::DurableRead& read) {
     case pmem::DurableState::present:
       return outcome.string("status", "present")
           .set("bytes", copied_bytes(env, read.bytes.data(), read.bytes.size()))
+          .number("ownerId", read.owner)
+          .set("mark", read.mark.empty() ? undefined(env) : copied_bytes(env, read.mark.data(), read.mark.size()))
           .value();
     case pmem::DurableState::absent:
       return outcome.string("status", "absent").value();

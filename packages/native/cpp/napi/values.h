@@ -47,6 +47,9 @@ bool to_bytes(napi_env env, napi_value value, uint64_t* bytes);
 // Throws a RangeError for a range that does not lie inside the mapping.
 void throw_outside_mapping(napi_env env, uint64_t position, uint64_t length, uint64_t mapped);
 
+// A string of JavaScript as UTF-8; anything else, and a null byte in it, throws a TypeError.
+bool to_text(napi_env env, napi_value value, std::string* text);
+
 // `{ … }` under construction.
 class PlainObject {
  public:

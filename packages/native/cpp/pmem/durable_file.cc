@@ -1,10 +1,14 @@
 #include "durable_file.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <utility>
+
+#include "mark.h"
 
 namespace pmem {
 namespace {
@@ -15,14 +19,27 @@ DurableRead failed(int error, const char* call) {
   return read;
 }
 
+std::string directory_of(const std::string& place) {
+  const size_t slash = place.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : place.substr(0, slash);
+}
+
+std::string beside(const std::string& place, const std::string& name) {
+  const size_t slash = place.rfind('/');
+  return slash == std::string::npos ? name : place.substr(0, slash + 1) + name;
+}
+
 }  // namespace
 
-DurableRead DurableFile::read(uint64_t limit) {
+DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const FileDescriptor fd(openat(directory_, name_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const FileDescriptor fd(
+      openat(directory_, place.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   DurableRead read;
   if (!fd.valid()) {
-    if (errno != ENOENT) return failed(errno, "open");
+    // A directory that is gone took its files with it.
+    if (errno != ENOENT && errno != ENOTDIR) return failed(errno, "open");
     read.state = DurableState::absent;
     return read;
   }
@@ -30,6 +47,7 @@ DurableRead DurableFile::read(uint64_t limit) {
   if (fstat(fd.number(), &facts) != 0) return failed(errno, "fstat");
   if (!S_ISREG(facts.st_mode)) return failed(S_ISDIR(facts.st_mode) ? EISDIR : EINVAL, "open");
   read.size = static_cast<uint64_t>(facts.st_size);
+  read.owner = facts.st_uid;
   read.state = DurableState::too_large;
   if (read.size > limit) return read;
 
@@ -45,19 +63,22 @@ DurableRead DurableFile::read(uint64_t limit) {
   }
   if (filled > read.size) return failed(EBUSY, "read");
   read.bytes.resize(filled);
+  const MarkRead mark = read_mark(fd.number());
+  if (mark.state == MarkState::present) read.mark = mark.bytes;
   read.state = DurableState::present;
   return read;
 }
 
-Status DurableFile::replace(uint64_t turn, const void* bytes, size_t length) {
+Status DurableFiles::replace(uint64_t turn, const std::string& place, const DurableContent& content) {
   const std::lock_guard<std::mutex> lock(mutex_);
   // The later change may have failed in its last step, the sync; an out-of-date one repeats that much.
-  if (turn < done_) return sync_directory();
-  const std::string temporary = name_ + ".tmp";
-  // Left by a process that died here. Unlinking a link removes the link, and O_EXCL refuses one that comes back.
-  if (unlinkat(directory_, temporary.c_str(), 0) != 0 && errno != ENOENT) return {errno, "unlink"};
-  Status status = write_temporary(temporary, bytes, length);
-  if (status.ok() && renameat(directory_, temporary.c_str(), directory_, name_.c_str()) != 0) {
+  if (turn < done_) return sync_directory_of(place);
+  std::string temporary = beside(place, content.temporary);
+  FileDescriptor file;
+  Status status = create_temporary(&temporary, &file);
+  if (!status.ok()) return status;
+  status = write_temporary(std::move(file), content);
+  if (status.ok() && renameat(directory_, temporary.c_str(), directory_, place.c_str()) != 0) {
     status = {errno, "rename"};
   }
   if (!status.ok()) {
@@ -66,24 +87,52 @@ Status DurableFile::replace(uint64_t turn, const void* bytes, size_t length) {
   }
   // From here on the new content is what a reader finds, durable or not; an older change must not undo it.
   done_ = turn;
-  return sync_directory();
+  return sync_directory_of(place);
 }
 
-Status DurableFile::remove(uint64_t turn) {
+Status DurableFiles::remove(uint64_t turn, const std::string& place) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (turn < done_) return sync_directory();
-  if (unlinkat(directory_, name_.c_str(), 0) != 0 && errno != ENOENT) return {errno, "unlink"};
+  if (turn < done_) return sync_directory_of(place);
+  if (unlinkat(directory_, place.c_str(), 0) != 0 && errno != ENOENT) return {errno, "unlink"};
   done_ = turn;
-  // Also where there was nothing to unlink: an earlier removal may not have reached the medium.
-  return sync_directory();
+  // Also if there was nothing to unlink: an earlier removal may not have reached the medium.
+  return sync_directory_of(place);
 }
 
-Status DurableFile::write_temporary(const std::string& name, const void* bytes, size_t length) {
-  FileDescriptor fd(
-      openat(directory_, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd.valid()) return {errno, "open"};
-  if (fchmod(fd.number(), 0600) != 0) return {errno, "fchmod"};
-  const unsigned char* next = static_cast<const unsigned char*>(bytes);
+// A file of that name was left by a process of ours that died here, or was put there by another user: that one stays,
+// and a name that it cannot have guessed is taken.
+Status DurableFiles::create_temporary(std::string* path, FileDescriptor* file) const {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  *file = FileDescriptor(openat(directory_, path->c_str(), kFlags, 0600));
+  if (!file->valid() && errno == EEXIST && is_ours(*path)) {
+    // Unlinking a link removes the link, and O_EXCL refuses one that comes back.
+    if (unlinkat(directory_, path->c_str(), 0) != 0 && errno != ENOENT) return {errno, "unlink"};
+    *file = FileDescriptor(openat(directory_, path->c_str(), kFlags, 0600));
+  }
+  if (!file->valid() && errno == EEXIST) {
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) return {EAGAIN, "getrandom"};
+    *path = beside(*path, ".repair-" + std::to_string(number) + ".tmp");
+    *file = FileDescriptor(openat(directory_, path->c_str(), kFlags, 0600));
+  }
+  return file->valid() ? Status{} : Status{errno, "open"};
+}
+
+bool DurableFiles::is_ours(const std::string& path) const {
+  struct stat facts;
+  if (fstatat(directory_, path.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+  return S_ISREG(facts.st_mode) && (facts.st_uid == geteuid() || facts.st_uid == ownership_.user);
+}
+
+Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& content) const {
+  // Who may use the file may use its journal. Only root may give a file away; its group is more often allowed.
+  if (fchown(fd.number(), ownership_.user, ownership_.group) != 0 &&
+      fchown(fd.number(), static_cast<uid_t>(-1), ownership_.group) != 0) {
+    // The journal stays this user's.
+  }
+  if (fchmod(fd.number(), ownership_.mode & 0666) != 0) return {errno, "fchmod"};
+  const unsigned char* next = static_cast<const unsigned char*>(content.bytes);
+  size_t length = content.length;
   while (length > 0) {
     const ssize_t put = ::write(fd.number(), next, length);
     if (put == -1 && errno == EINTR) continue;
@@ -91,13 +140,16 @@ Status DurableFile::write_temporary(const std::string& name, const void* bytes, 
     next += put;
     length -= static_cast<size_t>(put);
   }
+  // Marks are an aid: without one the journal is still found by its name.
+  const Status marked = set_mark(fd.number(), content.mark);
+  if (!marked.ok() && marked.error != EOPNOTSUPP && marked.error != EPERM) return marked;
   if (fsync(fd.number()) != 0) return {errno, "fsync"};
   return fd.close();
 }
 
-Status DurableFile::sync_directory() {
+Status DurableFiles::sync_directory_of(const std::string& place) const {
   // The directory is held by O_PATH, which needs no right to read it but cannot be synced either.
-  const FileDescriptor readable(openat(directory_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor readable(openat(directory_, directory_of(place).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!readable.valid()) return {errno, "open"};
   return fsync(readable.number()) == 0 ? Status{} : Status{errno, "fsync"};
 }

@@ -1,5 +1,7 @@
-// A small file that is replaced as a whole: after a crash it holds its old content or its new one, never a mixture.
+// Small files that are replaced as a whole: after a crash one holds its old content or its new one, never a mixture.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,29 +20,51 @@ struct DurableRead {
   DurableState state = DurableState::failed;
   std::vector<unsigned char> bytes;
   uint64_t size = 0;
+  uint32_t owner = 0;
+  // The extended attribute of the file; empty if it has none.
+  std::string mark;
   Status failure;
 };
 
-// `<name>` in `directory` (an O_PATH descriptor that must outlive this object). Calls exclude each other.
-class DurableFile {
+// What a replacement is made of besides its bytes.
+struct DurableContent {
+  const void* bytes;
+  size_t length;
+  const std::string& mark;
+  // A name in the directory of the file that is replaced.
+  const std::string& temporary;
+};
+
+// Whom new files are to belong to, as far as this process may say so.
+struct Ownership {
+  uid_t user;
+  gid_t group;
+  mode_t mode;
+};
+
+// Files in `directory` (an O_PATH descriptor that must outlive this object); an absolute path names one elsewhere.
+// Calls exclude each other.
+class DurableFiles {
  public:
-  DurableFile(int directory, std::string name) : directory_(directory), name_(std::move(name)) {}
+  DurableFiles(int directory, const Ownership& ownership) : directory_(directory), ownership_(ownership) {}
 
   // Never follows a symbolic link (ELOOP) and never reads a file longer than `limit`, or one that is not regular.
-  DurableRead read(uint64_t limit);
+  DurableRead read(const std::string& place, uint64_t limit);
 
   // Changes carry the turn in which they were asked for, because they may reach the pool's threads in another order:
   // one that finds a later change already done is out of date, does nothing, and counts as done.
   uint64_t take_turn() { return ++turns_; }
-  Status replace(uint64_t turn, const void* bytes, size_t length);
-  Status remove(uint64_t turn);
+  Status replace(uint64_t turn, const std::string& place, const DurableContent& content);
+  Status remove(uint64_t turn, const std::string& place);
 
  private:
-  Status write_temporary(const std::string& name, const void* bytes, size_t length);
-  Status sync_directory();
+  Status write_temporary(FileDescriptor fd, const DurableContent& content) const;
+  Status create_temporary(std::string* path, FileDescriptor* file) const;
+  bool is_ours(const std::string& path) const;
+  Status sync_directory_of(const std::string& place) const;
 
   const int directory_;
-  const std::string name_;
+  const Ownership ownership_;
   uint64_t turns_ = 0;
   std::mutex mutex_;
   uint64_t done_ = 0;

@@ -11,10 +11,6 @@
 
 #include "extents.h"
 
-#ifndef F_OFD_SETLK
-#define F_OFD_SETLK 37
-#endif
-
 namespace pmem {
 namespace {
 
@@ -26,15 +22,6 @@ auto uninterrupted(Call call) {
 }
 
 Status status_of(int result, const char* call) { return result == 0 ? Status{} : Status{errno, call}; }
-
-Status set_lock(int fd, short type, uint64_t position, uint64_t length) {
-  struct flock lock = {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(position);
-  lock.l_len = static_cast<off_t>(length);
-  return status_of(uninterrupted([&] { return fcntl(fd, F_OFD_SETLK, &lock); }), "fcntl");
-}
 
 // SEEK_DATA calls preallocated blocks holes as well, though they have storage; FIEMAP knows them apart where it exists.
 // tmpfs has no FIEMAP, and there the answer of SEEK_DATA stands.
@@ -100,6 +87,16 @@ std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces
   return outcomes;
 }
 
+std::vector<Transferred> read_pieces(int fd, const std::vector<ReadPiece>& pieces, unsigned char* target) {
+  std::vector<Transferred> outcomes;
+  outcomes.reserve(pieces.size());
+  for (const ReadPiece& piece : pieces) {
+    outcomes.push_back(read_at(fd, target, piece.length, piece.position));
+    target += piece.length;
+  }
+  return outcomes;
+}
+
 Status sync_data(int fd) {
   return status_of(uninterrupted([&] { return fdatasync(fd); }), "fdatasync");
 }
@@ -154,9 +151,5 @@ BlockProbe probe_block(int fd, uint64_t position, uint64_t length) {
   probe.free_bytes = filesystem.f_bavail * unit;
   return probe;
 }
-
-Status lock_range(int fd, uint64_t position, uint64_t length) { return set_lock(fd, F_WRLCK, position, length); }
-
-Status unlock_range(int fd, uint64_t position, uint64_t length) { return set_lock(fd, F_UNLCK, position, length); }
 
 }  // namespace pmem

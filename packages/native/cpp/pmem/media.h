@@ -46,6 +46,14 @@ Transferred write_at(int fd, const void* source, size_t length, uint64_t positio
 // Reads the range into memory that nobody sees, until a call fails or falls short.
 Transferred scrub_range(int fd, uint64_t position, uint64_t length);
 
+struct ReadPiece {
+  uint64_t position;
+  size_t length;
+};
+
+// One read_at() of each piece, into consecutive parts of `target`.
+std::vector<Transferred> read_pieces(int fd, const std::vector<ReadPiece>& pieces, unsigned char* target);
+
 // `bytes` holds what the pieces are to hold. A piece that fails does not keep the next from its turn.
 std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces, const unsigned char* bytes);
 
@@ -59,10 +67,5 @@ Status file_size(int fd, uint64_t* size);
 Status resize_to(int fd, uint64_t size, bool preallocate);
 
 BlockProbe probe_block(int fd, uint64_t position, uint64_t length);
-
-// Open-file-description locks: they belong to this open, so two opens in one process exclude each other, and closing
-// some other descriptor of the file does not drop them. Never waits; EAGAIN: somebody else holds part of the range.
-Status lock_range(int fd, uint64_t position, uint64_t length);
-Status unlock_range(int fd, uint64_t position, uint64_t length);
 
 }  // namespace pmem

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "media.h"
+#include "range_lock.h"
 #include "sigbus_guard.h"
 
 #ifndef STATX_ATTR_DAX
@@ -148,6 +149,9 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
   if (fstatfs(file->fd.number(), &filesystem) != 0) return {errno, "fstatfs"};
   *size = static_cast<uint64_t>(facts.st_size);
   file->inode = facts.st_ino;
+  file->owner = facts.st_uid;
+  file->group = facts.st_gid;
+  file->mode = facts.st_mode & 07777;
   file->device_major = major(facts.st_dev);
   file->device_minor = minor(facts.st_dev);
   // The kernel's field is signed and some magic numbers have the top bit set: no sign extension.
@@ -167,16 +171,22 @@ Status open_file(const char* path, const OpenOptions& options, OpenedFile* file)
   Status status = open_existing_or_new(path, options, file, &created);
   if (!status.ok()) return status;
   uint64_t size = 0;
-  status = gather_facts(file, &size);
-  const bool was_empty = options.create && !options.read_only && size == 0;
-  const bool is_new = created || (status.ok() && was_empty);
-  if (status.ok() && is_new) {
-    status = give_initial_size(options, created, *file);
-    if (status.ok()) status = file_size(file->fd.number(), &size);
+  status = file_size(file->fd.number(), &size);
+  bool is_new = created;
+  if (status.ok() && options.create && !options.read_only && size == 0) {
+    // Of several that find the file empty one gives it its size, and the others find it as that one left it.
+    const bool locked = lock_creation(file->fd.number());
+    status = file_size(file->fd.number(), &size);
+    is_new = status.ok() && size == 0;
+    if (is_new) {
+      status = give_initial_size(options, created, *file);
+      if (!status.ok()) undo_creation(created, *file);
+    }
+    if (locked) unlock_creation(file->fd.number());
   }
+  if (status.ok()) status = gather_facts(file, &size);
   if (status.ok()) status = Mapping::map(file->fd.number(), size, !options.read_only, &file->mapping);
-  if (!status.ok() && is_new) undo_creation(created, *file);
-  file->is_new = created || (is_new && size > 0);
+  file->is_new = is_new && size > 0;
   return status;
 }
 

@@ -37,6 +37,9 @@ struct OpenedFile {
   uint64_t filesystem_magic = 0;
   uint64_t block_bytes = 0;
   bool dax = false;
+  uint32_t owner = 0;
+  uint32_t group = 0;
+  uint32_t mode = 0;
 };
 
 // Resolves every symbolic link, opens, creates and sizes the file as asked, and maps it whole.

@@ -112,20 +112,26 @@ TEST(hole_or_preallocated, "the probe calls a block without storage a hole, and 
   CHECK(closed.status.error == EBADF && std::string(closed.status.call) == "fstat");
 }
 
+pmem::Status replace(pmem::DurableFiles& journal, uint64_t turn, const char* text) {
+  const std::string mark = "mark";
+  const std::string temporary = "j.tmp";
+  return journal.replace(turn, "j", {text, strlen(text), mark, temporary});
+}
+
 TEST(turns, "a change of the journal that was asked for earlier does not undo a later one") {
   const scratch::Directory directory;
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFile journal(folder, "j");
+  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
   const uint64_t first = journal.take_turn();
   const uint64_t second = journal.take_turn();
   const uint64_t third = journal.take_turn();
-  CHECK(journal.replace(second, "second", 6).ok());
-  CHECK(journal.replace(first, "first", 5).ok());
-  pmem::DurableRead read = journal.read(100);
+  CHECK(replace(journal, second, "second").ok());
+  CHECK(replace(journal, first, "first").ok());
+  pmem::DurableRead read = journal.read("j", 100);
   CHECK(read.state == pmem::DurableState::present && std::string(read.bytes.begin(), read.bytes.end()) == "second");
-  CHECK(journal.remove(third).ok());
-  CHECK(journal.replace(second, "again", 5).ok());
-  CHECK(journal.read(100).state == pmem::DurableState::absent);
+  CHECK(journal.remove(third, "j").ok());
+  CHECK(replace(journal, second, "again").ok());
+  CHECK(journal.read("j", 100).state == pmem::DurableState::absent);
   CHECK(!scratch::exists(directory.file("j.tmp")));
   close(folder);
 }
@@ -135,8 +141,8 @@ TEST(stale_temporary, "a temporary left by a crash, even a link to elsewhere, is
   close(scratch::create(directory.file("precious"), 7));
   REQUIRE(symlink(directory.file("precious").c_str(), directory.file("j.tmp").c_str()) == 0);
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFile journal(folder, "j");
-  CHECK(journal.replace(journal.take_turn(), "new", 3).ok());
+  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
+  CHECK(replace(journal, journal.take_turn(), "new").ok());
   struct stat facts;
   CHECK(lstat(directory.file("j").c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 3);
   CHECK((facts.st_mode & 0777) == 0600);
@@ -147,18 +153,18 @@ TEST(stale_temporary, "a temporary left by a crash, even a link to elsewhere, is
 TEST(failed_replacement, "a replacement that fails leaves the old content and no temporary") {
   const scratch::Directory directory;
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFile journal(folder, "j");
-  CHECK(journal.replace(journal.take_turn(), "old", 3).ok());
+  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
+  CHECK(replace(journal, journal.take_turn(), "old").ok());
   const int status = scratch::in_child([&] {
     // Writes beyond 2 bytes of any file fail with EFBIG.
     signal(SIGXFSZ, SIG_IGN);
     const struct rlimit limit = {2, 2};
     setrlimit(RLIMIT_FSIZE, &limit);
-    return journal.replace(journal.take_turn(), "newer", 5).error == EFBIG ? 0 : 1;
+    return replace(journal, journal.take_turn(), "newer").error == EFBIG ? 0 : 1;
   });
   CHECK(scratch::exited(status, 0));
   CHECK(!scratch::exists(directory.file("j.tmp")));
-  const pmem::DurableRead read = journal.read(10);
+  const pmem::DurableRead read = journal.read("j", 10);
   CHECK(read.state == pmem::DurableState::present && read.bytes.size() == 3);
   close(folder);
 }

@@ -65,8 +65,14 @@ async function main() {
   let repaired = 0;
   for (let page = 0; page < PAGES; page++) {
     const range = { offset: page * PAGE, length: PAGE };
+    let met = false;
+    try {
+      file.read(new Uint8Array(1), range.offset);
+    } catch (error) {
+      met = error.code === 'ERR_PMEM_MEDIA';
+    }
     const { units } = await file.repair(range, { rebuild: ({ offset, length }) => shared.subarray(offset, offset + length) });
-    if (units[0].rebuilt.length === 1) repaired++;
+    if (met && units[0].outcome === 'healthy') repaired++;
   }
   const ends = Promise.all([once(thread, 'message'), once(other, 'message')]);
   thread.postMessage('stop');

@@ -1,0 +1,120 @@
+/** Units that go through the journal together: prepared, recorded, written, and struck from the journal again. */
+import type { ByteRange } from '../byte-range.js';
+import { coalesce, intersect, intersectAll, rangeEnd, subtract } from '../byte-range.js';
+import { RepairError } from '../errors.js';
+import { systemError } from '../system-error.js';
+import type { SystemFailure } from '../driver.js';
+import type { Hazards } from '../hazards.js';
+import type { Journal } from './journal/journal.js';
+import type { Intent, JournalContent } from './journal/format.js';
+import { journalFits } from './journal/format.js';
+import type { PreparedUnit } from './prepare-units.js';
+import { intentOf } from './unit-work.js';
+
+export interface Batch {
+  /** The parts of the file that this batch covers, whole units clipped to the file. */
+  readonly window: readonly ByteRange[];
+  readonly works: readonly PreparedUnit[];
+  /** Size of the file that the works were made for. */
+  readonly fileSizeBytes: number;
+}
+
+export function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
+  return coalesce(works.map((work) => work.data));
+}
+
+/** True if the batch has the unit that the file ends in: that end may move while the application rebuilds. */
+export function hasTail({ works, fileSizeBytes }: Batch): boolean {
+  return works.some((work) => rangeEnd(work.unit) >= fileSizeBytes);
+}
+
+/** After this, open() finishes what becomes of the batch. Throws RepairError with nothing touched. */
+export async function recordIntents(
+  journal: Journal, hazards: Hazards, batch: Batch, assertOpen: () => void,
+): Promise<void> {
+  const { works, fileSizeBytes } = batch;
+  const { path } = journal;
+  const units = unitsOf(works);
+  const intents = works.map((work) => intentOf(work, fileSizeBytes));
+  const added = (content: JournalContent): JournalContent => ({
+    intents: [...without(content.intents, intents), ...intents],
+    tombstones: coalesce([...subtract(content.tombstones, units), ...works.flatMap((work) => work.tombstoned)]),
+  });
+  const before = journal.content;
+  if (!journalFits(added(before))) {
+    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: units });
+  }
+  const failure = await journal.update(added);
+  assertOpen();
+  if (failure === undefined) return;
+  await takeBack(journal, hazards, batch, before);
+  throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, units);
+}
+
+/**
+ * The units were not touched: their intents must not stay, or the next open() would write them over newer bytes. If
+ * they cannot be taken back they are closed to every access, until a repair finishes them.
+ */
+export async function takeBack(journal: Journal, hazards: Hazards, { works, fileSizeBytes }: Batch, before: JournalContent): Promise<void> {
+  const units = unitsOf(works);
+  const present = await journal.reload();
+  const remains = present?.intents.some((intent) => units.some((unit) => intersect(intent, unit) !== undefined));
+  if (present !== undefined && remains !== true) return;
+  const isOurs = (intent: Intent): boolean => units.some((unit) => intersect(intent, unit) !== undefined);
+  const failure = present === undefined ? undefined : await journal.update(({ intents, tombstones }) => ({
+    intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
+    tombstones: coalesce([...subtract(tombstones, units), ...intersectAll(before.tombstones, units)]),
+  }));
+  if (present !== undefined && failure === undefined) return;
+  for (const work of works) closeUnit(hazards, work, fileSizeBytes);
+}
+
+/** Strikes what was written from the journal, keeps what is half done. Throws RepairError if the journal resists. */
+export async function strikeIntents(journal: Journal, hazards: Hazards, { works, fileSizeBytes }: Batch): Promise<void> {
+  const units = unitsOf(works);
+  const open = works.filter((work) => work.strategy === undefined && work.altered);
+  // What an earlier repair had lost in a unit that was not touched is still lost.
+  const lostBefore = works.filter(isUntouched).flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
+  const lostNow = works.filter((work) => !isUntouched(work)).flatMap((work) => work.tombstoned);
+  hazards.markRepaired(works.filter((work) => work.strategy !== undefined).map((work) => work.data));
+  for (const work of works) {
+    if (work.strategy !== undefined) hazards.addTombstones(work.tombstoned);
+    else if (work.altered) closeUnit(hazards, work, fileSizeBytes);
+    else hazards.addMet(work.lost);
+  }
+  const failure = await journal.update((content) => ({
+    intents: [
+      ...without(content.intents, works.map((work) => intentOf(work, fileSizeBytes))),
+      ...open.map((work) => intentOf(work, fileSizeBytes)),
+    ],
+    tombstones: coalesce([...subtract(content.tombstones, units), ...lostNow, ...lostBefore]),
+  }));
+  if (failure === undefined) return;
+  // The intents are still on disk: the next open() would write them over anything stored in between.
+  for (const work of works) closeUnit(hazards, work, fileSizeBytes);
+  throw unwritable('the units were written, but their intents could not be dropped from the journal', journal, failure, units);
+}
+
+/**
+ * Its old bytes are gone and its new ones are not safe: closed to every access until a repair finishes it. What was not
+ * supplied stays lost, also when the next open() writes the intent.
+ */
+function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number): void {
+  hazards.addUnfinished(intentOf(work, fileSizeBytes));
+  hazards.addTombstones(work.tombstoned);
+}
+
+function isUntouched({ strategy, altered }: PreparedUnit): boolean {
+  return strategy === undefined && !altered;
+}
+
+function without(intents: readonly Intent[], removed: readonly Intent[]): Intent[] {
+  const offsets = new Set(removed.map((intent) => intent.offset));
+  return intents.filter((intent) => !offsets.has(intent.offset));
+}
+
+function unwritable(message: string, journal: Journal, failure: SystemFailure, ranges: readonly ByteRange[]): RepairError {
+  const { path } = journal;
+  const cause = systemError('cannot write the repair journal', failure, { path });
+  return new RepairError(message, [], { path, ranges, cause });
+}

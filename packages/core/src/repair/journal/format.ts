@@ -1,0 +1,252 @@
+/**
+ * The bytes of a repair journal (`<file>.repair`). All integers little-endian.
+ *
+ * ```
+ * offset  size  field
+ *      0     8  magic "PMEMRPJ\n"
+ *      8     4  version, 2
+ *     12     4  record count
+ *     16     8  inode of the file it belongs to
+ *     24     8  birth time of that file, ns since 1970; 0 unknown
+ *     32     8  length of the whole journal, digest included
+ *     40    16  id of the journal; the mark of the file names the same one
+ *     56    36  boot id of the machine that wrote it, as text; zeros unknown
+ *     92     4  zeros
+ *     96     …  records
+ *    end-32 32  SHA-256 of every byte before it
+ *
+ * record:
+ *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent
+ *      4     4  content bytes after this header (intent), the one byte that all of it is (uniform intent), 0 (tombstone)
+ *      8     8  offset in the file
+ *     16     8  length in the file
+ *     24     8  size of the file when the intent was written, 0 (tombstone)
+ *     32     …  content (intent), padded with zeros to 8 bytes
+ * ```
+ *
+ * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
+ * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A tombstone marks bytes that
+ * were lost. Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
+ */
+import { createHash } from 'node:crypto';
+import type { ByteRange } from '../../byte-range.js';
+import { formatRange, intersectAll, rangeEnd } from '../../byte-range.js';
+
+export const JOURNAL_VERSION = 2;
+/** Largest journal that is read, and most bytes that its intents may hold together. */
+export const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
+
+const MAGIC = Buffer.from('PMEMRPJ\n', 'latin1');
+const HEADER_BYTES = 96;
+const HEADER_BYTES_V1 = 40;
+const ID_BYTES = 16;
+const BOOT_ID_BYTES = 36;
+const RECORD_BYTES = 32;
+const DIGEST_BYTES = 32;
+const KIND_INTENT = 1;
+const KIND_TOMBSTONE = 2;
+const KIND_UNIFORM = 3;
+
+export interface Intent extends ByteRange {
+  /** What the unit is to hold: `length` bytes. */
+  readonly content: Uint8Array;
+  readonly fileSizeBytes: number;
+}
+
+/** What a journal says about its file. */
+export interface JournalContent {
+  readonly intents: readonly Intent[];
+  readonly tombstones: readonly ByteRange[];
+}
+
+/** The content for a file of `sizeBytes`; the same object if nothing of it is past that. */
+export function clippedTo(content: JournalContent, sizeBytes: number): JournalContent {
+  const file: ByteRange = { offset: 0, length: sizeBytes };
+  const isInFile = (range: ByteRange): boolean => rangeEnd(range) <= sizeBytes;
+  if (content.intents.every(isInFile) && content.tombstones.every(isInFile)) return content;
+  return {
+    tombstones: intersectAll(content.tombstones, [file]),
+    intents: content.intents.flatMap((intent) => {
+      if (isInFile(intent)) return [intent];
+      const length = sizeBytes - intent.offset;
+      if (length <= 0) return [];
+      return [{ offset: intent.offset, length, content: intent.content.subarray(0, length), fileSizeBytes: sizeBytes }];
+    }),
+  };
+}
+
+/** Which file a journal belongs to, and which journal it is. */
+export interface JournalIdentity {
+  readonly inode: bigint;
+  readonly birthTimeNs: bigint;
+  /** 32 hexadecimal digits; undefined in a journal of version 1. */
+  readonly id: string | undefined;
+  /** Empty if not known. */
+  readonly bootId: string;
+}
+
+export interface DecodedJournal extends JournalContent {
+  readonly identity: JournalIdentity;
+}
+
+export type JournalDecoding =
+  | { readonly status: 'ok'; readonly journal: DecodedJournal }
+  /** Not a journal at all: some other file that has this name. */
+  | { readonly status: 'foreign' }
+  | { readonly status: 'damaged'; readonly reason: string; readonly range?: ByteRange };
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
+
+/** True if open() would accept a journal of this content, with every byte written out. */
+export function journalFits({ intents, tombstones }: JournalContent): boolean {
+  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * (intents.length + tombstones.length);
+  for (const { content } of intents) bytes += padded(content.byteLength);
+  return bytes <= JOURNAL_LIMIT_BYTES;
+}
+
+/** True if every byte equals the one before it. */
+function isUniform(content: Uint8Array): boolean {
+  const { byteLength } = content;
+  return byteLength > 0 && Buffer.compare(content.subarray(1), content.subarray(0, byteLength - 1)) === 0;
+}
+
+export function encodeJournal(identity: JournalIdentity, content: JournalContent): Uint8Array {
+  const intents = [...content.intents].sort((a, b) => a.offset - b.offset);
+  const uniform = intents.map((intent) => isUniform(intent.content));
+  const records = intents.length + content.tombstones.length;
+  let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * records;
+  for (const [i, intent] of intents.entries()) if (uniform[i] === false) total += padded(intent.content.byteLength);
+  const bytes = Buffer.alloc(total);
+  MAGIC.copy(bytes, 0);
+  bytes.writeUInt32LE(JOURNAL_VERSION, 8);
+  bytes.writeUInt32LE(records, 12);
+  bytes.writeBigUInt64LE(identity.inode, 16);
+  bytes.writeBigInt64LE(identity.birthTimeNs, 24);
+  bytes.writeBigUInt64LE(BigInt(total), 32);
+  bytes.write(identity.id ?? '', 40, ID_BYTES, 'hex');
+  bytes.write(identity.bootId, 56, BOOT_ID_BYTES, 'latin1');
+  let at = HEADER_BYTES;
+  for (const [i, intent] of intents.entries()) {
+    if (uniform[i] === true) {
+      at = writeRecord(bytes, at, KIND_UNIFORM, intent, intent.content[0] as number, intent.fileSizeBytes);
+      continue;
+    }
+    at = writeRecord(bytes, at, KIND_INTENT, intent, intent.content.byteLength, intent.fileSizeBytes);
+    bytes.set(intent.content, at);
+    at += padded(intent.content.byteLength);
+  }
+  for (const tombstone of content.tombstones) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 0, 0);
+  createHash('sha256').update(bytes.subarray(0, at)).digest().copy(bytes, at);
+  return bytes;
+}
+
+function writeRecord(
+  bytes: Buffer, at: number, kind: number, range: ByteRange, detail: number, fileSizeBytes: number,
+): number {
+  bytes.writeUInt32LE(kind, at);
+  bytes.writeUInt32LE(detail, at + 4);
+  bytes.writeBigUInt64LE(BigInt(range.offset), at + 8);
+  bytes.writeBigUInt64LE(BigInt(range.length), at + 16);
+  bytes.writeBigUInt64LE(BigInt(fileSizeBytes), at + 24);
+  return at + RECORD_BYTES;
+}
+
+/**
+ * Decodes a journal of a file whose repair unit has `unitBytes`. The digest guards against damage, not against malice,
+ * so every field is checked as if it came from an enemy: no record may leave the bytes it stands in, intents are whole
+ * units (at most one shorter, for the end of the file), nothing is named twice, and length fields by themselves
+ * allocate JOURNAL_LIMIT_BYTES at most.
+ */
+export function decodeJournal(journal: Uint8Array, unitBytes: number): JournalDecoding {
+  const bytes = Buffer.from(journal.buffer, journal.byteOffset, journal.byteLength);
+  if (!bytes.subarray(0, MAGIC.byteLength).equals(MAGIC)) return { status: 'foreign' };
+  if (bytes.byteLength < HEADER_BYTES_V1 + DIGEST_BYTES) return damaged(`it has only ${bytes.byteLength} bytes`);
+  const version = bytes.readUInt32LE(8);
+  if (version !== JOURNAL_VERSION && version !== 1) return damaged(`version ${version} is not known here`);
+  if (bytes.readBigUInt64LE(32) !== BigInt(bytes.byteLength)) return damaged('its length differs from its header');
+  const end = bytes.byteLength - DIGEST_BYTES;
+  const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
+  if (!digest.equals(bytes.subarray(end))) return damaged('its checksum does not match');
+  const start = version === 1 ? HEADER_BYTES_V1 : HEADER_BYTES;
+  if (end < start) return damaged(`it has only ${bytes.byteLength} bytes`);
+  const records = decodeRecords(bytes, start, end, unitBytes);
+  if ('status' in records) return records;
+  return { status: 'ok', journal: { ...records, identity: identityIn(bytes, version) } };
+}
+
+function identityIn(bytes: Buffer, version: number): JournalIdentity {
+  const inode = bytes.readBigUInt64LE(16);
+  const birthTimeNs = bytes.readBigInt64LE(24);
+  if (version === 1) return { inode, birthTimeNs, id: undefined, bootId: '' };
+  const bootId = bytes.toString('latin1', 56, 56 + BOOT_ID_BYTES).replace(/\0+$/, '');
+  return { inode, birthTimeNs, id: bytes.toString('hex', 40, 40 + ID_BYTES), bootId };
+}
+
+function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: number): JournalContent | JournalDecoding {
+  const count = bytes.readUInt32LE(12);
+  const intents: Intent[] = [];
+  const tombstones: ByteRange[] = [];
+  let at = start;
+  let uniformLimit = JOURNAL_LIMIT_BYTES;
+  let shorter = 0;
+  for (let i = 0; i < count; i++) {
+    if (end - at < RECORD_BYTES) return damaged(`record ${i} is cut off`);
+    const kind = bytes.readUInt32LE(at);
+    const detail = bytes.readUInt32LE(at + 4);
+    const offset = readSafe(bytes, at + 8);
+    const length = readSafe(bytes, at + 16);
+    const fileSizeBytes = readSafe(bytes, at + 24);
+    at += RECORD_BYTES;
+    if (offset === undefined || length === undefined || fileSizeBytes === undefined || length === 0) {
+      return damaged(`record ${i} has an impossible range`);
+    }
+    if (!Number.isSafeInteger(offset + length)) return damaged(`record ${i} has an impossible range`);
+    if (kind === KIND_TOMBSTONE) {
+      if (detail !== 0) return damaged(`record ${i} is not valid`);
+      tombstones.push({ offset, length });
+      continue;
+    }
+    if (length < unitBytes) shorter++;
+    if (!isUnit({ offset, length }, fileSizeBytes, unitBytes) || shorter > 1) {
+      return { ...damaged(`record ${i} is not one unit of this file`), range: { offset, length } };
+    }
+    if (kind === KIND_INTENT && detail === length && padded(length) <= end - at) {
+      intents.push({ offset, length, fileSizeBytes, content: Uint8Array.from(bytes.subarray(at, at + length)) });
+      at += padded(length);
+    } else if (kind === KIND_UNIFORM && detail <= 255 && length <= uniformLimit) {
+      intents.push({ offset, length, fileSizeBytes, content: new Uint8Array(length).fill(detail) });
+      uniformLimit -= length;
+    } else {
+      return damaged(`record ${i} is not valid`);
+    }
+  }
+  if (at !== end) return damaged('bytes follow its last record');
+  for (const ranges of [intents, tombstones]) {
+    const twice = sortedOverlap(ranges);
+    if (twice !== undefined) return { ...damaged(`it names ${formatRange(twice)} twice`), range: twice };
+  }
+  return { intents, tombstones };
+}
+
+/** Whole and aligned, or the beginning of the unit that the file ended in. */
+function isUnit(range: ByteRange, fileSizeBytes: number, unitBytes: number): boolean {
+  if (range.offset % unitBytes !== 0 || rangeEnd(range) > fileSizeBytes) return false;
+  return range.length === unitBytes || (range.length < unitBytes && rangeEnd(range) === fileSizeBytes);
+}
+
+/** Sorts in place; the first range that begins before the one before it ends. */
+function sortedOverlap(ranges: ByteRange[]): ByteRange | undefined {
+  ranges.sort((a, b) => a.offset - b.offset);
+  return ranges.find((range, i) => i > 0 && range.offset < rangeEnd(ranges[i - 1] as ByteRange));
+}
+
+function readSafe(bytes: Buffer, at: number): number | undefined {
+  const value = bytes.readBigUInt64LE(at);
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
+}
+
+function damaged(reason: string): JournalDecoding & { readonly status: 'damaged' } {
+  return { status: 'damaged', reason };
+}

@@ -1,0 +1,329 @@
+/**
+ * The repair journal of one open file: the lock that guards it, what it says, and how it is replaced.
+ *
+ * Whoever holds the lock decides on what is on disk now, and nothing is decided without it. Several parts of one
+ * PmemFile may hold the lock at once (a repair that waits for the application, and a persist meanwhile): an OFD lock does
+ * not exclude its own owner, so holders are counted, and all of them change one content in memory.
+ */
+import { randomBytes } from 'node:crypto';
+import type { DriverFile, JournalFile, SystemFailure } from '../../driver.js';
+import { Errno } from '../../errno.js';
+import { PmemError } from '../../errors.js';
+import { repairUnitBytes } from '../../file-info.js';
+import type { Hazards } from '../../hazards.js';
+import { systemError } from '../../system-error.js';
+import type { JournalContent } from './format.js';
+import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
+import type { Located } from './locate.js';
+import { locate, locateSync } from './locate.js';
+import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usualPlace } from './names.js';
+
+/** One byte far past any file: holding its lock means being the one who may change the journal. */
+export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
+
+const EMPTY: JournalContent = { intents: [], tombstones: [] };
+
+export type JournalChange = (content: JournalContent) => JournalContent;
+
+export class Journal {
+  readonly #file: DriverFile;
+  readonly #hazards: Hazards;
+  #holders = 0;
+  #located: Located | undefined;
+  /** While the lock is held: what the journal holds, or is about to. */
+  #content: JournalContent | undefined;
+  #id: string | undefined;
+  #marked = false;
+  /** A journal file of ours exists. */
+  #exists = false;
+  #place: string;
+
+  constructor(file: DriverFile, hazards: Hazards) {
+    this.#file = file;
+    this.#hazards = hazards;
+    this.#place = usualPlace(file.facts.path);
+  }
+
+  get path(): string {
+    return absolutePlace(this.#file.facts.path, this.#place);
+  }
+
+  get isHeld(): boolean {
+    return this.#holders > 0;
+  }
+
+  /** The journal came with a copy of its file: what it names stays unreadable, and it is not changed. */
+  get isCopied(): boolean {
+    return this.#located?.status === 'copied';
+  }
+
+  /** The machine has not been restarted since the journal was written: at most a process died. */
+  get isSameBoot(): boolean {
+    if (this.#located === undefined || this.#located.status === 'none') return false;
+    const { bootId } = this.#located.journal.identity;
+    return bootId !== '' && bootId === this.#file.facts.bootId;
+  }
+
+  /** What the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
+  async look(): Promise<Located> {
+    return this.#note(await locate(this.#file));
+  }
+
+  /**
+   * Looks again at what an access is about to refuse, unless a repair is running: another process may have finished its
+   * repair, or written over bytes that were lost. Throws ERR_PMEM_JOURNAL.
+   */
+  reconsider(): void {
+    if (this.isHeld || !this.#hazards.hasJournaled) return;
+    if (this.#file.facts.readOnly) {
+      this.#adopt(locateSync(this.#file));
+      this.#content = undefined;
+      return;
+    }
+    try {
+      this.acquireSync('cannot look at the repair journal');
+    } catch (error) {
+      if (error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL') return;
+      throw error;
+    }
+    this.release();
+  }
+
+  /**
+   * Takes the lock and reads the journal. Throws ERR_PMEM_LOCKED (another process repairs), ERR_PMEM_NOT_SUPPORTED (the
+   * filesystem has no locks), ERR_PMEM_JOURNAL; the lock is not held then.
+   */
+  async acquire(what: string): Promise<JournalContent> {
+    this.#lock(what);
+    try {
+      if (!this.#isLoaded()) {
+        const located = await locate(this.#file);
+        // A persist() may have read it meanwhile, and may even have changed it.
+        if (!this.#isLoaded()) this.#adopt(located);
+      }
+      return this.content;
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  /** acquire() on this thread. */
+  acquireSync(what: string): JournalContent {
+    this.#lock(what);
+    try {
+      return this.#content ?? this.#adopt(locateSync(this.#file));
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  release(): void {
+    if (--this.#holders > 0) return;
+    this.#content = undefined;
+    this.#file.unlock(REPAIR_LOCK_POSITION, 1);
+  }
+
+  /** Under the lock: what the journal holds. */
+  get content(): JournalContent {
+    if (this.#content === undefined) throw new Error('the journal was read without its lock');
+    return this.#content;
+  }
+
+  /** Under the lock: makes `change` durable. After a failure reload() tells what the disk holds. */
+  async update(change: JournalChange): Promise<SystemFailure | undefined> {
+    const content = this.#changed(change);
+    if (isEmpty(content)) {
+      if (!this.#exists) return undefined;
+      const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;
+      if (failure !== undefined) return failure;
+      this.#marked = false;
+      return this.#removed(await this.#file.removeJournal(this.#place));
+    }
+    const refused = this.#refusal();
+    if (refused !== undefined) return refused;
+    const journal = this.#sealed(content);
+    const failure = await this.#file.writeJournal(this.#place, journal);
+    if (failure !== undefined) return failure;
+    this.#exists = true;
+    return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));
+  }
+
+  /** update() on this thread. */
+  updateSync(change: JournalChange): SystemFailure | undefined {
+    const content = this.#changed(change);
+    if (isEmpty(content)) {
+      if (!this.#exists) return undefined;
+      const failure = this.#marked ? this.#file.writeMarkSync(new Uint8Array(0)) : undefined;
+      if (failure !== undefined) return failure;
+      this.#marked = false;
+      return this.#removed(this.#file.removeJournalSync(this.#place));
+    }
+    const refused = this.#refusal();
+    if (refused !== undefined) return refused;
+    const journal = this.#sealed(content);
+    const failure = this.#file.writeJournalSync(this.#place, journal);
+    if (failure !== undefined) return failure;
+    this.#exists = true;
+    return this.#marked ? undefined : this.#markedBy(this.#file.writeMarkSync(journal.mark));
+  }
+
+  /** Under the lock, after an update() that failed: takes over what is on disk. Undefined if that cannot be read. */
+  async reload(): Promise<JournalContent | undefined> {
+    try {
+      return this.#adopt(await locate(this.#file));
+    } catch (error) {
+      if (error instanceof PmemError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Under the lock: makes a copied journal this file's own. */
+  async takeOver(content: JournalContent): Promise<SystemFailure | undefined> {
+    this.#located = undefined;
+    this.#id = undefined;
+    this.#exists = false;
+    this.#marked = false;
+    this.#place = usualPlace(this.#file.facts.path);
+    return this.update(() => content);
+  }
+
+  /**
+   * A file that open() has just made has no losses. What is left at its name of a file before it is removed, if it is a
+   * journal, and not the original of a file that may only have another name now.
+   */
+  async clearStale(): Promise<void> {
+    const { path, inode } = this.#file.facts;
+    const place = usualPlace(path);
+    const outcome = await this.#file.readJournal(place, JOURNAL_LIMIT_BYTES);
+    if (outcome.status !== 'present') return;
+    const decoded = decodeJournal(outcome.bytes, repairUnitBytes(this.#file.facts));
+    if (decoded.status === 'foreign') return;
+    if (decoded.status === 'ok' && decoded.journal.identity.inode !== inode) {
+      const { id } = decoded.journal.identity;
+      if (id !== undefined && outcome.mark !== undefined && decodeMark(outcome.mark)?.id === id) return;
+    }
+    await this.#file.removeJournal(place);
+  }
+
+  /** Forgets the journal of this file: removes the mark, and the file unless it may be another file's. Under no lock. */
+  async discard(): Promise<SystemFailure | undefined> {
+    const marked = this.#file.readMark().status === 'present';
+    const failure = marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;
+    if (failure !== undefined) return failure;
+    for (const place of [usualPlace(this.#file.facts.path), placeByInode(this.#file.facts.path, this.#file.facts.inode)]) {
+      if (!(await this.#isDiscardable(place))) continue;
+      const kept = await this.#file.removeJournal(place);
+      // In a directory with the sticky bit another user's file stays; without a mark it has no say.
+      if (kept !== undefined && kept.errno !== Errno.EPERM && kept.errno !== Errno.EACCES) return kept;
+    }
+    return undefined;
+  }
+
+  async #isDiscardable(place: string): Promise<boolean> {
+    const outcome = await this.#file.readJournal(place, JOURNAL_LIMIT_BYTES);
+    if (outcome.status !== 'present') return false;
+    return decodeJournal(outcome.bytes, repairUnitBytes(this.#file.facts)).status !== 'foreign';
+  }
+
+  #isLoaded(): boolean {
+    return this.#content !== undefined;
+  }
+
+  #lock(what: string): void {
+    if (this.#holders === 0) {
+      const failure = this.#file.lock(REPAIR_LOCK_POSITION, 1);
+      if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);
+    }
+    this.#holders++;
+  }
+
+  #adopt(located: Located): JournalContent {
+    this.#note(located);
+    if (located.status === 'copied') {
+      this.#hazards.adopt(lostOf(located.journal));
+      return (this.#content = lostOf(located.journal));
+    }
+    const content = located.status === 'none' ? EMPTY : located.journal;
+    this.#hazards.adopt(content);
+    return (this.#content = content);
+  }
+
+  #note(located: Located): Located {
+    this.#located = located;
+    this.#place = located.place;
+    this.#marked = located.marked;
+    this.#exists = located.status === 'own';
+    this.#id = located.status === 'own' ? located.journal.identity.id : undefined;
+    return located;
+  }
+
+  #changed(change: JournalChange): JournalContent {
+    return (this.#content = change(this.content));
+  }
+
+  /** Why a journal must not be written now. */
+  #refusal(): SystemFailure | undefined {
+    if (this.isCopied) return { errno: Errno.EPERM, syscall: 'rename' };
+    if (this.#exists || this.#file.readMark().status !== 'unsupported') return undefined;
+    // Without a mark the journal is found by the file's name alone: it has to be the only one, and to be right.
+    const names = this.#file.names();
+    if ('failure' in names) return names.failure;
+    return names.linkCount === 1 && names.isAtPath ? undefined : { errno: Errno.EOPNOTSUPP, syscall: 'setxattr' };
+  }
+
+  #sealed(content: JournalContent): JournalFile {
+    const { inode, birthTimeNs, bootId, userId } = this.#file.facts;
+    // A journal of version 1 has no id; one that was never marked gets a new one, too.
+    if (this.#id === undefined) this.#marked = false;
+    const id = (this.#id ??= randomBytes(16).toString('hex'));
+    return {
+      bytes: encodeJournal({ inode, birthTimeNs, id, bootId }, content),
+      mark: encodeMark({ id, ownerId: userId, path: this.path }),
+      temporary: temporaryName(inode),
+    };
+  }
+
+  #markedBy(failure: SystemFailure | undefined): SystemFailure | undefined {
+    if (failure !== undefined && failure.errno !== Errno.EOPNOTSUPP) return failure;
+    this.#marked = failure === undefined;
+    return undefined;
+  }
+
+  #removed(failure: SystemFailure | undefined): SystemFailure | undefined {
+    if (failure === undefined) {
+      this.#exists = false;
+      this.#id = undefined;
+    }
+    return failure;
+  }
+}
+
+function isEmpty({ intents, tombstones }: JournalContent): boolean {
+  return intents.length === 0 && tombstones.length === 0;
+}
+
+/** A copy may be from the middle of a repair: what its journal would still write counts as lost. */
+function lostOf({ intents, tombstones }: JournalContent): JournalContent {
+  return { intents: [], tombstones: [...tombstones, ...intents.map(({ offset, length }) => ({ offset, length }))] };
+}
+
+function lockError(what: string, failure: SystemFailure, path: string): PmemError {
+  const reason =
+    failure.errno === Errno.EAGAIN ? 'a repair of this file is running elsewhere'
+    : failure.errno === Errno.ENOLCK ? 'the filesystem has no locks, so repairs cannot exclude each other'
+    : 'the repair lock cannot be taken';
+  return systemError(`${what}: ${reason}`, failure, { path });
+}
+
+/** ERR_PMEM_JOURNAL for a journal that could not be replaced. */
+export function journalError(journal: Journal, failure: SystemFailure): PmemError {
+  const { path } = journal;
+  const cause = systemError('cannot write the repair journal', failure, { path });
+  if (journal.isCopied) {
+    const message = "the repair journal came with a copy of its file: journal: 'adopt' makes it this file's own";
+    return new PmemError('ERR_PMEM_JOURNAL', message, { path });
+  }
+  return new PmemError('ERR_PMEM_JOURNAL', 'the repair journal cannot be written', { path, cause });
+}

@@ -1,0 +1,23 @@
+import type { ByteRange } from '../../byte-range.js';
+import { subtract } from '../../byte-range.js';
+import type { Hazards } from '../../hazards.js';
+import type { Journal } from './journal.js';
+import { journalError } from './journal.js';
+
+/**
+ * Makes the journal forget lost bytes in `range` that were written over and are durable now. Runs on this thread,
+ * because persist() promises that everything is durable when it returns; it costs nothing if there are none.
+ */
+export function dropPersistedTombstones(journal: Journal, hazards: Hazards, range: ByteRange): void {
+  if (hazards.clear) return;
+  const dropped = hazards.overwrittenWithin(range);
+  if (dropped.length === 0) return;
+  journal.acquireSync('persisted, but the repair journal is in use');
+  try {
+    const failure = journal.updateSync(({ intents, tombstones }) => ({ intents, tombstones: subtract(tombstones, dropped) }));
+    if (failure !== undefined) throw journalError(journal, failure);
+    for (const piece of dropped) hazards.dropOverwritten(piece);
+  } finally {
+    journal.release();
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Finds the units of a range that may need repair. Units about which nothing is known are read by pread(2), off this
+ * thread: on DAX that consults the kernel's list and touches no poison, and a healthy stretch costs one call.
+ */
+import type { ByteRange } from '../byte-range.js';
+import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
+import type { DriverFile } from '../driver.js';
+import type { Hazards } from '../hazards.js';
+
+/** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */
+export async function suspectsIn(
+  file: DriverFile,
+  hazards: Hazards,
+  window: readonly ByteRange[],
+  listed: readonly ByteRange[],
+  unitBytes: number,
+): Promise<ByteRange[]> {
+  const first = window[0];
+  const last = window.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const span = rangeBetween(first.offset, rangeEnd(last));
+  const known: ByteRange[] = [...overlappingOf(listed, span), ...hazards.knownBadWithin(span), ...hazards.tombstonesWithin(span)];
+  const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
+  const unknown = subtract(window, suspects);
+  for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);
+  return coalesce(suspects);
+}
+
+/** Adds the units that cannot be read whole. */
+async function readStretch(file: DriverFile, stretch: ByteRange, unitBytes: number, suspects: ByteRange[]): Promise<void> {
+  let stepBytes = stretch.length;
+  for (let position = stretch.offset; position < rangeEnd(stretch); ) {
+    const length = Math.min(stepBytes, rangeEnd(stretch) - position);
+    const { transferredBytes } = await file.scrub(position, length);
+    const unitEnd = Math.min(position + unitBytes, rangeEnd(stretch));
+    if (transferredBytes === length) {
+      position += length;
+      stepBytes = Math.min(stepBytes * 4, stretch.length);
+    } else if (transferredBytes >= unitEnd - position) {
+      position += Math.floor(transferredBytes / unitBytes) * unitBytes;
+    } else if (length <= unitBytes) {
+      suspects.push(rangeBetween(position, unitEnd));
+      position = unitEnd;
+    } else {
+      // How far a read gets beside a bad page depends on how the file is fragmented: ask for less.
+      stepBytes = Math.max(unitBytes, Math.floor(length / 2 / unitBytes) * unitBytes);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/** Which journal is whose: by the mark of the file, by what a journal says of itself, and by who owns it. */
+import { describe, expect, it } from 'vitest';
+import type { FileFacts, JournalOutcome, MarkOutcome } from '../src/index.js';
+import { encodeJournal } from '../src/repair/journal/format.js';
+import { locate, locateSync, type Located } from '../src/repair/journal/locate.js';
+import { encodeMark, placeByInode, usualPlace } from '../src/repair/journal/names.js';
+import { facts, scriptedFile } from './scripted-file.js';
+
+const ID = 'ab'.repeat(16);
+const OTHER_ID = 'cd'.repeat(16);
+const USUAL = 'file.repair';
+const BY_INODE = 'file-7.repair';
+
+interface Written {
+  readonly inode?: bigint;
+  readonly id?: string;
+  readonly ownerId?: number;
+  /** The id in the mark of the journal itself. */
+  readonly marked?: string;
+}
+
+function journal({ inode = facts.inode, id = ID, ownerId = 1000, marked }: Written = {}): JournalOutcome {
+  const bytes = encodeJournal({ inode, birthTimeNs: facts.birthTimeNs, id, bootId: 'boot' }, { intents: [], tombstones: [{ offset: 0, length: 8 }] });
+  const mark = marked === undefined ? undefined : encodeMark({ id: marked, ownerId, path: '/pmem/file.repair' });
+  return { status: 'present', bytes, ownerId, mark };
+}
+
+function markOf(id = ID, path = '/pmem/file.repair', ownerId = 1000): MarkOutcome {
+  return { status: 'present', bytes: encodeMark({ id, ownerId, path }) };
+}
+
+/** Looks for the journal among `files`, both ways. */
+async function look(mark: MarkOutcome, files: Record<string, JournalOutcome>, changed: Partial<FileFacts> = {}): Promise<Located> {
+  const read = (place: string): JournalOutcome => files[place] ?? { status: 'absent' };
+  const file = scriptedFile({
+    facts: { ...facts, ...changed }, readMark: () => mark, readJournal: (place) => Promise.resolve(read(place)), readJournalSync: read,
+  });
+  const located = await locate(file);
+  expect(locateSync(file)).toEqual(located);
+  return located;
+}
+
+const absent: MarkOutcome = { status: 'absent' };
+const foreign: JournalOutcome = { status: 'present', bytes: Buffer.from('the notes of a garage'), ownerId: 1000, mark: undefined };
+
+describe('a file without a mark', () => {
+  it('has none', async () => {
+    expect(await look(absent, {})).toEqual({ status: 'none', place: USUAL, marked: false });
+  });
+
+  it('has its own, by inode and birth time', async () => {
+    expect(await look(absent, { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: false });
+  });
+
+  it.each([
+    ['a file of somebody else', foreign],
+    ['the journal of a file that was renamed away', journal({ inode: 8n, marked: ID })],
+    ['a symbolic link', { status: 'failed', failure: { errno: 40, syscall: 'open' } } as const],
+    ['a directory', { status: 'failed', failure: { errno: 21, syscall: 'open' } } as const],
+    ['a file of gigabytes', { status: 'too-large', sizeBytes: 2 ** 32 } as const],
+  ])('leaves %s alone, and keeps its own elsewhere', async (_, usual) => {
+    expect(await look(absent, { [USUAL]: usual })).toEqual({ status: 'none', place: BY_INODE, marked: false });
+    expect(await look(absent, { [USUAL]: usual, [BY_INODE]: journal() })).toMatchObject({ status: 'own', place: BY_INODE });
+  });
+
+  it('is a copy if the journal is one: of another inode, without a mark of its own', async () => {
+    expect(await look(absent, { [USUAL]: journal({ inode: 8n }) })).toMatchObject({ status: 'copied', place: USUAL });
+  });
+
+  it('that open() has just made is no copy', async () => {
+    expect(await look(absent, { [USUAL]: journal({ inode: 8n }) }, { created: true })).toMatchObject({ status: 'none', place: BY_INODE });
+  });
+
+  it('refuses a journal that neither its owner nor root wrote', async () => {
+    await expect(look(absent, { [USUAL]: journal({ ownerId: 1001 }) })).rejects.toMatchObject({
+      code: 'ERR_PMEM_JOURNAL', path: '/pmem/file.repair',
+    });
+    expect(await look(absent, { [USUAL]: journal({ ownerId: 0 }) })).toMatchObject({ status: 'own' });
+  });
+
+  it('refuses one that is damaged or cannot be read', async () => {
+    const cut = journal();
+    const damaged = cut.status === 'present' ? { ...cut, bytes: cut.bytes.subarray(0, 100) } : cut;
+    for (const outcome of [damaged, { status: 'failed', failure: { errno: 5, syscall: 'read' } } as const]) {
+      await expect(look(absent, { [USUAL]: outcome })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+    }
+  });
+});
+
+describe('a file with a mark', () => {
+  it('finds its journal at its name, or where the mark says it was written', async () => {
+    expect(await look(markOf(), { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: true });
+    const old = '/pmem/old.repair';
+    expect(await look(markOf(ID, old), { [old]: journal() })).toMatchObject({ status: 'own', place: old, marked: true });
+    // The directory was renamed as well.
+    expect(await look(markOf(ID, '/gone/old.repair'), { 'old.repair': journal() })).toMatchObject({ status: 'own', place: 'old.repair' });
+  });
+
+  it('passes over journals with another id', async () => {
+    const old = '/pmem/old.repair';
+    const files = { [USUAL]: journal({ id: OTHER_ID, inode: 8n }), [old]: journal() };
+    expect(await look(markOf(ID, old), files)).toMatchObject({ status: 'own', place: old });
+  });
+
+  it('is a copy if its journal names another inode', async () => {
+    expect(await look(markOf(), { [USUAL]: journal({ inode: 8n }) })).toMatchObject({ status: 'copied', marked: true });
+  });
+
+  it('is refused without its journal: what was lost cannot be told', async () => {
+    await expect(look(markOf(), {})).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL', path: '/pmem/file.repair' });
+    await expect(look(markOf(), { [USUAL]: journal({ id: OTHER_ID }) })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+    await expect(look(markOf(), { [USUAL]: foreign })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+
+  it('believes the user who set the mark, and no other one who knows its id', async () => {
+    expect(await look(markOf(ID, '/pmem/file.repair', 1002), { [USUAL]: journal({ ownerId: 1002 }) })).toMatchObject({ status: 'own' });
+    await expect(look(markOf(), { [USUAL]: journal({ ownerId: 1001 }) })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+
+  it('that says something else is refused', async () => {
+    await expect(look({ status: 'present', bytes: Buffer.from('2 x') }, {})).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+});
+
+describe('names', () => {
+  it('of journals fit into 255 bytes, whatever the file is called', () => {
+    for (const name of ['n'.repeat(255), 'ü'.repeat(127), '€'.repeat(85), 'n'.repeat(248)]) {
+      for (const place of [usualPlace(`/pmem/${name}`), placeByInode(`/pmem/${name}`, 2n ** 64n - 1n)]) {
+        expect(Buffer.byteLength(place)).toBeLessThanOrEqual(255);
+        expect(place.endsWith('.repair')).toBe(true);
+      }
+    }
+    expect(usualPlace('/pmem/app.db')).toBe('app.db.repair');
+    expect(usualPlace(`/pmem/${'n'.repeat(254)}a`)).not.toBe(usualPlace(`/pmem/${'n'.repeat(254)}b`));
+  });
+});
