@@ -54,6 +54,11 @@ export function copyOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes);
 }
 
+/** Throws TypeError for a value that is not bytes. */
+export function requireBytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
+}
+
 /** The same memory as a Buffer, whose methods read and write numbers. */
 export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

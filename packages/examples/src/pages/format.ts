@@ -55,10 +55,12 @@
  * Batch
  *     0      4    marker        "btch"
  *     4      4    operations    how many follow; each is
- *                   0  2  kind        1 put, 2 delete, 3 clear a range
+ *                   0  2  kind        1 put, 2 delete, 3 clear from a key to the end, 4 clear from one key up to another
  *                   2  2  keyBytes
- *                   4  4  valueBytes  for 3: of the range's end
- *                   8  …  key (3: the range's beginning), then the value (3: the first key behind the range; none: no end)
+ *                   4  4  valueBytes  for 4: of the range's end
+ *                   8  …  key (3, 4: the range's beginning), then the value (4: the first key after the range, perhaps
+ *                         the empty one)
+ *     Kind 3 with a value clears up to that key: earlier versions wrote ranges with an end so.
  *
  * Checkpoint
  *     0      4    marker        "ckpt"

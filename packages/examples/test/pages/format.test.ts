@@ -97,9 +97,51 @@ describe('records of the log', () => {
     expect([record.toString('latin1', 0, 4), record.readUInt32LE(4)]).toEqual(['btch', 4]);
     expect([record.readUInt16LE(8), record.readUInt16LE(10), record.readUInt32LE(12), record.toString('latin1', 16, 20)]).toEqual([1, 1, 3, 'kval']);
     expect([record.readUInt16LE(20), record.readUInt16LE(22), record.readUInt32LE(24), record.toString('latin1', 28, 32)]).toEqual([2, 4, 0, 'gone']);
-    expect([record.readUInt16LE(32), record.readUInt16LE(34), record.readUInt32LE(36), record.toString('latin1', 40, 43)]).toEqual([3, 1, 2, 'abb']);
+    expect([record.readUInt16LE(32), record.readUInt16LE(34), record.readUInt32LE(36), record.toString('latin1', 40, 43)]).toEqual([4, 1, 2, 'abb']);
     expect([record.readUInt16LE(43), record.readUInt32LE(47), record.length]).toEqual([3, 0, 52]);
     expect(decodeRecord(record)).toEqual({ type: 'batch', changes });
+  });
+
+  test('a clear up to the empty key is not one up to the end', () => {
+    const changes = [{ type: 'clear', from: Buffer.from('c'), to: Buffer.alloc(0) }] as const;
+    expect(decodeRecord(encodeBatch(changes))).toEqual({ type: 'batch', changes });
+  });
+
+  test('a clear as earlier versions wrote it, with an end and without', () => {
+    const record = Buffer.from('btch\x02\0\0\0' + '\x03\0\x01\0\x02\0\0\0abb' + '\x03\0\x01\0\0\0\0\0x', 'latin1');
+    const changes = [
+      { type: 'clear', from: Buffer.from('a'), to: Buffer.from('bb') },
+      { type: 'clear', from: Buffer.from('x'), to: undefined },
+    ];
+    expect(decodeRecord(record)).toEqual({ type: 'batch', changes });
+  });
+
+  test('bounds longer than every key, as earlier versions wrote them, keep their meaning in fewer bytes', () => {
+    const [from, to] = [Buffer.alloc(5000, 'f'), Buffer.alloc(1001, 't')];
+    const record = Buffer.alloc(16 + from.length + to.length);
+    record.write('btch\x01\0\0\0\x03\0', 'latin1');
+    record.writeUInt16LE(from.length, 10);
+    record.writeUInt32LE(to.length, 12);
+    record.set(from, 16);
+    record.set(to, 16 + from.length);
+    const shorter = Buffer.from('f'.repeat(1000) + '\0');
+    expect(decodeRecord(record)).toEqual({ type: 'batch', changes: [{ type: 'clear', from: shorter, to }] });
+  });
+
+  test.each([
+    ['ends in the middle of a change', (record: Buffer) => record.subarray(0, -1)],
+    ['ends after a change of several', (record: Buffer) => record.subarray(0, 20)],
+    ['goes on after its changes', (record: Buffer) => Buffer.concat([record, Buffer.alloc(1)])],
+    ['counts more changes than it has room for', (record: Buffer) => (record.writeUInt32LE(0xffffffff, 4), record)],
+    ['has a change of an unknown kind', (record: Buffer) => (record.writeUInt16LE(5, 8), record)],
+    ['has a change of kind 0', (record: Buffer) => (record.writeUInt16LE(0, 8), record)],
+    ['deletes a key and gives it a value', (record: Buffer) => (record.writeUInt16LE(2, 8), record)],
+  ])('a batch that %s is refused', (_, spoil) => {
+    const changes = [
+      { type: 'put', key: Buffer.from('k'), value: Buffer.from('val') },
+      { type: 'del', key: Buffer.from('gone') },
+    ] as const;
+    expect(() => decodeRecord(spoil(encodeBatch(changes)))).toThrow(TypeError);
   });
 
   test('a checkpoint', () => {
