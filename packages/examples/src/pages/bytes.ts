@@ -59,6 +59,12 @@ export function requireBytes(value: unknown, name: string): void {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }
 
+/** The number, where JavaScript can hold it. Throws TypeError where it cannot: no count or position is so large. */
+export function requireSafe(value: bigint, name: string): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new TypeError(`${name} is ${value}`);
+  return Number(value);
+}
+
 /** The same memory as a Buffer, whose methods read and write numbers. */
 export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

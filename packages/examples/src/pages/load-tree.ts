@@ -24,6 +24,7 @@ export function loadTree(pool: PagePool): Node {
     const { low, high, lost, generation, entryBytes, keys, values } = read.page;
     const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
     leaf.place = { slot, generation };
+    pool.slots.setGeneration(slot, generation);
     leaf.lost = lost;
     if (lost) leaf.cause = lostBefore(pool);
     pool.cache.add(leaf);

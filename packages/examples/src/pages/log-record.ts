@@ -2,13 +2,9 @@
 import type { Bytes } from './bytes.js';
 import { bufferOf } from './bytes.js';
 import { shortBound } from './check-change.js';
-import {
-  BATCH_MARKER,
-  CHECKPOINT_HEADER_BYTES,
-  CHECKPOINT_MARKER,
-  ENTRY_HEADER_BYTES,
-  KEY_BYTES_MAX,
-} from './format.js';
+import type { Checkpoint } from './checkpoint-record.js';
+import { decodeCheckpoint } from './checkpoint-record.js';
+import { BATCH_MARKER, ENTRY_HEADER_BYTES, KEY_BYTES_MAX } from './format.js';
 
 /**
  * One change. `clear` removes every key from `from` up to, but without, `to` (undefined: no end). An empty `to` is an
@@ -18,20 +14,6 @@ export type Change =
   | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: 'del'; readonly key: Bytes }
   | { readonly type: 'clear'; readonly from: Bytes; readonly to: Bytes | undefined };
-
-/** From which slots, together with the batches behind `covers`, the store can be put together. */
-export interface Checkpoint {
-  readonly storeId: bigint;
-  readonly generation: number;
-  /** Sequence of the last batch that the pages contain. */
-  readonly covers: number;
-  readonly slotCount: number;
-  readonly fileId: bigint;
-  /** 0n where there is no mirror. */
-  readonly mirrorId: bigint;
-  /** One bit a slot: 1 where it is a leaf. */
-  readonly leaves: Uint8Array;
-}
 
 export type LogRecord =
   | { readonly type: 'batch'; readonly changes: readonly Change[] }
@@ -69,39 +51,13 @@ export function encodeBatch(changes: readonly Change[]): Buffer {
   return record;
 }
 
-export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
-  const record = Buffer.alloc(checkpointBytesOf(checkpoint.slotCount));
-  record.writeUInt32LE(CHECKPOINT_MARKER, 0);
-  record.writeUInt32LE(checkpoint.slotCount, 4);
-  record.writeBigUInt64LE(checkpoint.storeId, 8);
-  record.writeBigUInt64LE(BigInt(checkpoint.generation), 16);
-  record.writeBigUInt64LE(BigInt(checkpoint.covers), 24);
-  record.writeBigUInt64LE(checkpoint.fileId, 32);
-  record.writeBigUInt64LE(checkpoint.mirrorId, 40);
-  record.set(checkpoint.leaves.subarray(0, record.length - CHECKPOINT_HEADER_BYTES), CHECKPOINT_HEADER_BYTES);
-  return record;
-}
-
-/** Length of a checkpoint's record. */
-export function checkpointBytesOf(slotCount: number): number {
-  return CHECKPOINT_HEADER_BYTES + Math.ceil(slotCount / 8);
-}
-
 /** Keys and values are views of `payload`. Throws where it is not a record of a store: the log is somebody else's. */
 export function decodeRecord(payload: Uint8Array): LogRecord {
   const record = bufferOf(payload);
-  const marker = record.length < BATCH_HEADER_BYTES ? 0 : record.readUInt32LE(0);
-  if (marker === BATCH_MARKER) return { type: 'batch', changes: changesOf(record) };
-  if (marker !== CHECKPOINT_MARKER) throw new TypeError('the log holds a record that is not one of a paged store');
-  const checkpoint = {
-    slotCount: record.readUInt32LE(4),
-    storeId: record.readBigUInt64LE(8),
-    generation: Number(record.readBigUInt64LE(16)),
-    covers: Number(record.readBigUInt64LE(24)),
-    fileId: record.readBigUInt64LE(32),
-    mirrorId: record.readBigUInt64LE(40),
-    leaves: record.subarray(CHECKPOINT_HEADER_BYTES),
-  };
+  if (record.length < BATCH_HEADER_BYTES) throw new TypeError(`a record of ${record.length} bytes is not one of a paged store`);
+  if (record.readUInt32LE(0) === BATCH_MARKER) return { type: 'batch', changes: changesOf(record) };
+  const checkpoint = decodeCheckpoint(record);
+  if (checkpoint === undefined) throw new TypeError('the log holds a record that is not one of a paged store');
   return { type: 'checkpoint', checkpoint };
 }
 

@@ -37,7 +37,24 @@ export class PagePool {
   }
 
   readLeaf(slot: number): PageRead<LeafPage> {
-    return this.files.read(slot, (page) => decodeLeaf(page, { storeId: this.storeId, slot }));
+    return this.files.read(slot, (page) => this.leafOf(page, slot));
+  }
+
+  /** The leaf that was stored in this slot; undefined where the bytes are anything else, or a leaf of an older moment. */
+  leafOf(page: Buffer, slot: number): LeafPage | undefined {
+    const leaf = decodeLeaf(page, { storeId: this.storeId, slot });
+    return this.#isOfItsTime(leaf, slot) ? leaf : undefined;
+  }
+
+  /** True for a page, of whichever kind, that was stored in this slot. */
+  isPage(page: Buffer, slot: number): boolean {
+    const identity = { storeId: this.storeId, slot };
+    return this.leafOf(page, slot) !== undefined || this.#isOfItsTime(decodeOverflow(page, identity), slot);
+  }
+
+  #isOfItsTime(page: { readonly generation: number } | undefined, slot: number): boolean {
+    const expected = this.slots.generationOf(slot);
+    return page !== undefined && (expected === undefined || page.generation === expected);
   }
 
   load(leaf: Leaf): Entries {
@@ -72,7 +89,10 @@ export class PagePool {
   discover(reference: ValueReference): void {
     const slots: number[] = [];
     for (const { slot } of this.#piecesOf(reference)) slots.push(slot);
-    for (const slot of slots) this.slots.use(slot);
+    for (const slot of slots) {
+      this.slots.use(slot);
+      this.slots.setGeneration(slot, reference.generation);
+    }
     this.chains.set(reference.slot, slots);
   }
 

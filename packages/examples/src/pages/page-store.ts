@@ -163,7 +163,7 @@ export class PageStore {
     const { pool, tree } = this.#state;
     const { slots, damage } = pool;
     const log = await this.#state.log.turns.take(() => this.#state.log.wal.repair());
-    const pages = await repairPages(pool, this.#state.checkpoint);
+    const pages = await repairPages(pool, this.#state.checkpoint, this.#state.lastGeneration);
     const failed = new Set(pages.failed.map(({ slot }) => slot));
     for (const slot of failed) slots.setUnusable(slot);
     for (const slot of slots.unusable) if (!failed.has(slot)) slots.setUsable(slot);

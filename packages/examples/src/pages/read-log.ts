@@ -2,8 +2,9 @@
 import type { PmemFile } from '@safe-pmem/core';
 import type { LostRecords } from '../wal/index.js';
 import { Wal, WalError } from '../wal/index.js';
+import type { Checkpoint } from './checkpoint-record.js';
 import { PAGE_BYTES } from './format.js';
-import type { Change, Checkpoint, LogRecord } from './log-record.js';
+import type { Change, LogRecord } from './log-record.js';
 import { decodeRecord } from './log-record.js';
 import { PagesError } from './pages-error.js';
 import { ringBytesOf } from './store-log.js';

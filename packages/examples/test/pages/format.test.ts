@@ -3,7 +3,8 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { decodeHeaderPage, encodeHeaderPage } from '../../src/pages/header-page.js';
 import { decodeLeaf, encodeLeaf } from '../../src/pages/leaf-page.js';
-import { decodeRecord, encodeBatch, encodeCheckpoint } from '../../src/pages/log-record.js';
+import { checkpointBytesOf, encodeCheckpoint } from '../../src/pages/checkpoint-record.js';
+import { decodeRecord, encodeBatch } from '../../src/pages/log-record.js';
 import { decodeOverflow, encodeOverflow } from '../../src/pages/overflow-page.js';
 
 const identity = { storeId: 0x0102030405060708n, slot: 9 };
@@ -76,10 +77,13 @@ describe('an overflow page', () => {
 });
 
 test('a header page', () => {
-  const page = encodeHeaderPage({ storeId: 3n, fileId: 4n });
+  const page = encodeHeaderPage({ storeId: 3n, fileId: 4n, inForce: 0x010203040506, attempts: 2 });
   expect([page.toString('latin1', 4, 16), page.readUInt32LE(16), page.readUInt32LE(20)]).toEqual(['headsafe-pgs', 1, 4096]);
   expect([page.readBigUInt64LE(24), page.readBigUInt64LE(32), page.readUInt32LE(0)]).toEqual([3n, 4n, crc32(page.subarray(4, 48))]);
-  expect(decodeHeaderPage(page)).toEqual({ status: 'valid', header: { storeId: 3n, fileId: 4n } });
+  expect([page.readUIntLE(40, 6), page.readUInt16LE(46)]).toEqual([0x010203040506, 2]);
+  const header = { storeId: 3n, fileId: 4n, inForce: 0x010203040506, attempts: 2 };
+  expect(decodeHeaderPage(page)).toEqual({ status: 'valid', header });
+  expect(encodeHeaderPage({ ...header, attempts: 70_000 }).readUInt16LE(46)).toBe(65535);
   page.writeUInt8(1, 40);
   expect(decodeHeaderPage(page)).toEqual({ status: 'none' });
   expect(decodeHeaderPage(Buffer.alloc(4096))).toEqual({ status: 'none' });
@@ -144,13 +148,46 @@ describe('records of the log', () => {
     expect(() => decodeRecord(spoil(encodeBatch(changes)))).toThrow(TypeError);
   });
 
+  const ids = { storeId: 1n, fileId: 4n, mirrorId: 5n };
+
   test('a checkpoint', () => {
-    const checkpoint = { storeId: 1n, generation: 2, covers: 3, slotCount: 11, fileId: 4n, mirrorId: 5n, leaves: Buffer.from([6, 7]) };
+    const bits = { slotCount: 11, leaves: Buffer.from([0b110, 0b100]), leafGenerations: [1, 300, 299] };
+    const checkpoint = { ...ids, generation: 300, covers: 3, ...bits };
+    const record = encodeCheckpoint(checkpoint);
+    expect([record.toString('latin1', 0, 4), record.readUInt32LE(4), record.length]).toEqual(['ckpg', 11, 64]);
+    expect([8, 16, 24, 32, 40].map((offset) => record.readBigUInt64LE(offset))).toEqual([1n, 300n, 3n, 4n, 5n]);
+    expect([record.readUInt32LE(48), record.readUInt32LE(52), record[56], record[57]]).toEqual([3, 2, 6, 4]);
+    expect([58, 60, 62].map((offset) => record.readUInt16LE(offset))).toEqual([299, 0, 1]);
+    expect(decodeRecord(record)).toEqual({ type: 'checkpoint', checkpoint });
+    expect(record.length).toBeLessThanOrEqual(checkpointBytesOf(11, 300));
+  });
+
+  test('a checkpoint as earlier versions wrote it', () => {
+    const checkpoint = { ...ids, generation: 2, covers: 3, slotCount: 11, leaves: Buffer.from([6, 4]), leafGenerations: undefined };
     const record = encodeCheckpoint(checkpoint);
     expect([record.toString('latin1', 0, 4), record.readUInt32LE(4), record.length]).toEqual(['ckpt', 11, 50]);
     expect([8, 16, 24, 32, 40].map((offset) => record.readBigUInt64LE(offset))).toEqual([1n, 2n, 3n, 4n, 5n]);
-    expect([record[48], record[49]]).toEqual([6, 7]);
+    expect([record[48], record[49]]).toEqual([6, 4]);
     expect(decodeRecord(record)).toEqual({ type: 'checkpoint', checkpoint });
+  });
+
+  test.each<readonly [string, (record: Buffer) => unknown]>([
+    ['ends in its header', (record) => record.subarray(0, 40)],
+    ['has more slots than bits', (record) => record.writeUInt32LE(0xffffffff, 4)],
+    ['has the header for a leaf', (record) => record.writeUInt8(7, 56)],
+    ['has a leaf after its last slot', (record) => record.writeUInt8(0xa, 57)],
+    ['has fewer ages than leaves', (record) => (record.writeUInt32LE(2, 48), record.subarray(0, 62))],
+    ['has more ages than leaves', (record) => (record.writeUInt32LE(4, 48), Buffer.concat([record, Buffer.alloc(2)]))],
+    ['has ages of no bytes', (record) => (record.writeUInt32LE(0, 52), record.subarray(0, 58))],
+    ['has ages of seven bytes', (record) => record.writeUInt32LE(7, 52)],
+    ['has a leaf that is older than the store', (record) => record.writeUInt16LE(300, 58)],
+    ['has a number beyond 2^53', (record) => record.writeBigUInt64LE(2n ** 53n, 16)],
+    ['covers a batch beyond 2^53', (record) => record.writeBigUInt64LE(2n ** 64n - 1n, 24)],
+  ])('a checkpoint that %s is refused', (_, spoil) => {
+    const bits = { slotCount: 11, leaves: Buffer.from([0b110, 0b100]), leafGenerations: [1, 300, 299] };
+    const record = encodeCheckpoint({ ...ids, generation: 300, covers: 3, ...bits });
+    const spoilt = spoil(record);
+    expect(() => decodeRecord(Buffer.isBuffer(spoilt) ? spoilt : record)).toThrow(TypeError);
   });
 
   test('anything else is refused', () => {
