@@ -1,5 +1,4 @@
 /** Which store the data files hold: making one, finding out whether they belong together, and filling a new mirror. */
-import type { PmemFile } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
@@ -7,7 +6,7 @@ import { decodeHeaderPage } from './header-page.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
 import type { PageFile, PageFiles } from './page-files.js';
-import { readFrom } from './page-files.js';
+import { isBlank, readFrom } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { PagesError } from './pages-error.js';
 import { headerOf, lastGenerationOf, writeHeader, writeHeaders } from './store-headers.js';
@@ -19,7 +18,7 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
   const { path } = files;
   if (!create) throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds no store');
   for (const member of files.members) {
-    if (!isBlank(member.file)) {
+    if (!isBlank(member.file, (page, slot) => slot === 0 && decodeHeaderPage(page).status === 'valid')) {
       throw new PagesError('ERR_PAGES_FOREIGN', member.file.path, 'the file holds something, and its log does not');
     }
   }
@@ -39,17 +38,6 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
   log.append(encodeCheckpoint(checkpoint));
   await log.commit();
   return checkpoint;
-}
-
-/** Nothing but zeros behind the header, which an interrupted formatting leaves. What cannot be read does not count. */
-function isBlank(file: PmemFile): boolean {
-  const zeros = Buffer.alloc(PAGE_BYTES);
-  for (let slot = 0; slot < Math.floor(file.size / PAGE_BYTES); slot++) {
-    const isOurs = (page: Buffer): boolean => slot === 0 && decodeHeaderPage(page).status === 'valid';
-    const read = readFrom({ role: 'pages', file }, slot, (page) => ({ blank: page.equals(zeros) || isOurs(page) }));
-    if (read.page?.blank === false) return false;
-  }
-  return true;
 }
 
 export interface JoinedFiles {
@@ -84,7 +72,8 @@ export async function joinFiles(
   }
   const isPair = found.mirrorId !== 0n && data.isMember && mirror.isMember && (data.id === undefined || data.id !== mirror.id);
   if (isPair) return joined(inRoles(found, data, mirror));
-  if (!data.isMember && (!mirror.isMember || !attachMirror)) throw goneOnWithout(first);
+  const isReplaceable = data.header === undefined ? isBlank(first.file) : data.header.storeId === found.storeId;
+  if (!data.isMember && !(attachMirror && mirror.isMember && isReplaceable)) throw goneOnWithout(first);
   if (!attachMirror) {
     throw new PagesError('ERR_PAGES_MIRROR_STALE', second.file.path, 'this file does not mirror the store: see attachMirror');
   }

@@ -43,7 +43,7 @@ export class PageStore {
    * Throws PagesError: ERR_PAGES_NOT_FORMATTED (no store, and no `create`), ERR_PAGES_FOREIGN (the files hold something
    * else, or do not belong together), ERR_PAGES_VERSION, ERR_PAGES_MIRROR_MISSING, ERR_PAGES_MIRROR_STALE,
    * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they have
-   * lost batches, see `acceptLostBatches`); a WalError where the log is not one; what the files throw.
+   * lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages); a WalError where the log is not one; what the files throw.
    */
   static async open(options: StoreOptions): Promise<PageStore> {
     return new PageStore(await startStore(options));

@@ -5,9 +5,10 @@ import { format, joinFiles } from './join-files.js';
 import { loadTree } from './load-tree.js';
 import type { Change } from './log-record.js';
 import type { Node } from './node.js';
+import { openLog } from './open-log.js';
 import { PageFiles } from './page-files.js';
 import { PagePool } from './page-pool.js';
-import { openLog, readLog, requireBatches } from './read-log.js';
+import { readLog, requireBatches } from './read-log.js';
 import { SlotMap } from './slot-map.js';
 import { StoreLog } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
@@ -25,10 +26,10 @@ export interface StartedStore {
 
 /** Opens the store on its files. See PageStore.open(). */
 export async function startStore(options: StoreOptions): Promise<StartedStore> {
-  const { file, mirror, log: logFile, logMirror, create = false } = options;
+  const { file, mirror, log: logFile, create = false } = options;
   const files = new PageFiles(file, mirror);
   await Promise.all(files.members.map((member) => member.file.badBlocks()));
-  const wal = await openLog(logFile, logMirror, create, file.path);
+  const wal = await openLog(options);
   const content = await readLog(wal, file.path);
   const log = new StoreLog(wal, logFile, content.heldBytes);
   const found = content.checkpoint ?? (await format(files, log, create));
