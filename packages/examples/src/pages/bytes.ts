@@ -59,10 +59,16 @@ export function requireBytes(value: unknown, name: string): void {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }
 
-/** The number, where JavaScript can hold it. Throws TypeError where it cannot: no count or position is so large. */
+/** The number; undefined where JavaScript cannot hold it, as no count or position is so large. */
+export function safeNumber(value: bigint): number | undefined {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
+}
+
+/** The number. Throws TypeError where JavaScript cannot hold it. */
 export function requireSafe(value: bigint, name: string): number {
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new TypeError(`${name} is ${value}`);
-  return Number(value);
+  const number = safeNumber(value);
+  if (number === undefined) throw new TypeError(`${name} is ${value}`);
+  return number;
 }
 
 /** The same memory as a Buffer, whose methods read and write numbers. */

@@ -88,7 +88,11 @@ export class PagePool {
   /** Finds the slots of a long value, as far as its pages can be read, and takes them. */
   discover(reference: ValueReference): void {
     const slots: number[] = [];
-    for (const { slot } of this.#piecesOf(reference)) slots.push(slot);
+    for (const { slot } of this.#piecesOf(reference)) {
+      // Pages of two values would be free as soon as one of the two is: only the first to come has them.
+      if (slot === 0 || slot >= this.slots.count || this.slots.isUsed(slot)) break;
+      slots.push(slot);
+    }
     for (const slot of slots) {
       this.slots.use(slot);
       this.slots.setGeneration(slot, reference.generation);
@@ -118,6 +122,10 @@ export class PagePool {
   *#piecesOf(reference: ValueReference): Generator<PageRead<{ readonly piece: Bytes }> & { readonly slot: number }> {
     const count = piecesOf(reference.length);
     for (let index = 0, slot = reference.slot; index < count; index++) {
+      if (slot === 0 || slot >= this.slots.count) {
+        yield { page: undefined, damage: [], slot };
+        return;
+      }
       const identity = { storeId: this.storeId, slot };
       const read = this.files.read(slot, (page) => {
         const piece = decodeOverflow(page, identity);
