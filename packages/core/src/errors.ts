@@ -23,6 +23,38 @@ export type PmemErrorCode =
   | 'ERR_PMEM_IO'
   | 'ERR_PMEM_BINDING_MISSING';
 
+/*
+ * A process may hold two copies of this package: a CommonJS one beside an ES module, or two versions. The errors of both
+ * carry the same registered symbols, so that `instanceof` and the functions below know them whichever copy they are of.
+ */
+const PMEM_ERROR = Symbol.for('@safe-pmem/core PmemError');
+const MEDIA_ERROR = Symbol.for('@safe-pmem/core MediaError');
+const REPAIR_ERROR = Symbol.for('@safe-pmem/core RepairError');
+
+/** Tells whether `value` is a PmemError, of this copy of the package or another. */
+export function isPmemError(value: unknown): value is PmemError {
+  return isBranded(value, PMEM_ERROR);
+}
+
+/** Tells whether `value` is a MediaError, of this copy of the package or another. */
+export function isMediaError(value: unknown): value is MediaError {
+  return isBranded(value, MEDIA_ERROR);
+}
+
+/** Tells whether `value` is a RepairError, of this copy of the package or another. */
+export function isRepairError(value: unknown): value is RepairError {
+  return isBranded(value, REPAIR_ERROR);
+}
+
+function isBranded(value: unknown, brand: symbol): boolean {
+  return typeof value === 'object' && value !== null && brand in value;
+}
+
+/** What `instanceof` does by default: subclasses that an application makes of these errors have no symbol. */
+function isInherited(constructor: { readonly prototype: Error }, value: unknown): boolean {
+  return Function.prototype[Symbol.hasInstance].call(constructor as never, value);
+}
+
 export interface PmemErrorDetails {
   readonly path?: string;
   readonly ranges?: readonly ByteRange[];
@@ -36,6 +68,10 @@ export class PmemError extends Error {
   readonly path: string | undefined;
   /** The file bytes concerned, sorted; empty where the error concerns the whole file. */
   readonly ranges: readonly ByteRange[];
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === PmemError ? isPmemError(value) : isInherited(this, value);
+  }
 
   constructor(code: PmemErrorCode, message: string, details: PmemErrorDetails = {}) {
     const where = [
@@ -66,6 +102,10 @@ export class MediaError extends PmemError {
   readonly operation: Operation;
   readonly source: MediaErrorSource;
 
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === MediaError ? isMediaError(value) : isInherited(this, value);
+  }
+
   constructor(
     operation: Operation,
     source: MediaErrorSource,
@@ -86,6 +126,10 @@ export class RepairError extends PmemError {
   readonly attempts: readonly RepairAttempt[];
   readonly receipt: RepairReceipt;
 
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === RepairError ? isRepairError(value) : isInherited(this, value);
+  }
+
   constructor(
     message: string,
     attempts: readonly RepairAttempt[],
@@ -98,3 +142,7 @@ export class RepairError extends PmemError {
     this.receipt = receipt;
   }
 }
+
+Object.defineProperty(PmemError.prototype, PMEM_ERROR, { value: true });
+Object.defineProperty(MediaError.prototype, MEDIA_ERROR, { value: true });
+Object.defineProperty(RepairError.prototype, REPAIR_ERROR, { value: true });

@@ -19,6 +19,8 @@ export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> 
   readonly #withValues: boolean;
   readonly #signal: AbortSignal | undefined;
   readonly #release: () => void;
+  /** Of a seek() since the last read. */
+  #target: Buffer | undefined;
   /** Met after entries that had to be returned first. */
   #postponed: LossError | undefined;
 
@@ -56,8 +58,8 @@ export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> 
 
   _seek(target: Buffer): void {
     this.#postponed = undefined;
-    this.#cursor ??= this.#makeCursor();
-    this.#cursor.seek(target);
+    // Not before the next read: an explicit snapshot may be closed by now, and abstract-level tells whoever reads.
+    this.#target = Buffer.from(target);
   }
 
   _close(): Promise<void> {
@@ -69,6 +71,8 @@ export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> 
   #take(count: number): EncodedEntry[] {
     const taken: EncodedEntry[] = [];
     const cursor = (this.#cursor ??= this.#makeCursor());
+    if (this.#target !== undefined) cursor.seek(this.#target);
+    this.#target = undefined;
     while (taken.length < count && this.#postponed === undefined) {
       try {
         const entry = this.#withValues ? cursor.next() : cursor.next(false);

@@ -12,8 +12,7 @@ import { LostKeysError, PageStore } from '../pages/index.js';
 import { LossError } from './loss-error.js';
 import { PmemIterator } from './pmem-iterator.js';
 import { PmemSnapshot, stateOf } from './pmem-snapshot.js';
-import type { StoreFiles } from './store-files.js';
-import { closeFiles, openFiles } from './store-files.js';
+import { DatabaseFiles } from './store-files.js';
 
 export interface PmemLevelOptions<K = string, V = string> extends AbstractDatabaseOptions<K, V> {
   readonly driver: Driver;
@@ -23,6 +22,11 @@ export interface PmemLevelOptions<K = string, V = string> extends AbstractDataba
   readonly mirror?: boolean | undefined;
   /** Size of a new log. A batch must fit into about half of it. Default 4 MiB. */
   readonly logBytes?: number | undefined;
+  /**
+   * Make new files for those that are gone, or are not part of the database any more, and fill them with what their twins
+   * hold: the way back after one of the two devices was replaced. Files that are whole are left alone. Default false.
+   */
+  readonly attachMirror?: boolean | undefined;
   /** Repair damaged pages as soon as a read or open() has met them. Default true. */
   readonly autoRepair?: boolean | undefined;
   /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
@@ -60,7 +64,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   /** Path prefix of the files. */
   readonly location: string;
   readonly #options: PmemLevelOptions<unknown, unknown>;
-  #files: StoreFiles | undefined;
+  #files: DatabaseFiles | undefined;
   #store: PageStore | undefined;
   #healing: Promise<void> | undefined;
   /** Damage that a repair could do nothing about. */
@@ -69,10 +73,10 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   /** The files are `<location>.pages`, `<location>.log` and their mirrors. Opens by itself, as every Level does. */
   constructor(location: string, options: PmemLevelOptions<K, V>) {
     // What is not meant for this class goes to whoever hooks into open().
-    const { driver, mirrorLocation, mirror, logBytes, autoRepair, cachedLeaves, ...others } = options;
+    const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, ...others } = options;
     super(manifest, others);
     this.location = location;
-    this.#options = { driver, mirrorLocation, mirror, logBytes, autoRepair, cachedLeaves };
+    this.#options = { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves };
   }
 
   /** Repairs every damaged page of every file. See PageStore.repair(). */
@@ -88,15 +92,17 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   }
 
   async _open(options: AbstractOpenOptions): Promise<void> {
-    const { driver, mirror = true, mirrorLocation = this.location, logBytes = LOG_BYTES, cachedLeaves = 4096 } = this.#options;
+    const { driver, mirror = true, mirrorLocation = this.location, logBytes = LOG_BYTES } = this.#options;
+    const { attachMirror = false, cachedLeaves = 4096 } = this.#options;
     const { createIfMissing = true, errorIfExists = false } = options;
     const { location } = this;
-    const files = await openFiles({ driver, location, mirrorLocation, mirror, logBytes, createIfMissing, errorIfExists });
+    const places = { driver, location, mirrorLocation, mirror, logBytes };
+    const files = await DatabaseFiles.open({ ...places, createIfMissing, errorIfExists, attachMirror });
     try {
-      this.#store = await PageStore.open({ ...files, create: createIfMissing, cachedLeaves });
+      this.#store = await PageStore.open({ ...files.files, create: createIfMissing, attachMirror, cachedLeaves });
       this.#files = files;
     } catch (error) {
-      await closeFiles(files);
+      await files.discard();
       throw error;
     }
     this.#healSoon();
@@ -106,7 +112,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   async _close(): Promise<void> {
     await this.#healing;
     await this.#opened().close();
-    if (this.#files !== undefined) await closeFiles(this.#files);
+    await this.#files?.close();
     this.#store = undefined;
     this.#files = undefined;
   }

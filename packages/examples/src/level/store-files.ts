@@ -1,7 +1,9 @@
-/** The four files of a database: opening them, making them where they are missing. */
+/** The four files of a database: opening them, making them where there are none, taking back what a failed open made. */
+import { unlink } from 'node:fs/promises';
 import type { Driver } from '@safe-pmem/core';
-import { PmemError, PmemFile } from '@safe-pmem/core';
+import { isPmemError, PmemFile } from '@safe-pmem/core';
 import type { StoreOptions } from '../pages/index.js';
+import { PagesError } from '../pages/index.js';
 
 export type StoreFiles = Required<Pick<StoreOptions, 'file' | 'log' | 'logMirror'>> & Pick<StoreOptions, 'mirror'>;
 
@@ -14,60 +16,126 @@ export interface FileOptions {
   readonly logBytes: number;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
+  /** Make files that are missing although others are there, for the store to fill. */
+  readonly attachMirror: boolean;
 }
 
+type Role = keyof StoreFiles;
+
+const PAGE_BYTES = 4096;
 /** Of the data files, to begin with; they grow. */
-const PAGES_BYTES = 16 * 4096;
+const DATA_BYTES = 16 * PAGE_BYTES;
 
-/** Opens all files, or none. Throws what PmemFile.open() throws, or an Error where `errorIfExists` forbids it. */
-export async function openFiles(options: FileOptions): Promise<StoreFiles> {
-  const { location, mirrorLocation, logBytes } = options;
-  const opened: PmemFile[] = [];
-  const open = async (path: string, size: number): Promise<PmemFile> => {
-    const file = await openOne(options, path, size);
-    opened.push(file);
-    return file;
-  };
-  try {
-    await checkExistence(options);
-    const log = await open(`${location}.log`, logBytes);
-    const logMirror = await open(`${mirrorLocation}.log-mirror`, logBytes);
-    const file = await open(`${location}.pages`, PAGES_BYTES);
-    if (!options.mirror) return { file, log, logMirror };
-    return { file, log, logMirror, mirror: await open(`${mirrorLocation}.pages-mirror`, PAGES_BYTES) };
-  } catch (error) {
-    for (const file of opened) await file.close();
-    throw error;
+/** The files of one database while it is open, and which of them this open() made. */
+export class DatabaseFiles {
+  readonly #options: FileOptions;
+  readonly #opened = new Map<Role, PmemFile>();
+  readonly #made: string[] = [];
+
+  private constructor(options: FileOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens all files, or none: where it fails, no file is there that was not there before. Throws what PmemFile.open()
+   * throws; PagesError ERR_PAGES_MIRROR_MISSING where some files are gone and the others hold a database; an Error where
+   * `createIfMissing` or `errorIfExists` forbids it.
+   */
+  static async open(options: FileOptions): Promise<DatabaseFiles> {
+    const files = new DatabaseFiles(options);
+    try {
+      await files.#open();
+      return files;
+    } catch (error) {
+      await files.discard();
+      throw error;
+    }
+  }
+
+  /** For PageStore.open(). */
+  get files(): StoreFiles {
+    const [file, log, logMirror, mirror] = (['file', 'log', 'logMirror', 'mirror'] as const).map((role) => this.#opened.get(role));
+    if (file === undefined || log === undefined || logMirror === undefined) throw new Error('the files are not open');
+    return mirror === undefined ? { file, log, logMirror } : { file, log, logMirror, mirror };
+  }
+
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled([...this.#opened.values()].map((one) => one.close()));
+    this.#opened.clear();
+    const failed = closed.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Closes the files and removes those that this open() made. Never rejects: why it is called matters more. */
+  async discard(): Promise<void> {
+    await this.close().catch(() => undefined);
+    // Another driver's paths may be names of real files here, which are not this database's.
+    if (this.#options.driver.name !== 'native') return;
+    for (const path of this.#made) await unlink(path).catch(() => undefined);
+  }
+
+  async #open(): Promise<void> {
+    const { location, createIfMissing, errorIfExists, attachMirror } = this.#options;
+    const paths = pathsOf(this.#options);
+    const missing: Role[] = [];
+    for (const [role, path] of paths) {
+      const file = await this.#openExisting(path);
+      if (file === undefined) missing.push(role);
+      else this.#opened.set(role, file);
+    }
+    // Files are made before the first of them holds anything: what is blank is the rest of an open() that was interrupted.
+    const hasContent = [...this.#opened.values()].some(holdsSomething);
+    if (errorIfExists && hasContent) throw new Error(`the database '${location}' exists already (errorIfExists is true)`);
+    if (missing.length === 0) return;
+    if (!hasContent && !createIfMissing) {
+      throw new Error(`the database '${location}' does not exist (createIfMissing is false)`);
+    }
+    if (hasContent && !attachMirror) {
+      const [path = ''] = missing.map((role) => paths.get(role));
+      const what = 'the database has lost this file; attachMirror makes a new one from its twin';
+      throw new PagesError('ERR_PAGES_MIRROR_MISSING', path, what);
+    }
+    for (const role of missing) await this.#make(role, paths.get(role) ?? '');
+  }
+
+  async #openExisting(path: string): Promise<PmemFile | undefined> {
+    try {
+      return await PmemFile.open(path, { driver: this.#options.driver });
+    } catch (error) {
+      // A file of no bytes cannot be mapped, and is as good as none.
+      if (isPmemError(error) && ['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) return undefined;
+      throw error;
+    }
+  }
+
+  async #make(role: Role, path: string): Promise<void> {
+    const { driver, logBytes } = this.#options;
+    const twin = this.#opened.get(role === 'log' ? 'logMirror' : 'log');
+    const size = role === 'log' || role === 'logMirror' ? (twin?.size ?? logBytes) : DATA_BYTES;
+    this.#opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true }));
+    this.#made.push(path);
   }
 }
 
-export async function closeFiles({ file, mirror, log, logMirror }: StoreFiles): Promise<void> {
-  const files = [file, log, logMirror, ...(mirror === undefined ? [] : [mirror])];
-  const closed = await Promise.allSettled(files.map((one) => one.close()));
-  const failed = closed.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+function pathsOf({ location, mirrorLocation, mirror }: FileOptions): ReadonlyMap<Role, string> {
+  return new Map<Role, string>([
+    ['log', `${location}.log`],
+    ['logMirror', `${mirrorLocation}.log-mirror`],
+    ['file', `${location}.pages`],
+    ...(mirror ? [['mirror', `${mirrorLocation}.pages-mirror`] as const] : []),
+  ]);
 }
 
-/** The log is made first: where it is, there is a database, or was to be one. */
-async function checkExistence({ driver, location, createIfMissing, errorIfExists }: FileOptions): Promise<void> {
-  if (createIfMissing && !errorIfExists) return;
-  try {
-    await (await PmemFile.open(`${location}.log`, { driver, readOnly: true })).close();
-  } catch (error) {
-    if (!(error instanceof PmemError) || error.code !== 'ERR_PMEM_NOT_FOUND') throw error;
-    if (createIfMissing) return;
-    throw new Error(`the database '${location}' does not exist (createIfMissing is false)`, { cause: error });
-  }
-  if (errorIfExists) throw new Error(`the database '${location}' exists already (errorIfExists is true)`);
-}
-
-/** An existing file keeps its size. */
-async function openOne({ driver, createIfMissing }: FileOptions, path: string, size: number): Promise<PmemFile> {
-  try {
-    return await PmemFile.open(path, { driver });
-  } catch (error) {
-    const isMissing = error instanceof PmemError && (error.code === 'ERR_PMEM_NOT_FOUND' || error.code === 'ERR_PMEM_TOO_SMALL');
-    if (!isMissing || !createIfMissing) throw error;
-    return PmemFile.open(path, { driver, create: true, size, preallocate: true });
-  }
+/** True unless the first and the last page are zeros: every file of a database has something in one of them. */
+function holdsSomething(file: PmemFile): boolean {
+  const page = Buffer.alloc(Math.min(PAGE_BYTES, file.size));
+  return [0, file.size - page.length].some((position) => {
+    try {
+      file.read(page, position);
+      return page.some((byte) => byte !== 0);
+    } catch {
+      // What cannot be read any more was stored once.
+      return true;
+    }
+  });
 }

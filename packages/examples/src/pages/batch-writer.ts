@@ -1,7 +1,8 @@
 /** Brings batches into the log and into memory, in their order; those that wait at the same moment share a commit. */
+import { checkpointBytesOf } from './checkpoint-record.js';
 import { PAGE_BYTES } from './format.js';
 import type { Change } from './log-record.js';
-import { changesOf, checkpointBytesOf, encodeBatch } from './log-record.js';
+import { changesOf, encodeBatch } from './log-record.js';
 import { ringBytesOf } from './store-log.js';
 import type { StoreState } from './store-state.js';
 
@@ -98,8 +99,8 @@ export class BatchWriter {
 
   /** A record of the next checkpoint, and of one more, must always find room. */
   #hasRoomFor({ record }: WaitingBatch): boolean {
-    const { log, pool } = this.#state;
-    const reservedBytes = 2 * ringBytesOf(checkpointBytesOf(pool.slots.count)) + PAGE_BYTES;
+    const { log, pool, lastGeneration } = this.#state;
+    const reservedBytes = 2 * ringBytesOf(checkpointBytesOf(pool.slots.count, lastGeneration + 2)) + PAGE_BYTES;
     return log.usedBytes + ringBytesOf(record.length) + reservedBytes <= log.capacityBytes;
   }
 }

@@ -54,6 +54,23 @@ export function copyOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes);
 }
 
+/** Throws TypeError for a value that is not bytes. */
+export function requireBytes(value: unknown, name: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
+}
+
+/** The number; undefined where JavaScript cannot hold it, as no count or position is so large. */
+export function safeNumber(value: bigint): number | undefined {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
+}
+
+/** The number. Throws TypeError where JavaScript cannot hold it. */
+export function requireSafe(value: bigint, name: string): number {
+  const number = safeNumber(value);
+  if (number === undefined) throw new TypeError(`${name} is ${value}`);
+  return number;
+}
+
 /** The same memory as a Buffer, whose methods read and write numbers. */
 export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,8 +1,9 @@
 /** Checkpoints of an open store, and whatever else moves pages: one at a time, beside batches and readers. */
 import { slotsOfPlan, storeLeaves } from './checkpoint.js';
 import type { StoredLeaf } from './checkpoint.js';
-import { encodeCheckpoint } from './log-record.js';
+import { encodeCheckpoint } from './checkpoint-record.js';
 import { changedLeavesOf, markStored } from './node.js';
+import { writeHeaders } from './store-headers.js';
 import type { StoreState } from './store-state.js';
 import { Turns } from '../turns.js';
 
@@ -56,11 +57,16 @@ export class Checkpoints {
     });
     const leaves = [...changedLeavesOf(begun.root)];
     if (leaves.length === 0 && !always) return;
-    const generation = this.#state.checkpoint.generation + 1;
+    // Pages of this number may be in the files after a crash, so the number is never given again.
+    const generation = ++this.#state.lastGeneration;
+    await writeHeaders(pool.files, this.#state.checkpoint, generation);
     const stored = await storeLeaves(pool, leaves, generation);
+    for (const slot of stored.flatMap(slotsOfPlan)) slots.setGeneration(slot, generation);
     await log.turns.take(async () => {
       const bits = slots.leavesAfter(begun.retired, stored.map(({ slot }) => slot));
-      const next = { ...this.#state.checkpoint, generation, covers: begun.covers, slotCount: slots.count, leaves: bits.bytes };
+      const leafGenerations = [...bits].map((slot) => slots.generationOf(slot) ?? generation);
+      const { covers } = begun;
+      const next = { ...this.#state.checkpoint, generation, covers, slotCount: slots.count, leaves: bits.bytes, leafGenerations };
       try {
         this.#state.requireIntact();
         log.append(encodeCheckpoint(next));
@@ -69,6 +75,7 @@ export class Checkpoints {
         slots.settle(bits, begun.retired);
         this.#settle(stored, generation);
         markStored(begun.root);
+        await writeHeaders(pool.files, next, generation);
         await log.truncate(begun.covers, begun.logMark);
       } catch (error) {
         this.#state.fail(error);

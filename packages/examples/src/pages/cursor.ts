@@ -1,6 +1,6 @@
 /** Going through a range of keys, in one direction, in a state of the store that does not change. */
 import type { Bytes } from './bytes.js';
-import { NO_BYTES, compareBytes, keyAfter, lowerBound } from './bytes.js';
+import { NO_BYTES, compareBytes, keyAfter, lowerBound, requireBytes } from './bytes.js';
 import type { Entries, Value } from './leaf-page.js';
 import type { Leaf, Node } from './node.js';
 import { leafBefore, leafFor } from './node.js';
@@ -27,7 +27,9 @@ export interface KeyRange {
   readonly to: Bytes | undefined;
 }
 
+/** Throws TypeError for a bound that is not bytes. */
 export function keyRangeOf({ gt, gte, lt, lte }: RangeOptions): KeyRange {
+  for (const bound of [gt, gte, lt, lte]) if (bound !== undefined) requireBytes(bound, 'a bound');
   return {
     from: gte ?? (gt === undefined ? NO_BYTES : keyAfter(gt)),
     to: lte === undefined ? lt : keyAfter(lte),
@@ -61,19 +63,13 @@ export class Cursor {
     this.#ended = range.to !== undefined && compareBytes(range.from, range.to) >= 0;
   }
 
-  /** Goes on at `target`, or at the next key in the cursor's direction; never outside of the range. */
+  /** Goes on at `target`, or at the next key in the cursor's direction; ends where `target` is outside of the range. */
   seek(target: Bytes): void {
     const { from, to } = this.#range;
     this.#leaf = undefined;
     this.#entries = undefined;
-    if (this.#reverse) {
-      const end = keyAfter(target);
-      this.#position = to !== undefined && compareBytes(to, end) < 0 ? to : end;
-      this.#ended = compareBytes(this.#position, from) <= 0;
-    } else {
-      this.#position = compareBytes(target, from) < 0 ? from : target;
-      this.#ended = to !== undefined && compareBytes(this.#position, to) >= 0;
-    }
+    this.#position = this.#reverse ? keyAfter(target) : target;
+    this.#ended = compareBytes(target, from) < 0 || (to !== undefined && compareBytes(target, to) >= 0);
   }
 
   /**

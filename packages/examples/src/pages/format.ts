@@ -13,6 +13,8 @@
  *     20     4    pageBytes     4096
  *     24     8    storeId       random, never 0
  *     32     8    fileId        random, never 0; the checkpoint in force names the ids of the files it is in
+ *     40     6    inForce       number of the last checkpoint that was in force when this was written; 0: not known
+ *     46     2    attempts      how many numbers after that one were given to checkpoints since; 65535: so many or more
  *
  * Leaf page: the entries whose keys lie in [low, high)
  *     0      4    checksum      CRC-32 of bytes 4 … usedBytes - 1
@@ -55,20 +57,28 @@
  * Batch
  *     0      4    marker        "btch"
  *     4      4    operations    how many follow; each is
- *                   0  2  kind        1 put, 2 delete, 3 clear a range
+ *                   0  2  kind        1 put, 2 delete, 3 clear from a key to the end, 4 clear from one key up to another
  *                   2  2  keyBytes
- *                   4  4  valueBytes  for 3: of the range's end
- *                   8  …  key (3: the range's beginning), then the value (3: the first key behind the range; none: no end)
+ *                   4  4  valueBytes  for 4: of the range's end
+ *                   8  …  key (3, 4: the range's beginning), then the value (4: the first key after the range, perhaps
+ *                         the empty one)
+ *     Kind 3 with a value clears up to that key: earlier versions wrote ranges with an end so.
  *
  * Checkpoint
- *     0      4    marker        "ckpt"
+ *     0      4    marker        "ckpg"
  *     4      4    slotCount     of each data file
  *     8      8    storeId
  *     16     8    generation
  *     24     8    covers        sequence of the last batch that the pages contain
  *     32     8    fileId        of the data file
  *     40     8    mirrorId      of its mirror; 0 where there is none
- *     48     …    one bit a slot, least significant first: 1 where the slot is a leaf of the store
+ *     48     4    leafCount
+ *     52     4    ageBytes      1 … 6
+ *     56     …    one bit a slot, least significant first: 1 where the slot is a leaf of the store
+ *            …    the age of each leaf, in the order of their slots, ageBytes each: how many checkpoints before this one
+ *                 its page was written in. A page of another age is not the one that was stored there.
+ *
+ * Checkpoint as earlier versions wrote it: marker "ckpt", the bits at 48, nothing about ages.
  */
 
 export const PAGE_BYTES = 4096;
@@ -79,12 +89,15 @@ export const HEADER_MARKER = 0x64616568;
 export const LEAF_MARKER = 0x6661656c;
 export const OVERFLOW_MARKER = 0x7265766f;
 export const BATCH_MARKER = 0x68637462;
-export const CHECKPOINT_MARKER = 0x74706b63;
+export const CHECKPOINT_MARKER = 0x67706b63;
+/** Of checkpoints without the ages of their leaves. */
+export const AGELESS_CHECKPOINT_MARKER = 0x74706b63;
 
 export const PAGE_HEADER_BYTES = 40;
 export const ENTRY_HEADER_BYTES = 8;
 export const REFERENCE_BYTES = 20;
-export const CHECKPOINT_HEADER_BYTES = 48;
+export const CHECKPOINT_HEADER_BYTES = 56;
+export const AGELESS_CHECKPOINT_HEADER_BYTES = 48;
 
 /** The longest key. Two ends of a range and one entry with a key of this length must fit into a page. */
 export const KEY_BYTES_MAX = 1000;

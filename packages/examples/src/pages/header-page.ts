@@ -8,7 +8,13 @@ const HEADER_BYTES = 48;
 export interface DataHeader {
   readonly storeId: bigint;
   readonly fileId: bigint;
+  /** Number of the last checkpoint that was in force when the header was written; 0 where that is not known. */
+  readonly inForce: number;
+  /** How many numbers after that one were given to checkpoints since; ATTEMPTS_MAX: so many or more. */
+  readonly attempts: number;
 }
+
+export const ATTEMPTS_MAX = 0xffff;
 
 /** `other-version`: a store, but not one that this code can read. `none`: anything else. */
 export type HeaderState =
@@ -16,7 +22,7 @@ export type HeaderState =
   | { readonly status: 'other-version'; readonly version: number }
   | { readonly status: 'none' };
 
-export function encodeHeaderPage({ storeId, fileId }: DataHeader): Buffer {
+export function encodeHeaderPage({ storeId, fileId, inForce, attempts }: DataHeader): Buffer {
   const page = Buffer.alloc(PAGE_BYTES);
   page.writeUInt32LE(HEADER_MARKER, 4);
   page.writeBigUInt64LE(MAGIC, 8);
@@ -24,6 +30,8 @@ export function encodeHeaderPage({ storeId, fileId }: DataHeader): Buffer {
   page.writeUInt32LE(PAGE_BYTES, 20);
   page.writeBigUInt64LE(storeId, 24);
   page.writeBigUInt64LE(fileId, 32);
+  page.writeUIntLE(inForce, 40, 6);
+  page.writeUInt16LE(Math.min(attempts, ATTEMPTS_MAX), 46);
   page.writeUInt32LE(checksumOf(page.subarray(4, HEADER_BYTES)), 0);
   return page;
 }
@@ -34,5 +42,6 @@ export function decodeHeaderPage(bytes: Bytes): HeaderState {
   if (page.readUInt32LE(0) !== checksumOf(page.subarray(4, HEADER_BYTES))) return { status: 'none' };
   const version = page.readUInt32LE(16);
   if (version !== FORMAT_VERSION || page.readUInt32LE(20) !== PAGE_BYTES) return { status: 'other-version', version };
-  return { status: 'valid', header: { storeId: page.readBigUInt64LE(24), fileId: page.readBigUInt64LE(32) } };
+  const [storeId, fileId] = [page.readBigUInt64LE(24), page.readBigUInt64LE(32)];
+  return { status: 'valid', header: { storeId, fileId, inForce: page.readUIntLE(40, 6), attempts: page.readUInt16LE(46) } };
 }

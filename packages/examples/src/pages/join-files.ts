@@ -1,15 +1,15 @@
 /** Which store the data files hold: making one, finding out whether they belong together, and filling a new mirror. */
-import type { PmemFile } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
-import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
-import type { Checkpoint } from './log-record.js';
-import { checkpointBytesOf, encodeCheckpoint } from './log-record.js';
+import { decodeHeaderPage } from './header-page.js';
+import type { Checkpoint } from './checkpoint-record.js';
+import { encodeCheckpoint } from './checkpoint-record.js';
 import type { PageFile, PageFiles } from './page-files.js';
-import { readFrom } from './page-files.js';
+import { isBlank, readFrom } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { PagesError } from './pages-error.js';
+import { headerOf, lastGenerationOf, writeHeader, writeHeaders } from './store-headers.js';
 import type { StoreLog } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
 
@@ -18,13 +18,12 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
   const { path } = files;
   if (!create) throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds no store');
   for (const member of files.members) {
-    if (!isBlank(member.file)) {
+    if (!isBlank(member.file, (page, slot) => slot === 0 && decodeHeaderPage(page).status === 'valid')) {
       throw new PagesError('ERR_PAGES_FOREIGN', member.file.path, 'the file holds something, and its log does not');
     }
   }
   const storeId = randomId();
   const ids = files.members.map(() => randomId()) as [bigint, bigint?];
-  for (const [index, { file }] of files.members.entries()) writeHeader(file, { storeId, fileId: ids[index] ?? 0n });
   const checkpoint: Checkpoint = {
     storeId,
     generation: 1,
@@ -32,61 +31,97 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
     slotCount: files.slotCount,
     fileId: ids[0],
     mirrorId: ids[1] ?? 0n,
-    leaves: new Uint8Array(checkpointBytesOf(files.slotCount)),
+    leaves: new Uint8Array(Math.ceil(files.slotCount / 8)),
+    leafGenerations: [],
   };
+  await writeHeaders(files, checkpoint, checkpoint.generation);
   log.append(encodeCheckpoint(checkpoint));
   await log.commit();
   return checkpoint;
 }
 
-/** Nothing but zeros behind the header, which an interrupted formatting leaves. What cannot be read does not count. */
-function isBlank(file: PmemFile): boolean {
-  const zeros = Buffer.alloc(PAGE_BYTES);
-  for (let slot = 0; slot < Math.floor(file.size / PAGE_BYTES); slot++) {
-    const isOurs = (page: Buffer): boolean => slot === 0 && decodeHeaderPage(page).status === 'valid';
-    const read = readFrom({ role: 'pages', file }, slot, (page) => ({ blank: page.equals(zeros) || isOurs(page) }));
-    if (read.page?.blank === false) return false;
-  }
-  return true;
+export interface JoinedFiles {
+  /** The one in force, with the ids of the files in the roles that they have now. */
+  readonly checkpoint: Checkpoint;
+  readonly lastGeneration: number;
 }
 
-/** Makes sure that both files hold what the checkpoint in force says; copies, or goes on alone, where that is asked. */
-export async function joinMirror(pool: PagePool, log: StoreLog, found: Checkpoint, options: StoreOptions): Promise<Checkpoint> {
-  const { attachMirror = false, detachMirror = false } = options;
-  const [data, mirror] = pool.files.members.map(({ file }) => idOf(file, found)) as [bigint | undefined, bigint?];
-  const { path } = pool;
-  const known = [found.fileId, found.mirrorId].filter((id) => id !== 0n);
-  if (data !== undefined && !known.includes(data)) {
-    throw new PagesError('ERR_PAGES_MIRROR_STALE', path, 'the log has gone on without this file');
+/**
+ * Makes sure that both files hold what the checkpoint in force says. Where that is asked, fills a file that is not part
+ * of the store with a copy of the one that is, or goes on with one file.
+ */
+export async function joinFiles(
+  pool: PagePool,
+  log: StoreLog,
+  found: Checkpoint,
+  options: StoreOptions,
+): Promise<JoinedFiles> {
+  const { attachMirror = false, detachMirror = false, acceptLostBatches = false } = options;
+  const [first, second] = pool.files.members as readonly [PageFile, PageFile?];
+  const data = identify(first, found);
+  const mirror = second && identify(second, found);
+  const headers = [data, mirror].flatMap((one) => (one?.isMember === true && one.header !== undefined ? [one.header] : []));
+  if (!acceptLostBatches) requireCurrentLog(headers, found, pool.path);
+  const lastGeneration = lastGenerationOf(headers, found);
+  const joined = (checkpoint: Checkpoint): JoinedFiles => ({ checkpoint, lastGeneration });
+  if (mirror === undefined || second === undefined) {
+    if (!data.isMember) throw goneOnWithout(first);
+    if (found.mirrorId === 0n) return joined(found);
+    if (!detachMirror) throw new PagesError('ERR_PAGES_MIRROR_MISSING', pool.path, 'the store has a mirror');
+    return joined(await storeIds(log, found, data.id ?? found.fileId, 0n));
   }
-  const mirrorFile = pool.files.members[1]?.file;
-  if (mirrorFile === undefined) {
-    if (found.mirrorId === 0n) return found;
-    if (!detachMirror) throw new PagesError('ERR_PAGES_MIRROR_MISSING', path, 'the store has a mirror');
-    return storeIds(log, found, data ?? found.fileId, 0n);
-  }
-  const isPair = found.mirrorId !== 0n && mirror !== data && (mirror === undefined || known.includes(mirror));
-  if (isPair) return found;
+  const isPair = found.mirrorId !== 0n && data.isMember && mirror.isMember && (data.id === undefined || data.id !== mirror.id);
+  if (isPair) return joined(inRoles(found, data, mirror));
+  const isReplaceable = data.header === undefined ? isBlank(first.file) : data.header.storeId === found.storeId;
+  if (!data.isMember && !(attachMirror && mirror.isMember && isReplaceable)) throw goneOnWithout(first);
   if (!attachMirror) {
-    throw new PagesError('ERR_PAGES_MIRROR_STALE', mirrorFile.path, 'this file does not mirror the store: see attachMirror');
+    throw new PagesError('ERR_PAGES_MIRROR_STALE', second.file.path, 'this file does not mirror the store: see attachMirror');
   }
-  const mirrorId = randomId();
-  copyPages(pool, mirrorFile);
-  writeHeader(mirrorFile, { storeId: found.storeId, fileId: mirrorId });
-  return storeIds(log, found, data ?? found.fileId, mirrorId);
+  const [source, target] = data.isMember ? [first, second] : [second, first];
+  const sourceId = (data.isMember ? data : mirror).id ?? found.fileId;
+  const ids = data.isMember ? ([sourceId, randomId()] as const) : ([randomId(), sourceId] as const);
+  copyPages(pool, source, target);
+  const checkpoint = { ...found, fileId: ids[0], mirrorId: ids[1] };
+  await writeHeader(target, headerOf(target.role, checkpoint, lastGeneration), pool.files);
+  return joined(await storeIds(log, checkpoint, ...ids));
 }
 
-/** The file's id; undefined where its header cannot be read, and the file is taken at the caller's word. */
-function idOf(file: PmemFile, { storeId }: Checkpoint): bigint | undefined {
-  const read = readFrom({ role: 'pages', file }, 0, decodeHeaderPage);
-  if (read.page === undefined) return undefined;
-  if (read.page.status === 'other-version') {
-    throw new PagesError('ERR_PAGES_VERSION', file.path, `the store has format version ${read.page.version}, this is 1`);
+interface Identity {
+  /** Undefined where the header cannot be read, and the file is taken at the caller's word. */
+  readonly id: bigint | undefined;
+  readonly header: DataHeader | undefined;
+  /** The checkpoint in force names this file, as far as anything can be told. */
+  readonly isMember: boolean;
+}
+
+function identify({ role, file }: PageFile, { storeId, fileId, mirrorId }: Checkpoint): Identity {
+  const { page } = readFrom({ role, file }, 0, decodeHeaderPage);
+  if (page?.status === 'other-version') {
+    throw new PagesError('ERR_PAGES_VERSION', file.path, `the store has format version ${page.version}, this is 1`);
   }
   // Zeros are a file that is yet to become a mirror; anything else that does not verify was damaged.
-  if (read.page.status === 'none') return isBlank(file) ? 0n : undefined;
-  if (read.page.header.storeId !== storeId) return 0n;
-  return read.page.header.fileId;
+  if (page?.status !== 'valid') return { id: undefined, header: undefined, isMember: page === undefined || !isBlank(file) };
+  const { header } = page;
+  const isMember = header.storeId === storeId && [fileId, mirrorId].includes(header.fileId) && header.fileId !== 0n;
+  return { id: header.fileId, header, isMember };
+}
+
+/** The log names its checkpoint in force; a file that was part of a later one has seen what this log has not. */
+function requireCurrentLog(headers: readonly DataHeader[], { generation }: Checkpoint, path: string): void {
+  const newest = Math.max(...headers.map(({ inForce }) => inForce));
+  if (newest <= generation) return;
+  const what = `the log is older than the pages: it ends at checkpoint ${generation}, and they were at ${newest}`;
+  throw new PagesError('ERR_PAGES_LOG_STALE', path, what);
+}
+
+/** The ids by role: files that have changed places since the checkpoint are told apart by their headers. */
+function inRoles(found: Checkpoint, data: Identity, mirror: Identity): Checkpoint {
+  if (data.id !== found.mirrorId && mirror.id !== found.fileId) return found;
+  return { ...found, fileId: found.mirrorId, mirrorId: found.fileId };
+}
+
+function goneOnWithout({ file }: PageFile): PagesError {
+  return new PagesError('ERR_PAGES_MIRROR_STALE', file.path, 'the log has gone on without this file');
 }
 
 async function storeIds(log: StoreLog, found: Checkpoint, fileId: bigint, mirrorId: bigint): Promise<Checkpoint> {
@@ -96,17 +131,11 @@ async function storeIds(log: StoreLog, found: Checkpoint, fileId: bigint, mirror
   return checkpoint;
 }
 
-/** Every byte of the first file that can be read; what cannot is lost in both. */
-function copyPages(pool: PagePool, mirror: PmemFile): void {
-  const { file } = pool.files.members[0] as PageFile;
+/** Every byte of the file that can be read; what cannot is lost in both. */
+function copyPages(pool: PagePool, source: PageFile, target: PageFile): void {
   for (let slot = 1; slot < pool.slots.count; slot++) {
-    const read = readFrom({ role: 'pages', file }, slot, (page) => page);
-    mirror.write(read.page ?? new Uint8Array(PAGE_BYTES), slot * PAGE_BYTES);
+    const read = readFrom(source, slot, (page) => page);
+    target.file.write(read.page ?? new Uint8Array(PAGE_BYTES), slot * PAGE_BYTES);
   }
-  mirror.persist();
-}
-
-function writeHeader(file: PmemFile, header: DataHeader): void {
-  file.write(encodeHeaderPage(header), 0);
-  file.persist(0, PAGE_BYTES);
+  target.file.persist();
 }

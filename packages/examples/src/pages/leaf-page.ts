@@ -1,8 +1,10 @@
 /** Leaf pages: entries of one range of keys. */
 import type { Bytes } from './bytes.js';
-import { checksumOf } from './bytes.js';
+import { checksumOf, compareBytes, safeNumber } from './bytes.js';
 import {
+  ENTRY_BYTES_MAX,
   ENTRY_HEADER_BYTES,
+  KEY_BYTES_MAX,
   LEAF_MARKER,
   PAGE_BYTES,
   PAGE_HEADER_BYTES,
@@ -88,36 +90,57 @@ export function encodeLeaf(identity: PageIdentity, generation: number, leaf: Lea
   return page;
 }
 
-/** The leaf, where `page` is one of this store and slot and its checksum holds. Keys and values are views of `page`. */
+/**
+ * The leaf, where `page` is one of this store and slot, its checksum holds, and all that it says of itself can be: a page
+ * that contradicts itself is damaged like any other. Keys and values are views of `page`.
+ */
 export function decodeLeaf(page: Buffer, { storeId, slot }: PageIdentity): LeafPage | undefined {
   if (page.readUInt32LE(4) !== LEAF_MARKER || page.readUInt32LE(24) !== slot) return undefined;
   const usedBytes = page.readUInt32LE(36);
   if (usedBytes < PAGE_HEADER_BYTES || usedBytes > PAGE_BYTES || page.readBigUInt64LE(8) !== storeId) return undefined;
   if (page.readUInt32LE(0) !== checksumOf(page.subarray(4, usedBytes))) return undefined;
+  const generation = safeNumber(page.readBigUInt64LE(16));
   const flags = page.readUInt16LE(30);
   const lowEnd = PAGE_HEADER_BYTES + page.readUInt16LE(32);
   const start = lowEnd + page.readUInt16LE(34);
-  const count = page.readUInt16LE(28);
-  const keys = new Array<Bytes>(count);
-  const values = new Array<Value>(count);
-  let position = start;
+  if (generation === undefined || flags > (FLAG_LOST | FLAG_NO_HIGH) || start > usedBytes) return undefined;
+  const low = page.subarray(PAGE_HEADER_BYTES, lowEnd);
+  const high = (flags & FLAG_NO_HIGH) === 0 ? page.subarray(lowEnd, start) : undefined;
+  if (Math.max(low.length, start - lowEnd) > KEY_BYTES_MAX + 1) return undefined;
+  const entries = decodeEntries(page.subarray(start, usedBytes), page.readUInt16LE(28));
+  if (entries === undefined || !isSorted(low, entries.keys, high)) return undefined;
+  return { generation, low, high, lost: (flags & FLAG_LOST) !== 0, ...entries, entryBytes: usedBytes - start };
+}
+
+/** The entries that fill `bytes`; undefined where these are not `count` entries. */
+function decodeEntries(bytes: Buffer, count: number): Entries | undefined {
+  const entries: Entries = { keys: [], values: [] };
+  let position = 0;
   for (let i = 0; i < count; i++) {
     const keyStart = position + ENTRY_HEADER_BYTES;
-    const valueStart = keyStart + page.readUInt16LE(position);
-    const end = valueStart + page.readUInt32LE(position + 4);
-    keys[i] = page.subarray(keyStart, valueStart);
-    values[i] = decodeValue(page.readUInt16LE(position + 2), page.subarray(valueStart, end));
+    if (keyStart > bytes.length) return undefined;
+    const valueStart = keyStart + bytes.readUInt16LE(position);
+    const end = valueStart + bytes.readUInt32LE(position + 4);
+    if (end > bytes.length || valueStart - keyStart > KEY_BYTES_MAX) return undefined;
+    const value = decodeValue(bytes.readUInt16LE(position + 2), bytes.subarray(valueStart, end));
+    if (value === 'none') return undefined;
+    // Such a value would have pages of its own.
+    if (value instanceof Uint8Array && end - keyStart > ENTRY_BYTES_MAX) return undefined;
+    entries.keys.push(bytes.subarray(keyStart, valueStart));
+    entries.values.push(value);
     position = end;
   }
-  return {
-    generation: Number(page.readBigUInt64LE(16)),
-    low: page.subarray(PAGE_HEADER_BYTES, lowEnd),
-    high: (flags & FLAG_NO_HIGH) === 0 ? page.subarray(lowEnd, start) : undefined,
-    lost: (flags & FLAG_LOST) !== 0,
-    keys,
-    values,
-    entryBytes: position - start,
-  };
+  return position === bytes.length ? entries : undefined;
+}
+
+/** True where the keys ascend, from `low` on and before `high`. */
+function isSorted(low: Bytes, keys: readonly Bytes[], high: Bytes | undefined): boolean {
+  if (high !== undefined && compareBytes(low, high) >= 0) return false;
+  return keys.every((key, i) => {
+    const previous = keys[i - 1];
+    const begins = previous === undefined ? compareBytes(low, key) <= 0 : compareBytes(previous, key) < 0;
+    return begins && (high === undefined || compareBytes(key, high) < 0);
+  });
 }
 
 function encodeEntry(page: Buffer, position: number, key: Bytes, value: Value): number {
@@ -143,13 +166,13 @@ function encodeEntry(page: Buffer, position: number, key: Bytes, value: Value): 
   return end;
 }
 
-function decodeValue(kind: number, bytes: Buffer): Value {
+/** `none` for bytes that are no value. */
+function decodeValue(kind: number, bytes: Buffer): Value | 'none' {
   if (kind === KIND_HERE) return bytes;
-  if (kind === KIND_ABSENT) return undefined;
-  return {
-    slot: bytes.readUInt32LE(0),
-    length: bytes.readUInt32LE(4),
-    checksum: bytes.readUInt32LE(8),
-    generation: Number(bytes.readBigUInt64LE(12)),
-  };
+  if (kind === KIND_ABSENT) return bytes.length === 0 ? undefined : 'none';
+  if (kind !== KIND_OVERFLOW || bytes.length !== REFERENCE_BYTES) return 'none';
+  const generation = safeNumber(bytes.readBigUInt64LE(12));
+  const [slot, length] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)];
+  if (generation === undefined || slot === 0 || length === 0) return 'none';
+  return { slot, length, checksum: bytes.readUInt32LE(8), generation };
 }

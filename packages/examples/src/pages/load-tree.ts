@@ -24,24 +24,44 @@ export function loadTree(pool: PagePool): Node {
     const { low, high, lost, generation, entryBytes, keys, values } = read.page;
     const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
     leaf.place = { slot, generation };
+    pool.slots.setGeneration(slot, generation);
     leaf.lost = lost;
     if (lost) leaf.cause = lostBefore(pool);
-    pool.cache.add(leaf);
     leaves.push(leaf);
-    for (const value of values) if (isReference(value)) pool.discover(value);
   }
   if (leaves.length === 0 && unread.length === 0) return emptyLeaf(0);
+  leaves.sort((a, b) => compareBytes(a.low, b.low));
+  const contested = contestedLeaves(leaves);
+  for (const { place } of contested) {
+    if (place !== undefined) unread.push(place.slot);
+  }
+  const believed = leaves.filter((leaf) => !contested.has(leaf));
+  for (const leaf of believed) {
+    pool.cache.add(leaf);
+    for (const value of leaf.entries?.values ?? []) if (isReference(value)) pool.discover(value);
+  }
   // The keys of these pages are in the tree as lost ones, from where the next checkpoint stores that.
   pool.slots.retire(unread, 0);
-  leaves.sort((a, b) => compareBytes(a.low, b.low));
-  return treeOf([...withoutGaps(leaves, causeOf(damage))], 0);
+  const cause = contested.size > 0 ? new Error(`pages of '${pool.path}' do not hold what was stored there`) : causeOf(damage);
+  return treeOf([...withoutGaps(believed, cause)], 0);
+}
+
+/** Leaves whose ranges overlap that of another one, in leaves sorted by where they begin: none of them can be believed. */
+function contestedLeaves(leaves: readonly Leaf[]): ReadonlySet<Leaf> {
+  const contested = new Set<Leaf>();
+  let last: Leaf | undefined;
+  for (const leaf of leaves) {
+    if (last !== undefined && (last.high === undefined || compareBytes(leaf.low, last.high) < 0)) contested.add(last).add(leaf);
+    const endsFirst = last?.high !== undefined && (leaf.high === undefined || compareBytes(last.high, leaf.high) < 0);
+    if (last === undefined || endsFirst) last = leaf;
+  }
+  return contested;
 }
 
 function* withoutGaps(leaves: readonly Leaf[], cause: unknown): Generator<Leaf> {
   let end: Bytes | undefined = NO_BYTES;
   for (const leaf of leaves) {
-    if (end === undefined || compareBytes(leaf.low, end) < 0) throw new Error('two leaves hold the same keys');
-    if (compareBytes(end, leaf.low) < 0) yield lostLeaf(0, end, leaf.low, cause);
+    if (end !== undefined && compareBytes(end, leaf.low) < 0) yield lostLeaf(0, end, leaf.low, cause);
     yield leaf;
     end = leaf.high;
   }

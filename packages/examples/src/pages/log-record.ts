@@ -1,27 +1,19 @@
 /** What the store writes into its log: batches of changes, and checkpoints. */
 import type { Bytes } from './bytes.js';
 import { bufferOf } from './bytes.js';
-import { BATCH_MARKER, CHECKPOINT_HEADER_BYTES, CHECKPOINT_MARKER, ENTRY_HEADER_BYTES } from './format.js';
+import { shortBound } from './check-change.js';
+import type { Checkpoint } from './checkpoint-record.js';
+import { decodeCheckpoint } from './checkpoint-record.js';
+import { BATCH_MARKER, ENTRY_HEADER_BYTES, KEY_BYTES_MAX } from './format.js';
 
-/** One change. `clear` removes every key from `from` up to, but without, `to` (undefined: no end). */
+/**
+ * One change. `clear` removes every key from `from` up to, but without, `to` (undefined: no end). An empty `to` is an
+ * end like any other: no key comes before it, and nothing is removed.
+ */
 export type Change =
   | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: 'del'; readonly key: Bytes }
   | { readonly type: 'clear'; readonly from: Bytes; readonly to: Bytes | undefined };
-
-/** From which slots, together with the batches behind `covers`, the store can be put together. */
-export interface Checkpoint {
-  readonly storeId: bigint;
-  readonly generation: number;
-  /** Sequence of the last batch that the pages contain. */
-  readonly covers: number;
-  readonly slotCount: number;
-  readonly fileId: bigint;
-  /** 0n where there is no mirror. */
-  readonly mirrorId: bigint;
-  /** One bit a slot: 1 where it is a leaf. */
-  readonly leaves: Uint8Array;
-}
 
 export type LogRecord =
   | { readonly type: 'batch'; readonly changes: readonly Change[] }
@@ -29,7 +21,10 @@ export type LogRecord =
 
 const KIND_PUT = 1;
 const KIND_DELETE = 2;
-const KIND_CLEAR = 3;
+/** Clears from a key to the end of all keys. Earlier versions wrote it for every range, with the range's end as value. */
+const KIND_CLEAR_FROM = 3;
+/** Clears from one key up to another, which may be empty. */
+const KIND_CLEAR_BETWEEN = 4;
 const BATCH_HEADER_BYTES = 8;
 
 export function encodeBatch(changes: readonly Change[]): Buffer {
@@ -44,7 +39,7 @@ export function encodeBatch(changes: readonly Change[]): Buffer {
   let position = BATCH_HEADER_BYTES;
   for (const change of changes) {
     const [first, second] = partsOf(change);
-    record.writeUInt16LE(change.type === 'put' ? KIND_PUT : change.type === 'del' ? KIND_DELETE : KIND_CLEAR, position);
+    record.writeUInt16LE(kindOf(change), position);
     record.writeUInt16LE(first.length, position + 2);
     record.writeUInt32LE(second?.length ?? 0, position + 4);
     record.set(first, position + ENTRY_HEADER_BYTES);
@@ -56,59 +51,50 @@ export function encodeBatch(changes: readonly Change[]): Buffer {
   return record;
 }
 
-export function encodeCheckpoint(checkpoint: Checkpoint): Buffer {
-  const record = Buffer.alloc(checkpointBytesOf(checkpoint.slotCount));
-  record.writeUInt32LE(CHECKPOINT_MARKER, 0);
-  record.writeUInt32LE(checkpoint.slotCount, 4);
-  record.writeBigUInt64LE(checkpoint.storeId, 8);
-  record.writeBigUInt64LE(BigInt(checkpoint.generation), 16);
-  record.writeBigUInt64LE(BigInt(checkpoint.covers), 24);
-  record.writeBigUInt64LE(checkpoint.fileId, 32);
-  record.writeBigUInt64LE(checkpoint.mirrorId, 40);
-  record.set(checkpoint.leaves.subarray(0, record.length - CHECKPOINT_HEADER_BYTES), CHECKPOINT_HEADER_BYTES);
-  return record;
-}
-
-/** Length of a checkpoint's record. */
-export function checkpointBytesOf(slotCount: number): number {
-  return CHECKPOINT_HEADER_BYTES + Math.ceil(slotCount / 8);
-}
-
 /** Keys and values are views of `payload`. Throws where it is not a record of a store: the log is somebody else's. */
 export function decodeRecord(payload: Uint8Array): LogRecord {
   const record = bufferOf(payload);
-  const marker = record.length < BATCH_HEADER_BYTES ? 0 : record.readUInt32LE(0);
-  if (marker === BATCH_MARKER) return { type: 'batch', changes: changesOf(record) };
-  if (marker !== CHECKPOINT_MARKER) throw new TypeError('the log holds a record that is not one of a paged store');
-  const checkpoint = {
-    slotCount: record.readUInt32LE(4),
-    storeId: record.readBigUInt64LE(8),
-    generation: Number(record.readBigUInt64LE(16)),
-    covers: Number(record.readBigUInt64LE(24)),
-    fileId: record.readBigUInt64LE(32),
-    mirrorId: record.readBigUInt64LE(40),
-    leaves: record.subarray(CHECKPOINT_HEADER_BYTES),
-  };
+  if (record.length < BATCH_HEADER_BYTES) throw new TypeError(`a record of ${record.length} bytes is not one of a paged store`);
+  if (record.readUInt32LE(0) === BATCH_MARKER) return { type: 'batch', changes: changesOf(record) };
+  const checkpoint = decodeCheckpoint(record);
+  if (checkpoint === undefined) throw new TypeError('the log holds a record that is not one of a paged store');
   return { type: 'checkpoint', checkpoint };
 }
 
-/** The changes of a batch, as views of its record. */
+/** The changes of a batch, as views of its record. Throws TypeError where they are not what encodeBatch() writes. */
 export function changesOf(record: Buffer): Change[] {
   const count = record.readUInt32LE(4);
-  const changes = new Array<Change>(count);
+  const changes: Change[] = [];
   let position = BATCH_HEADER_BYTES;
   for (let i = 0; i < count; i++) {
-    const kind = record.readUInt16LE(position);
     const keyStart = position + ENTRY_HEADER_BYTES;
+    if (keyStart > record.length) throw new TypeError(`change ${i} of ${count} begins after the record's end`);
     const keyEnd = keyStart + record.readUInt16LE(position + 2);
     const end = keyEnd + record.readUInt32LE(position + 4);
-    const key = record.subarray(keyStart, keyEnd);
-    if (kind === KIND_PUT) changes[i] = { type: 'put', key, value: record.subarray(keyEnd, end) };
-    else if (kind === KIND_DELETE) changes[i] = { type: 'del', key };
-    else changes[i] = { type: 'clear', from: key, to: end > keyEnd ? record.subarray(keyEnd, end) : undefined };
+    if (end > record.length) throw new TypeError(`change ${i} of ${count} ends after the record's end`);
+    const kind = record.readUInt16LE(position);
+    changes.push(changeOf(kind, record.subarray(keyStart, keyEnd), record.subarray(keyEnd, end)));
     position = end;
   }
+  if (position !== record.length) throw new TypeError('the record holds more than its changes');
   return changes;
+}
+
+function changeOf(kind: number, key: Bytes, value: Bytes): Change {
+  if (kind === KIND_CLEAR_BETWEEN) return { type: 'clear', from: shortBound(key), to: shortBound(value) };
+  if (kind === KIND_CLEAR_FROM) {
+    return { type: 'clear', from: shortBound(key), to: value.length > 0 ? shortBound(value) : undefined };
+  }
+  // It would not fit into a page.
+  if (key.length > KEY_BYTES_MAX) throw new TypeError(`a key of ${key.length} bytes`);
+  if (kind === KIND_PUT) return { type: 'put', key, value };
+  if (kind === KIND_DELETE && value.length === 0) return { type: 'del', key };
+  throw new TypeError(`a change of kind ${kind} with ${value.length} bytes of value`);
+}
+
+function kindOf(change: Change): number {
+  if (change.type === 'clear') return change.to === undefined ? KIND_CLEAR_FROM : KIND_CLEAR_BETWEEN;
+  return change.type === 'put' ? KIND_PUT : KIND_DELETE;
 }
 
 function partsOf(change: Change): readonly [Bytes, Bytes | undefined] {

@@ -1,6 +1,6 @@
 /** Overflow pages: the pieces of a value that is too long for a leaf. */
 import type { Bytes } from './bytes.js';
-import { checksumOf } from './bytes.js';
+import { checksumOf, safeNumber } from './bytes.js';
 import { OVERFLOW_MARKER, PAGE_BYTES, PAGE_HEADER_BYTES, PIECE_BYTES_MAX } from './format.js';
 import type { PageIdentity } from './leaf-page.js';
 
@@ -38,8 +38,10 @@ export function decodeOverflow(page: Buffer, { storeId, slot }: PageIdentity): O
   const usedBytes = page.readUInt32LE(36);
   if (usedBytes < PAGE_HEADER_BYTES || usedBytes > PAGE_BYTES || page.readBigUInt64LE(8) !== storeId) return undefined;
   if (page.readUInt32LE(0) !== checksumOf(page.subarray(4, usedBytes))) return undefined;
+  const generation = safeNumber(page.readBigUInt64LE(16));
+  if (generation === undefined) return undefined;
   return {
-    generation: Number(page.readBigUInt64LE(16)),
+    generation,
     index: page.readUInt32LE(32),
     next: page.readUInt32LE(28),
     piece: page.subarray(PAGE_HEADER_BYTES, usedBytes),

@@ -115,6 +115,16 @@ export function readFrom<Page>(
   return { page: undefined, damage: [{ role, slot, reason: 'damaged', cause }] };
 }
 
+/** True where every page is zeros, or `isLeftover`, such as an interrupted start leaves. What cannot be read does not count. */
+export function isBlank(file: PmemFile, isLeftover: (page: Buffer, slot: number) => boolean = () => false): boolean {
+  const zeros = Buffer.alloc(PAGE_BYTES);
+  for (let slot = 0; slot < Math.floor(file.size / PAGE_BYTES); slot++) {
+    const { page } = readFrom({ role: 'pages', file }, slot, (bytes) => bytes);
+    if (page !== undefined && !page.equals(zeros) && !isLeftover(page, slot)) return false;
+  }
+  return true;
+}
+
 /** Slots that the ranges touch. */
 export function slotsOf(ranges: readonly ByteRange[]): number[] {
   return coalesce(ranges).flatMap(({ offset, length }) => {

@@ -37,7 +37,24 @@ export class PagePool {
   }
 
   readLeaf(slot: number): PageRead<LeafPage> {
-    return this.files.read(slot, (page) => decodeLeaf(page, { storeId: this.storeId, slot }));
+    return this.files.read(slot, (page) => this.leafOf(page, slot));
+  }
+
+  /** The leaf that was stored in this slot; undefined where the bytes are anything else, or a leaf of an older moment. */
+  leafOf(page: Buffer, slot: number): LeafPage | undefined {
+    const leaf = decodeLeaf(page, { storeId: this.storeId, slot });
+    return this.#isOfItsTime(leaf, slot) ? leaf : undefined;
+  }
+
+  /** True for a page, of whichever kind, that was stored in this slot. */
+  isPage(page: Buffer, slot: number): boolean {
+    const identity = { storeId: this.storeId, slot };
+    return this.leafOf(page, slot) !== undefined || this.#isOfItsTime(decodeOverflow(page, identity), slot);
+  }
+
+  #isOfItsTime(page: { readonly generation: number } | undefined, slot: number): boolean {
+    const expected = this.slots.generationOf(slot);
+    return page !== undefined && (expected === undefined || page.generation === expected);
   }
 
   load(leaf: Leaf): Entries {
@@ -71,8 +88,15 @@ export class PagePool {
   /** Finds the slots of a long value, as far as its pages can be read, and takes them. */
   discover(reference: ValueReference): void {
     const slots: number[] = [];
-    for (const { slot } of this.#piecesOf(reference)) slots.push(slot);
-    for (const slot of slots) this.slots.use(slot);
+    for (const { slot } of this.#piecesOf(reference)) {
+      // Pages of two values would be free as soon as one of the two is: only the first to come has them.
+      if (slot === 0 || slot >= this.slots.count || this.slots.isUsed(slot)) break;
+      slots.push(slot);
+    }
+    for (const slot of slots) {
+      this.slots.use(slot);
+      this.slots.setGeneration(slot, reference.generation);
+    }
     this.chains.set(reference.slot, slots);
   }
 
@@ -98,6 +122,10 @@ export class PagePool {
   *#piecesOf(reference: ValueReference): Generator<PageRead<{ readonly piece: Bytes }> & { readonly slot: number }> {
     const count = piecesOf(reference.length);
     for (let index = 0, slot = reference.slot; index < count; index++) {
+      if (slot === 0 || slot >= this.slots.count) {
+        yield { page: undefined, damage: [], slot };
+        return;
+      }
       const identity = { storeId: this.storeId, slot };
       const read = this.files.read(slot, (page) => {
         const piece = decodeOverflow(page, identity);

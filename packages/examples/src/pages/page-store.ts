@@ -1,9 +1,9 @@
 import { BatchWriter } from './batch-writer.js';
 import type { Bytes } from './bytes.js';
+import { checkedChanges } from './check-change.js';
 import { Checkpoints } from './checkpoints.js';
 import type { KeyRange, RangeOptions } from './cursor.js';
 import { keyRangeOf } from './cursor.js';
-import { KEY_BYTES_MAX } from './format.js';
 import type { Change } from './log-record.js';
 import { moveAway } from './move-away.js';
 import { leavesOf } from './node.js';
@@ -43,7 +43,7 @@ export class PageStore {
    * Throws PagesError: ERR_PAGES_NOT_FORMATTED (no store, and no `create`), ERR_PAGES_FOREIGN (the files hold something
    * else, or do not belong together), ERR_PAGES_VERSION, ERR_PAGES_MIRROR_MISSING, ERR_PAGES_MIRROR_STALE,
    * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they have
-   * lost batches, see `acceptLostBatches`); a WalError where the log is not one; what the files throw.
+   * lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages); a WalError where the log is not one; what the files throw.
    */
   static async open(options: StoreOptions): Promise<PageStore> {
     return new PageStore(await startStore(options));
@@ -100,9 +100,8 @@ export class PageStore {
    */
   async batch(changes: readonly Change[]): Promise<void> {
     this.#state.requireWritable();
-    if (changes.length === 0) return;
-    for (const change of changes) checkChange(change);
-    await this.#batches.write(changes);
+    const wanted = checkedChanges(changes);
+    if (wanted.length > 0) await this.#batches.write(wanted);
   }
 
   async put(key: Bytes, value: Bytes): Promise<void> {
@@ -164,7 +163,7 @@ export class PageStore {
     const { pool, tree } = this.#state;
     const { slots, damage } = pool;
     const log = await this.#state.log.turns.take(() => this.#state.log.wal.repair());
-    const pages = await repairPages(pool, this.#state.checkpoint);
+    const pages = await repairPages(pool, this.#state.checkpoint, this.#state.lastGeneration);
     const failed = new Set(pages.failed.map(({ slot }) => slot));
     for (const slot of failed) slots.setUnusable(slot);
     for (const slot of slots.unusable) if (!failed.has(slot)) slots.setUsable(slot);
@@ -175,11 +174,4 @@ export class PageStore {
     if (bad.size > 0 || log.lost.length > 0) await this.#checkpoints.store(true);
     return { ...pages, lostKeys: [...this.lostKeys(), ...lostValues], log };
   }
-}
-
-function checkChange(change: Change): void {
-  if (change.type === 'clear') return;
-  if (!(change.key instanceof Uint8Array)) throw new TypeError('key must be a Uint8Array');
-  if (change.key.length > KEY_BYTES_MAX) throw new RangeError(`a key has at most ${KEY_BYTES_MAX} bytes, not ${change.key.length}`);
-  if (change.type === 'put' && !(change.value instanceof Uint8Array)) throw new TypeError('value must be a Uint8Array');
 }

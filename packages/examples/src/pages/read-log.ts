@@ -1,9 +1,9 @@
 /** What the log of a store says: the checkpoint in force, the batches behind it, and what of it is lost. */
-import type { PmemFile } from '@safe-pmem/core';
 import type { LostRecords } from '../wal/index.js';
-import { Wal, WalError } from '../wal/index.js';
+import type { Wal } from '../wal/index.js';
+import type { Checkpoint } from './checkpoint-record.js';
 import { PAGE_BYTES } from './format.js';
-import type { Change, Checkpoint, LogRecord } from './log-record.js';
+import type { Change, LogRecord } from './log-record.js';
 import { decodeRecord } from './log-record.js';
 import { PagesError } from './pages-error.js';
 import { ringBytesOf } from './store-log.js';
@@ -14,20 +14,6 @@ export interface LogContent {
   readonly batches: readonly { readonly sequence: number; readonly changes: readonly Change[] }[];
   readonly lost: readonly LostRecords[];
   readonly heldBytes: number;
-}
-
-export async function openLog(file: PmemFile, mirror: PmemFile, create: boolean, path: string): Promise<Wal> {
-  try {
-    return await Wal.open({ file, mirror, create });
-  } catch (error) {
-    if (error instanceof WalError && error.code === 'ERR_WAL_NOT_FORMATTED') {
-      throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds nothing', error);
-    }
-    if (error instanceof WalError && error.code === 'ERR_WAL_UNREADABLE') {
-      throw new PagesError('ERR_PAGES_LOG_LOST', path, 'neither file of the log can be read', error);
-    }
-    throw error;
-  }
 }
 
 export async function readLog(wal: Wal, path: string): Promise<LogContent> {

@@ -3,13 +3,13 @@ import type { ByteRange } from '@safe-pmem/core';
 import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
 import type { WalRepairReport } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
-import { encodeHeaderPage } from './header-page.js';
-import { decodeLeaf } from './leaf-page.js';
-import type { Checkpoint } from './log-record.js';
-import { decodeOverflow } from './overflow-page.js';
+import type { DataHeader } from './header-page.js';
+import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
+import type { Checkpoint } from './checkpoint-record.js';
 import type { FileRole, PageDamage, PageFile } from './page-files.js';
 import { readFrom } from './page-files.js';
 import type { PagePool } from './page-pool.js';
+import { headerOf } from './store-headers.js';
 import type { KeyRange } from './cursor.js';
 
 export interface PageAddress {
@@ -41,11 +41,11 @@ interface DamagedPage {
 export type PageRepair = Pick<StoreRepairReport, 'rebuilt' | 'emptied' | 'lost' | 'failed'>;
 
 /** Reads every page of every file and repairs what is damaged. See PageStore.repair(). */
-export async function repairPages(pool: PagePool, checkpoint: Checkpoint): Promise<PageRepair> {
+export async function repairPages(pool: PagePool, checkpoint: Checkpoint, lastGeneration: number): Promise<PageRepair> {
   const report = { rebuilt: [] as PageAddress[], emptied: [] as PageAddress[], lost: [] as PageDamage[], failed: [] as PageDamage[] };
   for (const member of pool.files.members) {
     await member.file.badBlocks();
-    const damaged = survey(pool, checkpoint, member);
+    const damaged = survey(pool, member, headerOf(member.role, checkpoint, lastGeneration));
     const stillBad = await repairMedium(member, damaged);
     for (const page of damaged) {
       const { role, slot } = page.damage;
@@ -59,14 +59,14 @@ export async function repairPages(pool: PagePool, checkpoint: Checkpoint): Promi
   return report;
 }
 
-function survey(pool: PagePool, checkpoint: Checkpoint, member: PageFile): DamagedPage[] {
+function survey(pool: PagePool, member: PageFile, header: DataHeader): DamagedPage[] {
   const found: DamagedPage[] = [];
   for (let slot = 0; slot < pool.slots.count; slot++) {
-    const wanted = slot === 0 ? headerFor(member, checkpoint) : undefined;
+    const wanted = slot === 0 ? encodeHeaderPage(header) : undefined;
     const isUsed = pool.slots.isUsed(slot);
     const read = readFrom(member, slot, (page) => {
-      if (wanted !== undefined) return page.equals(wanted) ? page : undefined;
-      return !isUsed || isPage(pool, slot, page) ? page : undefined;
+      if (wanted !== undefined) return isHeader(page, header) ? page : undefined;
+      return !isUsed || pool.isPage(page, slot) ? page : undefined;
     });
     if (read.page !== undefined) continue;
     const [damage] = read.damage as [PageDamage];
@@ -77,21 +77,19 @@ function survey(pool: PagePool, checkpoint: Checkpoint, member: PageFile): Damag
   return found;
 }
 
-function headerFor({ role }: PageFile, { storeId, fileId, mirrorId }: Checkpoint): Uint8Array {
-  return encodeHeaderPage({ storeId, fileId: role === 'pages' ? fileId : mirrorId });
+/** True for the header of this file; that it was written some checkpoints ago does not make it damaged. */
+function isHeader(page: Buffer, { storeId, fileId }: DataHeader): boolean {
+  const state = decodeHeaderPage(page);
+  return state.status === 'valid' && state.header.storeId === storeId && state.header.fileId === fileId;
 }
 
 function fromOthers(pool: PagePool, own: PageFile, slot: number): Uint8Array | 'unknown' {
   for (const other of pool.files.members) {
     if (other === own) continue;
-    const read = readFrom(other, slot, (page) => (isPage(pool, slot, page) ? page : undefined));
+    const read = readFrom(other, slot, (page) => (pool.isPage(page, slot) ? page : undefined));
     if (read.page !== undefined) return read.page;
   }
   return 'unknown';
-}
-
-function isPage({ storeId }: PagePool, slot: number, page: Buffer): boolean {
-  return decodeLeaf(page, { storeId, slot }) !== undefined || decodeOverflow(page, { storeId, slot }) !== undefined;
 }
 
 /** Repairs the units of all pages with a media error; returns the pages that are still bad, by slot. */

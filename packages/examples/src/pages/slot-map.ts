@@ -41,18 +41,26 @@ export class SlotMap {
   #usedCount = 1;
   #leaves: Bits;
   #cursor = 1;
+  /** Of the page stored in each slot in use; 0 where it is not known. */
+  #generations: Float64Array;
   readonly #unusable = new Set<number>();
   /** Retired since the checkpoint in force, which still needs them. */
   readonly #retired: Retired[] = [];
   /** No checkpoint needs them any more. */
   #released: Retired[] = [];
 
-  constructor(count: number, leaves: Uint8Array) {
+  /** @param leafGenerations of each leaf, in the order of their slots; undefined where they are not known */
+  constructor(count: number, leaves: Uint8Array, leafGenerations?: readonly number[]) {
     this.#count = count;
+    this.#generations = new Float64Array(count);
     this.#leaves = new Bits(count, leaves);
     this.#used = new Bits(count);
     this.#used.add(0);
-    for (const slot of this.#leaves) this.use(slot);
+    let index = 0;
+    for (const slot of this.#leaves) {
+      this.use(slot);
+      this.#generations[slot] = leafGenerations?.[index++] ?? 0;
+    }
   }
 
   get count(): number {
@@ -88,6 +96,16 @@ export class SlotMap {
     this.#usedCount--;
   }
 
+  /** Number of the checkpoint that wrote the page in this slot; undefined where that is not known. */
+  generationOf(slot: number): number | undefined {
+    const generation = this.#generations[slot];
+    return generation === 0 ? undefined : generation;
+  }
+
+  setGeneration(slot: number, generation: number): void {
+    this.#generations[slot] = generation;
+  }
+
   /** The slot takes no stores: it is not given out before setUsable(). */
   setUnusable(slot: number): void {
     this.#unusable.add(slot);
@@ -101,6 +119,9 @@ export class SlotMap {
     this.#count = count;
     this.#used = new Bits(count, this.#used.bytes);
     this.#leaves = new Bits(count, this.#leaves.bytes);
+    const generations = new Float64Array(count);
+    generations.set(this.#generations);
+    this.#generations = generations;
   }
 
   /** Takes a free slot, in ascending order where possible, so that pages stored together lie together. */

@@ -48,7 +48,7 @@ export class EntryCursor {
     return withValue ? { key, value: this.#source.valueOf(key, found.value as Exclude<Value, undefined>) } : { key };
   }
 
-  /** Goes on at `target`, or at the next key in the cursor's direction; never outside of the range. */
+  /** Goes on at `target`, or at the next key in the cursor's direction; ends where `target` is outside of the range. */
   seek(target: Bytes): void {
     this.#cursor.seek(target);
   }

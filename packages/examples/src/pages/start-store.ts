@@ -1,12 +1,14 @@
 /** From files to a store that can be used: what the log says, which files belong to it, and the tree in their pages. */
+import type { Checkpoint } from './checkpoint-record.js';
 import { PAGE_BYTES } from './format.js';
-import { format, joinMirror } from './join-files.js';
+import { format, joinFiles } from './join-files.js';
 import { loadTree } from './load-tree.js';
-import type { Change, Checkpoint } from './log-record.js';
+import type { Change } from './log-record.js';
 import type { Node } from './node.js';
+import { openLog } from './open-log.js';
 import { PageFiles } from './page-files.js';
 import { PagePool } from './page-pool.js';
-import { openLog, readLog, requireBatches } from './read-log.js';
+import { readLog, requireBatches } from './read-log.js';
 import { SlotMap } from './slot-map.js';
 import { StoreLog } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
@@ -16,16 +18,18 @@ export interface StartedStore {
   readonly log: StoreLog;
   readonly root: Node;
   readonly checkpoint: Checkpoint;
+  /** The highest number that was given to a checkpoint; pages of one that was never in force may lie around. */
+  readonly lastGeneration: number;
   /** Batches that the pages do not contain, in order. */
   readonly batches: readonly (readonly Change[])[];
 }
 
 /** Opens the store on its files. See PageStore.open(). */
 export async function startStore(options: StoreOptions): Promise<StartedStore> {
-  const { file, mirror, log: logFile, logMirror, create = false } = options;
+  const { file, mirror, log: logFile, create = false } = options;
   const files = new PageFiles(file, mirror);
   await Promise.all(files.members.map((member) => member.file.badBlocks()));
-  const wal = await openLog(logFile, logMirror, create, file.path);
+  const wal = await openLog(options);
   const content = await readLog(wal, file.path);
   const log = new StoreLog(wal, logFile, content.heldBytes);
   const found = content.checkpoint ?? (await format(files, log, create));
@@ -35,9 +39,9 @@ export async function startStore(options: StoreOptions): Promise<StartedStore> {
     const sizeBytes = found.slotCount * PAGE_BYTES;
     if (member.file.size < sizeBytes) await member.file.resize(sizeBytes, { preallocate: true });
   }
-  const slots = new SlotMap(files.slotCount, found.leaves);
+  const slots = new SlotMap(files.slotCount, found.leaves, found.leafGenerations);
   const pool = new PagePool(files, found.storeId, slots, options.cachedLeaves ?? 4096);
-  const checkpoint = await joinMirror(pool, log, found, options);
+  const { checkpoint, lastGeneration } = await joinFiles(pool, log, found, options);
   const batches = content.batches.filter(({ sequence }) => sequence > found.covers);
-  return { pool, log, checkpoint, root: loadTree(pool), batches: batches.map(({ changes }) => changes) };
+  return { pool, log, checkpoint, lastGeneration, root: loadTree(pool), batches: batches.map(({ changes }) => changes) };
 }

@@ -10,7 +10,11 @@ export interface StoreOptions {
   readonly logMirror: PmemFile;
   /** Make a store of files that hold nothing but zeros. Default false. */
   readonly create?: boolean;
-  /** Overwrite `mirror`, whatever it holds, with a copy of the data file. Default false. */
+  /**
+   * Make files that are not part of the store copies of those that are, for instance on a device that was replaced. It may
+   * be `file` and `log` that were lost, or `mirror` and `logMirror`. What is overwritten: `mirror`, whatever it holds; the
+   * other files where they are blank, or of this store at an earlier moment. Default false.
+   */
   readonly attachMirror?: boolean;
   /** Go on without the mirror that the store has had; that file is not its mirror any more. Default false. */
   readonly detachMirror?: boolean;

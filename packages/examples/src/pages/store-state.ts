@@ -1,5 +1,5 @@
 /** What an open store consists of, and what may still be asked of it after something has failed. */
-import type { Checkpoint } from './log-record.js';
+import type { Checkpoint } from './checkpoint-record.js';
 import type { PagePool } from './page-pool.js';
 import type { PagesErrorCode } from './pages-error.js';
 import { PagesError } from './pages-error.js';
@@ -14,16 +14,19 @@ export class StoreState {
   readonly tree: Tree;
   /** The one in force. */
   checkpoint: Checkpoint;
+  /** The highest number that was given to a checkpoint, in force or not. */
+  lastGeneration: number;
   readonly readers = new Set<Snapshot>();
   /** A batch is in the log, and in memory by half. */
   isTorn = false;
   isClosed = false;
   #cause: unknown;
 
-  constructor({ pool, log, root, checkpoint, batches }: StartedStore) {
+  constructor({ pool, log, root, checkpoint, lastGeneration, batches }: StartedStore) {
     this.pool = pool;
     this.log = log;
     this.checkpoint = checkpoint;
+    this.lastGeneration = lastGeneration;
     this.tree = new Tree(root, 0, pool);
     pool.epoch = () => this.tree.epoch;
     for (const changes of batches) for (const change of changes) this.tree.apply(change);

@@ -3,7 +3,8 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { decodeHeaderPage, encodeHeaderPage } from '../../src/pages/header-page.js';
 import { decodeLeaf, encodeLeaf } from '../../src/pages/leaf-page.js';
-import { decodeRecord, encodeBatch, encodeCheckpoint } from '../../src/pages/log-record.js';
+import { checkpointBytesOf, encodeCheckpoint } from '../../src/pages/checkpoint-record.js';
+import { decodeRecord, encodeBatch } from '../../src/pages/log-record.js';
 import { decodeOverflow, encodeOverflow } from '../../src/pages/overflow-page.js';
 
 const identity = { storeId: 0x0102030405060708n, slot: 9 };
@@ -76,10 +77,13 @@ describe('an overflow page', () => {
 });
 
 test('a header page', () => {
-  const page = encodeHeaderPage({ storeId: 3n, fileId: 4n });
+  const page = encodeHeaderPage({ storeId: 3n, fileId: 4n, inForce: 0x010203040506, attempts: 2 });
   expect([page.toString('latin1', 4, 16), page.readUInt32LE(16), page.readUInt32LE(20)]).toEqual(['headsafe-pgs', 1, 4096]);
   expect([page.readBigUInt64LE(24), page.readBigUInt64LE(32), page.readUInt32LE(0)]).toEqual([3n, 4n, crc32(page.subarray(4, 48))]);
-  expect(decodeHeaderPage(page)).toEqual({ status: 'valid', header: { storeId: 3n, fileId: 4n } });
+  expect([page.readUIntLE(40, 6), page.readUInt16LE(46)]).toEqual([0x010203040506, 2]);
+  const header = { storeId: 3n, fileId: 4n, inForce: 0x010203040506, attempts: 2 };
+  expect(decodeHeaderPage(page)).toEqual({ status: 'valid', header });
+  expect(encodeHeaderPage({ ...header, attempts: 70_000 }).readUInt16LE(46)).toBe(65535);
   page.writeUInt8(1, 40);
   expect(decodeHeaderPage(page)).toEqual({ status: 'none' });
   expect(decodeHeaderPage(Buffer.alloc(4096))).toEqual({ status: 'none' });
@@ -97,18 +101,93 @@ describe('records of the log', () => {
     expect([record.toString('latin1', 0, 4), record.readUInt32LE(4)]).toEqual(['btch', 4]);
     expect([record.readUInt16LE(8), record.readUInt16LE(10), record.readUInt32LE(12), record.toString('latin1', 16, 20)]).toEqual([1, 1, 3, 'kval']);
     expect([record.readUInt16LE(20), record.readUInt16LE(22), record.readUInt32LE(24), record.toString('latin1', 28, 32)]).toEqual([2, 4, 0, 'gone']);
-    expect([record.readUInt16LE(32), record.readUInt16LE(34), record.readUInt32LE(36), record.toString('latin1', 40, 43)]).toEqual([3, 1, 2, 'abb']);
+    expect([record.readUInt16LE(32), record.readUInt16LE(34), record.readUInt32LE(36), record.toString('latin1', 40, 43)]).toEqual([4, 1, 2, 'abb']);
     expect([record.readUInt16LE(43), record.readUInt32LE(47), record.length]).toEqual([3, 0, 52]);
     expect(decodeRecord(record)).toEqual({ type: 'batch', changes });
   });
 
+  test('a clear up to the empty key is not one up to the end', () => {
+    const changes = [{ type: 'clear', from: Buffer.from('c'), to: Buffer.alloc(0) }] as const;
+    expect(decodeRecord(encodeBatch(changes))).toEqual({ type: 'batch', changes });
+  });
+
+  test('a clear as earlier versions wrote it, with an end and without', () => {
+    const record = Buffer.from('btch\x02\0\0\0' + '\x03\0\x01\0\x02\0\0\0abb' + '\x03\0\x01\0\0\0\0\0x', 'latin1');
+    const changes = [
+      { type: 'clear', from: Buffer.from('a'), to: Buffer.from('bb') },
+      { type: 'clear', from: Buffer.from('x'), to: undefined },
+    ];
+    expect(decodeRecord(record)).toEqual({ type: 'batch', changes });
+  });
+
+  test('bounds longer than every key, as earlier versions wrote them, keep their meaning in fewer bytes', () => {
+    const [from, to] = [Buffer.alloc(5000, 'f'), Buffer.alloc(1001, 't')];
+    const record = Buffer.alloc(16 + from.length + to.length);
+    record.write('btch\x01\0\0\0\x03\0', 'latin1');
+    record.writeUInt16LE(from.length, 10);
+    record.writeUInt32LE(to.length, 12);
+    record.set(from, 16);
+    record.set(to, 16 + from.length);
+    const shorter = Buffer.from('f'.repeat(1000) + '\0');
+    expect(decodeRecord(record)).toEqual({ type: 'batch', changes: [{ type: 'clear', from: shorter, to }] });
+  });
+
+  test.each([
+    ['ends in the middle of a change', (record: Buffer) => record.subarray(0, -1)],
+    ['ends after a change of several', (record: Buffer) => record.subarray(0, 20)],
+    ['goes on after its changes', (record: Buffer) => Buffer.concat([record, Buffer.alloc(1)])],
+    ['counts more changes than it has room for', (record: Buffer) => (record.writeUInt32LE(0xffffffff, 4), record)],
+    ['has a change of an unknown kind', (record: Buffer) => (record.writeUInt16LE(5, 8), record)],
+    ['has a change of kind 0', (record: Buffer) => (record.writeUInt16LE(0, 8), record)],
+    ['deletes a key and gives it a value', (record: Buffer) => (record.writeUInt16LE(2, 8), record)],
+  ])('a batch that %s is refused', (_, spoil) => {
+    const changes = [
+      { type: 'put', key: Buffer.from('k'), value: Buffer.from('val') },
+      { type: 'del', key: Buffer.from('gone') },
+    ] as const;
+    expect(() => decodeRecord(spoil(encodeBatch(changes)))).toThrow(TypeError);
+  });
+
+  const ids = { storeId: 1n, fileId: 4n, mirrorId: 5n };
+
   test('a checkpoint', () => {
-    const checkpoint = { storeId: 1n, generation: 2, covers: 3, slotCount: 11, fileId: 4n, mirrorId: 5n, leaves: Buffer.from([6, 7]) };
+    const bits = { slotCount: 11, leaves: Buffer.from([0b110, 0b100]), leafGenerations: [1, 300, 299] };
+    const checkpoint = { ...ids, generation: 300, covers: 3, ...bits };
+    const record = encodeCheckpoint(checkpoint);
+    expect([record.toString('latin1', 0, 4), record.readUInt32LE(4), record.length]).toEqual(['ckpg', 11, 64]);
+    expect([8, 16, 24, 32, 40].map((offset) => record.readBigUInt64LE(offset))).toEqual([1n, 300n, 3n, 4n, 5n]);
+    expect([record.readUInt32LE(48), record.readUInt32LE(52), record[56], record[57]]).toEqual([3, 2, 6, 4]);
+    expect([58, 60, 62].map((offset) => record.readUInt16LE(offset))).toEqual([299, 0, 1]);
+    expect(decodeRecord(record)).toEqual({ type: 'checkpoint', checkpoint });
+    expect(record.length).toBeLessThanOrEqual(checkpointBytesOf(11, 300));
+  });
+
+  test('a checkpoint as earlier versions wrote it', () => {
+    const checkpoint = { ...ids, generation: 2, covers: 3, slotCount: 11, leaves: Buffer.from([6, 4]), leafGenerations: undefined };
     const record = encodeCheckpoint(checkpoint);
     expect([record.toString('latin1', 0, 4), record.readUInt32LE(4), record.length]).toEqual(['ckpt', 11, 50]);
     expect([8, 16, 24, 32, 40].map((offset) => record.readBigUInt64LE(offset))).toEqual([1n, 2n, 3n, 4n, 5n]);
-    expect([record[48], record[49]]).toEqual([6, 7]);
+    expect([record[48], record[49]]).toEqual([6, 4]);
     expect(decodeRecord(record)).toEqual({ type: 'checkpoint', checkpoint });
+  });
+
+  test.each<readonly [string, (record: Buffer) => unknown]>([
+    ['ends in its header', (record) => record.subarray(0, 40)],
+    ['has more slots than bits', (record) => record.writeUInt32LE(0xffffffff, 4)],
+    ['has the header for a leaf', (record) => record.writeUInt8(7, 56)],
+    ['has a leaf after its last slot', (record) => record.writeUInt8(0xa, 57)],
+    ['has fewer ages than leaves', (record) => (record.writeUInt32LE(2, 48), record.subarray(0, 62))],
+    ['has more ages than leaves', (record) => (record.writeUInt32LE(4, 48), Buffer.concat([record, Buffer.alloc(2)]))],
+    ['has ages of no bytes', (record) => (record.writeUInt32LE(0, 52), record.subarray(0, 58))],
+    ['has ages of seven bytes', (record) => record.writeUInt32LE(7, 52)],
+    ['has a leaf that is older than the store', (record) => record.writeUInt16LE(300, 58)],
+    ['has a number beyond 2^53', (record) => record.writeBigUInt64LE(2n ** 53n, 16)],
+    ['covers a batch beyond 2^53', (record) => record.writeBigUInt64LE(2n ** 64n - 1n, 24)],
+  ])('a checkpoint that %s is refused', (_, spoil) => {
+    const bits = { slotCount: 11, leaves: Buffer.from([0b110, 0b100]), leafGenerations: [1, 300, 299] };
+    const record = encodeCheckpoint({ ...ids, generation: 300, covers: 3, ...bits });
+    const spoilt = spoil(record);
+    expect(() => decodeRecord(Buffer.isBuffer(spoilt) ? spoilt : record)).toThrow(TypeError);
   });
 
   test('anything else is refused', () => {

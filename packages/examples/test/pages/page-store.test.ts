@@ -145,7 +145,7 @@ describe('ranges', () => {
     }
   });
 
-  test('seek goes forth and back, and never out of the range', async () => {
+  test('seek goes forth and back; outside of the range it ends the cursor, until the next seek', async () => {
     const machine = await newMachine();
     await machine.batch(...Array.from('abcdefgh', (key) => put(key, valueOf(1, 1500))));
     await machine.store.checkpoint();
@@ -159,8 +159,14 @@ describe('ranges', () => {
     expect(['a', 'c', 'cc', 'h', 'i', ''].map((key) => at({}, key))).toEqual(['ab', 'cd', 'de', 'h-', '--', 'ab']);
     expect(['a', 'c', 'cc', 'h', 'i', ''].map((key) => at({ reverse: true }, key))).toEqual(['a-', 'cb', 'cb', 'hg', 'hg', '--']);
     const inner = { gt: Buffer.from('b'), lt: Buffer.from('e') };
-    expect(['a', 'd', 'e', 'h'].map((key) => at(inner, key))).toEqual(['cd', 'd-', '--', '--']);
-    expect(['a', 'c', 'e', 'h'].map((key) => at({ ...inner, reverse: true }, key))).toEqual(['--', 'c-', 'dc', 'dc']);
+    expect(['a', 'd', 'e', 'h'].map((key) => at(inner, key))).toEqual(['--', 'd-', '--', '--']);
+    expect(['a', 'c', 'e', 'h'].map((key) => at({ ...inner, reverse: true }, key))).toEqual(['--', 'c-', '--', '--']);
+    using snapshot = machine.store.snapshot();
+    const cursor = snapshot.cursor(inner);
+    cursor.seek(Buffer.from('h'));
+    expect(cursor.next(false)).toBeUndefined();
+    cursor.seek(Buffer.from('c'));
+    expect(cursor.next(false)).toEqual({ key: Buffer.from('c') });
   });
 
   test('clear takes a range away, its beginning with it, its end not', async () => {
@@ -176,6 +182,55 @@ describe('ranges', () => {
     expect(machine.account()).toEqual([]);
     await machine.store.clear();
     expect(accountFor(machine.store.snapshot(), new Model())).toEqual([]);
+  });
+
+  test.each([
+    ['up to the empty key', { lt: Buffer.alloc(0) }],
+    ['from a key up to the empty one', { gte: Buffer.from('c'), lt: Buffer.alloc(0) }],
+    ['from a key up to an earlier one', { gt: Buffer.from('c'), lte: Buffer.from('b') }],
+    ['from a key up to itself', { gte: Buffer.from('c'), lt: Buffer.from('c') }],
+    ['from and up to the longest bounds', { gt: Buffer.alloc(70_000, 'x'), lte: Buffer.alloc(70_001, 'x') }],
+  ])('clear %s removes nothing, now and after a restart', async (_, range) => {
+    const machine = await newMachine();
+    for (const key of ['', 'a', 'b', 'c', 'd']) await machine.put(key, valueOf(1, 10));
+    await machine.store.clear(range);
+    expect(machine.account()).toEqual([]);
+    await machine.open();
+    expect(machine.account()).toEqual([]);
+  });
+
+  test('clear with bounds longer than every key takes away what lies between them, and pages hold what is left', async () => {
+    const machine = await newMachine({ logPages: 64 });
+    const longest = ['f', 'm', 't'].map((letter) => letter.repeat(1000));
+    for (const key of ['a', ...longest, 'z']) await machine.put(key, valueOf(1, 700));
+    const [from, to] = [Buffer.from('f'.repeat(3000)), Buffer.from('t'.repeat(70_000))];
+    await machine.batch({ type: 'clear', from, to });
+    expect(machine.model.keys().map((key) => key[0])).toEqual(['a', 'f', 'z']);
+    expect(machine.account()).toEqual([]);
+    await machine.store.checkpoint();
+    await machine.open();
+    expect(machine.account()).toEqual([]);
+  });
+
+  test('clear with bounds longer than every key ends a loss there', async () => {
+    const machine = await newMachine({ mirrored: false });
+    for (const key of ['a', 'f', 'z']) await machine.put(key, valueOf(1, 100));
+    await machine.store.checkpoint();
+    machine.poison('file', 1);
+    await machine.open();
+    await machine.batch({ type: 'clear', from: Buffer.alloc(5000, 'b'), to: Buffer.alloc(5000, 'm') });
+    await machine.store.checkpoint();
+    await machine.open();
+    expect(machine.account()).toEqual(['a', 'z']);
+    expect(machine.store.has(Buffer.from('f'))).toBe(false);
+  });
+
+  test('bounds that are no bytes are refused, and nothing is cleared', async () => {
+    const machine = await newMachine();
+    await machine.put('a', valueOf(1, 10));
+    await expect(machine.store.clear({ gte: 'a' as never })).rejects.toBeInstanceOf(TypeError);
+    await expect(machine.store.clear({ lte: 'b' as never })).rejects.toBeInstanceOf(TypeError);
+    expect(machine.account()).toEqual([]);
   });
 });
 

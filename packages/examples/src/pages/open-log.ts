@@ -1,0 +1,68 @@
+/** Opening the two files of the log, and making a new one of one that was lost. */
+import type { PmemFile } from '@safe-pmem/core';
+import { Wal, WalError } from '../wal/index.js';
+import { isBlank } from './page-files.js';
+import { PagesError } from './pages-error.js';
+import { readLog } from './read-log.js';
+import type { StoreOptions } from './store-options.js';
+
+/** Opens the log. With `attachMirror`, a file that is not part of it becomes a copy of the one that is. */
+export async function openLog(options: StoreOptions): Promise<Wal> {
+  const { log: file, logMirror: mirror, create = false, attachMirror = false } = options;
+  const { path } = options.file;
+  try {
+    return await Wal.open({ file, mirror, create });
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    if (attachMirror && error.code === 'ERR_WAL_MIRROR_STALE') return attachLog(file, mirror, error);
+    if (error.code === 'ERR_WAL_NOT_FORMATTED') {
+      throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds nothing', error);
+    }
+    if (error.code === 'ERR_WAL_UNREADABLE') {
+      throw new PagesError('ERR_PAGES_LOG_LOST', path, 'neither file of the log can be read', error);
+    }
+    throw error;
+  }
+}
+
+/** Copies the file that has gone on over the other one: blank, or the log of the same store at an earlier moment. */
+async function attachLog(file: PmemFile, mirror: PmemFile, refusal: WalError): Promise<Wal> {
+  const [ofFile, ofMirror] = [await standingOf(file), await standingOf(mirror)];
+  const isFileCurrent = ofMirror === undefined || (ofFile !== undefined && !isLater(ofMirror, ofFile));
+  const [source, target] = isFileCurrent ? [file, mirror] : [mirror, file];
+  const stores = new Set([ofFile?.storeId, ofMirror?.storeId]);
+  if (stores.size > 1 && !isBlank(target)) throw refusal;
+  const wal = await Wal.open({ file: source, mirror: target, attachMirror: true });
+  if (isFileCurrent) return wal;
+  wal.close();
+  return Wal.open({ file, mirror });
+}
+
+interface Standing {
+  readonly storeId: bigint;
+  readonly generation: number;
+  readonly lastSequence: number;
+}
+
+/** How far the log in this one file has come; undefined where it holds none. */
+async function standingOf(file: PmemFile): Promise<Standing | undefined> {
+  let wal: Wal;
+  try {
+    wal = await Wal.open({ file, readOnly: true });
+  } catch (error) {
+    if (error instanceof WalError && ['ERR_WAL_NOT_FORMATTED', 'ERR_WAL_FOREIGN'].includes(error.code)) return undefined;
+    throw error;
+  }
+  try {
+    const { checkpoint } = await readLog(wal, file.path);
+    if (checkpoint === undefined) return undefined;
+    const { storeId, generation } = checkpoint;
+    return { storeId, generation, lastSequence: wal.lastSequence ?? 0 };
+  } finally {
+    wal.close();
+  }
+}
+
+function isLater(one: Standing, other: Standing): boolean {
+  return one.generation !== other.generation ? one.generation > other.generation : one.lastSequence > other.lastSequence;
+}

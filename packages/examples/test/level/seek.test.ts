@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { MemoryLevel } from 'memory-level';
+import type { AbstractLevel } from 'abstract-level';
+import { LevelMachine } from './level-machine.js';
+
+type Level = AbstractLevel<string | Buffer | Uint8Array>;
+
+const LETTERS = Array.from('abcdefgh');
+
+async function bothDatabases(): Promise<readonly [Level, Level]> {
+  const databases = [await new LevelMachine().open(), new MemoryLevel()] as unknown as readonly [Level, Level];
+  for (const db of databases) await db.batch(LETTERS.map((key) => ({ type: 'put', key, value: key })));
+  return databases;
+}
+
+test.each([
+  ['before the range', { gt: 'b', lt: 'f' }, 'a'],
+  ['at the end that does not belong to it', { gt: 'b', lt: 'f' }, 'b'],
+  ['after the range', { gte: 'b', lte: 'f' }, 'g'],
+  ['before the range, backwards', { gt: 'b', lt: 'f', reverse: true }, 'a'],
+  ['after the range, backwards', { gt: 'b', lt: 'f', reverse: true }, 'f'],
+  ['at the empty key', { gte: 'b' }, ''],
+  ['into the range', { gt: 'b', lt: 'f' }, 'd'],
+])('seek %s answers as memory-level does', async (_, range, target) => {
+  const [answer, wanted] = await Promise.all(
+    (await bothDatabases()).map(async (db) => {
+      const iterator = db.iterator(range);
+      const before = await iterator.next();
+      iterator.seek(target);
+      const after = await iterator.next();
+      iterator.seek('d');
+      const rest = await iterator.nextv(3);
+      await iterator.close();
+      return [before, after, rest];
+    }),
+  );
+  expect(answer).toEqual(wanted);
+});
+
+test('seek after the explicit snapshot was closed leaves it to the next read to say so', async () => {
+  for (const db of await bothDatabases()) {
+    const snapshot = db.snapshot();
+    const iterator = db.iterator({ snapshot });
+    await snapshot.close();
+    iterator.seek('c');
+    await expect(iterator.next()).rejects.toMatchObject({ code: 'LEVEL_SNAPSHOT_NOT_OPEN' });
+  }
+});
+
+test('a target that the caller changes after seek() is the one that was given', async () => {
+  const db = await new LevelMachine().open();
+  await db.batch(LETTERS.map((key) => ({ type: 'put', key, value: key })));
+  const iterator = db.iterator<Buffer, string>({ keyEncoding: 'buffer' });
+  const target = Buffer.from('c');
+  iterator.seek(target);
+  target.write('g');
+  expect(await iterator.next()).toEqual([Buffer.from('c'), 'c']);
+});
