@@ -162,7 +162,7 @@ class NativeFile implements DriverFile {
     const { buffer, counter } = bound;
     // What Electron answers, whose memory cage has no room for foreign memory.
     if (buffer === undefined || counter === undefined) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'mmap' } };
-    return { view: new NativeView({ ...bound, buffer, counter }, this.#handle, position, length) };
+    return { view: new NativeView({ ...bound, buffer, counter }, position, length) };
   }
 
   get mappedBytes(): number {

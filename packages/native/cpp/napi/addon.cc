@@ -1,5 +1,6 @@
-// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be running; the functions of a
-// handle are plain Node-API, for their cost per call and because they must survive the end of a worker.
+// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be
+// running; the functions of a handle are plain Node-API, for their cost per call and because they must survive the end
+// of a worker.
 #include <napi.h>
 
 #include "../pmem/sigbus_guard.h"
@@ -12,7 +13,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 3;
+constexpr int kInterfaceNumber = 4;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:

@@ -44,10 +44,29 @@ struct Copy {
   }
 };
 
+// A fault in a window puts zeros in the place of a page until takeFault(). Whoever touched the window and did not ask
+// is not told now, but no copy takes the zeros for the file's bytes, or leaves its own in a page that goes away.
+bool zeros_taken_away(FileHandle* file, pmem::FaultFacts* fault) {
+  if (!file->mapping()->take_fault(file->file.fd.number(), fault)) return false;
+  file->mapped_bytes = file->mapping()->length();
+  return true;
+}
+
+// guarded_copy() between two looks at the count of substitutions.
+bool copied(const Copy& copy, void* destination, const void* source, pmem::FaultFacts* fault) {
+  const pmem::SubstitutionLog& log = *copy.file->mapping()->log();
+  if (log.count() != 0) zeros_taken_away(copy.file, fault);
+  // A failure to map the pages back leaves nothing mapped.
+  if (!copy.file->holds(static_cast<uint64_t>(copy.mapped - copy.file->base), copy.buffer.length)) return false;
+  const uint32_t before = log.ever();
+  if (!pmem::guarded_copy(destination, source, copy.buffer.length, copy.mapped, fault)) return false;
+  return log.ever() == before || !zeros_taken_away(copy.file, fault);
+}
+
 // undefined where all bytes were loaded.
 napi_value load(napi_env env, const Copy& copy) {
   pmem::FaultFacts fault;
-  if (pmem::guarded_copy(copy.buffer.data, copy.mapped, copy.buffer.length, copy.mapped, &fault)) return nullptr;
+  if (copied(copy, copy.buffer.data, copy.mapped, &fault)) return nullptr;
   return fault_object(env, fault, copy.file->base);
 }
 
@@ -58,8 +77,8 @@ napi_value read(napi_env env, napi_callback_info info) {
   return copy.prepare(env, info) ? load(env, copy) : nullptr;
 }
 
-// readByNumber(target): read() of whatever file, with position and file as OpenFiles says. The engine calls one function of
-// all files directly, and functions that differ from file to file by a detour of 20 ns (Node 20).
+// readByNumber(target): read() of whatever file, with position and file as OpenFiles says. The engine calls one
+// function of all files directly, and functions that differ from file to file by a detour of 20 ns (Node 20).
 napi_value read_by_number(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value target = nullptr;
@@ -85,7 +104,7 @@ napi_value write(napi_env env, napi_callback_info info) {
   Copy copy;
   if (!copy.prepare(env, info) || !copy.may_store(env)) return nullptr;
   pmem::FaultFacts fault;
-  if (pmem::guarded_copy(copy.mapped, copy.buffer.data, copy.buffer.length, copy.mapped, &fault)) return nullptr;
+  if (copied(copy, copy.mapped, copy.buffer.data, &fault)) return nullptr;
   return fault_object(env, fault, copy.file->base);
 }
 

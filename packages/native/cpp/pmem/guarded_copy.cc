@@ -2,13 +2,14 @@
 
 #include <cstring>
 
+#include "mapping.h"
 #include "streaming_copy.h"
 
 namespace pmem {
 
-// Between arm() and disarm() there is nothing but a leaf: the handler leaves by siglongjmp, which runs no destructor
-// and releases no lock. No local is changed after sigsetjmp and read after a landing except through `frame`, whose
-// address has escaped, so nothing depends on values that a jump may lose.
+// Between arm() and disarm() there is nothing but a leaf: a fault ends in siglongjmp, which runs no destructor and
+// releases no lock. No local is changed after sigsetjmp and read after a landing except through `frame`, whose address
+// has escaped, so nothing depends on values that a jump may lose.
 
 bool guarded_copy(void* destination, const void* source, size_t length, const void* mapped, FaultFacts* fault) {
   GuardFrame frame;
@@ -27,12 +28,12 @@ bool guarded_copy(void* destination, const void* source, size_t length, const vo
 // A flush faults at the start of its cache line, which may lie before the range. Lines do not cross pages and a mapping
 // is whole pages, so the pages of the range are what the guard covers.
 bool guarded_flush(FlushLines flush_lines, const void* mapped, size_t length, FaultFacts* fault) {
-  constexpr uintptr_t kPage = 4096;
+  const uintptr_t page = page_bytes();
   const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
   const uintptr_t end = begin + length;
   GuardFrame frame;
-  frame.begin = begin & ~(kPage - 1);
-  frame.end = (end + kPage - 1) & ~(kPage - 1);
+  frame.begin = begin & ~(page - 1);
+  frame.end = (end + page - 1) & ~(page - 1);
   if (sigsetjmp(frame.landing, 0) != 0) {
     *fault = frame.fault;
     return false;
@@ -61,11 +62,11 @@ void durable_copy(FlushLines flush_lines, void* mapped, const void* source, size
 }  // namespace
 
 bool guarded_durable_copy(FlushLines flush_lines, void* mapped, const void* source, size_t length, FaultFacts* fault) {
-  constexpr uintptr_t kPage = 4096;
+  const uintptr_t page = page_bytes();
   const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
   GuardFrame frame;
-  frame.begin = begin & ~(kPage - 1);
-  frame.end = (begin + length + kPage - 1) & ~(kPage - 1);
+  frame.begin = begin & ~(page - 1);
+  frame.end = (begin + length + page - 1) & ~(page - 1);
   if (sigsetjmp(frame.landing, 0) != 0) {
     *fault = frame.fault;
     return false;
