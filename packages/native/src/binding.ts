@@ -118,6 +118,9 @@ export interface Binding {
   readonly readByNumber: (target: Uint8Array) => Fault | undefined;
   readonly call: Float64Array;
 
-  /** BUS_MCEERR_AO signals about memory that this addon has mapped, in the whole process, since it was loaded. */
+  /** Puts the SIGBUS handler back on top if another has replaced it since the first open(). Nothing before that. */
+  installGuard(): void;
+
+  /** Signals about memory of this addon as lost that nothing was accessing, in the whole process, since it was loaded. */
   advisoryMemoryErrors(): number;
 }

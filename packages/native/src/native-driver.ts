@@ -24,6 +24,7 @@ import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
 import { filesystemName } from './filesystem-name.js';
+import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
@@ -38,7 +39,10 @@ let loaded: Binding | undefined;
  * load, or one that was built from other sources; `path` is where it was looked for).
  */
 export function nativeDriver(): Driver {
-  loaded ??= loadBinding();
+  if (loaded === undefined) {
+    loaded = loadBinding();
+    keepGuard(loaded);
+  }
   return new NativeDriver(loaded);
 }
 

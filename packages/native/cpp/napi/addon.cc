@@ -21,6 +21,7 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     DefineAddon(exports, {
                              InstanceMethod("open", &SafePmem::open),
                              InstanceMethod("advisoryMemoryErrors", &SafePmem::advisory_memory_errors),
+                             InstanceMethod("installGuard", &SafePmem::install_guard),
                          });
     const Napi::Float64Array call = Napi::Float64Array::New(env, 2);
     napi_value read_by_number_function = nullptr;
@@ -62,6 +63,11 @@ class SafePmem final : public Napi::Addon<SafePmem> {
 
   Napi::Value advisory_memory_errors(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(pmem::advisory_memory_errors()));
+  }
+
+  Napi::Value install_guard(const Napi::CallbackInfo& info) {
+    pmem::keep_sigbus_guard();
+    return info.Env().Undefined();
   }
 
   std::shared_ptr<OpenFiles> files_;

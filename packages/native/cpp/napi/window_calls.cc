@@ -131,6 +131,7 @@ napi_value view(napi_env env, napi_callback_info info) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a view has at least one byte");
     return nullptr;
   }
+  pmem::keep_sigbus_guard();
   std::shared_ptr<pmem::ViewMapping> mapping;
   const pmem::Status status = pmem::ViewMapping::map(file->file.fd.number(), position, length, &mapping);
   if (!status.ok()) return failed_outcome(env, status);

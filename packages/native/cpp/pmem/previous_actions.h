@@ -11,9 +11,6 @@ using SignalHandler = void (*)(int, siginfo_t*, void*);
 // Returns 0 or errno. Thread-safe.
 int put_on_top(SignalHandler handler);
 
-// True where the action of SIGBUS is `handler`.
-bool is_on_top(SignalHandler handler);
-
 // Async-signal-safe. Does with the signal what would have been done with it without the guard.
 void hand_to_previous_action(siginfo_t* info, void* context);
 

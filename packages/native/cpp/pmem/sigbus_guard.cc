@@ -18,6 +18,8 @@ __thread GuardFrame* volatile active_frame SAFE_PMEM_TLS = nullptr;
 namespace {
 
 std::atomic<uint64_t> advisory_count{0};
+// True since the first open.
+std::atomic<bool> wanted{false};
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "used in a signal handler");
 
 // A signal that was answered by doing nothing, and how often in a row it came back with not a register changed.
@@ -205,10 +207,13 @@ void on_sigbus(int, siginfo_t* info, void* context) {
 int install_sigbus_guard() {
   // The handler asks too, and must not be the first: that one computes it under a lock.
   static_cast<void>(page_bytes());
+  wanted.store(true, std::memory_order_relaxed);
   return put_on_top(on_sigbus);
 }
 
-bool sigbus_guard_is_installed() { return is_on_top(on_sigbus); }
+void keep_sigbus_guard() {
+  if (wanted.load(std::memory_order_relaxed)) static_cast<void>(put_on_top(on_sigbus));
+}
 
 void unblock_sigbus_on_this_thread() {
   sigset_t only_sigbus;

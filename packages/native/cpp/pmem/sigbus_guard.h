@@ -57,8 +57,9 @@ inline void disarm() {
 // Thread-safe. Never undone: whoever installed above us may hold our address.
 int install_sigbus_guard();
 
-// False where another action has taken the handler's place: then faults of ours go to that one.
-bool sigbus_guard_is_installed();
+// install_sigbus_guard() where it has been called before, else nothing. One system call if no other action has taken the
+// handler's place: until then faults of ours go to that action.
+void keep_sigbus_guard();
 
 // A synchronous SIGBUS on a thread that blocks the signal kills the process without asking any handler.
 void unblock_sigbus_on_this_thread();
