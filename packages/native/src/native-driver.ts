@@ -28,6 +28,7 @@ import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
+import { refuseHugePages } from './refuse-huge-pages.js';
 
 let loaded: Binding | undefined;
 
@@ -66,6 +67,7 @@ class NativeDriver implements Driver {
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
     const { readOnly, create, sizeBytes, preallocate } = request;
+    await refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return opened;
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });

@@ -1,7 +1,9 @@
 #include "fault_injector.h"
 
+#include <cerrno>
 #include <cstring>
 #include <string>
+#include <sys/mman.h>
 
 namespace {
 
@@ -146,6 +148,14 @@ napi_value memory_failure(napi_env env, napi_callback_info info) {
   return number;
 }
 
+// hugeFile(): a descriptor of an empty file on hugetlbfs, or errno as a negative number
+napi_value huge_file(napi_env env, napi_callback_info) {
+  const int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+  napi_value number;
+  napi_create_int32(env, fd < 0 ? -errno : fd, &number);
+  return number;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -160,6 +170,7 @@ NAPI_MODULE_INIT() {
       {"faultForeignMapping", fault_foreign_mapping},
       {"sendAdvisory", send_advisory},
       {"sendMemoryFailure", memory_failure<true>},
+      {"hugeFile", huge_file},
       {"nameMemoryFailure", memory_failure<false>},
   };
   for (const auto& entry : functions) {
