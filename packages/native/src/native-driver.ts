@@ -48,9 +48,9 @@ export function nativeDriver(): Driver {
 }
 
 /**
- * How many times the kernel has told this process that memory of a mapped file is lost although nobody has touched it
- * yet (BUS_MCEERR_AO, which only processes that ask for early kills receive). Such a signal would kill a process without
- * the guard; with it the loss shows when the bytes are accessed, or by `badBlocks()` and `scrub()`, which are worth a
+ * How many times the kernel has told this process that memory of a mapped file is lost that nothing was accessing: before
+ * any access (BUS_MCEERR_AO, which only processes that ask for early kills receive), or because the bytes were accessed through
+ * another mapping of the file. Such a signal would kill a process without the guard; with it the loss shows when the bytes are accessed, or by `badBlocks()` and `scrub()`, which are worth a
  * call when this number grows. 0 where no driver has been asked for.
  */
 export function advisoryMemoryErrors(): number {

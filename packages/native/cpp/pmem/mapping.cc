@@ -142,8 +142,13 @@ PersistOutcome Mapping::write_and_persist(uint64_t position, const void* source,
     return outcome.faulted ? outcome : persist(position, length);
   }
   const CacheFlush& flush = best_cache_flush();
+  const uint32_t before = log_->ever();
   outcome.faulted = !guarded_durable_copy(flush.flush_lines, mapped, source, length, &outcome.fault);
   flush.fence();
+  if (!outcome.faulted && log_->ever() != before) {
+    outcome.faulted = true;
+    outcome.fault = first_fault();
+  }
   return outcome;
 }
 
