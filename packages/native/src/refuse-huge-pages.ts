@@ -8,7 +8,7 @@ type FilesystemOf = (path: string) => Promise<{ readonly type: number }>;
 
 /**
  * Throws ERR_PMEM_NOT_SUPPORTED if the file is on hugetlbfs, or would be made there. Only whole huge pages can be mapped there,
- * so a single page that faulted could not be replaced or mapped anew; and its bytes never leave memory.
+ * so a single page that faulted could not be replaced or mapped again; and its bytes never leave memory.
  */
 export async function refuseHugePages(file: string, filesystemOf: FilesystemOf = statfs): Promise<void> {
   const found = await typeOf(file, filesystemOf) ?? await typeOf(path.dirname(file), filesystemOf);

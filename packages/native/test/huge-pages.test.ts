@@ -1,4 +1,4 @@
-/** Files on hugetlbfs, where a single page can neither be replaced nor mapped anew. */
+/** Files on hugetlbfs, where a single page can neither be replaced nor mapped again. */
 import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';

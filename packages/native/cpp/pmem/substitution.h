@@ -30,7 +30,7 @@ class SubstitutionLog {
  public:
   // Room for so many faults. nullptr: no memory. With `keep` the file's pages are moved aside rather than unmapped, and
   // restore() brings them back just as they were, what the kernel had noted of their poison included (Linux 5.13;
-  // before, they have to be mapped anew).
+  // before, they have to be mapped again).
   static std::shared_ptr<SubstitutionLog> make(size_t capacity, bool keep);
 
   // As clear(): a thread may have been ended between a fault and its restoration.

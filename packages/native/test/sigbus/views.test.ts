@@ -32,7 +32,7 @@ describe.each(['main', 'worker'])('touched by JavaScript on the %s thread', (thr
     });
   });
 
-  it('zeros that nobody has asked about are gone before the next call loads, stores or persists', async () => {
+  it('zeros that were not asked about are gone before the next call loads, stores or persists', async () => {
     const gone = { zero: 0, counted: 1, left: 0 };
     expect(await run('untaken')).toEqual({
       read: { ...gone, result: [null, 'right'] },

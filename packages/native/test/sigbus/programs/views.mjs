@@ -55,7 +55,7 @@ const scenarios = {
     return { beside: beside.every((value, i) => Object.is(value, right[i])), error, again, afterwards, closed };
   },
 
-  /** Below PmemFile: a fault in the window that nobody has asked about when the next calls come. */
+  /** Below PmemFile: a fault in the window that no takeFault() has asked about when the next calls come. */
   async untaken() {
     const calls = {
       read: (file) => {
