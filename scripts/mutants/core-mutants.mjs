@@ -21,6 +21,10 @@ const list = [
   [core('guarded-io.ts'), 'if (this.#hazards.isBusy(range)) {', 'if (false) {', 'stores during a repair'],
   [core('guarded-io.ts'), "if (source !== 'known') {", 'if (false) {', 'met errors are forgotten'],
   [core('guarded-io.ts'), '[...gaps, ...known])) this.#hazards.noteWritten', '[...gaps])) this.#hazards.noteWritten', 'unstored bytes end tombstones'],
+  // Views
+  [core('view.ts'), 'if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;', 'return;', 'a view longer than an array'],
+  [core('view.ts'), 'if (failure.errno !== Errno.ENOMEM) return', 'return', 'too many views read as a failed call'],
+  [core('view.ts'), 'this.#file.forgetView();', '', 'released views are kept by their file'],
   // Known bad
   [core('hazards.ts'), 'for (const range of subtract(this.#listed.within(within), ranges)) this.#met.remove(range);', '', 'repairs by others go unnoticed'],
   [core('hazards.ts'), 'this.#tombstones.remove(tombstone);\n      this.#overwritten.add(tombstone);', 'this.#tombstones.remove(tombstone);', 'journal keeps tombstones for ever, or drops them early'],

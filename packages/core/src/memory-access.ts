@@ -10,7 +10,8 @@ import { NumberReads } from './number-reads.js';
 import type { OpenState } from './open-state.js';
 import { dropPersistedTombstones } from './repair/journal/overwritten.js';
 import { systemError } from './system-error.js';
-import { PmemView } from './view.js';
+import type { ViewFile } from './view.js';
+import { PmemView, requireViewable, viewError } from './view.js';
 
 /**
  * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
@@ -185,24 +186,35 @@ export class MemoryAccess extends NumberReads {
   /**
    * The bytes of `range` as a Uint8Array over a private mapping of the file: nothing is copied, and no store into it
    * reaches the file. Elements are loaded when they are read. Where one cannot be loaded it reads as 0 and the view is
-   * marked: call verify() before you believe anything that was read. See withView().
+   * marked: call verify() before you believe anything that was read. See withView(). A view costs the process one mapping
+   * until it is released or collected.
    *
    * Throws MediaError, ERR_PMEM_LOST where the range holds bytes that are known not to be readable; ERR_PMEM_CLOSED;
-   * ERR_PMEM_NOT_SUPPORTED where the runtime has no arrays over foreign memory (Electron); ERR_PMEM_IO.
+   * ERR_PMEM_TOO_MANY_VIEWS; ERR_PMEM_NOT_SUPPORTED where the runtime has no arrays over foreign memory (Electron);
+   * ERR_PMEM_IO; RangeError for a range that is longer than the runtime's arrays (4 GiB on Node 20).
    */
   view(range: ByteRange): PmemView {
     const state = this.#state;
     state.assertOpen();
     requireRange('range', range, state.sizeBytes);
     const { offset, length } = range;
+    requireViewable({ offset, length }, state.file.facts.pageBytes);
     state.io.requireViewed({ offset, length }, []);
     const outcome = state.file.view(offset, length);
-    if ('failure' in outcome) throw systemError('cannot map a view', outcome.failure, { path: this.path, ranges: [range] });
+    if ('failure' in outcome) throw viewError(outcome.failure, this.path, { offset, length });
     const { view } = outcome;
     const reference = new WeakRef(view);
     this.#views.add(reference);
-    this.#collected.register(view, reference);
-    return new PmemView({ verifyView: (...asked) => { this.#verifyView(...asked); } }, view, { offset, length });
+    this.#collected.register(view, reference, reference);
+    const file: ViewFile = {
+      verifyView: (...asked) => { this.#verifyView(...asked); },
+      // A view may outlive the file: nothing else of it has to.
+      forgetView: () => {
+        this.#views.delete(reference);
+        this.#collected.unregister(reference);
+      },
+    };
+    return new PmemView(file, view, { offset, length });
   }
 
   /**

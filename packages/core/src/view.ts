@@ -1,11 +1,36 @@
 /** A range of a file as a Uint8Array, and the question whether what was read from it is what the medium gave. */
+import { constants } from 'node:buffer';
 import type { ByteRange } from './byte-range.js';
-import type { DriverView } from './driver.js';
+import { alignOut } from './byte-range.js';
+import type { DriverView, SystemFailure } from './driver.js';
+import { Errno } from './errno.js';
+import { PmemError } from './errors.js';
+import { SystemCallError, systemError } from './system-error.js';
 
 /** What a view asks of its file. */
 export interface ViewFile {
   /** Throws where a load of the view met a fault, or the range holds bytes that must not be read. */
   verifyView(view: DriverView, range: ByteRange): void;
+  /** The view releases itself. */
+  forgetView(): void;
+}
+
+/** Throws RangeError where the pages of the range do not fit into one ArrayBuffer. */
+export function requireViewable(range: ByteRange, pageBytes: number): void {
+  if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;
+  throw new RangeError(
+    `a view of ${range.length} bytes is longer than an array can be here (${constants.MAX_LENGTH} bytes): take several views`,
+  );
+}
+
+export function viewError(failure: SystemFailure, path: string, range: ByteRange): PmemError {
+  const details = { path, ranges: [range] };
+  if (failure.errno !== Errno.ENOMEM) return systemError('cannot map a view', failure, details);
+  return new PmemError(
+    'ERR_PMEM_TOO_MANY_VIEWS',
+    'this process maps as many views as it may: release() those that are done with, or use withView()',
+    { ...details, cause: new SystemCallError(failure) },
+  );
 }
 
 /**
@@ -48,8 +73,12 @@ export class PmemView extends Uint8Array<ArrayBuffer> {
     this.#file.verifyView(this.#view, this.#range);
   }
 
-  /** Unmaps the range now rather than with the garbage. The view and every array over its memory have length 0 then. */
+  /**
+   * Unmaps the range at once. The view and every array over its memory have length 0 then. Await asynchronous calls that read
+   * from it first (`zlib.deflate(view, …)`): a thread that still reads from it ends the process.
+   */
   release(): void {
+    this.#file.forgetView();
     this.#view.release();
   }
 }

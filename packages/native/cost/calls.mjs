@@ -18,6 +18,7 @@ const operations = {
   persist: (i) => { file.persist(i * 64, 64); },
   writeAndPersist: (i) => { file.writeAndPersist(short, i * 64); },
   persistRanges: () => { file.persistRanges(ranges); },
+  withView: (i) => { file.withView({ offset: i * 64, length: 64 }, (view) => view[0]); },
 };
 
 function mark(name) {

@@ -7,7 +7,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 4;
+export const INTERFACE_NUMBER = 5;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -78,8 +78,13 @@ export interface BoundView {
   readonly buffer: ArrayBuffer | undefined;
   /** An Int32: how many faults there have been in the view. */
   readonly counter: ArrayBuffer | undefined;
-  /** Where zeros have taken the place of the file's bytes, and why. undefined: another thread is just finding out. */
+  /**
+   * Where zeros have taken the place of the file's bytes, and why: of very many faults the first. undefined: another thread is
+   * just finding out.
+   */
   readonly faults: () => readonly ViewFault[] | undefined;
+  /** Empties every array over `buffer` and unmaps it at once; nothing where it was handed to another thread. Also after close(). */
+  readonly release: (buffer: ArrayBuffer) => void;
 }
 
 /** What open() found out, before any of it is interpreted. */
@@ -128,6 +133,9 @@ export interface Binding {
   readonly readByNumber: (target: Uint8Array) => Fault | undefined;
   readonly call: Float64Array;
 
-  /** BUS_MCEERR_AO signals about memory that this addon has mapped, in the whole process, since it was loaded. */
+  /** Puts the SIGBUS handler back on top if another has replaced it since the first open(). Nothing before that. */
+  installGuard(): void;
+
+  /** Signals about memory of this addon as lost that nothing was accessing, in the whole process, since it was loaded. */
   advisoryMemoryErrors(): number;
 }

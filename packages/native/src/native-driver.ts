@@ -28,9 +28,11 @@ import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
 import { filesystemName } from './filesystem-name.js';
+import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
+import { refuseHugePages } from './refuse-huge-pages.js';
 
 let loaded: Binding | undefined;
 
@@ -42,14 +44,17 @@ let loaded: Binding | undefined;
  * load, or one that was built from other sources; `path` is where it was looked for).
  */
 export function nativeDriver(): Driver {
-  loaded ??= loadBinding();
+  if (loaded === undefined) {
+    loaded = loadBinding();
+    keepGuard(loaded);
+  }
   return new NativeDriver(loaded);
 }
 
 /**
- * How many times the kernel has told this process that memory of a mapped file is lost although nobody has touched it
- * yet (BUS_MCEERR_AO, which only processes that ask for early kills receive). Such a signal would kill a process without
- * the guard; with it the loss shows when the bytes are accessed, or by `badBlocks()` and `scrub()`, which are worth a
+ * How many times the kernel has told this process that memory of a mapped file is lost that nothing was accessing: before
+ * any access (BUS_MCEERR_AO, which only processes that ask for early kills receive), or because the bytes were accessed through
+ * another mapping of the file. Such a signal would kill a process without the guard; with it the loss shows when the bytes are accessed, or by `badBlocks()` and `scrub()`, which are worth a
  * call when this number grows. 0 where no driver has been asked for.
  */
 export function advisoryMemoryErrors(): number {
@@ -66,6 +71,7 @@ class NativeDriver implements Driver {
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
     const { readOnly, create, sizeBytes, preallocate } = request;
+    await refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return opened;
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
@@ -177,7 +183,7 @@ class NativeFile implements DriverFile {
     const { buffer, counter } = bound;
     // What Electron answers, whose memory cage has no room for foreign memory.
     if (buffer === undefined || counter === undefined) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'mmap' } };
-    return { view: new NativeView({ ...bound, buffer, counter }, this.#handle, position, length) };
+    return { view: new NativeView({ ...bound, buffer, counter }, position, length) };
   }
 
   get mappedBytes(): number {

@@ -1,6 +1,6 @@
 /** A view over a private mapping that the addon made. */
 import type { DriverView, ViewFault } from '@safe-pmem/core';
-import type { BindingHandle, BoundView } from './binding.js';
+import type { BoundView } from './binding.js';
 
 type WholeBoundView = BoundView & { readonly buffer: ArrayBuffer; readonly counter: ArrayBuffer };
 
@@ -8,13 +8,11 @@ export class NativeView implements DriverView {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #bound: WholeBoundView;
   readonly #counter: Int32Array;
-  readonly #handle: Pick<BindingHandle, 'detach'>;
 
-  constructor(bound: WholeBoundView, handle: Pick<BindingHandle, 'detach'>, position: number, length: number) {
+  constructor(bound: WholeBoundView, position: number, length: number) {
     this.bytes = new Uint8Array(bound.buffer, position - bound.position, length);
     this.#bound = bound;
     this.#counter = new Int32Array(bound.counter);
-    this.#handle = handle;
   }
 
   get faulted(): boolean {
@@ -26,6 +24,6 @@ export class NativeView implements DriverView {
   }
 
   release(): void {
-    this.#handle.detach(this.#bound.buffer);
+    this.#bound.release(this.#bound.buffer);
   }
 }

@@ -7,6 +7,9 @@ export function poison(path: string, offset: number, length: number): void;
 /** The same for the first private mapping of the file: a view's. */
 export function poisonView(path: string, offset: number, length: number): void;
 
+/** A descriptor of an empty file on hugetlbfs. Throws where the kernel has none. */
+export function hugeFile(): number;
+
 /** Where the file is mapped in this process; undefined where it is not. */
 export function findMapping(path: string): { readonly begin: number; readonly end: number } | undefined;
 

@@ -38,6 +38,13 @@ function poisonMapping(path, offset, length, kind) {
   );
 }
 
+/** A descriptor of an empty file on hugetlbfs, which no mount and no privilege is needed for. */
+export function hugeFile() {
+  const fd = injector.hugeFile();
+  if (fd < 0) throw new Error(`memfd_create(MFD_HUGETLB) failed with ${getSystemErrorName(fd)}: this needs CONFIG_HUGETLBFS`);
+  return fd;
+}
+
 export function findMapping(path) {
   return injector.findMapping(path);
 }

@@ -1,7 +1,9 @@
 #include "fault_injector.h"
 
+#include <cerrno>
 #include <cstring>
 #include <string>
+#include <sys/mman.h>
 
 namespace {
 
@@ -73,6 +75,7 @@ napi_value install_action(napi_env env, napi_callback_info info) {
   if (name == "plain") error = injector::install_action(injector::Action::plain);
   if (name == "ignore") error = injector::install_action(injector::Action::ignore);
   if (name == "default") error = injector::install_action(injector::Action::fallback);
+  if (name == "relabel") error = injector::install_action(injector::Action::relabel);
   if (name == "chain") error = injector::install_action(injector::Action::chain);
   napi_value number;
   napi_create_int32(env, error, &number);
@@ -116,6 +119,43 @@ napi_value send_advisory(napi_env env, napi_callback_info info) {
   return number;
 }
 
+// The address of byte `offset` of a mapping: (path, offset, 'file' | 'view', mappings to skip, …). False: there is
+// none.
+bool mapped_address(napi_env env, const napi_value* arguments, uintptr_t* address) {
+  const bool view = string_argument(env, arguments[2]) == "view";
+  const std::string path = string_argument(env, arguments[0]);
+  const int skip = static_cast<int>(number_argument(env, arguments[3]));
+  const injector::Kind kind = view ? injector::Kind::view : injector::Kind::file;
+  return injector::find_mapping(path.c_str(), number_argument(env, arguments[1]), kind, address, skip).end != 0;
+}
+
+// sendMemoryFailure(path, offset, kind, skip, granuleLog2) and nameMemoryFailure(…): errno
+template <bool kSend>
+napi_value memory_failure(napi_env env, napi_callback_info info) {
+  size_t count = 5;
+  napi_value arguments[5];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  uintptr_t address = 0;
+  int error = 2;  // ENOENT
+  if (mapped_address(env, arguments, &address)) {
+    const int log2 = static_cast<int>(number_argument(env, arguments[4]));
+    error = 0;
+    if (kSend) error = injector::send_memory_failure(address, log2);
+    else injector::name_memory_failure(address, log2);
+  }
+  napi_value number;
+  napi_create_int32(env, error, &number);
+  return number;
+}
+
+// hugeFile(): a descriptor of an empty file on hugetlbfs, or errno as a negative number
+napi_value huge_file(napi_env env, napi_callback_info) {
+  const int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+  napi_value number;
+  napi_create_int32(env, fd < 0 ? -errno : fd, &number);
+  return number;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -129,6 +169,9 @@ NAPI_MODULE_INIT() {
       {"actionCalls", action_calls},
       {"faultForeignMapping", fault_foreign_mapping},
       {"sendAdvisory", send_advisory},
+      {"sendMemoryFailure", memory_failure<true>},
+      {"hugeFile", huge_file},
+      {"nameMemoryFailure", memory_failure<false>},
   };
   for (const auto& entry : functions) {
     napi_value function;

@@ -56,7 +56,7 @@ int open_uffd(const char** call) {
 
 }  // namespace
 
-Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* address) {
+Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* address, int skip) {
   FILE* maps = fopen("/proc/self/maps", "re");
   if (maps == nullptr) return {0, 0};
   Range found = {0, 0};
@@ -71,6 +71,7 @@ Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* addr
     if ((permissions[3] == 'p') != (kind == Kind::view)) continue;
     line[strcspn(line, "\n")] = '\0';
     if (strcmp(line + name, path) != 0 || offset < start || offset >= start + (end - begin)) continue;
+    if (skip-- > 0) continue;
     found = {begin, end};
     *address = begin + (offset - start);
   }
@@ -84,7 +85,8 @@ int poison(const char* path, uint64_t offset, uint64_t length, Kind kind, const 
   if (find_mapping(path, offset, kind, &address).end == 0) return ENOENT;
   const int opened = open_uffd(call);
   if (opened != 0) return opened;
-  // Only these pages are registered: a missing page elsewhere in the mapping would wait for a handler that is not there.
+  // Only these pages are registered: a missing page elsewhere in the mapping would wait for a handler that is not
+  // there.
   struct uffdio_register range = {};
   range.range.start = address;
   range.range.len = length;

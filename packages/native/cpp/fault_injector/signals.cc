@@ -49,6 +49,19 @@ void on_chain(int signal, siginfo_t* info, void* context) {
   }
 }
 
+volatile uintptr_t failed_address = 0;
+volatile int failed_log2 = 12;
+
+// What the kernel tells of a consumed memory error whose page is mapped more than once.
+void on_relabel(int signal, siginfo_t* info, void* context) {
+  calls = calls + 1;
+  siginfo_t told = *info;
+  told.si_code = BUS_MCEERR_AR;
+  told.si_addr = reinterpret_cast<void*>(failed_address);
+  told.si_addr_lsb = static_cast<short>(failed_log2);
+  below.sa_sigaction(signal, &told, context);
+}
+
 }  // namespace
 
 int install_action(Action action) {
@@ -68,6 +81,10 @@ int install_action(Action action) {
       wanted.sa_sigaction = on_chain;
       wanted.sa_flags = SA_SIGINFO | SA_ONSTACK;
       break;
+    case Action::relabel:
+      wanted.sa_sigaction = on_relabel;
+      wanted.sa_flags = SA_SIGINFO | SA_ONSTACK;
+      break;
     case Action::ignore:
       wanted.sa_handler = SIG_IGN;
       break;
@@ -75,7 +92,8 @@ int install_action(Action action) {
       wanted.sa_handler = SIG_DFL;
       break;
   }
-  return sigaction(SIGBUS, &wanted, action == Action::chain ? &below : nullptr) == 0 ? 0 : errno;
+  const bool chains = action == Action::chain || action == Action::relabel;
+  return sigaction(SIGBUS, &wanted, chains ? &below : nullptr) == 0 ? 0 : errno;
 }
 
 ActionCalls action_calls() { return {static_cast<uint32_t>(calls), last_code, last_address}; }
@@ -102,15 +120,23 @@ bool fault_foreign_mapping() {
   return landed;
 }
 
-int send_advisory(uintptr_t address) {
+void name_memory_failure(uintptr_t address, int granule_log2) {
+  failed_address = address;
+  failed_log2 = granule_log2;
+}
+
+// The kernel lets a thread send itself what only the kernel may send to others.
+static int send(int code, uintptr_t address, int granule_log2) {
   siginfo_t info;
   memset(&info, 0, sizeof info);
   info.si_signo = SIGBUS;
-  info.si_code = BUS_MCEERR_AO;
+  info.si_code = code;
   info.si_addr = reinterpret_cast<void*>(address);
-  info.si_addr_lsb = 12;
-  // The kernel lets a thread send itself what only the kernel may send to others.
+  info.si_addr_lsb = static_cast<short>(granule_log2);
   return syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &info) == 0 ? 0 : errno;
 }
+
+int send_advisory(uintptr_t address) { return send(BUS_MCEERR_AO, address, 12); }
+int send_memory_failure(uintptr_t address, int granule_log2) { return send(BUS_MCEERR_AR, address, granule_log2); }
 
 }  // namespace injector

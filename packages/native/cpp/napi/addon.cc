@@ -1,5 +1,6 @@
-// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be running; the functions of a
-// handle are plain Node-API, for their cost per call and because they must survive the end of a worker.
+// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be
+// running; the functions of a handle are plain Node-API, for their cost per call and because they must survive the end
+// of a worker.
 #include <napi.h>
 
 #include "../pmem/sigbus_guard.h"
@@ -12,7 +13,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 4;
+constexpr int kInterfaceNumber = 5;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:
@@ -20,6 +21,7 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     DefineAddon(exports, {
                              InstanceMethod("open", &SafePmem::open),
                              InstanceMethod("advisoryMemoryErrors", &SafePmem::advisory_memory_errors),
+                             InstanceMethod("installGuard", &SafePmem::install_guard),
                          });
     const Napi::Float64Array call = Napi::Float64Array::New(env, 2);
     napi_value read_by_number_function = nullptr;
@@ -61,6 +63,11 @@ class SafePmem final : public Napi::Addon<SafePmem> {
 
   Napi::Value advisory_memory_errors(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(pmem::advisory_memory_errors()));
+  }
+
+  Napi::Value install_guard(const Napi::CallbackInfo& info) {
+    pmem::keep_sigbus_guard();
+    return info.Env().Undefined();
   }
 
   std::shared_ptr<OpenFiles> files_;

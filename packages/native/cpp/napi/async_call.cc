@@ -1,5 +1,7 @@
 #include "async_call.h"
 
+#include "../pmem/sigbus_guard.h"
+
 namespace binding {
 
 AsyncCall::AsyncCall(FileHandle* file, Order order) : file_(file), order_(order) {
@@ -11,6 +13,8 @@ AsyncCall::~AsyncCall() {
 }
 
 napi_value AsyncCall::start(napi_env env, std::unique_ptr<AsyncCall> call) {
+  // Cheap beside what follows. Copies cannot afford to ask whether their handler is still there.
+  pmem::keep_sigbus_guard();
   napi_value promise = nullptr;
   napi_value name = nullptr;
   if (napi_create_string_utf8(env, "safe-pmem", NAPI_AUTO_LENGTH, &name) != napi_ok ||

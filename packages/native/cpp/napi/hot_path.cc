@@ -44,10 +44,36 @@ struct Copy {
   }
 };
 
+// A fault in a window puts zeros in the place of a page until takeFault(). Whoever touched the window and did not ask is
+// not told now, but no call takes the zeros for the file's bytes, or leaves its own in a page that goes away.
+bool zeros_taken_away(FileHandle* file, pmem::FaultFacts* fault) {
+  const std::shared_ptr<pmem::Mapping>& mapping = file->mapping();
+  if (mapping == nullptr || mapping->log()->count() == 0) return false;
+  const bool taken = mapping->take_fault(file->file.fd.number(), fault);
+  // A failure to map the pages back leaves nothing mapped.
+  file->mapped_bytes = mapping->length();
+  return taken;
+}
+
+// Before a store or a load of memory, and true where the range is mapped still.
+bool cleared(const Copy& copy, pmem::FaultFacts* fault) {
+  return !zeros_taken_away(copy.file, fault) ||
+         copy.file->holds(static_cast<uint64_t>(copy.mapped - copy.file->base), copy.buffer.length);
+}
+
+// guarded_copy() between two looks at the count of substitutions.
+bool copied(const Copy& copy, void* destination, const void* source, pmem::FaultFacts* fault) {
+  if (!cleared(copy, fault)) return false;
+  const pmem::SubstitutionLog& log = *copy.file->mapping()->log();
+  const uint32_t before = log.ever();
+  if (!pmem::guarded_copy(destination, source, copy.buffer.length, copy.mapped, fault)) return false;
+  return log.ever() == before || !zeros_taken_away(copy.file, fault);
+}
+
 // undefined where all bytes were loaded.
 napi_value load(napi_env env, const Copy& copy) {
   pmem::FaultFacts fault;
-  if (pmem::guarded_copy(copy.buffer.data, copy.mapped, copy.buffer.length, copy.mapped, &fault)) return nullptr;
+  if (copied(copy, copy.buffer.data, copy.mapped, &fault)) return nullptr;
   return fault_object(env, fault, copy.file->base);
 }
 
@@ -58,8 +84,8 @@ napi_value read(napi_env env, napi_callback_info info) {
   return copy.prepare(env, info) ? load(env, copy) : nullptr;
 }
 
-// readByNumber(target): read() of whatever file, with position and file as OpenFiles says. The engine calls one function of
-// all files directly, and functions that differ from file to file by a detour of 20 ns (Node 20).
+// readByNumber(target): read() of whatever file, with position and file as OpenFiles says. The engine calls one
+// function of all files directly, and functions that differ from file to file by a detour of 20 ns (Node 20).
 napi_value read_by_number(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value target = nullptr;
@@ -85,7 +111,7 @@ napi_value write(napi_env env, napi_callback_info info) {
   Copy copy;
   if (!copy.prepare(env, info) || !copy.may_store(env)) return nullptr;
   pmem::FaultFacts fault;
-  if (pmem::guarded_copy(copy.mapped, copy.buffer.data, copy.buffer.length, copy.mapped, &fault)) return nullptr;
+  if (copied(copy, copy.mapped, copy.buffer.data, &fault)) return nullptr;
   return fault_object(env, fault, copy.file->base);
 }
 
@@ -96,6 +122,8 @@ napi_value persist(napi_env env, napi_callback_info info) {
   uint64_t position = 0;
   uint64_t length = 0;
   if (!arguments.mapped_range(0, &position, &length)) return nullptr;
+  pmem::FaultFacts untaken;
+  zeros_taken_away(file, &untaken);
   const pmem::PersistOutcome outcome = file->mapping()->persist(position, length);
   return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
 }
@@ -122,6 +150,8 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
       return nullptr;
     }
   }
+  pmem::FaultFacts untaken;
+  zeros_taken_away(file, &untaken);
   const pmem::PersistOutcome outcome = file->mapping()->persist_all(ranges.data(), ranges.size());
   return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
 }
@@ -130,8 +160,9 @@ napi_value write_and_persist(napi_env env, napi_callback_info info) {
   Copy copy;
   if (!copy.prepare(env, info) || !copy.may_store(env)) return nullptr;
   const uint64_t position = static_cast<uint64_t>(copy.mapped - copy.file->base);
-  const pmem::PersistOutcome outcome =
-      copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
+  pmem::PersistOutcome outcome;
+  if (!cleared(copy, &outcome.fault)) outcome.faulted = true;
+  else outcome = copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
   return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, copy.file->base) : nullptr;
 }
 

@@ -6,8 +6,8 @@
 namespace binding {
 namespace {
 
-// An ArrayBuffer over memory that `owner` keeps, as long as the buffer is neither collected nor detached. undefined where
-// this runtime allows no ArrayBuffers over foreign memory.
+// An ArrayBuffer over memory that `owner` keeps, as long as the buffer is neither collected nor detached. undefined
+// where this runtime allows no ArrayBuffers over foreign memory.
 template <typename Owner>
 napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* data, size_t length) {
   std::shared_ptr<Owner>* const held = new std::shared_ptr<Owner>(owner);
@@ -15,8 +15,11 @@ napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* 
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(env, data, length, release, held, &buffer);
   if (status == napi_ok) return buffer;
+  // Only then it is certain that `release` is not called: where an array is too large for the engine, Node has queued
+  // it.
+  if (status != napi_no_external_buffers_allowed) return nullptr;
   delete held;
-  return status == napi_no_external_buffers_allowed ? undefined(env) : nullptr;
+  return undefined(env);
 }
 
 // The log outlives its mapping: how many faults there were can be asked when the memory is gone.
@@ -24,7 +27,9 @@ napi_value counter_of(napi_env env, const std::shared_ptr<pmem::SubstitutionLog>
   return buffer_over(env, log, log->counter(), sizeof(int32_t));
 }
 
-struct ViewLog {
+// What the functions of a view need after its memory is gone.
+struct ViewState {
+  std::weak_ptr<pmem::ViewMapping> mapping;
   std::shared_ptr<pmem::SubstitutionLog> log;
   uintptr_t base;
   uint64_t position;
@@ -33,15 +38,16 @@ struct ViewLog {
 napi_value view_faults(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
-  const ViewLog& view = *static_cast<ViewLog*>(data);
+  const ViewState& view = *static_cast<ViewState*>(data);
   const pmem::SubstitutionLog& log = *view.log;
   napi_value faults = nullptr;
-  if (!log.complete()) return undefined(env);
+  if (!log.recorded()) return undefined(env);
   if (napi_create_array(env, &faults) != napi_ok) return nullptr;
   const size_t count = log.count();
   for (size_t i = 0; i < count; i++) {
     const pmem::SubstitutionRecord* const record = log.record(i);
-    if (record == nullptr) return undefined(env);
+    // Further faults than those took the whole view away.
+    if (record == nullptr) break;
     const uintptr_t begin = record->begin.load(std::memory_order_relaxed);
     const napi_value fault = PlainObject(env)
                                  .number("position", static_cast<double>(begin - view.base + view.position))
@@ -53,11 +59,33 @@ napi_value view_faults(napi_env env, napi_callback_info info) {
   return faults;
 }
 
-napi_value faults_function(napi_env env, const pmem::ViewMapping& mapping) {
-  ViewLog* const held = new ViewLog{mapping.log(), reinterpret_cast<uintptr_t>(mapping.base()), mapping.position()};
+// release(buffer): the engine frees what a detached buffer pointed to in a later turn of the event loop, so the memory
+// is unmapped here. A buffer that was handed to another thread is empty on this one, and keeps its memory.
+napi_value release_view(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value buffer = nullptr;
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, &count, &buffer, nullptr, &data) != napi_ok) return nullptr;
+  const ViewState& view = *static_cast<ViewState*>(data);
+  void* memory = nullptr;
+  size_t length = 0;
+  if (napi_get_arraybuffer_info(env, buffer, &memory, &length) != napi_ok) {
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected the ArrayBuffer of the view");
+    return nullptr;
+  }
+  const std::shared_ptr<pmem::ViewMapping> mapping = view.mapping.lock();
+  if (length == 0 || mapping == nullptr || mapping->base() != memory) return undefined(env);
+  if (napi_detach_arraybuffer(env, buffer) == napi_ok) mapping->unmap();
+  return undefined(env);
+}
+
+napi_value view_function(napi_env env, const char* name, napi_callback callback,
+                         const std::shared_ptr<pmem::ViewMapping>& mapping) {
+  ViewState* const held =
+      new ViewState{mapping, mapping->log(), reinterpret_cast<uintptr_t>(mapping->base()), mapping->position()};
   napi_value function = nullptr;
-  if (napi_create_function(env, "faults", NAPI_AUTO_LENGTH, view_faults, held, &function) == napi_ok) {
-    const auto release = [](napi_env, void* data, void*) { delete static_cast<ViewLog*>(data); };
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, held, &function) == napi_ok) {
+    const auto release = [](napi_env, void* data, void*) { delete static_cast<ViewState*>(data); };
     if (napi_add_finalizer(env, function, held, release, nullptr, nullptr) == napi_ok) return function;
   }
   delete held;
@@ -103,6 +131,7 @@ napi_value view(napi_env env, napi_callback_info info) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "a view has at least one byte");
     return nullptr;
   }
+  pmem::keep_sigbus_guard();
   std::shared_ptr<pmem::ViewMapping> mapping;
   const pmem::Status status = pmem::ViewMapping::map(file->file.fd.number(), position, length, &mapping);
   if (!status.ok()) return failed_outcome(env, status);
@@ -110,7 +139,8 @@ napi_value view(napi_env env, napi_callback_info info) {
       .number("position", static_cast<double>(mapping->position()))
       .set("buffer", buffer_over(env, mapping, mapping->base(), mapping->length()))
       .set("counter", counter_of(env, mapping->log()))
-      .set("faults", faults_function(env, *mapping))
+      .set("faults", view_function(env, "faults", view_faults, mapping))
+      .set("release", view_function(env, "release", release_view, mapping))
       .value();
 }
 

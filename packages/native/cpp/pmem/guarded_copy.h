@@ -1,4 +1,5 @@
-// The only code that touches mapped memory.
+// The only code of this library that touches mapped memory. JavaScript touches it as well, through the windows and
+// views that cpp/napi/window_calls.cc makes: what answers a fault there is substitution.h.
 #pragma once
 
 #include <cstddef>

@@ -8,9 +8,10 @@ namespace {
 
 std::atomic<MappedRange*> head{nullptr};
 std::mutex writers;
+MappedRange* free_entries = nullptr;
 
-// One writer at a time. Release stores keep the odd version before the fields, acquire loads keep the second look at the
-// version behind them: a reader either sees one consistent entry or sees that it does not.
+// One writer at a time. Release stores keep the odd version before the fields, acquire loads keep the second look at
+// the version after them: a reader either sees one consistent entry or sees that it does not.
 void change(MappedRange* range, uintptr_t begin, uintptr_t end, SubstitutionLog* log) {
   const uint32_t version = range->version.load(std::memory_order_relaxed);
   range->version.store(version + 1, std::memory_order_relaxed);
@@ -20,8 +21,8 @@ void change(MappedRange* range, uintptr_t begin, uintptr_t end, SubstitutionLog*
   range->version.store(version + 2, std::memory_order_release);
 }
 
-// An entry that changes meanwhile is not the one of memory that somebody is touching: that one stays until it is
-// unmapped. So there is nothing to wait for.
+// An entry that changes meanwhile is not that of memory being touched: that one stays until it is unmapped. So there is
+// nothing to wait for.
 FoundRange read_entry(const MappedRange* range) {
   const uint32_t before = range->version.load(std::memory_order_acquire);
   FoundRange found;
@@ -36,10 +37,10 @@ FoundRange read_entry(const MappedRange* range) {
 
 MappedRange* add_mapped_range(const void* begin, size_t length, SubstitutionLog* log) {
   const std::lock_guard<std::mutex> lock(writers);
-  MappedRange* range = head.load(std::memory_order_relaxed);
-  while (range != nullptr && range->end.load(std::memory_order_relaxed) != 0) range = range->next;
+  MappedRange* range = free_entries;
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin);
   if (range != nullptr) {
+    free_entries = range->next_free;
     change(range, first, first + length, log);
     return range;
   }
@@ -55,6 +56,8 @@ void remove_mapped_range(MappedRange* range) {
   if (range == nullptr) return;
   const std::lock_guard<std::mutex> lock(writers);
   change(range, 0, 0, nullptr);
+  range->next_free = free_entries;
+  free_entries = range;
 }
 
 FoundRange find_mapped_range(uintptr_t address) {

@@ -17,6 +17,8 @@ struct MappedRange {
   std::atomic<uintptr_t> end{0};
   std::atomic<SubstitutionLog*> log{nullptr};
   MappedRange* next = nullptr;
+  // Of the entries that are free; read and written by those who hold the lock.
+  MappedRange* next_free = nullptr;
 };
 
 // An entry as it was at one moment; `end` is 0 where there is none.
@@ -26,8 +28,8 @@ struct FoundRange {
   SubstitutionLog* log = nullptr;
 };
 
-// Adds [begin, begin + length); nullptr where there is no memory for an entry. With a `log`, faults in the range that no
-// guard claims are answered by substitution; the log has to outlive the entry.
+// Adds [begin, begin + length); nullptr where there is no memory for an entry. With a `log`, faults in the range that
+// no guard claims are answered by substitution; the log has to outlive the entry.
 MappedRange* add_mapped_range(const void* begin, size_t length, SubstitutionLog* log);
 void remove_mapped_range(MappedRange* range);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -70,7 +71,25 @@ PersistOutcome Mapping::persist(uint64_t position, uint64_t length) const {
   return persist_all(&range, 1);
 }
 
+// A thread of the pool persists while the thread that owns the file may be meeting a fault in its window. That one
+// takes the zeros away again within microseconds, since it looks after every access.
 PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
+  constexpr int kTriesMax = 1000;
+  for (int tries = 0; tries < kTriesMax; tries++) {
+    const uint32_t before = log_->ever();
+    if (log_->count() == 0) {
+      const PersistOutcome outcome = persist_once(ranges, count);
+      if (outcome.faulted || !outcome.status.ok() || log_->ever() == before) return outcome;
+    }
+    sched_yield();
+  }
+  PersistOutcome disturbed;
+  disturbed.faulted = true;
+  disturbed.fault = first_fault();
+  return disturbed;
+}
+
+PersistOutcome Mapping::persist_once(const Range* ranges, size_t count) const {
   PersistOutcome outcome;
   if (persists_by_flush()) {
     const CacheFlush& flush = best_cache_flush();
@@ -93,11 +112,15 @@ PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
   return outcome;
 }
 
+FaultFacts Mapping::first_fault() const {
+  const SubstitutionRecord* const first = log_->record(0);
+  return first == nullptr ? FaultFacts{reinterpret_cast<uintptr_t>(base_), 0, 0} : first->fault;
+}
+
 bool Mapping::take_fault(int fd, FaultFacts* fault) {
   const size_t faults = log_->count();
   if (faults == 0) return false;
-  const SubstitutionRecord* const first = log_->record(0);
-  *fault = first == nullptr ? FaultFacts{reinterpret_cast<uintptr_t>(base_), 0, 0} : first->fault;
+  *fault = first_fault();
   const bool complete = log_->complete();
   for (size_t i = 0; complete && i < faults; i++) {
     if (log_->restore(i)) continue;
@@ -119,8 +142,13 @@ PersistOutcome Mapping::write_and_persist(uint64_t position, const void* source,
     return outcome.faulted ? outcome : persist(position, length);
   }
   const CacheFlush& flush = best_cache_flush();
+  const uint32_t before = log_->ever();
   outcome.faulted = !guarded_durable_copy(flush.flush_lines, mapped, source, length, &outcome.fault);
   flush.fence();
+  if (!outcome.faulted && log_->ever() != before) {
+    outcome.faulted = true;
+    outcome.fault = first_fault();
+  }
   return outcome;
 }
 

@@ -41,14 +41,17 @@ class Mapping {
 
   // Makes stores to the range durable.
   PersistOutcome persist(uint64_t position, uint64_t length) const;
-  // The same for `count` ranges with one fence, or one msync from the first byte of them to the last.
+  // The same for `count` ranges with one fence, or one msync from the first byte of them to the last. Zeros that stood
+  // in the place of a page meanwhile are not taken for it: then it is done once more, and reported as a fault if they
+  // stay.
   PersistOutcome persist_all(const Range* ranges, size_t count) const;
   // Stores `length` bytes, durably.
   PersistOutcome write_and_persist(uint64_t position, const void* source, uint64_t length) const;
 
-  // Faults of accesses that nobody guarded, since the last take_fault().
+  // Faults of accesses that no guard covered, since the last take_fault().
   const std::shared_ptr<SubstitutionLog>& log() const { return log_; }
-  // The first of them, with the pages that were put in the place of the file's mapped away again. False: there was none.
+  // The first of them, with the pages that were put in the place of the file's mapped away again. False: there was
+  // none.
   bool take_fault(int fd, FaultFacts* fault);
 
   // Maps the pages anew over themselves, which drops page-table entries that madvise would leave (among them the
@@ -59,6 +62,9 @@ class Mapping {
  private:
   Mapping(unsigned char* base, uint64_t length, bool writable, bool map_sync, std::shared_ptr<SubstitutionLog> log)
       : base_(base), length_(length), mapped_(length), writable_(writable), map_sync_(map_sync), log_(std::move(log)) {}
+
+  PersistOutcome persist_once(const Range* ranges, size_t count) const;
+  FaultFacts first_fault() const;
 
   unsigned char* base_;
   uint64_t length_;

@@ -1,14 +1,14 @@
 #include "sigbus_guard.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
-#include <mutex>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mapped_ranges.h"
 #include "mapping.h"
+#include "previous_actions.h"
+#include "signal_context.h"
 #include "substitution.h"
 
 namespace pmem {
@@ -17,41 +17,19 @@ __thread GuardFrame* volatile active_frame SAFE_PMEM_TLS = nullptr;
 
 namespace {
 
-// An action that was installed when we were not on top. Written before `layer_count` is released, never changed after.
-struct Layer {
-  struct sigaction action;
-  std::atomic<bool> spent;
-};
-
-constexpr int kMaxLayers = 8;
-Layer layers[kMaxLayers];
-std::atomic<int> layer_count{0};
-std::mutex install_mutex;
 std::atomic<uint64_t> advisory_count{0};
+// True since the first open.
+std::atomic<bool> wanted{false};
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "used in a signal handler");
 
-// Which delivery this thread is handing down the layers, and how far down it is. A handler above us that chains to us
-// enters us again for the same delivery, and must get the layer below its own, or the two would call each other for
-// ever. What tells the same delivery from the next is a mark in the signal frame itself: uc_link, which the kernel sets
-// to null whenever it builds a frame and nobody reads when a handler returns. Neither the frame's address nor the depth
-// of the stack can tell: a handler that jumps out leaves our state behind, and the next fault of the same code is
-// delivered at the very same address. The mark dies with its frame, so what a jump leaves behind matches nothing.
-struct Delivery {
-  uintptr_t mark;
-  uint64_t count;
-  int depth;
+// A signal that was answered by doing nothing, and how often in a row it came back with not a register changed.
+struct Unanswered {
+  uint64_t digest;
+  uintptr_t address;
+  int times;
 };
-__thread Delivery delivery SAFE_PMEM_TLS = {0, 0, 0};
-
-// Differs from every mark that this thread has met before, also from those of another copy of this library in the same
-// process, whose marks are recognised and left in place: each copy then counts its own layers. Never 0.
-uintptr_t new_mark() {
-  delivery.count++;
-  return (static_cast<uintptr_t>(delivery.count) << 32) | (reinterpret_cast<uintptr_t>(&delivery) & 0xffffffffU);
-}
-
-// The kernel's own codes are positive; kill, sigqueue and tgkill give zero or less.
-bool is_synchronous(int code) { return code > 0 && code != BUS_MCEERR_AO; }
+__thread Unanswered unanswered SAFE_PMEM_TLS = {0, 0, 0};
+constexpr int kUnansweredMax = 8;
 
 FaultFacts facts_of(const siginfo_t* info) {
   FaultFacts facts{reinterpret_cast<uintptr_t>(info->si_addr), info->si_code, 0};
@@ -63,150 +41,178 @@ FaultFacts facts_of(const siginfo_t* info) {
 }
 
 // The kernel may name the start of the granule (2 MiB for a huge page) rather than the byte: compare granules.
-bool touches(const GuardFrame* frame, const FaultFacts& fault) {
+bool names(const FaultFacts& fault, uintptr_t begin, uintptr_t end) {
   const uintptr_t granule = uintptr_t{1} << fault.granule_log2;
   const uintptr_t first = fault.address & ~(granule - 1);
-  return first < frame->end && frame->begin <= first + (granule - 1);
+  return first < end && begin <= first + (granule - 1);
 }
 
-// The kernel's sigset is _NSIG / 8 bytes; glibc's type is longer, and what lies behind it in a signal frame is not ours.
+// Runs on the interrupted stack, below what the copy left there, once the kernel has restored everything that it saved
+// for the handler. Not instrumented: it was not called.
+__attribute__((noinline, noreturn, no_sanitize("address", "thread"))) void jump_to_landing(void* frame) {
+  siglongjmp(static_cast<GuardFrame*>(frame)->landing, 1);
+}
+
+// sigsetjmp(…, 0) saves no mask, because that costs a system call in every copy. The kernel's sigset is _NSIG / 8
+// bytes; glibc's type is longer, and what follows it in a signal frame is not ours.
 void restore_mask_of(const void* context) {
   sigset_t mask;
   sigemptyset(&mask);
-  memcpy(&mask, &static_cast<const ucontext_t*>(context)->uc_sigmask, _NSIG / 8);
+  __builtin_memcpy(&mask, &static_cast<const ucontext_t*>(context)->uc_sigmask, _NSIG / 8);
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-// Dies as if no handler had been there: the same siginfo, and a core dump whose registers are those of the faulting
-// instruction. The signal is queued while blocked, so it is delivered when the handlers have returned and the kernel
-// has restored the mask. Returning alone would not do: kill(2) and madvise(MADV_HWPOISON) do not fault again.
-void die_by_default(siginfo_t* info) {
-  struct sigaction fallback;
-  memset(&fallback, 0, sizeof fallback);
-  fallback.sa_handler = SIG_DFL;
-  sigaction(SIGBUS, &fallback, nullptr);
-  sigset_t only_sigbus;
-  sigemptyset(&only_sigbus);
-  sigaddset(&only_sigbus, SIGBUS);
-  pthread_sigmask(SIG_BLOCK, &only_sigbus, nullptr);
-  syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, info);
+// Ends the guarded access. The handler returns, and the thread goes on at the landing rather than in the copy: what
+// only sigreturn restores (the mask, protection keys, an SS_AUTODISARM stack) is restored.
+void land(GuardFrame* frame, const FaultFacts& fault, const SignalContext& interrupted, void* context) {
+  frame->fault = fault;
+  active_frame = nullptr;
+  if (interrupted.present() && interrupted.redirect(jump_to_landing, frame)) return;
+  if (interrupted.present()) restore_mask_of(context);
+  siglongjmp(frame->landing, 1);
 }
 
-// Calls a previous handler under the mask that the kernel would have given it.
-void call_handler(Layer& layer, siginfo_t* info, void* context) {
-  const struct sigaction& action = layer.action;
-  sigset_t blocked = action.sa_mask;
-  if ((action.sa_flags & SA_NODEFER) == 0) sigaddset(&blocked, SIGBUS);
-  sigset_t before;
-  pthread_sigmask(SIG_BLOCK, &blocked, &before);
-  if ((action.sa_flags & SA_SIGINFO) != 0) {
-    action.sa_sigaction(SIGBUS, info, context);
-  } else {
-    action.sa_handler(SIGBUS);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
-void hand_to_layer(int index, siginfo_t* info, void* context) {
-  if (index < 0) return die_by_default(info);
-  Layer& layer = layers[index];
-  const bool plain = (layer.action.sa_flags & SA_SIGINFO) == 0;
-  if (plain && layer.action.sa_handler == SIG_IGN) {
-    // The kernel does not let a process ignore a fault of its own either.
-    if (is_synchronous(info->si_code)) die_by_default(info);
-    return;
-  }
-  if (plain && layer.action.sa_handler == SIG_DFL) return die_by_default(info);
-  if ((layer.action.sa_flags & static_cast<int>(SA_RESETHAND)) != 0 && layer.spent.exchange(true)) {
-    return die_by_default(info);
-  }
-  call_handler(layer, info, context);
-}
-
-void chain(siginfo_t* info, void* context) {
-  ucontext_t* const frame = static_cast<ucontext_t*>(context);
-  const uintptr_t found = frame == nullptr ? 0 : reinterpret_cast<uintptr_t>(frame->uc_link);
-  const uintptr_t mark = found != 0 ? found : new_mark();
-  const uintptr_t outer_mark = delivery.mark;
-  const int outer_depth = delivery.depth;
-  const int depth = outer_mark == mark ? outer_depth + 1 : 0;
-  delivery.mark = mark;
-  delivery.depth = depth;
-  if (frame != nullptr) frame->uc_link = reinterpret_cast<ucontext_t*>(mark);
-  hand_to_layer(layer_count.load(std::memory_order_acquire) - 1 - depth, info, context);
-  if (frame != nullptr) frame->uc_link = reinterpret_cast<ucontext_t*>(found);
-  delivery.mark = outer_mark;
-  delivery.depth = outer_depth;
-}
-
-// A guard that is armed on this thread and did not claim the fault changes nothing: our own copies touch only what they
-// guard. The mapping is whole pages, although its last byte need not be a page's.
 bool substitute(const FaultFacts& fault, const FoundRange& range) {
-  if (range.log == nullptr) return false;
+  return range.log != nullptr && range.log->substitute(fault, range.begin, range.end);
+}
+
+// How often in a row this thread has been told the same, with not a register changed: it does not get on.
+int times_unchanged(const FaultFacts& fault, const SignalContext& interrupted) {
+  const uint64_t digest = interrupted.present() ? interrupted.registers_digest() : 0;
+  if (unanswered.digest != digest || unanswered.address != fault.address) unanswered = {digest, fault.address, 0};
+  return unanswered.times++;
+}
+
+// Whether the signal is about memory that the interrupted instruction uses and that is not ours: what it loads from or
+// stores to, its own code, or its stack.
+bool is_about_other_memory(const FaultFacts& fault, const SignalContext& interrupted, const MemoryOperands& operands) {
+  const auto is_other = [&](uintptr_t first, uintptr_t bytes) {
+    return names(fault, first, first + bytes) && find_mapped_range(first).end == 0;
+  };
+  for (int i = 0; i < operands.count; i++) {
+    if (is_other(operands.address[i], kOperandBytesMax)) return true;
+  }
   const uintptr_t page = page_bytes();
-  return range.log->substitute(fault, range.begin, (range.end + page - 1) & ~(page - 1));
+  return is_other(interrupted.program_counter(), 1) || is_other(interrupted.stack_pointer() & ~(page - 1), page);
+}
+
+// The access touches one page, or two where it crosses an edge. The signal's own address decides where it names one of
+// them.
+FaultFacts located(const FaultFacts& fault, uintptr_t operand, uintptr_t begin) {
+  FaultFacts found = fault;
+  const bool exact = fault.address >= operand && fault.address < operand + kOperandBytesMax;
+  found.address = std::max(begin, exact ? fault.address : operand);
+  return found;
+}
+
+// The page of an operand in memory that no guard covers. It is replaced already where the access crosses into the next
+// page, and failed there.
+bool substitute_operand(const FaultFacts& fault, uintptr_t operand, const FoundRange& range) {
+  FaultFacts found = located(fault, operand, range.begin);
+  const uintptr_t page = page_bytes();
+  const uintptr_t next = (found.address & ~(page - 1)) + page;
+  const bool crosses = next < operand + kOperandBytesMax && next < range.end;
+  if (crosses && range.log != nullptr && range.log->holds(next - page)) found.address = next;
+  return substitute(found, range);
+}
+
+// Which byte was accessed is not known. Facts that could be taken for exact would put the blame on a page at random.
+FaultFacts somewhere_in(const GuardFrame* frame, const FaultFacts& fault) {
+  FaultFacts found = fault;
+  found.address = frame->begin;
+  const uintptr_t page = page_bytes();
+  const uintptr_t length = std::max(frame->end - frame->begin, page);
+  while ((uintptr_t{1} << found.granule_log2) <= length && found.granule_log2 < 47) found.granule_log2++;
+  return found;
+}
+
+bool overlaps(uintptr_t operand, uintptr_t begin, uintptr_t end) {
+  return operand < end && begin < operand + kOperandBytesMax;
+}
+
+// Ends the armed access where the signal or the interrupted instruction says that it is what failed.
+bool claim(GuardFrame* frame, const FaultFacts& fault, const SignalContext& interrupted, const MemoryOperands& operands,
+           void* context) {
+  const bool named = names(fault, frame->begin, frame->end);
+  const bool exact = named && (uintptr_t{1} << fault.granule_log2) <= page_bytes();
+  for (int i = 0; i < operands.count && !exact; i++) {
+    if (!overlaps(operands.address[i], frame->begin, frame->end)) continue;
+    if (!named && is_about_other_memory(fault, interrupted, operands)) return false;
+    land(frame, located(fault, operands.address[i], frame->begin), interrupted, context);
+    return true;
+  }
+  // A huge page can hold more mappings than this: an access that is known to be to another one is not claimed for it.
+  const bool claimed = named && (exact || operands.count == 0);
+  if (claimed) land(frame, fault, interrupted, context);
+  return claimed;
+}
+
+// BUS_MCEERR_AR. The address is that of *a* mapping of the page: where a machine check was consumed the kernel walks
+// the mappings of the page, and one signal is pending at a time. So what the interrupted instruction accesses decides.
+bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interrupted, void* context) {
+  GuardFrame* const frame = active_frame;
+  const MemoryOperands operands = interrupted.present() ? interrupted.operands() : MemoryOperands{};
+  if (frame != nullptr && claim(frame, fault, interrupted, operands, context)) return true;
+  if (interrupted.present() && is_about_other_memory(fault, interrupted, operands)) return false;
+  for (int i = 0; i < operands.count; i++) {
+    const FoundRange accessed = find_mapped_range(operands.address[i]);
+    if (accessed.end != 0) return substitute_operand(fault, operands.address[i], accessed);
+  }
+  const FoundRange named = find_mapped_range(fault.address);
+  if (named.end == 0) return false;
+  if (frame != nullptr) {
+    land(frame, somewhere_in(frame, fault), interrupted, context);
+    return true;
+  }
+  // Nothing of ours was accessed as far as is known, so nothing is done: what it was faults again at its own address,
+  // or it was no access at all. What comes back unchanged, from a page fault at that very address, is an access after
+  // all; and what is none is not left to come back for ever.
+  advisory_count.fetch_add(1, std::memory_order_relaxed);
+  const int times = times_unchanged(fault, interrupted);
+  const bool page_fault = interrupted.present() && interrupted.page_fault_address() == fault.address;
+  if (page_fault && (!operands.known || times > 0)) return substitute(fault, named);
+  return times < kUnansweredMax;
+}
+
+// Advisory: the memory is lost, but no thread has touched it. The access that does will fault, and is answered. The
+// previous action must not see it: by default it would kill a process that has not been harmed.
+bool answer_advisory(const FaultFacts& fault) {
+  if (find_mapped_range(fault.address).end == 0) return false;
+  advisory_count.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+// False where the signal is not ours.
+bool answer(const FaultFacts& fault, const SignalContext& interrupted, void* context) {
+  if (fault.signal_code == BUS_MCEERR_AO) return answer_advisory(fault);
+  if (!is_synchronous(fault.signal_code)) return false;
+  if (fault.signal_code == BUS_MCEERR_AR) return answer_memory_failure(fault, interrupted, context);
+  GuardFrame* const frame = active_frame;
+  if (frame != nullptr && names(fault, frame->begin, frame->end)) {
+    land(frame, fault, interrupted, context);
+    return true;
+  }
+  // A page fault: the address is that of the access. A guard that did not claim it changes nothing.
+  return substitute(fault, find_mapped_range(fault.address));
 }
 
 void on_sigbus(int, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  const FaultFacts fault = facts_of(info);
-  GuardFrame* const frame = active_frame;
-  if (frame != nullptr && is_synchronous(fault.signal_code) && touches(frame, fault)) {
-    frame->fault = fault;
-    active_frame = nullptr;
-    restore_mask_of(context);
-    errno = saved_errno;
-    siglongjmp(frame->landing, 1);
-  }
-  const FoundRange range = find_mapped_range(fault.address);
-  if (fault.signal_code == BUS_MCEERR_AO && range.end != 0) {
-    // Advisory: the memory is lost, but no thread has touched it. The access that does will fault, and is answered.
-    // The previous action must not see it: by default it would kill a process that has not been harmed.
-    advisory_count.fetch_add(1, std::memory_order_relaxed);
-  } else if (!is_synchronous(fault.signal_code) || !substitute(fault, range)) {
-    chain(info, context);
-  }
+  if (!answer(facts_of(info), SignalContext(context), context)) hand_to_previous_action(info, context);
   errno = saved_errno;
-}
-
-bool is_ours(const struct sigaction& action) {
-  return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_sigbus;
-}
-
-bool same_action(const struct sigaction& a, const struct sigaction& b) {
-  return a.sa_flags == b.sa_flags && ((a.sa_flags & SA_SIGINFO) != 0 ? a.sa_sigaction == b.sa_sigaction
-                                                                    : a.sa_handler == b.sa_handler);
 }
 
 }  // namespace
 
-// SA_SIGINFO: the address decides whose fault it is. SA_ONSTACK: a thread with a small stack (Go, some runtimes) keeps
-// its handlers on an alternate one; where there is none the flag does nothing. SA_NODEFER: the handler is left by
-// siglongjmp, which skips sigreturn; had the kernel blocked SIGBUS meanwhile, the next fault of this thread would
-// kill. sigsetjmp(…, 0) saves no mask, because that costs a system call in every copy: the mask is put back in the
-// handler instead, from the interrupted context, which is also right when a handler above us that does block SIGBUS
-// chains to us. One limit: leaving a handler by a jump does not re-enable an SS_AUTODISARM alternate stack.
 int install_sigbus_guard() {
-  const std::lock_guard<std::mutex> lock(install_mutex);
-  struct sigaction current;
-  if (sigaction(SIGBUS, nullptr, &current) != 0) return errno;
-  if (is_ours(current)) return 0;
+  // The handler asks too, and must not be the first: that one computes it under a lock.
+  static_cast<void>(page_bytes());
+  wanted.store(true, std::memory_order_relaxed);
+  return put_on_top(on_sigbus);
+}
 
-  // Somebody may chain to us or not, and there is no safe way to ask. On top of them both cases work: ours are claimed
-  // first, the rest goes to them, and what they hand back goes to the layer below (see Delivery).
-  const int count = layer_count.load(std::memory_order_relaxed);
-  const bool known = count > 0 && same_action(layers[count - 1].action, current);
-  if (!known && count < kMaxLayers) {
-    layers[count].action = current;
-    layers[count].spent.store(false, std::memory_order_relaxed);
-    layer_count.store(count + 1, std::memory_order_release);
-  }
-  struct sigaction guard;
-  memset(&guard, 0, sizeof guard);
-  guard.sa_sigaction = on_sigbus;
-  guard.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  sigemptyset(&guard.sa_mask);
-  return sigaction(SIGBUS, &guard, nullptr) == 0 ? 0 : errno;
+void keep_sigbus_guard() {
+  if (wanted.load(std::memory_order_relaxed)) static_cast<void>(put_on_top(on_sigbus));
 }
 
 void unblock_sigbus_on_this_thread() {

@@ -12,6 +12,14 @@
 #endif
 
 namespace pmem {
+namespace {
+
+bool map_zeros(uintptr_t begin, uintptr_t end) {
+  constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  return mmap(reinterpret_cast<void*>(begin), end - begin, PROT_READ | PROT_WRITE, kFlags, -1, 0) != MAP_FAILED;
+}
+
+}  // namespace
 
 std::shared_ptr<SubstitutionLog> SubstitutionLog::make(size_t capacity, bool keep) {
   std::unique_ptr<SubstitutionRecord[]> records(new (std::nothrow) SubstitutionRecord[capacity]);
@@ -19,31 +27,45 @@ std::shared_ptr<SubstitutionLog> SubstitutionLog::make(size_t capacity, bool kee
   return std::shared_ptr<SubstitutionLog>(new (std::nothrow) SubstitutionLog(std::move(records), capacity, keep));
 }
 
-// The kernel may name the start of a granule rather than the byte that was touched, so the whole granule goes: were the
-// touched page left in place, the instruction would fault for ever.
-bool SubstitutionLog::substitute(const FaultFacts& fault, uintptr_t begin, uintptr_t end) {
-  const uintptr_t granule = std::max<uintptr_t>(page_bytes(), uintptr_t{1} << fault.granule_log2);
-  const uintptr_t first = std::max(begin, fault.address & ~(granule - 1));
-  const uintptr_t last = std::min(end, (fault.address & ~(granule - 1)) + granule);
-  const size_t length = last - first;
-  // DONTUNMAP: the addresses stay taken, so that no other thread's mmap can get them before the next call does. The fifth
-  // argument has to be there: with this flag the kernel reads it, as a hint, and refuses what is no address.
-  void* kept = MAP_FAILED;
-  if (keep_) kept = mremap(reinterpret_cast<void*>(first), length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
-  void* const zeros = mmap(reinterpret_cast<void*>(first), length, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-  if (kept == MAP_FAILED) kept = nullptr;
-  const size_t index = zeros == MAP_FAILED ? capacity_ : static_cast<size_t>(count_.fetch_add(1, std::memory_order_acq_rel));
-  if (index < capacity_) {
-    SubstitutionRecord& record = records_[index];
-    record.fault = fault;
-    record.kept = kept;
-    record.begin.store(first, std::memory_order_relaxed);
-    record.end.store(last, std::memory_order_release);
-  } else if (kept != nullptr) {
-    munmap(kept, length);
+// DONTUNMAP: the addresses stay taken, so that no other thread's mmap can get them before the next call does. The fifth
+// argument has to be there: with this flag the kernel reads it, as a hint, and refuses what is no address.
+bool SubstitutionLog::replace(uintptr_t begin, uintptr_t end, void** kept) const {
+  void* const first = reinterpret_cast<void*>(begin);
+  const size_t length = end - begin;
+  *kept = MAP_FAILED;
+  if (keep_) *kept = mremap(first, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
+  const bool replaced = map_zeros(begin, end);
+  if (*kept == MAP_FAILED) *kept = nullptr;
+  return replaced;
+}
+
+bool SubstitutionLog::holds(uintptr_t page) const {
+  for (size_t i = 0; i < std::min(count(), capacity_); i++) {
+    const SubstitutionRecord* const found = record(i);
+    if (found != nullptr && found->begin.load(std::memory_order_relaxed) == page) return true;
   }
-  return zeros != MAP_FAILED;
+  return false;
+}
+
+bool SubstitutionLog::substitute(const FaultFacts& fault, uintptr_t begin, uintptr_t end) {
+  const uintptr_t page = page_bytes();
+  const uintptr_t last = (end + page - 1) & ~(page - 1);
+  const uintptr_t first = fault.address & ~(page - 1);
+  ever_.fetch_add(1, std::memory_order_seq_cst);
+  const size_t index = static_cast<size_t>(count_.fetch_add(1, std::memory_order_seq_cst));
+  void* kept = nullptr;
+  const bool alone = index < capacity_ && replace(first, first + page, &kept);
+  if (!alone) {
+    given_up_.store(true, std::memory_order_seq_cst);
+    if (!map_zeros(begin, last)) return false;
+  }
+  if (index >= capacity_) return true;
+  SubstitutionRecord& record = records_[index];
+  record.fault = fault;
+  record.kept = kept;
+  record.begin.store(first, std::memory_order_relaxed);
+  record.end.store(first + page, std::memory_order_release);
+  return true;
 }
 
 SubstitutionLog::~SubstitutionLog() { clear(); }
@@ -64,12 +86,15 @@ const SubstitutionRecord* SubstitutionLog::record(size_t i) const {
   return i < capacity_ && records_[i].end.load(std::memory_order_acquire) != 0 ? &records_[i] : nullptr;
 }
 
-bool SubstitutionLog::complete() const {
-  const size_t faults = count();
-  for (size_t i = 0; i < faults; i++) {
+bool SubstitutionLog::recorded() const {
+  for (size_t i = 0; i < std::min(count(), capacity_); i++) {
     if (record(i) == nullptr) return false;
   }
   return true;
+}
+
+bool SubstitutionLog::complete() const {
+  return count() <= capacity_ && !given_up_.load(std::memory_order_acquire) && recorded();
 }
 
 void SubstitutionLog::clear() {
@@ -79,6 +104,7 @@ void SubstitutionLog::clear() {
     void* const kept = std::exchange(record.kept, nullptr);
     if (kept != nullptr) munmap(kept, end - record.begin.load(std::memory_order_relaxed));
   }
+  given_up_.store(false, std::memory_order_relaxed);
   count_.store(0, std::memory_order_release);
 }
 

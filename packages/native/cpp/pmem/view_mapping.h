@@ -12,13 +12,17 @@ namespace pmem {
 
 class ViewMapping {
  public:
-  // Maps the pages that hold [position, position + length), length > 0. Nothing is read.
+  // Maps the pages that hold [position, position + length), length > 0. Nothing is read. ENOMEM where views_max() views
+  // of this process are mapped already.
   static Status map(int fd, uint64_t position, uint64_t length, std::shared_ptr<ViewMapping>* mapping);
   ~ViewMapping();
   ViewMapping(const ViewMapping&) = delete;
   ViewMapping& operator=(const ViewMapping&) = delete;
 
-  // The first mapped page, its position in the file, and the bytes of whole pages.
+  // Unmaps it now. The caller knows that nothing touches it any more.
+  void unmap();
+
+  // The first mapped page, its position in the file, and the bytes of whole pages. nullptr once it is unmapped.
   unsigned char* base() const { return base_; }
   uint64_t position() const { return position_; }
   uint64_t length() const { return length_; }
@@ -35,5 +39,9 @@ class ViewMapping {
   std::shared_ptr<SubstitutionLog> log_;
   MappedRange* range_ = nullptr;
 };
+
+// Half of the map entries that the kernel allows a process (vm.max_map_count): the other half is left for the rest of
+// the program, and for the pieces that faults cut a view into.
+uint64_t views_max();
 
 }  // namespace pmem

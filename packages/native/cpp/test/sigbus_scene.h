@@ -97,6 +97,22 @@ inline bool foreign_fault_lands(const Pages& pages) {
   return false;
 }
 
+// What relabel_as_memory_failure() makes of the next faults.
+inline volatile uintptr_t relabelled_address = 0;
+inline volatile int relabelled_log2 = 12;
+
+// Hands a real fault on as the kernel reports a consumed memory error whose page is mapped elsewhere too.
+inline void relabel_as_memory_failure(int signal, siginfo_t* info, void* context) {
+  calls = calls + 1;
+  // A handler that was called again and again for one access would never end.
+  if (calls > 100) _exit(93);
+  siginfo_t told = *info;
+  told.si_code = BUS_MCEERR_AR;
+  told.si_addr = reinterpret_cast<void*>(relabelled_address);
+  told.si_addr_lsb = static_cast<short>(relabelled_log2);
+  below.sa_sigaction(signal, &told, context);
+}
+
 inline int send_to_self(int signal_code, const void* about) {
   siginfo_t info;
   memset(&info, 0, sizeof info);

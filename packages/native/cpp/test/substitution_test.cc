@@ -1,4 +1,5 @@
 // Faults that no guard claims, in memory of ours: answered by pages of zeros and a log.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -101,13 +102,16 @@ TEST(guard_first, "a guarded copy keeps its own faults") {
 
 TEST(overflow, "more faults than the log has room for put the whole mapping back") {
   const Scene scene(40);
+  for (uint64_t page = 0; page < 40; page++) scene.at(page)[0] = static_cast<unsigned char>(page + 1);
   scene.keep_pages(1);
+  // The fifth takes the rest away with it, so that there is no sixth.
   for (uint64_t page = 1; page < 40; page++) CHECK(scene.at(page)[0] == 0);
-  CHECK(scene.mapping->log()->count() == 39 && !scene.mapping->log()->complete());
+  CHECK(scene.mapping->log()->count() == 5 && !scene.mapping->log()->complete());
   FaultFacts fault;
   REQUIRE(scene.mapping->take_fault(scene.fd, &fault));
   scene.keep_pages(40);
   CHECK(mappings_of(scene.directory.file("f")) == 1);
+  CHECK(scene.at(0)[0] == 1);
   for (uint64_t page = 1; page < 40; page++) scene.at(page)[0] = 3;
   CHECK(scene.mapping->log()->count() == 0);
   unsigned char byte = 0;
@@ -183,14 +187,67 @@ TEST(view_threads, "threads that fault in one view at once lose no fault") {
   CHECK(view->log()->count() == 64 && view->log()->complete());
 }
 
-TEST(granule, "a fault that names a larger granule takes all of it") {
+TEST(granule, "a fault that names a larger granule takes the page that was touched, and no other") {
   const Scene scene(16);
-  const std::shared_ptr<pmem::SubstitutionLog> log = pmem::SubstitutionLog::make(4, false);
   const uintptr_t base = reinterpret_cast<uintptr_t>(scene.mapping->base());
-  const FaultFacts fault = {base + 5 * kPage, 4, 21};
-  CHECK(log->substitute(fault, base, base + 16 * kPage));
-  const uintptr_t first = log->record(0)->begin.load();
-  const uintptr_t last = log->record(0)->end.load();
-  CHECK(first >= base && first <= base + 5 * kPage && last > base + 5 * kPage && last <= base + 16 * kPage);
-  CHECK(first == base || first % (2U << 20) == 0);
+  const FaultFacts fault = {base + 5 * kPage + 9, 4, 21};
+  CHECK(scene.mapping->log()->substitute(fault, base, base + 16 * kPage));
+  CHECK(scene.at(4)[0] == 0x5a && scene.at(5)[0] == 0 && scene.at(6)[0] == 0x5a);
+  FaultFacts taken;
+  REQUIRE(scene.mapping->take_fault(scene.fd, &taken));
+  CHECK(taken.address == fault.address && taken.granule_log2 == 21 && scene.at(5)[0] == 0x5a);
+}
+
+TEST(strided, "a view of which more pages fail than can be recorded is zeros all over, and says so") {
+  const Scene scene(4096);
+  std::shared_ptr<ViewMapping> view;
+  REQUIRE(ViewMapping::map(scene.fd, 0, 4096 * kPage, &view).ok());
+  const std::string path = scene.directory.file("f");
+  scene.keep_pages(1);
+  const volatile unsigned char* const bytes = view->base();
+  for (uint64_t page = 1; page < 4096; page += 2) CHECK(bytes[page * kPage] == 0);
+  CHECK(bytes[0] == 0);
+  CHECK(view->log()->count() > 0 && !view->log()->complete() && view->log()->recorded());
+  CHECK(view->log()->record(0)->fault.address == reinterpret_cast<uintptr_t>(view->base()) + kPage);
+  // Nothing is left of the file but its own mapping.
+  CHECK(mappings_of(path) == 1);
+}
+
+TEST(no_entries_left, "with no map entry left for a piece the whole mapping is replaced, and comes back") {
+  CHECK(scratch::exited(scratch::in_child([] {
+    const Scene scene(9);
+    std::shared_ptr<ViewMapping> view;
+    if (!ViewMapping::map(scene.fd, 0, 9 * kPage, &view).ok()) return 1;
+    scene.keep_pages(5);
+    // One page after the other cut off from the rest of some memory, until the kernel splits no mapping any more.
+    constexpr uint64_t kPieces = 1 << 20;
+    void* const memory = mmap(nullptr, kPieces * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char* const pieces = static_cast<char*>(memory);
+    const auto cut = [&](uint64_t piece) {
+      return mprotect(pieces + piece * kPage, (kPieces - piece) * kPage, piece % 2 == 0 ? PROT_NONE : PROT_READ) == 0;
+    };
+    uint64_t piece = 1;
+    while (piece < kPieces && cut(piece)) piece++;
+    if (piece >= kPieces || errno != ENOMEM) return 2;
+    if (static_cast<volatile unsigned char*>(view->base())[6 * kPage] != 0) return 3;
+    if (view->log()->count() != 1 || view->log()->record(0) == nullptr || view->log()->complete()) return 4;
+    if (view->base()[0] != 0) return 7;
+    if (scene.at(6)[1] != 0 || scene.mapping->log()->count() != 1) return 5;
+    FaultFacts fault;
+    if (!scene.mapping->take_fault(scene.fd, &fault)) return 6;
+    return scene.at(4)[0] == 0x5a && scene.mapping->length() == 9 * kPage ? 0 : 8;
+  }), 0));
+}
+
+TEST(disturbed_persist, "a persist does not take zeros that stand in a page's place for the page") {
+  const Scene scene(4);
+  scene.keep_pages(2);
+  CHECK(scene.at(3)[0] == 0);
+  const pmem::PersistOutcome outcome = scene.mapping->persist(0, 4 * kPage);
+  CHECK(outcome.faulted && outcome.fault.address == reinterpret_cast<uintptr_t>(scene.mapping->base()) + 3 * kPage);
+  FaultFacts fault;
+  REQUIRE(scene.mapping->take_fault(scene.fd, &fault));
+  scene.keep_pages(4);
+  const pmem::PersistOutcome whole = scene.mapping->persist(0, 4 * kPage);
+  CHECK(!whole.faulted && whole.status.ok());
 }

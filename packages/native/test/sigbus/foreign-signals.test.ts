@@ -1,7 +1,7 @@
 /** A SIGBUS that is not ours does what it would have done without us. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildResult } from './child.js';
-import { lastWordsOf, linesOf, runProgram } from './child.js';
+import { lastWordsOf, linesOf, reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory } from './scratch-directory.js';
 
@@ -126,6 +126,34 @@ describe('a handler that is installed after ours and calls it', () => {
 
   it('is below ours after the next open, and a foreign fault that nobody handles kills', async () => {
     expectDeathIn('foreignFault', await run('open', 'install=chain', 'open', 'ownFault', 'foreignFault'));
+  });
+});
+
+describe("process.on('SIGBUS')", () => {
+  it('after the first open keeps no fault of ours from being caught', async () => {
+    const steps = ['open', 'listen', 'ownFault', 'ownFault', 'ownLoad', 'listenerCalls=0'];
+    expect(results(await run(...steps))).toEqual(['opened', 'listening', TRUNCATED, TRUNCATED, 'right', 0]);
+  });
+
+  it('hears what comes from outside', async () => {
+    const steps = ['open', 'listen', 'ownFault', 'waitForSignal=0', 'listenerCalls=1', 'ownFault'];
+    expect(results(await runAndKill(...steps))).toEqual(['opened', 'listening', TRUNCATED, 'went on', 1, TRUNCATED]);
+  });
+
+  it.each([[['open', 'listen']], [['listen', 'open']]])('taken back leaves the guard in place: %s first', async (steps) => {
+    expect(results(await run(...steps, 'unlisten', 'ownFault')).at(-1)).toBe(TRUNCATED);
+  });
+
+  it('taken back leaves the default action for the rest', async () => {
+    expectDeathIn('foreignFault', await run('open', 'listen', 'unlisten', 'ownFault', 'foreignFault'));
+  });
+
+  it('a hundred times over leaves the last action, not one from in between', async () => {
+    expectDeathIn('foreignFault', await run('open', 'listenAndStop=100', 'ownFault', 'foreignFault'));
+  });
+
+  it('on the main thread, of files that only a worker has open, is noticed by the next asynchronous call there', async () => {
+    expect(reportOf(await runProgram('listener-elsewhere', [scratch.path]))).toEqual({ caught: TRUNCATED });
   });
 });
 

@@ -32,6 +32,17 @@ describe.each(['main', 'worker'])('touched by JavaScript on the %s thread', (thr
     });
   });
 
+  it('zeros that were not asked about are gone before the next call loads, stores or persists', async () => {
+    const gone = { zero: 0, counted: 1, left: 0 };
+    expect(await run('untaken')).toEqual({
+      read: { ...gone, result: [null, 'right'] },
+      write: { ...gone, result: [null, 'right'] },
+      writeAndPersist: { ...gone, result: [null, 'right'] },
+      persist: { ...gone, result: [null] },
+      persistRanges: { ...gone, result: [null] },
+    });
+  });
+
   it('a short store that finds no page throws, stores what has one, and leaves the mapping whole', async () => {
     expect(await run('shortStores')).toEqual({
       errors: [

@@ -88,8 +88,35 @@ async function foreignFaultsElsewhere(count) {
   return { exitCode: await exit, foreign: Atomics.load(flag, 1), wrong, some: copies > 0 };
 }
 
+let heard = 0;
+const listener = () => { heard++; };
+
+function listen() {
+  process.on('SIGBUS', listener);
+  return 'listening';
+}
+
+function unlisten() {
+  process.off('SIGBUS', listener);
+  return 'not listening';
+}
+
+function listenAndStop(count) {
+  for (let i = 0; i < Number(count); i++) {
+    listen();
+    unlisten();
+  }
+  return 'not listening';
+}
+
+/** Node calls listeners in a later turn of the event loop. */
+async function listenerCalls(expected) {
+  while (heard < Number(expected)) await new Promise((resolve) => { setTimeout(resolve, 1); });
+  return heard;
+}
+
 const doing = {
-  open, ownFault, ownLoad, install, foreignFault, handlerCalls, advisory, waitForSignal, foreignFaultsElsewhere, sigbusBlocked,
+  listen, unlisten, listenAndStop, listenerCalls, open, ownFault, ownLoad, install, foreignFault, handlerCalls, advisory, waitForSignal, foreignFaultsElsewhere, sigbusBlocked,
 };
 
 for (const step of steps) {

@@ -55,6 +55,34 @@ const scenarios = {
     return { beside: beside.every((value, i) => Object.is(value, right[i])), error, again, afterwards, closed };
   },
 
+  /** Below PmemFile: a fault in the window that no takeFault() has asked about when the next calls come. */
+  async untaken() {
+    const calls = {
+      read: (file) => {
+        const bytes = new Uint8Array(SIZE);
+        return [file.read(bytes, 0), firstDifference(bytes.subarray(0, 2 * PAGE), content.subarray(0, 2 * PAGE)) ?? 'right'];
+      },
+      write: (file) => [file.write(pattern(8, 3), 2 * PAGE + 8), firstDifference(storedBytes(target, 2 * PAGE + 8, 8), pattern(8, 3)) ?? 'right'],
+      writeAndPersist: (file) => [file.writeAndPersist(pattern(8, 4), 2 * PAGE), firstDifference(storedBytes(target, 2 * PAGE, 8), pattern(8, 4)) ?? 'right'],
+      persist: (file) => [file.persist(0, SIZE)],
+      persistRanges: (file) => [file.persistRanges([{ offset: 2 * PAGE, length: 10 }])],
+    };
+    const outcomes = {};
+    for (const [name, call] of Object.entries(calls)) {
+      const file = await newFile();
+      await file.close();
+      const outcome = await driver.open(target, { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
+      const window = outcome.file.memoryWindow(0, SIZE);
+      truncateSync(target, 2 * PAGE);
+      const zero = window.bytes[2 * PAGE + 8];
+      const counted = window.faults[0];
+      truncateSync(target, SIZE);
+      outcomes[name] = { zero, counted, result: call(outcome.file).map((value) => value ?? null), left: window.faults[0] };
+      await outcome.file.close();
+    }
+    return outcomes;
+  },
+
   /** Short stores go without the addon: into a truncated page, and across its edge. */
   async shortStores() {
     const file = await newFile();
