@@ -1,5 +1,5 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
-import type { Fault, FileSizeOutcome, JournalOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
+import type { Fault, FileSizeOutcome, JournalOutcome, PersistProblem, ProbeOutcome, SystemFailure, Transfer, ViewFault } from '@safe-pmem/core';
 
 /**
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
@@ -15,10 +15,10 @@ export const INTERFACE_NUMBER = 3;
 export interface BindingHandle {
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
-  readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
+  readonly persist: (position: number, length: number) => PersistProblem;
   /** Positions and lengths in turn. */
-  readonly persistRanges: (pairs: Float64Array) => Fault | SystemFailure | undefined;
-  readonly writeAndPersist: (source: Uint8Array, position: number) => Fault | SystemFailure | undefined;
+  readonly persistRanges: (pairs: Float64Array) => PersistProblem;
+  readonly writeAndPersist: (source: Uint8Array, position: number) => PersistProblem;
   /** An ArrayBuffer over mapped bytes, which keeps them mapped; undefined where the runtime allows none. */
   readonly window: (position: number, length: number) => ArrayBuffer | undefined;
   /** An Int32 in an ArrayBuffer: faults, since the last takeFault(), of accesses that JavaScript made by itself. */
@@ -43,7 +43,7 @@ export interface BindingHandle {
    * written. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
    */
   readonly rewrite: (pieces: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
-  readonly persistAsync: (position: number, length: number) => Promise<Fault | SystemFailure | undefined>;
+  readonly persistAsync: (position: number, length: number) => Promise<PersistProblem>;
   readonly sync: () => Promise<SystemFailure | undefined>;
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
   readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;

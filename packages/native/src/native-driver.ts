@@ -14,6 +14,7 @@ import type {
   MemoryWindow,
   OpenOutcome,
   OpenRequest,
+  PersistProblem,
   Rewrite,
   Rewritten,
   SystemFailure,
@@ -145,7 +146,7 @@ class NativeFile implements DriverFile {
     return fault;
   }
 
-  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
+  persistRanges(ranges: readonly ByteRange[]): PersistProblem {
     const pairs = new Float64Array(2 * ranges.length);
     let i = 0;
     for (const { offset, length } of ranges) {
@@ -205,7 +206,7 @@ class NativeFile implements DriverFile {
     return this.#handle.close();
   }
 
-  async persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
+  async persistAsync(position: number, length: number): Promise<PersistProblem> {
     return this.#closed ? closed('msync') : this.#handle.persistAsync(position, length);
   }
 

@@ -11,11 +11,14 @@ napi_value probe(napi_env env, napi_callback_info info) {
   uint64_t position = 0;
   uint64_t length = 0;
   if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
-  const pmem::BlockProbe probe = pmem::probe_block(file->file.fd.number(), position, length);
+  const bool is_mapped = position % pmem::page_bytes() == 0 && length > 0 && file->holds(position, length);
+  void* const mapped = is_mapped ? file->base + position : nullptr;
+  const pmem::BlockProbe probe = pmem::probe_block(file->file.fd.number(), position, length, mapped);
   if (!probe.status.ok()) return failed_outcome(env, probe.status);
   return PlainObject(env)
       .number("fileSizeBytes", static_cast<double>(probe.file_size))
       .number("readErrno", probe.read_error)
+      .number("writeErrno", probe.write_error)
       .boolean("hole", probe.hole)
       .number("freeBytes", static_cast<double>(probe.free_bytes))
       .value();

@@ -97,7 +97,7 @@ napi_value persist(napi_env env, napi_callback_info info) {
   uint64_t length = 0;
   if (!arguments.mapped_range(0, &position, &length)) return nullptr;
   const pmem::PersistOutcome outcome = file->mapping()->persist(position, length);
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
 // persistRanges(Float64Array of positions and lengths in turn)
@@ -123,7 +123,7 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
     }
   }
   const pmem::PersistOutcome outcome = file->mapping()->persist_all(ranges.data(), ranges.size());
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
 napi_value write_and_persist(napi_env env, napi_callback_info info) {
@@ -132,7 +132,7 @@ napi_value write_and_persist(napi_env env, napi_callback_info info) {
   const uint64_t position = static_cast<uint64_t>(copy.mapped - copy.file->base);
   const pmem::PersistOutcome outcome =
       copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, copy.file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, copy.file->base);
 }
 
 }  // namespace binding

@@ -31,11 +31,14 @@ struct Rewritten {
   bool reset_failed = false;
 };
 
-// What can be learnt about a block without touching it in memory. With `status` failed nothing else means anything.
+// What can be learnt about a block without a load or a store. With `status` failed nothing else means anything.
 struct BlockProbe {
   Status status;
   uint64_t file_size;
+  // EHWPOISON: the kernel will not map the page at `mapped`, or else what a pread of the block gave.
   int read_error;
+  // What a pwrite of no bytes gave.
+  int write_error;
   bool hole;
   uint64_t free_bytes;
 };
@@ -58,7 +61,9 @@ Status file_size(int fd, uint64_t* size);
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.
 Status resize_to(int fd, uint64_t size, bool preallocate);
 
-BlockProbe probe_block(int fd, uint64_t position, uint64_t length);
+// `mapped` is where the block is in memory, nullptr if it is not mapped. `status` is a failure also if the filesystem
+// refuses to read no bytes at all: ext4 and XFS do so with EIO once they have shut down, and then every EIO is worthless.
+BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped);
 
 // Open-file-description locks: they belong to this open, so two opens in one process exclude each other, and closing
 // some other descriptor of the file does not drop them. Never waits; EAGAIN: somebody else holds part of the range.
