@@ -140,6 +140,7 @@ export class MockFile implements DriverFile {
     // XFS refuses fstat; ext4 answers it, and refuses a pread of no bytes.
     const refused = this.facts.filesystem === 'xfs' ? 'fstat' : 'pread';
     if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: refused } };
+    const unwritable = this.#machine.step('pwrite');
     const isPoisonedInMemory = this.#mapping.table.entry(Math.floor(position / BLOCK_BYTES)) === POISON_MARKER;
     const readErrno = isPoisonedInMemory
       ? Errno.EHWPOISON
@@ -147,7 +148,7 @@ export class MockFile implements DriverFile {
     return {
       fileSizeBytes: this.#inode.sizeBytes,
       readErrno: effect !== undefined && 'errno' in effect ? effect.errno : readErrno,
-      writeErrno: this.facts.readOnly ? Errno.EBADF : 0,
+      writeErrno: this.facts.readOnly ? Errno.EBADF : unwritable !== undefined && 'errno' in unwritable ? unwritable.errno : 0,
       hole: isHole(this.#machine, this.#inode, position),
       freeBytes: filesystem.pool.freeBytes,
     };
