@@ -50,15 +50,15 @@ describe.each(['disk', 'tmpfs'] as const)('a file on %s that another process rew
   it('reads and stores meet truncations at most, and all is well once it is whole', async () => {
     const file = await open(where);
     const rewriter = new Worker(REWRITER, { eval: true, workerData: { file: file.path, rounds: 3000, size: SIZE } });
-    let running = true;
-    const ended = once(rewriter, 'exit').then(() => { running = false; });
+    const state = { running: true };
+    const ended = once(rewriter, 'exit').then(() => { state.running = false; });
     const codes = new Set<string>();
     const bytes = new Uint8Array(SIZE);
     const note = (body: () => void): void => {
       const error = thrown(body);
       if (error !== undefined) codes.add(error.code);
     };
-    while (running) {
+    while (state.running) {
       for (let i = 0; i < 200; i++) {
         note(() => { file.read(bytes, 0); });
         note(() => file.readUInt32LE(5 * PAGE));

@@ -1,5 +1,5 @@
 // Durability is not claimed for what is gone: for bytes that the file has lost, and for bytes that a failed msync has dropped.
-import { Errno, PmemFile } from '@safe-pmem/core';
+import { Errno, type PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, PATH, read } from './opened.js';
