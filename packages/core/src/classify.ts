@@ -10,10 +10,10 @@
  * | fstat fails, or a pread of no bytes (a shutdown)         | `io`, with that call: no EIO is believed       |
  * | pread of the page: EIO, EFAULT, EHWPOISON                | `media` (on DAX it consults the kernel's list) |
  * | the kernel refuses to map the page: EHWPOISON            | `media` (the probe reports it as `readErrno`)  |
- * | pread of the page: ENOSPC, EDQUOT                        | `no-space`                                     |
  * | otherwise the access is repeated: it works               | none: the fault has passed                     |
  * | a store faults again; a pwrite of no bytes fails         | `io`, with that call (EROFS: remounted)        |
  * | a store faults again; the old bytes read well            | `no-space`, whatever statfs says               |
+ * | a store faults again; pread or pwrite: ENOSPC, EDQUOT    | `no-space`                                     |
  * | a load of a hole faults again                            | `no-space`: loads allocate too (tmpfs)         |
  * | a load faults again; pread fails with any other errno    | `io`, with that call                           |
  * | a load faults again; the page reads well                 | `io`, unexplained, with the facts              |
@@ -22,7 +22,7 @@
  * told in the message and decides nothing.
  */
 import type { DriverFile, Fault, Probe, SystemFailure } from './driver.js';
-import { Errno, errnoName } from './errno.js';
+import { Errno } from './errno.js';
 
 export type FaultKind = 'media' | 'truncated' | 'no-space' | 'io';
 
@@ -108,13 +108,15 @@ function askPage(file: DriverFile, pageStart: number): Classification | Probe {
   const { fileSizeBytes, readErrno } = probe;
   if (pageStart >= fileSizeBytes) return { kind: 'truncated', fileSizeBytes };
   if (isMediaErrno(readErrno)) return { kind: 'media', fileSizeBytes };
-  if (isSpaceErrno(readErrno)) return { kind: 'no-space', fileSizeBytes, facts: `pread gave ${errnoName(readErrno)}` };
   return probe;
 }
 
 function refusal(operation: 'read' | 'write', fault: Fault, probe: Probe, repeats: number): Classification {
   const { fileSizeBytes, readErrno, writeErrno, hole, freeBytes } = probe;
-  if (readErrno !== 0) return { kind: 'io', fileSizeBytes, failure: { errno: readErrno, syscall: 'pread' } };
+  // Of a load `no-space` always means a hole, which holds no bytes: whoever salvages relies on it.
+  if (readErrno !== 0 && !(operation === 'write' && isSpaceErrno(readErrno))) {
+    return { kind: 'io', fileSizeBytes, failure: { errno: readErrno, syscall: 'pread' } };
+  }
   if (operation === 'write' && writeErrno !== 0 && !isSpaceErrno(writeErrno)) {
     return { kind: 'io', fileSizeBytes, failure: { errno: writeErrno, syscall: 'pwrite' } };
   }

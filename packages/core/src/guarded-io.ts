@@ -12,7 +12,7 @@ import { MediaError, PmemError } from './errors.js';
 import { publishMediaError } from './events.js';
 import type { Hazards } from './hazards.js';
 import { reconsiderUnfinished } from './repair/journal.js';
-import { SystemCallError, systemError } from './system-error.js';
+import { systemError, unexplainedFault } from './system-error.js';
 
 export class GuardedIo {
   readonly #file: DriverFile;
@@ -182,7 +182,7 @@ export class GuardedIo {
     const met = ofKind('media');
     const unexplained = ofKind('io');
     let error: PmemError | undefined;
-    if (unexplained.length > 0) error = ioError(operation, gaps, { path, ranges: unexplained });
+    if (unexplained.length > 0) error = unexplainedFault(operation, gaps.find(({ reason }) => reason === 'io') ?? {}, { path, ranges: unexplained });
     if (unstored.length > 0) {
       const facts = gaps.find(({ reason }) => reason === 'no-space')?.facts;
       const message = `${operation} found no space left${facts === undefined ? '' : ` (${facts})`}`;
@@ -197,16 +197,4 @@ export class GuardedIo {
     }
     if (error !== undefined) throw error;
   }
-}
-
-/** What is not the medium's, not a truncation and not for want of space, with what is known of it. */
-function ioError(operation: Operation, gaps: readonly Gap[], where: { readonly path: string; readonly ranges: readonly ByteRange[] }): PmemError {
-  const { failure, facts } = gaps.find(({ reason }) => reason === 'io') ?? {};
-  if (failure === undefined) {
-    const reason = facts ?? 'for a reason that the kernel does not give';
-    return new PmemError('ERR_PMEM_IO', `${operation} faulted (${reason})`, where);
-  }
-  const how = failure.syscall === 'pwrite' ? 'takes no stores' : 'does not answer';
-  const cause = new SystemCallError(failure);
-  return new PmemError('ERR_PMEM_IO', `${operation} faulted, and the filesystem ${how}: ${cause.code}`, { ...where, cause });
 }

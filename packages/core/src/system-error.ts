@@ -55,3 +55,17 @@ export function systemError(
   const [code, reason] = isLocked ? LOCKED : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
   return new PmemError(code, `${what}: ${reason}`, { ...details, cause: new SystemCallError(failure) });
 }
+
+/** ERR_PMEM_IO for a fault that is not the medium's, not a truncation's and not for want of space, with what is known of it. */
+export function unexplainedFault(
+  what: string,
+  { failure, facts }: { readonly failure?: SystemFailure | undefined; readonly facts?: string | undefined },
+  details: { readonly path: string; readonly ranges: readonly ByteRange[] },
+): PmemError {
+  if (failure === undefined) {
+    return new PmemError('ERR_PMEM_IO', `${what} faulted (${facts ?? 'for a reason that the kernel does not give'})`, details);
+  }
+  const how = failure.syscall === 'pwrite' ? 'takes no stores' : 'does not answer';
+  const cause = new SystemCallError(failure);
+  return new PmemError('ERR_PMEM_IO', `${what} faulted, and the filesystem ${how}: ${cause.code}`, { ...details, cause });
+}

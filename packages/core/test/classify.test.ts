@@ -61,8 +61,9 @@ describe('what is never a media error', () => {
     },
   );
 
-  it.each(['ENOSPC', 'EDQUOT'] as const)('%s is a lack of space', (name) => {
-    expect(lasting({ readErrno: Errno[name] })).toBe('no-space');
+  it.each(['ENOSPC', 'EDQUOT'] as const)('%s is a lack of space, for a store; a load has bytes to lose, which no lack of space explains', (name) => {
+    expect(lasting({ readErrno: Errno[name] }, 'write')).toBe('no-space');
+    expect(lasting({ readErrno: Errno[name] })).toBe('io');
     expect(lasting({ writeErrno: Errno[name] }, 'write')).toBe('no-space');
   });
 

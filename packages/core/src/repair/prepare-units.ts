@@ -10,7 +10,7 @@ import type { DriverFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
-import { systemError } from '../system-error.js';
+import { unexplainedFault } from '../system-error.js';
 import { UnitContents } from './unit-contents.js';
 import type { UnitPlan, UnitWork } from './unit-work.js';
 
@@ -104,7 +104,7 @@ function salvageUnit(
         throw new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path: file.facts.path, ranges: [gap] });
       }
       // Nobody knows what is there: zeros in its place would pass for data.
-      if (gap.failure !== undefined) throw systemError('cannot repair', gap.failure, { path: file.facts.path, ranges: [data] });
+      if (gap.reason === 'io') throw unexplainedFault('repair', gap, { path: file.facts.path, ranges: [data] });
       // A hole that cannot be allocated (no-space) holds no data to lose: its bytes are zeros by definition.
       found.fill(0, gap.offset - data.offset, rangeEnd(gap) - data.offset);
       if (gap.reason === 'media') lost.push(gap);
