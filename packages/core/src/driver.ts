@@ -52,8 +52,8 @@ export interface Probe {
   /** Size of the file now, by fstat; the mapping may be longer. */
   readonly fileSizeBytes: number;
   /**
-   * EHWPOISON if the kernel refuses to map the block as poisoned memory (MADV_POPULATE_READ, Linux 5.14); else errno of a
-   * pread of the block, 0 if it read at least one byte or met the end of the file.
+   * errno of a pread of the block, 0 if it read at least one byte or met the end of the file. EHWPOISON also if that went
+   * well, but the kernel refuses to map the block as poisoned memory (MADV_POPULATE_READ, Linux 5.14; not asked on DAX).
    */
   readonly readErrno: number;
   /** errno of a pwrite of no bytes: EROFS or EIO if the filesystem takes no more writes. EBADF in a read-only file. */

@@ -162,8 +162,8 @@ BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped)
   probe.write_error = write_at(fd, &probe, 0, position).error;
   // Before the read, which puts zeros for an unwritten block into the page cache, where SEEK_DATA takes them for data.
   probe.hole = is_hole(fd, position, length);
-  // The mapping first: a page that the kernel keeps from processes must not be read by the kernel itself either.
-  probe.read_error = is_poisoned_in_memory(mapped, length) ? EHWPOISON : read_error(fd, position, length);
+  probe.read_error = read_error(fd, position, length);
+  if (probe.read_error == 0 && is_poisoned_in_memory(mapped, length)) probe.read_error = EHWPOISON;
   struct statfs filesystem;
   if (fstatfs(fd, &filesystem) != 0) {
     probe.status = {errno, "fstatfs"};

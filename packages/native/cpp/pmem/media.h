@@ -35,7 +35,7 @@ struct Rewritten {
 struct BlockProbe {
   Status status;
   uint64_t file_size;
-  // EHWPOISON: the kernel will not map the page at `mapped`, or else what a pread of the block gave.
+  // What a pread of the block gave; EHWPOISON also if it went well, but the kernel will not map the page at `mapped`.
   int read_error;
   // What a pwrite of no bytes gave.
   int write_error;
@@ -61,7 +61,7 @@ Status file_size(int fd, uint64_t* size);
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.
 Status resize_to(int fd, uint64_t size, bool preallocate);
 
-// `mapped` is where the block is in memory, nullptr if it is not mapped. `status` is a failure also if the filesystem
+// `mapped` is where the block is in memory, nullptr if that is not to be asked. `status` is a failure also if the filesystem
 // refuses to read no bytes at all: ext4 and XFS do so with EIO once they have shut down, and then every EIO is worthless.
 BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped);
 
