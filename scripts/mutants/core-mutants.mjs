@@ -17,8 +17,8 @@ const list = [
   [core('ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten));', '', 'what another process has lost is read'],
   [core('classify.ts'), '|| errno === Errno.EFAULT', '', 'EFAULT is not a media error'],
   // Going around
-  [core('copy-around.ts'), 'if (rangeEnd(gap) < rangeEnd(piece)) pending.push', 'if (false) pending.push', 'what lies behind a bad page is not copied'],
-  [core('copy-around.ts'), 'if (piece.offset < gap.offset) pending.push', 'if (false) pending.push', 'what lies before a bad page is not copied'],
+  [core('copy-around.ts'), 'if (rangeEnd(done) < rangeEnd(piece)) pending.push', 'if (false) pending.push', 'what lies behind a bad page is not copied'],
+  [core('copy-around.ts'), 'if (piece.offset < done.offset) pending.push', 'if (false) pending.push', 'what lies before a bad page is not copied'],
   [core('copy-around.ts'), '2 ** fault.granuleLog2 <= pageBytes && ', '', 'a huge page is taken for the page'],
   [core('copy-around.ts'), 'if (bad.length > 0) return subtract([piece], bad).reverse();', '', 'the poison that pread names is consumed again'],
   [core('copy-around.ts'), 'Math.min(page.offset, fileSizeBytes)', 'page.offset', 'the rest of the last page of a truncated file'],
