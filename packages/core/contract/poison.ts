@@ -30,6 +30,21 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('the probe of a poisoned page says that the kernel refuses it, and its neighbours are well', async (machine) => {
+    await withNewFile(machine, 3 * PAGE, async (file) => {
+      store(file, 0, pattern(3 * PAGE));
+      assert.equal(await file.sync(), undefined);
+      await machine.poison(file, { offset: PAGE, length: PAGE });
+      const readErrnoOf = (position: number): number => {
+        const probe = file.probe(position, PAGE);
+        assert.ok('readErrno' in probe, JSON.stringify(probe));
+        return probe.readErrno;
+      };
+      assert.ok(isMediaErrno(readErrnoOf(PAGE)), `errno ${readErrnoOf(PAGE)}`);
+      assert.deepEqual([readErrnoOf(0), readErrnoOf(2 * PAGE)], [0, 0]);
+    });
+  });
+
   check('faults every time, thousands of times', async (machine) => {
     await withNewFile(machine, 4 * PAGE, async (file) => {
       store(file, 0, pattern(4 * PAGE));

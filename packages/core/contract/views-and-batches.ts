@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { DriverFile, DriverView } from '../src/index.js';
+import { Errno } from '../src/index.js';
 import type { Check } from './machine.js';
 import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
 
@@ -44,6 +45,39 @@ export function checkViewsAndBatches(check: Check): void {
       const problem = file.writeAndPersist(pattern(100), 3 * PAGE);
       assert.ok(problem !== undefined && 'signalCode' in problem, JSON.stringify(problem));
       assert.ok(problem.position >= 3 * PAGE && problem.position < 4 * PAGE, `position ${problem.position}`);
+    });
+  });
+
+  check('what msync persists is not called durable if the file has lost it, be it within its last page', async (machine) => {
+    await withNewFile(machine, 8 * PAGE, async (file, path) => {
+      store(file, 0, pattern(8 * PAGE));
+      await machine.truncate(path, 2 * PAGE + 100);
+      assert.equal(file.persist(0, 2 * PAGE + 100), undefined, 'what is left is durable');
+      if (file.facts.persistMethod !== 'msync') return;
+      const cut = { fileSizeBytes: 2 * PAGE + 100 };
+      assert.deepEqual(file.persist(2 * PAGE + 90, 11), cut);
+      assert.deepEqual(file.persistRanges([{ offset: 0, length: 1 }, { offset: 5 * PAGE, length: 1 }]), cut);
+      assert.deepEqual(await file.persistAsync(0, 8 * PAGE), cut);
+      assert.deepEqual(file.writeAndPersist(pattern(10), 2 * PAGE + 95), cut);
+    });
+  });
+
+  check('the probe of a page that is well says so: it can be read, and the filesystem takes stores', async (machine) => {
+    await withNewFile(machine, 2 * PAGE + 10, async (file, path) => {
+      store(file, 0, pattern(2 * PAGE + 10));
+      for (const [position, length] of [[PAGE, PAGE], [2 * PAGE, 10]] as const) {
+        const probe = file.probe(position, length);
+        assert.ok(!('failure' in probe), JSON.stringify(probe));
+        const { fileSizeBytes, readErrno, writeErrno, hole } = probe;
+        assert.deepEqual({ fileSizeBytes, readErrno, writeErrno, hole }, { fileSizeBytes: 2 * PAGE + 10, readErrno: 0, writeErrno: 0, hole: false });
+      }
+      const reader = await openFile(machine, path, { readOnly: true });
+      try {
+        const probe = reader.probe(0, PAGE);
+        assert.ok('writeErrno' in probe && probe.writeErrno === Errno.EBADF, JSON.stringify(probe));
+      } finally {
+        await reader.close();
+      }
     });
   });
 

@@ -1,4 +1,5 @@
 /** Checks of what callers hand in: once, here, before anything is touched. Mistakes are TypeError or RangeError. */
+import { types } from 'node:util';
 import type { ByteRange } from './byte-range.js';
 
 function describe(value: unknown): string {
@@ -15,9 +16,14 @@ export function requireInteger(name: string, value: unknown): asserts value is n
   if (value < 0) throw new RangeError(`${name} must not be negative, got ${value}`);
 }
 
+/** True for a Uint8Array of any realm: one made in a vm context, or by a test runner, is no instance of this realm's class. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return types.isUint8Array(value);
+}
+
 /** A buffer that bytes can be copied to or from now: attached, in bounds, and not empty. */
 export function requireBytes(name: string, value: unknown): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array, got ${describe(value)}`);
+  if (!isBytes(value)) throw new TypeError(`${name} must be a Uint8Array, got ${describe(value)}`);
   if (value.byteLength > 0) return;
   // A detached buffer, and one resized away from under the array, also report a length of 0.
   try {
@@ -44,7 +50,11 @@ export function requireInside(position: unknown, length: unknown, sizeBytes: num
   }
 }
 
-export function requireRange(name: string, value: unknown, sizeBytes: number): asserts value is ByteRange {
+/**
+ * Checks a range and returns a copy of it. Its two properties are read once, so that what was checked is what is used, and
+ * whatever the caller does to the object afterwards changes nothing.
+ */
+export function requireRange(name: string, value: unknown, sizeBytes: number): ByteRange {
   if (value === null || typeof value !== 'object') {
     throw new TypeError(`${name} must be { offset, length }, got ${describe(value)}`);
   }
@@ -52,17 +62,25 @@ export function requireRange(name: string, value: unknown, sizeBytes: number): a
   requireInteger(`${name}.offset`, offset);
   requireInteger(`${name}.length`, length);
   requireInside(offset, length, sizeBytes);
+  return { offset, length };
 }
 
-export function requireRanges(name: string, value: unknown, sizeBytes: number): asserts value is readonly ByteRange[] {
+/** requireRange() of each. */
+export function requireRanges(name: string, value: unknown, sizeBytes: number): ByteRange[] {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of { offset, length }, got ${describe(value)}`);
-  let i = 0;
+  const ranges: ByteRange[] = [];
   for (const range of value as readonly unknown[]) {
-    // The words for what is wrong cost more than to find out that nothing is.
+    // Checking is cheap; the message is built only on failure.
     const { offset, length } = (range ?? {}) as Partial<ByteRange>;
-    if (!isInside(offset, length, sizeBytes)) requireRange(`${name}[${i}]`, range, sizeBytes);
-    i++;
+    const isGood = isInside(offset, length, sizeBytes);
+    ranges.push(isGood ? { offset: offset as number, length: length as number } : requireRange(`${name}[${ranges.length}]`, range, sizeBytes));
   }
+  return ranges;
+}
+
+/** `options[name]` if it is a property of the object itself: what a prototype holds, polluted or not, was not asked for. */
+export function ownOption<Options extends object, Name extends keyof Options>(options: Options, name: Name): Options[Name] | undefined {
+  return Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
 export function requireFunction(name: string, value: unknown): void {

@@ -47,20 +47,37 @@ export interface Rewritten extends Transfer {
   readonly syscall: 'fallocate' | 'pwrite';
 }
 
-/** What can be learnt about a faulting block without touching memory: fstat, pread, lseek(SEEK_DATA), fstatfs. */
+/** What can be learnt about a faulting block without a load or a store: fstat, madvise, pread, lseek, fstatfs. */
 export interface Probe {
   /** Size of the file now, by fstat; the mapping may be longer. */
   readonly fileSizeBytes: number;
-  /** errno of a pread of the block; 0 where it read at least one byte or met end of file. */
+  /**
+   * errno of a pread of the block, 0 if it read at least one byte or met the end of the file. EHWPOISON also if that went
+   * well, but the kernel refuses to map the block as poisoned memory (MADV_POPULATE_READ, Linux 5.14; not asked on DAX).
+   */
   readonly readErrno: number;
+  /** errno of a pwrite of no bytes: EROFS or EIO if the filesystem takes no more writes. EBADF in a read-only file. */
+  readonly writeErrno: number;
   /** True where the block has no storage yet, so that an access has to allocate. */
   readonly hole: boolean;
   /** Space left to unprivileged users on the filesystem. */
   readonly freeBytes: number;
 }
 
-/** What was learnt, or the failure of fstat or fstatfs, without which nothing is. */
+/**
+ * What was learnt, or the failure of fstat, of fstatfs, or of a pread of no bytes, without which nothing is: a filesystem
+ * that has shut down answers EIO to the last of them, as to any read of any block.
+ */
 export type ProbeOutcome = Probe | { readonly failure: SystemFailure };
+
+/** A persist that went well for bytes that the file no longer has, for all or some of them. */
+export interface Truncation {
+  /** Size of the file after the persist: what of the range lies beyond it is gone. */
+  readonly fileSizeBytes: number;
+}
+
+/** What stopped a persist, or what it did not make durable; undefined if everything is. */
+export type PersistProblem = Fault | SystemFailure | Truncation | undefined;
 
 /** Size of the file in bytes, or why nobody can tell. */
 export type FileSizeOutcome = { readonly sizeBytes: number } | { readonly failure: SystemFailure };
@@ -236,15 +253,16 @@ export interface DriverFile {
   write(source: Uint8Array, position: number): Fault | undefined;
   /**
    * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
-   * under the guard too and may return a Fault; msync returns a SystemFailure.
+   * under the guard too and may return a Fault; msync returns a SystemFailure, or a Truncation if the file is shorter than
+   * the end of the range, be it by less than a page.
    */
-  persist(position: number, length: number): Fault | SystemFailure | undefined;
+  persist(position: number, length: number): PersistProblem;
   /** persist() of many ranges with one fence, or one msync from the first byte to the last. */
-  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined;
-  /** write() and persist() of the same bytes in one call. After a Fault or a SystemFailure it may not have stored any. */
-  writeAndPersist(source: Uint8Array, position: number): Fault | SystemFailure | undefined;
+  persistRanges(ranges: readonly ByteRange[]): PersistProblem;
+  /** write() and persist() of the same bytes in one call. After a problem it may not have stored any. */
+  writeAndPersist(source: Uint8Array, position: number): PersistProblem;
   /** persist() off the main thread. */
-  persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined>;
+  persistAsync(position: number, length: number): Promise<PersistProblem>;
   /** Memory for short accesses, undefined where there is none for this range. */
   memoryWindow(position: number, length: number): MemoryWindow | undefined;
   /** The fault that an access through the window met, once; undefined where there was none. */
@@ -252,8 +270,8 @@ export interface DriverFile {
   /** Maps the range once more, privately. Loads nothing. */
   view(position: number, length: number): ViewOutcome;
   /**
-   * Questions the block at `position` after a fault. Touches no mapped memory. A failure where the filesystem answers
-   * nothing at all, as XFS does once it has shut itself down.
+   * Questions the block at `position`, a page or less, after a fault. Loads and stores nothing. A failure if the
+   * filesystem answers nothing at all, as ext4 and XFS do once they have shut down.
    */
   probe(position: number, length: number): ProbeOutcome;
   /**
@@ -281,8 +299,9 @@ export interface DriverFile {
    */
   scrub(position: number, length: number): Promise<Transfer>;
   /**
-   * ftruncate (and, with `preallocate`, allocation of what is new), then the mapping follows. On failure the size
-   * may have changed all the same (ext4 truncating into poison); `mappedBytes` says what is mapped.
+   * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made first: if
+   * it cannot be had, nothing changes. On another failure the size may have changed all the same (ext4 truncating into
+   * poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */

@@ -1,4 +1,4 @@
-/** Linux errno numbers that the library acts on; the values are the same on x86-64 and arm64. */
+/** Linux errno numbers that the library acts on or documents; the values are the same on x86-64 and arm64. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -27,16 +27,36 @@ export const Errno = {
   ENOLCK: 37,
   ENOSYS: 38,
   ELOOP: 40,
+  EOVERFLOW: 75,
   EOPNOTSUPP: 95,
   ENOTCONN: 107,
+  ETIMEDOUT: 110,
   ESTALE: 116,
   EDQUOT: 122,
   EHWPOISON: 133,
 } as const;
 
-const names = new Map<number, string>(Object.entries(Errno).map(([name, value]) => [value, name]));
+/** Every errno of Linux, 1 to 133, in order; `-` for the two numbers that stand for none. */
+const LINUX_ERRNOS = (
+  'EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST ' +
+  'EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ' +
+  'ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG ' +
+  'EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ' +
+  'ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG ' +
+  'ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE ' +
+  'EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE ' +
+  'EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ' +
+  'ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL ' +
+  'EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ' +
+  'ENOTRECOVERABLE ERFKILL EHWPOISON'
+).split(' ');
 
-/** `EIO` for 5; `errno 77` for a number that has no name here. */
+/** One that is the kernel's own, but reaches user space from some drivers and network filesystems. */
+const ENOTSUPP = 524;
+
+/** `EIO` for 5. `errno 1000` for a number that Linux does not use. */
 export function errnoName(errno: number): string {
-  return names.get(errno) ?? `errno ${errno}`;
+  if (errno === ENOTSUPP) return 'ENOTSUPP';
+  const name = LINUX_ERRNOS[errno - 1];
+  return name === undefined || name === '-' ? `errno ${errno}` : name;
 }

@@ -21,6 +21,7 @@ export type PmemErrorCode =
   | 'ERR_PMEM_ACCESS'
   | 'ERR_PMEM_NOT_A_FILE'
   | 'ERR_PMEM_TOO_SMALL'
+  | 'ERR_PMEM_TOO_MANY_FILES'
   | 'ERR_PMEM_IO'
   | 'ERR_PMEM_BINDING_MISSING';
 

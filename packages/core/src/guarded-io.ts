@@ -1,16 +1,18 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect, rangeEnd, subtract } from './byte-range.js';
+import { forgetHealthy } from './ask-again.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
-import type { DriverFile, Fault, SystemFailure, ViewFault } from './driver.js';
+import type { DriverFile, Fault, PersistProblem, ViewFault } from './driver.js';
+import { Errno } from './errno.js';
 import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
 import { publishMediaError } from './events.js';
 import type { Hazards } from './hazards.js';
 import type { Journal } from './repair/journal/journal.js';
-import { systemError } from './system-error.js';
+import { systemError, unexplainedFault } from './system-error.js';
 
 export class GuardedIo {
   readonly #file: DriverFile;
@@ -53,42 +55,62 @@ export class GuardedIo {
     return this.#hazards.clear ? [range] : subtract([range], this.#hazards.knownBadWithin(range));
   }
 
-  /** Throws for the parts that persistable() left out: what was stored there before they went bad is lost. */
-  requireNothingBad(range: ByteRange): void {
-    if (!this.#hazards.clear) this.#throwFor('persist', [], this.#hazards.knownBadWithin(range));
+  /**
+   * Throws for the parts that persistable() left out: what was stored there before they went bad is lost. And for bytes that
+   * an earlier persist could not make durable: the kernel has called their pages clean since, and may have dropped them.
+   */
+  requireAllDurable(range: ByteRange): void {
+    if (this.#hazards.clear) return;
+    this.#throwFor('persist', [], this.#hazards.knownBadWithin(range));
+    const ranges = this.#hazards.unpersistedWithin(range);
+    if (ranges.length === 0) return;
+    const message = 'an earlier persist of these bytes failed, and they have not been written again since';
+    throw new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges });
   }
 
   /** Throws for what loads of a view met, by what the file says of those pages now, and for what is known to be bad. */
   requireViewed(range: ByteRange, faults: readonly ViewFault[]): void {
-    const gaps = faults.map((fault): Gap => {
-      const { kind: reason, failure } = classifyFault(this.#file, 'read', { ...fault, granuleLog2: 0 });
-      return { ...(intersect(range, { offset: fault.position, length: fault.length }) ?? range), reason, failure };
+    const gaps = faults.flatMap((fault): Gap | [] => {
+      // The load cannot be repeated: zeros have taken the page's place in the view. So this never calls a fault passed.
+      const verdict = classifyFault(this.#file, 'read', { ...fault, granuleLog2: 0 });
+      if (verdict === undefined) return [];
+      const { kind: reason, failure, facts } = verdict;
+      const shared = intersect(range, { offset: fault.position, length: fault.length }) ?? range;
+      return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, known);
     this.#requireNothingLost(range);
   }
 
-  /** Turns what a driver's persist reported into an error. */
-  requirePersisted(range: ByteRange, problem: Fault | SystemFailure | undefined): void {
+  /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
+  requirePersisted(range: ByteRange, problem: PersistProblem): void {
     if (problem === undefined) return;
-    if ('errno' in problem) throw systemError('cannot persist', problem, { path: this.#path, ranges: [range] });
-    // The flush stopped at one bad page. Which others there are, reading tells, each touched once.
-    const page = new Uint8Array(this.#file.facts.pageBytes);
-    const gaps = copyAround(
-      this.#file,
-      'read',
-      range,
-      (piece) => {
-        for (let at = piece.offset; at < rangeEnd(piece); at += page.byteLength) {
-          const fault = this.#file.read(page.subarray(0, Math.min(page.byteLength, rangeEnd(piece) - at)), at);
-          if (fault !== undefined) return fault;
-        }
-        return undefined;
-      },
-      problem,
-    );
-    this.#throwFor('persist', gaps, []);
+    if (!('signalCode' in problem)) throw this.persistError([range], problem);
+    this.#explainFlush(range, problem);
+    // Every page can be read by now, and the flush stopped at one: it is repeated, once.
+    const again = this.#file.persist(range.offset, range.length);
+    if (again === undefined) return;
+    if (!('signalCode' in again)) throw this.persistError([range], again);
+    this.#explainFlush(range, again);
+    const facts = `SIGBUS with code ${again.signalCode}, though every page can be read`;
+    this.#throwFor('persist', [{ ...range, reason: 'io', facts }], []);
+  }
+
+  /**
+   * The error for a persist of the ranges that failed, or found the file shorter. After a failed msync the kernel may call the
+   * pages clean, so that the next one succeeds though the bytes never reached the medium: they are remembered.
+   */
+  persistError(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, Fault | undefined>): PmemError {
+    const path = this.#path;
+    if ('fileSizeBytes' in problem) {
+      const size = problem.fileSizeBytes;
+      const gone: ByteRange = { offset: size, length: Number.MAX_SAFE_INTEGER - size };
+      const cut = coalesce(ranges.flatMap((range) => intersect(range, gone) ?? []));
+      return new PmemError('ERR_PMEM_TRUNCATED', 'persist met the end of a file that was truncated', { path, ranges: cut });
+    }
+    if (problem.errno !== Errno.EBADF && this.#file.facts.persistMethod === 'msync') this.#hazards.addUnpersisted(ranges);
+    return systemError('cannot persist', problem, { path, ranges });
   }
 
   /** A MediaError over whole pages clipped to the file; what was not known before becomes known and is published. */
@@ -114,6 +136,19 @@ export class GuardedIo {
     return this.#file.facts.path;
   }
 
+  /** The flush stopped at one page. Which bad ones there are, reading tells, each touched once; throws for them. */
+  #explainFlush(range: ByteRange, fault: Fault): void {
+    const page = new Uint8Array(this.#file.facts.pageBytes);
+    const load = (piece: ByteRange): Fault | undefined => {
+      for (let at = piece.offset; at < rangeEnd(piece); at += page.byteLength) {
+        const met = this.#file.read(page.subarray(0, Math.min(page.byteLength, rangeEnd(piece) - at)), at);
+        if (met !== undefined) return met;
+      }
+      return undefined;
+    };
+    this.#throwFor('persist', copyAround(this.#file, 'read', range, load, fault), []);
+  }
+
   #requireNothingLost(range: ByteRange): void {
     if (this.#hazards.tombstonesWithin(range).length === 0) return;
     this.#journal.reconsider();
@@ -126,6 +161,7 @@ export class GuardedIo {
     const known = this.#hazards.knownBadWithin(range);
     if (known.length === 0 || this.#hazards.isBusy(range)) return known;
     this.#journal.reconsider();
+    forgetHealthy(this.#file, this.#hazards, range);
     return this.#hazards.knownBadWithin(range);
   }
 
@@ -148,13 +184,12 @@ export class GuardedIo {
     const unstored = ofKind('no-space');
     const truncated = ofKind('truncated');
     const met = ofKind('media');
-    const unanswered = gaps.find((gap) => gap.reason === 'io')?.failure;
+    const unexplained = ofKind('io');
     let error: PmemError | undefined;
-    if (unanswered !== undefined) {
-      error = systemError(`${operation} faulted, and the filesystem does not answer`, unanswered, { path, ranges: ofKind('io') });
-    }
+    if (unexplained.length > 0) error = unexplainedFault(operation, gaps.find(({ reason }) => reason === 'io') ?? {}, { path, ranges: unexplained });
     if (unstored.length > 0) {
-      const message = `${operation} found no space left`;
+      const facts = gaps.find(({ reason }) => reason === 'no-space')?.facts;
+      const message = `${operation} found no space left${facts === undefined ? '' : ` (${facts})`}`;
       error = new PmemError('ERR_PMEM_NO_SPACE', message, { path, ranges: unstored, cause: error });
     }
     if (truncated.length > 0) {

@@ -17,6 +17,8 @@ export class Hazards {
   /** Tombstoned bytes that were written over but are still in the journal: dropped there once persisted. */
   readonly #overwritten = new RangeSet();
   readonly #busy = new RangeSet();
+  /** Bytes that a failed msync may have dropped: no persist of them succeeds until they are written again. */
+  readonly #unpersisted = new RangeSet();
   /** Units whose repair began and could not be finished, with what they are to hold: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
   readonly #appeared: () => void;
@@ -39,6 +41,7 @@ export class Hazards {
       !this.#listed.holdsAnyOf(offset, length) &&
       !this.#met.holdsAnyOf(offset, length) &&
       !this.#tombstones.holdsAnyOf(offset, length) &&
+      !this.#unpersisted.holdsAnyOf(offset, length) &&
       !this.#busy.holdsAnyOf(offset, length)
     );
   }
@@ -122,15 +125,25 @@ export class Hazards {
     this.#update();
   }
 
-  addTombstones(ranges: Iterable<ByteRange>): void {
-    this.#tombstones.addAll(ranges);
-    this.#overwritten.removeAll(ranges);
+  /** These were asked again, and can be read. */
+  forgetMet(ranges: Iterable<ByteRange>): void {
+    this.#met.removeAll(ranges);
     this.#update();
   }
 
-  /** These bytes were read well after all. */
-  forgetMet(ranges: Iterable<ByteRange>): void {
-    this.#met.removeAll(ranges);
+  /** A persist of these bytes failed: the kernel may have dropped them, and calls their pages clean. */
+  addUnpersisted(ranges: Iterable<ByteRange>): void {
+    this.#unpersisted.addAll(ranges);
+    this.#update();
+  }
+
+  unpersistedWithin(range: ByteRange): ByteRange[] {
+    return this.#unpersisted.within(range);
+  }
+
+  addTombstones(ranges: Iterable<ByteRange>): void {
+    this.#tombstones.addAll(ranges);
+    this.#overwritten.removeAll(ranges);
     this.#update();
   }
 
@@ -140,6 +153,7 @@ export class Hazards {
       this.#tombstones.remove(tombstone);
       this.#overwritten.add(tombstone);
     }
+    this.#unpersisted.remove(range);
     this.#update();
   }
 
@@ -160,7 +174,7 @@ export class Hazards {
 
   /** A repair made these units usable and knows what every byte of them holds. */
   markRepaired(units: readonly ByteRange[]): void {
-    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.removeAll(units);
+    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten, this.#unpersisted]) set.removeAll(units);
     for (const { offset } of units) this.#unfinished.delete(offset);
     this.#update();
   }
@@ -168,7 +182,7 @@ export class Hazards {
   /** Forgets everything past the new end of the file. */
   clip(sizeBytes: number): void {
     const past: ByteRange = { offset: sizeBytes, length: Number.MAX_SAFE_INTEGER - sizeBytes };
-    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten]) set.remove(past);
+    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten, this.#unpersisted]) set.remove(past);
     for (const offset of [...this.#unfinished.keys()]) if (offset >= sizeBytes) this.#unfinished.delete(offset);
     this.#update();
   }
@@ -180,6 +194,7 @@ export class Hazards {
       this.#tombstones.isEmpty &&
       this.#overwritten.isEmpty &&
       this.#busy.isEmpty &&
+      this.#unpersisted.isEmpty &&
       this.#unfinished.size === 0;
     if (!this.#clear) this.#appeared();
   }

@@ -109,8 +109,11 @@ export class MemoryAccess extends NumberReads {
     }
     const problem = state.file.writeAndPersist(source, position);
     if (problem === undefined) return;
-    if ('signalCode' in problem) state.io.write(source, position, problem);
-    else state.io.requirePersisted({ offset: position, length: source.byteLength }, problem);
+    const range: ByteRange = { offset: position, length: source.byteLength };
+    if (!('signalCode' in problem)) throw state.io.persistError([range], problem);
+    // Throws, unless the fault has passed.
+    state.io.write(source, position, problem);
+    this.persist(position, range.length);
   }
 
   /**
@@ -133,7 +136,7 @@ export class MemoryAccess extends NumberReads {
       io.requirePersisted(range, file.persist(range.offset, range.length));
     }
     dropPersistedTombstones(journal, hazards, asked);
-    io.requireNothingBad(asked);
+    io.requireAllDurable(asked);
   }
 
   /** persist() off the main thread; the same errors, as rejections. */
@@ -146,7 +149,7 @@ export class MemoryAccess extends NumberReads {
       this.#state.assertOpen();
     }
     dropPersistedTombstones(journal, hazards, asked);
-    io.requireNothingBad(asked);
+    io.requireAllDurable(asked);
   }
 
   /**
@@ -156,8 +159,8 @@ export class MemoryAccess extends NumberReads {
   persistRanges(ranges: readonly ByteRange[]): void {
     const state = this.#state;
     state.assertOpen();
-    requireRanges('ranges', ranges, state.sizeBytes);
-    if (ranges.length === 0) return;
+    const asked = requireRanges('ranges', ranges, state.sizeBytes);
+    if (asked.length === 0) return;
     const met: MediaError[] = [];
     const collect = (action: () => void): void => {
       try {
@@ -168,15 +171,15 @@ export class MemoryAccess extends NumberReads {
       }
     };
     if (state.hazards.clear) {
-      const problem = state.file.persistRanges(ranges);
+      const problem = state.file.persistRanges(asked);
       if (problem === undefined) return;
-      if ('errno' in problem) throw systemError('cannot persist', problem, { path: this.path, ranges });
+      if (!('signalCode' in problem)) throw state.io.persistError(asked, problem);
       // The one that holds the page which faulted: this throws for it, and what it throws for is known from then on.
       const page = alignOut({ offset: problem.position, length: 1 }, state.file.facts.pageBytes);
-      const hit = ranges.filter((range) => intersect(range, page) !== undefined);
+      const hit = asked.filter((range) => intersect(range, page) !== undefined);
       for (const range of hit.slice(0, 1)) collect(() => { state.io.requirePersisted(range, problem); });
     }
-    for (const range of ranges) collect(() => { this.persist(range.offset, range.length); });
+    for (const range of asked) collect(() => { this.persist(range.offset, range.length); });
     const [first] = met;
     if (first === undefined) return;
     const bad = coalesce(met.flatMap((error) => error.ranges));
@@ -196,8 +199,7 @@ export class MemoryAccess extends NumberReads {
   view(range: ByteRange): PmemView {
     const state = this.#state;
     state.assertOpen();
-    requireRange('range', range, state.sizeBytes);
-    const { offset, length } = range;
+    const { offset, length } = requireRange('range', range, state.sizeBytes);
     requireViewable({ offset, length }, state.file.facts.pageBytes);
     state.io.requireViewed({ offset, length }, []);
     const outcome = state.file.view(offset, length);

@@ -16,6 +16,7 @@ export class OpenState {
   readonly io: GuardedIo;
   sizeBytes: number;
   closed = false;
+  readonly #closing = new AbortController();
   #resizes = 0;
 
   constructor(file: DriverFile) {
@@ -49,6 +50,12 @@ export class OpenState {
   close(): void {
     this.closed = true;
     this.window.shut();
+    this.#closing.abort(this.#closedError());
+  }
+
+  /** Aborted by close(), with the error that whoever waits then is to throw. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   get path(): string {
@@ -56,7 +63,11 @@ export class OpenState {
   }
 
   assertOpen(): void {
-    if (this.closed) throw new PmemError('ERR_PMEM_CLOSED', 'the file is closed', { path: this.path });
+    if (this.closed) throw this.#closedError();
+  }
+
+  #closedError(): PmemError {
+    return new PmemError('ERR_PMEM_CLOSED', 'the file is closed', { path: this.path });
   }
 
   assertWritable(ranges: readonly ByteRange[] = []): void {

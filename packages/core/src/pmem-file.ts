@@ -1,4 +1,5 @@
-import { requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
+import { ownOption, requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
+import { forgetHealthy } from './ask-again.js';
 import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
 import type { ByteRange } from './byte-range.js';
@@ -97,6 +98,7 @@ export class PmemFile extends MemoryAccess {
    */
   async badBlocks(): Promise<BadBlockReport> {
     this.#state.assertOpen();
+    forgetHealthy(this.#state.file, this.#state.hazards, this.#state.wholeFile());
     return reportOf(await this.#refreshKnown());
   }
 
@@ -106,11 +108,14 @@ export class PmemFile extends MemoryAccess {
    */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#state.assertOpen();
-    const { bytesPerSecond, signal, onProgress } = options;
+    const bytesPerSecond = ownOption(options, 'bytesPerSecond');
+    const onProgress = ownOption(options, 'onProgress');
+    const asked = ownOption(options, 'signal');
     requireFunction('onProgress', onProgress);
     requireRate('bytesPerSecond', bytesPerSecond);
-    const range = this.#rangeOrWhole(options.range);
-    const { file, hazards, io } = this.#state;
+    const range = this.#rangeOrWhole(ownOption(options, 'range'));
+    const { closing, file, hazards, io } = this.#state;
+    const signal = asked === undefined ? closing : AbortSignal.any([asked, closing]);
     const report = await scrubRange(file, hazards, { range, bytesPerSecond, signal, onProgress }, () => {
       this.#state.assertOpen();
     });
@@ -228,8 +233,7 @@ export class PmemFile extends MemoryAccess {
   /** The default, the whole file, may be empty; what somebody asks for may not. */
   #rangeOrWhole(range: ByteRange | undefined): ByteRange {
     if (range === undefined) return this.#state.wholeFile();
-    requireRange('range', range, this.#state.sizeBytes);
-    return range;
+    return requireRange('range', range, this.#state.sizeBytes);
   }
 
   async #recover(mode: 'require' | 'adopt' | 'discard'): Promise<void> {

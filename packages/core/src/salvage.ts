@@ -2,6 +2,7 @@
 import type { ByteRange } from './byte-range.js';
 import { rangeBetween, rangeEnd, subtract } from './byte-range.js';
 import type { FaultKind } from './classify.js';
+import { forgetHealthy } from './ask-again.js';
 import { copyAround } from './copy-around.js';
 import type { DriverFile } from './driver.js';
 import type { Hazards } from './hazards.js';
@@ -56,6 +57,7 @@ function salvageChunk(
   gaps: SalvageGap[],
 ): void {
   const bytes = new Uint8Array(chunk.length);
+  forgetHealthy(file, hazards, chunk);
   const media = hazards.knownBadWithin(chunk);
   const lost = subtract(hazards.tombstonesWithin(chunk), media);
   const found: SalvageGap[] = [

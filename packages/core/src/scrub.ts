@@ -1,7 +1,8 @@
 /** Reads ahead, off the main thread and without touching mapped memory, to find media errors before anybody needs the bytes. */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from './byte-range.js';
-import { isMediaErrno } from './classify.js';
+import { forgetHealthy } from './ask-again.js';
+import { classifyPage, isMediaErrno } from './classify.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
 import type { Hazards } from './hazards.js';
@@ -55,6 +56,7 @@ export async function scrubRange(
   const { range, signal, onProgress } = request;
   const pace = new Pace(request.bytesPerSecond, clock);
   const chunkBytes = pace.chunkBytes(file.facts.pageBytes, CHUNK_BYTES_MAX);
+  forgetHealthy(file, hazards, range);
   const known = hazards.knownBadWithin(range);
   const found: ByteRange[] = [];
   const totalBytes = range.length;
@@ -101,7 +103,12 @@ async function scrubChunk(
     if (!isMediaErrno(errno)) throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
     const pages = alignOut(piece, pageBytes);
     if (pages.length <= pageBytes) {
-      bad.push(intersect(pages, chunk) ?? piece);
+      const verdict = classifyPage(file, pages.offset);
+      if (verdict?.kind === 'io' && verdict.failure !== undefined) {
+        throw systemError('cannot scrub', verdict.failure, { path, ranges: [piece] });
+      }
+      // Anything else than a media error has passed, or is met again by the next read.
+      if (verdict?.kind === 'media') bad.push(intersect(pages, chunk) ?? piece);
       continue;
     }
     const middle = pages.offset + Math.ceil(pages.length / pageBytes / 2) * pageBytes;

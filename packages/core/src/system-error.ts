@@ -21,9 +21,12 @@ const codes = new Map<number, readonly [PmemErrorCode, string]>([
   [Errno.ENOSPC, ['ERR_PMEM_NO_SPACE', 'no space left on the filesystem']],
   [Errno.EDQUOT, ['ERR_PMEM_NO_SPACE', 'the disk quota is used up']],
   [Errno.EFBIG, ['ERR_PMEM_NO_SPACE', 'the file would exceed the largest size allowed']],
-  [Errno.EAGAIN, ['ERR_PMEM_LOCKED', 'another open file holds the lock']],
+  [Errno.EMFILE, ['ERR_PMEM_TOO_MANY_FILES', 'this process has as many files open as it may']],
+  [Errno.ENFILE, ['ERR_PMEM_TOO_MANY_FILES', 'the system has as many files open as it can']],
   [Errno.EBADF, ['ERR_PMEM_CLOSED', 'the file is closed']],
 ]);
+
+const LOCKED = ['ERR_PMEM_LOCKED', 'another open file holds the lock'] as const;
 
 /** The errno and call behind a PmemError, shaped like the errors of node:fs so that existing handlers read it. */
 export class SystemCallError extends Error {
@@ -46,6 +49,23 @@ export function systemError(
   failure: SystemFailure,
   details: { readonly path: string; readonly ranges?: readonly ByteRange[] },
 ): PmemError {
-  const [code, reason] = codes.get(failure.errno) ?? (['ERR_PMEM_IO', errnoName(failure.errno)] as const);
+  const { errno, syscall } = failure;
+  // From any other call EAGAIN means something else: a network filesystem that has no answer yet.
+  const isLocked = errno === Errno.EAGAIN && syscall === 'fcntl';
+  const [code, reason] = isLocked ? LOCKED : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
   return new PmemError(code, `${what}: ${reason}`, { ...details, cause: new SystemCallError(failure) });
+}
+
+/** ERR_PMEM_IO for a fault that is not the medium's, not a truncation's and not for want of space, with what is known of it. */
+export function unexplainedFault(
+  what: string,
+  { failure, facts }: { readonly failure?: SystemFailure | undefined; readonly facts?: string | undefined },
+  details: { readonly path: string; readonly ranges: readonly ByteRange[] },
+): PmemError {
+  if (failure === undefined) {
+    return new PmemError('ERR_PMEM_IO', `${what} faulted (${facts ?? 'for a reason that the kernel does not give'})`, details);
+  }
+  const how = failure.syscall === 'pwrite' ? 'takes no stores' : 'does not answer';
+  const cause = new SystemCallError(failure);
+  return new PmemError('ERR_PMEM_IO', `${what} faulted, and the filesystem ${how}: ${cause.code}`, { ...details, cause });
 }

@@ -1,61 +1,137 @@
 import { describe, expect, it } from 'vitest';
-import { classifyFault } from '../src/classify.js';
+import { classifyFault, classifyPage, isHealthyPage } from '../src/classify.js';
 import { Errno } from '../src/index.js';
-import type { Probe } from '../src/index.js';
+import type { Fault, Probe, ProbeOutcome } from '../src/index.js';
 import { healthyProbe, scriptedFile } from './scripted-file.js';
 
-const fault = { position: 20_480, signalCode: 2, granuleLog2: 0 };
+const fault: Fault = { position: 20_480, signalCode: 2, granuleLog2: 0 };
 
-function classifyWith(probe: Partial<Probe>, operation: 'read' | 'write' = 'read'): string {
+/** Verdict of a fault that every repetition meets again, by what the file answers. */
+function lasting(probe: Partial<Probe>, operation: 'read' | 'write' = 'read'): string {
   const file = scriptedFile({ probe: () => ({ ...healthyProbe, ...probe }) });
-  return classifyFault(file, operation, fault).kind;
+  return classifyFault(file, operation, fault, () => fault)?.kind ?? 'passed';
 }
 
-describe('classifyFault', () => {
-  it.each([4, 5])('believes signal code %i without touching the page again', (signalCode) => {
-    expect(classifyFault(scriptedFile({}), 'read', { ...fault, signalCode }).kind).toBe('media');
+describe('a media error is what the kernel calls one', () => {
+  it.each([4, 5])('signal code %i is believed, and the page is not asked: that could consume the poison again', (signalCode) => {
+    expect(classifyFault(scriptedFile({}), 'read', { ...fault, signalCode })?.kind).toBe('media');
   });
 
-  it('probes the page that faulted, no further than the mapping', () => {
+  it.each(['EIO', 'EFAULT', 'EHWPOISON'] as const)('%s of a read of that page', (name) => {
+    expect(lasting({ readErrno: Errno[name] })).toBe('media');
+    expect(lasting({ readErrno: Errno[name] }, 'write')).toBe('media');
+  });
+
+  it('outweighs a full filesystem, and truncation outweighs both', () => {
+    expect(lasting({ readErrno: Errno.EIO, hole: true, freeBytes: 0 })).toBe('media');
+    expect(lasting({ readErrno: Errno.EIO, freeBytes: 0, fileSizeBytes: 0 })).toBe('truncated');
+  });
+
+  it('a machine check that the repeated access meets', () => {
+    const file = scriptedFile({ probe: () => healthyProbe });
+    expect(classifyFault(file, 'read', fault, () => ({ ...fault, signalCode: 4 }))?.kind).toBe('media');
+  });
+
+  it('asks for the page that faulted, no further than the mapping', () => {
     const asked: number[][] = [];
     const file = scriptedFile({
       mappedBytes: 20_500,
       probe: (position, length) => {
         asked.push([position, length]);
-        return healthyProbe;
+        return { ...healthyProbe, readErrno: Errno.EIO };
       },
     });
     classifyFault(file, 'read', { ...fault, position: 20_499 });
     expect(asked).toEqual([[20_480, 20]]);
   });
+});
 
-  it('knows a page past the end of the file', () => {
-    expect(classifyWith({ fileSizeBytes: 20_480 })).toBe('truncated');
-    expect(classifyWith({ fileSizeBytes: 20_481 })).toBe('media');
+describe('what is never a media error', () => {
+  it.each(['EACCES', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN', 'ENOMEM', 'EINTR', 'EAGAIN'] as const)(
+    '%s from a network filesystem: once, nothing has happened; for good, it is ERR_PMEM_IO with that errno',
+    (name) => {
+      const answers: ProbeOutcome[] = [{ ...healthyProbe, readErrno: Errno[name] }];
+      const file = scriptedFile({ probe: () => answers.shift() ?? healthyProbe });
+      expect(classifyFault(file, 'read', fault, () => undefined)).toBeUndefined();
+      const dead = scriptedFile({ probe: () => ({ ...healthyProbe, readErrno: Errno[name] }) });
+      expect(classifyFault(dead, 'read', fault, () => fault)).toMatchObject({
+        kind: 'io',
+        failure: { errno: Errno[name], syscall: 'pread' },
+      });
+    },
+  );
+
+  it.each(['ENOSPC', 'EDQUOT'] as const)('%s is a lack of space, for a store; a load has bytes to lose, which no lack of space explains', (name) => {
+    expect(lasting({ readErrno: Errno[name] }, 'write')).toBe('no-space');
+    expect(lasting({ readErrno: Errno[name] })).toBe('io');
+    expect(lasting({ writeErrno: Errno[name] }, 'write')).toBe('no-space');
   });
 
-  it.each([Errno.EIO, Errno.EFAULT, Errno.EHWPOISON])('takes a pread that fails with %i for a media error', (errno) => {
-    expect(classifyWith({ readErrno: errno })).toBe('media');
-  });
-
-  it('knows a hole on a full filesystem, by load and by store', () => {
-    expect(classifyWith({ hole: true, freeBytes: 0 })).toBe('no-space');
-    expect(classifyWith({ hole: true, freeBytes: 4095 }, 'write')).toBe('no-space');
-  });
-
-  it('does not blame space while there is some, nor where a load met allocated bytes', () => {
-    expect(classifyWith({ hole: true, freeBytes: 4096 })).toBe('media');
-    expect(classifyWith({ hole: false, freeBytes: 0 })).toBe('media');
-  });
-
-  it('does not take silence for a size of 0 or a full filesystem', () => {
+  it('a filesystem that does not answer: its silence is no size of 0, and its EIO no verdict on a block', () => {
     const failure = { errno: Errno.EIO, syscall: 'fstat' };
-    const verdict = classifyFault(scriptedFile({ probe: () => ({ failure }) }), 'write', fault);
-    expect(verdict).toEqual({ kind: 'io', fileSizeBytes: undefined, failure });
+    const silent = scriptedFile({ probe: () => ({ failure }) });
+    expect(classifyFault(silent, 'write', fault, () => fault)).toEqual({ kind: 'io', fileSizeBytes: undefined, failure });
   });
 
-  it('a media errno outweighs a full filesystem, and truncation outweighs both', () => {
-    expect(classifyWith({ readErrno: Errno.EIO, hole: true, freeBytes: 0 })).toBe('media');
-    expect(classifyWith({ readErrno: Errno.EIO, freeBytes: 0, fileSizeBytes: 0 })).toBe('truncated');
+  it('a load that faults for good though pread reads the page: unexplained, with the facts', () => {
+    const file = scriptedFile({ probe: () => healthyProbe });
+    const verdict = classifyFault(file, 'read', fault, () => fault);
+    expect(verdict?.kind).toBe('io');
+    expect(verdict?.facts).toMatch(/code 2.*3 more tries.*pread reads the page well.*1048576 bytes/);
+  });
+
+  it('a fault of a view, whose load cannot be repeated, on a page that reads well', () => {
+    expect(classifyFault(scriptedFile({ probe: () => healthyProbe }), 'read', fault)?.kind).toBe('io');
+  });
+});
+
+describe('a store that is refused where the old bytes read well', () => {
+  it('is a lack of space, however much statfs says is free: a quota, reserved blocks, copy-on-write', () => {
+    expect(lasting({ freeBytes: 1 << 30 }, 'write')).toBe('no-space');
+    expect(lasting({ freeBytes: 0 }, 'write')).toBe('no-space');
+  });
+
+  it.each(['EROFS', 'EIO'] as const)('but not where the filesystem takes no store of anybody: %s', (name) => {
+    expect(lasting({ writeErrno: Errno[name] }, 'write')).toBe('io');
+    expect(lasting({ writeErrno: Errno[name] }, 'read')).toBe('io');
+  });
+
+  it('a load of a hole is one too: tmpfs allocates on load', () => {
+    expect(lasting({ hole: true, freeBytes: 1 << 30 })).toBe('no-space');
+  });
+});
+
+describe('a file that another process truncates and writes', () => {
+  it('has lost the page', () => {
+    expect(lasting({ fileSizeBytes: 20_480 })).toBe('truncated');
+    expect(lasting({ fileSizeBytes: 20_481 })).toBe('io');
+  });
+
+  it('is whole again when it is asked: the access is repeated, and nothing has happened', () => {
+    const file = scriptedFile({ probe: () => healthyProbe });
+    const faults = [fault, undefined];
+    expect(classifyFault(file, 'read', fault, () => faults.shift())).toBeUndefined();
+    expect(classifyFault(file, 'write', fault, () => undefined)).toBeUndefined();
+  });
+
+  it('is short again when it is asked after the repeated store: truncated, not full', () => {
+    const sizes = [1 << 20, 4096];
+    const file = scriptedFile({ probe: () => ({ ...healthyProbe, fileSizeBytes: sizes.shift() ?? 0 }) });
+    expect(classifyFault(file, 'write', fault, () => fault)?.kind).toBe('truncated');
+  });
+});
+
+describe('asked again later, without a load', () => {
+  const verdictOf = (probe: ProbeOutcome): unknown => [
+    classifyPage(scriptedFile({ probe: () => probe }), 4096)?.kind,
+    isHealthyPage(scriptedFile({ probe: () => probe }), 4096),
+  ];
+
+  it('a page that reads well, or is gone, is no media error; one that cannot be asked stays what it was', () => {
+    expect(verdictOf(healthyProbe)).toEqual([undefined, true]);
+    expect(verdictOf({ ...healthyProbe, fileSizeBytes: 4096 })).toEqual(['truncated', true]);
+    expect(verdictOf({ ...healthyProbe, readErrno: Errno.EIO })).toEqual(['media', false]);
+    expect(verdictOf({ ...healthyProbe, readErrno: Errno.ESTALE })).toEqual(['io', false]);
+    expect(verdictOf({ failure: { errno: Errno.EIO, syscall: 'pread' } })).toEqual(['io', false]);
   });
 });

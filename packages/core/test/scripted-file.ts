@@ -23,7 +23,7 @@ export const facts: FileFacts = {
   bus: { provider: 'e820', commands: [] },
 };
 
-export const healthyProbe: Probe = { fileSizeBytes: 1 << 20, readErrno: 0, hole: false, freeBytes: 1 << 30 };
+export const healthyProbe: Probe = { fileSizeBytes: 1 << 20, readErrno: 0, writeErrno: 0, hole: false, freeBytes: 1 << 30 };
 
 /** A DriverFile that answers only what a test gives it; any other call fails the test. */
 export function scriptedFile(answers: Partial<DriverFile>): DriverFile {

@@ -2,6 +2,7 @@
  * Names, inodes and who owns which block. Knows nothing of poison or of versions; the system calls in kernel/ decide
  * what happens and ask this to record it. Every change can be undone until it is committed.
  */
+import { Errno } from '@safe-pmem/core';
 import { type BlockRun, FreePool } from './free-pool.js';
 import { BlockOwners } from './block-owners.js';
 import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
@@ -26,6 +27,8 @@ export class Filesystem {
   readonly log = new MetadataLog();
   /** XFS gave up after an error it could not undo: only a crash (and so a new mount) ends that. */
   shutDown = false;
+  /** Blocks that a quota keeps from every file, though statfs counts them as free. */
+  withheldBlocks = 0;
   readonly #names = new Map<string, Inode>();
   readonly #owners: BlockOwners;
   /** Directories that exist though no file is in them. */
@@ -181,7 +184,12 @@ export class Filesystem {
 
   /** Free blocks that files can get. */
   get availableBlocks(): number {
-    return Math.max(0, this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks);
+    return Math.max(0, this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks - this.withheldBlocks);
+  }
+
+  /** Why a file gets no block. */
+  get fullErrno(): number {
+    return this.withheldBlocks > 0 ? Errno.EDQUOT : Errno.ENOSPC;
   }
 
   #lowestRun(inode: Inode, count: number): BlockRun | undefined {

@@ -259,6 +259,26 @@ export class MockDriver implements Driver {
   }
 
   /**
+   * From now on files can get `leaveBytes` more, together, and then EDQUOT: a quota, which statfs does not show.
+   * Undefined lifts it.
+   */
+  limitSpace(leaveBytes: number | undefined): void {
+    const { filesystem } = this.#machine;
+    filesystem.withheldBlocks = 0;
+    if (leaveBytes === undefined) return;
+    const leaveBlocks = Math.ceil(checkedCount(leaveBytes, 'leaveBytes') / BLOCK_BYTES);
+    filesystem.withheldBlocks = Math.max(0, filesystem.availableBlocks - leaveBlocks);
+  }
+
+  /**
+   * The filesystem gives up, as ext4 and XFS do after an error that they cannot undo: every call that needs it gives EIO,
+   * until crash() mounts it again. Pages that are mapped already stay readable.
+   */
+  shutDown(): void {
+    this.#machine.filesystem.shutDown = true;
+  }
+
+  /**
    * Power fails and the machine starts again. Files that are open now are dead: their methods throw SimulatedCrash.
    * Poison and the kernel's list stay. What survives of bytes and metadata that nothing made durable is up to the
    * chooser: `keep-all`, `lose-all`, a function, or the seed.

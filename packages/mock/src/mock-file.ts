@@ -13,11 +13,14 @@ import {
   type JournalOutcome,
   type MarkOutcome,
   type NamesOutcome,
+  type PersistProblem,
   type ProbeOutcome,
+  rangeEnd,
   type Rewrite,
   type Rewritten,
   type SystemFailure,
   type Transfer,
+  type Truncation,
   type ViewOutcome,
   WINDOW_ACCESS_BYTES_MAX,
 } from '@safe-pmem/core';
@@ -35,7 +38,7 @@ import { growAllocated, truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
-import { PageTable } from './page-table.js';
+import { PageTable, POISON_MARKER } from './page-table.js';
 
 export class MockFile implements DriverFile {
   readonly facts: FileFacts;
@@ -80,11 +83,11 @@ export class MockFile implements DriverFile {
     return fault;
   }
 
-  persist(position: number, length: number): Fault | SystemFailure | undefined {
+  persist(position: number, length: number): PersistProblem {
     return this.persistRanges([{ offset: position, length }]);
   }
 
-  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
+  persistRanges(ranges: readonly ByteRange[]): PersistProblem {
     const [first] = ranges;
     if (first === undefined) return undefined;
     const { facts } = this;
@@ -98,10 +101,10 @@ export class MockFile implements DriverFile {
       }
       return 0;
     });
-    return failure ?? fault;
+    return failure ?? fault ?? this.#truncation(ranges);
   }
 
-  writeAndPersist(source: Uint8Array, position: number): Fault | SystemFailure | undefined {
+  writeAndPersist(source: Uint8Array, position: number): PersistProblem {
     return this.write(source, position) ?? this.persist(position, source.length);
   }
 
@@ -128,7 +131,7 @@ export class MockFile implements DriverFile {
     };
   }
 
-  persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
+  persistAsync(position: number, length: number): Promise<PersistProblem> {
     return settle(() => this.persist(position, length));
   }
 
@@ -137,11 +140,18 @@ export class MockFile implements DriverFile {
     const { filesystem } = this.#machine;
     const unanswered = this.#machine.step('fstat');
     if (unanswered !== undefined && 'errno' in unanswered) return { failure: { errno: unanswered.errno, syscall: 'fstat' } };
-    if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'fstat' } };
-    const read = pread(this.#machine, this.#inode, new Uint8Array(length), position);
+    // XFS refuses fstat; ext4 answers it, and refuses a pread of no bytes.
+    const refused = this.facts.filesystem === 'xfs' ? 'fstat' : 'pread';
+    if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: refused } };
+    const unwritable = this.#machine.step('pwrite');
+    const isPoisonedInMemory = this.#mapping.table.entry(Math.floor(position / BLOCK_BYTES)) === POISON_MARKER;
+    const readErrno = isPoisonedInMemory
+      ? Errno.EHWPOISON
+      : pread(this.#machine, this.#inode, new Uint8Array(length), position).errno;
     return {
       fileSizeBytes: this.#inode.sizeBytes,
-      readErrno: effect !== undefined && 'errno' in effect ? effect.errno : read.errno,
+      readErrno: effect !== undefined && 'errno' in effect ? effect.errno : readErrno,
+      writeErrno: this.facts.readOnly ? Errno.EBADF : unwritable !== undefined && 'errno' in unwritable ? unwritable.errno : 0,
       hole: isHole(this.#machine, this.#inode, position),
       freeBytes: filesystem.pool.freeBytes,
     };
@@ -205,7 +215,7 @@ export class MockFile implements DriverFile {
 
   fileSize(): Promise<FileSizeOutcome> {
     return settle(() => {
-      const failure = this.#call('fileSize', 'fstat', 0, 0, () => (this.#machine.filesystem.shutDown ? Errno.EIO : 0));
+      const failure = this.#call('fileSize', 'fstat', 0, 0, () => (this.#machine.filesystem.shutDown && this.facts.filesystem === 'xfs' ? Errno.EIO : 0));
       return failure === undefined ? { sizeBytes: this.#inode.sizeBytes } : { failure };
     });
   }
@@ -308,6 +318,13 @@ export class MockFile implements DriverFile {
       this.#machine.filesystem.freeIfUnused(this.#inode);
       return 0;
     });
+  }
+
+  /** What msync does not notice, and a look at the size does. */
+  #truncation(ranges: readonly ByteRange[]): Truncation | undefined {
+    const fileSizeBytes = this.#inode.sizeBytes;
+    const isCut = !this.facts.mapSync && ranges.some((range) => rangeEnd(range) > fileSizeBytes);
+    return isCut ? { fileSizeBytes } : undefined;
   }
 
   #pread(target: Uint8Array, position: number): Transfer {

@@ -44,7 +44,7 @@ export interface MockOperation {
   /**
    * Undefined at the start of the operation. Later steps are points at which power can fail half-way: `cleared` (poison
    * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `temporary` and `renamed` (journal); or at
-   * which a call within it can fail: `fstat` (of probe).
+   * which a call within it can fail: `fstat` and `pwrite` (of probe).
    */
   readonly step?: string | undefined;
 }

@@ -84,7 +84,7 @@ describe.each(FILESYSTEMS)('table "Access to a poisoned page", %s', (filesystem)
     expect(file.write(new Uint8Array(1), P + 9)).toEqual({ position: P + 9, signalCode: 2, granuleLog2: 0 });
     // XFS keeps a few blocks that no file can get, and statfs counts them.
     const freeBytes = filesystem === 'xfs' ? 4 * PAGE : 0;
-    expect(file.probe(P, PAGE)).toEqual({ fileSizeBytes: 10 * PAGE, readErrno: 0, hole: true, freeBytes });
+    expect(file.probe(P, PAGE)).toEqual({ fileSizeBytes: 10 * PAGE, readErrno: 0, writeErrno: 0, hole: true, freeBytes });
   });
 
   it('a pread probe of a bad page says EIO', async () => {

@@ -1,6 +1,7 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
 import type {
-  Fault, FileSizeOutcome, JournalOutcome, MarkOutcome, NamesOutcome, ProbeOutcome, SystemFailure, Transfer, ViewFault,
+  Fault, FileSizeOutcome, JournalOutcome, MarkOutcome, NamesOutcome, PersistProblem, ProbeOutcome, SystemFailure, Transfer,
+  ViewFault,
 } from '@safe-pmem/core';
 
 /**
@@ -17,10 +18,10 @@ export const INTERFACE_NUMBER = 5;
 export interface BindingHandle {
   readonly read: (target: Uint8Array, position: number) => Fault | undefined;
   readonly write: (source: Uint8Array, position: number) => Fault | undefined;
-  readonly persist: (position: number, length: number) => Fault | SystemFailure | undefined;
+  readonly persist: (position: number, length: number) => PersistProblem;
   /** Positions and lengths in turn. */
-  readonly persistRanges: (pairs: Float64Array) => Fault | SystemFailure | undefined;
-  readonly writeAndPersist: (source: Uint8Array, position: number) => Fault | SystemFailure | undefined;
+  readonly persistRanges: (pairs: Float64Array) => PersistProblem;
+  readonly writeAndPersist: (source: Uint8Array, position: number) => PersistProblem;
   /** An ArrayBuffer over mapped bytes, which keeps them mapped; undefined where the runtime allows none. */
   readonly window: (position: number, length: number) => ArrayBuffer | undefined;
   /** An Int32 in an ArrayBuffer: faults, since the last takeFault(), of accesses that JavaScript made by itself. */
@@ -52,7 +53,7 @@ export interface BindingHandle {
    * written. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
    */
   readonly rewrite: (pieces: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
-  readonly persistAsync: (position: number, length: number) => Promise<Fault | SystemFailure | undefined>;
+  readonly persistAsync: (position: number, length: number) => Promise<PersistProblem>;
   readonly sync: () => Promise<SystemFailure | undefined>;
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
   readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;

@@ -18,6 +18,7 @@ import type {
   NamesOutcome,
   OpenOutcome,
   OpenRequest,
+  PersistProblem,
   Rewrite,
   Rewritten,
   SystemFailure,
@@ -172,7 +173,7 @@ class NativeFile implements DriverFile {
     return fault;
   }
 
-  persistRanges(ranges: readonly ByteRange[]): Fault | SystemFailure | undefined {
+  persistRanges(ranges: readonly ByteRange[]): PersistProblem {
     return this.#handle.persistRanges(pairsOf(ranges));
   }
 
@@ -226,7 +227,7 @@ class NativeFile implements DriverFile {
     return this.#handle.close();
   }
 
-  async persistAsync(position: number, length: number): Promise<Fault | SystemFailure | undefined> {
+  async persistAsync(position: number, length: number): Promise<PersistProblem> {
     return this.#closed ? closed('msync') : this.#handle.persistAsync(position, length);
   }
 

@@ -121,6 +121,7 @@ class Replay {
       }
       case 'persist': {
         const failed = file.persist(step.offset, step.length);
+        if (failed !== undefined && 'fileSizeBytes' in failed) return { fileSizeBytes: failed.fileSizeBytes };
         return failed !== undefined && 'signalCode' in failed ? faultOutcome(failed, step.length) : failureOutcome(failed);
       }
       case 'remap':

@@ -11,11 +11,17 @@ napi_value probe(napi_env env, napi_callback_info info) {
   uint64_t position = 0;
   uint64_t length = 0;
   if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
-  const pmem::BlockProbe probe = pmem::probe_block(file->file.fd.number(), position, length);
+  // On DAX a pread consults the kernel's list, which is all there is to know; and a page that is mapped once stays readable
+  // through the mapping when the kernel learns of a bad block, so the probe must map none.
+  const bool ask_mapping =
+      !file->file.dax && position % pmem::page_bytes() == 0 && length > 0 && file->holds(position, length);
+  void* const mapped = ask_mapping ? file->base + position : nullptr;
+  const pmem::BlockProbe probe = pmem::probe_block(file->file.fd.number(), position, length, mapped);
   if (!probe.status.ok()) return failed_outcome(env, probe.status);
   return PlainObject(env)
       .number("fileSizeBytes", static_cast<double>(probe.file_size))
       .number("readErrno", probe.read_error)
+      .number("writeErrno", probe.write_error)
       .boolean("hole", probe.hole)
       .number("freeBytes", static_cast<double>(probe.free_bytes))
       .value();

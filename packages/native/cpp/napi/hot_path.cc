@@ -125,7 +125,7 @@ napi_value persist(napi_env env, napi_callback_info info) {
   pmem::FaultFacts untaken;
   zeros_taken_away(file, &untaken);
   const pmem::PersistOutcome outcome = file->mapping()->persist(position, length);
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
 // persistRanges(Float64Array of positions and lengths in turn)
@@ -153,7 +153,7 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
   pmem::FaultFacts untaken;
   zeros_taken_away(file, &untaken);
   const pmem::PersistOutcome outcome = file->mapping()->persist_all(ranges.data(), ranges.size());
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
 napi_value write_and_persist(napi_env env, napi_callback_info info) {
@@ -163,7 +163,7 @@ napi_value write_and_persist(napi_env env, napi_callback_info info) {
   pmem::PersistOutcome outcome;
   if (!cleared(copy, &outcome.fault)) outcome.faulted = true;
   else outcome = copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
-  return outcome.faulted || !outcome.status.ok() ? persist_outcome(env, outcome, copy.file->base) : nullptr;
+  return outcome.ok() ? nullptr : persist_outcome(env, outcome, copy.file->base);
 }
 
 }  // namespace binding

@@ -1,4 +1,6 @@
 // The calls that change what is mapped: resize and close.
+#include <cerrno>
+
 #include "../pmem/media.h"
 #include "arguments.h"
 #include "async_call.h"
@@ -16,10 +18,13 @@ class ResizeCall final : public AsyncCall {
       : AsyncCall(file, Order::after_resizes), size_(size), preallocate_(preallocate) {}
 
  protected:
+  // Mapped first, which needs no bytes to be there: once the size has changed nothing can fail any more, so that a file
+  // never keeps a size, nor loses bytes, for a mapping that could not be had.
   void run() override {
     const int fd = file()->file.fd.number();
-    status_ = pmem::resize_to(fd, size_, preallocate_);
-    if (status_.ok()) status_ = pmem::Mapping::map(fd, size_, file()->writable, &mapping_);
+    status_ = pmem::Mapping::map(fd, size_, file()->writable, &mapping_);
+    if (status_.error == EOVERFLOW) status_ = {EFBIG, "mmap"};
+    if (status_.ok()) status_ = pmem::resize_to(fd, size_, preallocate_);
   }
 
   napi_value settle(napi_env env) override {

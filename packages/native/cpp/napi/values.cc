@@ -140,7 +140,9 @@ napi_value fault_object(napi_env env, const pmem::FaultFacts& fault, const void*
 }
 
 napi_value persist_outcome(napi_env env, const pmem::PersistOutcome& outcome, const void* base) {
-  return outcome.faulted ? fault_object(env, outcome.fault, base) : failure_or_undefined(env, outcome.status);
+  if (outcome.faulted) return fault_object(env, outcome.fault, base);
+  if (!outcome.truncated) return failure_or_undefined(env, outcome.status);
+  return PlainObject(env).number("fileSizeBytes", static_cast<double>(outcome.file_size)).value();
 }
 
 napi_value journal_outcome(napi_env env, const pmem::DurableRead& read) {

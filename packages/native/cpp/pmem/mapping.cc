@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "guarded_copy.h"
+#include "media.h"
 #include "persist.h"
 
 #ifndef MAP_SHARED_VALIDATE
@@ -47,8 +48,8 @@ Status Mapping::map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapp
   }
   std::shared_ptr<SubstitutionLog> log = SubstitutionLog::make(kLogCapacity, true);
   Mapping* made = log == nullptr ? nullptr
-                                 : new (std::nothrow) Mapping(static_cast<unsigned char*>(base), length, writable,
-                                                              map_sync, std::move(log));
+                                 : new (std::nothrow) Mapping(fd, static_cast<unsigned char*>(base), length,
+                                                              writable, map_sync, std::move(log));
   if (made != nullptr && length > 0) made->range_ = add_mapped_range(base, length, made->log_.get());
   if (made == nullptr || (length > 0 && made->range_ == nullptr)) {
     if (made == nullptr && length > 0) munmap(base, length);
@@ -107,8 +108,23 @@ PersistOutcome Mapping::persist_once(const Range* ranges, size_t count) const {
     first = std::min(first, ranges[i].position);
     last = std::max(last, ranges[i].position + ranges[i].length);
   }
-  first &= ~(page_bytes() - 1);
-  if (first < last && msync(base_ + first, last - first, MS_SYNC) != 0) outcome.status = {errno, "msync"};
+  return first < last ? sync_pages(first, last) : outcome;
+}
+
+// The size is asked after msync: bytes that are cut off later are somebody's later doing.
+PersistOutcome Mapping::sync_pages(uint64_t first, uint64_t last) const {
+  PersistOutcome outcome;
+  const uint64_t start = first & ~(page_bytes() - 1);
+  int result = 0;
+  do {
+    result = msync(base_ + start, last - start, MS_SYNC);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    outcome.status = {errno, "msync"};
+    return outcome;
+  }
+  outcome.status = file_size(fd_, &outcome.file_size);
+  outcome.truncated = outcome.status.ok() && outcome.file_size < last;
   return outcome;
 }
 

@@ -12,11 +12,16 @@
 
 namespace pmem {
 
-// Either a call that failed, or a SIGBUS that a cache-line flush met, or neither.
+// A call that failed, a SIGBUS that a cache-line flush met, an end of file inside the range, or none of them.
 struct PersistOutcome {
   Status status;
   bool faulted = false;
   FaultFacts fault = {0, 0, 0};
+  // The file no longer has all of the bytes: msync says nothing of that.
+  bool truncated = false;
+  uint64_t file_size = 0;
+
+  bool ok() const { return status.ok() && !faulted && !truncated; }
 };
 
 struct Range {
@@ -60,12 +65,23 @@ class Mapping {
   Status remap(int fd, uint64_t position, uint64_t length);
 
  private:
-  Mapping(unsigned char* base, uint64_t length, bool writable, bool map_sync, std::shared_ptr<SubstitutionLog> log)
-      : base_(base), length_(length), mapped_(length), writable_(writable), map_sync_(map_sync), log_(std::move(log)) {}
+  Mapping(int fd, unsigned char* base, uint64_t length, bool writable, bool map_sync,
+          std::shared_ptr<SubstitutionLog> log)
+      : fd_(fd),
+        base_(base),
+        length_(length),
+        mapped_(length),
+        writable_(writable),
+        map_sync_(map_sync),
+        log_(std::move(log)) {}
 
   PersistOutcome persist_once(const Range* ranges, size_t count) const;
   FaultFacts first_fault() const;
 
+  PersistOutcome sync_pages(uint64_t first, uint64_t last) const;
+
+  // Of the file that is mapped; open for as long as this exists.
+  int fd_;
   unsigned char* base_;
   uint64_t length_;
   uint64_t mapped_;

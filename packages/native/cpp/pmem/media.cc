@@ -5,11 +5,19 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "extents.h"
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef EHWPOISON
+#define EHWPOISON 133
+#endif
 
 namespace pmem {
 namespace {
@@ -34,6 +42,11 @@ bool is_hole(int fd, uint64_t position, uint64_t length) {
   return std::none_of(extents.begin(), extents.end(), [&](const FileExtent& extent) {
     return extent.offset <= position && position < extent.offset + extent.length;
   });
+}
+
+// Has the kernel map the pages, as a load would, but loads nothing. Kernels before 5.14 do not know the call: EINVAL.
+bool is_poisoned_in_memory(void* mapped, uint64_t length) {
+  return mapped != nullptr && madvise(mapped, length, MADV_POPULATE_READ) != 0 && errno == EHWPOISON;
 }
 
 int read_error(int fd, uint64_t position, uint64_t length) {
@@ -135,13 +148,20 @@ Status resize_to(int fd, uint64_t size, bool preallocate) {
   return failure;
 }
 
-BlockProbe probe_block(int fd, uint64_t position, uint64_t length) {
-  BlockProbe probe = {{}, 0, 0, false, 0};
+BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped) {
+  BlockProbe probe = {{}, 0, 0, 0, false, 0};
   probe.status = file_size(fd, &probe.file_size);
   if (!probe.status.ok()) return probe;
+  const int refused = read_at(fd, &probe, 0, position).error;
+  if (refused != 0) {
+    probe.status = {refused, "pread"};
+    return probe;
+  }
+  probe.write_error = write_at(fd, &probe, 0, position).error;
   // Before the read, which puts zeros for an unwritten block into the page cache, where SEEK_DATA takes them for data.
   probe.hole = is_hole(fd, position, length);
   probe.read_error = read_error(fd, position, length);
+  if (probe.read_error == 0 && is_poisoned_in_memory(mapped, length)) probe.read_error = EHWPOISON;
   struct statfs filesystem;
   if (fstatfs(fd, &filesystem) != 0) {
     probe.status = {errno, "fstatfs"};

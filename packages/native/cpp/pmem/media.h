@@ -31,11 +31,14 @@ struct Rewritten {
   bool reset_failed = false;
 };
 
-// What can be learnt about a block without touching it in memory. With `status` failed nothing else means anything.
+// What can be learnt about a block without a load or a store. With `status` failed nothing else means anything.
 struct BlockProbe {
   Status status;
   uint64_t file_size;
+  // What a pread of the block gave; EHWPOISON also if it went well, but the kernel will not map the page at `mapped`.
   int read_error;
+  // What a pwrite of no bytes gave.
+  int write_error;
   bool hole;
   uint64_t free_bytes;
 };
@@ -66,6 +69,8 @@ Status file_size(int fd, uint64_t* size);
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.
 Status resize_to(int fd, uint64_t size, bool preallocate);
 
-BlockProbe probe_block(int fd, uint64_t position, uint64_t length);
+// `mapped` is where the block is in memory, nullptr if that is not to be asked. `status` is a failure also if the filesystem
+// refuses to read no bytes at all: ext4 and XFS do so with EIO once they have shut down, and then every EIO is worthless.
+BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped);
 
 }  // namespace pmem

@@ -87,9 +87,23 @@ TEST(persist_all, "ranges in any order are persisted together, and none is no wo
   const int fd = scratch::create(directory.file("f"), 16 * kPage);
   std::shared_ptr<Mapping> mapping;
   REQUIRE(Mapping::map(fd, 16 * kPage, true, &mapping).ok());
-  close(fd);
   const pmem::Range ranges[] = {{9 * kPage + 7, 3}, {100, 1}, {15 * kPage, kPage}, {5, 0}};
   const pmem::PersistOutcome outcome = mapping->persist_all(ranges, 4);
-  CHECK(!outcome.faulted && outcome.status.ok());
-  CHECK(mapping->persist_all(nullptr, 0).status.ok());
+  CHECK(outcome.ok());
+  CHECK(mapping->persist_all(nullptr, 0).ok());
+  close(fd);
+}
+
+TEST(persist_truncated, "a persist by msync tells of bytes that the file has lost, also within its last page") {
+  const scratch::Directory directory;
+  const int fd = scratch::create(directory.file("f"), 4 * kPage);
+  std::shared_ptr<Mapping> mapping;
+  REQUIRE(Mapping::map(fd, 4 * kPage, true, &mapping).ok());
+  REQUIRE(ftruncate(fd, static_cast<off_t>(2 * kPage + 100)) == 0);
+  CHECK(mapping->persist(0, 2 * kPage + 100).ok());
+  if (!mapping->persists_by_flush()) {
+    const pmem::PersistOutcome cut = mapping->persist(2 * kPage + 99, 2);
+    CHECK(!cut.ok() && cut.truncated && cut.file_size == 2 * kPage + 100);
+  }
+  close(fd);
 }

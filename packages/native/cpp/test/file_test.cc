@@ -100,15 +100,15 @@ TEST(hole_or_preallocated, "the probe calls a block without storage a hole, and 
   const int fd = scratch::create(directory.file("f"), 8 * kPage);
   REQUIRE(fallocate(fd, 0, static_cast<off_t>(4 * kPage), static_cast<off_t>(kPage)) == 0);
   // First: once any read has brought the page into the page cache, SEEK_DATA takes it for data by itself.
-  CHECK(!pmem::probe_block(fd, 4 * kPage, kPage).hole);
+  CHECK(!pmem::probe_block(fd, 4 * kPage, kPage, nullptr).hole);
   char byte = 1;
   REQUIRE(pwrite(fd, &byte, 1, 0) == 1);
-  CHECK(!pmem::probe_block(fd, 0, kPage).hole);
-  CHECK(pmem::probe_block(fd, 2 * kPage, kPage).hole);
-  const pmem::BlockProbe past = pmem::probe_block(fd, 20 * kPage, kPage);
+  CHECK(!pmem::probe_block(fd, 0, kPage, nullptr).hole);
+  CHECK(pmem::probe_block(fd, 2 * kPage, kPage, nullptr).hole);
+  const pmem::BlockProbe past = pmem::probe_block(fd, 20 * kPage, kPage, nullptr);
   CHECK(past.status.ok() && past.hole && past.read_error == 0 && past.file_size == 8 * kPage && past.free_bytes > 0);
   close(fd);
-  const pmem::BlockProbe closed = pmem::probe_block(fd, 0, kPage);
+  const pmem::BlockProbe closed = pmem::probe_block(fd, 0, kPage, nullptr);
   CHECK(closed.status.error == EBADF && std::string(closed.status.call) == "fstat");
 }
 

@@ -20,6 +20,12 @@ const driver = nativeDriver();
 const SIZE = 8 * PAGE + 100;
 const content = pattern(SIZE);
 
+/** A page of the file in its mapping and in the view: a medium that loses it loses it for both. */
+function poisonEverywhere(offset) {
+  poison(target, offset, PAGE);
+  poisonView(target, offset, PAGE);
+}
+
 async function newFile() {
   const file = await PmemFile.open(target, { driver, create: true, size: SIZE });
   file.write(content, 0);
@@ -102,8 +108,8 @@ const scenarios = {
     const file = await newFile();
     const range = { offset: PAGE + 50, length: 5 * PAGE };
     const view = file.view(range);
-    poisonView(target, 2 * PAGE, PAGE);
-    poisonView(target, 4 * PAGE, PAGE);
+    poisonEverywhere(2 * PAGE);
+    poisonEverywhere(4 * PAGE);
     const untouched = thrownSyncBy(() => { view.verify(); });
     const head = sum(view.subarray(0, PAGE - 50)) === good(PAGE + 50, 2 * PAGE);
     const stillGood = thrownSyncBy(() => { view.verify(); });
@@ -221,7 +227,7 @@ const scenarios = {
     const whole = { offset: 0, length: 8 * PAGE };
     const result = file.withView(whole, sum) === good(0, 8 * PAGE);
     const poisoned = (read) => thrownBy(() => file.withView(whole, (view) => {
-      poisonView(target, 6 * PAGE, PAGE);
+      poisonEverywhere(6 * PAGE);
       return read(view);
     }));
     const returned = await poisoned(sum);

@@ -1,0 +1,42 @@
+/** Pages that once faulted are asked again before they are believed to be bad: by pread, never by a load. */
+import type { ByteRange } from './byte-range.js';
+import { alignOut, rangeEnd, subtract } from './byte-range.js';
+import { isHealthyPage } from './classify.js';
+import type { DriverFile } from './driver.js';
+import type { Hazards } from './hazards.js';
+import type { JournalContent } from './repair/journal/format.js';
+import { locateSync } from './repair/journal/locate.js';
+
+/**
+ * Forgets those media errors inside `within` that an access of this process met and that read well by now: another
+ * process has repaired or rewritten them, or storage that did not answer was taken for a bad medium. A pread on DAX
+ * consults the kernel's list and touches no poison. A filesystem that does not answer changes nothing.
+ */
+export function forgetHealthy(file: DriverFile, hazards: Hazards, within: ByteRange): void {
+  const { pageBytes } = file.facts;
+  const healthy: ByteRange[] = [];
+  for (const met of hazards.metWithin(within)) {
+    const pages = alignOut(met, pageBytes);
+    for (let offset = pages.offset; offset < rangeEnd(pages); offset += pageBytes) {
+      const page: ByteRange = { offset, length: pageBytes };
+      if (!hazards.isBusy(page) && isHealthyPage(file, offset)) healthy.push(page);
+    }
+  }
+  if (healthy.length === 0) return;
+  // A page that another process is repairing reads well too, as zeros, and so does one whose bytes it has found lost. The
+  // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
+  const journal = readableJournal(file);
+  if (journal === 'unreadable') return;
+  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten));
+  hazards.forgetMet(subtract(healthy, journal?.intents ?? []));
+}
+
+function readableJournal(file: DriverFile): JournalContent | 'unreadable' | undefined {
+  try {
+    const located = locateSync(file);
+    return located.status === 'none' ? undefined : located.journal;
+  } catch {
+    // The next open() says what is wrong with it. Until then nothing is believed to be healthy.
+    return 'unreadable';
+  }
+}

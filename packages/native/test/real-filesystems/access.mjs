@@ -1,0 +1,51 @@
+// Opens a file and does the steps it is told, and reports what each of them did: `ok`, or the error as data. Arguments: the file,
+// and the steps as JSON, each `[name, …arguments]`.
+import { execFileSync } from 'node:child_process';
+import { statfsSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { PmemFile } from '@safe-pmem/core';
+import { nativeDriver } from '@safe-pmem/native';
+
+const PAGE = 4096;
+const [name, text] = process.argv.slice(2);
+const steps = JSON.parse(text);
+const driver = nativeDriver();
+let file;
+
+const actions = {
+  open: async (options) => { file = await PmemFile.open(name, { driver, ...options }); },
+  close: () => file.close(),
+  /** All bytes have to be `byte`. */
+  read: (offset, length, byte) => {
+    const bytes = new Uint8Array(length);
+    file.read(bytes, offset);
+    const at = bytes.findIndex((found) => found !== byte);
+    if (at >= 0) throw new Error(`byte ${offset + at} is ${bytes[at]}, expected ${byte}`);
+  },
+  number: (offset) => file.readUInt8(offset),
+  view: (offset, length) => file.withView({ offset, length }, (view) => view[0]),
+  write: (offset, length, byte) => { file.write(new Uint8Array(length).fill(byte), offset); },
+  /** Pages are written one after the other, to the first that fails. */
+  writePages: (from, to, byte) => {
+    for (let page = from; page < to; page++) file.write(new Uint8Array(PAGE).fill(byte), page * PAGE);
+  },
+  persist: () => { file.persist(); },
+  scrub: async () => (await file.scrub()).mediaErrors,
+  salvage: async () => (await file.salvage()).gaps,
+  badBlocks: async () => (await file.badBlocks()).status,
+  statfs: () => statfsSync(path.dirname(name)).bavail * statfsSync(path.dirname(name)).bsize,
+  command: (...words) => { execFileSync(words[0], words.slice(1), { stdio: 'pipe' }); },
+};
+
+const outcomes = [];
+for (const [action, ...args] of steps) {
+  try {
+    outcomes.push((await actions[action](...args)) ?? 'ok');
+  } catch (error) {
+    if (error.code === undefined) throw error;
+    const { code, ranges, source, message } = error;
+    outcomes.push({ code, ranges, source, message, errno: error.cause?.code });
+  }
+}
+writeSync(1, JSON.stringify(outcomes));
