@@ -41,6 +41,7 @@ export {
   type SignalFacts,
 } from './kernel-profile.js';
 export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './mock-driver.js';
+export { type MockProcess } from './mock-process.js';
 export { MockSystemError } from './mock-system-error.js';
 export type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
 export type { MockOptions, Placement, PlacementRequest } from './options.js';
