@@ -7,15 +7,20 @@ export {
 } from './crash.js';
 export { everyCrash, type EveryCrashOptions } from './every-crash.js';
 export { everyFault, type EveryFaultOptions } from './every-fault.js';
+export { everyInterleaving, type EveryInterleavingOptions } from './every-interleaving.js';
 export { everyPoison, type EveryPoisonOptions } from './every-poison.js';
 export { everyWay, type EveryWayOptions, type ExplorationTarget } from './every-way.js';
 export { type CrashOptions } from './explore/crash-points.js';
 export { ExplorationFailure } from './explore/exploration-failure.js';
 export type {
+  Explorable,
   Exploration,
+  ExplorationParts,
   ExplorationReport,
   Explored,
   ExploreOptions,
+  InterleavedBody,
+  Interleaving,
   Outcome,
   Progress,
 } from './explore/exploration.js';
@@ -26,9 +31,12 @@ export type {
   ErrnoName,
   FaultEvent,
   FaultKind,
+  KillEvent,
+  OutsideEvent,
   PoisonEvent,
   Schedule,
   ScheduledEvent,
+  TurnEvent,
 } from './explore/schedule.js';
 export { crashAt, failNth, type FaultFilter, poisonAtRate, poisonNth } from './fault-plan.js';
 export {

@@ -75,10 +75,12 @@ export class Machine {
   begin(name: OperationName, path: string, position: number, length: number, by?: Process): OperationEffect | undefined {
     const process = by?.name;
     const operation = process === undefined ? { name, path, position, length } : { name, path, position, length, process };
+    const { life } = this;
     const effect = this.#announce({ index: ++this.operations, ...operation });
     // The observer may have let another operation happen meanwhile.
     this.#current = operation;
     this.#by = by;
+    if (this.life !== life) throw new SimulatedCrash(`power failed before ${name} of '${path}'`);
     if (by?.alive === false) throw killed(by, { index: this.operations, ...operation });
     return effect;
   }
@@ -90,9 +92,11 @@ export class Machine {
     const current = this.#current;
     if (current === undefined) return undefined;
     const by = this.#by;
+    const { life } = this;
     const effect = this.#announce({ ...current, index, step });
     this.#current = current;
     this.#by = by;
+    if (this.life !== life) throw new SimulatedCrash(`power failed in ${current.name} of '${current.path}'`);
     // A system call that has begun is not cut short by a signal.
     if (by?.alive === false && isBetweenCalls(step)) throw killed(by, { ...current, index, step });
     return effect;

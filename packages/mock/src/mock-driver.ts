@@ -73,7 +73,7 @@ export class MockDriver implements Driver {
   }
 
   open(path: string, request: OpenRequest): Promise<OpenOutcome> {
-    const call = { process: this.#self, name: 'open', path: String(path), position: 0, length: 0 } as const;
+    const call = { process: this.#self, name: 'open', path, position: 0, length: 0 } as const;
     return this.#machine.turns.wait(call, () => openFile(this.#machine, checkedPath(path), request, this.#bus, this.#self));
   }
 

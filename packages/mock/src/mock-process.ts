@@ -36,7 +36,7 @@ export class MockProcess implements Driver {
   }
 
   open(path: string, request: OpenRequest): Promise<OpenOutcome> {
-    const call = { process: this.#process, name: 'open', path: String(path), position: 0, length: 0 } as const;
+    const call = { process: this.#process, name: 'open', path, position: 0, length: 0 } as const;
     return this.#machine.turns.wait(call, () => {
       if (!this.alive) throw new SimulatedCrash(`process '${this.name}' was killed`);
       return openFile(this.#machine, checkedPath(path), request, this.#bus, this.#process);
