@@ -90,7 +90,7 @@ export class Machine {
     if (this.#silent) return undefined;
     const index = ++this.operations;
     const current = this.#current;
-    if (current === undefined) return undefined;
+    if (current === undefined || !this.observed) return undefined;
     const by = this.#by;
     const { life } = this;
     const effect = this.#announce({ ...current, index, step });
