@@ -123,6 +123,41 @@ describe('orders', () => {
     expect([...seen].sort()).toEqual(['12', '21']);
   });
 
+  it('a process does not interrupt its own synchronous pieces', async () => {
+    const seen = new Set<string>();
+    await everyInterleaving({
+      prep,
+      bodies: [
+        async ({ log }: State, process: MockProcess) => {
+          const file = await PmemFile.open(PATH, { driver: process });
+          const piece = (name: string) => process.turn(() => {
+            log.push(`${name}1`);
+            file.persist(0, 1);
+            log.push(`${name}2`);
+          });
+          await Promise.all([piece('a'), piece('b')]);
+        },
+      ],
+      check: ({ log }) => { seen.add(log.join(' ')); },
+    });
+    expect([...seen].sort()).toEqual(['a1 a2 b1 b2', 'b1 b2 a1 a2']);
+  });
+
+  it('close comes after the calls that were made before it, in every order', async () => {
+    await everyInterleaving({
+      prep,
+      bodies: [
+        async (_: State, process: MockProcess) => {
+          const outcome = await process.open(PATH, { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
+          if ('failure' in outcome) throw new Error('it cannot be opened');
+          const [written] = await Promise.all([outcome.file.pwrite(Uint8Array.of(1), 0), outcome.file.close(), process.turn()]);
+          assert.equal(written.errno, 0);
+        },
+      ],
+      check: () => undefined,
+    });
+  });
+
   it('bodies that wait for each other are a failure, not a hang', async () => {
     const never = new Promise<void>(() => undefined);
     const failure = await failureOf(everyInterleaving({ prep, bodies: [() => never], check: () => undefined }));
@@ -194,6 +229,9 @@ describe('what else happens', () => {
     const { byKind, states } = await everyInterleaving(writing, { [kind]: true, limit: 300 });
     const kinds = Object.keys(byKind).filter((name) => name.includes(kind === 'fault' ? 'errno' : kind));
     expect(kinds.length).toBeGreaterThan(0);
+    // Of two, a killed one leaves the other alone: no turn comes after that.
+    const goesOn = kind === 'fault' || kind === 'poison';
+    expect(kinds.some((name) => name.endsWith('+turn'))).toBe(goesOn);
     expect(states).toBeLessThanOrEqual(320);
   });
 
