@@ -120,13 +120,15 @@ describe('a process is killed', () => {
   it('between two calls of one operation: the first has happened, the second never does', async () => {
     const driver = machine();
     const a = driver.process('a');
-    const file = await opened(a);
+    const file = await PmemFile.open(PATH, { driver: a });
+    driver.poison(PATH, { offset: PAGE, length: 1 });
     driver.observe(({ step }) => {
       if (step === 'temporary') a.kill();
       return undefined;
     });
-    await expect(file.writeJournal(Uint8Array.of(1))).rejects.toThrow(SimulatedCrash);
-    expect(driver.listFiles().some((path) => path.endsWith('.repair'))).toBe(false);
+    await expect(file.repair({ offset: PAGE, length: PAGE }, { fill: 9 })).rejects.toThrow(SimulatedCrash);
+    expect(driver.listFiles()).not.toContain(`${PATH}.repair`);
+    expect(driver.poisoned).toHaveLength(1);
   });
 });
 
