@@ -41,3 +41,10 @@ export function checkedChoice<T extends string>(value: unknown, allowed: readonl
   if (found !== undefined) return found;
   throw new TypeError(`${name} must be one of ${allowed.join(', ')}`);
 }
+
+/** A boolean, or `fallback` for undefined. */
+export function checkedFlag(value: unknown, fallback: boolean, name: string): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${name} must be a boolean`);
+}

@@ -3,9 +3,8 @@ import { CrashPoints, momentsAfter, type CrashOptions } from './explore/crash-po
 import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
 import { Explorer } from './explore/explorer.js';
 import { faultEventsAt } from './explore/fault-events.js';
-import { labelOf, type Moment } from './explore/run.js';
+import { poisonsAt } from './explore/poison-events.js';
 import type { FaultEvent, PoisonEvent } from './explore/schedule.js';
-import { BLOCK_BYTES, SECTOR_BYTES } from './geometry.js';
 
 export type EveryPoisonOptions = ExploreOptions &
   CrashOptions & {
@@ -17,8 +16,6 @@ export type EveryPoisonOptions = ExploreOptions &
     readonly files?: ((path: string) => boolean) | undefined;
   };
 
-/** Where in a page a sector of it is poisoned alone. */
-const SECTOR_OFFSET = 3 * SECTOR_BYTES;
 const POISON_LIMIT = 20_000;
 
 /**
@@ -62,17 +59,4 @@ async function faultsAfter<State extends Explored>(
     const record = await explorer.run([poison, event]);
     await crashes?.explore(record, explorer.shareOf(chosen.length - index, end));
   }
-}
-
-function poisonsAt(moment: Moment, files: (path: string) => boolean): PoisonEvent[] {
-  const operation = labelOf(moment);
-  const events: PoisonEvent[] = [];
-  for (const { path, offset } of moment.pages) {
-    if (!files(path)) continue;
-    for (const place of [{ offset, length: BLOCK_BYTES }, { offset: offset + SECTOR_OFFSET, length: SECTOR_BYTES }]) {
-      const event: PoisonEvent = { at: moment.at, operation, effect: 'poison', path, ...place };
-      events.push(event, { ...event, latent: true });
-    }
-  }
-  return events;
 }

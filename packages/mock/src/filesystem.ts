@@ -27,13 +27,14 @@ export class Filesystem {
   readonly log = new MetadataLog();
   /** XFS gave up after an error it could not undo: only a crash (and so a new mount) ends that. */
   shutDown = false;
-  /** Blocks that a quota keeps from every file, though statfs counts them as free. */
-  withheldBlocks = 0;
+  /** Blocks that files may own together before they get EDQUOT; statfs does not show it. */
+  quotaBlocks = Infinity;
   readonly #names = new Map<string, Inode>();
   readonly #owners: BlockOwners;
   /** Directories that exist though no file is in them. */
   readonly #directories = new Set<string>();
   readonly #orphans = new Set<Inode>();
+  readonly #blockCount: number;
   #nextInode = 129;
 
   constructor(
@@ -44,6 +45,7 @@ export class Filesystem {
     private readonly placement?: BlockPlacement,
   ) {
     this.pool = new FreePool(firstBlock, blockCount);
+    this.#blockCount = blockCount;
     this.#owners = new BlockOwners(this.pool);
   }
 
@@ -71,15 +73,28 @@ export class Filesystem {
 
   create(path: string): Inode {
     const inode = new Inode(this.#nextInode++);
-    this.#names.set(path, inode);
-    this.log.record(inode.number, () => this.#names.delete(path));
+    this.link(inode, path);
     return inode;
   }
 
-  /** Gives the file at `from` the name `to`, in one step; the file that had it loses its name. */
+  /** Gives the file one more name, which no file has. */
+  link(inode: Inode, path: string): void {
+    this.#names.set(path, inode);
+    inode.links++;
+    this.log.record(inode.number, () => {
+      this.#names.delete(path);
+      inode.links--;
+    });
+  }
+
+  /**
+   * Gives the file at `from` the name `to`, in one step; the file that had it loses that name. Two names of one file stay
+   * as they are, as rename(2) has it.
+   */
   rename(from: string, to: string): void {
     const moved = this.#names.get(from);
     if (moved === undefined) throw new RangeError(`no file '${from}' to rename`);
+    if (this.#names.get(to) === moved) return;
     this.log.atomically(moved.number, () => {
       this.unlink(to);
       this.#names.delete(from);
@@ -91,15 +106,15 @@ export class Filesystem {
     });
   }
 
-  /** Removes the name; the blocks are freed once nobody has the file open. */
+  /** Removes the name; the blocks are freed once the file has no other name and is not open. */
   unlink(path: string): void {
     const inode = this.#names.get(path);
     if (inode === undefined) return;
     this.log.atomically(inode.number, () => {
       this.#names.delete(path);
-      inode.linked = false;
+      inode.links--;
       this.log.record(inode.number, () => {
-        inode.linked = true;
+        inode.links++;
         this.#orphans.delete(inode);
         this.#names.set(path, inode);
       });
@@ -107,9 +122,9 @@ export class Filesystem {
     });
   }
 
-  /** Frees the blocks of a file without a name, unless somebody still has it open. */
+  /** Frees the blocks of a file without a name, unless it is still open. */
   freeIfUnused(inode: Inode): void {
-    if (inode.linked) return;
+    if (inode.links > 0) return;
     if (inode.openCount > 0) {
       this.#orphans.add(inode);
       return;
@@ -125,7 +140,7 @@ export class Filesystem {
   remount(keptChanges: number): void {
     this.log.keep(keptChanges);
     this.shutDown = false;
-    for (const inode of [...this.#names.values(), ...this.#orphans]) {
+    for (const inode of new Set([...this.#names.values(), ...this.#orphans])) {
       inode.openCount = 0;
       inode.mappings.clear();
       inode.locks.clear();
@@ -184,12 +199,21 @@ export class Filesystem {
 
   /** Free blocks that files can get. */
   get availableBlocks(): number {
-    return Math.max(0, this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks - this.withheldBlocks);
+    return Math.max(0, Math.min(this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks, this.#quotaLeft));
   }
 
-  /** Why a file gets no block. */
-  get fullErrno(): number {
-    return this.withheldBlocks > 0 ? Errno.EDQUOT : Errno.ENOSPC;
+  /** Blocks that files own now. */
+  get usedBlocks(): number {
+    return this.#blockCount - this.pool.freeBytes / BLOCK_BYTES;
+  }
+
+  /** Why reserve() and allocate() had no block to give. */
+  get noSpaceErrno(): number {
+    return this.#quotaLeft <= 0 ? Errno.EDQUOT : Errno.ENOSPC;
+  }
+
+  get #quotaLeft(): number {
+    return this.quotaBlocks - this.usedBlocks;
   }
 
   #lowestRun(inode: Inode, count: number): BlockRun | undefined {

@@ -14,7 +14,8 @@ export class Inode {
   /** Entries that differ on disk from `map`, on a filesystem that keeps a cache of its extents: see ext4-unwritten. */
   readonly onDisk = new Map<number, number>();
   sizeBytes = 0;
-  linked = true;
+  /** Names that lead to the file (st_nlink). */
+  links = 0;
   openCount = 0;
   /** User who owns the file. */
   ownerId = USER_ID;

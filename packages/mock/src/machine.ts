@@ -9,7 +9,9 @@ import { type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
 import type { CheckedOptions, Placement } from './options.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
 import { POISON_MARKER } from './page-table.js';
+import type { Process } from './process.js';
 import { Random } from './random.js';
+import { atOnce, realTurns, type Turns } from './turns.js';
 
 /** Blocks before the first that a file can own: superblock, logs and the like. */
 const RESERVED_BLOCKS = 16;
@@ -26,11 +28,18 @@ export class Machine {
   life = 0;
   /** Operations and steps so far. */
   operations = 0;
+  /** When asynchronous calls happen. */
+  turns: Turns;
+  /** Files of this machine can be locked. */
+  readonly locks: boolean;
   readonly #hooks: OperationHook[];
   #current: Omit<MockOperation, 'index' | 'step'> | undefined;
+  /** The process of the running operation. */
+  #by: Process | undefined;
   #silent = false;
 
-  constructor({ kernel, mount, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes }: Omit<CheckedOptions, 'bus'>) {
+  constructor(options: Omit<CheckedOptions, 'bus'>) {
+    const { kernel, mount, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes } = options;
     this.mount = mount;
     this.keepsAttributes = extendedAttributes;
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
@@ -39,6 +48,8 @@ export class Machine {
     this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte);
     this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
     this.#hooks = [...hooks];
+    this.locks = options.locks;
+    this.turns = options.turns ? realTurns : atOnce;
   }
 
   #placing(placement: Placement | undefined): BlockPlacement | undefined {
@@ -63,17 +74,35 @@ export class Machine {
     };
   }
 
-  /** Announces an operation. Throws SimulatedCrash where the observer lets power fail. */
-  begin(name: OperationName, path: string, position: number, length: number): OperationEffect | undefined {
-    this.#current = { name, path, position, length };
-    return this.#announce({ index: ++this.operations, name, path, position, length });
+  /** Announces an operation. Throws SimulatedCrash where the observer lets power fail, or kills the process. */
+  begin(name: OperationName, path: string, position: number, length: number, by?: Process): OperationEffect | undefined {
+    const process = by?.name;
+    const operation = process === undefined ? { name, path, position, length } : { name, path, position, length, process };
+    const { life } = this;
+    const effect = this.#announce({ index: ++this.operations, ...operation });
+    // The observer may have let another operation happen meanwhile.
+    this.#current = operation;
+    this.#by = by;
+    if (this.life !== life) throw new SimulatedCrash(`power failed before ${name} of '${path}'`);
+    if (by?.alive === false) throw killed(by, { index: this.operations, ...operation });
+    return effect;
   }
 
   /** Announces a point inside the running operation at which power can fail. */
   step(step: string): OperationEffect | undefined {
     if (this.#silent) return undefined;
     const index = ++this.operations;
-    return this.#current === undefined ? undefined : this.#announce({ ...this.#current, index, step });
+    const current = this.#current;
+    if (current === undefined || !this.observed) return undefined;
+    const by = this.#by;
+    const { life } = this;
+    const effect = this.#announce({ ...current, index, step });
+    this.#current = current;
+    this.#by = by;
+    if (this.life !== life) throw new SimulatedCrash(`power failed in ${current.name} of '${current.path}'`);
+    // A system call that has begun is not cut short by a signal.
+    if (by?.alive === false && isBetweenCalls(step)) throw killed(by, { ...current, index, step });
+    return effect;
   }
 
   /** Runs set-up code that no observer sees and that counts no operation. */
@@ -158,4 +187,16 @@ export class Machine {
     }
     return effect;
   }
+}
+
+/** Steps inside of one system call; the others lie between two. */
+const INNER_STEPS: readonly string[] = ['cleared', 'freed'];
+
+/** True for a step between two system calls of one operation: other processes may do something there. */
+export function isBetweenCalls(step: string): boolean {
+  return !INNER_STEPS.includes(step);
+}
+
+function killed(process: Process, operation: MockOperation): SimulatedCrash {
+  return new SimulatedCrash(`process '${process.name ?? ''}' was killed before ${operation.name} of '${operation.path}'`, operation);
 }

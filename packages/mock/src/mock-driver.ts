@@ -15,15 +15,17 @@ import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from './geometry.js';
 import { Inode } from './inode.js';
 import { fillHoles } from './kernel/blocks.js';
 import { punchHole } from './kernel/fallocate.js';
+import { linkFile, renameFile } from './kernel/names.js';
 import { pwrite } from './kernel/pwrite.js';
 import { copyFileRange, reflink, unshareRange } from './kernel/reflink.js';
 import { allocateAndGrow, truncate } from './kernel/truncate.js';
 import { Machine } from './machine.js';
-import { settle } from './mock-file.js';
+import { MockProcess } from './mock-process.js';
 import { MockSystemError, throwUnless0 } from './mock-system-error.js';
 import { openFile, unsuitable } from './open-file.js';
 import type { OperationHook } from './operation.js';
 import { checkOptions, type MockOptions } from './options.js';
+import { Process } from './process.js';
 
 export interface PoisonOptions {
   /** The kernel does not know yet: the bytes are lost, and the first to touch them finds out. */
@@ -43,6 +45,8 @@ export interface FreePoolReport {
   readonly poisoned: readonly ByteRange[];
 }
 
+const machines = new WeakMap<MockDriver, Machine>();
+
 /**
  * A simulated machine. Files are opened through PmemFile as on a real one; the other methods are the test's own hand
  * on the machine, and no observer sees them. Those that change files make their change durable at once, and with it all
@@ -58,15 +62,32 @@ export class MockDriver implements Driver {
   readonly name = 'mock';
   readonly #machine: Machine;
   readonly #bus: FileFacts['bus'];
+  readonly #self = new Process(undefined);
+  readonly #processes = new Map<string, MockProcess>();
 
   constructor(options: MockOptions) {
     const checked = checkOptions(options);
     this.#machine = new Machine(checked);
     this.#bus = checked.bus;
+    machines.set(this, this.#machine);
   }
 
   open(path: string, request: OpenRequest): Promise<OpenOutcome> {
-    return settle(() => openFile(this.#machine, checkedPath(path), request, this.#bus));
+    const call = { process: this.#self, name: 'open', path, position: 0, length: 0 } as const;
+    return this.#machine.turns.wait(call, () => openFile(this.#machine, checkedPath(path), request, this.#bus, this.#self));
+  }
+
+  /**
+   * The process of that name on this machine: a driver whose files have mappings and locks of their own and die with it
+   * alone. The same one as long as it lives; after kill() a new one. The name is a label, and shows in operations.
+   */
+  process(name: string): MockProcess {
+    if (typeof name !== 'string' || name === '') throw new TypeError('name must be a string that is not empty');
+    const running = this.#processes.get(name);
+    if (running?.alive === true) return running;
+    const started = new MockProcess(this.#machine, name, this.#bus);
+    this.#processes.set(name, started);
+    return started;
   }
 
   /** Operations and steps so far; `MockOperation.index` counts the same. */
@@ -212,7 +233,54 @@ export class MockDriver implements Driver {
     });
   }
 
-  /** Removes the file. Who has it open keeps it until close; a listed bad block stays listed in free space. */
+  /** write() at the end of the file, by another process that has opened it with O_APPEND. The file must exist. */
+  append(path: string, bytes: Uint8Array): void {
+    const content = checkedBytes(bytes);
+    this.#setUp(path, (inode, resolved) => {
+      this.#writeAll(inode, resolved, content, inode.sizeBytes);
+      this.#machine.device.cache.persistOwner(inode.number);
+    });
+  }
+
+  /** pwrite() in the middle of the file by another process, which may grow it. The file must exist. */
+  overwrite(path: string, bytes: Uint8Array, position: number): void {
+    const content = checkedBytes(bytes);
+    checkedCount(position, 'position');
+    this.#setUp(path, (inode, resolved) => {
+      this.#writeAll(inode, resolved, content, position);
+      this.#machine.device.cache.persistOwner(inode.number);
+    });
+  }
+
+  /**
+   * Another process writes a new file and renames it over the path, as editors and package managers do: who has the old one
+   * open keeps the old one. `writeFile` instead empties the file that is there and writes into it.
+   */
+  replaceFile(path: string, bytes: Uint8Array): void {
+    const resolved = checkedPath(path);
+    this.writeFile(`${resolved}.new`, bytes);
+    this.rename(`${resolved}.new`, resolved);
+  }
+
+  /** rename(2): open files follow their inode; a file that had the name `to` loses it. */
+  rename(from: string, to: string): void {
+    const target = checkedPath(to);
+    this.#setUp(from, (_, resolved) => {
+      this.#checkParent(target);
+      throwUnless0(renameFile(this.#machine, resolved, target), 'rename', resolved);
+    });
+  }
+
+  /** link(2): one more name for the file at `from`; EEXIST if there is a file at `to`. */
+  link(from: string, to: string): void {
+    const target = checkedPath(to);
+    this.#setUp(from, (_, resolved) => {
+      this.#checkParent(target);
+      throwUnless0(linkFile(this.#machine, resolved, target), 'link', target);
+    });
+  }
+
+  /** Removes the name. Who has the file open keeps it until close; a listed bad block stays listed in free space. */
   unlink(path: string): void {
     this.#setUp(path, (_, resolved) => {
       this.#machine.filesystem.unlink(resolved);
@@ -259,21 +327,16 @@ export class MockDriver implements Driver {
   }
 
   /**
-   * From now on files can get `leaveBytes` more, together, and then EDQUOT: a quota, which statfs does not show.
-   * Undefined lifts it.
+   * From now on all files together can get `leaveBytes` more, and then EDQUOT; what they give back they can have again.
+   * Free space as statfs shows it does not know of it. `undefined` lifts the quota.
    */
-  limitSpace(leaveBytes: number | undefined): void {
+  setQuota(leaveBytes: number | undefined): void {
     const { filesystem } = this.#machine;
-    filesystem.withheldBlocks = 0;
-    if (leaveBytes === undefined) return;
-    const leaveBlocks = Math.ceil(checkedCount(leaveBytes, 'leaveBytes') / BLOCK_BYTES);
-    filesystem.withheldBlocks = Math.max(0, filesystem.availableBlocks - leaveBlocks);
+    const leaveBlocks = leaveBytes === undefined ? Infinity : Math.floor(checkedCount(leaveBytes, 'leaveBytes') / BLOCK_BYTES);
+    filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 
-  /**
-   * The filesystem gives up, as ext4 and XFS do after an error that they cannot undo: every call that needs it gives EIO,
-   * until crash() mounts it again. Pages that are mapped already stay readable.
-   */
+  /** The filesystem gives up, as XFS does after an error it cannot undo: all calls fail with EIO until crash() mounts it again. */
   shutDown(): void {
     this.#machine.filesystem.shutDown = true;
   }
@@ -325,6 +388,13 @@ export class MockDriver implements Driver {
       log.commit();
     }
   }
+}
+
+/** The machine under a driver, for the explorer. */
+export function machineOf(driver: MockDriver): Machine {
+  const machine = machines.get(driver);
+  if (machine === undefined) throw new TypeError('not a mock driver of this copy of @safe-pmem/mock');
+  return machine;
 }
 
 /** A driver over a new simulated machine of its own: same options and same calls, same outcome. */

@@ -39,23 +39,33 @@ import type { Machine } from './machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
 import { PageTable, POISON_MARKER } from './page-table.js';
+import type { OpenHandle, Process } from './process.js';
+import { atOnce } from './turns.js';
 
-export class MockFile implements DriverFile {
+/** fcntl: this filesystem has no locks. */
+const ENOLCK = 37;
+
+export class MockFile implements DriverFile, OpenHandle {
   readonly facts: FileFacts;
   mappedBytes: number;
   readonly #machine: Machine;
   readonly #inode: Inode;
   readonly #mapping: Mapping;
   readonly #life: number;
+  readonly #process: Process;
+  /** Calls that have been made and have not happened yet: close() comes after them. */
+  readonly #inFlight = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor(machine: Machine, inode: Inode, facts: FileFacts) {
+  constructor(machine: Machine, inode: Inode, facts: FileFacts, process: Process) {
     this.facts = facts;
     this.mappedBytes = inode.sizeBytes;
     this.#machine = machine;
     this.#inode = inode;
     this.#mapping = { inode, table: new PageTable(), sync: facts.mapSync };
     this.#life = machine.life;
+    this.#process = process;
+    process.handles.add(this);
     inode.openCount++;
     inode.mappings.add(this.#mapping.table);
   }
@@ -132,7 +142,7 @@ export class MockFile implements DriverFile {
   }
 
   persistAsync(position: number, length: number): Promise<PersistProblem> {
-    return settle(() => this.persist(position, length));
+    return this.#later('persist', position, length, () => this.persist(position, length));
   }
 
   probe(position: number, length: number): ProbeOutcome {
@@ -166,15 +176,16 @@ export class MockFile implements DriverFile {
   }
 
   pread(target: Uint8Array, position: number): Promise<Transfer> {
-    return settle(() => this.#pread(target, position));
+    return this.#later('pread', position, target.length, () => this.#pread(target, position));
   }
 
   pwrite(source: Uint8Array, position: number): Promise<Transfer> {
-    return settle(() => this.#pwrite(source, position));
+    return this.#later('pwrite', position, source.length, () => this.#pwrite(source, position));
   }
 
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]> {
-    return settle(() => pieces.map(({ reset, position, from, length }) => {
+    const [first] = pieces;
+    return this.#later('pwrite', first?.position ?? 0, first?.length ?? 0, () => pieces.map(({ reset, position, from, length }) => {
       const refused = reset === undefined ? undefined : this.#zeroRange(reset.offset, reset.length);
       if (refused !== undefined) return { syscall: 'fallocate', errno: refused.errno, transferredBytes: 0 };
       return { syscall: 'pwrite', ...this.#pwrite(bytes.subarray(from, from + length), position) };
@@ -191,11 +202,11 @@ export class MockFile implements DriverFile {
   }
 
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
-    return settle(() => this.#zeroRange(position, length));
+    return this.#later('zeroRange', position, length, () => this.#zeroRange(position, length));
   }
 
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
-    return settle(() => {
+    return this.#later('resize', sizeBytes, 0, () => {
       const allocates = preallocated && sizeBytes > this.#inode.sizeBytes && !this.facts.readOnly;
       // Whether the file grows or shrinks, fstat has to tell.
       const syscall = this.#machine.filesystem.shutDown ? 'fstat' : allocates ? 'fallocate' : 'ftruncate';
@@ -214,14 +225,14 @@ export class MockFile implements DriverFile {
   }
 
   fileSize(): Promise<FileSizeOutcome> {
-    return settle(() => {
-      const failure = this.#call('fileSize', 'fstat', 0, 0, () => (this.#machine.filesystem.shutDown && this.facts.filesystem === 'xfs' ? Errno.EIO : 0));
+    return this.#later('fileSize', 0, 0, () => {
+      const failure = this.#call('fileSize', 'fstat', 0, 0, () => (this.#statFails ? Errno.EIO : 0));
       return failure === undefined ? { sizeBytes: this.#inode.sizeBytes } : { failure };
     });
   }
 
   extents(position: number, length: number): Promise<ExtentsOutcome> {
-    return settle(() => {
+    return this.#later('extents', position, length, () => {
       const errno = this.#errno('extents', position, length);
       if (errno !== 0) return { failure: { errno, syscall: 'ioctl' } };
       // FIEMAP_FLAG_SYNC writes the file back.
@@ -231,7 +242,7 @@ export class MockFile implements DriverFile {
   }
 
   badBlocks(): Promise<DeviceBadBlocks> {
-    return settle(() => {
+    return this.#later('badBlocks', 0, 0, () => {
       const errno = this.#errno('badBlocks', 0, 0);
       if (errno !== 0) return { supported: false, reason: `the list cannot be read: ${errnoName(errno)}` };
       if (this.#machine.rules.badBlockList) return { supported: true, ranges: this.#machine.device.known.ranges() };
@@ -242,26 +253,28 @@ export class MockFile implements DriverFile {
   lock(position: number, length: number): SystemFailure | undefined {
     return this.#call('lock', 'fcntl', position, length, () => {
       if (this.facts.readOnly) return Errno.EBADF;
+      if (!this.#machine.locks) return ENOLCK;
       return this.#inode.locks.lock(this, { offset: position, length }) ? 0 : Errno.EAGAIN;
     });
   }
 
   unlock(position: number, length: number): SystemFailure | undefined {
     return this.#call('unlock', 'fcntl', position, length, () => {
+      if (!this.#machine.locks) return ENOLCK;
       this.#inode.locks.unlock(this, { offset: position, length });
       return 0;
     });
   }
 
   readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]> {
-    return settle(() => {
+    return this.#later('pread', pieces[0]?.offset ?? 0, pieces[0]?.length ?? 0, () => {
       let at = 0;
       return pieces.map(({ offset, length }) => this.#pread(bytes.subarray(at, (at += length)), offset));
     });
   }
 
   readJournal(place: string, limitBytes: number): Promise<JournalOutcome> {
-    return settle(() => this.readJournalSync(place, limitBytes));
+    return this.#later('readJournal', 0, 0, () => this.readJournalSync(place, limitBytes));
   }
 
   readJournalSync(place: string, limitBytes: number): JournalOutcome {
@@ -271,7 +284,7 @@ export class MockFile implements DriverFile {
   }
 
   writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined> {
-    return settle(() => this.writeJournalSync(place, journal));
+    return this.#later('writeJournal', 0, 0, () => this.writeJournalSync(place, journal));
   }
 
   writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined {
@@ -280,7 +293,7 @@ export class MockFile implements DriverFile {
   }
 
   removeJournal(place: string): Promise<SystemFailure | undefined> {
-    return settle(() => this.removeJournalSync(place));
+    return this.#later('removeJournal', 0, 0, () => this.removeJournalSync(place));
   }
 
   removeJournalSync(place: string): SystemFailure | undefined {
@@ -294,7 +307,7 @@ export class MockFile implements DriverFile {
   }
 
   writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
-    return settle(() => this.writeMarkSync(mark));
+    return this.#later('writeMark', 0, 0, () => this.writeMarkSync(mark));
   }
 
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
@@ -309,15 +322,36 @@ export class MockFile implements DriverFile {
     return { linkCount: filesystem.linkCount(this.#inode), isAtPath: filesystem.find(this.facts.path) === this.#inode };
   }
 
+  /** What close(2) fails with, the file is closed all the same. */
   close(): Promise<SystemFailure | undefined> {
-    return this.#callAsync('close', 'close', 0, 0, () => {
-      this.#closed = true;
-      this.#inode.mappings.delete(this.#mapping.table);
-      this.#inode.locks.unlockAll(this);
-      this.#inode.openCount--;
-      this.#machine.filesystem.freeIfUnused(this.#inode);
-      return 0;
-    });
+    const close = (): Promise<SystemFailure | undefined> =>
+      this.#later('close', 0, 0, () => {
+        this.#checkAlive();
+        if (this.#closed) return { errno: Errno.EBADF, syscall: 'close' };
+        const errno = this.#errno('close', 0, 0);
+        this.#release();
+        this.#process.handles.delete(this);
+        return errno === 0 ? undefined : { errno, syscall: 'close' };
+      });
+    return this.#inFlight.size === 0 ? close() : Promise.allSettled(this.#inFlight).then(close);
+  }
+
+  /** The process dies. */
+  abandon(): void {
+    if (!this.#closed && this.#machine.life === this.#life) this.#release();
+  }
+
+  #release(): void {
+    this.#closed = true;
+    this.#inode.mappings.delete(this.#mapping.table);
+    this.#inode.locks.unlockAll(this);
+    this.#inode.openCount--;
+    this.#machine.filesystem.freeIfUnused(this.#inode);
+  }
+
+  /** Once it has shut down, XFS refuses fstat; ext4 answers it. */
+  get #statFails(): boolean {
+    return this.#machine.filesystem.shutDown && this.facts.filesystem === 'xfs';
   }
 
   /** What msync does not notice, and a look at the size does. */
@@ -328,6 +362,7 @@ export class MockFile implements DriverFile {
   }
 
   #pread(target: Uint8Array, position: number): Transfer {
+    this.#checkAlive();
     if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
     const effect = this.#begin('pread', position, target.length);
     if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
@@ -335,6 +370,7 @@ export class MockFile implements DriverFile {
   }
 
   #pwrite(source: Uint8Array, position: number): Transfer {
+    this.#checkAlive();
     if (this.#closed) return { transferredBytes: 0, errno: Errno.EBADF };
     const effect = this.#begin('pwrite', position, source.length);
     if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
@@ -353,12 +389,17 @@ export class MockFile implements DriverFile {
   }
 
   #begin(name: OperationName, position: number, length: number): OperationEffect | undefined {
+    this.#checkAlive();
     if (this.#closed) throw new Error(`${name} of '${this.facts.path}' after close`);
     const machine = this.#machine;
-    if (machine.life !== this.#life) throw new SimulatedCrash(`'${this.facts.path}' was open when power failed`);
-    if (machine.observed) return machine.begin(name, this.facts.path, position, length);
+    if (machine.observed) return machine.begin(name, this.facts.path, position, length, this.#process);
     machine.operations++;
     return undefined;
+  }
+
+  #checkAlive(): void {
+    if (this.#machine.life !== this.#life) throw new SimulatedCrash(`'${this.facts.path}' was open when power failed`);
+    if (!this.#process.alive) throw new SimulatedCrash(`'${this.facts.path}' was open when process '${this.#process.name ?? ''}' was killed`);
   }
 
   /** Runs a system call whose outcome is an errno, unless #errno has one for it. */
@@ -375,6 +416,7 @@ export class MockFile implements DriverFile {
 
   /** Announces an operation; EBADF after close, or the errno that the observer wants, or 0. */
   #errno(name: OperationName, position: number, length: number): number {
+    this.#checkAlive();
     if (this.#closed) return Errno.EBADF;
     const effect = this.#begin(name, position, length);
     return effect !== undefined && 'errno' in effect ? effect.errno : 0;
@@ -392,15 +434,22 @@ export class MockFile implements DriverFile {
     length: number,
     body: () => number,
   ): Promise<SystemFailure | undefined> {
-    return settle(() => this.#call(name, syscall, position, length, body));
+    return this.#later(name, position, length, () => this.#call(name, syscall, position, length, body));
   }
-}
 
-/** Runs the body now and gives its outcome as a promise: nothing in the mock waits for anything. */
-export function settle<T>(body: () => T): Promise<T> {
-  return new Promise((resolve) => {
-    resolve(body());
-  });
+  /** Runs `body` when the machine says that the call happens. */
+  #later<T>(name: OperationName, position: number, length: number, body: () => T): Promise<T> {
+    const { turns } = this.#machine;
+    const call = { process: this.#process, name, path: this.facts.path, position, length };
+    const outcome = turns.wait(call, body);
+    if (turns === atOnce) return outcome;
+    this.#inFlight.add(outcome);
+    const ended = (): void => {
+      this.#inFlight.delete(outcome);
+    };
+    outcome.then(ended, ended);
+    return outcome;
+  }
 }
 
 function shortened(bytes: Uint8Array, effect: OperationEffect | undefined): Uint8Array {

@@ -8,14 +8,21 @@ import { truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
 import { MockFile } from './mock-file.js';
 import type { OperationEffect } from './operation.js';
+import type { Process } from './process.js';
 
 /** Birth times differ from file to file and do not depend on the clock. */
 const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
 
-export function openFile(machine: Machine, path: string, request: OpenRequest, bus: FileFacts['bus']): OpenOutcome {
+export function openFile(
+  machine: Machine,
+  path: string,
+  request: OpenRequest,
+  bus: FileFacts['bus'],
+  process: Process,
+): OpenOutcome {
   const { filesystem } = machine;
   let effect: OperationEffect | undefined;
-  if (machine.observed) effect = machine.begin('open', path, 0, 0);
+  if (machine.observed) effect = machine.begin('open', path, 0, 0, process);
   else machine.operations++;
   if (effect !== undefined && 'errno' in effect) return refused(effect.errno, 'open');
   if (filesystem.shutDown) return refused(Errno.EIO, 'open');
@@ -34,7 +41,7 @@ export function openFile(machine: Machine, path: string, request: OpenRequest, b
     }
   }
   const facts = factsOf(machine, path, inode, request.readOnly, existing === undefined || sized, bus);
-  return { file: new MockFile(machine, inode, facts) };
+  return { file: new MockFile(machine, inode, facts, process) };
 }
 
 /** EISDIR, ENOTDIR or ENAMETOOLONG if no file can be at the path, else 0. */

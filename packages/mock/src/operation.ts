@@ -38,6 +38,8 @@ export interface MockOperation {
   readonly index: number;
   readonly name: OperationName;
   readonly path: string;
+  /** The process that does it, as driver.process() names it; undefined where the driver itself was asked. */
+  readonly process?: string | undefined;
   /** Bytes of the file concerned; length 0 where the operation concerns the whole file. */
   readonly position: number;
   readonly length: number;

@@ -1,6 +1,6 @@
 /** What a simulated machine is made of. */
 import { BLOCK_BYTES } from './geometry.js';
-import { checkedChoice, checkedCount } from './check.js';
+import { checkedChoice, checkedCount, checkedFlag } from './check.js';
 import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from './kernel-profile.js';
 import type { OperationHook } from './operation.js';
 
@@ -44,6 +44,13 @@ export interface MockOptions {
   readonly faults?: readonly OperationHook[] | undefined;
   /** One more observer, called after those in `faults`. */
   readonly onOperation?: OperationHook | undefined;
+  /** False: files cannot be locked (fcntl fails with ENOLCK), as on some network filesystems. True by default. */
+  readonly locks?: boolean | undefined;
+  /**
+   * True: asynchronous calls take real turns of the event loop, in the order in which they were made, as those of a native
+   * driver do, so that other code may run between call and outcome. False by default: a call has happened when it returns.
+   */
+  readonly turns?: boolean | undefined;
   /** The nvdimm bus that `facts.bus` reports, where it should differ from the one that goes with `clearable`. */
   readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
 }
@@ -58,6 +65,8 @@ export interface CheckedOptions {
   readonly placement: Placement | undefined;
   readonly bus: MockOptions['bus'];
   readonly extendedAttributes: boolean;
+  readonly locks: boolean;
+  readonly turns: boolean;
 }
 
 const KERNELS = Object.keys(KERNEL_PROFILES) as KernelName[];
@@ -90,6 +99,8 @@ export function checkOptions(options: MockOptions): CheckedOptions {
     hooks,
     placement: options.placement,
     extendedAttributes: options.extendedAttributes ?? true,
+    locks: checkedFlag(options.locks, true, 'locks'),
+    turns: checkedFlag(options.turns, false, 'turns'),
     bus: options.bus ?? (dax ? busOf(clearable) : undefined),
   };
 }

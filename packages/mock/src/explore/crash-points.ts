@@ -3,7 +3,8 @@ import type { CrashChoice } from '../crash.js';
 import { answersOf, type Decide, keepEach, loseEach, neighboursOf, nextAnswers, productOf, randomDecide } from './crash-answers.js';
 import type { Explored } from './exploration.js';
 import type { Explorer } from './explorer.js';
-import { labelOf, type Moment, type RunRecord } from './run.js';
+import { labelOf, type Moment } from './moments.js';
+import type { RunRecord } from './run.js';
 import type { CrashEvent, ScheduledEvent } from './schedule.js';
 
 export interface CrashOptions {
@@ -20,6 +21,8 @@ interface CrashPoint {
   readonly lost: readonly CrashChoice[];
   readonly kept: readonly CrashChoice[];
 }
+
+const SHARES_ITS_MOMENT: readonly ScheduledEvent['effect'][] = ['poison', 'kill', 'outside'];
 
 export class CrashPoints<State extends Explored> {
   readonly #explorer: Explorer<State>;
@@ -110,11 +113,19 @@ export class CrashPoints<State extends Explored> {
   }
 }
 
-/** The moments at which something more can happen: poison leaves its own moment to a crash, other events do not. */
+/**
+ * The operations, steps and ends at which something more can happen. What is done to the machine or a process leaves its own
+ * moment to a crash; a failure and a turn do not.
+ */
 export function momentsAfter(record: RunRecord): readonly Moment[] {
+  return allMomentsAfter(record).filter(({ turn }) => turn === undefined);
+}
+
+/** momentsAfter(), and the choices between calls. */
+export function allMomentsAfter(record: RunRecord): readonly Moment[] {
   const last = record.events.at(-1);
   if (last === undefined) return record.moments;
-  return record.moments.slice(last.effect === 'poison' ? last.at - 1 : last.at);
+  return record.moments.slice(SHARES_ITS_MOMENT.includes(last.effect) ? last.at - 1 : last.at);
 }
 
 function keyOf(choices: readonly CrashChoice[], decide: Decide): string {

@@ -2,7 +2,8 @@
 import { formatRange } from '@safe-pmem/core';
 import type { CrashChoice } from '../crash.js';
 import { WORD_BYTES } from '../geometry.js';
-import { labelOf, type RunRecord } from './run.js';
+import { labelOf, type Moment } from './moments.js';
+import type { RunRecord } from './run.js';
 import type { CrashEvent, Schedule, ScheduledEvent } from './schedule.js';
 
 export class ExplorationFailure extends Error {
@@ -17,9 +18,11 @@ export class ExplorationFailure extends Error {
     const schedule: Schedule = { seed, events: shrunk.events };
     const { error } = shrunk.failure as { readonly error: unknown };
     const steps = shrunk.events.map((event) => `\n    ${describe(event, shrunk)}`).join('');
+    const story = storyOf(shrunk);
     super(
       `${name}: state ${states} fails: ${error instanceof Error ? error.message : String(error)}\n` +
         `  seed ${seed}, shrunk in ${shrinkRuns} runs to ${steps === '' ? 'an undisturbed run' : `this:${steps}`}\n` +
+        (story === undefined ? '' : `  in this order:${story}\n`) +
         `  replay: await replaySchedule(exploration, '${JSON.stringify(schedule)}')`,
       { cause: error },
     );
@@ -43,15 +46,41 @@ function describe(event: ScheduledEvent, record: RunRecord): string {
       return `${where}: SIGBUS with code ${event.signalCode}${lasting(event.persistent)}`;
     case 'short':
       return `${where}: a transfer of ${event.shortBytes} bytes${lasting(event.persistent)}`;
+    case 'turn':
+      return `${where}: ${event.to} goes first`;
+    case 'kill':
+      return `${where}: process ${event.process} is killed`;
+    case 'outside':
+      return `${where}: another process does '${event.action}'`;
   }
+}
+
+/** What happened in which process, in order; undefined where there was but one. */
+function storyOf({ moments }: RunRecord): string | undefined {
+  if (moments.every(({ turn }) => turn === undefined)) return undefined;
+  const order: Moment[] = [];
+  for (const moment of moments) {
+    if (moment.operation === undefined) continue;
+    const outer = order.findLastIndex(({ at }) => at === moment.before);
+    order.splice(outer < 0 ? order.length : outer, 0, moment);
+  }
+  const lines: { readonly process: string; readonly names: string[] }[] = [];
+  for (const moment of order) {
+    const process = moment.operation?.process ?? 'driver';
+    if (lines.at(-1)?.process !== process) lines.push({ process, names: [] });
+    lines.at(-1)?.names.push(labelOf(moment));
+  }
+  return lines.map(({ process, names }) => `\n    ${process}: ${names.join(', ')}`).join('');
 }
 
 function place(at: number, record: RunRecord): string {
   const moment = record.moments[at - 1];
+  if (moment?.turn !== undefined) return `at ${at}, in place of ${moment.turn}`;
   if (moment?.operation === undefined) return `at ${at}, the end`;
   const { path, position, length } = moment.operation;
   const range = length === 0 ? '' : ` ${formatRange({ offset: position, length })}`;
-  return `at ${at}, ${labelOf(moment)} of '${path}'${range}`;
+  const who = moment.operation.process === undefined ? '' : `${moment.operation.process}: `;
+  return `at ${at}, ${who}${labelOf(moment)} of '${path}'${range}`;
 }
 
 function lasting(persistent: true | undefined): string {

@@ -1,5 +1,6 @@
 /** What is explored: how to make the machine, what runs on it, how it starts again, and what must hold afterwards. */
 import type { MockDriver } from '../mock-driver.js';
+import type { MockProcess } from '../mock-process.js';
 import type { MockOperation } from '../operation.js';
 import type { FaultKind, Schedule, ScheduledEvent } from './schedule.js';
 
@@ -14,20 +15,16 @@ export interface Outcome {
   readonly schedule: Schedule;
   /** Power failed at least once: every file that was open then is dead. */
   readonly crashed: boolean;
-  /** The acceptable error that body or recover ended with, if any. */
+  /** The acceptable error that body or recover ended with, if any; of several bodies the first. */
   readonly error: unknown;
+  /** Processes of bodies that were killed. */
+  readonly killed: readonly string[];
 }
 
-/**
- * The three parts of an exploration, and some optional ones. All are run once per state and may be asynchronous. What
- * they do must follow from the machine alone: no clock, no randomness of their own. All files live on the one machine
- * that prep() returns.
- */
-export interface Exploration<State extends Explored> {
+/** What an exploration has besides what it explores. */
+export interface ExplorationParts<State extends Explored> {
   /** Makes a new machine and all that the body starts from. Nothing happens to it. `seed` is the exploration's. */
   readonly prep: (seed: number) => State | Promise<State>;
-  /** What is explored. It has to await all that it starts, and must not go on after a SimulatedCrash. */
-  readonly body: (state: State) => unknown;
   /**
    * Starts again after power has failed; explored too, that is, power may fail in it, and it is then called anew. It
    * should close what it opens. Where it is absent, check() starts on the machine as the crash has left it.
@@ -46,7 +43,36 @@ export interface Exploration<State extends Explored> {
   readonly faults?: ((operation: MockOperation) => readonly FaultKind[]) | undefined;
   /** Operations and steps after which body and recovery together count as never ending. 100 000 by default. */
   readonly operationLimit?: number | undefined;
+  /**
+   * What other processes may do to the machine between any two system calls, by name: `{ rotate: ({ driver }) =>
+   * driver.rename(…) }`. Each may keep account in the state. Where the machine refuses (MockSystemError), nothing happened.
+   */
+  readonly outside?: Readonly<Record<string, (state: State) => void>> | undefined;
 }
+
+/**
+ * The three parts of an exploration, and some optional ones. All are run once per state and may be asynchronous. What
+ * they do must follow from the machine alone: no clock, no randomness of their own. All files live on the one machine
+ * that prep() returns.
+ */
+export interface Exploration<State extends Explored> extends ExplorationParts<State> {
+  /** What is explored. It has to await all that it starts, and must not go on after a SimulatedCrash. */
+  readonly body: (state: State) => unknown;
+}
+
+/** Runs in a process of its own; see Exploration.body for what it has to keep to. */
+export type InterleavedBody<State extends Explored> = (state: State, process: MockProcess) => unknown;
+
+/** An exploration of two or three bodies that run side by side: see everyInterleaving(). */
+export interface Interleaving<State extends Explored> extends ExplorationParts<State> {
+  /**
+   * Body 1 runs in `driver.process('a')`, body 2 in `'b'`, body 3 in `'c'`, and each has to open its files there, itself or
+   * in prep(). Errors that come of running side by side (ERR_PMEM_LOCKED for instance) are the body's to handle.
+   */
+  readonly bodies: readonly InterleavedBody<State>[];
+}
+
+export type Explorable<State extends Explored> = Exploration<State> | Interleaving<State>;
 
 /** Counts so far. */
 export interface Progress {

@@ -1,6 +1,6 @@
 /** Runs states, counts them, and turns the first that fails into an ExplorationFailure with a small schedule. */
 import { Random } from '../random.js';
-import type { Exploration, ExplorationReport, Explored, ExploreOptions, Progress } from './exploration.js';
+import type { Explorable, ExplorationReport, Explored, ExploreOptions, Progress } from './exploration.js';
 import { ExplorationFailure } from './exploration-failure.js';
 import { type PlannedEvent, type RunRecord, runEvents } from './run.js';
 import { kindOf } from './schedule.js';
@@ -10,7 +10,7 @@ const PROGRESS_EVERY = 1000;
 const SHRINK_RUNS = 2000;
 
 export class Explorer<State extends Explored> {
-  readonly exploration: Exploration<State>;
+  readonly exploration: Explorable<State>;
   readonly limit: number;
   readonly random: Random;
   /** Something was left to chance, or left out. */
@@ -22,7 +22,7 @@ export class Explorer<State extends Explored> {
   #states = 0;
   #operations = 0;
 
-  constructor(name: string, exploration: Exploration<State>, options: ExploreOptions, defaultLimit: number) {
+  constructor(name: string, exploration: Explorable<State>, options: ExploreOptions, defaultLimit: number) {
     this.#name = name;
     this.exploration = exploration;
     this.#options = options;

@@ -1,12 +1,12 @@
 /** Every failure that can follow some events: which operations there are, and how each can fail. */
-import type { Exploration, Explored } from './exploration.js';
+import type { Explorable, Explored } from './exploration.js';
 import { faultsOf } from './fault-kinds.js';
-import { labelOf, type Moment } from './run.js';
+import { labelOf, type Moment } from './moments.js';
 import type { FaultEvent } from './schedule.js';
 
 /** In order of the operations; each failure once, and from then on. */
 export function faultEventsAt<State extends Explored>(
-  exploration: Exploration<State>,
+  exploration: Explorable<State>,
   moments: readonly Moment[],
 ): readonly FaultEvent[] {
   const events: FaultEvent[] = [];

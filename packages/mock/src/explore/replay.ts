@@ -1,5 +1,5 @@
 /** Running one schedule again. */
-import type { Exploration, Explored } from './exploration.js';
+import type { Explorable, Explored } from './exploration.js';
 import { runEvents } from './run.js';
 import { parseSchedule, type Schedule } from './schedule.js';
 
@@ -8,7 +8,7 @@ import { parseSchedule, type Schedule } from './schedule.js';
  * error of check(), or of the body; an Error where the schedule does not fit the body any more. Resolves where all is well.
  */
 export async function replaySchedule<State extends Explored>(
-  exploration: Exploration<State>,
+  exploration: Explorable<State>,
   schedule: Schedule | string,
 ): Promise<void> {
   const { seed, events } = parseSchedule(schedule);

@@ -1,13 +1,16 @@
 /** One state of an exploration: makes the machine, runs body and recovery under the events, then lets check() judge. */
 import { PmemError } from '@safe-pmem/core';
 import { type CrashChoice, keepAll } from '../crash.js';
-import { BLOCK_BYTES, blocksIn, SECTOR_BYTES } from '../geometry.js';
-import type { MockDriver } from '../mock-driver.js';
+import { SECTOR_BYTES } from '../geometry.js';
+import { machineOf } from '../mock-driver.js';
+import { MockSystemError } from '../mock-system-error.js';
 import type { MockOperation, OperationEffect } from '../operation.js';
 import { answersOf, type Decide, decideBy } from './crash-answers.js';
-import type { Exploration, Explored } from './exploration.js';
+import type { Explorable, Explored, Interleaving } from './exploration.js';
 import { effectOf, faultsOf, isSameFault } from './fault-kinds.js';
-import { type CrashEvent, END, type FaultKind, type ScheduledEvent } from './schedule.js';
+import { isInterruptible, labelOf, type Moment, pagesOf } from './moments.js';
+import { Scheduler, type TurnChoice } from './scheduler.js';
+import type { CrashEvent, FaultKind, ScheduledEvent } from './schedule.js';
 
 /** A crash whose answers are found out while it happens; the record then holds them. */
 export interface OpenCrash {
@@ -18,20 +21,6 @@ export interface OpenCrash {
 }
 
 export type PlannedEvent = ScheduledEvent | OpenCrash;
-
-/** A moment at which something can happen: an operation, an inner step, or the end of body or recovery. */
-export interface Moment {
-  readonly at: number;
-  /** Undefined at an end. */
-  readonly operation: MockOperation | undefined;
-  /** Pages of files that have storage; only where it was asked for. */
-  readonly pages: readonly PageOfFile[];
-}
-
-export interface PageOfFile {
-  readonly path: string;
-  readonly offset: number;
-}
 
 export interface RunRecord {
   readonly moments: readonly Moment[];
@@ -46,10 +35,11 @@ export interface RunRecord {
 }
 
 const OPERATION_LIMIT = 100_000;
-const NO_PAGES: readonly PageOfFile[] = [];
+const NONE: readonly never[] = [];
+const PROCESS_NAMES = 'abcdefghijklmnop';
 
 export async function runEvents<State extends Explored>(
-  exploration: Exploration<State>,
+  exploration: Explorable<State>,
   seed: number,
   events: readonly PlannedEvent[],
   survey = false,
@@ -58,14 +48,13 @@ export async function runEvents<State extends Explored>(
   return run.go();
 }
 
-export function labelOf(moment: Pick<Moment, 'operation'>): string {
-  const { operation } = moment;
-  if (operation === undefined) return END;
-  return operation.step === undefined ? operation.name : `${operation.name}:${operation.step}`;
+/** The process of the body with this index. */
+export function processName(index: number): string {
+  return PROCESS_NAMES.charAt(index);
 }
 
 class Run<State extends Explored> {
-  readonly #exploration: Exploration<State>;
+  readonly #exploration: Explorable<State>;
   readonly #state: State;
   readonly #seed: number;
   readonly #survey: boolean;
@@ -80,8 +69,16 @@ class Run<State extends Explored> {
   #endless = false;
   #misfit: string | undefined;
   #completeCrash: () => void = () => undefined;
+  #scheduler: Scheduler | undefined;
+  /** The moment of the operation that another process's call happens in. */
+  #visited: number | undefined;
+  /** What #choose() is about to answer. */
+  #wanted: string | undefined;
+  readonly #killed: string[] = [];
+  /** An action from outside threw what the machine has not refused. */
+  #broken: { readonly error: unknown } | undefined;
 
-  constructor(exploration: Exploration<State>, state: State, seed: number, events: readonly PlannedEvent[], survey: boolean) {
+  constructor(exploration: Explorable<State>, state: State, seed: number, events: readonly PlannedEvent[], survey: boolean) {
     this.#exploration = exploration;
     this.#state = state;
     this.#seed = seed;
@@ -95,7 +92,8 @@ class Run<State extends Explored> {
     try {
       const error = await this.#disturbed();
       const schedule = { seed: this.#seed, events: this.#happened };
-      await check(this.#state, { schedule, crashed: this.#crashed, error });
+      if (this.#broken !== undefined) throw this.#broken.error;
+      await check(this.#state, { schedule, crashed: this.#crashed, error, killed: this.#killed });
     } catch (error) {
       failure = { error };
     }
@@ -112,10 +110,10 @@ class Run<State extends Explored> {
 
   /** Body and recovery. Returns the error that one of them ended with where it is acceptable, else throws it. */
   async #disturbed(): Promise<unknown> {
-    const { body, recover } = this.#exploration;
+    const { recover } = this.#exploration;
     const stop = this.#state.driver.observe((operation) => this.#observe(operation));
     try {
-      let error = await this.#phase(body);
+      let error = await this.#phase('bodies' in this.#exploration ? () => this.#sideBySide() : this.#exploration.body);
       while (this.#dark && recover !== undefined) {
         this.#dark = false;
         error = (await this.#phase(recover)) ?? error;
@@ -136,13 +134,48 @@ class Run<State extends Explored> {
     if (this.#endless) throw new Error('it never ends', problem === undefined ? {} : { cause: problem.error });
     // Whatever a process says that has lost its power, nobody hears it.
     const heard = this.#dark ? undefined : problem;
-    if (heard !== undefined && !(this.#happened.length > 0 && this.#isAcceptable(heard.error))) throw heard.error;
+    const disturbed = this.#happened.some(({ effect }) => effect !== 'turn');
+    if (heard !== undefined && !(disturbed && this.#isAcceptable(heard.error))) throw heard.error;
     if (!this.#dark) {
       const effect = this.#happen(undefined);
       if (effect !== undefined && 'crash' in effect) this.#state.driver.crash(effect.chooser);
     }
     if (this.#dark) this.#completeCrash();
     return heard?.error;
+  }
+
+  /** Runs all bodies of an interleaving. Rejects with the first error of one that is alive. */
+  async #sideBySide(): Promise<void> {
+    const { bodies } = this.#exploration as Interleaving<State>;
+    const { driver } = this.#state;
+    const machine = machineOf(driver);
+    const before = machine.turns;
+    const scheduler = new Scheduler((choice) => this.#choose(choice));
+    this.#scheduler = scheduler;
+    machine.turns = scheduler;
+    try {
+      const running = bodies.map((body, index): [string, () => Promise<unknown>] => {
+        const process = driver.process(processName(index));
+        return [process.name, () => process.turn().then(() => body(this.#state, process))];
+      });
+      const outcomes = await scheduler.run(new Map(running));
+      const failed = outcomes.find((outcome, index) => outcome.status === 'rejected' && !scheduler.isDead(processName(index)));
+      if (failed?.status === 'rejected') throw failed.reason;
+    } finally {
+      machine.turns = before;
+      this.#scheduler = undefined;
+    }
+  }
+
+  #choose(choice: TurnChoice): string | undefined {
+    if (this.#isEndless()) {
+      this.#state.driver.crash('keep-all');
+      this.#scheduler?.powerFails();
+      return undefined;
+    }
+    this.#wanted = undefined;
+    this.#happen(undefined, choice);
+    return this.#wanted;
   }
 
   #isAcceptable(error: unknown): boolean {
@@ -152,17 +185,33 @@ class Run<State extends Explored> {
 
   #observe(operation: MockOperation): OperationEffect | undefined {
     if (this.#dark) return { crash: true, chooser: keepAll };
-    if (this.#moments.length >= (this.#exploration.operationLimit ?? OPERATION_LIMIT)) {
-      this.#endless = true;
-      this.#dark = true;
+    if (this.#isEndless()) {
+      this.#scheduler?.powerFails();
       return { crash: true, chooser: keepAll };
     }
     return this.#happen(operation);
   }
 
+  #isEndless(): boolean {
+    if (this.#moments.length < (this.#exploration.operationLimit ?? OPERATION_LIMIT)) return false;
+    this.#endless = true;
+    this.#dark = true;
+    return true;
+  }
+
   /** Has the events of this moment happen, as far as the caller need not do it. */
-  #happen(operation: MockOperation | undefined): OperationEffect | undefined {
-    const moment: Moment = { at: this.#moments.length + 1, operation, pages: this.#survey ? pagesOf(this.#state.driver) : NO_PAGES };
+  #happen(operation: MockOperation | undefined, choice?: TurnChoice): OperationEffect | undefined {
+    const scheduler = this.#scheduler;
+    const visitors = operation === undefined ? undefined : scheduler?.visitors(operation.process);
+    const moment: Moment = {
+      at: this.#moments.length + 1,
+      operation,
+      pages: this.#survey && choice === undefined ? pagesOf(this.#state.driver) : NONE,
+      turn: choice?.next,
+      alternatives: choice?.alternatives ?? (isInterruptible(operation) ? (visitors ?? NONE) : NONE),
+      before: this.#visited,
+      living: scheduler?.living ?? NONE,
+    };
     this.#moments.push(moment);
     let effect = this.#lasting(operation);
     while (this.#waiting[0]?.at === moment.at) {
@@ -170,6 +219,7 @@ class Run<State extends Explored> {
       this.#waiting = later;
       effect = this.#start(event, moment) ?? effect;
     }
+    if (effect !== undefined && 'crash' in effect) scheduler?.powerFails();
     return effect;
   }
 
@@ -185,7 +235,23 @@ class Run<State extends Explored> {
     if (event.operation !== undefined && event.operation !== operation) {
       this.#misfit ??= `at ${moment.at} there is ${operation}, not ${event.operation}`;
     }
+    if (moment.turn !== undefined && event.effect !== 'turn') {
+      this.#misfit ??= `at ${moment.at} there is a choice, and no operation`;
+      return undefined;
+    }
     switch (event.effect) {
+      case 'turn':
+        this.#note({ ...event, operation });
+        this.#turnTo(event.to, moment);
+        return undefined;
+      case 'kill':
+        this.#note({ ...event, operation });
+        this.#kill(event.process, moment);
+        return undefined;
+      case 'outside':
+        this.#note({ ...event, operation });
+        this.#fromOutside(event.action, moment);
+        return undefined;
       case 'poison':
         this.#note({ ...event, operation });
         this.#poison(event.path, event.offset, event.length, event.latent === true);
@@ -233,6 +299,39 @@ class Run<State extends Explored> {
     this.#exploration.onEvent?.(this.#state, event);
   }
 
+  #turnTo(to: string, moment: Moment): void {
+    if (!moment.alternatives.includes(to)) this.#misfit ??= `at ${moment.at} no call of ${to} waits`;
+    else if (moment.turn !== undefined) this.#wanted = to;
+    else {
+      this.#visited = moment.at;
+      this.#scheduler?.visit(to);
+      this.#visited = undefined;
+    }
+  }
+
+  #kill(name: string, moment: Moment): void {
+    if (!moment.living.includes(name)) {
+      this.#misfit ??= `at ${moment.at} no process ${name} runs`;
+      return;
+    }
+    this.#killed.push(name);
+    this.#scheduler?.abandon(name);
+    this.#state.driver.process(name).kill();
+  }
+
+  #fromOutside(action: string, moment: Moment): void {
+    const act = this.#exploration.outside?.[action];
+    if (act === undefined || !isInterruptible(moment.operation)) {
+      this.#misfit ??= `at ${moment.at} '${action}' cannot be done`;
+      return;
+    }
+    try {
+      act(this.#state);
+    } catch (error) {
+      if (!(error instanceof MockSystemError)) this.#broken ??= { error };
+    }
+  }
+
   /** Poisons what has storage. */
   #poison(path: string, offset: number, length: number, latent: boolean): void {
     const { driver } = this.#state;
@@ -241,11 +340,4 @@ class Run<State extends Explored> {
       if (driver.physicalOf(path, at) !== undefined) driver.poison(path, { offset: at, length: 1 }, { latent });
     }
   }
-}
-
-function pagesOf(driver: MockDriver): PageOfFile[] {
-  return driver.listFiles().flatMap((path) => {
-    const offsets = Array.from({ length: blocksIn(driver.readFile(path).length) }, (_, page) => page * BLOCK_BYTES);
-    return offsets.filter((offset) => driver.physicalOf(path, offset) !== undefined).map((offset) => ({ path, offset }));
-  });
 }

@@ -43,7 +43,29 @@ export interface CrashEvent extends EventPlace {
   readonly answers?: Readonly<Record<string, number>>;
 }
 
-export type ScheduledEvent = FaultEvent | PoisonEvent | CrashEvent;
+/**
+ * Of bodies that run side by side another one goes on: the named one, with its oldest call that waits (`b`), or its second
+ * (`b 2`). Where a call was about to be chosen, that one waits; within a synchronous piece, one call of the other happens before
+ * the operation, and the piece goes on.
+ */
+export interface TurnEvent extends EventPlace {
+  readonly effect: 'turn';
+  readonly to: string;
+}
+
+/** The process dies before the operation happens, and the machine goes on. */
+export interface KillEvent extends EventPlace {
+  readonly effect: 'kill';
+  readonly process: string;
+}
+
+/** Another process does something before the operation happens: one of the exploration's `outside` actions. */
+export interface OutsideEvent extends EventPlace {
+  readonly effect: 'outside';
+  readonly action: string;
+}
+
+export type ScheduledEvent = FaultEvent | PoisonEvent | CrashEvent | TurnEvent | KillEvent | OutsideEvent;
 
 export interface Schedule {
   readonly seed: number;
@@ -77,6 +99,12 @@ function isKnownEffect(event: Partial<ScheduledEvent>): boolean {
       return typeof event.path === 'string' && Number.isSafeInteger(event.offset) && Number.isSafeInteger(event.length);
     case 'crash':
       return event.rest === 'lose' || event.rest === 'keep';
+    case 'turn':
+      return typeof event.to === 'string';
+    case 'kill':
+      return typeof event.process === 'string';
+    case 'outside':
+      return typeof event.action === 'string';
     default:
       return false;
   }

@@ -1,7 +1,9 @@
 /** Makes a failing schedule as small and as early as it can, by running simpler ones for as long as they fail. */
-import type { Exploration, Explored } from './exploration.js';
+import type { Explorable, Explored } from './exploration.js';
 import { type RunRecord, runEvents } from './run.js';
 import type { CrashEvent, ScheduledEvent } from './schedule.js';
+
+const MOVABLE: readonly ScheduledEvent['effect'][] = ['crash', 'poison', 'kill', 'outside'];
 
 export interface Shrunk {
   readonly record: RunRecord;
@@ -9,7 +11,7 @@ export interface Shrunk {
 }
 
 export async function shrink<State extends Explored>(
-  exploration: Exploration<State>,
+  exploration: Explorable<State>,
   seed: number,
   failing: RunRecord,
   mostRuns: number,
@@ -49,7 +51,7 @@ function* plainer(event: ScheduledEvent): Generator<ScheduledEvent> {
     if (!plain) yield { ...withoutAnswers(event), rest: 'keep' };
   } else if (event.effect === 'poison') {
     if (event.latent === true) yield omit(event, 'latent');
-  } else if (event.persistent === true) {
+  } else if ('persistent' in event) {
     yield omit(event, 'persistent');
   }
 }
@@ -72,7 +74,7 @@ function* fewerAnswers(event: ScheduledEvent): Generator<ScheduledEvent> {
 
 function* earlier(event: ScheduledEvent, least: number): Generator<ScheduledEvent> {
   // What an operation can fail with is its own: a failure stays where it is.
-  if (event.effect !== 'crash' && event.effect !== 'poison') return;
+  if (!MOVABLE.includes(event.effect)) return;
   for (let at = least; at < event.at; at++) {
     yield { ...event, at };
     if (event.effect === 'crash' && event.answers !== undefined) {

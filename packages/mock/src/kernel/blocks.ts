@@ -38,7 +38,7 @@ function joinWritten(machine: Machine, inode: Inode, logical: number, limit: num
 function allocateWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { filesystem, rules } = machine;
   const run = filesystem.reserve(inode, logical, limit);
-  if (run === undefined) return failed(filesystem.fullErrno);
+  if (run === undefined) return failed(filesystem.noSpaceErrno);
   const zeroed = zeroBlocks(machine, run.start, run.count);
   if (!zeroed && rules.failedAllocation === 'shutdown') {
     filesystem.shutDown = true;
@@ -72,7 +72,7 @@ function copyShared(machine: Machine, inode: Inode, logical: number, limit: numb
   const source = mappedBlock(inode.map.at(logical));
   if (device.known.firstSector(source, limit) !== undefined) return failed(Errno.EIO);
   const run = filesystem.reserve(inode, logical, limit);
-  if (run === undefined) return failed(filesystem.fullErrno);
+  if (run === undefined) return failed(filesystem.noSpaceErrno);
   if (!zeroBlocks(machine, run.start, run.count)) {
     filesystem.shutDown = rules.failedAllocation === 'shutdown';
     return failed(Errno.EIO);
@@ -118,7 +118,7 @@ export function fillHoles(machine: Machine, inode: Inode, logical: number, count
       continue;
     }
     const run = filesystem.allocate(inode, at, length);
-    if (run === undefined) return filesystem.fullErrno;
+    if (run === undefined) return filesystem.noSpaceErrno;
     at += run.count;
   }
   return 0;

@@ -21,26 +21,36 @@ function fileNamed(name: string): string {
 }
 
 describe('the guide', () => {
-  const [found, clean] = blocksOf('text');
+  const [found, clean, lost, counted] = blocksOf('text');
   let folder = '';
 
   beforeAll(() => {
     // Within the package, so that its packages are found.
     mkdirSync(path.join(packageFolder, 'build'), { recursive: true });
     folder = mkdtempSync(path.join(packageFolder, 'build', 'guide-'));
-    for (const name of ['notes.mjs', 'explore.mjs', 'notes.test.mjs']) writeFileSync(path.join(folder, name), fileNamed(name));
+    for (const name of ['notes.mjs', 'explore.mjs', 'notes.test.mjs', 'interleave.mjs']) writeFileSync(path.join(folder, name), fileNamed(name));
   });
 
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });
 
-  function explore(): string {
-    return execFileSync(process.execPath, ['explore.mjs'], { cwd: folder, encoding: 'utf8' });
+  function explore(file = 'explore.mjs'): string {
+    return execFileSync(process.execPath, [file], { cwd: folder, encoding: 'utf8' });
   }
 
   it('finds the planted bug, and says it in these words', () => {
     expect(explore()).toBe(found);
+  });
+
+  it('finds the visit that two processes lose, and nothing once each has bytes of its own', () => {
+    expect(explore('interleave.mjs')).toBe(lost);
+    const own = blocksOf('js').filter((block) => block.includes('const at =') && block.split('\n').length === 2);
+    expect(own).toHaveLength(1);
+    const shared = fileNamed('interleave.mjs');
+    expect(shared.split('  const at = 0;\n')).toHaveLength(2);
+    writeFileSync(path.join(folder, 'interleave.mjs'), shared.replace('  const at = 0;\n', own[0] ?? ''));
+    expect(explore('interleave.mjs')).toBe(counted);
   });
 
   it('finds nothing, in any way, once the line is where the question was', () => {

@@ -46,7 +46,7 @@ describe('a store that finds no space over bytes that are there', () => {
     const file = await filled(driver, 8 * PAGE);
     driver.reflink(PATH, '/pmem/snapshot');
     driver.punch(PATH, { offset: 5 * PAGE, length: PAGE });
-    driver.limitSpace(0);
+    driver.setQuota(0);
     expect(driver.freePool.freeBytes).toBeGreaterThan(40 * PAGE);
     await failure('ERR_PMEM_NO_SPACE', () => { file.write(new Uint8Array(PAGE), 5 * PAGE); });
     await failure('ERR_PMEM_NO_SPACE', () => { file.write(new Uint8Array(PAGE), PAGE); });
@@ -54,7 +54,7 @@ describe('a store that finds no space over bytes that are there', () => {
     const expected = content(8 * PAGE);
     expected.fill(0, 5 * PAGE, 6 * PAGE);
     await expectHealthy(file, expected);
-    driver.limitSpace(undefined);
+    driver.setQuota(undefined);
     file.write(content(PAGE), 5 * PAGE);
   });
 

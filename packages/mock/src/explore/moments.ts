@@ -1,0 +1,47 @@
+/** The moments of a run: operations, inner steps, choices between calls, and ends. */
+import { BLOCK_BYTES, blocksIn } from '../geometry.js';
+import { isBetweenCalls } from '../machine.js';
+import type { MockDriver } from '../mock-driver.js';
+import type { MockOperation } from '../operation.js';
+import { END } from './schedule.js';
+
+/** A moment at which something can happen: an operation, an inner step, or the end of body or recovery. */
+export interface Moment {
+  readonly at: number;
+  /** Undefined at an end, and where a call is chosen among several. */
+  readonly operation: MockOperation | undefined;
+  /** Where a call is chosen among several: which happens by itself, for instance `a: pwrite`. */
+  readonly turn: string | undefined;
+  /** Whose calls can happen first, see TurnEvent. */
+  readonly alternatives: readonly string[];
+  /** Number of the moment of another process's operation that this one happens just before; undefined for most. */
+  readonly before: number | undefined;
+  /** Processes whose bodies have not ended. */
+  readonly living: readonly string[];
+  /** Pages of files that have storage; only where it was asked for. */
+  readonly pages: readonly PageOfFile[];
+}
+
+export interface PageOfFile {
+  readonly path: string;
+  readonly offset: number;
+}
+
+export function labelOf(moment: Pick<Moment, 'operation' | 'turn'>): string {
+  const { operation, turn } = moment;
+  if (operation === undefined) return turn ?? END;
+  return operation.step === undefined ? operation.name : `${operation.name}:${operation.step}`;
+}
+
+/** Something else can happen just before it: not within one system call. */
+export function isInterruptible(operation: MockOperation | undefined): boolean {
+  return operation?.step === undefined || isBetweenCalls(operation.step);
+}
+
+/** Every page of every file that has storage. */
+export function pagesOf(driver: MockDriver): PageOfFile[] {
+  return driver.listFiles().flatMap((path) => {
+    const offsets = Array.from({ length: blocksIn(driver.readFile(path).length) }, (_, page) => page * BLOCK_BYTES);
+    return offsets.filter((offset) => driver.physicalOf(path, offset) !== undefined).map((offset) => ({ path, offset }));
+  });
+}

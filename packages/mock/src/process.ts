@@ -1,0 +1,22 @@
+/** A process of the simulated machine: the files it has open, and what happens to them when it dies. */
+
+/** What the death of a process ends: an open file. */
+export interface OpenHandle {
+  /** Unmaps and closes without a word, and gives the locks back, as the kernel does for a process that has died. */
+  abandon(): void;
+}
+
+export class Process {
+  alive = true;
+  readonly handles = new Set<OpenHandle>();
+
+  /** `name` is undefined for the process that the driver itself stands for. */
+  constructor(readonly name: string | undefined) {}
+
+  /** Ends it. What it has stored stays with the machine. */
+  die(): void {
+    this.alive = false;
+    for (const handle of this.handles) handle.abandon();
+    this.handles.clear();
+  }
+}
