@@ -117,6 +117,25 @@ export class Ledger {
     return this.#reportable.subarray(range.offset, rangeEnd(range)).includes(1);
   }
 
+  /** Others have appended these bytes, durably: the file cannot be shorter from now on. */
+  appended(position: number, bytes: Uint8Array): void {
+    const range: ByteRange = { offset: position, length: bytes.length };
+    this.newest.set(bytes, range.offset);
+    this.#durable.set(bytes, range.offset);
+    for (const word of wordsOf(range)) {
+      this.#stored.delete(word);
+      this.#written[word] = 1;
+    }
+    this.sizeBytes = rangeEnd(range);
+    this.#sizes.clear();
+    this.#sizes.add(this.sizeBytes);
+  }
+
+  /** The file may have this size from now on, should the call that asks for it come through. */
+  allowSize(sizeBytes: number): void {
+    this.#sizes.add(sizeBytes);
+  }
+
   /** Before a change of the size, which nothing makes durable by itself. */
   resizing(sizeBytes: number): void {
     const cut = Math.min(sizeBytes, this.sizeBytes);

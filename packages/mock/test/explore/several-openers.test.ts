@@ -1,0 +1,32 @@
+/**
+ * PmemFile and its journal with several openers: a share of the full exploration (npm run explore), small enough for every
+ * test run. SAFE_PMEM_SEED=n samples other states.
+ */
+import { describe, expect, it } from 'vitest';
+import { SITUATIONS } from '../../explore/opener-situations.js';
+import { interleavingOf, targets } from '../../explore/several-openers.js';
+import { everyInterleaving } from '../../src/index.js';
+
+const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
+const ORDERS = 60;
+const STATES_OF_EACH_WAY = 12;
+
+describe('what was acknowledged stays, what is lost never reads as data, and the size is the one that was asked for', () => {
+  it.each(Object.entries(SITUATIONS))('%s, in every order', async (_, situation) => {
+    const { states } = await everyInterleaving(interleavingOf(situation, { filesystem: 'ext4' }), { seed: SEED, limit: ORDERS });
+    expect(states).toBeGreaterThan(5);
+  }, 60_000);
+
+  it('each with a crash, a death and a fault, on each machine', async () => {
+    const chosen = targets.filter(({ name }) => !name.endsWith('every order'));
+    let explored = 0;
+    for (const target of chosen) {
+      const { states } = await target.run({ seed: SEED, limit: STATES_OF_EACH_WAY }).catch((cause: unknown) => {
+        throw new Error(target.name, { cause });
+      });
+      explored += states;
+    }
+    console.log(`${explored} states explored with seed ${SEED}`);
+    expect(explored).toBeGreaterThan(chosen.length);
+  }, 120_000);
+});
