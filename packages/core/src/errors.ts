@@ -81,7 +81,8 @@ export class PmemError extends Error {
       details.ranges === undefined || details.ranges.length === 0 ? '' : ` bytes ${formatRanges(details.ranges)}`,
     ].join('');
     super(`${message}${where === '' ? '' : `:${where}`}`, details.cause === undefined ? {} : { cause: details.cause });
-    this.name = new.target.name;
+    // The bundler calls a class that mentions itself `_Name`.
+    this.name = new.target.name.replace(/^_/, '');
     this.code = code;
     this.path = details.path;
     this.ranges = details.ranges ?? [];
