@@ -12,7 +12,6 @@ const list = [
   [core('classify.ts'), "if (operation === 'write' || hole) {", 'if (hole) {', 'a refused store is no lack of space'],
   [core('classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
-  [core('ask-again.ts'), '!hazards.isBusy(page) && ', '', 'the zeros of a repair under way are believed'],
   [core('ask-again.ts'), 'subtract(healthy, journal?.intents ?? [])', 'healthy', "the zeros of another process's repair are believed"],
   [core('ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten));', '', 'what another process has lost is read'],
   [core('classify.ts'), '|| errno === Errno.EFAULT', '', 'EFAULT is not a media error'],
