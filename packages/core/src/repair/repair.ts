@@ -108,8 +108,8 @@ class Repair {
         await writing;
         this.#note(batch);
         onProgress?.({ doneBytes: Math.min(doneBytes, totalBytes), totalBytes });
-        await new Promise(setImmediate);
         if (window.done === true) break;
+        await new Promise(setImmediate);
         assertOpen();
         signal?.throwIfAborted();
       }
