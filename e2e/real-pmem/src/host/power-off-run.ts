@@ -1,6 +1,6 @@
 /**
- * Power cuts in the middle of zero-ranges: QEMU is killed while a job works, and the next boot, on the same device, checks the
- * filesystem and every file. Only on the device that a file of the host backs: memory reserved for the other one goes with QEMU.
+ * Power cuts in the middle of zero-ranges: QEMU is killed while a job works, and the next boot, on the same device,
+ * checks the filesystem and every file. Only on the device that a file of the host backs: the other is memory of QEMU.
  */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -22,7 +22,12 @@ export function cutsPower({ device }: Cell, jobs: readonly JobName[]): boolean {
   return device === 'unclearable' && jobs.includes('power-off');
 }
 
-/** A job for runJob(): every result is something wrong. */
+interface Complaint {
+  readonly name: string;
+  readonly wrong: string;
+}
+
+/** A job for runJob(): every result is a complaint. */
 function checkJob(input: PowerOffInput): ReportingJob {
   return {
     name: 'power-off',
@@ -30,18 +35,23 @@ function checkJob(input: PowerOffInput): ReportingJob {
     nodeArguments: [],
     input,
     describe: () => undefined,
-    judge: (values) => Promise.resolve({ summary: '', failures: (values as { name: string; wrong: string }[]).map(({ name, wrong }) => `${name} ${wrong}`) }),
+    judge: (values) => {
+      const complaints = values as readonly Complaint[];
+      return Promise.resolve({ summary: '', failures: complaints.map(({ name, wrong }) => `${name} ${wrong}`) });
+    },
   };
 }
+
+type BootFiles = Awaited<ReturnType<typeof bootFiles>>;
 
 class PowerOffRun {
   readonly #cell: Cell;
   readonly #environment: BootEnvironment;
-  readonly #files: { readonly initramfs: string; readonly backingFile: string };
+  readonly #files: BootFiles;
   readonly #directory: string;
   #boots = 0;
 
-  constructor(cell: Cell, environment: BootEnvironment, directory: string, files: { initramfs: string; backingFile: string }) {
+  constructor(cell: Cell, environment: BootEnvironment, directory: string, files: BootFiles) {
     this.#cell = cell;
     this.#environment = environment;
     this.#directory = directory;
@@ -79,7 +89,8 @@ class PowerOffRun {
     const progress = { begun: -1, done: -1 };
     const cutAt = 5 + ((seed * 17) % 40);
     try {
-      machine.send({ type: 'run', program: powerOffProgram, nodeArguments: [], input: { phase: 'work', seed } satisfies PowerOffInput });
+      const input: PowerOffInput = { phase: 'work', seed };
+      machine.send({ type: 'run', program: powerOffProgram, nodeArguments: [], input });
       while (progress.begun < cutAt) {
         const { value } = expectMessage(await machine.receive(silenceLimitMs), 'result');
         const report = value as WorkReport;

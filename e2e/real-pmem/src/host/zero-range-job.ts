@@ -1,5 +1,7 @@
-/** The zero-range job: zero-range of a DAX file does all that it ought to. Its tests are reported like those of the contract. */
+/** The zero-range job: zero-range of a DAX file does all that it ought to. Reported like the tests of the contract. */
 import { contractJob } from './contract-job.js';
 import type { Job } from './job.js';
 
-export const zeroRangeJob: Job = { ...contractJob, name: 'zero-range', program: 'e2e/real-pmem/dist/jobs/zero-range.js' };
+const program = 'e2e/real-pmem/dist/jobs/zero-range.js';
+
+export const zeroRangeJob: Job = { ...contractJob, name: 'zero-range', program };

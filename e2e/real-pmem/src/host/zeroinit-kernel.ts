@@ -1,7 +1,7 @@
 /**
- * The kernel of `zeroinit-kernel/`: Debian's source package of a series with our patches, built with a configuration that
- * holds what a guest needs. Kept in the cache under a hash of patches, configuration and source version; what is there is
- * not built again.
+ * The kernel of `zeroinit-kernel/`: Debian's source package of a series with our patches, built with a configuration
+ * that holds what a guest needs. Kept in the cache under a hash of patches, configuration and source version; what is
+ * there is not built again.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -53,9 +53,10 @@ export interface KernelRecipe {
 export async function readRecipe(tree: string): Promise<KernelRecipe> {
   const directory = path.join(tree, 'e2e', 'real-pmem', 'zeroinit-kernel');
   const names = (await readdir(path.join(directory, 'patches'))).filter((name) => name.endsWith('.patch')).sort();
+  const textOf = (name: string): Promise<string> => readFile(path.join(directory, 'patches', name), 'utf8');
   return {
     config: await readFile(path.join(directory, 'guest.config'), 'utf8'),
-    patches: await Promise.all(names.map(async (name) => ({ name, text: await readFile(path.join(directory, 'patches', name), 'utf8') }))),
+    patches: await Promise.all(names.map(async (name) => ({ name, text: await textOf(name) }))),
   };
 }
 
@@ -65,7 +66,7 @@ export function recipeKey({ config, patches }: KernelRecipe, sourceVersion: stri
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
-/** The lines of the fragment that did not become lines of the configuration: options that are gone, or whose needs are not met. */
+/** The lines of the fragment that the configuration did not take: options that are gone, or whose needs are not met. */
 export function unmetOptions(fragment: string, configuration: string): string[] {
   const got = new Set(configuration.split('\n'));
   return fragment.split('\n').filter((line) => line.startsWith('CONFIG_') && !got.has(line));
@@ -116,7 +117,8 @@ async function build(recipe: KernelRecipe, source: string, root: string, progres
     await configure(recipe, sources, scratch);
     progress.step(`building Linux ${zeroinitName}: ten minutes on two idle processors; the log is ${log}`);
     // Behind everything else that runs here, and with a log that can be watched.
-    await capturePipeline('exec nice -n 15 make "-j$1" bzImage > "$2" 2>&1', [String(availableParallelism()), log], { cwd: sources });
+    const jobs = String(availableParallelism());
+    await capturePipeline('exec nice -n 15 make "-j$1" bzImage > "$2" 2>&1', [jobs, log], { cwd: sources });
     await install(sources, path.join(scratch, 'root'));
     // Another runner may have built the same meanwhile.
     if (!existsSync(root)) await rename(path.join(scratch, 'root'), root);
@@ -132,7 +134,8 @@ async function build(recipe: KernelRecipe, source: string, root: string, progres
 
 async function unpack(source: string, scratch: string, progress: Progress): Promise<string> {
   progress.step(`unpacking ${path.basename(source)}`);
-  await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" --wildcards "./usr/src/*.tar.xz"', [source, scratch]);
+  const archive = 'tar --extract --directory "$2" --wildcards "./usr/src/*.tar.xz"';
+  await capturePipeline(`dpkg-deb --fsys-tarfile "$1" | ${archive}`, [source, scratch]);
   await capturePipeline('tar --extract --file "$1"/usr/src/*.tar.xz --directory "$1" && rm -r "$1/usr"', [scratch]);
   const [sources] = await readdir(scratch);
   if (sources === undefined) throw new SetupError(`${source} holds no kernel source`);
@@ -143,10 +146,12 @@ async function applyPatches({ patches }: KernelRecipe, sources: string, progress
   progress.step(`applying ${patches.length} patches`);
   for (const { name, text } of patches) {
     try {
-      await capture(programPath('patch'), ['--strip=1', '--batch', '--no-backup-if-mismatch'], { cwd: sources, stdin: text });
+      const words = ['--strip=1', '--batch', '--no-backup-if-mismatch'];
+      await capture(programPath('patch'), words, { cwd: sources, stdin: text });
     } catch (cause) {
       if (!(cause instanceof CommandError)) throw cause;
-      throw new SetupError(`${name} does not apply to ${path.basename(sources)}:\n${cause.output.slice(-1500)}`, undefined, cause);
+      const message = `${name} does not apply to ${path.basename(sources)}:\n${cause.output.slice(-1500)}`;
+      throw new SetupError(message, undefined, cause);
     }
   }
 }
@@ -156,7 +161,7 @@ async function configure({ config }: KernelRecipe, sources: string, scratch: str
   await writeFile(fragment, config);
   await capture(programPath('make'), ['allnoconfig'], { cwd: sources, env: { KCONFIG_ALLCONFIG: fragment } });
   const unmet = unmetOptions(config, await readFile(path.join(sources, '.config'), 'utf8'));
-  if (unmet.length > 0) throw new SetupError(`this kernel does not take these options of guest.config: ${unmet.join(', ')}`);
+  if (unmet.length > 0) throw new SetupError(`this kernel does not take from guest.config: ${unmet.join(', ')}`);
 }
 
 /** The boot image, and a module tree that says what is built in, which is all that modprobe needs. */
@@ -165,7 +170,9 @@ async function install(sources: string, root: string): Promise<void> {
   const modules = path.join(root, 'lib', 'modules', release);
   await mkdir(modules, { recursive: true });
   await copyFile(path.join(sources, 'arch', 'x86', 'boot', 'bzImage'), path.join(root, 'vmlinuz'));
-  for (const name of ['modules.builtin', 'modules.builtin.modinfo']) await copyFile(path.join(sources, name), path.join(modules, name));
+  for (const name of ['modules.builtin', 'modules.builtin.modinfo']) {
+    await copyFile(path.join(sources, name), path.join(modules, name));
+  }
   await writeFile(path.join(modules, 'modules.order'), '');
   await capture(programPath('depmod'), ['--basedir', root, release]);
   await writeFile(path.join(root, 'manifest.json'), JSON.stringify({ release } satisfies Manifest));

@@ -1,4 +1,4 @@
-/** What the power-off job does to its files, and what may be found in them afterwards. The same on both sides of the power cut. */
+/** What the power-off job does to its files, and what may be in them afterwards: the same before and after the cut. */
 import { content } from '../repair/content.js';
 import { page } from '../scenarios/file-steps.js';
 import { mode } from './zero-range-calls.js';
@@ -12,6 +12,8 @@ export interface PlannedCall {
   /** fsync(2) before the call counts as done. */
   readonly synced: boolean;
 }
+
+export type CallState = 'untouched' | 'begun' | 'done';
 
 export type PowerOffInput =
   | { readonly phase: 'work'; readonly seed: number }
@@ -46,7 +48,7 @@ export function plannedCalls(seed: number): PlannedCall[] {
 }
 
 /** What is wrong with the bytes of a file after the power cut; undefined if nothing is. */
-export function judgeFile(call: PlannedCall, state: 'untouched' | 'begun' | 'done', bytes: Uint8Array): string | undefined {
+export function judgeFile(call: PlannedCall, state: CallState, bytes: Uint8Array): string | undefined {
   const end = call.offset + call.length;
   const grown = call.flags === mode.keepSize ? sizeBytes : Math.max(sizeBytes, end);
   const finished = state === 'done' && call.synced;

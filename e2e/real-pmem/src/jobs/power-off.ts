@@ -1,6 +1,6 @@
 /**
- * Zero-ranges that a power cut ends. `work` makes files and calls zero-range on one after the other, until the host kills the
- * machine; `check`, on the same device in the next boot, looks at all of them.
+ * Zero-ranges that a power cut ends. `work` makes files and calls zero-range on one after the other, until the host
+ * kills the machine; `check`, on the same device in the next boot, looks at all of them.
  */
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';

@@ -36,7 +36,9 @@ export class ZeroRangeCalls {
       this.#failed?.(cause);
     };
     this.#program.on('error', end);
-    this.#program.on('close', (code, signal) => { end(new Error(`zero-range.py ended (${signal ?? `status ${code ?? -1}`})`)); });
+    this.#program.on('close', (code, signal) => {
+      end(new Error(`zero-range.py ended (${signal ?? `status ${code ?? -1}`})`));
+    });
     this.#program.stdin.on('error', () => undefined);
   }
 

@@ -111,7 +111,8 @@ class Model:
             shared = before.get(page, (0, EXTENT_SHARED))[1] & EXTENT_SHARED
             if self.in_place and not shared:
                 assert after[page][0] == before[page][0], f"the block of page {page} moved"
-                assert (after[page][1] ^ before[page][1]) & EXTENT_UNWRITTEN == 0, f"page {page} is now written or unwritten"
+                changed = after[page][1] ^ before[page][1]
+                assert changed & EXTENT_UNWRITTEN == 0, f"page {page} is now written or unwritten"
         assert before.keys() <= after.keys(), "zero-range gave blocks back"
 
     def punch(self, offset, length):
@@ -156,7 +157,8 @@ class Model:
 
     def compare(self, how, got, expected):
         if got != expected:
-            at = next((i for i, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), min(len(got), len(expected)))
+            differing = (i for i, pair in enumerate(zip(got, expected)) if pair[0] != pair[1])
+            at = next(differing, min(len(got), len(expected)))
             raise AssertionError(f"{how} differs from byte {at} on (page {at // PAGE})")
 
     def run(self, steps, reflink):
@@ -195,7 +197,7 @@ def call(path, mode, offset, length, readOnly=False):
 
 
 class Mapping:
-    """A file mapped at a multiple of 2 MiB, so that huge pages suit it. The C library's: mmap's address cannot be chosen."""
+    """A file mapped at a multiple of 2 MiB, so that huge pages suit it. Python's own mmap does not let one choose."""
 
     def __init__(self, path):
         self.descriptor = os.open(path, os.O_RDWR)

@@ -1,6 +1,6 @@
 /**
- * FALLOC_FL_ZERO_RANGE of a DAX file, call by call: sizes, contents, blocks, mappings, and what poison, sharing and a full
- * filesystem make of it. The first suite is true of every kernel; the second of the one in zeroinit-kernel/.
+ * FALLOC_FL_ZERO_RANGE of a DAX file, call by call: sizes, contents, blocks, mappings, and what poison, sharing and a
+ * full filesystem make of it. The first suite is true of every kernel; the second of the one in zeroinit-kernel/.
  */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
@@ -29,7 +29,7 @@ const firstSeed = 1;
 const zero = (name: string, { offset, length }: ByteRange, flags: number = mode.keepSize): Promise<number> =>
   calls.fallocate(scene.path(name), mode.zeroRange | flags, offset, length);
 
-/** The file page by page, as pread(2) gives it: `lost` for EIO, `zeros`, `kept` for what content() put there, or `other`. */
+/** The file page by page, by pread(2): `lost` for EIO, `zeros`, `kept` if content() put it there, or `other`. */
 function pages(name: string): string[] {
   const file = scene.path(name);
   const descriptor = openSync(file, 'r');
@@ -58,8 +58,9 @@ function expected(differing: Readonly<Record<number, string>>, count = 16): stri
 }
 
 /**
- * A file of 8 MiB and more, most of it in extents that suit huge pages: at the same place within 2 MiB on the device and in the
- * file. The allocator cannot be asked for that, but where it put a file it is likely to put the next. The length of the file.
+ * Makes a file of 8 MiB and more; its length. Most of it is in extents that suit huge pages: at the same place within
+ * 2 MiB on the device and in the file. The allocator cannot be asked for that, but where it put a file it is likely to
+ * put the next.
  */
 async function fileWithHugePages(name: string): Promise<number> {
   const huge = page(512);
@@ -84,13 +85,14 @@ async function everything(name: string): Promise<unknown> {
 
 suite(`zero-range on ${context.filesystem}, ${context.device}`, () => {
   for (const seed of Array.from({ length: 8 }, (_, index) => firstSeed + index)) {
-    test(`random sequences of calls leave the bytes, the size and the clone that a model has (seed ${seed})`, async () => {
-      const { failure, log } = await calls.sequence({ path: scene.path('file'), seed, steps: 150, reflink, inPlace: abilities.zeroRangeClears });
+    test(`random calls leave the bytes, the size and the clone that a model has (seed ${seed})`, async () => {
+      const inPlace = abilities.zeroRangeClears;
+      const { failure, log } = await calls.sequence({ path: scene.path('file'), seed, steps: 150, reflink, inPlace });
       assert.equal(failure, undefined, log?.join('\n'));
     });
   }
 
-  test('grows the file to the end of the range, unless KEEP_SIZE is given; the range has blocks either way', async () => {
+  test('grows the file to the end of the range, unless KEEP_SIZE is given; the range gets blocks', async () => {
     await scene.written('file', whole);
     const { mtimeNs, ctimeNs } = statSync(scene.path('file'), { bigint: true });
     assert.equal(await zero('file', { offset: page(15), length: page(4) }), 0);
@@ -138,7 +140,7 @@ if (abilities.zeroRangeClears) {
       assert.deepEqual(await scene.listed('file', poisoned), clearable ? [] : poisoned);
     });
 
-    test('a range with good and bad pages: if one cannot be cleared, no good one is zeroed, and the size stays', async () => {
+    test('a range with good and bad pages: if one cannot be cleared, no good one is zeroed', async () => {
       await scene.written('file', whole);
       await scene.poison('file', bad);
       await scene.poison('file', { offset: page(9), length: pageBytes });
@@ -174,7 +176,7 @@ if (abilities.zeroRangeClears) {
       closeSync(descriptor);
     });
 
-    test('a full filesystem is no obstacle to what has blocks; for a hole it is, and then nothing changes', async () => {
+    test('a full filesystem: what has blocks is zeroed; for a hole it is ENOSPC, and nothing changes', async () => {
       await scene.written('file', whole);
       await calls.fallocate(scene.path('file'), mode.keepSize, page(17), pageBytes);
       await scene.poison('file', bad);
@@ -206,12 +208,13 @@ if (abilities.zeroRangeClears) {
       // To look at a bad page would be the end of the program that maps it.
       assert.equal(await calls.release(clearable), clearable);
       if (!clearable) return;
-      assert.ok((await calls.hold(scene.path('file'))) < most, 'the pages around the zeroed ones are no longer mapped by a huge one');
+      const after = await calls.hold(scene.path('file'));
+      assert.ok(after < most, `${after} faults: the pages around the zeroed ones are no longer mapped by a huge one`);
       assert.ok(await calls.release(true));
     });
 
     if (reflink) {
-      test('a shared bad block: this file gets zeros in a block of its own, the other file keeps block, poison and all', async () => {
+      test('a shared bad block: this file gets a zeroed one of its own, the other keeps block and poison', async () => {
         await scene.written('file', whole);
         assert.equal(await xfsIo.run(scene.path('clone'), `reflink ${scene.path('file')}`, ['-f']), 0);
         const where = await scene.physical('clone', bad);
