@@ -8,7 +8,7 @@ const cells = readdirSync(folder).map((name) => name.replace('.json', ''));
 /** The default matrix of the runner, and the kernel that is built here. */
 const expected = [
   '6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable', '6.12-xfs-unclearable',
-  'zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable', 'zeroinit-xfs-clearable',
+  'zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable', 'zeroinit-xfs-clearable', 'zeroinit-xfs-unclearable',
 ];
 
 function traceOf(cell: string): Trace {
