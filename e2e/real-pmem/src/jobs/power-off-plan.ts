@@ -24,7 +24,8 @@ export type WorkReport = { readonly ready: number } | { readonly begin: number }
 
 export const sizeBytes = page(256);
 const calls = 60;
-const original = content(sizeBytes);
+/** What every file holds before its call. Made once: where the processor is emulated it takes a second. */
+export const original = content(sizeBytes);
 
 /** A file for each call. */
 export function plannedCalls(seed: number): PlannedCall[] {

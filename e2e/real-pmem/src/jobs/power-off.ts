@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { content } from '../repair/content.js';
 import { jobContext, report } from './job-io.js';
-import { judgeFile, plannedCalls, sizeBytes, type PowerOffInput, type WorkReport } from './power-off-plan.js';
+import { judgeFile, original, plannedCalls, type PowerOffInput, type WorkReport } from './power-off-plan.js';
 import { XfsIo } from './xfs-io.js';
 import { mode, ZeroRangeCalls } from './zero-range-calls.js';
 
@@ -28,7 +27,7 @@ async function work(): Promise<void> {
   const python = new ZeroRangeCalls();
   const say = (value: WorkReport): void => { report(value); };
   for (const [index, { name }] of calls.entries()) {
-    writeFileSync(file(name), content(sizeBytes));
+    writeFileSync(file(name), original);
     sync(name);
     if (context.filesystem !== 'xfs' || index % 3 !== 0) continue;
     assert.equal(await xfsIo.run(cloneOf(name), `reflink ${file(name)}`, ['-f']), 0);
@@ -50,7 +49,7 @@ function check(begun: number, done: number): void {
     const state = index <= done ? 'done' : index <= begun ? 'begun' : 'untouched';
     const wrong = judgeFile(call, state, readFileSync(file(call.name)));
     if (wrong !== undefined) report({ name: call.name, wrong: `${wrong} (${state}: ${JSON.stringify(call)})` });
-    if (existsSync(cloneOf(call.name)) && !readFileSync(cloneOf(call.name)).equals(content(sizeBytes))) {
+    if (existsSync(cloneOf(call.name)) && !readFileSync(cloneOf(call.name)).equals(original)) {
       report({ name: cloneOf(call.name), wrong: 'is not what was cloned' });
     }
   }
