@@ -19,8 +19,9 @@ export const portName = 'safe-pmem.channel';
 export const nobody = 65534;
 
 export type HostMessage =
-  | { readonly type: 'configure'; readonly device: DeviceKind }
-  | { readonly type: 'mount'; readonly filesystem: Filesystem }
+  /** `keep`: the device holds what an earlier boot has left, which is checked and mounted instead of made anew. */
+  | { readonly type: 'configure'; readonly device: DeviceKind; readonly keep?: boolean }
+  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly keep?: boolean }
   | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
   /** A line for the running job's standard input, and its end. */
   | { readonly type: 'ask'; readonly question: unknown }

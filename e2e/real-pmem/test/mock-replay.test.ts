@@ -5,15 +5,18 @@ import { parseTrace, type Trace, type TracedStep } from '../src/scenarios/trace.
 
 const folder = new URL('../../../packages/mock/traces/', import.meta.url);
 const cells = readdirSync(folder).map((name) => name.replace('.json', ''));
-/** The default matrix of the runner. */
-const expected = ['6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable', '6.12-xfs-unclearable'];
+/** The default matrix of the runner, and the kernel that is built here. */
+const expected = [
+  '6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable', '6.12-xfs-unclearable',
+  'zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable', 'zeroinit-xfs-clearable', 'zeroinit-xfs-unclearable',
+];
 
 function traceOf(cell: string): Trace {
   return parseTrace(readFileSync(new URL(`${cell}.json`, folder), 'utf8'));
 }
 
 describe('the mock does what the kernel did, step by step', () => {
-  it('on every kernel, filesystem and device of the default matrix', () => {
+  it('on every kernel, filesystem and device of the default matrix, and on zeroinit', () => {
     expect(cells).toEqual(expect.arrayContaining(expected));
   });
 

@@ -7,6 +7,8 @@ const machines = [
   ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
   { kernel: '6.12', filesystem: 'ext4', clearable: false },
   { kernel: '6.12', filesystem: 'xfs', clearable: false },
+  { kernel: 'dax-zeroinit', filesystem: 'ext4', clearable: false },
+  { kernel: 'dax-zeroinit', filesystem: 'xfs', clearable: false },
 ] as const;
 
 for (const { kernel, filesystem, clearable } of machines) {
@@ -17,8 +19,8 @@ for (const { kernel, filesystem, clearable } of machines) {
     supports: {
       poison: 'medium',
       // Whole-page writes clear since 5.19. Before that, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
-      recoveryWrite: clearable && kernel.startsWith('6.'),
-      repair: clearable && (filesystem === 'ext4' || kernel.startsWith('6.')),
+      recoveryWrite: clearable && kernel !== '5.10',
+      repair: clearable && (filesystem === 'ext4' || kernel !== '5.10'),
       zeroRange: true,
       extents: true,
       badBlocks: true,

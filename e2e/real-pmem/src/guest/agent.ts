@@ -28,10 +28,10 @@ class Agent {
   async perform(message: HostMessage): Promise<boolean> {
     switch (message.type) {
       case 'configure':
-        await this.configure(message.device);
+        await this.configure(message.device, message.keep);
         return true;
       case 'mount':
-        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem) });
+        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message.keep) });
         return true;
       case 'run': {
         if (this.#mounted === undefined) throw new Error('nothing is mounted');
@@ -58,8 +58,8 @@ class Agent {
     }
   }
 
-  async configure(kind: DeviceKind): Promise<void> {
-    const device = await PmemDevice.find(kind);
+  async configure(kind: DeviceKind, keep = false): Promise<void> {
+    const device = await PmemDevice.find(kind, keep);
     await serveInjector({
       inject(sector, count) {
         injectPoison(device, sector, count);
@@ -72,9 +72,9 @@ class Agent {
     this.#send({ type: 'configured', facts: device.facts() });
   }
 
-  async mount(filesystem: Filesystem): Promise<string> {
+  async mount(filesystem: Filesystem, keep = false): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = await this.#device.fresh(filesystem);
+    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem);
     this.#mounted = { device: this.#device, filesystem };
     return options;
   }

@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
-import type { Selection } from './matrix.js';
+import { zeroinitName, type Selection } from './matrix.js';
 
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'] as const;
-/** In the order in which they run. The last says how fast things are, not whether they are right: it has to be asked for. */
-export const jobNames = [...ordinaryJobs, 'bench'] as const;
+/** In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. The last says how fast things are, not whether they are right: it has to be asked for. */
+export const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'bench'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
@@ -36,11 +36,12 @@ const mostGuests = 2;
 export const usage = `npm run test:real-pmem -- [options]
 
   --kernel VERSION      a kernel series of Debian: 6.1, 6.12, 5.10, 7.3 … (repeatable; default 6.1 and 6.12)
+                        or zeroinit, which is built here: Linux 6.12 with our patches (zeroinit-kernel/README.md)
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
-                        one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
-  --job smoke|contract|repair|cost|traces|fuzz|bench
-                        one job (repeatable; default all but bench)
+                        one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
+  --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|bench
+                        one job (repeatable; default all but bench; zero-range and power-off if --kernel zeroinit is given)
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
   --record              write the traces that were recorded over the committed ones
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
@@ -70,7 +71,9 @@ export function parseOptions(args: readonly string[]): Options {
   const parsed = parse(args);
   const kernels = parsed.kernel ?? [];
   for (const kernel of kernels) {
-    if (!/^\d+\.\d+$/.test(kernel)) throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12`);
+    if (kernel !== zeroinitName && !/^\d+\.\d+$/.test(kernel)) {
+      throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12, or ${zeroinitName}`);
+    }
   }
   if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
@@ -80,7 +83,7 @@ export function parseOptions(args: readonly string[]): Options {
       devices: oneOf<DeviceKind>('device', ['clearable', 'unclearable'], parsed.device ?? []),
       filesystems: oneOf<Filesystem>('fs', ['ext4', 'xfs'], parsed.fs ?? []),
     },
-    jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : ordinaryJobs,
+    jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : usualJobs(kernels),
     keep: parsed.keep ?? false,
     shell: parsed.shell ?? false,
     list: parsed.list ?? false,
@@ -92,6 +95,10 @@ export function parseOptions(args: readonly string[]): Options {
     sequences: count('sequences', parsed.sequences, defaultSequences),
     parallel: Math.max(1, count('parallel', parsed.parallel, Math.min(mostGuests, availableParallelism()))),
   };
+}
+
+function usualJobs(kernels: readonly string[]): readonly JobName[] {
+  return kernels.includes(zeroinitName) ? [...ordinaryJobs, 'zero-range', 'power-off'] : ordinaryJobs;
 }
 
 function count(option: string, value: string | undefined, fallback: number): number {
