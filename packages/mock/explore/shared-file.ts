@@ -172,13 +172,15 @@ export class Opener {
   /** False where a repair has kept it out, or a page that is bad. */
   async resize(sizeBytes: number): Promise<boolean> {
     const { ledger } = this.scene;
-    ledger.allowSize(sizeBytes);
+    ledger.asking(sizeBytes);
     try {
       await this.file.resize(sizeBytes);
     } catch (error) {
-      if (isLocked(error) || (error instanceof PmemError && error.code === 'ERR_PMEM_MEDIA')) return false;
-      throw error;
+      if (!isLocked(error) && !(error instanceof PmemError && error.code === 'ERR_PMEM_MEDIA')) throw error;
+      ledger.notAsked(sizeBytes);
+      return false;
     }
+    ledger.notAsked(sizeBytes);
     // Only now: until it was done, a repair elsewhere may have asked for the bytes that it cuts off.
     ledger.resizing(sizeBytes);
     ledger.sizeBytes = sizeBytes;
