@@ -139,6 +139,8 @@ export interface JournalFile {
   readonly mark: Uint8Array;
   /** Name of the temporary file, in the directory of the journal. */
   readonly temporary: string;
+  /** There is no journal of this file yet: whatever has the name by now is somebody else's (EEXIST). */
+  readonly isNew: boolean;
 }
 
 /** How stores become durable: by CPU cache-line flush, or by msync of the pages. */

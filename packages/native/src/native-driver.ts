@@ -288,12 +288,12 @@ class NativeFile implements DriverFile {
     return this.#closed ? closedJournal : this.#handle.readJournalSync(place, limitBytes);
   }
 
-  async writeJournal(place: string, { bytes, mark, temporary }: JournalFile): Promise<SystemFailure | undefined> {
-    return this.#closed ? closed('open') : this.#handle.writeJournal(place, bytes, mark, temporary);
+  async writeJournal(place: string, { bytes, mark, temporary, isNew }: JournalFile): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('open') : this.#handle.writeJournal(place, bytes, mark, temporary, isNew);
   }
 
-  writeJournalSync(place: string, { bytes, mark, temporary }: JournalFile): SystemFailure | undefined {
-    return this.#closed ? closed('open') : this.#handle.writeJournalSync(place, bytes, mark, temporary);
+  writeJournalSync(place: string, { bytes, mark, temporary, isNew }: JournalFile): SystemFailure | undefined {
+    return this.#closed ? closed('open') : this.#handle.writeJournalSync(place, bytes, mark, temporary, isNew);
   }
 
   async removeJournal(place: string): Promise<SystemFailure | undefined> {
