@@ -48,6 +48,15 @@ export class WalLife {
     const file = await this.#openFile('log');
     const members = this.#mirrored ? { file, mirror: await this.#openFile('mirror') } : { file };
     this.#wal = await Wal.open({ ...members, ...options });
+    this.#beginFrom(this.#wal.lastSequence);
+  }
+
+  /** What the log does not know of after a start never happened: its numbers are for other records from now on. */
+  #beginFrom(last: number | undefined): void {
+    if (last === undefined) return;
+    this.#requirePossible(last);
+    this.#attempted = last;
+    for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
   }
 
   async close(): Promise<void> {
@@ -120,14 +129,17 @@ export class WalLife {
   async judge(): Promise<void> {
     const { lastSequence: last, commitPointLost } = this.wal;
     if (commitPointLost || last === undefined) throw new Error('the commit point is lost, though one copy of it is good');
-    if (last < this.#acknowledged || last > Math.max(this.#acknowledged, this.#attempted)) {
-      throw new Error(`committed up to ${last}; acknowledged ${this.#acknowledged}, attempted ${this.#attempted}`);
-    }
+    this.#requirePossible(last);
     const { lost } = await accountFor(this.wal, this.#records);
     if (lost.length > 0 && !this.canBeLost) throw new Error(`records ${lost.join(', ')} are lost, and no page is to blame`);
     this.#acknowledged = last;
     this.#attempted = last;
     for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
+  }
+
+  #requirePossible(last: number): void {
+    if (last >= this.#acknowledged && last <= Math.max(this.#acknowledged, this.#attempted)) return;
+    throw new Error(`committed up to ${last}; acknowledged ${this.#acknowledged}, attempted ${this.#attempted}`);
   }
 
   /** Of the next record. */

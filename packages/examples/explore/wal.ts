@@ -65,6 +65,7 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
       unlessAtRisk(life, isPmemError, async () => {
         life.forget();
         await life.open();
+        await goOn(life);
         await life.wal.repair();
         await life.close();
       }),
@@ -107,16 +108,25 @@ async function check(life: WalLife): Promise<void> {
   await life.judge();
   await life.wal.repair();
   await life.judge();
+  await goOn(life);
+  await life.open();
+  await life.judge();
+  await life.close();
+}
+
+/**
+ * Another history from here on: the numbers of what was not committed are used again, for other bytes in records of the same
+ * length, which lie where those that a crash has cut off did.
+ */
+async function goOn(life: WalLife): Promise<void> {
   try {
-    // Another history from here on: the numbers of what was not committed are used again, for other bytes.
+    life.append(8);
+    await life.commit();
     life.append(500);
     await life.commit();
   } catch (error) {
     if (!(error instanceof WalError && error.code === 'ERR_WAL_FULL')) throw error;
   }
-  await life.open();
-  await life.judge();
-  await life.close();
 }
 
 async function randomStep(life: WalLife, number: number): Promise<void> {

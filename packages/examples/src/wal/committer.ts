@@ -3,7 +3,9 @@
  * one before last, so the last has to be durable by then.
  */
 import { CommitJob, refusalOf } from './commit-job.js';
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
+import { certainly, isCertain } from './commit-slot.js';
+import { FlushPlace } from './flush-place.js';
 import type { Damage } from './members.js';
 import type { Batch, PendingPlace, Tail } from './pending-records.js';
 import { PendingRecords } from './pending-records.js';
@@ -11,8 +13,6 @@ import type { LogPlace } from './read-pages.js';
 import { WalError } from './wal-error.js';
 import type { CommitResult } from './wal-options.js';
 
-/** After so many groups in a row the event loop gets a turn: timers and sockets must not starve. */
-const GROUPS_PER_TURN = 64;
 /** How often a group is tried again after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
 
@@ -43,25 +43,37 @@ interface Running {
   ended: Ended | undefined;
 }
 
+/** Where a log goes on. */
+export interface CommitterStart {
+  readonly point: CommitPoint;
+  /** Where the next record goes. */
+  readonly writeOffset: number;
+  readonly tail: Tail | undefined;
+  /** See WalOptions. */
+  readonly blockMs: number;
+}
+
 export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogPlace;
   readonly #host: CommitterHost;
-  readonly #offThread: boolean;
+  readonly #flushPlace: FlushPlace;
   #point: CommitPoint;
+  /** The highest that a slot may have; above that of the point in force while an attempt that was refused may be there. */
+  #generation: number;
   #running: Running | undefined;
   #next: Group | undefined;
   #serving = false;
-  #groups = 0;
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogPlace, host: CommitterHost, point: CommitPoint, start: number, tail?: Tail) {
+  constructor(place: PendingPlace & LogPlace, host: CommitterHost, { point, writeOffset, tail, blockMs }: CommitterStart) {
     this.#place = place;
     this.#host = host;
     this.#point = point;
-    this.#offThread = place.members.some((member) => !member.flushesLines);
-    this.pending = new PendingRecords(place, start, tail);
+    this.#generation = point.generation;
+    this.#flushPlace = new FlushPlace(place.members, blockMs);
+    this.pending = new PendingRecords(place, writeOffset, tail);
   }
 
   /** The commit point in force. */
@@ -86,7 +98,17 @@ export class Committer {
   /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
   advance(change: (point: CommitPoint) => CommitPoint): CommitResult {
     this.#finish();
-    return resultOf(this.#runNow(this.#job(undefined, change(this.#point))));
+    return resultOf(this.#runNow(this.#job(undefined, certainly(change(this.#point)))));
+  }
+
+  /**
+   * Makes durable that the last batch is: until then a start after a crash has to find that out from its pages. Call it while no
+   * job is on its way. A refusal leaves the log as it was.
+   */
+  settle(): void {
+    if (this.#isSettled) return;
+    const ended = this.#runNow(this.#job(undefined, certainly(this.#point)));
+    if ('error' in ended && refusalOf(ended.error) === undefined) throw ended.error;
   }
 
   /** Commits everything appended so far and whatever else is ready soon, off this thread where that has to wait. */
@@ -118,6 +140,12 @@ export class Committer {
     this.#next?.reject(reason);
     this.#next = undefined;
     this.pending.clear();
+    // Whatever becomes of that: a start finds out by itself what settling would have told it.
+    if (this.#failure === undefined && !this.#isSettled) this.#runNow(this.#job(undefined, certainly(this.#point)));
+  }
+
+  get #isSettled(): boolean {
+    return isCertain(this.#point) && this.#generation === this.#point.generation;
   }
 
   async #serve(): Promise<void> {
@@ -132,11 +160,11 @@ export class Committer {
     this.#serving = false;
   }
 
-  /** Lets everybody who is ready append. A flush of cache lines is over sooner than a turn of the event loop. */
+  /** Lets everybody who is ready append. A quick flush is over sooner than a turn of the event loop. */
   #gather(): Promise<void> {
-    const takeTurn = this.#offThread || ++this.#groups % GROUPS_PER_TURN === 0;
+    const takesTurn = this.#flushPlace.takesTurn();
     return new Promise((resolve) => {
-      if (takeTurn) setImmediate(resolve);
+      if (takesTurn) setImmediate(resolve);
       else process.nextTick(resolve);
     });
   }
@@ -163,7 +191,10 @@ export class Committer {
   async #tryGroup(): Promise<CommitResult> {
     if (this.pending.count === 0) return this.#nothingToDo();
     const running = this.#recordsJob();
-    const ended = this.#offThread ? await this.#runOffThread(running) : this.#runNow(running);
+    const place = this.#flushPlace.next();
+    const start = performance.now();
+    const ended = place === 'away' ? await this.#runOffThread(running) : this.#runNow(running);
+    this.#flushPlace.note(place, performance.now() - start);
     if ('error' in ended) throw ended.error;
     return ended.result;
   }
@@ -177,13 +208,18 @@ export class Committer {
     const batch = this.pending.batch(point.headPage);
     return this.#job(batch, {
       ...point,
+      certainOffset: batch.startOffset,
+      certainSequence: point.lastSequence,
       endOffset: batch.endOffset,
       lastSequence: point.lastSequence + batch.count,
     });
   }
 
+  /** Goes into the slots that the point in force did not use, and beats whatever an attempt that was refused left there. */
   #job(batch: Batch | undefined, point: CommitPoint): Running {
-    const job = new CommitJob(this.#place, batch, { ...point, generation: point.generation + 1 });
+    const isOther = (this.#generation - this.#point.generation) % 2 === 0;
+    this.#generation += isOther ? 1 : 2;
+    const job = new CommitJob(this.#place, batch, { ...point, generation: this.#generation });
     this.#running = { job, ended: undefined };
     return this.#running;
   }
@@ -227,7 +263,7 @@ export class Committer {
   #settle({ batch, point, outcome }: CommitJob): CommitResult {
     this.#point = point;
     if (batch !== undefined) this.pending.settle(batch);
-    return { lastSequence: point.lastSequence, missing: outcome?.missing ?? [] };
+    return { lastSequence: point.lastSequence, missing: outcome.missing };
   }
 }
 

@@ -1,5 +1,5 @@
 /** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from './format.js';
 import type { Member } from './members.js';
 import { damageReason, readPage, storeDurably } from './members.js';
