@@ -32,8 +32,11 @@ export function race(variants, { batch: wholeBatch, rounds: allRounds = 61 }) {
   return Object.fromEntries(names.map((name) => [name, summary(times.get(name))]));
 }
 
-/** The same for variants that wait for something: `rounds` times in turn, each timed as a whole. */
-export async function raceAsync(variants, { operations: allOperations, rounds: allRounds = 5 }) {
+/**
+ * The same for variants that wait for something: `rounds` times in turn, each for as many times `operations` as take `roundMs`.
+ * The first round is not counted, nor is what comes before the engine has compiled what the variants do.
+ */
+export async function raceAsync(variants, { operations: allOperations, rounds: allRounds = 5, roundMs = 0 }) {
   const rounds = roundsOf(allRounds);
   const names = Object.keys(variants);
   const operations = Math.max(1, Math.round(allOperations * share));
@@ -41,8 +44,14 @@ export async function raceAsync(variants, { operations: allOperations, rounds: a
   for (let round = -1; round < rounds; round++) {
     for (const name of names) {
       const start = process.hrtime.bigint();
-      await variants[name](operations);
-      if (round >= 0) times.get(name).push(Number(process.hrtime.bigint() - start) / operations);
+      let done = 0;
+      let elapsedNs;
+      do {
+        await variants[name](operations);
+        done += operations;
+        elapsedNs = Number(process.hrtime.bigint() - start);
+      } while (elapsedNs < (short ? 0 : roundMs * 1e6));
+      if (round >= 0) times.get(name).push(elapsedNs / done);
     }
   }
   return Object.fromEntries(names.map((name) => [name, summary(times.get(name))]));

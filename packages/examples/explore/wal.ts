@@ -6,7 +6,7 @@ import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { WalError } from '../src/wal/index.js';
 import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
-import { isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
+import { FILLS_PAGE, isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
 
 export type Body = (life: WalLife) => Promise<void>;
 
@@ -17,6 +17,7 @@ export const MACHINES: readonly MirroredMachine[] = [
   { filesystem: 'xfs', mirrored: false, clearable: false },
   { filesystem: 'ext4', mirrored: true, clearable: false },
   { filesystem: 'ext4', mirrored: true, dax: false },
+  { filesystem: 'xfs', mirrored: false, dax: false },
 ];
 
 export const BODIES: Readonly<Record<string, Body>> = {
@@ -24,6 +25,13 @@ export const BODIES: Readonly<Record<string, Body>> = {
     life.append(8);
     await life.commit();
     life.append(1000, 40);
+    await life.commit();
+  },
+  'a page begun': async (life) => {
+    // Fills the page; the records after it begin the next one.
+    life.append(FILLS_PAGE);
+    await life.commit();
+    life.append(8, 8);
     await life.commit();
   },
   'many writers': async (life) => {
@@ -111,6 +119,10 @@ async function check(life: WalLife): Promise<void> {
   await goOn(life);
   await life.open();
   await life.judge();
+  if (life.loseFirstFile()) {
+    await life.open();
+    await life.judge();
+  }
   await life.close();
 }
 
@@ -120,7 +132,7 @@ async function check(life: WalLife): Promise<void> {
  */
 async function goOn(life: WalLife): Promise<void> {
   try {
-    life.append(8);
+    life.append(8, 8);
     await life.commit();
     life.append(500);
     await life.commit();

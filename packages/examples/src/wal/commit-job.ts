@@ -7,7 +7,7 @@
 import type { ByteRange } from '@safe-pmem/core';
 import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from './commit-slot.js';
-import { encodeSlot, slotOffset } from './commit-slot.js';
+import { slotOffset } from './commit-slot.js';
 import { PAGE_BYTES } from './format.js';
 import type { Damage, Member } from './members.js';
 import { damageOf, damageReason, storeDurably } from './members.js';
@@ -38,12 +38,17 @@ export class CommitJob {
   #isOver = false;
   readonly #missing: Damage[] = [];
 
-  /** @param batch undefined if only the commit point changes; nothing is stored before run() or runAsync() */
-  constructor(place: LogPlace, batch: Batch | undefined, point: CommitPoint) {
+  /**
+   * Nothing is stored before run() or runAsync().
+   *
+   * @param batch undefined if only the commit point changes
+   * @param slot `point`, encoded; stays as it is until the job has ended
+   */
+  constructor(place: LogPlace, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array) {
     this.#place = place;
     this.batch = batch;
     this.point = point;
-    this.#slot = encodeSlot(place.logId, point);
+    this.#slot = slot;
   }
 
   get outcome(): CommitOutcome {

@@ -33,12 +33,30 @@ export function slotOffset(generation: number): number {
   return SLOT_BYTES * (1 + (generation % 2));
 }
 
+/** Encodes slots into one piece of memory, which holds the last of them: a commit allocates none. */
+export class SlotEncoder {
+  readonly #bytes = new Uint8Array(SLOT_BYTES);
+  readonly #view = viewOf(this.#bytes);
+  readonly #covered = this.#bytes.subarray(4);
+
+  constructor(logId: bigint) {
+    this.#view.setUint32(4, SLOT_MARKER, true);
+    this.#view.setBigUint64(8, logId, true);
+  }
+
+  encode(point: CommitPoint): Uint8Array {
+    setFields(this.#view, point);
+    this.#view.setUint32(0, crc32(this.#covered), true);
+    return this.#bytes;
+  }
+}
+
 /** The bytes of a commit slot. */
 export function encodeSlot(logId: bigint, point: CommitPoint): Uint8Array {
-  const bytes = new Uint8Array(SLOT_BYTES);
-  const view = viewOf(bytes);
-  view.setUint32(4, SLOT_MARKER, true);
-  view.setBigUint64(8, logId, true);
+  return new SlotEncoder(logId).encode(point);
+}
+
+function setFields(view: DataView, point: CommitPoint): void {
   setUint64(view, 16, point.generation);
   setUint64(view, 24, point.headPage);
   setUint64(view, 32, point.firstSequence);
@@ -50,8 +68,6 @@ export function encodeSlot(logId: bigint, point: CommitPoint): Uint8Array {
   setUint64(view, 80, point.era);
   setUint64(view, 88, point.doubtful?.first ?? 0);
   setUint64(view, 96, point.doubtful?.last ?? 0);
-  view.setUint32(0, crc32(bytes.subarray(4)), true);
-  return bytes;
 }
 
 /** The commit point in a slot of log `logId`; undefined if it does not verify or names what a log cannot hold. */

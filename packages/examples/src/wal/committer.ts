@@ -4,7 +4,7 @@
  */
 import { CommitJob, refusalOf } from './commit-job.js';
 import type { CommitPoint } from './commit-slot.js';
-import { certainly, isCertain } from './commit-slot.js';
+import { SlotEncoder, certainly, isCertain } from './commit-slot.js';
 import { FlushPlace } from './flush-place.js';
 import type { Damage } from './members.js';
 import type { Batch, PendingPlace, Tail } from './pending-records.js';
@@ -58,6 +58,7 @@ export class Committer {
   readonly #place: PendingPlace & LogPlace;
   readonly #host: CommitterHost;
   readonly #flushPlace: FlushPlace;
+  readonly #slots: SlotEncoder;
   #point: CommitPoint;
   /** The highest that a slot may have; above that of the point in force while an attempt that was refused may be there. */
   #generation: number;
@@ -73,6 +74,7 @@ export class Committer {
     this.#point = point;
     this.#generation = point.generation;
     this.#flushPlace = new FlushPlace(place.members, blockMs);
+    this.#slots = new SlotEncoder(place.logId);
     this.pending = new PendingRecords(place, writeOffset, tail);
   }
 
@@ -98,7 +100,7 @@ export class Committer {
   /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
   advance(change: (point: CommitPoint) => CommitPoint): CommitResult {
     this.#finish();
-    return resultOf(this.#runNow(this.#job(undefined, certainly(change(this.#point)))));
+    return resultOf(this.#runNow(this.#pointJob(change(this.#point))));
   }
 
   /**
@@ -107,7 +109,7 @@ export class Committer {
    */
   settle(): void {
     if (this.#isSettled) return;
-    const ended = this.#runNow(this.#job(undefined, certainly(this.#point)));
+    const ended = this.#runNow(this.#pointJob(this.#point));
     if ('error' in ended && refusalOf(ended.error) === undefined) throw ended.error;
   }
 
@@ -141,7 +143,7 @@ export class Committer {
     this.#next = undefined;
     this.pending.clear();
     // Whatever becomes of that: a start finds out by itself what settling would have told it.
-    if (this.#failure === undefined && !this.#isSettled) this.#runNow(this.#job(undefined, certainly(this.#point)));
+    if (this.#failure === undefined && !this.#isSettled) this.#runNow(this.#pointJob(this.#point));
   }
 
   get #isSettled(): boolean {
@@ -203,11 +205,17 @@ export class Committer {
     return { lastSequence: this.#point.lastSequence, missing: [] };
   }
 
+  /** Stores the point alone: all that it names is durable. */
+  #pointJob(point: CommitPoint): Running {
+    return this.#job(undefined, { ...certainly(point), generation: this.#nextGeneration() });
+  }
+
   #recordsJob(): Running {
     const point = this.#point;
     const batch = this.pending.batch(point.headPage);
     return this.#job(batch, {
       ...point,
+      generation: this.#nextGeneration(),
       certainOffset: batch.startOffset,
       certainSequence: point.lastSequence,
       endOffset: batch.endOffset,
@@ -215,11 +223,15 @@ export class Committer {
     });
   }
 
-  /** Goes into the slots that the point in force did not use, and beats whatever an attempt that was refused left there. */
-  #job(batch: Batch | undefined, point: CommitPoint): Running {
+  /** Of the slots that the point in force did not use; beats whatever an attempt that was refused has left there. */
+  #nextGeneration(): number {
     const isOther = (this.#generation - this.#point.generation) % 2 === 0;
     this.#generation += isOther ? 1 : 2;
-    const job = new CommitJob(this.#place, batch, { ...point, generation: this.#generation });
+    return this.#generation;
+  }
+
+  #job(batch: Batch | undefined, point: CommitPoint): Running {
+    const job = new CommitJob(this.#place, batch, point, this.#slots.encode(point));
     this.#running = { job, ended: undefined };
     return this.#running;
   }

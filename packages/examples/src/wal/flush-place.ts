@@ -32,7 +32,7 @@ export class FlushPlace {
 
   /** Where the next flush goes. Cache lines are always flushed on this thread: no system call would wait elsewhere. */
   next(): Place {
-    if (this.#flushesLines) return 'here';
+    if (this.#flushesLines || this.#limitMs === Infinity) return 'here';
     // One that took too long may have been the only one: off this thread it is seen whether the next does as well.
     if (this.#limitMs === 0 || this.#lastMs > this.#limitMs) return 'away';
     if (!this.#hasSeveralFiles) return 'here';

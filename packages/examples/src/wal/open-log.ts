@@ -106,7 +106,7 @@ function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenInte
 function headerFromPages(members: readonly Member[]): LogHeader | undefined {
   for (const member of members) {
     const ring = ringOf(member);
-    for (const position of ring.dataPositions()) {
+    for (const position of ring.positionsFromEnd()) {
       const page = readHeaderAt(member, position);
       if (page !== undefined) return { logId: page.logId, pageCount: ring.pageCount };
     }
@@ -117,7 +117,7 @@ function headerFromPages(members: readonly Member[]): LogHeader | undefined {
 function isBlank(member: Member): boolean {
   const bytes = new Uint8Array(PAGE_BYTES);
   return ringOf(member)
-    .dataPositions()
+    .positionsFromEnd()
     .every((position) => readPage(member, position, bytes).damage === undefined && isZero(bytes));
 }
 
