@@ -112,7 +112,8 @@ export class CommitJob {
       try {
         member.file.write(image.subarray(from, to), offset);
       } catch (error) {
-        throw damageReason(error) === undefined ? error : new Refusal(error);
+        if (damageReason(error) !== undefined) throw new Refusal(error);
+        throw error;
       }
       const last = ranges.at(-1);
       if (last !== undefined && endOf(last) === offset) last.length += to - from;

@@ -6,7 +6,7 @@
 import type { CommitPoint } from './commit-slot.js';
 import { certainly } from './commit-slot.js';
 import type { Fragment } from './data-page.js';
-import { PAGE_BYTES, eraMark } from './format.js';
+import { PAGE_BYTES, eraMark, isZero } from './format.js';
 import { storeDurably } from './members.js';
 import type { LogPlace, PageCopy } from './read-pages.js';
 import { readCopy } from './read-pages.js';
@@ -39,7 +39,8 @@ export function judgeLastBatch(place: LogPlace, point: CommitPoint): BatchState 
       isExcused = false;
       next = behind(fragment);
     }
-    isExcused ||= !copies.some((copy) => testifies(copy, certainBytesIn(point, pageNumber)));
+    const isNew = pageNumber < place.ring.dataPages;
+    isExcused ||= !copies.some((copy) => testifies(copy, certainBytesIn(point, pageNumber), isNew));
   }
   if (next.sequence > point.lastSequence) return isMissing ? 'unknown' : 'whole';
   return isExcused ? 'unknown' : 'absent';
@@ -90,11 +91,12 @@ function certainBytesIn({ certainOffset }: CommitPoint, pageNumber: number): num
 
 /**
  * True if what this copy lacks was never made durable in its file. A copy that cannot be read says nothing, and neither does
- * one without its certain part: whatever has taken that may have taken the rest.
+ * one without its certain part: whatever has taken that may have taken the rest. Zeros and nothing else in a page that was
+ * written before are what is left when somebody has filled it.
  */
-function testifies({ damage, parsed }: PageCopy, certainBytes: number): boolean {
+function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
   const isRead = damage === undefined || damage.reason === 'damaged';
-  return isRead && parsed.verifiedBytes >= certainBytes;
+  return isRead && parsed.verifiedBytes >= certainBytes && (isNew || !isZero(image));
 }
 
 function isAhead({ sequence, offset }: Fragment, next: Cursor): boolean {
