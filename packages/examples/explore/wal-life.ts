@@ -133,8 +133,8 @@ export class WalLife {
   }
 
   /**
-   * Poisons every data page of the first file, if the log has a mirror of which nothing was hit: what is in the log has to be in
-   * either file. False if there is no such mirror.
+   * Poisons every data page of the first file, if the log has a mirror of which nothing was hit: what is in the log
+   * has to be in either file. False if there is no such mirror.
    */
   loseFirstFile(): boolean {
     if (!this.#mirrored || this.#faulted || this.#hit.mirror.size > 0) return false;
@@ -187,8 +187,9 @@ export class WalLife {
 }
 
 /**
- * Files of a log that holds the first records, as a crash has left them that cut off the commit after those: of the page that it
- * began, all but the first line has survived. Made once: a log draws its number at random, and states must be equal.
+ * Files of a log that holds the first records, as a crash has left them that cut off the commit after those: of the
+ * page that it began, all but the first line has survived. Made once: a log draws its number at random, and states
+ * must be equal.
  */
 export async function makeImage(mirrored: boolean): Promise<Readonly<Record<Role, Uint8Array>>> {
   const blank = new Uint8Array(PAGES * PAGE);

@@ -127,8 +127,8 @@ async function check(life: WalLife): Promise<void> {
 }
 
 /**
- * Another history from here on: the numbers of what was not committed are used again, for other bytes in records of the same
- * length, which lie where those that a crash has cut off did.
+ * Another history from here on: the numbers of what was not committed are used again, for other bytes in records of
+ * the same length, which lie where those that a crash has cut off did.
  */
 async function goOn(life: WalLife): Promise<void> {
   try {

@@ -1,8 +1,8 @@
 /**
- * Making records durable with one flush of each file: the new bytes and the commit point that names them are stored, then
- * persisted together, in any order. What a crash may leave of that, last-batch.ts tells apart. If a file refuses, its pieces are
- * stored and persisted one by one, records first, so that each says for itself what it is good for. A flush can run on this
- * thread or off it, and a job that waits off it can be taken over and ended on it.
+ * Making records durable with one flush of each file: the new bytes and the commit point that names them are stored,
+ * then persisted together, in any order. What a crash may leave of that, last-batch.ts tells apart. If a file
+ * refuses, its pieces are stored and persisted one by one, records first, so that each says for itself what it is
+ * good for. A flush can run on this thread or off it, and a job that waits off it can be taken over and ended on it.
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { rangeBetween } from '@safe-pmem/core';
@@ -56,8 +56,8 @@ export class CommitJob {
   }
 
   /**
-   * Does the job, or what is left of it, on this thread. Throws if it cannot be done: `refusalOf` tells what leaves the log as
-   * it was from what does not.
+   * Does the job, or what is left of it, on this thread. Throws if it cannot be done: `refusalOf` tells what leaves
+   * the log as it was from what does not.
    */
   run(): void {
     const shares = this.#begin();
@@ -101,8 +101,8 @@ export class CommitJob {
   #storeRecords(member: Member): ByteRange[] {
     if (this.batch === undefined) return [];
     const { ring } = this.#place;
-    // A page that is stepped over must not keep fragments of an earlier attempt; if it cannot be stored to, it cannot be
-    // read either, or whoever repairs it will.
+    // A page that is stepped over must not keep fragments of an earlier attempt; if it cannot be stored to, it cannot
+    // be read either, or whoever repairs it will.
     for (const { pageNumber, from } of this.batch.skipped) {
       storeDurably(member, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
     }
@@ -123,8 +123,8 @@ export class CommitJob {
   }
 
   /**
-   * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each copy with at
-   * least one of the two. The one in force has to be durable by now.
+   * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
+   * copy with at least one of the two. The one in force has to be durable by now.
    */
   #storeSlots(member: Member, records: readonly ByteRange[]): Share {
     const copies: number[] = [];
@@ -147,16 +147,15 @@ export class CommitJob {
     let stored = 0;
     for (const [i, share] of shares.entries()) {
       const error = errors[i];
-      if (error === undefined) stored += share.copies.length;
-      else if (damageReason(error) === undefined) throw error;
-      else stored += this.#storeOneByOne(share);
+      if (error !== undefined) requireDamage(error);
+      stored += error === undefined ? share.copies.length : this.#storeOneByOne(share);
     }
     if (stored === 0) this.#refuseAll();
   }
 
   /**
-   * Stores everything once more before it is persisted: a page whose writeback has failed counts as clean, and would be called
-   * durable without being written. Returns how many copies have taken the commit point.
+   * Stores everything once more before it is persisted: a page whose writeback has failed counts as clean, and would
+   * be called durable without being written. Returns how many copies have taken the commit point.
    */
   #storeOneByOne({ member, copies }: Share): number {
     const { ring } = this.#place;
@@ -183,6 +182,11 @@ export class CommitJob {
     const { path } = (this.#place.members[0] as Member).file;
     throw new Refusal(new WalError('ERR_WAL_BUSY', path, 'a repair holds every header copy', this.#missing[0]?.cause));
   }
+}
+
+/** Throws what is no damage: after it, it is unknown what is durable. */
+function requireDamage(error: unknown): void {
+  if (damageReason(error) === undefined) throw error;
 }
 
 function endOf({ offset, length }: ByteRange): number {

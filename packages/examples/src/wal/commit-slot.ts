@@ -1,7 +1,8 @@
 /** Commit points and the slots that hold them: encoding, and what a slot has to pass before it is believed. */
 import { crc32 } from './crc32.js';
 import {
-  FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, SEQUENCE_MAX, SLOT_BYTES, SLOT_MARKER, getUint64, setUint64, viewOf,
+  FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, SEQUENCE_MAX, SLOT_BYTES, SLOT_MARKER,
+  getUint64, setUint64, viewOf,
 } from './format.js';
 import { lastPageBefore } from './ring.js';
 
@@ -92,8 +93,9 @@ export function decodeSlot(bytes: Uint8Array, logId: bigint, pageCount: number):
 }
 
 /**
- * True if a ring of so many pages can hold what the point names. A checksum says that the bytes are as they were stored, not
- * that whoever stored them was right. Numbers that are no safe integers arrive as NaN, which no comparison accepts.
+ * True if a ring of so many pages can hold what the point names. A checksum says that the bytes are as they were
+ * stored, not that whoever stored them was right. Numbers that are no safe integers arrive as NaN, which no
+ * comparison accepts.
  */
 function isPossible(point: CommitPoint, dataPages: number): boolean {
   const { headPage, firstSequence, certainOffset, certainSequence, endOffset, lastSequence, doubtful } = point;
@@ -105,7 +107,8 @@ function isPossible(point: CommitPoint, dataPages: number): boolean {
     lastPageBefore(endOffset) - headPage < dataPages && Number.isSafeInteger(endOffset + dataPages * PAGE_BYTES) &&
     firstSequence >= 1 && firstSequence - 1 <= certainSequence && certainSequence <= lastSequence &&
     lastSequence <= SEQUENCE_MAX && lastSequence - firstSequence + 1 <= most &&
-    (doubtful === undefined || (doubtful.first >= 1 && doubtful.first <= doubtful.last && doubtful.last <= lastSequence))
+    (doubtful === undefined ||
+      (doubtful.first >= 1 && doubtful.first <= doubtful.last && doubtful.last <= lastSequence))
   );
 }
 

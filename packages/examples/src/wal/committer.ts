@@ -2,12 +2,14 @@
  * The one place where a log's commit point moves. One job is on its way at a time: a commit point is stored over the
  * one before last, so the last has to be durable by then.
  */
+import type { Group } from './commit-group.js';
+import { newGroup } from './commit-group.js';
 import { CommitJob, refusalOf } from './commit-job.js';
 import type { CommitPoint } from './commit-slot.js';
 import { SlotEncoder, certainly, isCertain } from './commit-slot.js';
+import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { FlushPlace } from './flush-place.js';
-import type { Damage } from './members.js';
-import type { Batch, PendingPlace, Tail } from './pending-records.js';
+import type { Batch, PendingPlace } from './pending-records.js';
 import { PendingRecords } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 import { WalError } from './wal-error.js';
@@ -15,25 +17,6 @@ import type { CommitResult } from './wal-options.js';
 
 /** How often a group is tried again after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
-
-/** What the committer needs of the log around it. */
-export interface CommitterHost {
-  /** Throws where the log is closed or may not be written. */
-  readonly requireWriter: () => void;
-  /** A repair that runs and that nothing may be committed beside. */
-  readonly exclusiveRepair: () => Promise<unknown> | undefined;
-  /** Makes the pages usable again, as far as it goes, that have refused with this error. */
-  readonly mend: (refusal: unknown) => Promise<void>;
-  /** Brings back header copies that missed a commit point; returns those that cannot be brought back. */
-  readonly restoreCopies: (missing: readonly Damage[]) => Promise<readonly Damage[]>;
-}
-
-/** Callers that share one commit point. */
-interface Group {
-  readonly committed: Promise<CommitResult>;
-  readonly resolve: (result: CommitResult) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 type Ended = { readonly result: CommitResult } | { readonly error: unknown };
 
@@ -43,16 +26,6 @@ interface Running {
   ended: Ended | undefined;
 }
 
-/** Where a log goes on. */
-export interface CommitterStart {
-  readonly point: CommitPoint;
-  /** Where the next record goes. */
-  readonly writeOffset: number;
-  readonly tail: Tail | undefined;
-  /** See WalOptions. */
-  readonly blockMs: number;
-}
-
 export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogPlace;
@@ -60,7 +33,7 @@ export class Committer {
   readonly #flushPlace: FlushPlace;
   readonly #slots: SlotEncoder;
   #point: CommitPoint;
-  /** The highest that a slot may have; above that of the point in force while an attempt that was refused may be there. */
+  /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
   #generation: number;
   #running: Running | undefined;
   #next: Group | undefined;
@@ -68,7 +41,8 @@ export class Committer {
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogPlace, host: CommitterHost, { point, writeOffset, tail, blockMs }: CommitterStart) {
+  constructor(place: PendingPlace & LogPlace, host: CommitterHost, start: CommitterStart) {
+    const { point, writeOffset, tail, blockMs } = start;
     this.#place = place;
     this.#host = host;
     this.#point = point;
@@ -104,8 +78,8 @@ export class Committer {
   }
 
   /**
-   * Makes durable that the last batch is: until then a start after a crash has to find that out from its pages. Call it while no
-   * job is on its way. A refusal leaves the log as it was.
+   * Makes durable that the last batch is: until then a start after a crash has to find that out from its pages. Call
+   * it while no job is on its way. A refusal leaves the log as it was.
    */
   settle(): void {
     if (this.#isSettled) return;
@@ -277,16 +251,6 @@ export class Committer {
     if (batch !== undefined) this.pending.settle(batch);
     return { lastSequence: point.lastSequence, missing: outcome.missing };
   }
-}
-
-function newGroup(): Group {
-  let resolve!: Group['resolve'];
-  let reject!: Group['reject'];
-  const committed = new Promise<CommitResult>((fulfil, refuse) => {
-    resolve = fulfil;
-    reject = refuse;
-  });
-  return { committed, resolve, reject };
 }
 
 /** What the job has come to, for somebody who called and waited. */

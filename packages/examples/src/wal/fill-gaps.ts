@@ -20,8 +20,9 @@ export interface StoredPage {
 }
 
 /**
- * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one, contradicts
- * what is left of them, or does not fit. Records are cut into fragments as they were when they were appended.
+ * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one,
+ * contradicts what is left of them, or does not fit. Records are cut into fragments as they were when they were
+ * appended.
  */
 export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
   // A checkpoint may have dropped the records meanwhile, and their pages may have been used again.

@@ -1,6 +1,7 @@
 /**
- * Where the flush of a group commit runs. On this thread it is over soonest: the way to the pool of threads and back takes as
- * long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as they come.
+ * Where the flush of a group commit runs. On this thread it is over soonest: the way to the pool of threads and back
+ * takes as long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as
+ * they come.
  */
 import type { Member } from './members.js';
 

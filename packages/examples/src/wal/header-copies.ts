@@ -58,8 +58,9 @@ export interface CommitPointStore {
 }
 
 /**
- * Stores `point` in every copy, one after the other, so that a crash finds each with its old point or the new one. Of a copy
- * that is of this log only the slot is written; any other, such as one that a crash has cut off, is written whole.
+ * Stores `point` in every copy, one after the other, so that a crash finds each with its old point or the new one. Of
+ * a copy that is of this log only the slot is written; any other, such as one that a crash has cut off, is written
+ * whole.
  */
 export function refreshHeaders(
   members: readonly Member[],

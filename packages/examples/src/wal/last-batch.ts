@@ -1,7 +1,7 @@
 /**
- * What became of the batch that was stored together with the commit point in force. It was acknowledged only once all of it
- * was durable in every file. So a page that can be read and does not hold its part says that nobody was told of the batch, and
- * only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
+ * What became of the batch that was stored together with the commit point in force. It was acknowledged only once all
+ * of it was durable in every file. So a page that can be read and does not hold its part says that nobody was told of
+ * the batch, and only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
  */
 import type { CommitPoint } from './commit-slot.js';
 import { certainly } from './commit-slot.js';
@@ -12,7 +12,7 @@ import type { LogPlace, PageCopy } from './read-pages.js';
 import { readCopy } from './read-pages.js';
 import { lastPageBefore, limitIn, pageOf } from './ring.js';
 
-/** `whole`: every record verifies. `absent`: never acknowledged. `unknown`: what is missing lay in pages that are lost. */
+/** `whole`: every record verifies. `absent`: never acknowledged. `unknown`: what is missing lay in lost pages. */
 export type BatchState = 'whole' | 'absent' | 'unknown';
 
 /** Where in the batch the reading is: the record and the byte of it that come next. */
@@ -55,8 +55,8 @@ export function pointAfter(point: CommitPoint, state: BatchState): CommitPoint {
 }
 
 /**
- * Stores the pages of the last batch in every file that does not hold them and takes stores: what is certain lies in all
- * files, unless the medium has lost it.
+ * Stores the pages of the last batch in every file that does not hold them and takes stores: what is certain lies in
+ * all files, unless the medium has lost it.
  */
 export function completeEveryFile(place: LogPlace, point: CommitPoint): void {
   for (const pageNumber of pagesOfLastBatch(point)) {
@@ -90,9 +90,9 @@ function certainBytesIn({ certainOffset }: CommitPoint, pageNumber: number): num
 }
 
 /**
- * True if what this copy lacks was never made durable in its file. A copy that cannot be read says nothing, and neither does
- * one without its certain part: whatever has taken that may have taken the rest. Zeros and nothing else in a page that was
- * written before are what is left when somebody has filled it.
+ * True if what this copy lacks was never made durable in its file. A copy that cannot be read says nothing, and
+ * neither does one without its certain part: whatever has taken that may have taken the rest. Zeros and nothing else
+ * in a page that was written before are what is left when somebody has filled it.
  */
 function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
   const isRead = damage === undefined || damage.reason === 'damaged';

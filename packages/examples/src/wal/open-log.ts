@@ -31,7 +31,8 @@ export function judge(members: readonly Member[], intent: OpenIntent): Verdict {
   const [log, mirror] = members.map(inspect) as [Inspection, Inspection | undefined];
   for (const { status, version, member } of [log, ...(mirror === undefined ? [] : [mirror])]) {
     if (status === 'other-version') {
-      throw new WalError('ERR_WAL_VERSION', member.file.path, `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`);
+      const what = `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`;
+      throw new WalError('ERR_WAL_VERSION', member.file.path, what);
     }
   }
   const verdict = mirror === undefined ? judgeAlone(log, intent) : judgePair(log, mirror, intent);

@@ -18,8 +18,9 @@ export interface LostRecords {
   /** Undefined where the commit point is lost: nobody knows how many records there were from `first` on. */
   readonly last: number | undefined;
   /**
-   * True: each of these records was committed. False: some may never have been, because a crash cut off the commit that they
-   * were part of and their page is lost; or, if the commit point is lost, some may have been dropped by truncate() before.
+   * True: each of these records was committed. False: some may never have been, because a crash cut off the commit
+   * that they were part of and their page is lost; or, if the commit point is lost, some may have been dropped by
+   * truncate() before.
    */
   readonly certain: boolean;
   /** The pages that could not be read, and why. */

@@ -27,9 +27,9 @@ export class Ring {
   }
 
   /**
-   * File positions of all data pages, the last one first: the order in which to touch them for the first time. The page cache
-   * of Linux takes in a file that is read from its beginning in units that grow to megabytes, and ext4 writes back a whole
-   * unit for each byte that is stored there: 250 us for each flush, where a page takes 20.
+   * File positions of all data pages, the last one first: the order in which to touch them for the first time. The
+   * page cache of Linux takes in a file that is read from its beginning in units that grow to megabytes, and ext4
+   * writes back a whole unit for each byte that is stored there: 250 us for each flush, where a page takes 20.
    */
   positionsFromEnd(): number[] {
     return this.dataPositions().reverse();

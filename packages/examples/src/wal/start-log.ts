@@ -79,8 +79,8 @@ function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
 }
 
 /**
- * The commit point to go on from: what became of the last batch is settled, and an era begins, of which no bytes are in the
- * files yet. A mirror that is attached is complete when this returns; in the other files the last batch is.
+ * The commit point to go on from: what became of the last batch is settled, and an era begins, of which no bytes are
+ * in the files yet. A mirror that is attached is complete when this returns; in the other files the last batch is.
  */
 async function pointOf(
   verdict: Exclude<Verdict, { action: 'salvage' }>,

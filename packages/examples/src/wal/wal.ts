@@ -1,5 +1,5 @@
 import { randomId } from '../random-id.js';
-import type { CommitterHost, CommitterStart } from './committer.js';
+import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { Committer } from './committer.js';
 import { committedPages, pageOfRecord } from './find-page.js';
 import { SEQUENCE_MAX } from './format.js';

@@ -1,6 +1,6 @@
 /**
- * Do the explorations bite? Bugs that logs really have, and the wrong variants of this one's commit, planted one at a time, are
- * each found by them. That the log without them passes is explore.test.ts.
+ * Do the explorations bite? Bugs that logs really have, and the wrong variants of this one's commit, planted one at a
+ * time, are each found by them. That the log without them passes is explore.test.ts.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ByteRange, PmemFile } from '@safe-pmem/core';
