@@ -55,7 +55,7 @@ export function sourcesDigest() {
   const folders = ['cpp/napi', 'cpp/pmem', 'cpp/compat'].flatMap((folder) =>
     readdirSync(path.join(packageFolder, folder)).sort().map((name) => path.join(folder, name)),
   );
-  const files = [...folders, 'scripts/compile.mjs', 'release/build-binaries.mjs', 'release/zig/package-lock.json'];
+  const files = [...folders, 'scripts/compile.mjs', 'release/zig-targets.mjs', 'release/zig/package-lock.json'];
   const require = createRequire(import.meta.url);
   const headers = ['node-addon-api', 'node-api-headers'].map((name) => `${name}@${require(`${name}/package.json`).version}`);
   return sha256(JSON.stringify([headers, ...files.map((file) => [file, sha256(readFileSync(path.join(packageFolder, file)))])]));

@@ -2,56 +2,17 @@
 // file). The first build of a target also compiles its C library and takes minutes; zig keeps that in its cache.
 //
 //   npm run build:binaries [-- linux-arm64-musl ...]
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { ADDON_SOURCES, compileAddon, sourcesIn } from '../scripts/compile.mjs';
-import { packagedHeaders } from '../scripts/node-headers.mjs';
 import { shippedBinary, TARGETS } from '../scripts/target.mjs';
 import { inspectBinary, manifestFile, packageFolder, sha256, sourcesDigest } from './binary-facts.mjs';
+import { prepareZig, zigBuild } from './zig-targets.mjs';
 
-const require = createRequire(import.meta.url);
-const zigFolder = path.join(packageFolder, 'release', 'zig');
-
-// 2.17 is the oldest that zig and all of our system calls know; whatever is used of a newer one fails to link.
-const ZIG_TARGETS = {
-  'linux-x64-glibc': { triple: 'x86_64-linux-gnu.2.17', extra: ['cpp/compat'] },
-  'linux-x64-musl': { triple: 'x86_64-linux-musl', linkFlags: ['-dynamic'], extra: [] },
-  'linux-arm64-glibc': { triple: 'aarch64-linux-gnu.2.17', extra: ['cpp/compat'] },
-  'linux-arm64-musl': { triple: 'aarch64-linux-musl', linkFlags: ['-dynamic'], extra: [] },
-};
-
-/** The path of zig, installed from its lock file if it is not there yet. */
-function prepareZig() {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    throw new Error(`build:binaries needs x86-64 Linux, which its compiler is made for; this is ${process.platform}-${process.arch}`);
-  }
-  const zig = path.join(zigFolder, 'node_modules', '@ryoppippi', 'zig-linux-x64', 'zig');
-  if (!existsSync(zig)) {
-    // In its own folder: within the workspace npm would take it for a part of that.
-    const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-workspaces'], { cwd: zigFolder, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`npm ci in ${zigFolder} failed`);
-  }
-  const { status, stdout, error } = spawnSync(zig, ['version'], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${zig} does not run: ${error?.message ?? `exit code ${status}`}`);
-  return { zig, version: stdout.trim() };
-}
-
-async function buildTarget(target, { zig, version }) {
-  const { triple, extra, linkFlags = [] } = ZIG_TARGETS[target];
-  const output = path.join(packageFolder, 'build', 'objects', target, 'linked.node');
-  await compileAddon({
-    root: packageFolder,
-    compiler: [zig, 'c++', '-target', triple],
-    identity: version,
-    sources: sourcesIn(packageFolder, [...ADDON_SOURCES, ...extra]),
-    includes: [packagedHeaders(), path.dirname(require.resolve('node-addon-api/package.json'))],
-    flags: ['-g0'],
-    linkFlags: ['-s', ...linkFlags],
-    objects: path.dirname(output),
-    output,
-  });
+async function buildTarget(target, zig) {
+  const build = zigBuild(target, zig);
+  const output = path.join(build.objects, 'linked.node');
+  await compileAddon({ ...build, sources: sourcesIn(packageFolder, [...ADDON_SOURCES, ...build.extraSources]), output });
   const bytes = readFileSync(output);
   const { problems, floor } = inspectBinary(bytes, target);
   if (problems.length > 0) throw new Error(`the binary for ${target} is not fit to be published: ${problems.join('; ')}`);

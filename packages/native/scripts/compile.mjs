@@ -69,13 +69,13 @@ function prepareFolder(folder, command) {
 }
 
 /**
- * Compiles `sources` (relative to `root`) with `compiler` (a command and its first arguments) and links them to `output`.
- * Objects are kept in `objects` and used again while nothing they depend on has changed. `identity` says which compiler
- * it is, if its name does not. Rejects with CompilerFailed; then `output` is not written.
+ * Compiles `sources` (relative to `root`) with `compiler` (a command and its first arguments) into the folder `objects`, and
+ * resolves with the objects' paths. An object is used again while nothing it depends on has changed. `identity` says which
+ * compiler it is, if its name does not. Rejects with CompilerFailed.
  */
-export async function compileAddon({ root, compiler, identity, sources, includes, flags = [], linkFlags = [], objects, output }) {
-  const compile = [...compiler, ...COMPILE_FLAGS, ...includes.map((folder) => `-isystem${folder}`), ...flags];
-  prepareFolder(objects, [identity, compile]);
+export async function compile({ root, compiler, identity, sources, includes, flags = [], objects }) {
+  const command = [...compiler, ...COMPILE_FLAGS, ...includes.map((folder) => `-isystem${folder}`), ...flags];
+  prepareFolder(objects, [identity, command]);
   const jobs = sources.map((source) => {
     const object = path.join(objects, `${source.replaceAll(path.sep, '-')}.o`);
     return { source, object, dependencies: `${object}.d` };
@@ -84,15 +84,29 @@ export async function compileAddon({ root, compiler, identity, sources, includes
   const worker = async () => {
     for (let job = stale.shift(); job !== undefined; job = stale.shift()) {
       rmSync(job.object, { force: true });
-      await run([...compile, '-MMD', '-MF', job.dependencies, '-c', job.source, '-o', job.object], root);
+      await run([...command, '-MMD', '-MF', job.dependencies, '-c', job.source, '-o', job.object], root);
     }
   };
   const workers = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
   const failed = workers.find(({ status }) => status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+  return jobs.map(({ object }) => object);
+}
+
+/** Compiles (see above) and links an addon to `output`, which is not written if anything fails. */
+export async function compileAddon({ linkFlags = [], output, ...build }) {
+  const { root, compiler, flags = [], objects } = build;
+  const compiled = await compile(build);
   const exportsFile = path.join(objects, 'exports.map');
   writeFileSync(exportsFile, `{ global: ${EXPORTED.map((name) => `${name};`).join(' ')} local: *; };\n`);
   mkdirSync(path.dirname(output), { recursive: true });
   const link = [...LINK_FLAGS, `-Wl,--version-script=${exportsFile}`, ...linkFlags];
-  await run([...compiler, ...flags, ...link, ...jobs.map(({ object }) => object), '-o', output], root);
+  await run([...compiler, ...flags, ...link, ...compiled, '-o', output], root);
+}
+
+/** Compiles and links a program. */
+export async function compileProgram({ linkFlags = [], output, ...build }) {
+  const compiled = await compile(build);
+  mkdirSync(path.dirname(output), { recursive: true });
+  await run([...build.compiler, ...(build.flags ?? []), '-pthread', ...linkFlags, ...compiled, '-o', output], build.root);
 }
