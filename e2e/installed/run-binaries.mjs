@@ -114,7 +114,7 @@ function makeProject(folder) {
   return folder;
 }
 
-function runAddon({ name, bare, command, env }, folder) {
+function runAddon({ bare, command, env }, folder) {
   if (bare === undefined) {
     const project = makeProject(path.join(folder, 'project'));
     return run(command[0], [...command.slice(1), path.join(project, 'five-ways.mjs'), folder], { cwd: project });

@@ -33,6 +33,7 @@ import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
+import { requirePermission } from './permission.js';
 import { refuseHugePages } from './refuse-huge-pages.js';
 
 let loaded: Binding | undefined;
@@ -86,6 +87,7 @@ class NativeDriver implements Driver {
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
     const { readOnly, create, sizeBytes, preallocate } = request;
+    requirePermission(path, readOnly);
     await refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return opened;
