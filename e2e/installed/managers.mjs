@@ -55,7 +55,7 @@ function yarn4(linker) {
 
 export const managers = [
   npm('npm10'),
-  npm('npm11'),
+  npm('npm11', { bundles: true }),
   npm('npm12', { node: ofNode24 }),
   {
     name: 'pnpm10',

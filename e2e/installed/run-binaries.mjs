@@ -28,7 +28,10 @@ const EMULATOR_LIMITS = new Set([
   'where the kernel has no mapping left to give, the fault goes to whoever handled it before',
 ]);
 
-/** What the four targets are run in. `addon` are commands before the program's path; `cpp` is one before the C++ tests. */
+/**
+ * What the four targets are run in: commands before the C++ tests, and before the program. zig links programs for musl
+ * statically, so their tests need no loader; the addon is loaded by musl's.
+ */
 function environments({ runtimes, names }) {
   const qemu = path.join(unpackDebian({ suite: 'trixie', arch: 'amd64', packages: ['qemu-user'] }), 'usr', 'bin', 'qemu-aarch64');
   const arm = nodeLibraries('arm64');
@@ -42,7 +45,7 @@ function environments({ runtimes, names }) {
       addon: [{ name: 'Node, glibc 2.31', bare: () => makeBareRoot(path.join(cache, 'bare-x64')), command: ['/usr/bin/node'] }],
     },
     'linux-x64-musl': {
-      cpp: [[path.join(muslX64, 'lib', 'ld-musl-x86_64.so.1')]],
+      cpp: [[]],
       addon: ['node', 'bun'].map((name) => ({
         name: `${name}, musl`,
         bare: () => bareMusl(muslX64, { node: muslNode(runtimes), bun: path.join(runtimes, '@oven/bun-linux-x64-musl/bin/bun') }),
@@ -59,7 +62,7 @@ function environments({ runtimes, names }) {
       emulated: true,
     },
     'linux-arm64-musl': {
-      cpp: [[qemu, '-L', muslArm]],
+      cpp: [[qemu]],
       addon: [{
         name: 'bun, musl, emulated',
         command: [qemu, '-E', 'LD_PRELOAD=/usr/lib/glibc_names.so', '-L', muslArm, path.join(runtimes, '@oven/bun-linux-aarch64-musl/bin/bun')],
@@ -125,8 +128,9 @@ function runAddon({ bare, command, env }, folder) {
 }
 
 /** Throws unless all tests pass, but for those that fail for the emulator's sake. */
-function runCppTests(program, [command, ...args], { emulated }) {
-  const { status, signal, error, stdout, stderr } = spawnSync(command, [...args, program], { cwd: nativeFolder, encoding: 'utf8' });
+function runCppTests(program, prefix, { emulated }) {
+  const [command, ...args] = [...prefix, program];
+  const { status, signal, error, stdout, stderr } = spawnSync(command, args, { cwd: nativeFolder, encoding: 'utf8' });
   if (error !== undefined) throw error;
   const failed = [...stdout.matchAll(/^FAIL (.*)$/gm)].map((match) => match[1]);
   const [, passed] = /^(\d+) passed, \d+ failed$/m.exec(stdout) ?? [];

@@ -3,8 +3,9 @@
 // binaries (`npm run build && npm run build:binaries`). What cannot be run here fails, and says what is missing.
 //
 //   npm run test:install [-- --short | -- <name> ...]      --short: npm and one other
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { BUNDLES } from './bundles.mjs';
 import { managers, SHORT } from './managers.mjs';
 import { startRegistry } from './registry.mjs';
 import { cache, makeBareRoot, MissingPrerequisite, requireLinuxTools, root, run, runIn } from './userland.mjs';
@@ -37,7 +38,14 @@ function makeProject(place, packages, { url, files = {} }) {
   return folder;
 }
 
-function use(manager, packages, url) {
+/** Runs the program in `place` and returns its last line; throws unless every way worked. */
+function fiveWays(place, command, at) {
+  const output = runIn(place, [...command, '/tmp'], at).trim();
+  if (!output.includes('"caught":["guarded read","short read","number","short write","view"]')) throw new Error(output);
+  return output.split('\n').at(-1);
+}
+
+async function use(manager, packages, url) {
   const place = makeBareRoot(path.join(cache, 'bare-install'), { node: manager.node?.(installed) ?? process.execPath });
   manager.place(place, installed);
   makeProject(place, packages, { url, files: manager.files });
@@ -50,9 +58,15 @@ function use(manager, packages, url) {
   for (const step of manager.steps) {
     if (step.fresh) rmSync(path.join(place, 'root', 'project', 'node_modules'), { recursive: true, force: true });
     runIn(place, step.command, at);
-    const output = runIn(place, [...manager.run, 'five-ways.mjs', '/tmp'], at).trim();
-    if (!output.includes('"caught":["guarded read","short read","number","short write","view"]')) throw new Error(output);
-    console.log(`${manager.name}: ${step.name}: ${output.split('\n').at(-1)}`);
+    console.log(`${manager.name}: ${step.name}: ${fiveWays(place, [...manager.run, 'five-ways.mjs'], at)}`);
+  }
+  for (const { name, make } of manager.bundles ? BUNDLES : []) {
+    rmSync(path.join(place, 'root', 'bundle'), { recursive: true, force: true });
+    const command = await make(place, installed);
+    // Only what was bundled is there.
+    renameSync(path.join(place, 'root', 'project'), path.join(place, 'root', 'away'));
+    console.log(`${name}: ${fiveWays(place, command, { ...at, cwd: '/tmp' })}`);
+    renameSync(path.join(place, 'root', 'away'), path.join(place, 'root', 'project'));
   }
   rmSync(place, { recursive: true, force: true });
 }
@@ -69,7 +83,7 @@ async function main() {
   const failures = [];
   for (const manager of managers.filter(({ name }) => names.length === 0 || names.includes(name))) {
     try {
-      use(manager, packages, registry.url);
+      await use(manager, packages, registry.url);
     } catch (error) {
       failures.push(manager.name);
       console.error(`${manager.name}: FAILED\n${error.message}`);

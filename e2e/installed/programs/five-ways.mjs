@@ -65,9 +65,19 @@ async function caught(folder, way, driver) {
   return persistInstruction;
 }
 
-const folder = mkdtempSync(path.join(process.argv[2], 'five-ways-'));
-await poisonAndRepair();
-const driver = nativeDriver(process.env.SAFE_PMEM_BINARY ? { binary: process.env.SAFE_PMEM_BINARY } : {});
-let persist;
-for (const way of Object.keys(WAYS)) persist = await caught(folder, way, driver);
-console.log(JSON.stringify({ runtime: process.version, arch: process.arch, caught: Object.keys(WAYS), persist }));
+async function main() {
+  const folder = mkdtempSync(path.join(process.argv[2], 'five-ways-'));
+  await poisonAndRepair();
+  // A single executable names its own copy; without the option the package finds its binary.
+  const binary = process.env.SAFE_PMEM_BINARY;
+  const driver = nativeDriver(binary ? { binary } : {});
+  let persist;
+  for (const way of Object.keys(WAYS)) persist = await caught(folder, way, driver);
+  console.log(JSON.stringify({ runtime: process.version, arch: process.arch, caught: Object.keys(WAYS), persist }));
+}
+
+// Not awaited at the top level, which a CommonJS bundle cannot have.
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
