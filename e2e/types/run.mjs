@@ -1,7 +1,7 @@
 // Compiles a program against the published declarations with every compiler, kind of module and set of Node's types that a
 // user may have, each with and without skipLibCheck. Run after `npm run build`.
 //
-//   npm run test:types [-- --short]      --short: the oldest and the newest compiler, without skipLibCheck
+//   npm run test:types [-- --short | -- <version> ...]      --short: the oldest and the newest compiler, without skipLibCheck
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -62,6 +62,7 @@ function compile(folder, { version, types, settings, file, skipLibCheck }) {
 }
 
 const short = process.argv.includes('--short');
+const asked = VERSIONS.filter((version) => process.argv.includes(version));
 if (!existsSync(path.join(root, 'packages', 'core', 'dist', 'index.d.ts'))) throw new Error('nothing is built: npm run build');
 if (!existsSync(compilers)) {
   const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-workspaces'], { cwd: path.join(here, 'compilers'), stdio: 'inherit' });
@@ -71,7 +72,7 @@ const folder = makeProject();
 let count = 0;
 const failures = [];
 try {
-  for (const version of short ? [VERSIONS[0], VERSIONS.at(-1)] : VERSIONS) {
+  for (const version of short ? [VERSIONS[0], VERSIONS.at(-1)] : asked.length > 0 ? asked : VERSIONS) {
     for (const [typesName, types] of Object.entries(NODE_TYPES)) {
       if (types === 'node-types-new' && TOO_OLD_FOR_NEW_TYPES.has(version)) continue;
       for (const [kind, [settings, file]] of Object.entries(kindsFor(version))) {

@@ -16,6 +16,7 @@ test('a page that cannot be read is repaired from its copy', async () => {
 test('the loss of both copies is an error, not a zero', async () => {
   const machine = mockDriver({ seed: 1 });
   const counter = await Counter.open('/counter', machine);
+  await counter.increment();
   for (const offset of [0, PAGE]) machine.poison('/counter', { offset, length: 1 });
   await expect(counter.value()).rejects.toBeInstanceOf(MediaError);
   await counter.close();

@@ -20,6 +20,7 @@ test('a page that cannot be read is repaired from its copy', async () => {
 test('an error made by the CommonJS copy of core is known to the copy that this module imports', async () => {
   const machine = mockDriver({ seed: 1 });
   const counter = await Counter.open('/counter', machine);
+  await counter.increment();
   for (const offset of [0, PAGE]) machine.poison('/counter', { offset, length: 1 });
   await expect(counter.value()).rejects.toBeInstanceOf(MediaError);
   await counter.close();
