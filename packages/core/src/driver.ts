@@ -308,7 +308,8 @@ export interface DriverFile {
   scrub(position: number, length: number): Promise<Transfer>;
   /**
    * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made first: if
-   * it cannot be had, nothing changes. On another failure the size may have changed all the same (ext4 truncating into
+   * it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what other processes
+   * added past it stays. On another failure the size may have changed all the same (ext4 truncating into
    * poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;

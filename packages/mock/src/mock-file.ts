@@ -210,9 +210,12 @@ export class MockFile implements DriverFile, OpenHandle {
       const allocates = preallocated && sizeBytes > this.#inode.sizeBytes && !this.facts.readOnly;
       // Whether the file grows or shrinks, fstat has to tell.
       const syscall = this.#machine.filesystem.shutDown ? 'fstat' : allocates ? 'fallocate' : 'ftruncate';
-      const failure = this.#call('resize', syscall, sizeBytes, 0, () =>
-        allocates ? growAllocated(this.#machine, this.#inode, sizeBytes) : this.#truncate(sizeBytes),
-      );
+      // To grow from what is mapped never cuts off what others have added.
+      const isThere = sizeBytes >= this.mappedBytes && sizeBytes <= this.#inode.sizeBytes && !this.facts.readOnly;
+      const failure = this.#call('resize', syscall, sizeBytes, 0, () => {
+        if (isThere) return this.#machine.filesystem.shutDown ? Errno.EIO : 0;
+        return allocates ? growAllocated(this.#machine, this.#inode, sizeBytes) : this.#truncate(sizeBytes);
+      });
       if (failure !== undefined) return failure;
       this.#mapping.table.invalidate(0, Infinity);
       this.mappedBytes = sizeBytes;

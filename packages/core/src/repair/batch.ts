@@ -38,7 +38,8 @@ export async function recordIntents(
   const intents = works.map((work) => intentOf(work, fileSizeBytes));
   const added = (content: JournalContent): JournalContent => ({
     intents: [...without(content.intents, intents), ...intents],
-    tombstones: coalesce([...subtract(content.tombstones, units), ...works.flatMap((work) => work.tombstoned)]),
+    // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
+    tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),
   });
   const before = journal.content;
   if (!journalFits(added(before))) {

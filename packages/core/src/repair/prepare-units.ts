@@ -135,9 +135,10 @@ function salvageUnit(
   if (unfinished !== undefined) {
     // What its repair wanted to put there, and of what was appended since, what is there.
     const appended = data.length > unfinished.length ? lost.filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
-    const gaps = coalesce([...tombstones, ...appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished)))]);
+    const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
-    return { unit, data, content: contents.keep(data, found, gaps), lost: gaps, shared, listed, readErrno };
+    const content = contents.keep(data, found, gaps);
+    return { unit, data, content, lost: coalesce([...tombstones, ...gaps]), shared, listed, readErrno };
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && !listed && readErrno === 0) {

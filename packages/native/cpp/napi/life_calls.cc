@@ -22,9 +22,10 @@ class ResizeCall final : public AsyncCall {
   // never keeps a size, nor loses bytes, for a mapping that could not be had.
   void run() override {
     const int fd = file()->file.fd.number();
+    mapped_ = file()->mapped_bytes;
     status_ = pmem::Mapping::map(fd, size_, file()->writable, &mapping_);
     if (status_.error == EOVERFLOW) status_ = {EFBIG, "mmap"};
-    if (status_.ok()) status_ = pmem::resize_to(fd, size_, preallocate_);
+    if (status_.ok()) status_ = pmem::resize_to(fd, mapped_, size_, preallocate_);
   }
 
   napi_value settle(napi_env env) override {
@@ -34,6 +35,7 @@ class ResizeCall final : public AsyncCall {
 
  private:
   uint64_t size_;
+  uint64_t mapped_ = 0;
   bool preallocate_;
   std::shared_ptr<pmem::Mapping> mapping_;
   pmem::Status status_;

@@ -133,10 +133,11 @@ Status file_size(int fd, uint64_t* size) {
   return {};
 }
 
-Status resize_to(int fd, uint64_t size, bool preallocate) {
+Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate) {
   uint64_t before = 0;
   const Status known = file_size(fd, &before);
   if (!known.ok()) return known;
+  if (size >= mapped && size <= before) return {};
   if (!preallocate || size <= before) return truncate_to(fd, size);
   const int allocated = uninterrupted([&] {
     return fallocate(fd, 0, static_cast<off_t>(before), static_cast<off_t>(size - before));

@@ -67,7 +67,8 @@ Status file_size(int fd, uint64_t* size);
 
 // Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.
-Status resize_to(int fd, uint64_t size, bool preallocate);
+// `mapped` is what the caller takes for the size of the file: to grow from there never cuts off what others have added.
+Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate);
 
 // `mapped` is where the block is in memory, nullptr if that is not to be asked. `status` is a failure also if the filesystem
 // refuses to read no bytes at all: ext4 and XFS do so with EIO once they have shut down, and then every EIO is worthless.

@@ -111,23 +111,27 @@ Status give_initial_size(const OpenOptions& options, bool created, const OpenedF
   // fchmod: the umask, or a default ACL of the directory, has had its say on open's mode.
   if (created && fchmod(fd, 0600) != 0) return {errno, "fchmod"};
   if (options.has_size && options.size > 0) {
-    const Status sized = resize_to(fd, options.size, options.preallocate);
+    // From 0: another process may have appended to the file between its creation and here.
+    const Status sized = resize_to(fd, 0, options.size, options.preallocate);
     if (!sized.ok()) return sized;
   }
   if (fsync(fd) != 0) return {errno, "fsync"};
   return sync_directory(file.directory.number());
 }
 
-// Removes the name only while it still is the file that this open created.
-void undo_creation(bool created, const OpenedFile& file) {
+// Removes the name only while it still is the file that this open created, and nothing has been written into it.
+void undo_creation(const OpenOptions& options, bool created, const OpenedFile& file) {
+  struct stat ours;
+  if (fstat(file.fd.number(), &ours) != 0) return;
+  // Bytes of another process are in it: they stay.
+  const uint64_t size = static_cast<uint64_t>(ours.st_size);
+  if (size != 0 && (size != options.size || (ours.st_blocks > 0 && !options.preallocate))) return;
   if (!created) {
     truncate_to(file.fd.number(), 0);
     return;
   }
-  struct stat ours;
   struct stat named;
-  if (fstat(file.fd.number(), &ours) == 0 &&
-      fstatat(file.directory.number(), file.name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+  if (fstatat(file.directory.number(), file.name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
       ours.st_ino == named.st_ino && ours.st_dev == named.st_dev) {
     unlinkat(file.directory.number(), file.name.c_str(), 0);
   }
@@ -180,7 +184,7 @@ Status open_file(const char* path, const OpenOptions& options, OpenedFile* file)
     is_new = status.ok() && size == 0;
     if (is_new) {
       status = give_initial_size(options, created, *file);
-      if (!status.ok()) undo_creation(created, *file);
+      if (!status.ok()) undo_creation(options, created, *file);
     }
     if (locked) unlock_creation(file->fd.number());
   }

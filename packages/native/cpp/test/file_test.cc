@@ -61,7 +61,7 @@ TEST(growth_is_undone, "a growth that finds no space leaves the size as it was")
   struct statfs space;
   REQUIRE(fstatfs(file.fd.number(), &space) == 0);
   const uint64_t too_much = 2 * static_cast<uint64_t>(space.f_blocks) * static_cast<uint64_t>(space.f_bsize);
-  CHECK(pmem::resize_to(file.fd.number(), too_much, true).error == ENOSPC);
+  CHECK(pmem::resize_to(file.fd.number(), 0, too_much, true).error == ENOSPC);
   uint64_t size = 0;
   CHECK(pmem::file_size(file.fd.number(), &size).ok() && size == kPage + 1);
 }
