@@ -1,0 +1,48 @@
+/** Locks of open files: a filesystem that has none, and an opener that wants the file alone. */
+import { type OpenOptions, PmemFile } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { type MockDriver, mockDriver } from '../../src/index.js';
+import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+
+const size = 8 * PAGE;
+const whole = content(size);
+const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
+const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
+const openIn = (driver: MockDriver, name: string, options: Partial<OpenOptions> = {}): Promise<PmemFile> =>
+  PmemFile.open(PATH, { driver: driver.process(name), ...options });
+
+describe('a filesystem without locks', () => {
+  it('says so when a repair asks for one, and the file can be used otherwise', async () => {
+    const driver = mockDriver({ locks: false });
+    const file = await filled(driver, size);
+    driver.poison(PATH, pageOf(1));
+    const error = await failure('ERR_PMEM_NOT_SUPPORTED', () => file.repair(pageOf(1), { rebuild }));
+    expect(error.message).toContain('has no locks');
+    expect(error.message).not.toContain('running elsewhere');
+    expect(error.cause).toMatchObject({ code: 'ENOLCK' });
+    expect(driver.poisoned).toHaveLength(1);
+    await file.resize(2 * size);
+    expect(read(file, 2 * PAGE, PAGE)).toEqual(rebuild(pageOf(2)));
+    await failure('ERR_PMEM_NOT_SUPPORTED', () => PmemFile.open(PATH, { driver, exclusive: true }));
+  });
+});
+
+describe('an opener that asked for the file alone', () => {
+  it('keeps writers out until it closes or dies, and readers in; and waits for no one', async () => {
+    const driver = mockDriver();
+    await (await filled(driver, size)).close();
+    const alone = await openIn(driver, 'alone', { exclusive: true });
+    await failure('ERR_PMEM_LOCKED', () => openIn(driver, 'b'));
+    await failure('ERR_PMEM_LOCKED', () => openIn(driver, 'b', { exclusive: true }));
+    await (await openIn(driver, 'b', { readOnly: true })).close();
+    await alone.close();
+    const shared = [await openIn(driver, 'b'), await openIn(driver, 'c')];
+    await failure('ERR_PMEM_LOCKED', () => openIn(driver, 'alone', { exclusive: true }));
+    driver.process('c').kill();
+    await failure('ERR_PMEM_LOCKED', () => openIn(driver, 'alone', { exclusive: true }));
+    await shared[0]?.close();
+    await openIn(driver, 'alone', { exclusive: true });
+    driver.process('alone').kill();
+    await (await openIn(driver, 'd')).close();
+  });
+});

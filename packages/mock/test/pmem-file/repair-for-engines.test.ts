@@ -1,0 +1,100 @@
+/** What an engine needs of repair(): some bytes that it cannot supply, units that fail, long files, long journals. */
+import { Errno, PmemFile, RepairError } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { mockDriver } from '../../src/index.js';
+import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+
+const size = 8 * PAGE;
+const whole = content(size);
+const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
+const all = { offset: 0, length: size };
+
+describe('an engine has no copy of some of the bytes', () => {
+  it('they stay lost, the others are back, and what the engine finds later is taken then', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    for (const page of [1, 4, 6]) driver.poison(PATH, pageOf(page));
+    const { units } = await file.repair(all, {
+      rebuild: (range) => (range.offset === 4 * PAGE ? undefined : part(whole, range)),
+    });
+    const touched = units.filter((unit) => unit.outcome !== 'healthy');
+    expect(touched.map(({ range, rebuilt, tombstoned }) => ({ range, rebuilt, tombstoned }))).toEqual([
+      { range: pageOf(1), rebuilt: [pageOf(1)], tombstoned: [] },
+      { range: pageOf(4), rebuilt: [], tombstoned: [pageOf(4)] },
+      { range: pageOf(6), rebuilt: [pageOf(6)], tombstoned: [] },
+    ]);
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect((await failure('ERR_PMEM_LOST', () => read(again, 0, size))).ranges).toEqual([pageOf(4)]);
+    await again.repair(all, { rebuild: (range) => part(whole, range) });
+    expect(read(again, 0, size)).toEqual(whole);
+  });
+});
+
+describe('one page of several cannot be repaired', () => {
+  it('the others are, and the error has a receipt that tells which is which and what was tried', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    for (const page of [1, 4, 6]) driver.poison(PATH, pageOf(page));
+    const stop = driver.observe(({ name, position, length }) => {
+      const meetsPage4 = position < 5 * PAGE && position + length > 4 * PAGE;
+      return (name === 'pwrite' || name === 'zeroRange') && meetsPage4 ? { errno: Errno.EIO } : undefined;
+    });
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(all, { rebuild: (range) => part(whole, range) }), RepairError);
+    stop();
+    expect(error.ranges).toEqual([pageOf(4)]);
+    const { units } = error.receipt;
+    expect(units.filter((unit) => unit.outcome === 'cleared').map((unit) => unit.range)).toEqual([pageOf(1), pageOf(6)]);
+    const failed = units.filter((unit) => unit.outcome === 'failed');
+    expect(failed).toMatchObject([{ range: pageOf(4), strategy: undefined, rebuilt: [] }]);
+    expect(failed[0]?.attempts).toContainEqual(expect.objectContaining({ step: 'pwrite', errno: Errno.EIO }));
+    for (const page of [1, 6]) expect(read(file, page * PAGE, PAGE)).toEqual(part(whole, pageOf(page)));
+    await failure('ERR_PMEM_MEDIA', () => read(file, 4 * PAGE, 1));
+    await file.repair(all, { rebuild: (range) => part(whole, range) });
+    expect(read(file, 0, size)).toEqual(whole);
+  });
+});
+
+describe('a repair of a long file that is healthy', () => {
+  const BATCHES = 24;
+  const longBytes = BATCHES * 8 * 1024 * 1024;
+
+  it('gives the event loop a turn between its batches, reads every byte once, and changes nothing', async () => {
+    const driver = mockDriver({ capacityBytes: 2 * longBytes });
+    const file = await PmemFile.open(PATH, { driver, create: true, size: longBytes });
+    let readBytes = 0;
+    let changes = 0;
+    driver.observe(({ name, length }) => {
+      if (name === 'pread') readBytes += length;
+      if (['pwrite', 'zeroRange', 'writeJournal', 'writeMark', 'resize'].includes(name)) changes++;
+      return undefined;
+    });
+    let turns = 0;
+    let running = true;
+    const turn = (): void => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { units } = await file.repair({ offset: 0, length: longBytes });
+    running = false;
+    expect(units).toMatchObject([{ outcome: 'healthy', range: { offset: 0, length: longBytes } }]);
+    expect(turns).toBeGreaterThanOrEqual(BATCHES - 1);
+    expect(readBytes).toBe(longBytes);
+    expect(changes).toBe(0);
+  });
+
+  it('hears an abort that another part of the program sends meanwhile', async () => {
+    const driver = mockDriver({ capacityBytes: 2 * longBytes });
+    const file = await PmemFile.open(PATH, { driver, create: true, size: longBytes });
+    const controller = new AbortController();
+    let batches = 0;
+    setImmediate(() => { controller.abort(new Error('stop it')); });
+    await expect(file.repair({ offset: 0, length: longBytes }, {
+      signal: controller.signal,
+      onProgress: () => { batches++; },
+    })).rejects.toThrow('stop it');
+    expect(batches).toBeLessThan(4);
+    await file.repair(pageOf(0));
+  });
+});

@@ -1,0 +1,240 @@
+/** Whose a journal is when files are renamed, linked, rotated and copied, and when others put files beside them. */
+import { type DriverFile, Errno, PmemFile } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
+import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+
+const size = 4 * PAGE;
+const whole = content(size);
+const JOURNAL = `${PATH}.repair`;
+const bad = { offset: PAGE, length: PAGE };
+const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
+
+/** A file whose page 1 is lost, closed. */
+async function withLoss(options: MockOptions = {}): Promise<MockDriver> {
+  const driver = mockDriver(options);
+  const file = await filled(driver, size);
+  driver.poison(PATH, bad);
+  await file.repair(bad);
+  await file.close();
+  return driver;
+}
+
+async function expectLoss(driver: MockDriver, path: string): Promise<void> {
+  const file = await PmemFile.open(path, { driver });
+  expect((await failure('ERR_PMEM_LOST', () => read(file, 0, size))).ranges).toEqual([bad]);
+  expect(read(file, 2 * PAGE, PAGE)).toEqual(part(whole, { offset: 2 * PAGE, length: PAGE }));
+  await file.close();
+}
+
+async function bare(driver: MockDriver, path: string): Promise<DriverFile> {
+  const outcome = await driver.open(path, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
+  if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
+  return outcome.file;
+}
+
+/** cp of the file and its journal: new inodes. With `attributes` as cp -a does it. */
+async function copy(driver: MockDriver, to: string, attributes: boolean): Promise<void> {
+  for (const ending of ['', '.repair']) {
+    driver.writeFile(to + ending, driver.readFile(PATH + ending));
+    if (!attributes) continue;
+    const [from, target] = [await bare(driver, PATH + ending), await bare(driver, to + ending)];
+    const mark = from.readMark();
+    if (mark.status === 'present') await target.writeMark(mark.bytes);
+    for (const file of [from, target]) await file.close();
+  }
+}
+
+describe('a file with a loss gets another name', () => {
+  it('renamed when closed: lost under the new name, and repairable there', async () => {
+    const driver = await withLoss();
+    driver.rename(PATH, '/pmem/moved');
+    await expectLoss(driver, '/pmem/moved');
+    const file = await PmemFile.open('/pmem/moved', { driver });
+    await file.repair(bad, { rebuild });
+    expect(read(file, 0, size)).toEqual(whole);
+    expect(driver.listFiles()).toEqual(['/pmem/moved']);
+  });
+
+  it('renamed while open, before the loss: lost under the new name', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.rename(PATH, '/pmem/moved');
+    driver.poison('/pmem/moved', bad);
+    await file.repair(bad);
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+    await file.close();
+    await expectLoss(driver, '/pmem/moved');
+  });
+
+  it('rotated, with a new file under the old name: one has the loss, the other is as good as new', async () => {
+    for (const rotatedFirst of [true, false]) {
+      const driver = mockDriver();
+      const file = await filled(driver, size);
+      const rotate = async (): Promise<void> => {
+        driver.rename(PATH, `${PATH}.1`);
+        await (await filled(driver, size)).close();
+      };
+      if (rotatedFirst) await rotate();
+      driver.poison(rotatedFirst ? `${PATH}.1` : PATH, bad);
+      await file.repair(bad);
+      if (!rotatedFirst) await rotate();
+      await file.close();
+      await expectLoss(driver, `${PATH}.1`);
+      const fresh = await PmemFile.open(PATH, { driver });
+      expect(read(fresh, 0, size)).toEqual(whole);
+      driver.poison(PATH, bad);
+      await fresh.repair(bad, { rebuild });
+      await fresh.close();
+      await expectLoss(driver, `${PATH}.1`);
+    }
+  });
+
+  it('with two names: lost under each, and repaired under each', async () => {
+    const driver = await withLoss();
+    driver.link(PATH, '/pmem/second');
+    await expectLoss(driver, '/pmem/second');
+    const file = await PmemFile.open('/pmem/second', { driver });
+    await file.repair(bad, { rebuild });
+    await file.close();
+    for (const path of [PATH, '/pmem/second']) expect(read(await PmemFile.open(path, { driver }), 0, size)).toEqual(whole);
+  });
+
+  it('on a filesystem that could not find its journal again: no loss is left in a file of two names', async () => {
+    const driver = mockDriver({ extendedAttributes: false });
+    const file = await filled(driver, size);
+    driver.link(PATH, '/pmem/second');
+    driver.poison(PATH, bad);
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad));
+    expect(error.cause).toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED', path: JOURNAL });
+    expect(driver.poisoned).toHaveLength(1);
+    driver.unlink('/pmem/second');
+    await file.repair(bad);
+    await file.close();
+    await expectLoss(driver, PATH);
+  });
+});
+
+describe('a file and its journal are copied', () => {
+  it.each([false, true])('(attributes: %s) what is lost stays lost, what is not can be read and written', async (attributes) => {
+    const driver = await withLoss();
+    await copy(driver, '/backup/file', attributes);
+    await expectLoss(driver, '/backup/file');
+    const file = await PmemFile.open('/backup/file', { driver });
+    file.write(Uint8Array.of(42), 0);
+    file.persist();
+    const before = driver.readFile('/backup/file.repair');
+    const error = await failure('ERR_PMEM_JOURNAL', () => file.repair(bad, { rebuild }));
+    expect(error.message).toContain("'adopt'");
+    await failure('ERR_PMEM_JOURNAL', () => file.resize(2 * size));
+    expect(driver.readFile('/backup/file.repair')).toEqual(before);
+    await file.close();
+    await expectLoss(driver, PATH);
+  });
+
+  it.each([false, true])('(attributes: %s) adopted, the copy can be repaired; the original keeps its own', async (attributes) => {
+    const driver = await withLoss();
+    await copy(driver, '/backup/file', attributes);
+    const file = await PmemFile.open('/backup/file', { driver, journal: 'adopt' });
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+    await file.repair(bad, { rebuild });
+    expect(read(file, 0, size)).toEqual(whole);
+    await file.close();
+    expect(read(await PmemFile.open('/backup/file', { driver }), 0, size)).toEqual(whole);
+    await expectLoss(driver, PATH);
+  });
+
+  it.each([false, true])('(attributes: %s) discarded, the copy reads as it is, from then on', async (attributes) => {
+    const driver = await withLoss();
+    await copy(driver, '/backup/file', attributes);
+    for (const journal of ['discard', 'require'] as const) {
+      const file = await PmemFile.open('/backup/file', { driver, journal });
+      expect(read(file, 0, size)).toEqual(driver.readFile('/backup/file'));
+      await file.close();
+    }
+    expect(driver.listFiles()).not.toContain('/backup/file.repair');
+    await expectLoss(driver, PATH);
+  });
+
+  it('with a mark but without the journal: refused, and the message says what to do', async () => {
+    const driver = await withLoss();
+    driver.rename(JOURNAL, '/elsewhere');
+    const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    expect(error.message).toContain('put it back');
+    driver.rename('/elsewhere', JOURNAL);
+    await expectLoss(driver, PATH);
+    driver.unlink(JOURNAL);
+    await (await PmemFile.open(PATH, { driver, journal: 'discard' })).close();
+    await (await PmemFile.open(PATH, { driver })).close();
+  });
+});
+
+describe('names that leave no room for an ending', () => {
+  it.each([248, 249, 251, 252, 254, 255])('%i bytes: created, repaired, opened again with its loss', async (bytes) => {
+    const driver = mockDriver();
+    const path = `/pmem/${'n'.repeat(bytes)}`;
+    const file = await PmemFile.open(path, { driver, create: true, size });
+    file.write(whole, 0);
+    file.persist();
+    driver.poison(path, bad);
+    await file.repair(bad);
+    await file.close();
+    await expectLoss(driver, path);
+    const again = await PmemFile.open(path, { driver });
+    await again.repair(bad, { rebuild });
+    expect(read(again, 0, size)).toEqual(whole);
+    expect(driver.listFiles()).toEqual([path]);
+  });
+});
+
+describe("other people's files beside the file", () => {
+  it('one that has the name of the journal is neither read as one, nor changed, nor deleted', async () => {
+    for (const journal of ['require', 'discard', 'adopt'] as const) {
+      const driver = mockDriver();
+      const theirs = new TextEncoder().encode('invoice for the repair of a car');
+      driver.writeFile(JOURNAL, theirs);
+      const file = await filled(driver, size, { journal });
+      driver.poison(PATH, bad);
+      await file.repair(bad);
+      await file.close();
+      await expectLoss(driver, PATH);
+      const again = await PmemFile.open(PATH, { driver, journal });
+      await again.repair(bad, { rebuild });
+      expect(read(again, 0, size)).toEqual(whole);
+      expect(driver.readFile(JOURNAL)).toEqual(theirs);
+      expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
+    }
+  });
+
+  it('a journal that another user has planted is refused before a byte of the file is written', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.poison(PATH, bad);
+    const stop = driver.observe(({ name }) => (name === 'pwrite' ? { errno: Errno.EIO } : undefined));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, { fill: 66, strategy: 'zero-range' }));
+    stop();
+    await file.close();
+    const planted = driver.readFile(JOURNAL);
+    const marked = await bare(driver, PATH);
+    await marked.writeMark(new Uint8Array(0));
+    await marked.close();
+    driver.unlink(JOURNAL);
+    driver.writeFile(JOURNAL, planted);
+    driver.setOwner(JOURNAL, 4711);
+    const writes: string[] = [];
+    driver.observe(({ name }) => {
+      if (['pwrite', 'zeroRange', 'write', 'truncate', 'writeMark', 'writeJournal', 'removeJournal'].includes(name)) writes.push(name);
+      return undefined;
+    });
+    const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    expect(error.message).toContain('owned neither');
+    expect(writes).toEqual([]);
+    expect(driver.readFile(JOURNAL)).toEqual(planted);
+  });
+
+  it("root's journal of a user's file is believed", async () => {
+    const driver = await withLoss();
+    driver.setOwner(JOURNAL, 0);
+    await expectLoss(driver, PATH);
+  });
+});

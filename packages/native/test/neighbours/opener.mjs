@@ -1,0 +1,41 @@
+// A process that has a file open and does with it what its parent says, one message after the other.
+import { PmemFile } from '@safe-pmem/core';
+import { nativeDriver } from '@safe-pmem/native';
+
+let file;
+let supply;
+
+/** Where the repair has come to its rebuild, it says so and waits for `supply`. */
+function supplyLater({ length }) {
+  return new Promise((resolve) => {
+    supply = (byte) => { resolve(new Uint8Array(length).fill(byte)); };
+    process.send({ event: 'rebuilding' });
+  });
+}
+
+const calls = {
+  open: async (path, options) => {
+    file = await PmemFile.open(path, { driver: nativeDriver(), ...options });
+    return { created: file.size };
+  },
+  repair: async (range, byte) => {
+    const rebuild = byte === undefined ? supplyLater : ({ length }) => new Uint8Array(length).fill(byte);
+    return (await file.repair(range, { rebuild })).units.map((unit) => unit.outcome);
+  },
+  supply: (byte) => { supply(byte); },
+  store: (range, byte) => {
+    file.write(new Uint8Array(range.length).fill(byte), range.offset);
+    file.persist(range.offset, range.length);
+  },
+  byteAt: (position) => file.readUInt8(position),
+  resize: (size) => file.resize(size),
+  close: () => file.close(),
+};
+
+process.on('message', async ({ id, call, args }) => {
+  try {
+    process.send({ id, value: await calls[call](...args) });
+  } catch (error) {
+    process.send({ id, code: error.code ?? error.name, message: error.message });
+  }
+});
