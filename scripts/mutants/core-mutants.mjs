@@ -79,7 +79,6 @@ const list = [
   [core('repair/batch.ts'), 'const failure = await journal.update(added);', 'const failure = undefined as SystemFailure | undefined;', 'no intent'],
   [core('repair/batch.ts'), 'intents: [...without(content.intents, intents), ...intents],', 'intents,', 'an unfinished unit loses its intent when another repair begins'],
   [core('repair/batch.ts'), '...without(content.intents, works.map((work) => intentOf(work, fileSizeBytes))),\n', '', 'an unfinished unit loses its intent when another repair ends'],
-  [core('repair/batch.ts'), '[...subtract(content.tombstones, units), ...works.flatMap', '[...works.flatMap', 'a tombstone is dropped when another repair begins'],
   [core('repair/batch.ts'), '[...subtract(content.tombstones, units), ...lostNow', '[...lostNow', 'a tombstone is dropped when another repair ends'],
   [core('repair/batch.ts'), ', ...works.flatMap((work) => work.tombstoned)])', '])', 'no tombstones beside the intents'],
   [core('repair/batch.ts'), 'if (work.strategy !== undefined) hazards.addTombstones(work.tombstoned);', 'if (work.strategy !== undefined) continue;', 'tombstones only in the journal'],

@@ -12,7 +12,6 @@ const list = [
   [core('writer-lock.ts'), '  if (readOnly) return;\n', '', 'a reader takes the place of a writer'],
   [core('writer-lock.ts'), 'if (failure?.errno !== Errno.EAGAIN) return;', 'if (failure === undefined) return;', 'a filesystem without locks cannot be written to'],
   // The repair lock
-  [journal('journal.ts'), 'if (--this.#holders > 0) return;', '--this.#holders;', 'the first of two holders gives the lock away'],
   [journal('journal.ts'), 'this.#content = undefined;\n    this.#file.unlock', 'this.#file.unlock', 'what was read under an earlier lock is believed'],
   [journal('journal.ts'), 'return this.content;\n    } catch (error) {\n      this.release();', 'return this.content;\n    } catch (error) {', 'a journal that cannot be read keeps the lock'],
   [journal('journal.ts'), "if (error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL') return;", '', 'an access fails because another process repairs'],
@@ -40,7 +39,6 @@ const list = [
   [core('pmem-file.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is clipped with the copy'],
   // Mark and journal
   [journal('journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
-  [journal('journal.ts'), 'return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));', 'return undefined;', 'a journal is not marked'],
   [journal('journal.ts'), 'const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
   [journal('journal.ts'), 'this.#marked ? this.#file.writeMarkSync(new Uint8Array(0)) : undefined;', 'undefined as SystemFailure | undefined;', 'persist() removes the journal and leaves the mark'],
   [journal('journal.ts'), 'return this.#marked ? undefined : this.#markedBy(this.#file.writeMarkSync(journal.mark));', 'return undefined;', 'persist() makes no journal its own'],
@@ -71,7 +69,6 @@ const list = [
   [repair('prepare-units.ts'), '[...(left.get(unit) ?? []), lost]', '[lost]', 'of two pieces that rebuild does not know, one passes for data'],
   [repair('prepare-units.ts'), 'if (tombstones.length === 0 || !supplied) return undefined;', 'return undefined;', 'an earlier loss cannot be rebuilt'],
   [repair('repair.ts'), 'if (!mayGrow || (await this.#sizeNow(window)) === batch.fileSizeBytes) return batch;', 'return batch;', 'a file that grew while the intent was written is cut'],
-  [repair('write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'what others appended behind a last page is cut off'],
   [repair('recover.ts'), '|| sizeBytes > intent.offset + unitBytes) continue;', ') continue;', 'recovery cuts off what lies past the unit'],
   [repair('recover.ts'), ' && isZero(found)) return intent;', ') return intent;', 'recovery cuts off what was appended in the unit'],
   [repair('recover.ts'), 'if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;', 'if (sizeBytes <= fileSizeBytes) return true;', 'recovery cuts off what was appended while it wrote'],
@@ -79,7 +76,6 @@ const list = [
   [repair('recover.ts'), 'if (isSameBoot || Buffer.compare', 'if (Buffer.compare', 'bytes that were stored after a repair whose process died are written over'],
   [repair('recover.ts'), 'if (isSameBoot || Buffer.compare(found, intent.content) === 0)', 'if (true)', 'after a restart whatever reads well is believed'],
   [journal('journal.ts'), "return bootId !== '' && bootId === this.#file.facts.bootId;", "return bootId !== '';", 'a restart of the machine is not noticed'],
-  [repair('recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'an intent is dropped before its bytes are on the medium'],
   // A repair does not take the machine down
   [repair('strategy.ts'), "return zeroRangeBehaviour(facts) === 'relocates' && allowRelocation;", 'return true;', 'zero-range on a page that the kernel holds back'],
   [repair('strategy.ts'), 'return readErrno === Errno.EFAULT || ', 'return ', 'EFAULT of a pread is no machine check'],
