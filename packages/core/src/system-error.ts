@@ -17,6 +17,7 @@ const codes = new Map<number, readonly [PmemErrorCode, string]>([
   [Errno.ENODEV, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem cannot map files']],
   [Errno.EOPNOTSUPP, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem does not support this operation']],
   [Errno.ENOSYS, ['ERR_PMEM_NOT_SUPPORTED', 'the kernel does not know this call']],
+  [Errno.ENOLCK, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem has no locks']],
   [Errno.ENOTTY, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem does not support this request']],
   [Errno.ENOSPC, ['ERR_PMEM_NO_SPACE', 'no space left on the filesystem']],
   [Errno.EDQUOT, ['ERR_PMEM_NO_SPACE', 'the disk quota is used up']],
