@@ -9,6 +9,7 @@ import { coreMutants } from './core-mutants.mjs';
 import { explained } from './explained.mjs';
 import { ALL_TESTS, Lane } from './lane.mjs';
 import { mockMutants } from './mock-mutants.mjs';
+import { repairMutants } from './repair-mutants.mjs';
 
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,7 +19,7 @@ const { values: asked, positionals } = parseArgs({
   },
 });
 const [text = ''] = positionals;
-const all = [...coreMutants, ...mockMutants];
+const all = [...coreMutants, ...repairMutants, ...mockMutants];
 const chosen = all.slice(Number(asked.from) - 1).filter(({ file, what }) => `${file} ${what}`.includes(text));
 const strangers = Object.keys(explained).filter((name) => !all.some(({ what }) => what === name));
 const survivors = [];
