@@ -35,6 +35,8 @@ export interface GuestFacts {
   readonly provider: string;
   readonly commands: readonly string[];
   readonly deviceSizeBytes: number;
+  /** Physical address of the device's first byte. */
+  readonly deviceAddress: number;
 }
 
 export type GuestMessage =
@@ -53,6 +55,8 @@ export interface JobContext {
   readonly filesystem: Filesystem;
   readonly device: DeviceKind;
   readonly kernelRelease: string;
+  /** Physical address of the device's first byte. */
+  readonly deviceAddress: number;
   readonly input: unknown;
 }
 

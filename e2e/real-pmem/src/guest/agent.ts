@@ -42,6 +42,7 @@ class Agent {
           filesystem,
           device: device.kind,
           kernelRelease: device.facts().kernelRelease,
+          deviceAddress: device.facts().deviceAddress,
           input: message.input,
         };
         this.#job = new JobProcess(message.program, message.nodeArguments, context, this.#send);

@@ -37,6 +37,7 @@ export class PmemDevice {
       provider: readFileSync(path.join(bus, 'provider'), 'utf8').trim(),
       commands: readFileSync(path.join(bus, 'commands'), 'utf8').trim().split(' ').filter((name) => name !== ''),
       deviceSizeBytes: Number(readFileSync('/sys/block/pmem0/size', 'utf8')) * 512,
+      deviceAddress: Number(readFileSync('/sys/block/pmem0/device/resource', 'utf8')),
     };
   }
 

@@ -20,6 +20,7 @@ import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { contractJob } from './contract-job.js';
 import { costJob } from './cost-job.js';
+import { machineCheckJob } from './machine-check-job.js';
 import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
@@ -54,6 +55,7 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     costJob,
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
+    machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
     benchJob,
   ];
   const selected = jobs.filter((job) => options.jobs.includes(job.name));

@@ -6,7 +6,7 @@ import type { Selection } from './matrix.js';
 
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'] as const;
 /** In the order in which they run. The last says how fast things are, not whether they are right: it has to be asked for. */
-export const jobNames = [...ordinaryJobs, 'bench'] as const;
+export const jobNames = [...ordinaryJobs, 'machine-check', 'bench'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
@@ -18,6 +18,8 @@ export interface Options {
   readonly help: boolean;
   /** Names of scenarios; empty for all. */
   readonly scenarios: readonly string[];
+  /** Names of the machine-check job's cases; empty for all. */
+  readonly cases: readonly string[];
   readonly record: boolean;
   readonly refresh: boolean;
   /** Of the fuzz job. */
@@ -39,10 +41,11 @@ export const usage = `npm run test:real-pmem -- [options]
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
-  --job smoke|contract|repair|cost|traces|fuzz|bench
+  --job smoke|contract|repair|cost|traces|fuzz|machine-check|bench
                         one job (repeatable; default all but bench)
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
-  --record              write the traces that were recorded over the committed ones
+  --case NAME           one case of the machine-check job (repeatable; default all; not with --record)
+  --record              write what was recorded over the committed traces and machine-check recordings
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
   --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})
   --parallel NUMBER     guests that run at the same time (default: ${mostGuests}, or 1 on a single processor)
@@ -73,6 +76,7 @@ export function parseOptions(args: readonly string[]): Options {
     if (!/^\d+\.\d+$/.test(kernel)) throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12`);
   }
   if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
+  if (parsed.record === true && parsed.case !== undefined) throw new UsageError('--record records every case');
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
   return {
     selection: {
@@ -86,6 +90,7 @@ export function parseOptions(args: readonly string[]): Options {
     list: parsed.list ?? false,
     help: parsed.help ?? false,
     scenarios: parsed.scenario ?? [],
+    cases: parsed.case ?? [],
     record: parsed.record ?? false,
     refresh: parsed.refresh ?? false,
     seed: count('seed', parsed.seed, defaultSeed),
@@ -108,7 +113,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        kernel: many, fs: many, device: many, job: many, scenario: many, seed: one, sequences: one, parallel: one,
+        kernel: many, fs: many, device: many, job: many, scenario: many, case: many, seed: one, sequences: one, parallel: one,
         keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;

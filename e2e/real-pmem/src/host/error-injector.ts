@@ -1,0 +1,90 @@
+/** Makes real machine checks in a guest: QEMU's `mce` command, at the instruction that touches the page. */
+import type { ErrorKind, InjectionRequest, Trigger } from '../machine-check/questions.js';
+import type { DebugStub, WatchedAccess } from './debug-stub.js';
+import type { QemuMonitor } from './qemu-monitor.js';
+
+export interface ErrorInjector {
+  /** Resolves when the processor has the error. Rejects where the guest did not come to touch the page. */
+  inject(request: InjectionRequest): Promise<void>;
+}
+
+/** Bank status and global status: see "Machine-Check Architecture" in Intel's manual, volume 3B. */
+const statusOf: Readonly<Record<ErrorKind, readonly [bank: string, global: string]>> = {
+  // Valid, uncorrected, enabled, MISC and ADDR valid, signalled, action required; a data load.
+  'action-required': ['0xBD80000000000134', '7'],
+  // The same without "action required"; a memory scrubber's find.
+  'action-optional': ['0xBD000000000000C0', '5'],
+};
+/** Address mode "physical", and log2 of what the address is exact to: a cache line. */
+const misc = (2 << 6) | 6;
+const bank = 9;
+const touchLimitMs = 90_000;
+/** Between two looks at the registers the guest has to come forward. */
+const lookEveryMs = 3;
+const looksMax = 3000;
+
+export class MachineCheckInjector implements ErrorInjector {
+  readonly #monitor: QemuMonitor;
+  readonly #stub: DebugStub;
+  #listening = false;
+
+  constructor(monitor: QemuMonitor, stub: DebugStub) {
+    this.#monitor = monitor;
+    this.#stub = stub;
+  }
+
+  async inject({ kind, physicalAddress, trigger }: InjectionRequest): Promise<void> {
+    await this.#stop();
+    try {
+      if (trigger !== undefined) await this.#runTo(trigger);
+      const [status, globalStatus] = statusOf[kind];
+      const said = await this.#monitor.run(`mce 0 ${bank} ${status} ${globalStatus} 0x${physicalAddress.toString(16)} 0x${misc.toString(16)}`);
+      if (said.trim() !== '') throw new Error(`QEMU's monitor says ${said.trim()}`);
+    } finally {
+      this.#stub.resume();
+    }
+  }
+
+  /** The stub stops the guest when it starts to listen, and whenever it is told to later. */
+  async #stop(): Promise<void> {
+    if (this.#listening) return this.#stub.stop();
+    await this.#monitor.run('gdbserver chardev:debugger');
+    this.#listening = true;
+  }
+
+  /** The kernel reaching for the page is not it: an error that it consumes itself is a panic, and rightly so. */
+  async #runTo(trigger: Trigger): Promise<void> {
+    if (trigger.access === 'registers') return this.#runToRegisters(trigger.page);
+    const access: WatchedAccess = trigger.access;
+    await this.#stub.watch(access, trigger.address, 1);
+    try {
+      const deadline = performance.now() + touchLimitMs;
+      do {
+        this.#stub.resume();
+        await this.#stub.stopped(deadline - performance.now());
+      } while (!/\bCPL=3\b/.test(await this.#registers()));
+    } finally {
+      await this.#stub.unwatch(access, trigger.address, 1);
+    }
+  }
+
+  async #runToRegisters(page: string): Promise<void> {
+    const first = BigInt(`0x${page}`);
+    for (let look = 0; look < looksMax; look++) {
+      const registers = await this.#registers();
+      const inPage = [...registers.matchAll(/\bR(?:[A-DS][XIP]|DI|BP|\d+) *=([0-9a-f]{16})/g)].some(([, value = '0']) => {
+        const distance = BigInt(`0x${value}`) - first;
+        return distance >= 0n && distance < 4096n;
+      });
+      if (inPage && /\bCPL=3\b/.test(registers)) return;
+      this.#stub.resume();
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs + (look % 7)));
+      await this.#stub.stop();
+    }
+    throw new Error('the guest was never seen in the page');
+  }
+
+  #registers(): Promise<string> {
+    return this.#monitor.run('info registers');
+  }
+}

@@ -1,0 +1,125 @@
+/** What a case works with: actors, files, errors, and a note of everything that was seen. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { InjectorClient } from '../jobs/injector-client.js';
+import type { JobContext } from '../protocol.js';
+import { page } from '../scenarios/file-steps.js';
+import { touchedByte, touches, type AccessName } from './accesses.js';
+import { ActorProcess, type ActorOptions } from './actor-process.js';
+import { deviceOffset, writtenFile } from './guest-files.js';
+import type { CaseResult, InjectionRequest } from './questions.js';
+
+/** Has the host inject an error, and resolves when the processor has it. */
+export type Inject = (request: InjectionRequest) => Promise<void>;
+
+/** An open file of an actor: where it is mapped, and which page of it the mapping begins with. */
+export interface Mapped {
+  readonly actor: ActorProcess;
+  readonly name: string;
+  readonly address: bigint;
+  readonly firstPage: number;
+}
+
+/** The page of every file that gets the error. */
+export const badPage = 5;
+/** What reading page by page gives where exactly that page is a media error. */
+export const onlyBadPage = 'oooooMoooooooooo';
+export const allGood = 'o'.repeat(onlyBadPage.length);
+
+/** A consumed error is on the list, where there is one for it, when the kernel's worker has run. */
+const listedMs = 2000;
+
+export class Stage {
+  readonly context: JobContext;
+  readonly injector: InjectorClient;
+  readonly #inject: Inject;
+  readonly #directory: string;
+  readonly #actors: ActorProcess[] = [];
+  readonly #observed: Record<string, string> = {};
+  readonly #problems: string[] = [];
+
+  constructor(context: JobContext, injector: InjectorClient, inject: Inject, name: string) {
+    this.context = context;
+    this.injector = injector;
+    this.#inject = inject;
+    this.#directory = path.join(context.mountPoint, name.replaceAll(' ', '-'));
+    mkdirSync(this.#directory);
+  }
+
+  /** The kernel puts consumed errors on its list of bad blocks: it does for devices that firmware describes. */
+  get listsConsumedErrors(): boolean {
+    return this.context.device === 'unclearable';
+  }
+
+  written(name: string): Promise<string> {
+    return writtenFile(this.#directory, name);
+  }
+
+  actor(options: ActorOptions = {}): ActorProcess {
+    const actor = new ActorProcess(options);
+    this.#actors.push(actor);
+    return actor;
+  }
+
+  async opened(actor: ActorProcess, name: string, file: string): Promise<Mapped> {
+    return { actor, name, address: BigInt(`0x${await actor.call('open', name, file)}`), firstPage: 0 };
+  }
+
+  async viewed({ actor, name }: Mapped): Promise<Mapped> {
+    return { actor, name, address: BigInt(`0x${await actor.call('view', name)}`), firstPage: badPage - 1 };
+  }
+
+  /** The actor does `access` until it hits an error that is injected there; what it was told. */
+  async consume(file: string, { actor, name, address, firstPage }: Mapped, how: AccessName): Promise<string> {
+    const physicalAddress = await this.#physical(file);
+    const first = address + BigInt(page(badPage - firstPage));
+    const trigger = { access: touches[how], page: first.toString(16), address: (first + BigInt(touchedByte)).toString(16) };
+    const injected = this.#inject({ kind: 'action-required', physicalAddress, trigger });
+    const outcome = actor.call('accessUntilError', name, how, badPage).catch(words);
+    await injected;
+    return outcome;
+  }
+
+  /** An error in the page that no program has touched. */
+  async discover(file: string): Promise<void> {
+    await this.#inject({ kind: 'action-optional', physicalAddress: await this.#physical(file), trigger: undefined });
+    await this.settled();
+  }
+
+  /** Root enters the page into the kernel's list. */
+  async list(file: string): Promise<void> {
+    await this.injector.inject((await deviceOffset(file, badPage)) / 512, 8);
+  }
+
+  settled(): Promise<void> {
+    return delay(listedMs);
+  }
+
+  /** Notes what was seen. */
+  note(what: string, seen: string): void {
+    this.#observed[what] = seen;
+  }
+
+  /** Notes what was seen, and that it is not what was promised. */
+  expect(what: string, seen: string, promised: string | readonly string[]): void {
+    this.note(what, seen);
+    const allowed = typeof promised === 'string' ? [promised] : promised;
+    if (!allowed.includes(seen)) this.#problems.push(`${what}: ${seen}, promised: ${allowed.join(' or ')}`);
+  }
+
+  /** Ends the actors; what the case found out. */
+  async finish(name: string, failure?: unknown): Promise<CaseResult> {
+    for (const actor of this.#actors) await actor.end();
+    if (failure !== undefined) this.#problems.push(`could not go on: ${words(failure)}`);
+    return { name, observed: this.#observed, problems: this.#problems };
+  }
+
+  async #physical(file: string): Promise<number> {
+    return this.context.deviceAddress + (await deviceOffset(file, badPage));
+  }
+}
+
+function words(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
