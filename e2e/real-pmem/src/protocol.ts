@@ -20,7 +20,8 @@ export const nobody = 65534;
 
 export type HostMessage =
   | { readonly type: 'configure'; readonly device: DeviceKind }
-  | { readonly type: 'mount'; readonly filesystem: Filesystem }
+  /** `hugePages`: with blocks laid out so that 2 MiB of a file can be mapped by one entry. */
+  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly hugePages?: boolean }
   | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
   /** A line for the running job's standard input, and its end. */
   | { readonly type: 'ask'; readonly question: unknown }

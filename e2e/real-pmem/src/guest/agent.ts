@@ -31,7 +31,7 @@ class Agent {
         await this.configure(message.device);
         return true;
       case 'mount':
-        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem) });
+        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message.hugePages) });
         return true;
       case 'run': {
         if (this.#mounted === undefined) throw new Error('nothing is mounted');
@@ -73,9 +73,9 @@ class Agent {
     this.#send({ type: 'configured', facts: device.facts() });
   }
 
-  async mount(filesystem: Filesystem): Promise<string> {
+  async mount(filesystem: Filesystem, hugePages = false): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = await this.#device.fresh(filesystem);
+    const options = await this.#device.fresh(filesystem, hugePages);
     this.#mounted = { device: this.#device, filesystem };
     return options;
   }

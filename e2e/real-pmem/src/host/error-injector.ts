@@ -74,7 +74,8 @@ export class MachineCheckInjector implements ErrorInjector {
       const registers = await this.#registers();
       const inPage = [...registers.matchAll(/\bR(?:[A-DS][XIP]|DI|BP|\d+) *=([0-9a-f]{16})/g)].some(([, value = '0']) => {
         const distance = BigInt(`0x${value}`) - first;
-        return distance >= 0n && distance < 4096n;
+        // The page's first byte is also what a call is given, before it has come to anything.
+        return distance > 0n && distance < 4096n;
       });
       if (inPage && /\bCPL=3\b/.test(registers)) return;
       this.#stub.resume();

@@ -1,14 +1,24 @@
 /** Every way in which PmemFile touches mapped memory, as one access to one page, with a look at the bytes it gives. */
 import type { PmemFile, PmemView } from '@safe-pmem/core';
-import { content, part } from '../repair/content.js';
+import { part } from '../repair/content.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
+
+/** The page of every file that gets the error. */
+export const badPage = 5;
 
 /** Where in its page the byte lies that every access but a flush touches. */
 export const touchedByte = 128;
 const shortBytes = 64;
 
+/** Of an ordinary file, and of one whose mapping has a single entry of 2 MiB. */
 export const filePages = 16;
-export const wholeContent = content(page(filePages));
+export const hugeFilePages = 512;
+
+/** What files hold from their beginning: bytes that differ from page to page and are never zero. */
+export const wholeContent = Buffer.concat(Array.from({ length: hugeFilePages }, (_, index) => {
+  const period = Uint8Array.from({ length: 255 }, (_unused, i) => ((i * 7 + index * 13) % 255) + 1);
+  return Buffer.alloc(pageBytes, period);
+}));
 
 export type AccessName =
   | 'long read' | 'short read' | 'number' | 'view' | 'short store' | 'long store' | 'write and persist' | 'persist';
@@ -53,7 +63,7 @@ export function access(file: PmemFile, name: AccessName, index: number, view?: P
     }
     case 'number': {
       const number = file.readUInt32LE(position);
-      if (number !== Buffer.from(wholeContent.buffer).readUInt32LE(position)) throw new WrongBytes(`at ${position}`);
+      if (number !== wholeContent.readUInt32LE(position)) throw new WrongBytes(`at ${position}`);
       return;
     }
     case 'view': {

@@ -12,6 +12,8 @@ export interface ActorCalls {
   accessUntilError(name: string, access: AccessName, index: number): string;
   /** Reads every page by itself: `o` for its bytes, `M` a media error, `L` lost, `?` other bytes, `!` another error. */
   pages(name: string): string;
+  /** What the last fault of a guarded copy was exact to, in bytes. */
+  granule(): string;
   badBlocks(name: string): string;
   scrub(name: string): string;
   salvage(name: string): string;

@@ -5,17 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import type { PmemView } from '@safe-pmem/core';
+import type { Driver, PmemView } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { part } from '../repair/content.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
-import { access, filePages, wholeContent, WrongBytes, type AccessName } from './accesses.js';
+import { access, wholeContent, WrongBytes, type AccessName } from './accesses.js';
 import type { ActorAnswer, ActorCallName, ActorCalls, ActorQuestion } from './actor-calls.js';
-import { describeError, outcomeOf, pagesOf } from './outcome.js';
+import { describeError, inShort, outcomeOf, pagesOf } from './outcome.js';
 
 /** An error that was injected comes within seconds. */
-const untilErrorMs = 60_000;
+const untilErrorMs = 25_000;
 
 /** First addresses of this process's mappings of the file. */
 function mappingsOf(path: string): string[] {
@@ -31,12 +31,34 @@ async function mapped<T>(path: string, body: () => T | Promise<T>): Promise<read
   return [value, made[0] ?? ''];
 }
 
+/** The native driver, telling how exact its faults are: the errors that are made of them do not. */
+function tellingDriver(tell: (granuleLog2: number) => void): Driver {
+  const driver = nativeDriver();
+  return {
+    name: driver.name,
+    async open(path, request) {
+      const outcome = await driver.open(path, request);
+      if ('failure' in outcome) return outcome;
+      const { file } = outcome;
+      const read = file.read.bind(file);
+      file.read = (target, position) => {
+        const fault = read(target, position);
+        if (fault !== undefined) tell(fault.granuleLog2);
+        return fault;
+      };
+      return outcome;
+    },
+  };
+}
+
 class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | Promise<string>> {
   readonly #files = new Map<string, PmemFile>();
   readonly #views = new Map<string, PmemView>();
+  #granuleBytes: number | undefined;
+  readonly #driver = tellingDriver((granuleLog2) => { this.#granuleBytes ??= 2 ** granuleLog2; });
 
   async open(name: string, path: string): Promise<string> {
-    const [file, address] = await mapped(path, () => PmemFile.open(path, { driver: nativeDriver() }));
+    const [file, address] = await mapped(path, () => PmemFile.open(path, { driver: this.#driver }));
     this.#files.set(name, file);
     return address;
   }
@@ -77,7 +99,11 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
         return code === 'ERR_PMEM_MEDIA' ? 'M' : code === 'ERR_PMEM_LOST' ? 'L' : error instanceof WrongBytes ? '?' : '!';
       }
     };
-    return Array.from({ length: filePages }, (_, index) => letter(index)).join('');
+    return inShort(Array.from({ length: file.size / pageBytes }, (_, index) => letter(index)).join(''));
+  }
+
+  granule(): string {
+    return this.#granuleBytes === undefined ? 'unknown' : String(this.#granuleBytes);
   }
 
   badBlocks(name: string): Promise<string> {

@@ -1,17 +1,18 @@
 /** The files that memory errors are injected into, and what plain calls of the kernel say of them afterwards. */
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { errnoName, intersect, PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { part } from '../repair/content.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
-import { filePages, wholeContent } from './accesses.js';
+import { wholeContent } from './accesses.js';
+import { inShort } from './outcome.js';
 
 /** A new file of `wholeContent`, closed again: nothing of it is mapped. A page with an error must never have another owner. */
-export async function writtenFile(directory: string, name: string): Promise<string> {
+export async function writtenFile(directory: string, name: string, pages: number): Promise<string> {
   const file = path.join(directory, name);
-  const made = await PmemFile.open(file, { driver: nativeDriver(), create: true, size: wholeContent.length, preallocate: true });
-  made.write(wholeContent, 0);
+  const made = await PmemFile.open(file, { driver: nativeDriver(), create: true, size: page(pages), preallocate: true });
+  made.write(part(wholeContent, { offset: 0, length: page(pages) }), 0);
   made.persist();
   await made.close();
   return file;
@@ -51,9 +52,10 @@ export function preadPages(file: string): string {
     if (said !== 'ok') return '!';
     return Buffer.compare(bytes, part(wholeContent, { offset: page(index), length: pageBytes })) === 0 ? 'o' : '?';
   };
-  const letters = Array.from({ length: filePages }, (_, index) => letter(index)).join('');
+  const pages = fstatSync(descriptor).size / pageBytes;
+  const letters = Array.from({ length: pages }, (_, index) => letter(index)).join('');
   closeSync(descriptor);
-  return letters;
+  return inShort(letters);
 }
 
 /** A pwrite of the page's own bytes, all of them or 100 from its middle: `ok` or the errno. */

@@ -14,6 +14,11 @@ export function pagesOf(ranges: readonly ByteRange[]): string {
   return ranges.map(one).join(', ');
 }
 
+/** One letter a page; where many in a row are the same, the first with how many there are. */
+export function inShort(letters: string): string {
+  return letters.replaceAll(/(.)\1{16,}/g, (run) => `${run.length}${run.charAt(0)}`);
+}
+
 export function describeError(error: unknown): string {
   if (error instanceof MediaError) return `${error.code} by ${error.source}, page ${pagesOf(error.ranges)}`;
   if (error instanceof RepairError) {

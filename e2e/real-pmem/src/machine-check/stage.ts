@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { InjectorClient } from '../jobs/injector-client.js';
 import type { JobContext } from '../protocol.js';
 import { page } from '../scenarios/file-steps.js';
-import { touchedByte, touches, type AccessName } from './accesses.js';
+import { badPage, filePages, touchedByte, touches, type AccessName } from './accesses.js';
 import { ActorProcess, type ActorOptions } from './actor-process.js';
 import { deviceOffset, writtenFile } from './guest-files.js';
 import type { CaseResult, InjectionRequest } from './questions.js';
@@ -21,11 +21,9 @@ export interface Mapped {
   readonly firstPage: number;
 }
 
-/** The page of every file that gets the error. */
-export const badPage = 5;
 /** What reading page by page gives where exactly that page is a media error. */
 export const onlyBadPage = 'oooooMoooooooooo';
-export const allGood = 'o'.repeat(onlyBadPage.length);
+export const allGood = 'o'.repeat(filePages);
 
 /** A consumed error is on the list, where there is one for it, when the kernel's worker has run. */
 const listedMs = 2000;
@@ -52,8 +50,8 @@ export class Stage {
     return this.context.device === 'unclearable';
   }
 
-  written(name: string): Promise<string> {
-    return writtenFile(this.#directory, name);
+  written(name: string, pages = filePages): Promise<string> {
+    return writtenFile(this.#directory, name, pages);
   }
 
   actor(options: ActorOptions = {}): ActorProcess {
