@@ -23,12 +23,14 @@ const touchLimitMs = 90_000;
 const lookEveryMs = 3;
 const looksMax = 3000;
 
+export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'resume' | 'stopped' | 'stop'>;
+
 export class MachineCheckInjector implements ErrorInjector {
-  readonly #monitor: QemuMonitor;
-  readonly #stub: DebugStub;
+  readonly #monitor: Pick<QemuMonitor, 'run'>;
+  readonly #stub: Stub;
   #listening = false;
 
-  constructor(monitor: QemuMonitor, stub: DebugStub) {
+  constructor(monitor: Pick<QemuMonitor, 'run'>, stub: Stub) {
     this.#monitor = monitor;
     this.#stub = stub;
   }
