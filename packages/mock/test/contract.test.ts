@@ -2,7 +2,9 @@ import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
 import { mockDriver } from '../src/index.js';
 
-const kernels = ['5.10', '6.1', '6.12', 'dax-zeroinit'] as const;
+const kernels = ['5.10', '6.1', '6.12', '7.3', 'dax-zeroinit'] as const;
+/** Whole-page writes clear since 5.19. */
+const recoveryWrites = ['6.1', '6.12', '7.3'];
 const machines = [
   ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
   { kernel: '6.12', filesystem: 'ext4', clearable: false },
@@ -16,9 +18,9 @@ for (const { kernel, filesystem, clearable } of machines) {
     name: `mock of Linux ${kernel}, ${filesystem}, ${clearable ? 'clearable' : 'unclearable'}`,
     supports: {
       poison: 'medium',
-      // Whole-page writes clear since 5.19. Before that, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
-      recoveryWrite: clearable && kernel.startsWith('6.'),
-      repair: clearable && (filesystem === 'ext4' || kernel.startsWith('6.')),
+      recoveryWrite: clearable && recoveryWrites.includes(kernel),
+      // Before them, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
+      repair: clearable && (filesystem === 'ext4' || recoveryWrites.includes(kernel)),
       zeroRange: true,
       extents: true,
       badBlocks: true,
