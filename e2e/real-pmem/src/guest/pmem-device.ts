@@ -54,7 +54,8 @@ export class PmemDevice {
       const layout = hugePages ? 'nodiscard,stride=512,stripe_width=512' : 'nodiscard';
       await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', layout, '-O', ext4Features, this.node);
     } else {
-      const layout = hugePages ? ['-d', 'su=2m,sw=1'] : [];
+      // A log does not fit into the small allocation groups that go with a stripe.
+      const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
       await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, this.node);
     }
     mkdirSync(guestPaths.mountPoint, { recursive: true });

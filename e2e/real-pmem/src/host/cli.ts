@@ -12,7 +12,7 @@ import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import { kernelImage, type KernelImage } from './kernel-image.js';
 import { inLanes } from './lanes.js';
-import { cellName, planCells, type Cell } from './matrix.js';
+import { cellName, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
 import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
@@ -20,6 +20,7 @@ import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { contractJob } from './contract-job.js';
 import { costJob } from './cost-job.js';
+import { plannedRuns } from './default-matrix.js';
 import { machineCheckJob } from './machine-check-job.js';
 import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
@@ -58,7 +59,8 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
     benchJob,
   ];
-  const selected = jobs.filter((job) => options.jobs.includes(job.name));
+  const names = plannedRuns(options).flatMap((run) => run.jobs);
+  const selected = jobs.filter((job) => names.includes(job.name));
   for (const { program } of selected) {
     if (!existsSync(path.join(tree, program))) throw new SetupError(`${program} is not built`, 'npm run build');
   }
@@ -87,11 +89,13 @@ async function kernelsOf(cells: readonly Cell[], fetch: (series: string) => Prom
 }
 
 async function main(options: Options): Promise<number> {
-  const cells = planCells(options.selection);
+  const runs = plannedRuns(options);
+  if (runs.length === 0) throw new UsageError('there is nothing like that to run');
   if (options.list) {
-    for (const cell of cells) print(`${cellName(cell)}: ${options.jobs.join(', ')}`);
+    for (const run of runs) print(`${cellName(run.cell)}: ${run.jobs.join(', ')}`);
     return 0;
   }
+  const cells = runs.map((run) => run.cell);
   const progress = progressOn(print);
   await ensurePrerequisites(progress);
   const cache = cacheDirectory();
@@ -105,12 +109,13 @@ async function main(options: Options): Promise<number> {
   const kernels = await kernelsOf(selected, (series) => kernelImage(series, { cacheDirectory: cache, refresh: options.refresh, archive, progress }));
   await archive.forgetLists();
 
+  const jobsOf = (cell: Cell): Job[] => jobs.filter(({ name }) => runs.some((run) => run.cell === cell && run.jobs.includes(name)));
   const runCell = async (cell: Cell): Promise<JobOutcome[]> => {
     const kernel = kernels.get(cell.kernel);
-    if (kernel !== undefined && !(kernel instanceof Error)) return runBoot(cell, { kernel, runDirectory, guest, jobs, progress, running });
+    if (kernel !== undefined && !(kernel instanceof Error)) return runBoot(cell, { kernel, runDirectory, guest, jobs: jobsOf(cell), progress, running });
     const reason = kernel?.message ?? 'no kernel';
     progress.step(`${cellName(cell)}: FAILED ${reason}`);
-    return skippedOutcomes(cell, jobs, reason);
+    return skippedOutcomes(cell, jobsOf(cell), reason);
   };
   const [first] = selected;
   if (options.shell && first !== undefined) {
@@ -119,7 +124,7 @@ async function main(options: Options): Promise<number> {
     return (await runShell(first, kernel, guest, runDirectory)) ?? 1;
   }
   const outcomes = (await inLanes(selected, options.parallel, runCell)).flat();
-  const passed = allPassed(outcomes, cells.length * jobs.length);
+  const passed = allPassed(outcomes, cells.reduce((sum, cell) => sum + jobsOf(cell).length, 0));
   print(`\n${summaryTable(outcomes)}\n`);
   if (options.keep || !passed) print(`logs: ${runDirectory}`);
   else await rm(runDirectory, { recursive: true, force: true });

@@ -12,6 +12,10 @@ export type JobName = (typeof jobNames)[number];
 export interface Options {
   readonly selection: Selection;
   readonly jobs: readonly JobName[];
+  /** The jobs are those of the command line, not the usual ones. */
+  readonly jobsAsked: boolean;
+  /** Everything that there are recordings of, not the default matrix. */
+  readonly all: boolean;
   readonly keep: boolean;
   readonly shell: boolean;
   readonly list: boolean;
@@ -43,6 +47,8 @@ export const usage = `npm run test:real-pmem -- [options]
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
   --job smoke|contract|repair|cost|traces|fuzz|machine-check|bench
                         one job (repeatable; default all but bench)
+  --all                 every kernel, filesystem and device that there are recordings of, with all jobs but bench;
+                        without it, and without any of the above, a selection that takes less than ten minutes
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
   --case NAME           one case of the machine-check job (repeatable; default all; not with --record)
   --record              write what was recorded over the committed traces and machine-check recordings
@@ -85,6 +91,8 @@ export function parseOptions(args: readonly string[]): Options {
       filesystems: oneOf<Filesystem>('fs', ['ext4', 'xfs'], parsed.fs ?? []),
     },
     jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : ordinaryJobs,
+    jobsAsked: jobs.length > 0,
+    all: parsed.all ?? false,
     keep: parsed.keep ?? false,
     shell: parsed.shell ?? false,
     list: parsed.list ?? false,
@@ -114,7 +122,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         kernel: many, fs: many, device: many, job: many, scenario: many, case: many, seed: one, sequences: one, parallel: one,
-        keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
+        all: flag, keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;
   } catch (cause) {
