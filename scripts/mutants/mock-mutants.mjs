@@ -40,6 +40,7 @@ const list = [
   [mock('kernel/fallocate.ts'), 'const errno = zeroesEdgesFirst ? zeroEdges(machine, inode, cover) : 0;', 'const errno = 0;', 'newer ext4 zeroes no edges'],
   [mock('kernel/fallocate.ts'), 'return zeroesEdgesFirst ? 0 : zeroEdges(machine, inode, cover);', 'return 0;', 'older ext4 zeroes no edges'],
   [mock('kernel-profile.ts'), "zeroesEdgesFirst: filesystem === 'ext4' && profile.ext4ZeroesEdgesFirst", 'zeroesEdgesFirst: false', 'newer ext4 loses bytes in a zero-range that fails'],
+  [mock('kernel-profile.ts'), "unshare: filesystem === 'xfs',", "unshare: filesystem === 'xfs' && profile.reflinkWithDax,", 'XFS without reflinks does not know UNSHARE_RANGE'],
   [mock('kernel/truncate.ts'), "if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {", 'if (sizeBytes < 0) {', 'a truncate that fails half way frees blocks'],
   [mock('kernel/truncate.ts'), "errno !== 0 && sizeBytes < inode.sizeBytes && rules", 'errno !== 0 && rules', 'a truncate to the same size frees no blocks'],
   [mock('kernel/fallocate.ts'), "  machine.step('freed');\n", '', 'no crash point after blocks were freed'],

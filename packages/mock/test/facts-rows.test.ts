@@ -237,6 +237,17 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
   });
 });
 
+describe('UNSHARE_RANGE where nothing can be shared', () => {
+  it('XFS of 5.10 has nothing to do, not even at a bad block; ext4 does not know the call', async () => {
+    const page = { offset: P, length: PAGE };
+    const { driver, file } = await scenario({ kernel: '5.10', filesystem: 'xfs' });
+    driver.unshare(PATH, page);
+    expect((await preadOf(file, P, PAGE)).errno).toBe(Errno.EIO);
+    const ext4 = await scenario({ kernel: '5.10', filesystem: 'ext4' });
+    expect(() => { ext4.driver.unshare(PATH, page); }).toThrow(/EOPNOTSUPP/);
+  });
+});
+
 describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink, kernel %s', (kernel) => {
   it('row 19: full-page pwrite on either side: EIO; ZERO_RANGE on one side ok, then a pwrite on the other clears', async () => {
     const { driver, file } = await scenario({ kernel, filesystem: 'xfs', poisonBytes: 0 });

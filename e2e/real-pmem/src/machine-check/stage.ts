@@ -1,5 +1,5 @@
 /** What a case works with: actors, files, errors, and a note of everything that was seen. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InjectorClient } from '../jobs/injector-client.js';
@@ -25,8 +25,9 @@ export interface Mapped {
 export const onlyBadPage = 'oooooMoooooooooo';
 export const allGood = 'o'.repeat(filePages);
 
-/** A consumed error is on the list, where there is one for it, when the kernel's worker has run. */
-const listedMs = 2000;
+/** A worker of the kernel's puts an error on the list, and finds the processes that have mapped what no program touched. */
+const workerMs = 1000;
+const listedMs = 10_000;
 
 export class Stage {
   readonly context: JobContext;
@@ -82,7 +83,8 @@ export class Stage {
   /** An error in the page that no program has touched. */
   async discover(file: string): Promise<void> {
     await this.#inject({ kind: 'action-optional', physicalAddress: await this.#physical(file), trigger: undefined });
-    await this.settled();
+    await delay(workerMs);
+    await this.settled(file);
   }
 
   /** Root enters the page into the kernel's list. */
@@ -90,8 +92,16 @@ export class Stage {
     await this.injector.inject((await deviceOffset(file, badPage)) / 512, 8);
   }
 
-  settled(): Promise<void> {
-    return delay(listedMs);
+  /** Resolves when the kernel has listed the error, where it does. */
+  async settled(file: string): Promise<void> {
+    if (!this.listsConsumedErrors) return;
+    const sector = (await deviceOffset(file, badPage)) / 512;
+    const deadline = Date.now() + listedMs;
+    while (Date.now() < deadline) {
+      const listed = readFileSync('/sys/block/pmem0/badblocks', 'utf8').split('\n').map((line) => line.split(' ').map(Number));
+      if (listed.some(([first = 0, count = 0]) => first < sector + 8 && sector < first + count)) return;
+      await delay(50);
+    }
   }
 
   /** Notes what was seen. */
@@ -100,10 +110,10 @@ export class Stage {
   }
 
   /** Notes what was seen, and that it is not what was promised. */
-  expect(what: string, seen: string, promised: string | readonly string[]): void {
+  expect(what: string, seen: string, promised: string | RegExp | readonly string[]): void {
     this.note(what, seen);
-    const allowed = typeof promised === 'string' ? [promised] : promised;
-    if (!allowed.includes(seen)) this.#problems.push(`${what}: ${seen}, promised: ${allowed.join(' or ')}`);
+    const kept = promised instanceof RegExp ? promised.test(seen) : [promised].flat().includes(seen);
+    if (!kept) this.#problems.push(`${what}: ${seen}, promised: ${[promised].flat().join(' or ')}`);
   }
 
   /** Ends the actors; what the case found out. */
