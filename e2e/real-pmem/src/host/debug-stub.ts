@@ -8,6 +8,8 @@ import { IncomingPieces } from './incoming-pieces.js';
 export type WatchedAccess = 'load' | 'store';
 
 const packetOf: Readonly<Record<WatchedAccess, string>> = { load: '3', store: '2' };
+/** Number of the register, in hexadecimal. */
+const instructionPointer = '10';
 const answerLimitMs = 60_000;
 const interrupt = '\x03';
 
@@ -42,6 +44,13 @@ export class DebugStub {
 
   async unwatch(access: WatchedAccess, address: string, lengthBytes: number): Promise<void> {
     await this.#command(`z${packetOf[access]},${address},${lengthBytes.toString(16)}`);
+  }
+
+  /** Sets the instruction that the guest goes on with. */
+  async jump(address: bigint): Promise<void> {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64LE(address);
+    await this.#command(`P${instructionPointer}=${bytes.toString('hex')}`);
   }
 
   resume(): void {

@@ -1,6 +1,7 @@
 /** Makes real machine checks in a guest: QEMU's `mce` command, at the instruction that touches the page. */
 import type { ErrorKind, InjectionRequest, Trigger } from '../machine-check/questions.js';
 import type { DebugStub, WatchedAccess } from './debug-stub.js';
+import { parseInstructions, parseRegisters, touchesByte, type Registers } from './instruction.js';
 import type { QemuMonitor } from './qemu-monitor.js';
 
 export interface ErrorInjector {
@@ -18,12 +19,13 @@ const statusOf: Readonly<Record<ErrorKind, readonly [bank: string, global: strin
 /** Address mode "physical", and log2 of what the address is exact to: a cache line. */
 const misc = (2 << 6) | 6;
 const bank = 9;
+const instructionBytesMax = 15n;
 const touchLimitMs = 90_000;
 /** Between two looks at the registers the guest has to come forward. */
 const lookEveryMs = 3;
 const looksMax = 3000;
 
-export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'resume' | 'stopped' | 'stop'>;
+export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'resume' | 'stopped' | 'stop' | 'jump'>;
 
 export class MachineCheckInjector implements ErrorInjector {
   readonly #monitor: Pick<QemuMonitor, 'run'>;
@@ -64,18 +66,47 @@ export class MachineCheckInjector implements ErrorInjector {
       do {
         this.#stub.resume();
         await this.#stub.stopped(deadline - performance.now());
-      } while (!/\bCPL=3\b/.test(await this.#registers()));
+      } while (!(await this.#backToAccess(BigInt(`0x${trigger.address}`))));
     } finally {
       await this.#stub.unwatch(access, trigger.address, 1);
     }
+  }
+
+  /**
+   * Moves the processor back to the instruction that has touched the byte: it is what a machine check names. False where
+   * the kernel has touched it, or an instruction that cannot be told any more from what it left in the registers.
+   */
+  async #backToAccess(byte: bigint): Promise<boolean> {
+    const text = await this.#registers();
+    if (!/\bCPL=3\b/.test(text)) return false;
+    const registers = parseRegisters(text);
+    const next = registers.get('rip') ?? 0n;
+    const [atNext] = await this.#instructions(next, 1);
+    // One that repeats has not been left.
+    if (atNext !== undefined && /^rep\b/.test(atNext.text) && touchesByte(atNext, registers, byte)) return true;
+    return this.#jumpBefore(next, registers, byte);
+  }
+
+  async #jumpBefore(next: bigint, registers: Registers, byte: bigint): Promise<boolean> {
+    for (let length = 1n; length <= instructionBytesMax; length++) {
+      const [before, after] = await this.#instructions(next - length, 2);
+      if (before === undefined || after?.address !== next || !touchesByte(before, registers, byte)) continue;
+      await this.#stub.jump(before.address);
+      return true;
+    }
+    return false;
+  }
+
+  async #instructions(address: bigint, count: number) {
+    return parseInstructions(await this.#monitor.run(`x /${count}i 0x${address.toString(16)}`));
   }
 
   async #runToRegisters(page: string): Promise<void> {
     const first = BigInt(`0x${page}`);
     for (let look = 0; look < looksMax; look++) {
       const registers = await this.#registers();
-      const inPage = [...registers.matchAll(/\bR(?:[A-DS][XIP]|DI|BP|\d+) *=([0-9a-f]{16})/g)].some(([, value = '0']) => {
-        const distance = BigInt(`0x${value}`) - first;
+      const inPage = [...parseRegisters(registers).values()].some((value) => {
+        const distance = value - first;
         // The page's first byte is also what a call is given, before it has come to anything.
         return distance > 0n && distance < 4096n;
       });

@@ -3,6 +3,7 @@
  * one filesystem and no file is deleted: a block whose memory had an error must not get another owner.
  */
 import { createInterface } from 'node:readline';
+import { ActorPool } from '../machine-check/actor-pool.js';
 import { machineCheckCases } from '../machine-check/cases.js';
 import type { CaseResult, InjectionRequest, MachineCheckAnswer, MachineCheckQuestion } from '../machine-check/questions.js';
 import { Stage } from '../machine-check/stage.js';
@@ -11,6 +12,7 @@ import { jobContext, report } from './job-io.js';
 
 const context = jobContext();
 const injector = await InjectorClient.connect(context.injector);
+const pool = new ActorPool();
 const questions = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 function answer(said: MachineCheckAnswer): void {
@@ -32,7 +34,7 @@ async function inject(request: InjectionRequest): Promise<void> {
 async function run(name: string): Promise<CaseResult> {
   const found = machineCheckCases.find((candidate) => candidate.name === name);
   if (found === undefined) throw new Error(`no case is called ${name}`);
-  const stage = new Stage(context, injector, inject, name);
+  const stage = new Stage(name, { context, injector, inject, pool });
   try {
     await found.run(stage);
   } catch (cause) {
@@ -45,4 +47,5 @@ for (let question = await nextQuestion(); question !== undefined; question = awa
   if ('names' in question) answer({ names: machineCheckCases.map(({ name }) => name) });
   if ('run' in question) answer({ result: await run(question.run) });
 }
+await pool.end();
 injector.close();

@@ -20,6 +20,8 @@ export interface ActorCalls {
   /** Repairs the page with its own bytes. */
   repair(name: string, index: number, allowRelocation: boolean): string;
   close(name: string): string;
+  /** Closes every file that is open. */
+  closeAll(): string;
 }
 
 export type ActorCallName = keyof ActorCalls;

@@ -16,12 +16,15 @@ export interface ActorOptions {
 }
 
 export class ActorProcess {
+  /** Without options. */
+  readonly ordinary: boolean;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { readonly resolve: (value: string) => void; readonly reject: (cause: Error) => void }>();
   #asked = 0;
   #death: string | undefined;
 
   constructor({ worker = false, early = false }: ActorOptions = {}) {
+    this.ordinary = !worker && !early;
     const options = early ? { execPath: 'python3', execArgv: ['-c', earlyPolicy, process.execPath] } : {};
     this.#child = fork(program, worker ? ['--worker'] : [], { ...options, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (message) => {

@@ -58,6 +58,7 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   readonly #driver = tellingDriver((granuleLog2) => { this.#granuleBytes ??= 2 ** granuleLog2; });
 
   async open(name: string, path: string): Promise<string> {
+    this.#granuleBytes = undefined;
     const [file, address] = await mapped(path, () => PmemFile.open(path, { driver: this.#driver }));
     this.#files.set(name, file);
     return address;
@@ -140,6 +141,11 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
     const file = this.#file(name);
     this.#files.delete(name);
     return outcomeOf(() => file.close());
+  }
+
+  async closeAll(): Promise<string> {
+    for (const name of [...this.#files.keys()]) await this.close(name);
+    return 'ok';
   }
 
   #file(name: string): PmemFile {

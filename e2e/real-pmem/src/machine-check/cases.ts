@@ -26,7 +26,6 @@ async function inspectFromOutside(stage: Stage, file: string): Promise<void> {
   await stage.opened(fresh, 'file', file);
   // The emulated memory is good: a page that the kernel does not hold back can be loaded.
   stage.expect('every page, by a new process', await fresh.call('pages', 'file'), stage.listsConsumedErrors ? onlyBadPage : [allGood, onlyBadPage]);
-  await fresh.end();
   stage.expect('pread of every page', preadPages(file), preadOfBadPage);
 }
 

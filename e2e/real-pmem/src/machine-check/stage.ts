@@ -6,7 +6,8 @@ import type { InjectorClient } from '../jobs/injector-client.js';
 import type { JobContext } from '../protocol.js';
 import { page } from '../scenarios/file-steps.js';
 import { badPage, filePages, touchedByte, touches, type AccessName } from './accesses.js';
-import { ActorProcess, type ActorOptions } from './actor-process.js';
+import type { ActorPool } from './actor-pool.js';
+import type { ActorOptions, ActorProcess } from './actor-process.js';
 import { deviceOffset, writtenFile } from './guest-files.js';
 import type { CaseResult, InjectionRequest } from './questions.js';
 
@@ -29,19 +30,29 @@ export const allGood = 'o'.repeat(filePages);
 const workerMs = 1000;
 const listedMs = 10_000;
 
+/** What all stages of a job share. */
+export interface StageMeans {
+  readonly context: JobContext;
+  readonly injector: InjectorClient;
+  readonly inject: Inject;
+  readonly pool: ActorPool;
+}
+
 export class Stage {
   readonly context: JobContext;
   readonly injector: InjectorClient;
   readonly #inject: Inject;
+  readonly #pool: ActorPool;
   readonly #directory: string;
   readonly #actors: ActorProcess[] = [];
   readonly #observed: Record<string, string> = {};
   readonly #problems: string[] = [];
 
-  constructor(context: JobContext, injector: InjectorClient, inject: Inject, name: string) {
+  constructor(name: string, { context, injector, inject, pool }: StageMeans) {
     this.context = context;
     this.injector = injector;
     this.#inject = inject;
+    this.#pool = pool;
     this.#directory = path.join(context.mountPoint, name.replaceAll(' ', '-'));
     mkdirSync(this.#directory);
   }
@@ -56,7 +67,7 @@ export class Stage {
   }
 
   actor(options: ActorOptions = {}): ActorProcess {
-    const actor = new ActorProcess(options);
+    const actor = this.#pool.take(options);
     this.#actors.push(actor);
     return actor;
   }
@@ -116,9 +127,12 @@ export class Stage {
     if (!kept) this.#problems.push(`${what}: ${seen}, promised: ${[promised].flat().join(' or ')}`);
   }
 
-  /** Ends the actors; what the case found out. */
+  /** Lets go of the actors; what the case found out. */
   async finish(name: string, failure?: unknown): Promise<CaseResult> {
-    for (const actor of this.#actors) await actor.end();
+    for (const actor of this.#actors) {
+      if (actor.death !== undefined) this.#problems.push(`a process died: ${actor.death}`);
+      await this.#pool.giveBack(actor);
+    }
     if (failure !== undefined) this.#problems.push(`could not go on: ${words(failure)}`);
     return { name, observed: this.#observed, problems: this.#problems };
   }
