@@ -17,6 +17,7 @@ export class DebugStub {
   readonly #stream: Duplex;
   readonly #packets: IncomingPieces<string>;
   #unparsed = '';
+  #describes = false;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -46,8 +47,20 @@ export class DebugStub {
     await this.#command(`z${packetOf[access]},${address},${lengthBytes.toString(16)}`);
   }
 
+  /** Stops the guest before it executes what is at the address. */
+  async stopAt(address: bigint): Promise<void> {
+    await this.#command(`Z0,${address.toString(16)},1`);
+  }
+
+  async doNotStopAt(address: bigint): Promise<void> {
+    await this.#command(`z0,${address.toString(16)},1`);
+  }
+
   /** Sets the instruction that the guest goes on with. */
   async jump(address: bigint): Promise<void> {
+    // The stub lets nobody write a register who has not asked what registers there are.
+    if (!this.#describes) await this.#ask('qXfer:features:read:target.xml:0,ffb');
+    this.#describes = true;
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64LE(address);
     await this.#command(`P${instructionPointer}=${bytes.toString('hex')}`);
@@ -72,9 +85,13 @@ export class DebugStub {
     await this.#packets.take(isStop, answerLimitMs);
   }
 
-  async #command(text: string): Promise<void> {
+  #ask(text: string): Promise<string> {
     this.#send(text);
-    const answer = await this.#packets.take((packet) => !isStop(packet), answerLimitMs);
+    return this.#packets.take((packet) => !isStop(packet), answerLimitMs);
+  }
+
+  async #command(text: string): Promise<void> {
+    const answer = await this.#ask(text);
     if (answer !== 'OK') throw new Error(`QEMU's debugger stub answers ${text} with ${answer === '' ? 'nothing' : answer}`);
   }
 

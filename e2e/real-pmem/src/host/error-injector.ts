@@ -1,7 +1,7 @@
 /** Makes real machine checks in a guest: QEMU's `mce` command, at the instruction that touches the page. */
 import type { ErrorKind, InjectionRequest, Trigger } from '../machine-check/questions.js';
 import type { DebugStub, WatchedAccess } from './debug-stub.js';
-import { parseInstructions, parseRegisters, touchesByte, type Registers } from './instruction.js';
+import { parseInstructions, parseRegisters, touchesByte, type Instruction } from './instruction.js';
 import type { QemuMonitor } from './qemu-monitor.js';
 
 export interface ErrorInjector {
@@ -25,7 +25,7 @@ const touchLimitMs = 90_000;
 const lookEveryMs = 3;
 const looksMax = 3000;
 
-export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'resume' | 'stopped' | 'stop' | 'jump'>;
+export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'stopAt' | 'doNotStopAt' | 'resume' | 'stopped' | 'stop' | 'jump'>;
 
 export class MachineCheckInjector implements ErrorInjector {
   readonly #monitor: Pick<QemuMonitor, 'run'>;
@@ -60,41 +60,57 @@ export class MachineCheckInjector implements ErrorInjector {
   async #runTo(trigger: Trigger): Promise<void> {
     if (trigger.access === 'registers') return this.#runToRegisters(trigger.page);
     const access: WatchedAccess = trigger.access;
+    const byte = BigInt(`0x${trigger.address}`);
+    const stops = new Set<bigint>();
     await this.#stub.watch(access, trigger.address, 1);
     try {
       const deadline = performance.now() + touchLimitMs;
       do {
         this.#stub.resume();
-        await this.#stub.stopped(deadline - performance.now());
-      } while (!(await this.#backToAccess(BigInt(`0x${trigger.address}`))));
+        await this.#stub.stopped(Math.max(0, deadline - performance.now()));
+      } while (!(await this.#isAtAccess(byte, stops)));
     } finally {
       await this.#stub.unwatch(access, trigger.address, 1);
+      for (const address of stops) await this.#stub.doNotStopAt(address);
     }
   }
 
   /**
-   * Moves the processor back to the instruction that has touched the byte: it is what a machine check names. False where
-   * the kernel has touched it, or an instruction that cannot be told any more from what it left in the registers.
+   * True where the processor is about to touch the byte, or is moved back to the instruction that has: it is what a machine
+   * check names. False where the kernel has touched it, or an instruction that has overwritten the registers by which it did.
+   * The guest then stops before that one when it comes by again.
    */
-  async #backToAccess(byte: bigint): Promise<boolean> {
+  async #isAtAccess(byte: bigint, stops: Set<bigint>): Promise<boolean> {
     const text = await this.#registers();
     if (!/\bCPL=3\b/.test(text)) return false;
     const registers = parseRegisters(text);
     const next = registers.get('rip') ?? 0n;
     const [atNext] = await this.#instructions(next, 1);
-    // One that repeats has not been left.
-    if (atNext !== undefined && /^rep\b/.test(atNext.text) && touchesByte(atNext, registers, byte)) return true;
-    return this.#jumpBefore(next, registers, byte);
-  }
-
-  async #jumpBefore(next: bigint, registers: Registers, byte: bigint): Promise<boolean> {
-    for (let length = 1n; length <= instructionBytesMax; length++) {
-      const [before, after] = await this.#instructions(next - length, 2);
-      if (before === undefined || after?.address !== next || !touchesByte(before, registers, byte)) continue;
-      await this.#stub.jump(before.address);
+    // One that repeats has not been left yet.
+    const isBefore = stops.has(next) || (atNext !== undefined && /^rep\b/.test(atNext.text));
+    if (isBefore && atNext !== undefined && touchesByte(atNext, registers, byte)) return true;
+    const candidates = await this.#before(next);
+    const touched = candidates.find((candidate) => touchesByte(candidate, registers, byte));
+    if (touched !== undefined) {
+      await this.#stub.jump(touched.address);
       return true;
     }
+    for (const { address } of candidates) {
+      if (stops.has(address)) continue;
+      stops.add(address);
+      await this.#stub.stopAt(address);
+    }
     return false;
+  }
+
+  /** Everything that may be the instruction before `next`, and touches memory. */
+  async #before(next: bigint): Promise<Instruction[]> {
+    const found: Instruction[] = [];
+    for (let length = 1n; length <= instructionBytesMax; length++) {
+      const [before, after] = await this.#instructions(next - length, 2);
+      if (before !== undefined && after?.address === next && before.text.includes('(')) found.push(before);
+    }
+    return found;
   }
 
   async #instructions(address: bigint, count: number) {
