@@ -27,6 +27,7 @@ function injector(states: readonly string[], refusal = ''): { readonly log: stri
     unwatch: noted('unwatch'),
     stopAt: (address) => noted(`stop at ${address.toString(16)}`)(),
     doNotStopAt: noted('no stop'),
+    step: noted('step'),
     jump: (address) => noted(`jump ${address.toString(16)}`)(),
     resume: () => { log.push('resume'); },
     stopped: noted('stopped'),
@@ -59,7 +60,7 @@ describe('a memory error', () => {
     const before = { RIP: '102', RBX: '7f0000005000' };
     const { log, subject } = injector([registers({ ...afterLoad, RBX: '0' }, 3), registers({ ...before, RCX: '0' }, 3), registers({ ...before, RCX: '80' }, 3)]);
     await subject.inject(consumed);
-    expect(log.filter((line) => !/resume|stopped|gdbserver|watch/.test(line))).toEqual(['stop at 104', 'stop at 102', 'no stop', 'no stop', mce]);
+    expect(log.filter((line) => !/resume|stopped|gdbserver|watch/.test(line))).toEqual(['stop at 104', 'stop at 102', 'step', 'no stop', 'no stop', mce]);
     expect(log.filter((line) => line === 'stopped')).toHaveLength(3);
   });
 

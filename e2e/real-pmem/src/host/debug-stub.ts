@@ -70,6 +70,12 @@ export class DebugStub {
     this.#send('c');
   }
 
+  /** One instruction, whatever stands in its way. */
+  async step(): Promise<void> {
+    this.#send('s');
+    await this.#packets.take(isStop, answerLimitMs);
+  }
+
   /** Resolves when the guest has stopped. Stops it where nothing else has within `limitMs`, and rejects then. */
   async stopped(limitMs: number): Promise<void> {
     try {

@@ -25,7 +25,7 @@ const touchLimitMs = 90_000;
 const lookEveryMs = 3;
 const looksMax = 3000;
 
-export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'stopAt' | 'doNotStopAt' | 'resume' | 'stopped' | 'stop' | 'jump'>;
+export type Stub = Pick<DebugStub, 'watch' | 'unwatch' | 'stopAt' | 'doNotStopAt' | 'resume' | 'step' | 'stopped' | 'stop' | 'jump'>;
 
 export class MachineCheckInjector implements ErrorInjector {
   readonly #monitor: Pick<QemuMonitor, 'run'>;
@@ -89,6 +89,11 @@ export class MachineCheckInjector implements ErrorInjector {
     // One that repeats has not been left yet.
     const isBefore = stops.has(next) || (atNext !== undefined && /^rep\b/.test(atNext.text));
     if (isBefore && atNext !== undefined && touchesByte(atNext, registers, byte)) return true;
+    if (stops.has(next)) {
+      // About to touch something else; continuing from a stop would only meet it again.
+      await this.#stub.step();
+      return false;
+    }
     const candidates = await this.#before(next);
     const touched = candidates.find((candidate) => touchesByte(candidate, registers, byte));
     if (touched !== undefined) {

@@ -75,10 +75,14 @@ Nothing below was measured, so nothing is promised about it beyond that the same
 - **Device mapper, RAID, partitions** under the filesystem, and \`/dev/dax\`.
 - **AMD processors,** whose banks report in another format; the guests have an Intel one.`;
 
+const unrecorded = `## Machine checks
+
+Nothing is recorded yet: \`npm run test:real-pmem -- --all --job machine-check --record\` records it, and each of its cases states what is promised.`;
+
 export function memoryErrorsPage(traces: readonly Trace[], unsorted: readonly MachineCheckRecording[]): string {
   const recordings = [...unsorted].sort((a, b) => compareSubjects(a.subject, b.subject));
   const headings = ['', ...recordings.map(({ subject }) => heading(subject))];
-  const parts = memoryErrorSections.map((section) => {
+  const parts = recordings.length === 0 ? [unrecorded] : memoryErrorSections.map((section) => {
     const rows = section.rows.map((row) => [row.question, ...recordings.map((recording) => answer(recording, row))]);
     return [`## ${section.heading}`, section.text, table(headings, rows)].join('\n\n');
   });
