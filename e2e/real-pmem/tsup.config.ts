@@ -26,6 +26,8 @@ export default defineConfig([
       'jobs/bench': 'src/jobs/bench.ts',
       'jobs/cost': 'src/jobs/cost.ts',
       'jobs/fuzz': 'src/jobs/fuzz.ts',
+      'jobs/zero-range': 'src/jobs/zero-range.ts',
+      'jobs/power-off': 'src/jobs/power-off.ts',
       'fuzz/check-corpus': 'src/fuzz/check-corpus-cli.ts',
     },
     noExternal: ['fast-check'],

@@ -12,7 +12,6 @@ const list = [
   [core('classify.ts'), "if (operation === 'write' || hole) {", 'if (hole) {', 'a refused store is no lack of space'],
   [core('classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
-  [core('ask-again.ts'), '!hazards.isBusy(page) && ', '', 'the zeros of a repair under way are believed'],
   [core('ask-again.ts'), 'subtract(healthy, journal?.intents ?? [])', 'healthy', "the zeros of another process's repair are believed"],
   [core('ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten));', '', 'what another process has lost is read'],
   [core('classify.ts'), '|| errno === Errno.EFAULT', '', 'EFAULT is not a media error'],
@@ -135,6 +134,16 @@ const list = [
   [core('hazards.ts'), '!this.#tombstones.holdsAnyOf(offset, length) &&', '', 'the quick question forgets tombstones'],
   [core('hazards.ts'), '!this.#busy.holdsAnyOf(offset, length)', 'true', 'the quick question forgets units under repair'],
   [core('hazards.ts'), 'this.#unfinished.size === 0 &&', '', 'the quick question forgets unfinished intents'],
+  // Several openers: killed by the exploration of these (mock/test/explore/several-openers.test.ts)
+  [core('repair/journal/journal.ts'), 'if (--this.#holders > 0) return;', 'this.#holders = 0;', 'a persist of the same file drops the lock of its repair'],
+  [core('repair/journal/journal.ts'), 'if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);', '', 'the repair lock excludes nobody'],
+  [core('repair/journal/journal.ts'), 'if (!this.#isLoaded()) this.#adopt(located);', 'this.#adopt(located);', 'a repair goes on with a journal that it read before a persist changed it'],
+  [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(locateSync(this.#file));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
+  [core('repair/journal/journal.ts'), 'return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));', 'return undefined;', 'a file with a journal is not marked'],
+  [core('pmem-file.ts'), "await journal.acquire('cannot resize');\n      return true;", 'return false;', 'resize() takes no lock'],
+  [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
+  [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
+  [core('repair/batch.ts'), 'tombstones: coalesce([...subtract(content.tombstones, units), ...works.flatMap((work) => work.tombstoned)]),', 'tombstones: works.flatMap((work) => work.tombstoned),', 'a repair forgets the losses of others'],
 ];
 
 export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

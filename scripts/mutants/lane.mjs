@@ -17,7 +17,7 @@ const CORE_TESTS = ['packages/core/test/**/*.test.ts'];
 const FILE_TESTS = ['packages/mock/test/pmem-file/*.test.ts'];
 const MACHINE_TESTS = ['packages/mock/test/*.test.ts'];
 const EXPLORER_TESTS = ['packages/mock/test/explore/{every,failures,planted}*.test.ts'];
-const EXPLORATIONS = ['packages/mock/test/explore/pmem-file.test.ts'];
+const EXPLORATIONS = ['packages/mock/test/explore/several-openers.test.ts', 'packages/mock/test/explore/pmem-file.test.ts'];
 
 /** Those that take longer than all others together. */
 const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];

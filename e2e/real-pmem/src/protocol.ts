@@ -19,9 +19,10 @@ export const portName = 'safe-pmem.channel';
 export const nobody = 65534;
 
 export type HostMessage =
-  | { readonly type: 'configure'; readonly device: DeviceKind }
+  /** `keep`: the device holds what an earlier boot has left, which is checked and mounted instead of made anew. */
+  | { readonly type: 'configure'; readonly device: DeviceKind; readonly keep?: boolean }
   /** `hugePages`: with blocks laid out so that 2 MiB of a file can be mapped by one entry. */
-  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly hugePages?: boolean }
+  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly keep?: boolean; readonly hugePages?: boolean }
   | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
   /** A line for the running job's standard input, and its end. */
   | { readonly type: 'ask'; readonly question: unknown }

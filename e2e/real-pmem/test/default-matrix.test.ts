@@ -7,7 +7,9 @@ import { parseOptions } from '../src/host/options.js';
 const planned = (...args: string[]): Record<string, readonly string[]> =>
   Object.fromEntries(plannedRuns(parseOptions(args)).map(({ cell, jobs }) => [cellName(cell), jobs]));
 
-const traces = readdirSync(new URL('../../../packages/mock/traces/', import.meta.url)).map((name) => name.replace('.json', ''));
+const traces = readdirSync(new URL('../../../packages/mock/traces/', import.meta.url)).map((name) => name.replace('.json', ''))
+  // Built here, and run if asked for.
+  .filter((name) => !name.startsWith('zeroinit'));
 
 describe('a run that nothing was asked of', () => {
   const usual = planned();
@@ -28,10 +30,10 @@ describe('--all', () => {
     expect(Object.keys(planned('--all'))).toEqual(expect.arrayContaining(traces));
   });
 
-  it('has all jobs, on kernels of today machine checks too', () => {
+  it('has all jobs, and compares only traces that are there', () => {
     const all = planned('--all');
-    expect(all['7.3-xfs-unclearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz', 'machine-check']);
-    expect(all['5.10-ext4-clearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz']);
+    expect(all['5.10-xfs-clearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz']);
+    for (const [cell, jobs] of Object.entries(all)) expect([cell, jobs.includes('traces')]).toEqual([cell, traces.includes(cell)]);
   });
 
   it('can be narrowed', () => {

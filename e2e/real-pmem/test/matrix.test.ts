@@ -20,6 +20,10 @@ describe('matrix', () => {
     expect(cells({ kernels: ['6.12'], filesystems: ['ext4'] })).toEqual(['6.12-ext4-clearable', '6.12-ext4-unclearable']);
   });
 
+  it('runs the kernel that is built here on both devices', () => {
+    expect(cells({ kernels: ['zeroinit'], filesystems: ['ext4'] })).toEqual(['zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable']);
+  });
+
   it('runs a kernel it does not know on the clearable device, and nothing twice', () => {
     expect(cells({ kernels: ['5.10', '5.10'] })).toEqual(['5.10-ext4-clearable', '5.10-xfs-clearable']);
   });

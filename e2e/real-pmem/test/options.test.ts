@@ -19,7 +19,12 @@ describe('command line', () => {
     expect(options.keep).toBe(true);
   });
 
+  it('knows the kernel that is built here by its name', () => {
+    expect(parseOptions(['--kernel', 'zeroinit']).selection.kernels).toEqual(['zeroinit']);
+  });
+
   it.each([
+    [['--kernel', 'dax'], /--kernel dax: expected a series such as 6.12, or zeroinit/],
     [['--fs', 'btrfs'], /--fs btrfs: expected ext4 or xfs/],
     [['--device', 'both'], /--device both/],
     [['--kernel', '6'], /--kernel 6: expected a series/],

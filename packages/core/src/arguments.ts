@@ -83,6 +83,13 @@ export function ownOption<Options extends object, Name extends keyof Options>(op
   return Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
+/** The named options that are properties of the object itself, each read once. */
+export function ownOptions<Options extends object>(options: Options, names: readonly (keyof Options)[]): Partial<Options> {
+  const own: Partial<Options> = {};
+  for (const name of names) if (Object.hasOwn(options, name)) own[name] = options[name];
+  return own;
+}
+
 export function requireFunction(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'function') {
     throw new TypeError(`${name} must be a function, got ${describe(value)}`);

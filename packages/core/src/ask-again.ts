@@ -18,12 +18,11 @@ export function forgetHealthy(file: DriverFile, hazards: Hazards, within: ByteRa
   for (const met of hazards.metWithin(within)) {
     const pages = alignOut(met, pageBytes);
     for (let offset = pages.offset; offset < rangeEnd(pages); offset += pageBytes) {
-      const page: ByteRange = { offset, length: pageBytes };
-      if (!hazards.isBusy(page) && isHealthyPage(file, offset)) healthy.push(page);
+      if (isHealthyPage(file, offset)) healthy.push({ offset, length: pageBytes });
     }
   }
   if (healthy.length === 0) return;
-  // A page that another process is repairing reads well too, as zeros, and so does one whose bytes it has found lost. The
+  // A page that a repair here or elsewhere is writing may read well too, as zeros, and so may one whose bytes are lost. The
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;

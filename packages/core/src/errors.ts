@@ -77,16 +77,25 @@ export class PmemError extends Error {
 
   constructor(code: PmemErrorCode, message: string, details: PmemErrorDetails = {}) {
     const where = [
-      details.path === undefined ? '' : ` '${details.path}'`,
+      details.path === undefined ? '' : ` '${printable(details.path)}'`,
       details.ranges === undefined || details.ranges.length === 0 ? '' : ` bytes ${formatRanges(details.ranges)}`,
     ].join('');
     super(`${message}${where === '' ? '' : `:${where}`}`, details.cause === undefined ? {} : { cause: details.cause });
-    this.name = new.target.name;
+    // The bundler calls a class that mentions itself `_Name`.
+    this.name = new.target.name.replace(/^_/, '');
     this.code = code;
     this.path = details.path;
     this.ranges = details.ranges ?? [];
   }
 }
+
+/** Control characters escaped: a name must not write over the line of a log, or steer a terminal. */
+function printable(path: string): string {
+  return path.replace(CONTROL_CHARACTERS, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
+}
+
+// C0, DEL and C1, and the marks that reverse the direction of text.
+const CONTROL_CHARACTERS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** How a media error came to light: a signal, an errno, or a bad block that was known before any access. */
 export type MediaErrorSource = 'sigbus' | 'errno' | 'known';

@@ -9,7 +9,6 @@ import { MediaError } from './errors.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from './open-state.js';
 import { dropPersistedTombstones } from './repair/journal/overwritten.js';
-import { systemError } from './system-error.js';
 import type { ViewFile } from './view.js';
 import { PmemView, requireViewable, viewError } from './view.js';
 

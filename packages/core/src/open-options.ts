@@ -1,4 +1,4 @@
-import { requireBoolean, requireInteger, requireOneOf } from './arguments.js';
+import { ownOptions, requireBoolean, requireInteger, requireOneOf } from './arguments.js';
 import type { Driver } from './driver.js';
 
 export interface OpenOptions {
@@ -30,13 +30,16 @@ export interface OpenOptions {
   readonly journal?: 'require' | 'adopt' | 'discard';
 }
 
-/** Throws TypeError or RangeError; nothing has been opened yet. */
-export function checkOpenArguments(path: unknown, options: unknown): asserts options is OpenOptions {
+const NAMES = ['driver', 'create', 'size', 'readOnly', 'preallocate', 'exclusive', 'journal'] as const;
+
+/** The options, each read once. Throws TypeError or RangeError; nothing has been opened yet. */
+export function checkedOpenOptions(path: unknown, options: unknown): OpenOptions {
   if (typeof path !== 'string' || path.length === 0) throw new TypeError('path must be a string that is not empty');
   if (path.includes('\0')) throw new TypeError('path must not contain a null byte');
   if (options === null || typeof options !== 'object') throw new TypeError('options must be an object with a driver');
-  const { driver, create, size, readOnly, preallocate, exclusive, journal = 'require' } = options as Partial<OpenOptions>;
-  if (typeof (driver as { open?: unknown } | null | undefined)?.open !== 'function') {
+  const own = ownOptions(options as OpenOptions, NAMES);
+  const { driver, create, size, readOnly, preallocate, exclusive, journal = 'require' } = own;
+  if (driver === undefined || typeof (driver as { open?: unknown } | null)?.open !== 'function') {
     throw new TypeError('options.driver must be a driver, such as nativeDriver() or mockDriver()');
   }
   requireBoolean('options.create', create);
@@ -51,4 +54,5 @@ export function checkOpenArguments(path: unknown, options: unknown): asserts opt
   for (const [name, value] of [['create', create], ['exclusive', exclusive]] as const) {
     if (value === true && readOnly === true) throw new TypeError(`options.${name} and options.readOnly exclude each other`);
   }
+  return { ...own, driver };
 }

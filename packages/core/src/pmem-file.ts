@@ -1,4 +1,4 @@
-import { ownOption, requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
+import { ownOption, ownOptions, requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
 import { forgetHealthy } from './ask-again.js';
 import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
@@ -11,7 +11,7 @@ import { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
 import { MemoryAccess } from './memory-access.js';
 import { OpenState } from './open-state.js';
 import type { OpenOptions } from './open-options.js';
-import { checkOpenArguments } from './open-options.js';
+import { checkedOpenOptions } from './open-options.js';
 import { journalError } from './repair/journal/journal.js';
 import { clippedTo } from './repair/journal/format.js';
 import type { RepairReceipt } from './repair/receipt.js';
@@ -58,8 +58,8 @@ export class PmemFile extends MemoryAccess {
    * ERR_PMEM_JOURNAL where a repair journal cannot be trusted or replaced.
    */
   static async open(path: string, options: OpenOptions): Promise<PmemFile> {
-    checkOpenArguments(path, options);
-    const { driver, create = false, size, readOnly = false, preallocate = false, exclusive = false, journal = 'require' } = options;
+    const checked = checkedOpenOptions(path, options);
+    const { driver, create = false, size, readOnly = false, preallocate = false, exclusive = false, journal = 'require' } = checked;
     const outcome = await driver.open(path, { create, readOnly, preallocate, sizeBytes: size });
     if ('failure' in outcome) throw systemError('cannot open', outcome.failure, { path });
     const { file } = outcome;
@@ -183,20 +183,21 @@ export class PmemFile extends MemoryAccess {
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
     this.#state.assertOpen();
     requireInteger('size', size);
-    requireBoolean('preallocate', options.preallocate);
-    requireBoolean('allowRelease', options.allowRelease);
+    const own = ownOptions(options, ['preallocate', 'allowRelease']);
+    requireBoolean('preallocate', own.preallocate);
+    requireBoolean('allowRelease', own.allowRelease);
     this.#state.assertWritable();
     if (this.#pendingRepairs > 0) {
       throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path: this.path });
     }
     const { journal } = this.#state;
     if (!(await this.#holdsJournal())) {
-      await this.#resizeTo(size, options);
+      await this.#resizeTo(size, own);
       return;
     }
     try {
       if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
-      await this.#resizeTo(size, options);
+      await this.#resizeTo(size, own);
       await this.#clipJournal();
     } finally {
       journal.release();

@@ -45,11 +45,16 @@ const foreign: JournalOutcome = { status: 'present', bytes: Buffer.from('the not
 
 describe('a file without a mark', () => {
   it('has none', async () => {
-    expect(await look(absent, {})).toEqual({ status: 'none', place: USUAL, marked: false });
+    expect(await look(absent, {})).toEqual({ status: 'none', place: USUAL, marked: false, isStale: false });
   });
 
   it('has its own, by inode and birth time', async () => {
     expect(await look(absent, { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: false });
+  });
+
+  it('has none in force if its journal is marked and it is not: nothing was changed yet, or all is done', async () => {
+    expect(await look(absent, { [USUAL]: journal({ marked: ID }) })).toMatchObject({ status: 'none', isStale: true });
+    expect(await look({ status: 'unsupported' }, { [USUAL]: journal({ marked: ID }) })).toMatchObject({ status: 'own' });
   });
 
   it.each([
@@ -59,7 +64,7 @@ describe('a file without a mark', () => {
     ['a directory', { status: 'failed', failure: { errno: 21, syscall: 'open' } } as const],
     ['a file of gigabytes', { status: 'too-large', sizeBytes: 2 ** 32 } as const],
   ])('leaves %s alone, and keeps its own elsewhere', async (_, usual) => {
-    expect(await look(absent, { [USUAL]: usual })).toEqual({ status: 'none', place: BY_INODE, marked: false });
+    expect(await look(absent, { [USUAL]: usual })).toEqual({ status: 'none', place: BY_INODE, marked: false, isStale: false });
     expect(await look(absent, { [USUAL]: usual, [BY_INODE]: journal() })).toMatchObject({ status: 'own', place: BY_INODE });
   });
 

@@ -87,6 +87,8 @@ export class LevelLife {
 
   /** A store by somebody else: bytes change, and no error tells. */
   async scribble(suffix: FileSuffix, page: number, bytes: Uint8Array, within: number): Promise<void> {
+    // An open database keeps every other writer out.
+    await this.close();
     this.#noteHit(pathOf(suffix), page);
     const file = await PmemFile.open(pathOf(suffix), { driver: this.driver });
     file.write(bytes, page * PAGE + within);

@@ -21,6 +21,8 @@ export class SimulatedServer {
   /** Decides about each question, counted from 1. Default: everything is done. */
   plan: (question: number) => Answer = () => 'done';
   questions = 0;
+  /** The server's words where it answers and takes no records: a limit is reached, say. */
+  refusal: string | undefined;
   isDown = false;
 
   constructor(first = 1) {
@@ -60,6 +62,8 @@ export class SimulatedStream implements RecordStream {
 
   async publish(sequence: number, bytes: Uint8Array): Promise<void> {
     await this.#ask(() => {
+      const { refusal } = this.#server;
+      if (refusal !== undefined) throw new ReplicatedError('ERR_REPLICATED_REFUSED', 'the stream does not take it', new Error(refusal));
       if (sequence !== this.#server.last + 1) throw new StreamConflict(sequence);
       this.#server.records.push(bytes.slice());
     });

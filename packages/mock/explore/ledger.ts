@@ -24,6 +24,8 @@ export class Ledger {
   /** Words that hold something the application stored, as opposed to the zeros of a new size. */
   readonly #written: Uint8Array;
   readonly #sizes: Set<number>;
+  /** Sizes that calls on their way ask for. */
+  readonly #asked = new Set<number>();
   sizeBytes: number;
 
   /** `bytes` are durable; the file never grows past `mostBytes`. */
@@ -131,9 +133,14 @@ export class Ledger {
     this.#sizes.add(this.sizeBytes);
   }
 
-  /** The file may have this size from now on, should the call that asks for it come through. */
-  allowSize(sizeBytes: number): void {
-    this.#sizes.add(sizeBytes);
+  /** Before a call that asks for this size: until it has ended the file may have it, whatever becomes durable meanwhile. */
+  asking(sizeBytes: number): void {
+    this.#asked.add(sizeBytes);
+  }
+
+  /** The call has been refused, and nothing has changed. */
+  notAsked(sizeBytes: number): void {
+    this.#asked.delete(sizeBytes);
   }
 
   /** Before a change of the size, which nothing makes durable by itself. */
@@ -152,7 +159,7 @@ export class Ledger {
 
   /** Throws where a file of this size is none that there may be. */
   checkSize(sizeBytes: number): void {
-    if (this.#sizes.has(sizeBytes)) return;
+    if (this.#sizes.has(sizeBytes) || this.#asked.has(sizeBytes)) return;
     throw new Error(`the file has ${sizeBytes} bytes; allowed: ${[...this.#sizes].join(', ')}`);
   }
 

@@ -176,7 +176,7 @@ export function pmemFileExploration(body: SceneBody, machine: MachineOptions): E
 
 /** Poison can be ended without handing its block to somebody else. */
 function isCurable({ filesystem, kernel, clearable = true }: MachineOptions): boolean {
-  return clearable && !(filesystem === 'xfs' && (kernel === '5.10' || kernel === 'dax-zeroinit'));
+  return clearable && !(filesystem === 'xfs' && kernel === '5.10');
 }
 
 async function repairAfterCrash(scene: Scene): Promise<void> {

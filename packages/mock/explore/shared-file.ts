@@ -26,6 +26,8 @@ export class SharedScene {
   /** Something was made to fail, or power failed, or a process died in the middle of something. */
   disturbed = false;
   #salt = 1;
+  /** What the last event happened just before. */
+  #operation: string | undefined;
   /** Goes up when a repair without rebuild begins, and when it is acknowledged. */
   losses = 0;
 
@@ -63,6 +65,7 @@ export class SharedScene {
   /** The hook of an exploration. */
   noteEvent(event: ScheduledEvent): void {
     if (event.effect === 'turn') return;
+    this.#operation = event.operation;
     if (event.effect === 'poison' && this.names.has(event.path)) this.notePoison(Math.floor(event.offset / PAGE));
     if (event.effect !== 'outside') this.disturbed = true;
   }
@@ -71,9 +74,9 @@ export class SharedScene {
   append(length: number): void {
     const { ledger } = this;
     const position = this.driver.readFile(this.path).length;
-    // A repair of the last page makes the file longer for a moment, and looks at its size before it cuts that off again.
-    // Between the two no call can keep others out: known limit.
-    if (position !== ledger.sizeBytes) return;
+    // A repair of the last page looks at the size before it cuts off what it has added: between these two calls nothing keeps
+    // others out, a known limit.
+    if (this.#operation === 'truncate') return;
     const bytes = this.nextPattern(position, length);
     this.driver.append(this.path, bytes);
     ledger.appended(position, bytes);
@@ -169,13 +172,15 @@ export class Opener {
   /** False where a repair has kept it out, or a page that is bad. */
   async resize(sizeBytes: number): Promise<boolean> {
     const { ledger } = this.scene;
-    ledger.allowSize(sizeBytes);
+    ledger.asking(sizeBytes);
     try {
       await this.file.resize(sizeBytes);
     } catch (error) {
-      if (isLocked(error) || (error instanceof PmemError && error.code === 'ERR_PMEM_MEDIA')) return false;
-      throw error;
+      if (!isLocked(error) && !(error instanceof PmemError && error.code === 'ERR_PMEM_MEDIA')) throw error;
+      ledger.notAsked(sizeBytes);
+      return false;
     }
+    ledger.notAsked(sizeBytes);
     // Only now: until it was done, a repair elsewhere may have asked for the bytes that it cuts off.
     ledger.resizing(sizeBytes);
     ledger.sizeBytes = sizeBytes;

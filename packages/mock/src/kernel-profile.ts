@@ -3,12 +3,15 @@
  * it with a mount into the flat list of rules that the rest of the mock asks. Nothing else looks at a version.
  *
  * Values were measured on stock kernels with real fsdax (ext4 and XFS) under QEMU, and the recordings in traces/ replay on
- * the mock step by step. What no measurement backs is named in `unmeasured`: it follows from reading the kernel's code
- * paths, or is the least convenient legal choice.
+ * the mock step by step. What no measurement backs is named in `unmeasured` and `NEVER_MEASURED`: it follows from reading
+ * the kernel's code paths, or is the least convenient legal choice.
  */
 import { Errno } from '@safe-pmem/core';
 
-/** The kernels that can be simulated. `dax-zeroinit` is the never merged 2021 patch set's own behaviour. */
+/**
+ * The kernels that can be simulated. `dax-zeroinit` is Linux 6.12 with the patches of e2e/real-pmem/zeroinit-kernel, which
+ * do what a patch set of 2021 that was never merged set out to do.
+ */
 export type KernelName = '5.10' | '6.1' | '6.12' | '7.3' | 'dax-zeroinit';
 export type FilesystemName = 'ext4' | 'xfs' | 'tmpfs';
 
@@ -48,11 +51,12 @@ interface KernelProfile {
   readonly ext4FailedAppendGrows: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
-  /** Rules of this profile that no measurement backs. */
+  /** Rules of this profile that no measurement backs, besides NEVER_MEASURED. */
   readonly unmeasured: readonly string[];
 }
 
-const NEVER_MEASURED = ['latent poison inside kernel copies', 'poison on mounts without dax'] as const;
+/** What no kernel was measured for. */
+export const NEVER_MEASURED: readonly string[] = ['latent poison inside kernel copies', 'poison on mounts without dax'];
 
 export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
   '5.10': {
@@ -65,7 +69,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: false,
-    unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
+    unmeasured: ['devices that cannot clear'],
   },
   '6.1': {
     release: '6.1.0-mock',
@@ -77,7 +81,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
-    unmeasured: [...NEVER_MEASURED, 'devices that cannot clear'],
+    unmeasured: ['devices that cannot clear'],
   },
   '6.12': {
     release: '6.12.0-mock',
@@ -89,7 +93,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
-    unmeasured: NEVER_MEASURED,
+    unmeasured: [],
   },
   '7.3': {
     release: '7.3.0-mock',
@@ -101,19 +105,20 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: true,
     reflinkWithDax: true,
-    unmeasured: [...NEVER_MEASURED, 'devices that cannot clear', 'growing a file whose truncation has failed half way'],
+    unmeasured: ['devices that cannot clear', 'growing a file whose truncation has failed half way'],
   },
+  // Linux 6.12 with the patches of e2e/real-pmem/zeroinit-kernel.
   'dax-zeroinit': {
-    release: '5.15.0-dax-zeroinit',
-    poisonSignal: ADDRESS_ERROR,
-    recoveryWrite: false,
+    release: '6.12.0-zeroinit-mock',
+    poisonSignal: MEMORY_ERROR,
+    recoveryWrite: true,
     zeroRangeClears: true,
-    ext4TailZeroing: 'never',
-    ext4FailedAppendGrows: false,
-    ext4UnmapsEarly: false,
+    ext4TailZeroing: 'ignored',
+    ext4FailedAppendGrows: true,
+    ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
-    reflinkWithDax: false,
-    unmeasured: [...NEVER_MEASURED, 'everything: the patch set was only read'],
+    reflinkWithDax: true,
+    unmeasured: [],
   },
 };
 

@@ -3,12 +3,12 @@ import { describe, it } from 'vitest';
 import { mockDriver } from '../src/index.js';
 
 const kernels = ['5.10', '6.1', '6.12', '7.3', 'dax-zeroinit'] as const;
-/** Whole-page writes clear since 5.19. */
-const recoveryWrites = ['6.1', '6.12', '7.3'];
 const machines = [
   ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
   { kernel: '6.12', filesystem: 'ext4', clearable: false },
   { kernel: '6.12', filesystem: 'xfs', clearable: false },
+  { kernel: 'dax-zeroinit', filesystem: 'ext4', clearable: false },
+  { kernel: 'dax-zeroinit', filesystem: 'xfs', clearable: false },
 ] as const;
 
 for (const { kernel, filesystem, clearable } of machines) {
@@ -18,9 +18,9 @@ for (const { kernel, filesystem, clearable } of machines) {
     name: `mock of Linux ${kernel}, ${filesystem}, ${clearable ? 'clearable' : 'unclearable'}`,
     supports: {
       poison: 'medium',
-      recoveryWrite: clearable && recoveryWrites.includes(kernel),
-      // Before them, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
-      repair: clearable && (filesystem === 'ext4' || recoveryWrites.includes(kernel)),
+      // Whole-page writes clear since 5.19. Before that, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
+      recoveryWrite: clearable && kernel !== '5.10',
+      repair: clearable && (filesystem === 'ext4' || kernel !== '5.10'),
       zeroRange: true,
       extents: true,
       badBlocks: true,

@@ -291,7 +291,8 @@ describe('what the test asks for', () => {
     expect(driver.freePool.poisoned).toEqual([{ offset: free?.offset, length: 512 }]);
   });
 
-  it('every profile says what of it was not measured', () => {
-    for (const profile of Object.values(KERNEL_PROFILES)) expect(profile.unmeasured.length).toBeGreaterThan(0);
+  it('a profile says what of it was not measured; those with traces of every filesystem and device have nothing left to say', () => {
+    const measured = Object.entries(KERNEL_PROFILES).filter(([, { unmeasured }]) => unmeasured.length === 0).map(([kernel]) => kernel);
+    expect(measured).toEqual(['6.12', 'dax-zeroinit']);
   });
 });

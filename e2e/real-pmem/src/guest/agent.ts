@@ -9,6 +9,8 @@ import { injectPoison, serveInjector } from './injector.js';
 import { JobProcess } from './job-process.js';
 import { PmemDevice } from './pmem-device.js';
 
+type MountMessage = Extract<HostMessage, { type: 'mount' }>;
+
 interface Mounted {
   readonly device: PmemDevice;
   readonly filesystem: Filesystem;
@@ -28,10 +30,10 @@ class Agent {
   async perform(message: HostMessage): Promise<boolean> {
     switch (message.type) {
       case 'configure':
-        await this.configure(message.device);
+        await this.configure(message.device, message.keep);
         return true;
       case 'mount':
-        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message.hugePages) });
+        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message) });
         return true;
       case 'run': {
         if (this.#mounted === undefined) throw new Error('nothing is mounted');
@@ -59,8 +61,8 @@ class Agent {
     }
   }
 
-  async configure(kind: DeviceKind): Promise<void> {
-    const device = await PmemDevice.find(kind);
+  async configure(kind: DeviceKind, keep = false): Promise<void> {
+    const device = await PmemDevice.find(kind, keep);
     await serveInjector({
       inject(sector, count) {
         injectPoison(device, sector, count);
@@ -73,9 +75,9 @@ class Agent {
     this.#send({ type: 'configured', facts: device.facts() });
   }
 
-  async mount(filesystem: Filesystem, hugePages = false): Promise<string> {
+  async mount(filesystem: Filesystem, { keep = false, hugePages = false }: Pick<MountMessage, 'keep' | 'hugePages'> = {}): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = await this.#device.fresh(filesystem, hugePages);
+    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem, hugePages);
     this.#mounted = { device: this.#device, filesystem };
     return options;
   }

@@ -21,10 +21,11 @@ export class PmemDevice {
     this.kind = kind;
   }
 
-  static async find(kind: DeviceKind): Promise<PmemDevice> {
+  /** With `keep` the namespace is the one of an earlier boot, which the kernel finds by itself. */
+  static async find(kind: DeviceKind, keep = false): Promise<PmemDevice> {
     const device = new PmemDevice(kind);
     // A raw namespace has no struct pages, and a filesystem on it refuses to mount with dax.
-    if (kind === 'unclearable') await device.#shell.run('ndctl', 'create-namespace', '-f', '-e', 'namespace0.0', '--mode=fsdax', '--map=mem');
+    if (kind === 'unclearable' && !keep) await device.#shell.run('ndctl', 'create-namespace', '-f', '-e', 'namespace0.0', '--mode=fsdax', '--map=mem');
     if (!existsSync(device.node)) throw new Error(`the guest has no ${device.node}`);
     return device;
   }
@@ -58,9 +59,23 @@ export class PmemDevice {
       const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
       await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, this.node);
     }
+    const options = await this.#attach(filesystem);
+    chmodSync(guestPaths.mountPoint, 0o1777);
+    return options;
+  }
+
+  /** Mounts the filesystem that an earlier boot left, which replays its journal, checks it with its own checker, and mounts it again. */
+  async mountAgain(filesystem: Filesystem): Promise<string> {
+    await this.#attach(filesystem);
+    await this.#shell.run('busybox', 'umount', guestPaths.mountPoint);
+    if (filesystem === 'ext4') await this.#shell.run('e2fsck', '-f', '-n', this.node);
+    else await this.#shell.run('xfs_repair', '-n', this.node);
+    return this.#attach(filesystem);
+  }
+
+  async #attach(filesystem: Filesystem): Promise<string> {
     mkdirSync(guestPaths.mountPoint, { recursive: true });
     await this.#shell.run('busybox', 'mount', '-t', filesystem, '-o', 'dax=always', this.node, guestPaths.mountPoint);
-    chmodSync(guestPaths.mountPoint, 0o1777);
     this.#filesystem = filesystem;
     return this.#mountOptions(filesystem);
   }

@@ -29,7 +29,7 @@ export interface BootEnvironment {
 }
 
 /** How long a guest may say nothing, neither a message nor a line on its console, before it counts as hung. */
-const silenceLimitMs = 300_000;
+export const silenceLimitMs = 300_000;
 const powerOffGraceMs = 30_000;
 
 class BootRun {
@@ -151,7 +151,8 @@ export async function runShell(cell: Cell, kernel: KernelImage, guest: GuestConf
   return runInteractively({ kernel, device, ...files });
 }
 
-async function bootFiles(directory: string, kernel: KernelImage, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
+/** What a boot needs, in the directory: an initramfs, and a device that nothing has been written to. */
+export async function bootFiles(directory: string, kernel: KernelImage, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
   await mkdir(directory, { recursive: true });
   const initramfs = path.join(directory, 'initramfs');
   await buildInitramfs(kernel, guest, initramfs);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cutsPower, powerOffProgram, runPowerOff } from './power-off-run.js';
 import { runBoot, runShell, skippedOutcomes, type JobOutcome } from './boot-run.js';
 import { cacheDirectory } from './cache.js';
 import { CommandError } from './command.js';
@@ -27,6 +28,7 @@ import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
 import { tracesJob } from './traces-job.js';
 import type { VirtualMachine } from './virtual-machine.js';
+import { zeroRangeJob } from './zero-range-job.js';
 
 const tree = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
 
@@ -57,11 +59,12 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
     machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
+    zeroRangeJob,
     benchJob,
   ];
   const names = plannedRuns(options).flatMap((run) => run.jobs);
   const selected = jobs.filter((job) => names.includes(job.name));
-  for (const { program } of selected) {
+  for (const { program } of [...selected, { program: powerOffProgram }]) {
     if (!existsSync(path.join(tree, program))) throw new SetupError(`${program} is not built`, 'npm run build');
   }
   return selected;
@@ -106,16 +109,22 @@ async function main(options: Options): Promise<number> {
   const running = new Set<VirtualMachine>();
   endMachinesWithProcess(running);
   const selected = options.shell ? cells.slice(0, 1) : cells;
-  const kernels = await kernelsOf(selected, (series) => kernelImage(series, { cacheDirectory: cache, refresh: options.refresh, archive, progress }));
+  const kernels = await kernelsOf(selected, (series) => kernelImage(series, { tree, cacheDirectory: cache, refresh: options.refresh, archive, progress }));
   await archive.forgetLists();
 
   const jobsOf = (cell: Cell): Job[] => jobs.filter(({ name }) => runs.some((run) => run.cell === cell && run.jobs.includes(name)));
   const runCell = async (cell: Cell): Promise<JobOutcome[]> => {
     const kernel = kernels.get(cell.kernel);
-    if (kernel !== undefined && !(kernel instanceof Error)) return runBoot(cell, { kernel, runDirectory, guest, jobs: jobsOf(cell), progress, running });
+    const own = jobsOf(cell);
+    if (kernel !== undefined && !(kernel instanceof Error)) {
+      const environment = { kernel, runDirectory, guest, jobs: own, progress, running };
+      const outcomes = own.length > 0 ? await runBoot(cell, environment) : [];
+      return cutsPower(cell, options.jobs) ? [...outcomes, await runPowerOff(cell, environment)] : outcomes;
+    }
     const reason = kernel?.message ?? 'no kernel';
     progress.step(`${cellName(cell)}: FAILED ${reason}`);
-    return skippedOutcomes(cell, jobsOf(cell), reason);
+    if (kernel instanceof SetupError && kernel.remedy !== undefined) progress.step(`${cellName(cell)}: try: ${kernel.remedy}`);
+    return skippedOutcomes(cell, own, reason);
   };
   const [first] = selected;
   if (options.shell && first !== undefined) {
@@ -124,7 +133,8 @@ async function main(options: Options): Promise<number> {
     return (await runShell(first, kernel, guest, runDirectory)) ?? 1;
   }
   const outcomes = (await inLanes(selected, options.parallel, runCell)).flat();
-  const passed = allPassed(outcomes, cells.reduce((sum, cell) => sum + jobsOf(cell).length, 0));
+  const powerCuts = cells.filter((cell) => cutsPower(cell, options.jobs)).length;
+  const passed = allPassed(outcomes, cells.reduce((sum, cell) => sum + jobsOf(cell).length, powerCuts));
   print(`\n${summaryTable(outcomes)}\n`);
   if (options.keep || !passed) print(`logs: ${runDirectory}`);
   else await rm(runDirectory, { recursive: true, force: true });

@@ -71,6 +71,19 @@ export class DebianArchive {
     throw new SetupError(`no package linux-image-${series}.*-amd64 in any suite of ${sites}`);
   }
 
+  /** Downloads the newest source package of a series: the path of the file. Its name holds the version. */
+  async downloadSource(series: string, target: string): Promise<string> {
+    const packageName = `linux-source-${series}`;
+    const configured = await configuredSources();
+    for (const [name, sources] of [['machine', configured], ['wider', widen(configured)]] as const) {
+      await this.#update(name, sources);
+      if ((await capture('apt-cache', [...this.#options(name), 'search', '--names-only', `^${packageName.replace('.', '\\.')}$`])) !== '') {
+        return this.#downloadOne(name, packageName, target);
+      }
+    }
+    throw new SetupError(`no package ${packageName} in any suite of the mirrors that apt uses here`);
+  }
+
   /** Package lists are large and go stale: they are kept for one run. */
   async forgetLists(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });

@@ -4,9 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import path from 'node:path';
 import { capture, capturePipeline } from './command.js';
 import type { DebianArchive } from './debian-archive.js';
+import { zeroinitName } from './matrix.js';
 import { programPath } from './prerequisites.js';
 import type { Progress } from './progress.js';
 import { SetupError } from './setup-error.js';
+import { zeroinitKernel } from './zeroinit-kernel.js';
 
 export interface KernelImage {
   readonly series: string;
@@ -24,11 +26,12 @@ interface Manifest {
 /** Directories of the module tree that are unpacked; the rest is hundreds of megabytes. */
 const wantedDirectories = ['fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char'];
 
-/** The cached kernel of a series, downloaded and unpacked first where there is none or `refresh` asks for it. */
+/** The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first where there is none or `refresh` asks for it. */
 export async function kernelImage(
   series: string,
-  options: { cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
+  options: { tree: string; cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
 ): Promise<KernelImage> {
+  if (series === zeroinitName) return zeroinitKernel(options);
   const root = path.join(options.cacheDirectory, 'kernels', series);
   if (options.refresh || !existsSync(path.join(root, 'manifest.json'))) await unpack(series, root, options);
   const manifest = JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;

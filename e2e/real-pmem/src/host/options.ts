@@ -2,11 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
-import type { Selection } from './matrix.js';
+import { zeroinitName, type Selection } from './matrix.js';
 
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'] as const;
-/** In the order in which they run. The last says how fast things are, not whether they are right: it has to be asked for. */
-export const jobNames = [...ordinaryJobs, 'machine-check', 'bench'] as const;
+/**
+ * In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
+ * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.
+ */
+export const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
@@ -42,12 +45,13 @@ const mostGuests = 2;
 export const usage = `npm run test:real-pmem -- [options]
 
   --kernel VERSION      a kernel series of Debian: 6.1, 6.12, 5.10, 7.3 … (repeatable; default 6.1 and 6.12)
+                        or zeroinit, which is built here: Linux 6.12 with our patches (zeroinit-kernel/README.md)
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
-                        one kind of device (repeatable; default: clearable, and unclearable too on 6.12)
-  --job smoke|contract|repair|cost|traces|fuzz|machine-check|bench
-                        one job (repeatable; default all but bench)
-  --all                 every kernel, filesystem and device that there are recordings of, with all jobs but bench;
+                        one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
+  --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|machine-check|bench
+                        one job (repeatable; default the first six; zero-range and power-off too if --kernel zeroinit is given)
+  --all                 every kernel, filesystem and device that there are recordings of, with all jobs but machine-check and bench;
                         without it, and without any of the above, a selection that takes less than ten minutes
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
   --case NAME           one case of the machine-check job (repeatable; default all; not with --record)
@@ -79,7 +83,9 @@ export function parseOptions(args: readonly string[]): Options {
   const parsed = parse(args);
   const kernels = parsed.kernel ?? [];
   for (const kernel of kernels) {
-    if (!/^\d+\.\d+$/.test(kernel)) throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12`);
+    if (kernel !== zeroinitName && !/^\d+\.\d+$/.test(kernel)) {
+      throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12, or ${zeroinitName}`);
+    }
   }
   if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
   if (parsed.record === true && parsed.case !== undefined) throw new UsageError('--record records every case');
@@ -90,7 +96,7 @@ export function parseOptions(args: readonly string[]): Options {
       devices: oneOf<DeviceKind>('device', ['clearable', 'unclearable'], parsed.device ?? []),
       filesystems: oneOf<Filesystem>('fs', ['ext4', 'xfs'], parsed.fs ?? []),
     },
-    jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : ordinaryJobs,
+    jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : usualJobs(kernels),
     jobsAsked: jobs.length > 0,
     all: parsed.all ?? false,
     keep: parsed.keep ?? false,
@@ -105,6 +111,10 @@ export function parseOptions(args: readonly string[]): Options {
     sequences: count('sequences', parsed.sequences, defaultSequences),
     parallel: Math.max(1, count('parallel', parsed.parallel, Math.min(mostGuests, availableParallelism()))),
   };
+}
+
+function usualJobs(kernels: readonly string[]): readonly JobName[] {
+  return kernels.includes(zeroinitName) ? [...ordinaryJobs, 'zero-range', 'power-off'] : ordinaryJobs;
 }
 
 function count(option: string, value: string | undefined, fallback: number): number {

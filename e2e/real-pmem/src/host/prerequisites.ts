@@ -1,11 +1,11 @@
 /** The host's programs that the runner and the guest use. Missing ones are installed where that is possible. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { capture, CommandError } from './command.js';
 import type { Progress } from './progress.js';
 import { SetupError } from './setup-error.js';
 
-interface Prerequisite {
+export interface Prerequisite {
   readonly program: string;
   readonly debianPackage: string;
 }
@@ -55,14 +55,20 @@ export async function ensurePrerequisites(progress: Progress): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SetupError(`the guest runs this machine's own node: it needs Linux on x64, not ${process.platform} on ${process.arch}`);
   }
-  const missing = missingPackages();
+  await ensurePrograms(prerequisites, progress);
+}
+
+/** The same for any list of programs. */
+export async function ensurePrograms(programs: readonly Prerequisite[], progress: Progress): Promise<void> {
+  const missing = missingPackages(programs);
   if (missing.length > 0) await install(missing, progress);
-  const still = missingPackages();
+  const still = missingPackages(programs);
   if (still.length > 0) throw new SetupError(`still missing after installation: ${still.join(', ')}`);
 }
 
-function missingPackages(): string[] {
-  const missing = prerequisites.filter(({ program }) => findProgram(program) === undefined);
+/** A name with a slash is a file that has to be there, a header for example. */
+function missingPackages(programs: readonly Prerequisite[]): string[] {
+  const missing = programs.filter(({ program }) => (program.includes('/') ? !existsSync(program) : findProgram(program) === undefined));
   return [...new Set(missing.map(({ debianPackage }) => debianPackage))];
 }
 

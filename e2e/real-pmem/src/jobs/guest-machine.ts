@@ -64,7 +64,7 @@ export function guestMachine(driver: Driver, directory: string, { injector, xfsI
  * Allocates files of ever smaller sizes, then writes single pages, until neither finds a block: filesystems keep more
  * in reserve for the one than for the other. No file is deleted meanwhile, as XFS frees its blocks some time later.
  */
-async function exhaust(directory: string, xfsIo: XfsIo): Promise<void> {
+export async function exhaust(directory: string, xfsIo: XfsIo): Promise<void> {
   const { bsize, bavail } = statfsSync(directory);
   // Opened while there is still room for an inode.
   const descriptor = openSync(path.join(directory, 'exhausted-pages'), 'w');

@@ -6,10 +6,16 @@ export interface KernelAbilities {
   readonly recoveryWrite: boolean;
   /** Zero-range stays in place and the write after it clears: ext4, on every kernel, on a device that can clear. */
   readonly repairInPlace: boolean;
+  /** Zero-range clears the media at once and keeps the block: the kernel of zeroinit-kernel/, on either filesystem. */
+  readonly zeroRangeClears: boolean;
 }
 
 export function kernelAbilities({ kernelRelease, device, filesystem }: Pick<JobContext, 'kernelRelease' | 'device' | 'filesystem'>): KernelAbilities {
   const [major = 0, minor = 0] = kernelRelease.split('.').map(Number);
   const recoveryWrite = device === 'clearable' && (major > 5 || (major === 5 && minor >= 19));
-  return { recoveryWrite, repairInPlace: recoveryWrite || (device === 'clearable' && filesystem === 'ext4') };
+  return {
+    recoveryWrite,
+    repairInPlace: recoveryWrite || (device === 'clearable' && filesystem === 'ext4'),
+    zeroRangeClears: kernelRelease.endsWith('-zeroinit'),
+  };
 }

@@ -1,4 +1,5 @@
 /** docs/reference/kernel-matrix.md, made of the traces. */
+import { zeroinitName } from '../host/matrix.js';
 import type { Trace, TracedScenario, TracedStep } from '../scenarios/trace.js';
 import { describeAnswer } from './describe-answer.js';
 import { sections, type Answer, type Row } from './rows.js';
@@ -28,6 +29,8 @@ function measured(traces: readonly Trace[]): string {
 /** Older series first. */
 export function compareKernels(a: string, b: string): number {
   const version = (kernel: string): number => {
+    // After the series that it is made from.
+    if (kernel === zeroinitName) return 6012.5;
     const [major = 0, minor = 0] = kernel.split('.').map(Number);
     return major * 1000 + minor;
   };
@@ -45,7 +48,8 @@ const introduction = `# What kernels do with bad blocks
 
 Recorded on stock kernels with real fsdax (\`-o dax=always\`, blocks and pages of 4096 bytes) in virtual machines, by
 [e2e/real-pmem](../../e2e/real-pmem/README.md). The mock replays the same recordings step by step, so its profiles of these
-kernels say the same. Columns name the kernel series and the filesystem; a device that *cannot clear* is an NVDIMM
+kernels say the same. Columns name the kernel series and the filesystem; \`zeroinit\` is Linux 6.12 with
+[patches of our own](../../e2e/real-pmem/zeroinit-kernel/README.md) by which zero-range clears in place. A device that *cannot clear* is an NVDIMM
 whose firmware has no command to clear an error, the others are legacy (e820) devices, where clearing always succeeds.
 
 How to read a cell: \`ok\`, an errno, a number of bytes for a short transfer, \`data\` or \`zeros\` for what a read gave;

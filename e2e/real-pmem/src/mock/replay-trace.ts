@@ -13,8 +13,8 @@ import { mockMachine } from './mock-machine.js';
 /** The simulated machine that stands for what a trace was recorded on. */
 export function mockOptionsFor(subject: Pick<TraceSubject, 'kernel' | 'filesystem' | 'device'>): MockOptions {
   // The mock refuses names that it has no profile for.
-  const { kernel, filesystem, device } = subject as { kernel: '6.12'; filesystem: 'ext4'; device: string };
-  return { kernel, filesystem, clearable: device === 'clearable' };
+  const { kernel, filesystem, device } = subject as { kernel: '6.12' | 'zeroinit'; filesystem: 'ext4'; device: string };
+  return { kernel: kernel === 'zeroinit' ? 'dax-zeroinit' : kernel, filesystem, clearable: device === 'clearable' };
 }
 
 export interface MockDifference {

@@ -40,7 +40,7 @@ suite(`PmemFile on ${context.filesystem}, ${context.device}`, () => {
       const { units } = await file.repair(bad, { rebuild, allowRelocation });
       assert.equal(units.length, 1);
       assert.equal(units[0]?.outcome, allowRelocation ? 'relocated' : 'cleared');
-      assert.equal(units[0].strategy, abilities.recoveryWrite ? 'recovery-write' : 'zero-range');
+      assert.equal(units[0].strategy, file.info().recoveryWrite ? 'recovery-write' : 'zero-range');
       assert.deepEqual(Buffer.from(readAll(file)), Buffer.from(whole));
       await file.close();
       assert.equal(JSON.stringify(await scene.physical('file', bad)) === JSON.stringify(where), !allowRelocation);

@@ -5,6 +5,7 @@
  * Every unit is asked by pread(2) before a byte of it is called lost: what was met once may have been a passing
  * trouble, the poison of one mapping, or repaired since.
  */
+import { isBytes } from '../arguments.js';
 import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength } from '../byte-range.js';
@@ -225,7 +226,7 @@ async function rebuilt(
     throw refuse('threw', cause);
   }
   if (bytes === undefined) return undefined;
-  if (!(bytes instanceof Uint8Array)) throw refuse('did not return a Uint8Array or undefined');
+  if (!isBytes(bytes)) throw refuse('did not return a Uint8Array or undefined');
   if (bytes.byteLength !== range.length) {
     throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
   }

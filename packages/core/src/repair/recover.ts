@@ -31,7 +31,10 @@ export interface RecoverContext {
 export async function recoverJournal(context: RecoverContext, adopt: boolean): Promise<number> {
   const { file, hazards, journal } = context;
   const located = await journal.look();
-  if (located.status === 'none') return file.mappedBytes;
+  if (located.status === 'none') {
+    if (located.isStale && !file.facts.readOnly) await sweep(journal);
+    return file.mappedBytes;
+  }
   if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
     const { intents, tombstones } = located.journal;
     hazards.adopt({ intents: [], tombstones: coalesce([...tombstones, ...intents]) });
@@ -50,6 +53,17 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   hazards.adopt(located.journal);
   return (await grownTail(file, located.journal.intents, journal.isSameBoot))?.fileSizeBytes ?? file.mappedBytes;
+}
+
+/** Removes a journal that is not in force, unless it is just coming into force. */
+async function sweep(journal: Journal): Promise<void> {
+  if (!(await acquired(journal))) return;
+  try {
+    // If it cannot be removed it stays what it is.
+    await journal.update((content) => content);
+  } finally {
+    journal.release();
+  }
 }
 
 /** False while another process repairs. */

@@ -1,10 +1,10 @@
-import { requireBoolean, requireFunction, requireInteger, requireOneOf } from '../arguments.js';
+import { ownOptions, requireBoolean, requireFunction, requireInteger, requireOneOf } from '../arguments.js';
 import type { Rebuild } from './prepare-units.js';
 import type { RepairStrategy } from './receipt.js';
 import type { RepairProgress, RepairRequest } from './repair.js';
 
 export interface RepairOptions {
-  /** Supplies lost bytes: called with ranges of at most one batch, returns exactly that many bytes. */
+  /** Supplies lost bytes: called with ranges of at most one batch, returns exactly that many bytes, or undefined: they stay lost. */
   readonly rebuild?: Rebuild;
   /** Accepts this byte (0–255) as data in place of every lost one. */
   readonly fill?: number;
@@ -18,7 +18,8 @@ export interface RepairOptions {
 
 /** Checks options and fills in defaults. Throws TypeError, RangeError, or the reason of a signal already aborted. */
 export function repairRequest(options: RepairOptions): RepairRequest {
-  const { rebuild, fill, strategy = 'auto', allowRelocation, signal, onProgress } = options;
+  const own = ownOptions(options, ['rebuild', 'fill', 'strategy', 'allowRelocation', 'signal', 'onProgress']);
+  const { rebuild, fill, strategy = 'auto', allowRelocation, signal, onProgress } = own;
   requireFunction('rebuild', rebuild);
   requireFunction('onProgress', onProgress);
   requireBoolean('allowRelocation', allowRelocation);

@@ -28,8 +28,8 @@ import { writeUnits } from './write-units.js';
 /** Of units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 
-/** How often a last page is prepared again because the file has grown meanwhile. */
-const GROWTHS_MAX = 16;
+/** How often a batch is prepared again because other processes have changed it meanwhile. */
+const CHANGES_MAX = 16;
 
 export interface RepairProgress {
   readonly doneBytes: number;
@@ -108,8 +108,8 @@ class Repair {
         await writing;
         this.#note(batch);
         onProgress?.({ doneBytes: Math.min(doneBytes, totalBytes), totalBytes });
-        await new Promise(setImmediate);
         if (window.done === true) break;
+        await new Promise(setImmediate);
         assertOpen();
         signal?.throwIfAborted();
       }
@@ -164,25 +164,53 @@ class Repair {
     return { window: inFile, works: await prepareUnits(scene, suspects, this.#request), fileSizeBytes };
   }
 
-  /** Makes the batch's intents durable; if the file has grown in its last page meanwhile, prepares that page again. */
+  /**
+   * Makes the batch's intents durable. `rebuild` may take long: if another process has repaired a unit meanwhile, or
+   * changed the size of the file, the batch is prepared again, so that nothing newer is written over.
+   */
   async #recorded(prepared: Batch, window: readonly ByteRange[]): Promise<Batch> {
     const { file, hazards, journal, assertOpen } = this.#context;
     let batch = prepared;
-    for (let growths = 0; growths < GROWTHS_MAX; growths++) {
+    for (let changes = 0; changes < CHANGES_MAX; changes++) {
       assertOpen();
       this.#request.signal?.throwIfAborted();
       if (batch.works.length === 0) return batch;
-      const mayGrow = hasTail(batch);
-      if (!mayGrow || (await this.#sizeNow(window)) === batch.fileSizeBytes) {
+      if (!(await this.#hasChanged(batch, window))) {
         const before = journal.content;
         await recordIntents(journal, hazards, batch, assertOpen);
-        if (!mayGrow || (await this.#sizeNow(window)) === batch.fileSizeBytes) return batch;
+        if (!(await this.#hasChanged(batch, window))) return batch;
         await takeBack(journal, hazards, batch, before);
       }
+      await this.#listAgain(window);
       batch = await this.#prepare(window);
     }
     const details = { path: file.facts.path, ranges: unitsOf(batch.works) };
-    throw new RepairError('the file kept growing while its last page was being repaired; nothing was touched', [], details);
+    throw new RepairError('other processes kept changing these units while they were being repaired; nothing was touched', [], details);
+  }
+
+  /** Another process may have cleared blocks of the window. */
+  async #listAgain(window: readonly ByteRange[]): Promise<void> {
+    const first = window[0];
+    const last = window.at(-1);
+    if (first === undefined || last === undefined) return;
+    const span = rangeBetween(first.offset, rangeEnd(last));
+    const now = await queryBadBlocks(this.#context.file, span, true);
+    if (!now.supported) return;
+    const elsewhere = this.#blocks.filter((block) => rangeEnd(block) <= span.offset || block.offset >= rangeEnd(span));
+    this.#blocks = [...elsewhere, ...now.blocks].sort((a, b) => a.offset - b.offset);
+  }
+
+  /** The file ends elsewhere now than it did for this batch, or a unit that could not be read can be. */
+  async #hasChanged(batch: Batch, window: readonly ByteRange[]): Promise<boolean> {
+    const { file, hazards } = this.#context;
+    const sizeBytes = await this.#sizeNow(window);
+    const end = Math.max(...batch.works.map((work) => rangeEnd(work.data)));
+    if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
+    const unread = batch.works.filter((work) => work.readErrno !== 0 && hazards.unfinishedAt(work.data.offset) === undefined);
+    if (unread.length === 0) return false;
+    const pieces = unread.map((work) => work.data);
+    const reads = await file.readEach(pieces, new Uint8Array(totalLength(pieces)));
+    return reads.some(({ errno }) => errno === 0);
   }
 
   /** Begins with the driver's call, before it returns. */

@@ -22,6 +22,16 @@ export interface FileOptions {
 
 type Role = keyof StoreFiles;
 
+/** Another database, in this process or another, has the files open: with the code that every Level has for that. */
+export class LockedError extends Error {
+  readonly code = 'LEVEL_LOCKED';
+
+  constructor(location: string, cause: unknown) {
+    super(`the database '${location}' is open already, here or in another process`, { cause });
+    this.name = 'LockedError';
+  }
+}
+
 const PAGE_BYTES = 4096;
 /** Of the data files, to begin with; they grow. */
 const DATA_BYTES = 16 * PAGE_BYTES;
@@ -37,7 +47,7 @@ export class DatabaseFiles {
   }
 
   /**
-   * Opens all files, or none: where it fails, no file is there that was not there before. Throws what PmemFile.open()
+   * Opens all files, and keeps every other writer out; or none: where it fails, no file is there that was not there before. Throws what PmemFile.open()
    * throws; PagesError ERR_PAGES_MIRROR_MISSING where some files are gone and the others hold a database; an Error where
    * `createIfMissing` or `errorIfExists` forbids it.
    */
@@ -100,10 +110,11 @@ export class DatabaseFiles {
 
   async #openExisting(path: string): Promise<PmemFile | undefined> {
     try {
-      return await PmemFile.open(path, { driver: this.#options.driver });
+      return await PmemFile.open(path, { driver: this.#options.driver, exclusive: true });
     } catch (error) {
       // A file of no bytes cannot be mapped, and is as good as none.
       if (isPmemError(error) && ['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) return undefined;
+      if (isPmemError(error) && error.code === 'ERR_PMEM_LOCKED') throw new LockedError(this.#options.location, error);
       throw error;
     }
   }
@@ -112,7 +123,7 @@ export class DatabaseFiles {
     const { driver, logBytes } = this.#options;
     const twin = this.#opened.get(role === 'log' ? 'logMirror' : 'log');
     const size = role === 'log' || role === 'logMirror' ? (twin?.size ?? logBytes) : DATA_BYTES;
-    this.#opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true }));
+    this.#opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true, exclusive: true }));
     this.#made.push(path);
   }
 }

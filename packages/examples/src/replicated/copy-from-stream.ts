@@ -1,6 +1,6 @@
 /** Bringing records from the stream into a local log: at start-up, and on a second host all the time. */
 import type { Wal } from '../wal/index.js';
-import { isLostFrame } from './frame.js';
+import { isFrame, isLostFrame } from './frame.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 
@@ -41,6 +41,9 @@ async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: n
   for (let sequence = first; sequence < first + records.size; sequence++) {
     const bytes = records.get(sequence);
     if (bytes === undefined) break;
+    if (!isFrame(bytes)) {
+      throw new ReplicatedError('ERR_REPLICATED_FOREIGN', `record ${sequence} of the stream is not one of a replicated log`);
+    }
     wal.append(bytes);
   }
   if (wal.nextSequence === first) {

@@ -32,6 +32,16 @@ export function mayBeOneRecord(frame: Uint8Array, other: Uint8Array): boolean {
   return isLostFrame(frame) || isLostFrame(other) || Buffer.compare(frame, other) === 0;
 }
 
+/** True for what a replicated log writes: anything else would make every later replay of the log fail. */
+export function isFrame(frame: Uint8Array): boolean {
+  return frame[0] === KIND_RECORD || isLostFrame(frame);
+}
+
+/** Those of the records that are ones of a replicated log. */
+export function framesOf(records: ReadonlyMap<number, Uint8Array>): Map<number, Uint8Array> {
+  return new Map([...records].filter(([, bytes]) => isFrame(bytes)));
+}
+
 /** The application's bytes, a view of `frame`; undefined for a record that was lost. Throws for anything else. */
 export function decodeFrame(frame: Uint8Array): Uint8Array | undefined {
   if (frame[0] === KIND_RECORD) return frame.subarray(FRAME_BYTES);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connect } from '@nats-io/transport-node';
+import { connect, errors } from '@nats-io/transport-node';
 import type { RecordStream, StreamBounds } from './record-stream.js';
 import { StreamConflict } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
@@ -96,6 +96,9 @@ export class NatsStream implements RecordStream {
 
   async publish(sequence: number, bytes: Uint8Array): Promise<void> {
     const before = sequence - 1 - this.#base;
+    // The server's limit may have become smaller since; it ends the connection of whoever sends more.
+    const bytesMax = this.#connection.info?.max_payload ?? Infinity;
+    if (bytes.length > bytesMax) throw refused(new Error(`a record of ${bytes.length} bytes is longer than ${bytesMax}`));
     const confirmed = this.#client.publish(this.#name, bytes, {
       expect: { streamName: this.#name, lastSequence: before },
       timeout: this.#timeoutMs,
@@ -111,6 +114,7 @@ export class NatsStream implements RecordStream {
       if (seq !== before + 1) throw new StreamConflict(sequence);
     } catch (error) {
       if (isApiError(error, WRONG_LAST_SEQUENCE)) throw new StreamConflict(sequence, error);
+      if (error instanceof JetStreamApiError || isNoResponder(error)) throw refused(error);
       throw error instanceof StreamConflict ? error : unanswered(error);
     } finally {
       if (giveUp !== undefined) this.#unconfirmed.delete(giveUp);
@@ -135,8 +139,9 @@ export class NatsStream implements RecordStream {
     for (;;) {
       signal?.throwIfAborted();
       if (this.#connection.isClosed()) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the stream is closed');
-      const answers = await this.bounds().then(() => true, () => false);
-      if (answers) return;
+      const failure = await this.bounds().then(() => undefined, (error: unknown) => error);
+      if (failure === undefined) return;
+      if (isApiError((failure as ReplicatedError).cause, NO_SUCH_STREAM)) throw refused((failure as ReplicatedError).cause);
       await waited(RETRY_MS, signal);
     }
   }
@@ -210,6 +215,17 @@ async function asked<Answer>(question: Promise<Answer>): Promise<Answer> {
 function unanswered(cause: unknown): ReplicatedError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ReplicatedError('ERR_REPLICATED_SERVER', `the server did not do what it was asked: ${why}`, cause);
+}
+
+function refused(cause: unknown): ReplicatedError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ReplicatedError('ERR_REPLICATED_REFUSED', `the stream does not take the record: ${why}`, cause);
+}
+
+/** Nothing listens at the stream's subject: the stream is gone, or the server has no streams. */
+function isNoResponder(error: unknown): boolean {
+  if (error instanceof errors.NoRespondersError) return true;
+  return error instanceof errors.RequestError && error.isNoResponders();
 }
 
 function isApiError(error: unknown, code: number): boolean {

@@ -1,10 +1,17 @@
 /** Bringing records into the stream in order, for as long as it takes. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isLostFrame, mayBeOneRecord } from './frame.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 
 /** Records on their way at a time. */
 const WINDOW = 128;
+/** Attempts without progress before whoever waits is told, if it is the server that refuses. */
+const ATTEMPTS_BEFORE_REFUSAL = 7;
+/** So many attempts follow one another at once: where a server was started again, the second is all it takes. */
+const ATTEMPTS_AT_ONCE = 2;
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 2000;
 
 /** A record that the stream is to have. */
 export interface Outgoing {
@@ -32,6 +39,9 @@ export class Publisher {
   readonly #lost = new Set<number>();
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
+  #refusal: Error | undefined;
+  /** Attempts in a row that have brought nothing into the stream. */
+  #vainAttempts = 0;
   readonly #stop = new AbortController();
 
   /** @param newest the last record of the local log @param published the last record of the stream */
@@ -56,6 +66,11 @@ export class Publisher {
 
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Why the server takes no records at present; undefined while it does. */
+  get refusal(): Error | undefined {
+    return this.#refusal;
   }
 
   /** Takes the record behind the newest one. Over the limit of memory, it is read from the local log when its turn comes. */
@@ -99,14 +114,35 @@ export class Publisher {
 
   async #run(): Promise<void> {
     while (this.#published < this.#newest && this.#failure === undefined) {
+      const before = this.#published;
       const records = await this.#nextRecords();
       const outcomes = await Promise.allSettled(records.map(({ sequence, bytes }) => this.#stream.publish(sequence, bytes)));
       const failed = outcomes.findIndex(({ status }) => status === 'rejected');
       const stored = failed === -1 ? records : records.slice(0, failed);
       for (const { sequence, bytes } of stored) if (isLostFrame(bytes)) this.#lost.add(sequence);
       this.#advance(this.#published + stored.length);
-      if (failed !== -1) await this.#resume();
+      const reason: unknown = failed === -1 ? undefined : (outcomes[failed] as PromiseRejectedResult).reason;
+      const refusal = reason === undefined ? undefined : ((await this.#resume()) ?? refusalIn(reason));
+      if (this.#published > before) this.#progressed();
+      else await this.#pause(refusal);
     }
+  }
+
+  #progressed(): void {
+    this.#vainAttempts = 0;
+    this.#refusal = undefined;
+  }
+
+  /** Waits for longer from attempt to attempt. Tells whoever waits, where the server itself refuses. */
+  async #pause(refusal: Error | undefined): Promise<void> {
+    const pauses = ++this.#vainAttempts - ATTEMPTS_AT_ONCE;
+    if (refusal !== undefined && this.#vainAttempts >= ATTEMPTS_BEFORE_REFUSAL) {
+      this.#refusal = refusal;
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(refusal);
+    }
+    if (pauses <= 0) return;
+    const durationMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(pauses, 10));
+    await sleep(durationMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
 
   async #nextRecords(): Promise<Outgoing[]> {
@@ -130,17 +166,24 @@ export class Publisher {
 
   /**
    * After a failure nobody knows what the stream has: it is asked. What it has beyond what it confirmed must be ours,
-   * stored by an attempt of which we have not heard; it may also have less, where the server has lost some.
+   * stored by an attempt of which we have not heard; it may also have less, where the server has lost some. Returns why
+   * the server does not answer that, where it refuses.
    */
-  async #resume(): Promise<void> {
+  async #resume(): Promise<Error | undefined> {
     await new Promise(setImmediate);
-    await this.#stream.ready(this.#stop.signal);
+    try {
+      await this.#stream.ready(this.#stop.signal);
+    } catch (error) {
+      const refusal = refusalIn(error);
+      if (refusal === undefined) throw error;
+      return refusal;
+    }
     const { last } = await this.#stream.bounds().catch(() => ({ last: this.#published }));
     if (last > this.#newest) throw diverged(this.#newest + 1);
     for (let first = this.#published + 1; first <= last; first = this.#published + 1) {
       const ours = await this.#nextRecords();
       const theirs = await this.#stream.fetch(first, Math.min(last, first + ours.length - 1)).catch(() => undefined);
-      if (theirs === undefined) return;
+      if (theirs === undefined) return undefined;
       for (const { sequence, bytes } of ours.filter((record) => record.sequence <= last)) {
         // What the stream does not keep any more cannot be compared.
         const stored = theirs.get(sequence) ?? bytes;
@@ -150,6 +193,7 @@ export class Publisher {
       }
     }
     this.#published = last;
+    return undefined;
   }
 
   #advance(published: number): void {
@@ -168,6 +212,11 @@ export class Publisher {
     this.#failure ??= error;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
   }
+}
+
+/** The error, where it says that the server has answered, and will not. */
+function refusalIn(error: unknown): Error | undefined {
+  return error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_REFUSED' ? error : undefined;
 }
 
 function diverged(sequence: number): ReplicatedError {

@@ -11,6 +11,7 @@ export interface StreamBounds {
  * second attempt to store the same record harmless, whatever became of the first, and lets one writer alone go on.
  *
  * Methods that ask the server reject where it does not answer; a publish() that does may have been stored all the same.
+ * Where the server answers that it will not, they reject with ERR_REPLICATED_REFUSED, and the server's words as the cause.
  */
 export interface RecordStream {
   /** The longest record that it takes. */
@@ -20,7 +21,7 @@ export interface RecordStream {
   publish(sequence: number, bytes: Uint8Array): Promise<void>;
   /** Those of the records `first` … `last` that it holds. */
   fetch(first: number, last: number): Promise<ReadonlyMap<number, Uint8Array>>;
-  /** Resolves when the server answers. Rejects with the signal's reason, and once the stream is closed. */
+  /** Resolves when the server answers. Rejects with the signal's reason, once the stream is closed, and where it is gone. */
   ready(signal?: AbortSignal): Promise<void>;
   /** Resolves when records behind `sequence` may have come, and now and then without. */
   changed(sequence: number, signal?: AbortSignal): Promise<void>;

@@ -7,6 +7,7 @@ export type ReplicatedErrorCode =
   | 'ERR_REPLICATED_BEHIND'
   | 'ERR_REPLICATED_CLOSED'
   | 'ERR_REPLICATED_SERVER'
+  | 'ERR_REPLICATED_REFUSED'
   | 'ERR_REPLICATED_FOREIGN';
 
 /** The codes are explained in README.md. */

@@ -1,7 +1,7 @@
 import { Turns } from '../turns.js';
 import type { ReplayItem, Wal, WalRepairReport } from '../wal/index.js';
 import { copyFromStream, requireSameHistory } from './copy-from-stream.js';
-import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost } from './frame.js';
+import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost, framesOf, isFrame } from './frame.js';
 import type { Outgoing } from './publisher.js';
 import { Publisher } from './publisher.js';
 import type { RecordStream } from './record-stream.js';
@@ -75,11 +75,19 @@ export class ReplicatedWal {
     return this.#publisher.published;
   }
 
+  /** Why the stream takes no records at present, although its server answers; undefined while it takes them. */
+  get refusal(): Error | undefined {
+    return this.#publisher.refusal;
+  }
+
   /**
    * Takes a record; its number, once those have it that `ack` names. Calls need not wait for one another: they are
    * stored and published in their order, and share commits.
    *
-   * While the server is down, `local` goes on, and the others wait for it. Rejects with ERR_REPLICATED_DIVERGED once
+   * While the server is down, `local` goes on, and the others wait for it. A server that answers, and will not take the
+   * record (the stream is full, or deleted), is asked again, ever less often; after some seconds the others reject with
+   * ERR_REPLICATED_REFUSED, and `refusal` says why. The record is in the local log and is published once the stream takes
+   * it. Rejects with ERR_REPLICATED_DIVERGED once
    * somebody else has written to the stream, for every later record too; with ERR_REPLICATED_LOST where the medium lost
    * this record before the stream had it; with ERR_REPLICATED_CLOSED; with what append() and commitAsync() of the log
    * throw. A record whose promise was rejected may still have been stored.
@@ -104,7 +112,7 @@ export class ReplicatedWal {
     return sequence;
   }
 
-  /** Resolves when the stream has every record that is appended by now. */
+  /** Resolves when the stream has every record that is appended by now. Rejects as append() does where it will not. */
   async drained(): Promise<void> {
     await this.#publisher.reached((this.#wal.nextSequence ?? 1) - 1);
   }
@@ -119,7 +127,8 @@ export class ReplicatedWal {
     for await (const item of this.#wal.replay()) {
       if (item.type === 'lost' && item.last !== undefined) yield* this.#replayLost({ ...item, last: item.last });
       else if (item.type === 'lost') yield item;
-      else yield withoutFrame(item.sequence, item.payload);
+      else if (isFrame(item.payload)) yield withoutFrame(item.sequence, item.payload);
+      else yield* this.#replayLost({ type: 'lost', first: item.sequence, last: item.sequence, certain: true, damage: [] });
     }
   }
 
@@ -128,7 +137,9 @@ export class ReplicatedWal {
    * repair that is under way, also for one that the log has begun by itself before it gives a record up.
    */
   async repair(): Promise<WalRepairReport> {
-    return this.#repairs.take(() => this.#wal.repair({ rebuild: ({ first, last }) => this.#stream.fetch(first, last) }));
+    const rebuild = async ({ first, last }: { readonly first: number; readonly last: number }): Promise<Map<number, Uint8Array>> =>
+      framesOf(await this.#stream.fetch(first, last));
+    return this.#repairs.take(() => this.#wal.repair({ rebuild }));
   }
 
   /**
@@ -149,7 +160,7 @@ export class ReplicatedWal {
   }
 
   async *#replayLost(lost: Extract<ReplayItem, { type: 'lost' }> & { readonly last: number }): AsyncGenerator<ReplayItem> {
-    const records = await this.#stream.fetch(lost.first, lost.last).catch(() => new Map<number, Uint8Array>());
+    const records = framesOf(await this.#stream.fetch(lost.first, lost.last).catch(() => new Map<number, Uint8Array>()));
     let first = lost.first;
     for (let sequence = first; sequence <= lost.last; sequence++) {
       const frame = records.get(sequence);

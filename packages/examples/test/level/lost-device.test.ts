@@ -80,7 +80,9 @@ describe.each(['a', 'b'] as const)('device %s is new and empty', (device) => {
     const driver = await filled();
     for (const path of FILES[device]) driver.writeFile(path, new Uint8Array(driver.readFile(path).length));
     expect(await refusalOf(driver)).toMatch(/^ERR_(WAL|PAGES)_MIRROR_STALE$/);
-    await expectAll(await opened(driver, { attachMirror: true }));
+    const filledAgain = await opened(driver, { attachMirror: true });
+    await expectAll(filledAgain);
+    await filledAgain.close();
     const before = [...FILES.a, ...FILES.b].map((path) => Buffer.from(driver.readFile(path)));
     expect(await refusalOf(driver, { attachMirror: true })).toBeUndefined();
     expect([...FILES.a, ...FILES.b].map((path, i) => before[i]?.equals(driver.readFile(path)))).toEqual([true, true, true, true]);

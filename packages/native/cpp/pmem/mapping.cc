@@ -80,7 +80,7 @@ PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
     const uint32_t before = log_->ever();
     if (log_->count() == 0) {
       const PersistOutcome outcome = persist_once(ranges, count);
-      if (outcome.faulted || !outcome.status.ok() || log_->ever() == before) return outcome;
+      if (!outcome.ok() || log_->ever() == before) return outcome;
     }
     sched_yield();
   }

@@ -254,7 +254,7 @@ export class Journal {
     this.#located = located;
     this.#place = located.place;
     this.#marked = located.marked;
-    this.#exists = located.status === 'own';
+    this.#exists = located.status === 'own' || (located.status === 'none' && located.isStale);
     this.#id = located.status === 'own' ? located.journal.identity.id : undefined;
     return located;
   }

@@ -8,7 +8,8 @@
  * | a mark | the journal with that id, naming this inode | own |
  * | a mark | the journal with that id, naming another inode | copied (cp -a, mv to another filesystem) |
  * | a mark | no such journal | refused: what was lost cannot be told any more |
- * | no mark | a journal naming this inode | own |
+ * | no mark | a journal naming this inode, marked as the original | not in force: the mark comes before any change, and goes first |
+ * | no mark | a journal naming this inode, without a mark | own (version 1, or a filesystem without attributes) |
  * | no mark | a journal of another inode, marked as the original | another file's: left alone |
  * | no mark | a journal of another inode, without a mark | copied (cp, tar, a container layer) |
  * | no mark | anything else | not a journal: left alone |
@@ -28,6 +29,8 @@ export interface NoJournal {
   readonly status: 'none';
   readonly place: string;
   readonly marked: false;
+  /** One lies there that is not in force: its mark was not set yet, or is gone already. */
+  readonly isStale: boolean;
 }
 
 export type Located =
@@ -109,7 +112,7 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
 
 function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Search {
   const outcome = yield place;
-  const none: NoJournal = { status: 'none', place, marked: false };
+  const none: NoJournal = { status: 'none', place, marked: false, isStale: false };
   if (outcome.status === 'absent') return none;
   const elsewhere = placeByInode(facts.path, facts.inode);
   if (isNoFile(outcome) || (outcome.status === 'too-large' && isMarkable)) return yield* searchElsewhere(facts, elsewhere, none);
@@ -127,6 +130,7 @@ function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Se
   const isOriginal = facts.created || isMarkedAsOriginal(outcome, journal);
   if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);
   if (!isTrusted(facts, outcome)) throw untrusted(facts, place);
+  if (isOwn && isMarkable && isMarkedAsOriginal(outcome, journal)) return { ...none, isStale: true };
   if (isOwn) return { status: 'own', place, journal, marked: false };
   const own = yield* searchElsewhere(facts, elsewhere, none);
   return own !== 'gone' && own.status === 'own' ? own : { status: 'copied', place, journal, marked: false };

@@ -1,0 +1,66 @@
+/** A database that is open already: a rolling restart, a cron job beside a server. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { mockDriver } from '@safe-pmem/mock';
+import { nativeDriver } from '@safe-pmem/native';
+import { PmemLevel } from '../../src/level/index.js';
+
+const made: string[] = [];
+afterAll(async () => {
+  for (const path of made) await rm(path, { recursive: true });
+});
+
+const locked = { code: 'LEVEL_DATABASE_NOT_OPEN', cause: { code: 'LEVEL_LOCKED', cause: { code: 'ERR_PMEM_LOCKED' } } };
+
+test.each([
+  ['on the mock', mockDriver],
+  ['on real files', nativeDriver],
+])('a second open in this process is refused, changes nothing, and works after close(): %s', async (_, makeDriver) => {
+  const directory = await mkdtemp(join(tmpdir(), 'level-locked-'));
+  made.push(directory);
+  const options = { driver: makeDriver(), logBytes: 28 * 4096 };
+  const first = new PmemLevel(join(directory, 'db'), options);
+  await first.put('a', '1');
+  await expect(new PmemLevel(join(directory, 'db'), options).open()).rejects.toMatchObject(locked);
+  await first.put('b', '2');
+  await first.close();
+  const second = new PmemLevel(join(directory, 'db'), options);
+  expect(await second.getMany(['a', 'b'])).toEqual(['1', '2']);
+  await second.close();
+});
+
+test('a second process is refused, and let in when the first was killed', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'level-locked-'));
+  made.push(directory);
+  const location = join(directory, 'db');
+  const driver = nativeDriver();
+  await (async () => {
+    const db = new PmemLevel(location, { driver, logBytes: 28 * 4096 });
+    await db.put('a', '1');
+    await db.close();
+  })();
+  const native = import.meta.resolve('@safe-pmem/native');
+  const core = import.meta.resolve('@safe-pmem/core');
+  // The lock is that of the files: whoever has one of them exclusively has the database.
+  const program = `
+    import { PmemFile } from ${JSON.stringify(core)};
+    import { nativeDriver } from ${JSON.stringify(native)};
+    globalThis.file = await PmemFile.open(${JSON.stringify(`${location}.log`)}, { driver: nativeDriver(), exclusive: true });
+    console.log('open');
+    setInterval(() => {}, 1000);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const files = await readdir(directory);
+  await expect(new PmemLevel(location, { driver }).open()).rejects.toMatchObject(locked);
+  expect(await readdir(directory)).toEqual(files);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const db = new PmemLevel(location, { driver });
+  expect(await db.get('a')).toBe('1');
+  await db.close();
+});

@@ -1,0 +1,104 @@
+/**
+ * Zero-range of a kernel with e2e/real-pmem/zeroinit-kernel's patches: the media is zeroed and cleared in place. What
+ * can be refused comes first (poison that cannot be cleared, then space for holes), while nothing has changed.
+ */
+import { Errno } from '@safe-pmem/core';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../geometry.js';
+import type { Inode } from '../inode.js';
+import type { Machine } from '../machine.js';
+import { fillHoles, zeroBlocks, zeroWithinBlock } from './blocks.js';
+import { trustDiskWithin } from './ext4-unwritten.js';
+
+/** The part of one block that a range covers. */
+interface Piece {
+  readonly logical: number;
+  /** Within the block. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function zeroInPlace(machine: Machine, inode: Inode, position: number, length: number): number {
+  const pieces = piecesOf(position, length);
+  const first = Math.floor(position / BLOCK_BYTES);
+  const refused = clearPoison(machine, inode, pieces);
+  if (refused !== 0) return refused;
+  trustDiskWithin(machine, inode, first, pieces.length);
+  const full = fillHoles(machine, inode, first, pieces.length);
+  if (full !== 0) return full;
+  // Blocks that have only now come from the free pool may be bad too.
+  return clearPoison(machine, inode, pieces) || zeroPieces(machine, inode, pieces);
+}
+
+function piecesOf(position: number, length: number): Piece[] {
+  const first = Math.floor(position / BLOCK_BYTES);
+  return Array.from({ length: blocksIn(position + length) - first }, (_, i) => {
+    const start = Math.max(position, (first + i) * BLOCK_BYTES);
+    const end = Math.min(position + length, (first + i + 1) * BLOCK_BYTES);
+    return { logical: first + i, offset: start % BLOCK_BYTES, length: end - start };
+  });
+}
+
+/** Zeroes what is known to be bad, unless another file shares it. EIO at the first block not cleared whole. */
+function clearPoison(machine: Machine, inode: Inode, pieces: readonly Piece[]): number {
+  const { device, filesystem } = machine;
+  for (const { logical, length } of pieces) {
+    const entry = inode.map.at(logical);
+    if (entry === HOLE || filesystem.isShared(mappedBlock(entry)) || !device.isKnownBad(mappedBlock(entry))) continue;
+    // What an unwritten block holds is no content that could be lost.
+    if (length < BLOCK_BYTES && !isUnwritten(entry)) return Errno.EIO;
+    if (!zeroBlocks(machine, mappedBlock(entry), 1)) return Errno.EIO;
+  }
+  return 0;
+}
+
+function zeroPieces(machine: Machine, inode: Inode, pieces: readonly Piece[]): number {
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i];
+    if (piece === undefined) break;
+    const entry = inode.map.at(piece.logical);
+    if (isUnwritten(entry)) continue;
+    if (machine.filesystem.isShared(mappedBlock(entry))) {
+      const shared = sharedFrom(machine, inode, pieces, i);
+      const errno = replaceShared(machine, inode, shared);
+      if (errno !== 0) return errno;
+      i += shared.length - 1;
+      continue;
+    }
+    if (piece.length < BLOCK_BYTES) {
+      const errno = zeroWithinBlock(machine, inode, piece.logical * BLOCK_BYTES + piece.offset, piece.length);
+      if (errno !== 0) return errno;
+    } else if (!zeroBlocks(machine, mappedBlock(entry), 1)) return Errno.EIO;
+    if (i + 1 < pieces.length) machine.step('zeroed');
+  }
+  return 0;
+}
+
+/** The pieces from `index` on that lie in one shared extent. */
+function sharedFrom(machine: Machine, inode: Inode, pieces: readonly Piece[], index: number): readonly Piece[] {
+  const logical = pieces[index]?.logical ?? 0;
+  return pieces.slice(index, index + machine.filesystem.extentLength(inode, logical, pieces.length - index, true));
+}
+
+/** Gives this file zeroed blocks of its own; bytes outside the range are copied. Others keep theirs, and the poison. */
+function replaceShared(machine: Machine, inode: Inode, pieces: readonly Piece[]): number {
+  const { device, filesystem } = machine;
+  const bytes = new Uint8Array(BLOCK_BYTES);
+  for (let done = 0; done < pieces.length; ) {
+    const logical = pieces[done]?.logical ?? 0;
+    const run = filesystem.reserve(inode, logical, pieces.length - done);
+    if (run === undefined) return Errno.ENOSPC;
+    const replaced = pieces.slice(done, done + run.count);
+    for (const [i, { offset, length, logical: at }] of replaced.entries()) {
+      const source = mappedBlock(inode.map.at(at));
+      if (length < BLOCK_BYTES && device.isKnownBad(source)) return Errno.EIO;
+      if (!zeroBlocks(machine, run.start + i, 1)) return Errno.EIO;
+      if (length === BLOCK_BYTES) continue;
+      device.medium.copyOut(source, 0, bytes, 0, BLOCK_BYTES);
+      device.medium.copyIn(run.start + i, 0, bytes.fill(0, offset, offset + length), 0, BLOCK_BYTES);
+    }
+    filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
+    done += run.count;
+  }
+  return 0;
+}
