@@ -31,6 +31,7 @@ export default defineConfig(
       },
     },
   },
+  { files: ['**/*.jest.cjs'], languageOptions: { globals: { test: 'readonly', expect: 'readonly' } } },
   {
     files: ['**/*.ts', '**/*.mts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

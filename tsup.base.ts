@@ -9,8 +9,9 @@ export const base: Options = {
   splitting: true,
   // tsup's own import.meta shim breaks on install paths that contain '#' or '?'.
   shims: false,
-  // TypeScript 6 deprecates the baseUrl that tsup 8 sets while it builds declarations.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  // TypeScript 6 deprecates the baseUrl that tsup 8 sets while it builds declarations. What is marked @internal is no part
+  // of them, and so neither is what only that refers to.
+  dts: { compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true } },
   esbuildOptions(options) {
     options.logOverride = { 'empty-import-meta': 'silent' };
   },

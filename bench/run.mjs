@@ -1,9 +1,11 @@
 /**
- * `npm run bench [-- SUITE…] [--trials N] [--json FILE]`: every suite in a process of its own, several times over; medians of the
- * trials on the screen, as JSON, and beside it as tables for docs/internals/performance.md. Numbers of different runs cannot be compared, ratios within one run can.
+ * `npm run bench [-- SUITE…] [--trials N] [--json FILE] [--short]`: every suite in a process of its own, several times over;
+ * medians of the trials on the screen, as JSON, and beside it as tables for docs/internals/performance.md. Numbers of
+ * different runs cannot be compared, ratios within one run can. `--short` proves that every suite runs, in about a minute:
+ * one trial of a twentieth of the operations, whose numbers say little.
  */
 import { fork, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,16 +14,23 @@ const here = import.meta.dirname;
 const known = readdirSync(path.join(here, 'suites')).map((name) => path.basename(name, '.mjs'));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { trials: { type: 'string', default: '3' }, json: { type: 'string', default: path.join(here, 'build', 'results.json') } },
+  options: {
+    trials: { type: 'string' },
+    json: { type: 'string', default: path.join(here, 'build', 'results.json') },
+    short: { type: 'boolean', default: false },
+  },
 });
 const unknown = positionals.filter((name) => !known.includes(name));
-const trials = Number(values.trials);
+const trials = Number(values.trials ?? (values.short ? 1 : 3));
 if (unknown.length > 0 || !Number.isSafeInteger(trials) || trials < 1) {
-  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [${known.join(' | ')}]…`);
+  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [--short] [${known.join(' | ')}]…`);
   process.exit(2);
 }
 
-if (!existsSync(path.join(here, 'node_modules'))) {
+if (values.short) process.env.SAFE_PMEM_BENCH_SHORT = '1';
+
+// npm writes this file last: an installation that was cut off does not have it.
+if (!existsSync(path.join(here, 'node_modules', '.package-lock.json'))) {
   console.log('installing what is compared with (better-sqlite3 is compiled: about a minute)');
   const installed = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here, stdio: 'inherit' });
   if (installed.status !== 0) process.exit(1);
@@ -52,6 +61,7 @@ for (const suite of positionals.length > 0 ? positionals : known) {
     print(row, merged);
   }
 }
+mkdirSync(path.dirname(values.json), { recursive: true });
 writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undefined, 2)}\n`);
 const tables = values.json.replace(/(?:\.json)?$/, '.md');
 writeFileSync(tables, markdown(machine, trials, results));

@@ -1,6 +1,7 @@
 /**
- * Packs the published packages, lets publint and attw look at them, installs them into an empty project and uses them
- * there as ESM and as CJS. Run after `npm run build`.
+ * Packs the published packages, lets publint and attw look at them, installs them into an empty project, once without a
+ * lock file and once from it, and uses them there as ESM and as CJS. Run after `npm run build` and `npm run
+ * build:binaries`: what is packed holds the binaries of every platform.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -60,7 +61,9 @@ try {
     run('npx', ['--no-install', 'attw', join(project, tarball)]);
   }
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, name: 'user', version: '1.0.0' }));
-  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs.map((file) => `./${file}`)], project);
+  // With a lock file npm takes another way, and once ran node-gyp on it.
+  run('npm', ['install', '--no-audit', '--no-fund', ...tarballs.map((file) => `./${file}`)], project);
+  run('npm', ['ci', '--no-audit', '--no-fund'], project);
   writeFileSync(
     join(project, 'use.mjs'),
     `import { MediaError, PmemFile } from '@safe-pmem/core';

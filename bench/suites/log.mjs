@@ -55,7 +55,7 @@ for (const bytes of [64, 1024]) {
       }
       store.trim();
     }]));
-    const times = await raceAsync(variants, { operations: 16 * 30, rounds: 5 });
+    const times = await raceAsync(variants, { operations: 16 * 30, rounds: 7, roundMs: 400 });
     rows.push({ title: `${bytes} B, ${writers === 1 ? 'one writer' : `${writers} writers`}`, unit: 'commits/s', baseline: 'fastest other', times });
     for (const store of Object.values(all)) await store.close();
   }

@@ -7,11 +7,11 @@ import { nativeDriver } from '@safe-pmem/native';
 import { driverWithBadBlocks } from '../listed-blocks.mjs';
 import { nativeProgram } from '../native-program.mjs';
 import { directory } from '../place.mjs';
-import { race } from '../race.mjs';
+import { race, roundsOf, short } from '../race.mjs';
 
 const PAGE = 4096;
-const COUNT = 10_000;
-const ROUNDS = 6;
+const COUNT = short ? 1000 : 10_000;
+const ROUNDS = roundsOf(6);
 const raw = nativeProgram('raw-repair');
 const rows = [];
 

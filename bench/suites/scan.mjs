@@ -6,7 +6,7 @@ import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { driverWithBadBlocks } from '../listed-blocks.mjs';
 import { directory } from '../place.mjs';
-import { raceAsync } from '../race.mjs';
+import { raceAsync, short } from '../race.mjs';
 
 const EXTENTS = 10_000;
 const driver = nativeDriver();
@@ -28,7 +28,7 @@ rows.push({ title: `badBlocks() of ${(wide.size / 2 ** 40).toFixed(2)} TiB in ${
 }, { operations: 3, rounds: 5 }) });
 await wide.close();
 
-const SIZE = 256 * 2 ** 20;
+const SIZE = (short ? 16 : 256) * 2 ** 20;
 const file = await PmemFile.open(path.join(directory, 'dense'), { driver, create: true, size: SIZE, preallocate: true });
 const chunk = Buffer.alloc(2 ** 20, 7);
 for (let at = 0; at < SIZE; at += chunk.length) file.write(chunk, at);

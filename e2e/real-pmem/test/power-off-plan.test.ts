@@ -21,17 +21,17 @@ describe('what may be found after a power cut', () => {
     expect(calls.some(({ offset, length }) => offset + length > sizeBytes)).toBe(true);
   });
 
-  it('is zeros if the call was done and synced, any part of them if it had begun, none if it had not', () => {
+  it('is zeros if the call was done and synced, any part of them if it was not', () => {
     expect(judgeFile(call, 'done', zeroed(100, 5100))).toBeUndefined();
     expect(judgeFile(call, 'done', zeroed(100, 5099))).toMatch(/at byte 5099, not 0/);
-    expect(judgeFile(call, 'begun', zeroed(100, 300))).toBeUndefined();
+    expect(judgeFile(call, 'open', zeroed(100, 300))).toBeUndefined();
     expect(judgeFile({ ...call, synced: false }, 'done', old)).toBeUndefined();
-    expect(judgeFile(call, 'untouched', zeroed(100, 101))).toMatch(/holds 0 at byte 100/);
+    expect(judgeFile(call, 'open', old)).toBeUndefined();
   });
 
   it('is never a byte outside of the range, and no other value in it', () => {
-    expect(judgeFile(call, 'begun', zeroed(99, 300))).toMatch(/at byte 99/);
-    expect(judgeFile(call, 'begun', zeroed(100, 300).fill(7, 120, 121))).toMatch(/holds 7 at byte 120, not 0 or/);
+    expect(judgeFile(call, 'open', zeroed(99, 300))).toMatch(/at byte 99/);
+    expect(judgeFile(call, 'open', zeroed(100, 300).fill(7, 120, 121))).toMatch(/holds 7 at byte 120, not 0 or/);
   });
 
   it('has the old size or the new one, and zeros between the two', () => {
@@ -39,9 +39,9 @@ describe('what may be found after a power cut', () => {
     const size = sizeBytes + 5100;
     expect(judgeFile(growing, 'done', zeroed(sizeBytes, size, size))).toBeUndefined();
     expect(judgeFile(growing, 'done', old)).toMatch(/has \d+ bytes/);
-    expect(judgeFile(growing, 'begun', old)).toBeUndefined();
+    expect(judgeFile(growing, 'open', old)).toBeUndefined();
     const stale = zeroed(sizeBytes, size, size).fill(9, sizeBytes + 10, sizeBytes + 11);
-    expect(judgeFile(growing, 'begun', stale)).toMatch(/holds 9/);
-    expect(judgeFile(call, 'begun', zeroed(0, 0, size))).toMatch(/has \d+ bytes/);
+    expect(judgeFile(growing, 'open', stale)).toMatch(/holds 9/);
+    expect(judgeFile(call, 'open', zeroed(0, 0, size))).toMatch(/has \d+ bytes/);
   });
 });

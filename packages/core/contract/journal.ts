@@ -7,7 +7,7 @@ const LIMIT_BYTES = 1 << 20;
 const MARK = Buffer.from('1 mark of the contract');
 
 function journalOf(bytes: Uint8Array): JournalFile {
-  return { bytes, mark: MARK, temporary: '.repair-contract.tmp' };
+  return { bytes, mark: MARK, temporary: '.repair-contract.tmp', isNew: false };
 }
 
 async function assertJournal(file: DriverFile, place: string, expected: Uint8Array): Promise<void> {
@@ -58,6 +58,17 @@ export function checkJournal(check: Check): void {
       assert.equal((await file.readJournal(place, 101)).status, 'present');
       assert.equal(await file.removeJournal(place), undefined);
       assert.equal((await file.readJournal(place, 101)).status, 'absent');
+    });
+  });
+
+  check('that is new takes no name that another file has by now', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      const place = nameOf(path, '.repair');
+      const first = { ...journalOf(pattern(10)), isNew: true };
+      assert.equal(await file.writeJournal(place, first), undefined);
+      assertErrno(await file.writeJournal(place, { ...first, bytes: pattern(20) }), 17);
+      assertErrno(file.writeJournalSync(place, { ...first, bytes: pattern(20) }), 17);
+      await assertJournal(file, place, pattern(10));
     });
   });
 

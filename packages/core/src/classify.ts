@@ -44,7 +44,7 @@ const BUS_MCEERR_AO = 5;
  * How often an access is repeated whose page reads well. Once tells a lasting refusal from a passing one; the others are
  * for a file that another process truncates and writes again and again.
  */
-const REPEATS_MAX = 3;
+const REPEATS_MAX = 16;
 
 /** Errnos by which a kernel says, on a read, that the medium cannot give the bytes. */
 export function isMediaErrno(errno: number): boolean {

@@ -139,6 +139,8 @@ export interface JournalFile {
   readonly mark: Uint8Array;
   /** Name of the temporary file, in the directory of the journal. */
   readonly temporary: string;
+  /** There is no journal of this file yet: whatever has the name by now is somebody else's (EEXIST). */
+  readonly isNew: boolean;
 }
 
 /** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
@@ -185,6 +187,12 @@ export interface FileFacts {
 /** Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note both. */
 export const WINDOW_ACCESS_BYTES_MAX = 4096;
 
+/** What short accesses use of a Buffer: its class has no name where there are no types of Node. */
+export interface WindowBytes extends Uint8Array {
+  /** Buffer.copy(). */
+  copy(target: Uint8Array, targetStart?: number, sourceStart?: number, sourceEnd?: number): number;
+}
+
 /**
  * Mapped memory that JavaScript may touch without a call: `bytes` and `data` begin at byte `start` of the file. The driver
  * detaches them before it unmaps: do an access before anything else can run. Afterwards look at `faults`, which was fetched
@@ -193,7 +201,7 @@ export const WINDOW_ACCESS_BYTES_MAX = 4096;
  */
 export interface MemoryWindow {
   readonly start: number;
-  readonly bytes: Buffer;
+  readonly bytes: WindowBytes;
   readonly data: DataView;
   readonly faults: Int32Array;
 }
@@ -207,7 +215,7 @@ export interface ViewFault extends Omit<Fault, 'granuleLog2'> {
 /** A range of the file as memory: loads see the file, stores stay in this process. It survives resize() and close(). */
 export interface DriverView {
   /** Exactly the range. Of length 0 after release(). */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Some load met a page that is not there. */
   readonly faulted: boolean;
   /** Every fault so far; undefined where another thread is meeting one at this moment: then all of it is in doubt. */

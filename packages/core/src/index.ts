@@ -1,3 +1,4 @@
+import './globals.js';
 export { PmemFile } from './pmem-file.js';
 export type { ResizeOptions } from './pmem-file.js';
 export type { OpenOptions } from './open-options.js';

@@ -30,6 +30,7 @@ export class MemoryAccess extends NumberReads {
   readonly #views = new Set<WeakRef<DriverView>>();
   readonly #collected = new FinalizationRegistry<WeakRef<DriverView>>((view) => this.#views.delete(view));
 
+  /** @internal */
   protected constructor(state: OpenState) {
     super();
     this.#state = state;
@@ -241,6 +242,7 @@ export class MemoryAccess extends NumberReads {
     return result;
   }
 
+  /** @internal */
   protected override locate(position: number, length: number): DataView {
     const { data, limit, start } = this.#window;
     const at = position - start;
@@ -251,6 +253,7 @@ export class MemoryAccess extends NumberReads {
     return this.#locateElsewhere(position, length);
   }
 
+  /** @internal */
   protected override reread(position: number, length: number): DataView | undefined {
     if (this.#window.faults[0] === 0) return undefined;
     this.#state.io.read(this.#number.subarray(0, length), position, this.#takeFault());

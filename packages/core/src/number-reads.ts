@@ -6,12 +6,12 @@
  * that the medium did not give.
  */
 export abstract class NumberReads {
-  /** Where in the view that locate() returned the number begins. */
+  /** Where in the view that locate() returned the number begins. @internal */
   protected at = 0;
 
-  /** A view that holds `length` bytes of the file at `position`. Throws where they cannot be read. */
+  /** A view that holds `length` bytes of the file at `position`. Throws where they cannot be read. @internal */
   protected abstract locate(position: number, length: number): DataView;
-  /** Undefined where the load from the located view was good, else a view with the bytes at 0. Or throws. */
+  /** Undefined where the load from the located view was good, else a view with the bytes at 0. Or throws. @internal */
   protected abstract reread(position: number, length: number): DataView | undefined;
 
   readUInt8(position: number): number {

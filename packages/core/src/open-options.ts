@@ -24,8 +24,9 @@ export interface OpenOptions {
    *   marked file whose journal is gone, are refused. One that came with a copy of its file (a backup, a container
    *   layer) keeps what it names unreadable; all other bytes can be read and written.
    * - `adopt`: a copied journal becomes this file's own: its repairs are finished, its losses can be repaired.
-   * - `discard`: forgets such a journal, and accepts that bytes which an earlier repair had lost now read as whatever
-   *   the medium holds. Only files that are journals are deleted.
+   * - `discard`: forgets the journal, whether it can be taken at its word or not, and accepts that bytes which an earlier
+   *   repair had lost now read as whatever the medium holds. That is right after the file was restored in place by other
+   *   means, which no journal can know of. Repairs that were cut off are finished first. Only journals are deleted.
    */
   readonly journal?: 'require' | 'adopt' | 'discard';
 }

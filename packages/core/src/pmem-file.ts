@@ -242,13 +242,31 @@ export class PmemFile extends MemoryAccess {
     if (file.facts.created) await journal.clearStale();
     try {
       this.#state.sizeBytes = await recoverJournal(this.#state, mode === 'adopt');
-      if (!journal.isCopied || mode !== 'discard') return;
+      if (mode !== 'discard') return;
+      if (!journal.isCopied) {
+        await this.#forgetLosses();
+        return;
+      }
     } catch (error) {
       if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
     }
     hazards.adopt({ intents: [], tombstones: [] });
     const failure = file.facts.readOnly ? undefined : await journal.discard();
     if (failure !== undefined) throw journalError(journal, failure);
+  }
+
+  /** Repairs that were cut off have been finished by now; what they lost counts as data from here on. */
+  async #forgetLosses(): Promise<void> {
+    const { file, hazards, journal } = this.#state;
+    if (!hazards.hasJournaled || file.facts.readOnly) return;
+    await journal.acquire('cannot discard the repair journal');
+    try {
+      const failure = await journal.update(({ intents }) => ({ intents, tombstones: [] }));
+      if (failure !== undefined) throw journalError(journal, failure);
+      hazards.adopt(journal.content);
+    } finally {
+      journal.release();
+    }
   }
 
   /** Takes the repair lock. False if the filesystem has none and the file has no journal that two could disagree on. */

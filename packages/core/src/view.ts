@@ -41,14 +41,15 @@ export function viewError(failure: SystemFailure, path: string, range: ByteRange
  * through resize() and until release() or the file's close(), when its length becomes 0. subarray() and the like give
  * plain Uint8Arrays over the same memory, to which the same applies.
  */
-export class PmemView extends Uint8Array<ArrayBuffer> {
+export class PmemView extends Uint8Array {
   readonly #file: ViewFile;
   readonly #view: DriverView;
   readonly #range: ByteRange;
 
-  /** Made by PmemFile.view(). */
+  /** Made by PmemFile.view(). @internal */
   constructor(file: ViewFile, view: DriverView, range: ByteRange) {
-    super(view.bytes.buffer, view.bytes.byteOffset, view.bytes.length);
+    // Of either kind; the constructor that extends binds takes the one.
+    super(view.bytes.buffer as ArrayBuffer, view.bytes.byteOffset, view.bytes.length);
     this.#file = file;
     this.#view = view;
     this.#range = range;

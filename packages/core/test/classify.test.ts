@@ -77,7 +77,7 @@ describe('what is never a media error', () => {
     const file = scriptedFile({ probe: () => healthyProbe });
     const verdict = classifyFault(file, 'read', fault, () => fault);
     expect(verdict?.kind).toBe('io');
-    expect(verdict?.facts).toMatch(/code 2.*3 more tries.*pread reads the page well.*1048576 bytes/);
+    expect(verdict?.facts).toMatch(/code 2.*16 more tries.*pread reads the page well.*1048576 bytes/);
   });
 
   it('a fault of a view, whose load cannot be repeated, on a page that reads well', () => {

@@ -62,7 +62,7 @@ export class ReplicatedLife {
   async open(): Promise<void> {
     await this.close();
     this.#file = await PmemFile.open(PATH, { driver: this.driver });
-    const wal = await Wal.open({ file: this.#file });
+    const wal = await Wal.open({ file: this.#file, blockMs: Infinity });
     const stream = this.server.connect();
     this.#stream = stream;
     const open = (): Promise<ReplicatedWal> => ReplicatedWal.open({ wal, stream, ack: this.#ack, backlogBytes: 4000 });

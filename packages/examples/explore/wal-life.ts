@@ -1,14 +1,19 @@
 /** A log on a simulated machine, used as an application would, and an account of what it must give back. */
 import { type ByteRange, MediaError, PmemError, PmemFile, subtract } from '@safe-pmem/core';
-import { type MockDriver, mockDriver, type ScheduledEvent } from '@safe-pmem/mock';
+import { type CrashChooser, type MockDriver, mockDriver, type ScheduledEvent, SimulatedCrash } from '@safe-pmem/mock';
 import { type CommitResult, type Role, Wal, WalError, type WalOptions } from '../src/wal/index.js';
 import { accountFor, PAGE, payloadOf } from '../test/wal/log-machine.js';
 import type { MirroredMachine } from './engine-targets.js';
 
 export const PAGES = 5;
+/** Length of a record that fills the page after the first records. */
+export const FILLS_PAGE = 970;
 const PATHS = { log: '/pmem0/log', mirror: '/pmem1/mirror' } as const;
 /** Lengths of the records that every log holds to begin with. */
 const FIRST_RECORDS = [10, 3000];
+/** The first fills their page, the others lie in the next one: as in the body 'a page begun'. */
+const CUT_OFF_RECORDS = [FILLS_PAGE, 8, 8];
+const LINE = 64;
 
 export class WalLife {
   readonly driver: MockDriver;
@@ -17,6 +22,7 @@ export class WalLife {
   readonly #hit: Record<Role, Set<number>> = { log: new Set(), mirror: new Set() };
   /** A load or store was made to fail: a repair may take a good page for a lost one. */
   #faulted = false;
+  #payloads = 0;
   #files: PmemFile[] = [];
   #wal: Wal | undefined;
   /** The last record of the last commit that has returned, and of the last one that has begun. */
@@ -47,7 +53,17 @@ export class WalLife {
     await this.close();
     const file = await this.#openFile('log');
     const members = this.#mirrored ? { file, mirror: await this.#openFile('mirror') } : { file };
-    this.#wal = await Wal.open({ ...members, ...options });
+    // Not by the clock: what a body does has to follow from the machine alone.
+    this.#wal = await Wal.open({ ...members, blockMs: this.#mirrored ? 0 : Infinity, ...options });
+    this.#beginFrom(this.#wal.lastSequence);
+  }
+
+  /** What the log does not know of after a start never happened: its numbers are for other records from now on. */
+  #beginFrom(last: number | undefined): void {
+    if (last === undefined) return;
+    this.#requirePossible(last);
+    this.#attempted = last;
+    for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
   }
 
   async close(): Promise<void> {
@@ -116,13 +132,21 @@ export class WalLife {
     return subtract(this.driver.poisoned, own).length > 0;
   }
 
+  /**
+   * Poisons every data page of the first file, if the log has a mirror of which nothing was hit: what is in the log
+   * has to be in either file. False if there is no such mirror.
+   */
+  loseFirstFile(): boolean {
+    if (!this.#mirrored || this.#faulted || this.#hit.mirror.size > 0) return false;
+    for (let page = 1; page < PAGES - 1; page++) this.poison('log', page);
+    return true;
+  }
+
   /** The invariant, for the log as it is open now; afterwards it goes on from what it has found. */
   async judge(): Promise<void> {
     const { lastSequence: last, commitPointLost } = this.wal;
     if (commitPointLost || last === undefined) throw new Error('the commit point is lost, though one copy of it is good');
-    if (last < this.#acknowledged || last > Math.max(this.#acknowledged, this.#attempted)) {
-      throw new Error(`committed up to ${last}; acknowledged ${this.#acknowledged}, attempted ${this.#attempted}`);
-    }
+    this.#requirePossible(last);
     const { lost } = await accountFor(this.wal, this.#records);
     if (lost.length > 0 && !this.canBeLost) throw new Error(`records ${lost.join(', ')} are lost, and no page is to blame`);
     this.#acknowledged = last;
@@ -130,9 +154,14 @@ export class WalLife {
     for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
   }
 
-  /** Of the next record. */
+  #requirePossible(last: number): void {
+    if (last >= this.#acknowledged && last <= Math.max(this.#acknowledged, this.#attempted)) return;
+    throw new Error(`committed up to ${last}; acknowledged ${this.#acknowledged}, attempted ${this.#attempted}`);
+  }
+
+  /** Of the next record; no other has these bytes, and none that was given up. */
   #newPayload(length: number): Uint8Array {
-    const payload = payloadOf(this.#records.size + length, length);
+    const payload = payloadOf(FIRST_RECORDS.length + ++this.#payloads, length);
     this.#records.set(this.wal.nextSequence ?? 0, payload);
     return payload;
   }
@@ -157,7 +186,11 @@ export class WalLife {
   }
 }
 
-/** Files of a log that holds the first records. Made once: a log draws its number at random, and states must be equal. */
+/**
+ * Files of a log that holds the first records, as a crash has left them that cut off the commit after those: of the
+ * page that it began, all but the first line has survived. Made once: a log draws its number at random, and states
+ * must be equal.
+ */
 export async function makeImage(mirrored: boolean): Promise<Readonly<Record<Role, Uint8Array>>> {
   const blank = new Uint8Array(PAGES * PAGE);
   const driver = mockDriver();
@@ -167,6 +200,21 @@ export async function makeImage(mirrored: boolean): Promise<Readonly<Record<Role
   const wal = await Wal.open({ file, ...(mirrored ? { mirror } : {}), create: true });
   for (const [index, length] of FIRST_RECORDS.entries()) wal.append(payloadOf(index + 1, length));
   wal.commit();
+  for (const [index, length] of CUT_OFF_RECORDS.entries()) wal.append(payloadOf(90 + index, length));
+  const survives = (deviceOffset: number): boolean =>
+    Object.values(PATHS).some((path) => {
+      const inPage = deviceOffset - (driver.physicalOf(path, 2 * PAGE) ?? 0);
+      return inPage >= LINE && inPage < PAGE;
+    });
+  const chooser: CrashChooser = (choice) =>
+    choice.kind === 'line' && survives(choice.deviceOffset) ? choice.alternatives - 1 : 0;
+  driver.observe(({ name }) => (name === 'persist' ? { crash: true, chooser } : undefined));
+  try {
+    wal.commit();
+    throw new Error('the commit was not cut off');
+  } catch (error) {
+    if (!(error instanceof SimulatedCrash)) throw error;
+  }
   return { log: driver.readFile(PATHS.log), mirror: driver.readFile(PATHS.mirror) };
 }
 

@@ -6,7 +6,7 @@ import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { WalError } from '../src/wal/index.js';
 import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
-import { isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
+import { FILLS_PAGE, isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
 
 export type Body = (life: WalLife) => Promise<void>;
 
@@ -17,6 +17,7 @@ export const MACHINES: readonly MirroredMachine[] = [
   { filesystem: 'xfs', mirrored: false, clearable: false },
   { filesystem: 'ext4', mirrored: true, clearable: false },
   { filesystem: 'ext4', mirrored: true, dax: false },
+  { filesystem: 'xfs', mirrored: false, dax: false },
 ];
 
 export const BODIES: Readonly<Record<string, Body>> = {
@@ -24,6 +25,13 @@ export const BODIES: Readonly<Record<string, Body>> = {
     life.append(8);
     await life.commit();
     life.append(1000, 40);
+    await life.commit();
+  },
+  'a page begun': async (life) => {
+    // Fills the page; the records after it begin the next one.
+    life.append(FILLS_PAGE);
+    await life.commit();
+    life.append(8, 8);
     await life.commit();
   },
   'many writers': async (life) => {
@@ -65,6 +73,7 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
       unlessAtRisk(life, isPmemError, async () => {
         life.forget();
         await life.open();
+        await goOn(life);
         await life.wal.repair();
         await life.close();
       }),
@@ -107,16 +116,29 @@ async function check(life: WalLife): Promise<void> {
   await life.judge();
   await life.wal.repair();
   await life.judge();
+  await goOn(life);
+  await life.open();
+  await life.judge();
+  if (life.loseFirstFile()) {
+    await life.open();
+    await life.judge();
+  }
+  await life.close();
+}
+
+/**
+ * Another history from here on: the numbers of what was not committed are used again, for other bytes in records of
+ * the same length, which lie where those that a crash has cut off did.
+ */
+async function goOn(life: WalLife): Promise<void> {
   try {
-    // Another history from here on: the numbers of what was not committed are used again, for other bytes.
+    life.append(8, 8);
+    await life.commit();
     life.append(500);
     await life.commit();
   } catch (error) {
     if (!(error instanceof WalError && error.code === 'ERR_WAL_FULL')) throw error;
   }
-  await life.open();
-  await life.judge();
-  await life.close();
 }
 
 async function randomStep(life: WalLife, number: number): Promise<void> {

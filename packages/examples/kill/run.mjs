@@ -164,7 +164,7 @@ const begun = performance.now();
 const elapsed = () => Math.round((performance.now() - begun) / 1000);
 
 async function run() {
-  const built = ['dist/wal/index.js', '../native/dist/index.js', '../native/binary'].find(
+  const built = ['dist/wal/index.js', '../native/dist/index.js', '../native/build/addon'].find(
     (file) => !existsSync(path.join(packageFolder, file)),
   );
   if (built !== undefined) throw new Error(`cannot run here: packages/examples/${built} is missing: run npm run build`);

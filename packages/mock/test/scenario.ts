@@ -11,7 +11,7 @@ export const P = 5 * PAGE;
 export const JOURNAL = `${PATH}.repair`;
 
 export function journalFile(bytes: Uint8Array): JournalFile {
-  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp' };
+  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp', isNew: false };
 }
 
 export interface Scenario {

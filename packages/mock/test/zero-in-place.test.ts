@@ -1,7 +1,7 @@
 import { Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import {
-  expectBytes, extentsOf, isListed, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario, type ScenarioOptions,
+  expectBytes, extentsOf, isListed, loaded, open, P, PAGE, PATH, physicalOf, preadOf, scenario, type ScenarioOptions,
 } from './scenario.js';
 
 const CLONE = '/pmem/clone';

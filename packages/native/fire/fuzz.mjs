@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } 
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { binaryPath } from '../scripts/binary-path.mjs';
+import { binaryPath } from '../scripts/target.mjs';
 import { checkAddonControls } from './controls.mjs';
 import { findingsIn, makeInstrumentedStage, MissingPrerequisite } from './instrumented-stage.mjs';
 

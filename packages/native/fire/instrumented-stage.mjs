@@ -151,8 +151,7 @@ export function makeInstrumentedStage(name, { sanitize, leaks = false, addon = t
     const tsup = path.join(path.dirname(require.resolve('tsup/package.json')), 'dist', 'cli-default.js');
     run('tsup', process.execPath, [tsup, '--no-dts', '--silent'], copy);
     run('the build of the addon', process.execPath, [path.join(copy, 'scripts', 'build-addon.mjs')], copy, {
-      GYP_DEFINES: `sanitize=${sanitize}`,
-      JOBS: 'max',
+      SAFE_PMEM_SANITIZE: sanitize,
     });
   }
   const node = path.join(folder, 'node');

@@ -1,126 +1,104 @@
-// Builds the addon with node-gyp and puts it where the loader looks.
+#!/usr/bin/env node
+// Builds the addon from source for the platform it runs on, and puts it where the loader looks first:
 //
-//   node scripts/build-addon.mjs [--nodedir=<folder that holds include/node>]
+//   npx safe-pmem-build [--nodedir=<folder that holds include/node>]
 //
-// The old binary goes first and the new one comes last, so that a failed build leaves nothing that could be loaded in
-// its place. Works without network, without HOME, and in folders whose path make cannot handle.
+// Needs a C++17 compiler (g++, or $CXX) and two packages of headers; no Python, no make, no network. The old binary
+// goes first and the new one comes last, so that a failed build leaves nothing that could be loaded in its place.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { binaryPath } from './binary-path.mjs';
-import { findNodedir } from './node-headers.mjs';
+import { ADDON_SOURCES, compileAddon, CompilerFailed, sourcesIn } from './compile.mjs';
+import { findNodeHeaders } from './node-headers.mjs';
+import { localBinary } from './target.mjs';
 
 const require = createRequire(import.meta.url);
 const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
-const injectorSources = path.join(packageFolder, 'cpp', 'fault_injector');
+const COMMAND = 'npx safe-pmem-build';
 
 class BuildError extends Error {}
 
-function resolveOr(request, otherwise) {
+const words = (text) => (text ?? '').split(/\s+/).filter(Boolean);
+
+function findAddonApi() {
   try {
-    return require.resolve(request);
+    return path.dirname(require.resolve('node-addon-api/package.json'));
   } catch {
-    return otherwise;
+    return undefined;
   }
 }
 
-/** The project's own node-gyp, or the one that npm brings and names to the scripts it runs. */
+/** First line of what `compiler` says of itself, or `undefined` if it does not run. */
+function versionOf(compiler) {
+  const { status, stdout } = spawnSync(compiler[0], [...compiler.slice(1), '--version'], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n', 1)[0] : undefined;
+}
+
+/** Everything that a build needs, found before anything is compiled. Throws BuildError with all that is missing. */
 function findTools() {
-  const nodeGyp = resolveOr('node-gyp/bin/node-gyp.js', process.env.npm_config_node_gyp);
-  const addonApi = resolveOr('node-addon-api/package.json', undefined);
-  const missing = [nodeGyp === undefined && 'node-gyp', addonApi === undefined && 'node-addon-api'].filter(Boolean);
-  if (missing.length > 0) {
-    throw new BuildError(
-      `building @safe-pmem/native needs ${missing.join(' and ')}, which this installation lacks. In your project, run\n` +
-        '  npm install --no-save node-gyp@12 node-addon-api@8 node-api-headers@1\n' +
-        '  npm explore @safe-pmem/native -- npm run build-native',
-    );
-  }
-  return { nodeGyp, addonApiFolder: path.dirname(addonApi) };
-}
-
-/** make splits paths at spaces, and takes '#', ':', '%', '$' and others for its own. */
-function makeCanHandle(folder) {
-  return /^[\w./@+-]+$/.test(folder);
-}
-
-/** A copy of the sources under a path that make can handle. */
-function stage(addonApiFolder) {
-  const base = makeCanHandle(tmpdir()) ? tmpdir() : '/tmp';
-  const folder = mkdtempSync(path.join(base, 'safe-pmem-build-'));
-  cpSync(path.join(packageFolder, 'binding.gyp'), path.join(folder, 'binding.gyp'));
-  for (const part of ['napi', 'pmem', 'fault_injector']) {
-    const source = path.join(packageFolder, 'cpp', part);
-    if (existsSync(source)) cpSync(source, path.join(folder, 'cpp', part), { recursive: true });
-  }
-  cpSync(addonApiFolder, path.join(folder, 'node_modules', 'node-addon-api'), { recursive: true });
-  return folder;
-}
-
-function chooseNodedir(folder) {
+  const compiler = process.env.CXX ? words(process.env.CXX) : ['g++'];
   const argument = process.argv.slice(2).find((value) => value.startsWith('--nodedir='));
   const { SAFE_PMEM_NODEDIR, npm_config_nodedir } = process.env;
-  const asked = argument?.slice('--nodedir='.length) || SAFE_PMEM_NODEDIR || npm_config_nodedir || undefined;
-  const nodedir = findNodedir(asked, path.join(folder, 'build', 'node-headers'));
-  if (nodedir === undefined) {
-    throw new BuildError(
-      'no Node-API headers: node has none beside it and the package node-api-headers is not installed. Run\n' +
-        '  npm install --no-save node-api-headers@1\nor name a folder that holds include/node with --nodedir=<folder>',
+  const headers = findNodeHeaders(argument?.slice('--nodedir='.length) || SAFE_PMEM_NODEDIR || npm_config_nodedir || undefined);
+  const version = versionOf(compiler);
+  const addonApi = findAddonApi();
+  const packages = [addonApi === undefined && 'node-addon-api@8', headers === undefined && 'node-api-headers@1'].filter(Boolean);
+  const missing = [];
+  if (version === undefined) {
+    missing.push(
+      `a C++17 compiler: '${compiler.join(' ')}' does not run. Install one (Debian: apt-get install g++; ` +
+        'Alpine: apk add g++ linux-headers), or name yours with CXX=...',
     );
   }
-  if (makeCanHandle(nodedir)) return nodedir;
-  const link = path.join(folder, 'nodedir');
-  symlinkSync(nodedir, link);
-  return link;
+  if (packages.length > 0) {
+    missing.push(`the packages ${packages.join(' and ')}. In your project, run\n    npm install --no-save ${packages.join(' ')}`);
+  }
+  if (missing.length > 0) {
+    throw new BuildError(
+      `building @safe-pmem/native from source needs\n${missing.map((text) => `- ${text}`).join('\n')}\nThen run again: ${COMMAND}`,
+    );
+  }
+  return { compiler, version, includes: [headers, addonApi] };
 }
 
-function compile(nodeGyp, folder, nodedir) {
-  const defines = [process.env.GYP_DEFINES ?? '', existsSync(injectorSources) ? 'fault_injector=1' : ''];
-  const { status, error } = spawnSync(process.execPath, [nodeGyp, 'configure', 'build', `--nodedir=${nodedir}`], {
-    cwd: folder,
-    stdio: 'inherit',
-    env: { ...process.env, GYP_DEFINES: defines.join(' ').trim() },
-  });
-  if (status !== 0) throw new BuildError(`node-gyp failed${error === undefined ? '' : `: ${error.message}`}`);
-}
-
-function place(source, target) {
-  mkdirSync(path.dirname(target), { recursive: true });
-  // By rename: overwriting a binary that some process has mapped would change the code under its feet.
-  copyFileSync(source, `${target}.new`);
-  renameSync(`${target}.new`, target);
-}
-
-function build() {
-  const binary = binaryPath(packageFolder);
-  const release = path.join(packageFolder, 'build', 'Release');
-  rmSync(binary, { force: true });
-  rmSync(path.join(release, 'safe_pmem.node'), { force: true });
-  rmSync(path.join(release, 'fault_injector.node'), { force: true });
+async function build() {
   if (process.platform !== 'linux') {
     throw new BuildError(`@safe-pmem/native supports Linux, and this is ${process.platform}`);
   }
-  const { nodeGyp, addonApiFolder } = findTools();
-  const staged = !makeCanHandle(packageFolder);
-  const folder = staged ? stage(addonApiFolder) : packageFolder;
-  try {
-    compile(nodeGyp, folder, chooseNodedir(folder));
-    const built = path.join(folder, 'build', 'Release');
-    place(path.join(built, 'safe_pmem.node'), binary);
-    const injector = path.join(built, 'fault_injector.node');
-    if (staged && existsSync(injector)) place(injector, path.join(release, 'fault_injector.node'));
-  } finally {
-    if (staged) rmSync(folder, { recursive: true, force: true });
-  }
+  const binary = localBinary(packageFolder);
+  const injector = path.join(packageFolder, 'build', 'Release', 'fault_injector.node');
+  mkdirSync(path.dirname(binary), { recursive: true });
+  for (const file of [binary, injector]) rmSync(file, { force: true });
+  const { compiler, version, includes } = findTools();
+  const { SAFE_PMEM_SANITIZE: sanitize, CPPFLAGS, CXXFLAGS, LDFLAGS } = process.env;
+  const sanitizer = sanitize ? [`-fsanitize=${sanitize}`, '-fno-omit-frame-pointer', '-g', '-O1'] : [];
+  const shared = {
+    root: packageFolder,
+    compiler,
+    identity: version,
+    includes,
+    // The switches are kept in the binary, so that a test can tell how the very binary it runs was compiled.
+    flags: ['-frecord-gcc-switches', ...sanitizer, ...words(CPPFLAGS), ...words(CXXFLAGS)],
+    linkFlags: words(LDFLAGS),
+  };
+  const make = async (folders, objects, target) => {
+    const output = path.join(packageFolder, 'build', 'objects', objects, 'linked.node');
+    await compileAddon({ ...shared, sources: sourcesIn(packageFolder, folders), objects: path.dirname(output), output });
+    mkdirSync(path.dirname(target), { recursive: true });
+    // By rename: overwriting a binary that some process has mapped would change the code under its feet.
+    renameSync(output, target);
+  };
+  await make(ADDON_SOURCES, 'addon', binary);
+  // The published package has no test sources.
+  if (existsSync(path.join(packageFolder, 'cpp', 'fault_injector'))) await make(['cpp/fault_injector'], 'injector', injector);
   console.log(binary);
 }
 
 try {
-  build();
+  await build();
 } catch (error) {
-  console.error(error instanceof BuildError ? error.message : error);
+  console.error(error instanceof BuildError || error instanceof CompilerFailed ? error.message : error);
   process.exitCode = 1;
 }

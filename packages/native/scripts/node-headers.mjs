@@ -1,64 +1,41 @@
 // Finds the Node-API headers without asking the network.
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-function hasHeaders(folder) {
-  return existsSync(path.join(folder, 'include', 'node', 'node_api.h'));
+function includeOf(prefix) {
+  const include = path.join(prefix, 'include', 'node');
+  return existsSync(path.join(include, 'node_api.h')) ? include : undefined;
 }
 
-/** The prefix of the running node, where its headers are of its own version: other software may have left others there. */
+/** Beside the running node, if they are of its own version: other software may have left others there. */
 function besideNode() {
-  const prefix = path.resolve(process.execPath, '..', '..');
-  const versionFile = path.join(prefix, 'include', 'node', 'node_version.h');
-  if (!hasHeaders(prefix) || !existsSync(versionFile)) return undefined;
+  const include = includeOf(path.resolve(process.execPath, '..', '..'));
+  const versionFile = include && path.join(include, 'node_version.h');
+  if (versionFile === undefined || !existsSync(versionFile)) return undefined;
   const text = readFileSync(versionFile, 'utf8');
   const part = (name) => new RegExp(`#define NODE_${name}_VERSION (\\d+)`).exec(text)?.[1];
-  return `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}` === process.version ? prefix : undefined;
+  return `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}` === process.version ? include : undefined;
 }
 
-/**
- * A folder that node-gyp takes for a nodedir, made from the node-api-headers package: an addon that uses Node-API alone
- * needs four headers and no configuration.
- */
-function shim(folder) {
-  let headers;
+/** The folder of the node-api-headers package, or `undefined`. */
+export function packagedHeaders() {
   try {
-    headers = require('node-api-headers').include_dir;
+    return path.resolve(require('node-api-headers').include_dir);
   } catch {
     return undefined;
   }
-  const include = path.join(folder, 'include', 'node');
-  mkdirSync(include, { recursive: true });
-  cpSync(path.resolve(headers), include, { recursive: true });
-  writeFileSync(path.join(include, 'config.gypi'), '{ "variables": {} }\n');
-  writeFileSync(
-    path.join(include, 'common.gypi'),
-    `{
-  "variables": { "visibility%": "hidden", "library%": "shared_library", "component%": "shared_library" },
-  "target_defaults": {
-    "default_configuration": "Release",
-    "configurations": { "Release": { "cflags": ["-O2"], "defines": ["NDEBUG"] }, "Debug": { "cflags": ["-O0", "-g"] } },
-    "cflags": ["-pthread", "-fPIC"],
-    "ldflags": ["-pthread", "-rdynamic"],
-  },
-}
-`,
-  );
-  return folder;
 }
 
 /**
- * The nodedir to build against: `asked` (an argument or the environment), the headers beside node, or a shim made in
- * `shimFolder`. `undefined` where there is none.
+ * The folder with `node_api.h`: under `asked` (an argument or the environment), of the node-api-headers package, or
+ * beside node; `undefined` if there is none. Throws if `asked` is given and holds none.
  */
-export function findNodedir(asked, shimFolder) {
-  if (asked !== undefined) {
-    const folder = path.resolve(asked);
-    if (!hasHeaders(folder)) throw new Error(`no include/node/node_api.h under the nodedir that was asked for: ${folder}`);
-    return folder;
-  }
-  return besideNode() ?? shim(shimFolder);
+export function findNodeHeaders(asked) {
+  if (asked === undefined) return packagedHeaders() ?? besideNode();
+  const include = includeOf(path.resolve(asked));
+  if (include === undefined) throw new Error(`no include/node/node_api.h in the folder that was named: ${path.resolve(asked)}`);
+  return include;
 }

@@ -37,7 +37,9 @@ export interface BindingHandle {
   readonly lock: (position: number, length: number) => SystemFailure | undefined;
   readonly unlock: (position: number, length: number) => SystemFailure | undefined;
   readonly readJournalSync: (place: string, limitBytes: number) => JournalOutcome;
-  readonly writeJournalSync: (place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string) => SystemFailure | undefined;
+  readonly writeJournalSync: (
+    place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string, isNew: boolean,
+  ) => SystemFailure | undefined;
   readonly removeJournalSync: (place: string) => SystemFailure | undefined;
   readonly readMark: () => MarkOutcome;
   readonly writeMark: (mark: Uint8Array) => Promise<SystemFailure | undefined>;
@@ -65,7 +67,7 @@ export interface BindingHandle {
   ) => Promise<{ readonly extents: Float64Array } | { readonly failure: SystemFailure }>;
   readonly readJournal: (place: string, limitBytes: number) => Promise<JournalOutcome>;
   readonly writeJournal: (
-    place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string,
+    place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string, isNew: boolean,
   ) => Promise<SystemFailure | undefined>;
   readonly removeJournal: (place: string) => Promise<SystemFailure | undefined>;
   readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;

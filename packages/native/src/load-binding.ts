@@ -1,9 +1,11 @@
-/** Finds and loads the one binary of this package. */
+/** Finds and loads the one binary that this process needs. */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PmemError } from '@safe-pmem/core';
-import { binaryPath } from '../scripts/binary-path.mjs';
+import shipped from '../binaries.cjs';
+import { localBinary, shippedBinary, targetOf } from '../scripts/target.mjs';
 import { type Binding, INTERFACE_NUMBER } from './binding.js';
 
 // Sources and built files are both one level below the package. The CommonJS build has `__filename`, and so has all that
@@ -12,37 +14,82 @@ import { type Binding, INTERFACE_NUMBER } from './binding.js';
 const self = typeof __filename === 'string' && path.isAbsolute(__filename) ? __filename : fileURLToPath(import.meta.url);
 const require = createRequire(self);
 
+/** One file and the way to load it. */
+interface Candidate {
+  readonly file: string;
+  readonly load: () => unknown;
+}
+
+export interface LoadOptions {
+  /** The file to load, absolute or relative to the working directory; otherwise the package's own is found. */
+  readonly binary?: string | undefined;
+  /** A package other than this one: for tests. */
+  readonly packageFolder?: string | undefined;
+  readonly platform?: NodeJS.Platform;
+  readonly target?: string;
+}
+
 /**
- * Loads the addon from its only place, `binary/linux-<arch>-<libc>/safe-pmem.node`; nothing else is tried, so what runs
- * is what was built last.
+ * Loads the addon: `binary` if it is given; else, if the package was built from source here, that build; else the shipped
+ * `binary/linux-<arch>-<libc>/safe-pmem.node`. Nothing else is tried after the one that was chosen.
  *
- * Throws PmemError: `ERR_PMEM_NOT_SUPPORTED` on anything but Linux; `ERR_PMEM_BINDING_MISSING` where the binary is not
- * there or does not load, with the loader's own error as `cause`, or was built from other sources than this.
+ * Throws PmemError: `ERR_PMEM_NOT_SUPPORTED` on anything but Linux; `ERR_PMEM_BINDING_MISSING` if the file is not there
+ * or does not load, with the loader's own error as `cause`, or was built from other sources than this. `path` is the file.
  */
-export function loadBinding(
-  packageFolder: string = path.resolve(self, '..', '..'),
-  platform: NodeJS.Platform = process.platform,
-): Binding {
+export function loadBinding(options: LoadOptions = {}): Binding {
+  const { platform = process.platform } = options;
   if (platform !== 'linux') {
     throw new PmemError(
       'ERR_PMEM_NOT_SUPPORTED',
       `@safe-pmem/native runs on Linux only, and this is ${platform}; @safe-pmem/mock runs anywhere`,
     );
   }
-  const binary = binaryPath(packageFolder);
-  const refuse = (reason: string | undefined, cause?: unknown): PmemError =>
-    new PmemError(
-      'ERR_PMEM_BINDING_MISSING',
-      `the native binding could not be loaded for ${path.basename(path.dirname(binary))} (${reason}). ` +
-        'Build it with: npm explore @safe-pmem/native -- npm run build-native. Looked at',
-      { path: binary, cause },
-    );
-  let binding;
+  const target = options.target ?? targetOf();
+  const { file, load } = options.binary === undefined ? found(target, options.packageFolder) : named(options.binary);
+  let binding: Binding;
   try {
-    binding = require(binary) as Binding;
+    binding = load() as Binding;
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause), cause);
+    throw refusal(target, file, firstLine(cause), adviceFor(cause, target), cause);
   }
   if (binding.interfaceNumber === INTERFACE_NUMBER) return binding;
-  throw refuse(`it was built from other sources: its interface is ${binding.interfaceNumber ?? 'unknown'}, and not ${INTERFACE_NUMBER}`);
+  const reason = `it was built from other sources: its interface is ${binding.interfaceNumber ?? 'unknown'}, and not ${INTERFACE_NUMBER}`;
+  throw refusal(target, file, reason, 'Use the binary of the same version of the package, or build it: npx safe-pmem-build');
+}
+
+function named(binary: string): Candidate {
+  const file = path.resolve(binary);
+  return { file, load: (): unknown => require(file) };
+}
+
+function found(target: string, otherFolder: string | undefined): Candidate {
+  const packageFolder = otherFolder ?? path.resolve(self, '..', '..');
+  const local = localBinary(packageFolder, target);
+  // A build from source that failed leaves its folder: the shipped binary would be other code than was asked for.
+  if (existsSync(path.dirname(local))) return { file: local, load: (): unknown => require(local) };
+  const file = shippedBinary(packageFolder, target);
+  if (otherFolder !== undefined) return { file, load: (): unknown => require(file) };
+  return { file, load: shipped[target] ?? (() => { throw new Error('no binary is shipped for this platform'); }) };
+}
+
+function firstLine(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).split('\n', 1)[0] ?? '';
+}
+
+function adviceFor(cause: unknown, target: string): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ERR_DLOPEN_DISABLED') return 'Start node with --allow-addons as well';
+  if (code === 'ERR_ACCESS_DENIED') return 'Start node with --allow-fs-read=<this file> as well';
+  if (code === 'MODULE_NOT_FOUND' && target in shipped) {
+    return (
+      'A bundle or a single executable has to carry the file of the package and name it: nativeDriver({ binary }). ' +
+      'In an installation, install the package again, or build it from source: npx safe-pmem-build'
+    );
+  }
+  return 'Build it from source: npx safe-pmem-build';
+}
+
+function refusal(target: string, file: string, reason: string, advice: string, cause?: unknown): PmemError {
+  const message = `the native binding could not be loaded for ${target} (${reason}). ${advice}. Looked at`;
+  return new PmemError('ERR_PMEM_BINDING_MISSING', message, { path: file, cause });
 }

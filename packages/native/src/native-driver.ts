@@ -33,20 +33,35 @@ import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
+import { requirePermission } from './permission.js';
 import { refuseHugePages } from './refuse-huge-pages.js';
 
 let loaded: Binding | undefined;
 
+export interface NativeDriverOptions {
+  /**
+   * The addon's file, for a program that does not keep it where the package has it: a single executable that has
+   * unpacked its own copy, or a bundle. It ends in `.node` and belongs to this version of the package.
+   */
+  readonly binary?: string;
+}
+
 /**
  * A driver over mmap(2), a SIGBUS guard and the system calls of the running kernel. The addon is loaded by the first
- * call, not by the import, so that a program which only may need it can be started anywhere.
+ * call, not by the import, so that a program which only may need it can be started anywhere; the calls after it share
+ * what the first has loaded, and do not look at `binary`.
  *
  * Throws PmemError `ERR_PMEM_NOT_SUPPORTED` (not Linux) or `ERR_PMEM_BINDING_MISSING` (no binary, one that does not
- * load, or one that was built from other sources; `path` is where it was looked for).
+ * load, or one that was built from other sources; `path` is where it was looked for); TypeError if `binary` is not a
+ * path that ends in `.node`.
  */
-export function nativeDriver(): Driver {
+export function nativeDriver(options: NativeDriverOptions = {}): Driver {
+  const { binary } = options;
+  if (binary !== undefined && !(typeof binary === 'string' && binary.endsWith('.node'))) {
+    throw new TypeError("'binary' must be a path that ends in '.node'");
+  }
   if (loaded === undefined) {
-    loaded = loadBinding();
+    loaded = loadBinding({ binary });
     keepGuard(loaded);
   }
   return new NativeDriver(loaded);
@@ -72,6 +87,7 @@ class NativeDriver implements Driver {
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
     const { readOnly, create, sizeBytes, preallocate } = request;
+    requirePermission(path, readOnly);
     await refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return opened;
@@ -288,12 +304,12 @@ class NativeFile implements DriverFile {
     return this.#closed ? closedJournal : this.#handle.readJournalSync(place, limitBytes);
   }
 
-  async writeJournal(place: string, { bytes, mark, temporary }: JournalFile): Promise<SystemFailure | undefined> {
-    return this.#closed ? closed('open') : this.#handle.writeJournal(place, bytes, mark, temporary);
+  async writeJournal(place: string, { bytes, mark, temporary, isNew }: JournalFile): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('open') : this.#handle.writeJournal(place, bytes, mark, temporary, isNew);
   }
 
-  writeJournalSync(place: string, { bytes, mark, temporary }: JournalFile): SystemFailure | undefined {
-    return this.#closed ? closed('open') : this.#handle.writeJournalSync(place, bytes, mark, temporary);
+  writeJournalSync(place: string, { bytes, mark, temporary, isNew }: JournalFile): SystemFailure | undefined {
+    return this.#closed ? closed('open') : this.#handle.writeJournalSync(place, bytes, mark, temporary, isNew);
   }
 
   async removeJournal(place: string): Promise<SystemFailure | undefined> {

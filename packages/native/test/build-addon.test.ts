@@ -1,28 +1,30 @@
 /** The build script, on copies of the package: it must leave a binary that is new, or none. */
 import { spawnSync } from 'node:child_process';
 import {
-  copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync,
+  copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryPath } from '../scripts/binary-path.mjs';
+import { localBinary, shippedBinary } from '../scripts/target.mjs';
 import { packageFolder } from './scratch.js';
 
 /** A net for a hanging compiler, not a measure of anything. */
 const BUILD_TIMEOUT_MS = 300_000;
 const modules = path.join(packageFolder, '..', '..', 'node_modules');
 
-/** The package as it is published, with an old binary in its place, and the tools that it may find. */
+/** The package as it is published, with an old build and a shipped binary, and the packages that the build may find. */
 function copyPackage(name: string, tools: readonly string[]): string {
   const root = mkdtempSync(path.join(tmpdir(), 'build-test-'));
   onTestFinished(() => { rmSync(root, { recursive: true, force: true }); });
   const folder = path.join(root, name, 'node_modules', '@safe-pmem', 'native');
-  for (const part of ['binding.gyp', 'package.json', 'scripts', 'cpp/pmem', 'cpp/napi']) {
+  for (const part of ['package.json', 'scripts', 'cpp/pmem', 'cpp/napi']) {
     cpSync(path.join(packageFolder, part), path.join(folder, part), { recursive: true });
   }
-  mkdirSync(path.dirname(binaryPath(folder)), { recursive: true });
-  writeFileSync(binaryPath(folder), 'an old binary');
+  for (const binary of [localBinary(folder), shippedBinary(folder)]) {
+    mkdirSync(path.dirname(binary), { recursive: true });
+    writeFileSync(binary, 'an old binary');
+  }
   for (const tool of tools) symlinkSync(path.join(modules, tool), path.join(root, name, 'node_modules', tool));
   return folder;
 }
@@ -37,10 +39,18 @@ function build(folder: string, { node = process.execPath, args = [] as string[],
     env: { PATH: process.env.PATH, HOME: home, https_proxy: 'http://127.0.0.1:9', http_proxy: 'http://127.0.0.1:9', ...env },
   });
   expect(readdirSync(home), 'the build wrote into HOME').toEqual([]);
+  expect(readFileSync(shippedBinary(folder), 'utf8'), 'the shipped binary').toBe('an old binary');
   return { status, output: stdout + stderr };
 }
 
-const allTools = ['node-gyp', 'node-addon-api', 'node-api-headers'];
+const allTools = ['node-addon-api', 'node-api-headers'];
+
+/** A copy of node that has no headers beside it. */
+function bareNode(folder: string): string {
+  const node = path.join(folder, '..', 'bare-node');
+  copyFileSync(process.execPath, node);
+  return node;
+}
 
 it('leaves no binary when the compiler fails', () => {
   const folder = copyPackage('plain', allTools);
@@ -48,20 +58,29 @@ it('leaves no binary when the compiler fails', () => {
   const { status, output } = build(folder);
   expect(status).toBe(1);
   expect(output).toContain('broken on purpose');
-  expect(existsSync(binaryPath(folder))).toBe(false);
+  expect(existsSync(localBinary(folder))).toBe(false);
 }, BUILD_TIMEOUT_MS);
 
 it.each([
-  [[], /needs node-gyp and node-addon-api/],
-  [['node-addon-api'], /needs node-gyp, which/],
-  [['node-gyp'], /needs node-addon-api, which/],
+  [[], /node-addon-api@8 and node-api-headers@1/],
+  [['node-addon-api'], /install --no-save node-api-headers@1$/m],
+  [['node-api-headers'], /install --no-save node-addon-api@8$/m],
 ])('says what to install where only %j is there, and leaves no binary', (tools, message) => {
   const folder = copyPackage('bare', tools);
-  const { status, output } = build(folder);
+  const { status, output } = build(folder, { node: bareNode(folder) });
   expect(status).toBe(1);
   expect(output).toMatch(message);
-  expect(output).toContain('npm explore @safe-pmem/native -- npm run build-native');
-  expect(existsSync(binaryPath(folder))).toBe(false);
+  expect(output).toContain('Then run again: npx safe-pmem-build');
+  expect(existsSync(localBinary(folder))).toBe(false);
+});
+
+it('says that there is no compiler, and all else that is missing, at once', () => {
+  const folder = copyPackage('bare', []);
+  const { status, output } = build(folder, { env: { PATH: '/nowhere' } });
+  expect(status).toBe(1);
+  expect(output).toMatch(/a C\+\+17 compiler: 'g\+\+' does not run.*apt-get install g\+\+/);
+  expect(output).toContain('npm install --no-save node-addon-api@8');
+  expect(existsSync(localBinary(folder))).toBe(false);
 });
 
 it('refuses a nodedir that holds no headers', () => {
@@ -69,21 +88,30 @@ it('refuses a nodedir that holds no headers', () => {
   const { status, output } = build(folder, { env: { SAFE_PMEM_NODEDIR: '/nowhere' } });
   expect(status).toBe(1);
   expect(output).toContain('/nowhere');
-  expect(existsSync(binaryPath(folder))).toBe(false);
+  expect(existsSync(localBinary(folder))).toBe(false);
 });
 
-it('builds without headers beside node, without network, under a path with a space and a #', () => {
+it('builds without headers beside node, without network, under a path with a space and a #; then what has changed alone', () => {
   const folder = copyPackage('a #b c', allTools);
-  // node-gyp is found where npm says that its own is, as in a project that has none.
-  rmSync(path.join(folder, '..', '..', 'node-gyp'));
-  const node = path.join(folder, '..', 'bare-node');
-  copyFileSync(process.execPath, node);
-  const { status, output } = build(folder, {
-    node,
-    env: { npm_config_node_gyp: path.join(modules, 'node-gyp', 'bin', 'node-gyp.js') },
-  });
-  expect(output).toContain(binaryPath(folder));
-  expect(status).toBe(0);
-  const loaded = spawnSync(process.execPath, ['-p', `typeof require(${JSON.stringify(binaryPath(folder))}).open`], { encoding: 'utf8' });
+  const node = bareNode(folder);
+  // A compiler that says what it compiles.
+  const compiler = path.join(folder, '..', 'compiler');
+  writeFileSync(compiler, '#!/bin/sh\nfor word; do case "$word" in *.cc) echo "compiles $word";; esac; done\nexec g++ "$@"\n', { mode: 0o755 });
+  const env = { CXX: 'compiler', PATH: `${path.dirname(compiler)}:${process.env.PATH ?? ''}` };
+  const compiled = (output: string): string[] => [...output.matchAll(/^compiles (\S+)$/gm)].map((match) => match[1] as string).sort();
+  const first = build(folder, { node, env });
+  expect(first.output).toContain(localBinary(folder));
+  expect(first.status).toBe(0);
+  const all = ['cpp/napi', 'cpp/pmem'].flatMap((part) => readdirSync(path.join(folder, part)).map((name) => `${part}/${name}`));
+  expect(compiled(first.output)).toEqual(all.filter((name) => name.endsWith('.cc')).sort());
+  const script = `typeof require(${JSON.stringify(localBinary(folder))}).open`;
+  const loaded = spawnSync(process.execPath, ['-p', script], { encoding: 'utf8' });
   expect(loaded).toMatchObject({ stdout: 'function\n', stderr: '' });
+
+  const future = new Date(Date.now() + 60_000);
+  utimesSync(path.join(folder, 'cpp', 'pmem', 'media.h'), future, future);
+  const second = build(folder, { node, env });
+  expect(second.status).toBe(0);
+  expect(compiled(second.output)).toContain('cpp/pmem/media.cc');
+  expect(compiled(second.output)).not.toContain('cpp/pmem/persist.cc');
 }, BUILD_TIMEOUT_MS);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PmemError } from '@safe-pmem/core';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryPath, libcOf } from '../scripts/binary-path.mjs';
+import { binaryPath, interpreterOf, libcOf, localBinary, shippedBinary } from '../scripts/target.mjs';
 import { loadBinding } from '../src/load-binding.js';
 import { packageFolder, scratchFolder } from './scratch.js';
 
@@ -20,20 +20,21 @@ function errorOf(body: () => unknown): PmemError {
 
 it('names the path, the platform and the command where there is no binary', () => {
   const folder = scratchFolder();
-  const error = errorOf(() => loadBinding(folder));
+  const error = errorOf(() => loadBinding({ packageFolder: folder }));
   expect(error.code).toBe('ERR_PMEM_BINDING_MISSING');
-  expect(error.path).toBe(binaryPath(folder));
-  expect(error.message).toContain(binaryPath(folder));
+  expect(error.path).toBe(shippedBinary(folder));
+  expect(error.message).toContain(shippedBinary(folder));
   expect(error.message).toContain(`linux-${process.arch}-`);
-  expect(error.message).toContain('npm explore @safe-pmem/native -- npm run build-native');
+  expect(error.message).toContain('npx safe-pmem-build');
+  expect(error.message).toContain('nativeDriver({ binary })');
   expect(error.cause).toMatchObject({ code: 'MODULE_NOT_FOUND' });
 });
 
 it('gives the reason of the system where the binary does not load', () => {
   const folder = scratchFolder();
-  mkdirSync(path.dirname(binaryPath(folder)), { recursive: true });
-  writeFileSync(binaryPath(folder), 'not an ELF file, but long enough to be taken for one'.repeat(10));
-  const error = errorOf(() => loadBinding(folder));
+  mkdirSync(path.dirname(shippedBinary(folder)), { recursive: true });
+  writeFileSync(shippedBinary(folder), 'not an ELF file, but long enough to be taken for one'.repeat(10));
+  const error = errorOf(() => loadBinding({ packageFolder: folder }));
   expect(error.code).toBe('ERR_PMEM_BINDING_MISSING');
   expect(error.message).toContain('invalid ELF header');
   expect(error.cause).toMatchObject({ code: 'ERR_DLOPEN_FAILED' });
@@ -41,12 +42,41 @@ it('gives the reason of the system where the binary does not load', () => {
 
 it('refuses a binary that was built from other sources, which it would understand wrongly', () => {
   const folder = scratchFolder();
-  mkdirSync(path.dirname(binaryPath(folder)), { recursive: true });
-  cpSync(path.join(packageFolder, 'build', 'Release', 'fault_injector.node'), binaryPath(folder));
-  const error = errorOf(() => loadBinding(folder));
+  const injector = path.join(packageFolder, 'build', 'Release', 'fault_injector.node');
+  mkdirSync(path.dirname(shippedBinary(folder)), { recursive: true });
+  cpSync(injector, shippedBinary(folder));
+  const error = errorOf(() => loadBinding({ packageFolder: folder }));
   expect(error.code).toBe('ERR_PMEM_BINDING_MISSING');
   expect(error.message).toContain('built from other sources: its interface is unknown');
-  expect(error.message).toContain('npm run build-native');
+  expect(error.message).toContain('npx safe-pmem-build');
+  expect(errorOf(() => loadBinding({ binary: injector }))).toMatchObject({ code: error.code, path: injector });
+});
+
+it('loads the file that it is told to, relative to the working directory as well', () => {
+  const binary = path.join(scratchFolder(), 'unpacked.node');
+  cpSync(binaryPath(packageFolder), binary);
+  expect(typeof loadBinding({ binary: path.relative(process.cwd(), binary) }).open).toBe('function');
+  const error = errorOf(() => loadBinding({ binary: `${binary}.absent.node` }));
+  expect(error).toMatchObject({ code: 'ERR_PMEM_BINDING_MISSING', path: `${binary}.absent.node` });
+});
+
+it('loads the shipped binary, and what was built from source rather than that', () => {
+  const folder = scratchFolder();
+  mkdirSync(path.dirname(shippedBinary(folder)), { recursive: true });
+  cpSync(binaryPath(packageFolder), shippedBinary(folder));
+  expect(typeof loadBinding({ packageFolder: folder }).open).toBe('function');
+  // A build that failed: the shipped one would be other code than was asked for.
+  mkdirSync(path.dirname(localBinary(folder)), { recursive: true });
+  expect(errorOf(() => loadBinding({ packageFolder: folder })).path).toBe(localBinary(folder));
+  cpSync(binaryPath(packageFolder), localBinary(folder));
+  rmSync(shippedBinary(folder));
+  expect(typeof loadBinding({ packageFolder: folder }).open).toBe('function');
+});
+
+it('says so if no binary is shipped for the platform', () => {
+  const error = errorOf(() => loadBinding({ target: 'linux-riscv64-glibc' }));
+  expect(error.code).toBe('ERR_PMEM_BINDING_MISSING');
+  expect(error.message).toContain('linux-riscv64-glibc (no binary is shipped for this platform). Build it from source: npx safe-pmem-build');
 });
 
 it('does not look anywhere but in its one place', () => {
@@ -57,26 +87,47 @@ it('does not look anywhere but in its one place', () => {
       cpSync(binaryPath(packageFolder), path.join(folder, place, name));
     }
   }
-  expect(errorOf(() => loadBinding(folder)).code).toBe('ERR_PMEM_BINDING_MISSING');
+  expect(errorOf(() => loadBinding({ packageFolder: folder })).code).toBe('ERR_PMEM_BINDING_MISSING');
 });
 
 it.each(['darwin', 'win32', 'freebsd'] as const)('is not supported on %s, even with a binary', (platform) => {
-  const error = errorOf(() => loadBinding(packageFolder, platform));
+  const error = errorOf(() => loadBinding({ packageFolder, platform }));
   expect(error.code).toBe('ERR_PMEM_NOT_SUPPORTED');
   expect(error.message).toContain(platform);
 });
 
-it('knows musl and glibc by the name of the dynamic loader', () => {
-  const folder = scratchFolder();
-  const executable = (loader: string): string => {
-    const file = path.join(folder, 'node');
-    writeFileSync(file, Buffer.concat([Buffer.from('\x7fELF'), Buffer.alloc(700), Buffer.from(`${loader}\0`)]));
-    return file;
-  };
-  expect(libcOf(executable('/lib/ld-musl-x86_64.so.1'))).toBe('musl');
-  expect(libcOf(executable('/lib64/ld-linux-x86-64.so.2'))).toBe('glibc');
-  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  expect(libcOf(process.execPath)).toBe(report.header.glibcVersionRuntime === undefined ? 'musl' : 'glibc');
+/** An ELF executable whose program headers name `loader` at `at`. */
+function executable(loader: string, at: number): string {
+  const bytes = Buffer.alloc(at + 100);
+  bytes.write('\x7fELF\x02\x01', 'latin1');
+  bytes.writeBigUInt64LE(64n, 32);
+  bytes.writeUInt16LE(56, 54);
+  bytes.writeUInt16LE(2, 56);
+  const interpreter = 64 + 56;
+  bytes.writeUInt32LE(6, 64);
+  bytes.writeUInt32LE(3, interpreter);
+  bytes.writeBigUInt64LE(BigInt(at), interpreter + 8);
+  bytes.writeBigUInt64LE(BigInt(loader.length + 1), interpreter + 32);
+  bytes.write(`${loader}\0`, at, 'latin1');
+  const file = path.join(scratchFolder(), 'node');
+  writeFileSync(file, bytes);
+  return file;
+}
+
+it.each([200, 3_000_000])('knows musl and glibc by the name of the dynamic loader, which is at byte %d', (at) => {
+  expect(libcOf(executable('/lib/ld-musl-x86_64.so.1', at))).toBe('musl');
+  expect(libcOf(executable('/lib64/ld-linux-x86-64.so.2', at))).toBe('glibc');
+});
+
+it('asks the report of node if the executable cannot be read or names no loader', () => {
+  const answer = (): 'musl' => 'musl';
+  const text = path.join(scratchFolder(), 'text');
+  writeFileSync(text, 'no ELF file');
+  expect(libcOf(text, answer)).toBe('musl');
+  expect(libcOf('/nowhere', answer)).toBe('musl');
+  // The report and the executable agree on what runs this.
+  expect(libcOf('/nowhere')).toBe(libcOf(process.execPath));
+  expect(interpreterOf(process.execPath)).toMatch(/^\/lib/);
 });
 
 // An installation: the built package and what it depends on, under a path that is awkward in URLs.
@@ -84,9 +135,11 @@ function install(): string {
   const folder = path.join(scratchFolder(), 'a #b %20 ?c é', 'node_modules', '@safe-pmem');
   const native = path.join(folder, 'native');
   const core = path.join(folder, 'core');
-  for (const part of ['dist', 'package.json', 'binary']) {
+  for (const part of ['dist', 'package.json', 'binaries.cjs']) {
     cpSync(path.join(packageFolder, part), path.join(native, part), { recursive: true });
   }
+  mkdirSync(path.dirname(shippedBinary(native)), { recursive: true });
+  cpSync(binaryPath(packageFolder), shippedBinary(native));
   for (const part of ['dist', 'package.json']) {
     cpSync(path.join(packageFolder, '..', 'core', part), path.join(core, part), { recursive: true });
   }
@@ -120,5 +173,5 @@ it('looks for the binary when a driver is asked for, not at import', () => {
   const source = `const { nativeDriver } = require(${cjs}); console.log('imported');
     try { nativeDriver(); } catch (error) { console.log(error.name, error.code); }`;
   expect(runNode('commonjs', source).stdout).toBe('imported\nPmemError ERR_PMEM_BINDING_MISSING\n');
-  expect(existsSync(binaryPath(native))).toBe(false);
+  expect(existsSync(shippedBinary(native))).toBe(false);
 });

@@ -14,7 +14,7 @@ it.each([0o000, 0o022, 0o777])('creates a file that only its owner may read and 
   const source = `process.umask(${mask});
     const { nativeDriver } = require(${JSON.stringify(path.join(packageFolder, 'dist', 'index.cjs'))});
     nativeDriver().open(${JSON.stringify(file)}, { readOnly: false, create: true, sizeBytes: 4096, preallocate: false })
-      .then(async ({ file }) => { await file.writeJournal('file.repair', { bytes: Buffer.from('x'), mark: Buffer.from('m'), temporary: '.t.tmp' }); await file.close(); });`;
+      .then(async ({ file }) => { await file.writeJournal('file.repair', { bytes: Buffer.from('x'), mark: Buffer.from('m'), temporary: '.t.tmp', isNew: false }); await file.close(); });`;
   expect(spawnSync(process.execPath, ['-e', source], { encoding: 'utf8' }).stderr).toBe('');
   expect((statSync(file).mode & 0o7777).toString(8)).toBe('600');
   expect((statSync(`${file}.repair`).mode & 0o7777).toString(8)).toBe('600');

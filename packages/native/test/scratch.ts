@@ -13,7 +13,7 @@ export const PAGE = 4096;
 export const PLACE = 'file.repair';
 
 export function journalFile(bytes: Uint8Array): JournalFile {
-  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp' };
+  return { bytes, mark: Buffer.from('a mark'), temporary: '.repair-test.tmp', isNew: false };
 }
 
 /** The checkout's own filesystem, since /tmp is a tmpfs on many machines; and a tmpfs. */

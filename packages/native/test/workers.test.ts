@@ -61,7 +61,7 @@ it('survives termination with every kind of call in flight', async () => {
       for (let i = 0; i < 20; i++) {
         file.sync(); file.persistAsync(0, 4096); file.pread(new Uint8Array(65536), 0);
         file.pwrite(new Uint8Array(65536), 0); file.resize(${64 * PAGE} + i * 4096, i % 2 === 0);
-        file.writeJournal('f.repair', { bytes: new Uint8Array(1000), mark: new Uint8Array(9), temporary: '.f.tmp' }); file.extents(0, 4096); file.fileSize(); file.readJournal('f.repair', 5000);
+        file.writeJournal('f.repair', { bytes: new Uint8Array(1000), mark: new Uint8Array(9), temporary: '.f.tmp', isNew: false }); file.extents(0, 4096); file.fileSize(); file.readJournal('f.repair', 5000);
         open(${JSON.stringify(file)} + i);
       }
       if (${round % 3} === 1) file.close();

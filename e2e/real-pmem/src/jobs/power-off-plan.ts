@@ -13,11 +13,12 @@ export interface PlannedCall {
   readonly synced: boolean;
 }
 
-export type CallState = 'untouched' | 'begun' | 'done';
+/** `open`: not reported as done. It may be, or not have begun: messages are lost with the guest. */
+export type CallState = 'open' | 'done';
 
 export type PowerOffInput =
   | { readonly phase: 'work'; readonly seed: number }
-  | { readonly phase: 'check'; readonly seed: number; readonly begun: number; readonly done: number };
+  | { readonly phase: 'check'; readonly seed: number; readonly done: number };
 
 /** How far the work has come: calls are numbered from 0. `ready` once all files are written and synced. */
 export type WorkReport = { readonly ready: number } | { readonly begin: number } | { readonly done: number };
@@ -53,12 +54,12 @@ export function judgeFile(call: PlannedCall, state: CallState, bytes: Uint8Array
   const end = call.offset + call.length;
   const grown = call.flags === mode.keepSize ? sizeBytes : Math.max(sizeBytes, end);
   const finished = state === 'done' && call.synced;
-  const sizes = state === 'untouched' ? [sizeBytes] : finished ? [grown] : [sizeBytes, grown];
+  const sizes = finished ? [grown] : [sizeBytes, grown];
   if (!sizes.includes(bytes.length)) return `has ${bytes.length} bytes, not ${sizes.join(' or ')}`;
   const before = Buffer.alloc(bytes.length);
   before.set(original.subarray(0, bytes.length));
   const after = Buffer.from(before);
-  if (state !== 'untouched') after.fill(0, Math.min(call.offset, bytes.length), Math.min(end, bytes.length));
+  after.fill(0, Math.min(call.offset, bytes.length), Math.min(end, bytes.length));
   // Byte by byte only if something differs: where the processor is emulated that takes seconds.
   const expected = finished ? after : before;
   if (expected.equals(bytes)) return undefined;

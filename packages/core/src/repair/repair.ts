@@ -76,6 +76,7 @@ class Repair {
   readonly #worked: UnitSummary[] = [];
   readonly #surveyed: ByteRange[] = [];
   #blocks: readonly FileBadBlock[] = [];
+  #listedAgain = false;
 
   constructor(context: RepairContext, request: RepairRequest) {
     this.#context = context;
@@ -119,7 +120,8 @@ class Repair {
     } finally {
       await prepared?.catch(() => undefined);
     }
-    const after = this.#worked.length === 0 ? before : await queryBadBlocks(file, within, true);
+    const isAsBefore = this.#worked.length === 0 && !this.#listedAgain;
+    const after = isAsBefore ? before : await queryBadBlocks(file, within, true);
     if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
     const receipt = this.#receipt(before, after);
     const failed = this.#worked.filter((unit) => unit.strategy === undefined);
@@ -194,6 +196,7 @@ class Repair {
     const last = window.at(-1);
     if (first === undefined || last === undefined) return;
     const span = rangeBetween(first.offset, rangeEnd(last));
+    this.#listedAgain = true;
     const now = await queryBadBlocks(this.#context.file, span, true);
     if (!now.supported) return;
     const elsewhere = this.#blocks.filter((block) => rangeEnd(block) <= span.offset || block.offset >= rangeEnd(span));

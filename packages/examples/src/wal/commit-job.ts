@@ -1,23 +1,26 @@
 /**
- * Making records durable, in four phases: store the new bytes in every file, persist them, store the commit point in
- * every copy, persist that. The phases that wait for the medium can run on this thread or off it, and a job that waits
- * off it can be taken over and ended on it.
+ * Making records durable with one flush of each file: the new bytes and the commit point that names them are stored,
+ * then persisted together, in any order. What a crash may leave of that, last-batch.ts tells apart. If a file
+ * refuses, its pieces are stored and persisted one by one, records first, so that each says for itself what it is
+ * good for. A flush can run on this thread or off it, and a job that waits off it can be taken over and ended on it.
  */
-import type { CommitPoint } from './header-page.js';
-import { encodeSlot, slotOffset } from './header-page.js';
-import { PAGE_BYTES, SLOT_BYTES } from './format.js';
+import type { ByteRange } from '@safe-pmem/core';
+import { rangeBetween } from '@safe-pmem/core';
+import type { CommitPoint } from './commit-slot.js';
+import { slotOffset } from './commit-slot.js';
+import { PAGE_BYTES } from './format.js';
 import type { Damage, Member } from './members.js';
 import { damageOf, damageReason, storeDurably } from './members.js';
 import type { Batch } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 import { WalError } from './wal-error.js';
 
-/** A range that has to be persisted before the next phase, and the header copies whose slots lie in it. */
-interface PersistRequest {
+/** What a job has stored in one file and has to make durable. */
+interface Share {
   readonly member: Member;
-  readonly offset: number;
-  readonly length: number;
-  /** File positions; empty for the bytes of records. */
+  /** By rising offset. */
+  readonly ranges: readonly ByteRange[];
+  /** Header copies, by file position, that have taken the commit point. */
   readonly copies: readonly number[];
 }
 
@@ -30,221 +33,174 @@ export class CommitJob {
   readonly point: CommitPoint;
   readonly batch: Batch | undefined;
   readonly #place: LogPlace;
-  #requests: readonly PersistRequest[] = [];
-  #phase: 'not begun' | 'records' | 'commit point' = 'not begun';
-  #stored = 0;
+  readonly #slot: Uint8Array;
+  #shares: readonly Share[] | undefined;
+  #isOver = false;
   readonly #missing: Damage[] = [];
-  readonly #refusals: unknown[] = [];
-  #outcome: CommitOutcome | undefined;
 
   /**
-   * Stores the bytes of `batch`, where there is one, and then `point` as the commit point. Nothing is durable yet: run
-   * it. Throws, as run() does, what leaves the log as it was and what does not; see `refusalOf`.
+   * Nothing is stored before run() or runAsync().
+   *
+   * @param batch undefined if only the commit point changes
+   * @param slot `point`, encoded; stays as it is until the job has ended
    */
-  constructor(place: LogPlace, batch: Batch | undefined, point: CommitPoint) {
+  constructor(place: LogPlace, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array) {
     this.#place = place;
     this.batch = batch;
     this.point = point;
+    this.#slot = slot;
   }
 
-  /** Undefined until the commit point is durable. */
-  get outcome(): CommitOutcome | undefined {
-    return this.#outcome;
+  get outcome(): CommitOutcome {
+    return { missing: this.#missing };
   }
 
   /**
-   * Does the job, or what is left of it, on this thread. Throws where it cannot be done: `refusalOf` tells what leaves
+   * Does the job, or what is left of it, on this thread. Throws if it cannot be done: `refusalOf` tells what leaves
    * the log as it was from what does not.
    */
   run(): void {
-    this.#begin();
-    while (this.#outcome === undefined) {
-      const requests = this.#requests;
-      this.#advance(requests, persistNow(requests));
+    const shares = this.#begin();
+    const errors: unknown[] = [];
+    for (const [i, { member, ranges }] of shares.entries()) {
+      try {
+        member.file.persistRanges(ranges);
+      } catch (error) {
+        errors[i] = error;
+      }
     }
+    this.#end(shares, errors);
   }
 
-  /** run() off this thread. Where run() is called meanwhile, it leaves the rest alone. */
+  /** run() off this thread. If run() is called meanwhile, it leaves the rest alone. */
   async runAsync(): Promise<void> {
-    this.#begin();
-    while (this.#outcome === undefined) {
-      const requests = this.#requests;
-      const errors = await Promise.all(
-        requests.map(({ member, offset, length }) =>
-          member.file.persistAsync(offset, length).then(
-            () => undefined,
-            (error: unknown) => error,
-          ),
-        ),
-      );
-      if (requests !== this.#requests) return;
-      this.#advance(requests, errors);
+    const shares = this.#begin();
+    const errors = await Promise.all(
+      shares.map(({ member, ranges }) => {
+        const { offset, length } = rangeBetween((ranges[0] as ByteRange).offset, endOf(ranges.at(-1) as ByteRange));
+        return member.file.persistAsync(offset, length).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+      }),
+    );
+    if (!this.#isOver) this.#end(shares, errors);
+  }
+
+  /** Stores records and commit point in every file; nothing of it is durable yet. */
+  #begin(): readonly Share[] {
+    if (this.#shares !== undefined) return this.#shares;
+    const records = this.#place.members.map((member) => this.#storeRecords(member));
+    const shares = this.#place.members.map((member, i) => this.#storeSlots(member, records[i] as ByteRange[]));
+    if (shares.every(({ copies }) => copies.length === 0)) this.#refuseAll();
+    this.#shares = shares.filter(({ ranges }) => ranges.length > 0);
+    return this.#shares;
+  }
+
+  /** Returns what has to be persisted; pages that lie one after the other are one range. */
+  #storeRecords(member: Member): ByteRange[] {
+    if (this.batch === undefined) return [];
+    const { ring } = this.#place;
+    // A page that is stepped over must not keep fragments of an earlier attempt; if it cannot be stored to, it cannot
+    // be read either, or whoever repairs it will.
+    for (const { pageNumber, from } of this.batch.skipped) {
+      storeDurably(member, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
     }
-  }
-
-  #begin(): void {
-    if (this.#phase !== 'not begun') return;
-    if (this.batch === undefined) this.#storeCommitPoint();
-    else this.#storeRecords(this.batch);
-  }
-
-  #storeRecords({ writes, skipped }: Batch): void {
-    this.#phase = 'records';
-    const { members, ring } = this.#place;
-    for (const member of members) {
-      // A page that is stepped over must not keep fragments of an earlier attempt; where it cannot be stored to, it
-      // cannot be read either, or whoever repairs it will.
-      for (const { pageNumber, from } of skipped) {
-        storeDurably(member, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
+    const ranges: { offset: number; length: number }[] = [];
+    for (const { pageNumber, image, from, to } of this.batch.writes) {
+      const offset = ring.positionOf(pageNumber) + from;
+      try {
+        member.file.write(image.subarray(from, to), offset);
+      } catch (error) {
+        if (damageReason(error) !== undefined) throw new Refusal(error);
+        throw error;
       }
-      for (const { pageNumber, image, from, to } of writes) {
-        this.#try(() => {
-          member.file.write(image.subarray(from, to), ring.positionOf(pageNumber) + from);
-        });
-      }
+      const last = ranges.at(-1);
+      if (last !== undefined && endOf(last) === offset) last.length += to - from;
+      else ranges.push({ offset, length: to - from });
     }
-    this.#throwRefusal();
-    this.#requests = members.flatMap((member) => this.#runsOf(member, writes));
-  }
-
-  /** Pages that lie one behind the other persist as one range. */
-  #runsOf(member: Member, writes: Batch['writes']): PersistRequest[] {
-    const runs: { member: Member; offset: number; length: number; copies: readonly number[] }[] = [];
-    for (const { pageNumber, from, to } of writes) {
-      const offset = this.#place.ring.positionOf(pageNumber) + from;
-      const last = runs.at(-1);
-      if (last !== undefined && last.offset + last.length === offset) last.length += to - from;
-      else runs.push({ member, offset, length: to - from, copies: [] });
-    }
-    return runs;
+    return ranges;
   }
 
   /**
-   * The point goes into the slot that the one before it did not use, so that a power loss at any moment leaves each
-   * copy with at least one of the two. The one before it has to be durable, or given up for good, by now.
+   * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
+   * copy with at least one of the two. The one in force has to be durable by now.
    */
-  #storeCommitPoint(): void {
-    this.#phase = 'commit point';
-    const { members, ring, logId } = this.#place;
-    const slot = encodeSlot(logId, this.point);
-    const offsetInPage = slotOffset(this.point.generation);
-    const requests: PersistRequest[] = [];
-    for (const member of members) {
-      const copies: number[] = [];
-      for (const position of ring.headerPositions) {
-        const reason = this.#try(() => {
-          member.file.write(slot, position + offsetInPage);
-        });
-        if (reason === undefined) copies.push(position);
-        else this.#missing.push(damageOf(member, position, reason, this.#refusals.at(-1)));
+  #storeSlots(member: Member, records: readonly ByteRange[]): Share {
+    const copies: number[] = [];
+    const ranges = [...records];
+    for (const position of this.#place.ring.headerPositions) {
+      const offset = position + slotOffset(this.point.generation);
+      try {
+        member.file.write(this.#slot, offset);
+        copies.push(position);
+        ranges.push({ offset, length: this.#slot.length });
+      } catch (error) {
+        this.#noteMissing(member, position, error);
       }
-      requests.push(...persistCopies(member, copies, offsetInPage, ring.headerPositions.length));
     }
-    this.#requests = requests;
-    if (requests.length === 0) this.#end();
+    return { member, copies, ranges: ranges.sort((a, b) => a.offset - b.offset) };
   }
 
-  /** Goes on to the next phase. `errors` are those of the requests, undefined where none failed. */
-  #advance(requests: readonly PersistRequest[], errors: readonly unknown[] | undefined): void {
-    const again: PersistRequest[] = [];
-    for (let i = 0; i < requests.length; i++) {
-      const { member, copies } = requests[i] as PersistRequest;
-      const error = errors?.[i];
-      if (error === undefined) {
-        this.#stored += copies.length;
-        continue;
-      }
-      const reason = this.#refuse(error);
-      if (copies.length === 1) this.#missing.push(damageOf(member, copies[0] as number, reason, error));
-      // Some page between the copies refused; each copy has to answer for itself.
-      else again.push(...copies.map((position) => persistSlot(member, position, slotOffset(this.point.generation))));
+  #end(shares: readonly Share[], errors: readonly unknown[]): void {
+    this.#isOver = true;
+    let stored = 0;
+    for (const [i, share] of shares.entries()) {
+      const error = errors[i];
+      if (error !== undefined) requireDamage(error);
+      stored += error === undefined ? share.copies.length : this.#storeOneByOne(share);
     }
-    if (this.#phase === 'records') {
-      this.#throwRefusal();
-      this.#storeCommitPoint();
-    } else if (again.length > 0) {
-      this.#requests = again;
-    } else {
-      this.#end();
-    }
+    if (stored === 0) this.#refuseAll();
   }
 
-  #end(): void {
-    this.#requests = [];
-    if (this.#stored === 0) {
-      const worst = this.#missing.find(({ reason }) => reason !== 'busy');
-      if (worst !== undefined) throw new Refusal(worst.cause);
-      const { path } = (this.#place.members[0] as Member).file;
-      throw new Refusal(new WalError('ERR_WAL_BUSY', path, 'a repair holds every header copy', this.#missing[0]?.cause));
+  /**
+   * Stores everything once more before it is persisted: a page whose writeback has failed counts as clean, and would
+   * be called durable without being written. Returns how many copies have taken the commit point.
+   */
+  #storeOneByOne({ member, copies }: Share): number {
+    const { ring } = this.#place;
+    for (const { pageNumber, image, from, to } of this.batch?.writes ?? []) {
+      const damage = storeDurably(member, ring.positionOf(pageNumber) + from, image.subarray(from, to));
+      if (damage !== undefined) throw new Refusal(damage.cause);
     }
-    this.#outcome = { missing: this.#missing };
+    const refused = copies.flatMap(
+      (position) => storeDurably(member, position + slotOffset(this.point.generation), this.#slot) ?? [],
+    );
+    this.#missing.push(...refused);
+    return copies.length - refused.length;
   }
 
-  #try(action: () => void): Damage['reason'] | undefined {
-    try {
-      action();
-      return undefined;
-    } catch (error) {
-      return this.#refuse(error);
-    }
-  }
-
-  /** Why the medium refuses; throws anything else, after which nobody knows what is durable. */
-  #refuse(error: unknown): Damage['reason'] {
+  #noteMissing(member: Member, position: number, error: unknown): void {
     const reason = damageReason(error);
     if (reason === undefined) throw error;
-    this.#refusals.push(error);
-    return reason;
+    this.#missing.push(damageOf(member, position, reason, error));
   }
 
-  #throwRefusal(): void {
-    if (this.#refusals.length > 0) throw new Refusal(this.#refusals[0]);
+  #refuseAll(): never {
+    const worst = this.#missing.find(({ reason }) => reason !== 'busy');
+    if (worst !== undefined) throw new Refusal(worst.cause);
+    const { path } = (this.#place.members[0] as Member).file;
+    throw new Refusal(new WalError('ERR_WAL_BUSY', path, 'a repair holds every header copy', this.#missing[0]?.cause));
   }
 }
 
-function persistNow(requests: readonly PersistRequest[]): unknown[] | undefined {
-  let errors: unknown[] | undefined;
-  for (let i = 0; i < requests.length; i++) {
-    const { member, offset, length } = requests[i] as PersistRequest;
-    try {
-      member.file.persist(offset, length);
-    } catch (error) {
-      errors ??= [];
-      errors[i] = error;
-    }
-  }
-  return errors;
+/** Throws what is no damage: after it, it is unknown what is durable. */
+function requireDamage(error: unknown): void {
+  if (damageReason(error) === undefined) throw error;
 }
 
-/** Carries an error that leaves the log as it was: what has been stored lies behind the commit point. */
+function endOf({ offset, length }: ByteRange): number {
+  return offset + length;
+}
+
+/** Carries an error that leaves the log as it was: what has been stored is not acknowledged, and lies after the end. */
 class Refusal extends Error {
   constructor(cause: unknown) {
     super('refused', { cause });
   }
 }
 
-/** The error inside, where `error` leaves the log as it was; undefined where nobody knows what is durable. */
+/** The error inside, if `error` leaves the log as it was; undefined if it is unknown what is durable. */
 export function refusalOf(error: unknown): { readonly error: unknown } | undefined {
   return error instanceof Refusal ? { error: error.cause } : undefined;
-}
-
-/**
- * msync(2) stores what is dirty and costs a flush of the device for each call, so one call from the first copy to the
- * last is cheapest. Cache lines are flushed one by one, whether dirty or not.
- */
-function persistCopies(
-  member: Member,
-  copies: readonly number[],
-  offsetInPage: number,
-  allCopies: number,
-): PersistRequest[] {
-  if (copies.length < allCopies || member.flushesLines) {
-    return copies.map((position) => persistSlot(member, position, offsetInPage));
-  }
-  const first = copies[0] as number;
-  return [{ member, offset: first, length: (copies.at(-1) as number) + PAGE_BYTES - first, copies }];
-}
-
-function persistSlot(member: Member, position: number, offsetInPage: number): PersistRequest {
-  return { member, offset: position + offsetInPage, length: SLOT_BYTES, copies: [position] };
 }

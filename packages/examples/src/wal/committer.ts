@@ -2,38 +2,21 @@
  * The one place where a log's commit point moves. One job is on its way at a time: a commit point is stored over the
  * one before last, so the last has to be durable by then.
  */
+import type { Group } from './commit-group.js';
+import { newGroup } from './commit-group.js';
 import { CommitJob, refusalOf } from './commit-job.js';
-import type { CommitPoint } from './header-page.js';
-import type { Damage } from './members.js';
-import type { Batch, PendingPlace, Tail } from './pending-records.js';
+import type { CommitPoint } from './commit-slot.js';
+import { SlotEncoder, certainly, isCertain } from './commit-slot.js';
+import type { CommitterHost, CommitterStart } from './committer-host.js';
+import { FlushPlace } from './flush-place.js';
+import type { Batch, PendingPlace } from './pending-records.js';
 import { PendingRecords } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 import { WalError } from './wal-error.js';
 import type { CommitResult } from './wal-options.js';
 
-/** After so many groups in a row the event loop gets a turn: timers and sockets must not starve. */
-const GROUPS_PER_TURN = 64;
 /** How often a group is tried again after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
-
-/** What the committer needs of the log around it. */
-export interface CommitterHost {
-  /** Throws where the log is closed or may not be written. */
-  readonly requireWriter: () => void;
-  /** A repair that runs and that nothing may be committed beside. */
-  readonly exclusiveRepair: () => Promise<unknown> | undefined;
-  /** Makes the pages usable again, as far as it goes, that have refused with this error. */
-  readonly mend: (refusal: unknown) => Promise<void>;
-  /** Brings back header copies that missed a commit point; returns those that cannot be brought back. */
-  readonly restoreCopies: (missing: readonly Damage[]) => Promise<readonly Damage[]>;
-}
-
-/** Callers that share one commit point. */
-interface Group {
-  readonly committed: Promise<CommitResult>;
-  readonly resolve: (result: CommitResult) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 type Ended = { readonly result: CommitResult } | { readonly error: unknown };
 
@@ -47,21 +30,26 @@ export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogPlace;
   readonly #host: CommitterHost;
-  readonly #offThread: boolean;
+  readonly #flushPlace: FlushPlace;
+  readonly #slots: SlotEncoder;
   #point: CommitPoint;
+  /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
+  #generation: number;
   #running: Running | undefined;
   #next: Group | undefined;
   #serving = false;
-  #groups = 0;
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogPlace, host: CommitterHost, point: CommitPoint, start: number, tail?: Tail) {
+  constructor(place: PendingPlace & LogPlace, host: CommitterHost, start: CommitterStart) {
+    const { point, writeOffset, tail, blockMs } = start;
     this.#place = place;
     this.#host = host;
     this.#point = point;
-    this.#offThread = place.members.some((member) => !member.flushesLines);
-    this.pending = new PendingRecords(place, start, tail);
+    this.#generation = point.generation;
+    this.#flushPlace = new FlushPlace(place.members, blockMs);
+    this.#slots = new SlotEncoder(place.logId);
+    this.pending = new PendingRecords(place, writeOffset, tail);
   }
 
   /** The commit point in force. */
@@ -86,7 +74,17 @@ export class Committer {
   /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
   advance(change: (point: CommitPoint) => CommitPoint): CommitResult {
     this.#finish();
-    return resultOf(this.#runNow(this.#job(undefined, change(this.#point))));
+    return resultOf(this.#runNow(this.#pointJob(change(this.#point))));
+  }
+
+  /**
+   * Makes durable that the last batch is: until then a start after a crash has to find that out from its pages. Call
+   * it while no job is on its way. A refusal leaves the log as it was.
+   */
+  settle(): void {
+    if (this.#isSettled) return;
+    const ended = this.#runNow(this.#pointJob(this.#point));
+    if ('error' in ended && refusalOf(ended.error) === undefined) throw ended.error;
   }
 
   /** Commits everything appended so far and whatever else is ready soon, off this thread where that has to wait. */
@@ -118,6 +116,12 @@ export class Committer {
     this.#next?.reject(reason);
     this.#next = undefined;
     this.pending.clear();
+    // Whatever becomes of that: a start finds out by itself what settling would have told it.
+    if (this.#failure === undefined && !this.#isSettled) this.#runNow(this.#pointJob(this.#point));
+  }
+
+  get #isSettled(): boolean {
+    return isCertain(this.#point) && this.#generation === this.#point.generation;
   }
 
   async #serve(): Promise<void> {
@@ -132,11 +136,11 @@ export class Committer {
     this.#serving = false;
   }
 
-  /** Lets everybody who is ready append. A flush of cache lines is over sooner than a turn of the event loop. */
+  /** Lets everybody who is ready append. A quick flush is over sooner than a turn of the event loop. */
   #gather(): Promise<void> {
-    const takeTurn = this.#offThread || ++this.#groups % GROUPS_PER_TURN === 0;
+    const takesTurn = this.#flushPlace.takesTurn();
     return new Promise((resolve) => {
-      if (takeTurn) setImmediate(resolve);
+      if (takesTurn) setImmediate(resolve);
       else process.nextTick(resolve);
     });
   }
@@ -163,7 +167,10 @@ export class Committer {
   async #tryGroup(): Promise<CommitResult> {
     if (this.pending.count === 0) return this.#nothingToDo();
     const running = this.#recordsJob();
-    const ended = this.#offThread ? await this.#runOffThread(running) : this.#runNow(running);
+    const place = this.#flushPlace.next();
+    const start = performance.now();
+    const ended = place === 'away' ? await this.#runOffThread(running) : this.#runNow(running);
+    this.#flushPlace.note(place, performance.now() - start);
     if ('error' in ended) throw ended.error;
     return ended.result;
   }
@@ -172,18 +179,33 @@ export class Committer {
     return { lastSequence: this.#point.lastSequence, missing: [] };
   }
 
+  /** Stores the point alone: all that it names is durable. */
+  #pointJob(point: CommitPoint): Running {
+    return this.#job(undefined, { ...certainly(point), generation: this.#nextGeneration() });
+  }
+
   #recordsJob(): Running {
     const point = this.#point;
     const batch = this.pending.batch(point.headPage);
     return this.#job(batch, {
       ...point,
+      generation: this.#nextGeneration(),
+      certainOffset: batch.startOffset,
+      certainSequence: point.lastSequence,
       endOffset: batch.endOffset,
       lastSequence: point.lastSequence + batch.count,
     });
   }
 
+  /** Of the slots that the point in force did not use; beats whatever an attempt that was refused has left there. */
+  #nextGeneration(): number {
+    const isOther = (this.#generation - this.#point.generation) % 2 === 0;
+    this.#generation += isOther ? 1 : 2;
+    return this.#generation;
+  }
+
   #job(batch: Batch | undefined, point: CommitPoint): Running {
-    const job = new CommitJob(this.#place, batch, { ...point, generation: point.generation + 1 });
+    const job = new CommitJob(this.#place, batch, point, this.#slots.encode(point));
     this.#running = { job, ended: undefined };
     return this.#running;
   }
@@ -227,18 +249,8 @@ export class Committer {
   #settle({ batch, point, outcome }: CommitJob): CommitResult {
     this.#point = point;
     if (batch !== undefined) this.pending.settle(batch);
-    return { lastSequence: point.lastSequence, missing: outcome?.missing ?? [] };
+    return { lastSequence: point.lastSequence, missing: outcome.missing };
   }
-}
-
-function newGroup(): Group {
-  let resolve!: Group['resolve'];
-  let reject!: Group['reject'];
-  const committed = new Promise<CommitResult>((fulfil, refuse) => {
-    resolve = fulfil;
-    reject = refuse;
-  });
-  return { committed, resolve, reject };
 }
 
 /** What the job has come to, for somebody who called and waited. */

@@ -1,5 +1,6 @@
 /** Which pages of a file are damaged, and what they have to hold. Reads; changes nothing. */
-import type { CommitPoint, LogHeader } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
+import type { LogHeader } from './header-page.js';
 import { encodeHeaderPage } from './header-page.js';
 import { holds } from './header-copies.js';
 import { PAGE_BYTES } from './format.js';

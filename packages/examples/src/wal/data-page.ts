@@ -8,6 +8,7 @@ import {
   PAGE_HEADER_BYTES,
   PAGE_MARKER,
   fragmentSpanBytes,
+  getUint48,
   getUint64,
   isZero,
   setUint64,
@@ -28,6 +29,8 @@ export interface PageHeader extends PageIdentity {
 /** A verified piece of a record. `payload` is a view of the page that was parsed. */
 export interface Fragment {
   readonly sequence: number;
+  /** Low bits of the era in which it was stored. */
+  readonly era: number;
   readonly recordBytes: number;
   readonly offset: number;
   readonly payload: Uint8Array;
@@ -72,6 +75,7 @@ export function encodeFragment(
   view.setUint16(position + 4, fragment.payload.length, true);
   view.setUint16(position + 6, FRAGMENT_MARKER, true);
   setUint64(view, position + 8, fragment.sequence);
+  view.setUint16(position + 14, fragment.era, true);
   view.setUint32(position + 16, fragment.recordBytes, true);
   view.setUint32(position + 20, fragment.offset, true);
   page.set(fragment.payload, position + FRAGMENT_HEADER_BYTES);
@@ -86,13 +90,15 @@ export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
   const view = viewOf(page);
   if (view.getUint32(4, true) !== PAGE_MARKER) return undefined;
   if (crc32(page.subarray(4, PAGE_HEADER_BYTES)) !== view.getUint32(0, true)) return undefined;
-  return { logId: view.getBigUint64(8, true), pageNumber: getUint64(view, 16), firstSequence: getUint64(view, 24) };
+  const [pageNumber, firstSequence] = [getUint64(view, 16), getUint64(view, 24)];
+  if (!Number.isSafeInteger(pageNumber) || !Number.isSafeInteger(firstSequence)) return undefined;
+  return { logId: view.getBigUint64(8, true), pageNumber, firstSequence };
 }
 
 /**
  * Reads the fragments of a page from its start. Every position looked at follows from the page's own boundary and
  * from lengths that verified, so nothing that a payload contains can be taken for a fragment. Behind the first
- * fragment that does not verify nothing more of the page is believed.
+ * fragment that does not verify, or is of an earlier era than the one before it, nothing more of the page is believed.
  *
  * @param readableBytes how much of `page`, from its start, was really read
  * @param limitBytes where committed bytes end in this page
@@ -112,14 +118,19 @@ export function parsePage(
   const seed = identitySeed(page);
   const fragments: Fragment[] = [];
   let position = PAGE_HEADER_BYTES;
+  let era: number | undefined;
   while (usableBytes - position >= FRAGMENT_HEADER_BYTES && PAGE_BYTES - position >= LEAST_ROOM_BYTES) {
     const length = view.getUint16(position + 4, true);
     const next = position + fragmentSpanBytes(length);
     if (next > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) break;
     const end = position + FRAGMENT_HEADER_BYTES + length;
     if (crc32(page.subarray(position + 4, end), seed) !== view.getUint32(position, true)) break;
+    const eraHere = view.getUint16(position + 14, true);
+    if (era !== undefined && isEarlier(eraHere, era)) break;
+    era = eraHere;
     fragments.push({
-      sequence: getUint64(view, position + 8),
+      sequence: getUint48(view, position + 8),
+      era: eraHere,
       recordBytes: view.getUint32(position + 16, true),
       offset: view.getUint32(position + 20, true),
       payload: page.subarray(position + FRAGMENT_HEADER_BYTES, end),
@@ -129,4 +140,9 @@ export function parsePage(
   const full = position === limitBytes || (limitBytes === PAGE_BYTES && PAGE_BYTES - position < LEAST_ROOM_BYTES);
   const short = limitBytes === PAGE_BYTES && readableBytes === PAGE_BYTES && isZero(page.subarray(position));
   return { fragments, verifiedBytes: position, state: full ? 'full' : short ? 'short' : 'damaged' };
+}
+
+/** Of two eras that are less than 32768 apart. */
+function isEarlier(era: number, than: number): boolean {
+  return ((era - than) & 0xffff) >= 0x8000;
 }

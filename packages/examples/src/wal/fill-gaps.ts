@@ -2,7 +2,7 @@
 import { FillingPage } from './filling-page.js';
 import type { Gap, MissingPiece } from './find-gaps.js';
 import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from './format.js';
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
 import type { Damage, Member } from './members.js';
 import { storeDurably } from './members.js';
 import type { LogPlace } from './read-pages.js';
@@ -20,8 +20,9 @@ export interface StoredPage {
 }
 
 /**
- * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one, contradicts
- * what is left of them, or does not fit. Records are cut into fragments as they were when they were appended.
+ * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one,
+ * contradicts what is left of them, or does not fit. Records are cut into fragments as they were when they were
+ * appended.
  */
 export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
   // A checkpoint may have dropped the records meanwhile, and their pages may have been used again.
@@ -29,7 +30,7 @@ export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, record
   const pages = beginning(place, point, gap);
   for (const piece of gap.pieces) {
     const payload = records.get(piece.sequence);
-    if (pages === undefined || payload === undefined || !addPiece(pages, place.logId, gap, piece, payload)) return undefined;
+    if (pages === undefined || payload === undefined || !addPiece(pages, place, gap, piece, payload)) return undefined;
   }
   return pages;
 }
@@ -65,10 +66,10 @@ function beginning(place: LogPlace, point: CommitPoint, { start }: Gap): Filling
   const { best } = readBest(place, pageOf(start), limitIn(pageOf(start), point.endOffset));
   if (best.parsed.verifiedBytes !== usedBytes) return undefined;
   best.image.fill(0, usedBytes);
-  return [FillingPage.continue(pageOf(start), best.image, usedBytes)];
+  return [FillingPage.continue(pageOf(start), best.image, place.era, usedBytes)];
 }
 
-function addPiece(pages: FillingPage[], logId: bigint, gap: Gap, piece: MissingPiece, payload: Uint8Array): boolean {
+function addPiece(pages: FillingPage[], place: LogPlace, gap: Gap, piece: MissingPiece, payload: Uint8Array): boolean {
   const to = piece.to ?? payload.length;
   if (piece.from > payload.length || to > payload.length) return false;
   let offset = piece.from;
@@ -76,7 +77,8 @@ function addPiece(pages: FillingPage[], logId: bigint, gap: Gap, piece: MissingP
     let page = pages.at(-1);
     if (page === undefined || page.roomBytes < LEAST_ROOM_BYTES) {
       const pageNumber = page === undefined ? pageOf(gap.start) : page.pageNumber + 1;
-      page = FillingPage.open({ logId, pageNumber, firstSequence: piece.sequence }, new Uint8Array(PAGE_BYTES));
+      const header = { logId: place.logId, pageNumber, firstSequence: piece.sequence };
+      page = FillingPage.open(header, new Uint8Array(PAGE_BYTES), place.era);
       pages.push(page);
     }
     const length = Math.min(to - offset, page.roomBytes - FRAGMENT_HEADER_BYTES);

@@ -1,35 +1,42 @@
 /** A page that is being filled in memory: fragments are encoded once, where they will lie in the file. */
 import { encodeFragment, encodePageHeader, identitySeed } from './data-page.js';
 import type { Fragment, PageHeader } from './data-page.js';
-import { FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, fragmentSpanBytes, getUint64, viewOf } from './format.js';
+import {
+  FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, eraMark, fragmentSpanBytes, getUint48, viewOf,
+} from './format.js';
+
+/** A fragment, but for the era in which it is stored. */
+export type RecordPiece = Omit<Fragment, 'era'>;
 
 export class FillingPage {
   readonly pageNumber: number;
   readonly image: Uint8Array;
   readonly #view: DataView;
   readonly #seed: number;
+  readonly #era: number;
   /** The first byte that is not committed, and the end of what is encoded. */
   from: number;
   to: number;
 
-  private constructor(pageNumber: number, image: Uint8Array, from: number, to: number) {
+  private constructor(pageNumber: number, image: Uint8Array, era: number, from: number, to: number) {
     this.pageNumber = pageNumber;
     this.image = image;
     this.#view = viewOf(image);
     this.#seed = identitySeed(image);
+    this.#era = eraMark(era);
     this.from = from;
     this.to = to;
   }
 
-  /** A new page; `image` has to be zeros. */
-  static open(header: PageHeader, image: Uint8Array): FillingPage {
+  /** A new page, filled in `era`; `image` has to be zeros. */
+  static open(header: PageHeader, image: Uint8Array, era: number): FillingPage {
     encodePageHeader(image, header);
-    return new FillingPage(header.pageNumber, image, 0, PAGE_HEADER_BYTES);
+    return new FillingPage(header.pageNumber, image, era, 0, PAGE_HEADER_BYTES);
   }
 
   /** A page of which the first `committedBytes` bytes are in the file; zeros behind. */
-  static continue(pageNumber: number, image: Uint8Array, committedBytes: number): FillingPage {
-    return new FillingPage(pageNumber, image, committedBytes, committedBytes);
+  static continue(pageNumber: number, image: Uint8Array, era: number, committedBytes: number): FillingPage {
+    return new FillingPage(pageNumber, image, era, committedBytes, committedBytes);
   }
 
   /** Bytes left behind what is encoded. */
@@ -37,7 +44,9 @@ export class FillingPage {
     return PAGE_BYTES - this.to;
   }
 
-  add(fragment: Fragment): void {
+  add(piece: RecordPiece): void {
+    const { sequence, recordBytes, offset, payload } = piece;
+    const fragment = { sequence, era: this.#era, recordBytes, offset, payload };
     this.to = encodeFragment(this.image, this.to, fragment, this.#view, this.#seed);
   }
 
@@ -48,13 +57,13 @@ export class FillingPage {
   }
 
   /** The fragments that are not committed, as views of the image. */
-  *uncommitted(): Generator<Fragment, void, undefined> {
+  *uncommitted(): Generator<RecordPiece, void, undefined> {
     const view = this.#view;
     for (let at = Math.max(this.from, PAGE_HEADER_BYTES); at < this.to; ) {
       const length = view.getUint16(at + 4, true);
       const start = at + FRAGMENT_HEADER_BYTES;
       yield {
-        sequence: getUint64(view, at + 8),
+        sequence: getUint48(view, at + 8),
         recordBytes: view.getUint32(at + 16, true),
         offset: view.getUint32(at + 20, true),
         payload: this.image.subarray(start, start + length),

@@ -1,7 +1,7 @@
 /** Where in the ring records are missing: which bytes of which records, and the room that they lay in. */
 import type { Fragment } from './data-page.js';
 import { PAGE_BYTES } from './format.js';
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
 import type { LogPlace } from './read-pages.js';
 import { committedPages } from './find-page.js';
 

@@ -1,5 +1,5 @@
 /** Where in the ring a record begins. */
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
 import type { LogPlace, PageView } from './read-pages.js';
 import { firstSequenceIn, readBest } from './read-pages.js';
 import { lastPageBefore, limitIn } from './ring.js';

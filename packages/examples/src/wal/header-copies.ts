@@ -1,6 +1,8 @@
 /** The header copies of the files: finding the commit point in force, and storing the next one in every copy. */
-import type { CommitPoint, HeaderState, LogHeader } from './header-page.js';
-import { decodeHeaderPage, encodeHeaderPage, newest } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
+import { encodeSlot, newest, slotOffset } from './commit-slot.js';
+import type { HeaderState, LogHeader } from './header-page.js';
+import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
 import { MAGIC, PAGE_BYTES } from './format.js';
 import type { Damage, Member } from './members.js';
 import { readPage, storeDurably } from './members.js';
@@ -55,7 +57,11 @@ export interface CommitPointStore {
   readonly missing: readonly Damage[];
 }
 
-/** Rewrites every copy that is not exactly as it should be, for instance after a crash between two copies. */
+/**
+ * Stores `point` in every copy, one after the other, so that a crash finds each with its old point or the new one. Of
+ * a copy that is of this log only the slot is written; any other, such as one that a crash has cut off, is written
+ * whole.
+ */
 export function refreshHeaders(
   members: readonly Member[],
   ring: Ring,
@@ -63,12 +69,22 @@ export function refreshHeaders(
   point: CommitPoint,
 ): CommitPointStore {
   const page = encodeHeaderPage(header, point);
+  const slot = encodeSlot(header.logId, point);
   return inEveryCopy(members, ring, (member, position) => {
     const bytes = new Uint8Array(PAGE_BYTES);
     const { damage } = readPage(member, position, bytes);
-    if (damage === undefined && holds(bytes, header, point)) return undefined;
+    if (damage === undefined && isCopyOf(bytes, header, point)) {
+      return storeDurably(member, position + slotOffset(point.generation), slot);
+    }
     return storeDurably(member, position, page);
   });
+}
+
+/** True if a header page is of this log and its commit points are older than `point`, or none. */
+function isCopyOf(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boolean {
+  const state = decodeHeaderPage(bytes);
+  if (state.status !== 'valid' || state.header.logId !== header.logId) return false;
+  return state.header.pageCount === header.pageCount && (state.commitPoint?.generation ?? 0) <= point.generation;
 }
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */

@@ -1,7 +1,8 @@
 /** Start-up: which log is in these files, and up to where it is committed. Decides; changes nothing. */
-import type { CommitPoint, LogHeader } from './header-page.js';
-import { newest } from './header-page.js';
-import { PAGE_BYTES, isZero } from './format.js';
+import type { CommitPoint } from './commit-slot.js';
+import type { LogHeader } from './header-page.js';
+import { newest } from './commit-slot.js';
+import { FORMAT_VERSION, PAGE_BYTES, isZero } from './format.js';
 import type { Inspection } from './header-copies.js';
 import { inspect, ringOf } from './header-copies.js';
 import type { Member } from './members.js';
@@ -30,7 +31,8 @@ export function judge(members: readonly Member[], intent: OpenIntent): Verdict {
   const [log, mirror] = members.map(inspect) as [Inspection, Inspection | undefined];
   for (const { status, version, member } of [log, ...(mirror === undefined ? [] : [mirror])]) {
     if (status === 'other-version') {
-      throw new WalError('ERR_WAL_VERSION', member.file.path, `the log has format version ${version ?? 0}, this is 1`);
+      const what = `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`;
+      throw new WalError('ERR_WAL_VERSION', member.file.path, what);
     }
   }
   const verdict = mirror === undefined ? judgeAlone(log, intent) : judgePair(log, mirror, intent);
@@ -105,7 +107,7 @@ function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenInte
 function headerFromPages(members: readonly Member[]): LogHeader | undefined {
   for (const member of members) {
     const ring = ringOf(member);
-    for (const position of ring.dataPositions()) {
+    for (const position of ring.positionsFromEnd()) {
       const page = readHeaderAt(member, position);
       if (page !== undefined) return { logId: page.logId, pageCount: ring.pageCount };
     }
@@ -116,7 +118,7 @@ function headerFromPages(members: readonly Member[]): LogHeader | undefined {
 function isBlank(member: Member): boolean {
   const bytes = new Uint8Array(PAGE_BYTES);
   return ringOf(member)
-    .dataPositions()
+    .positionsFromEnd()
     .every((position) => readPage(member, position, bytes).damage === undefined && isZero(bytes));
 }
 

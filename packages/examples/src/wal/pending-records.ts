@@ -18,6 +18,8 @@ export interface Batch {
   readonly writes: readonly PageWrite[];
   /** Unusable pages that the log steps over, and from where on they hold nothing. */
   readonly skipped: readonly { readonly pageNumber: number; readonly from: number }[];
+  /** Where the first of the records begins, and where the last one ends. */
+  readonly startOffset: number;
   readonly endOffset: number;
   readonly count: number;
 }
@@ -26,6 +28,7 @@ export interface Batch {
 export interface PendingPlace {
   readonly ring: Ring;
   readonly logId: bigint;
+  readonly era: number;
   readonly path: string;
 }
 
@@ -49,7 +52,8 @@ export class PendingRecords {
     this.#place = place;
     this.#start = start;
     this.#end = start;
-    if (tail !== undefined) this.#pages.push(FillingPage.continue(tail.pageNumber, tail.image, start % PAGE_BYTES));
+    if (tail === undefined) return;
+    this.#pages.push(FillingPage.continue(tail.pageNumber, tail.image, place.era, start % PAGE_BYTES));
   }
 
   get count(): number {
@@ -92,7 +96,9 @@ export class PendingRecords {
       .filter((page) => page.to > page.from)
       // The few bytes behind the last fragment belong to the write too, so that neighbours persist as one range.
       .map(({ pageNumber, image, from, to }) => ({ pageNumber, image, from, to: pageNumber < last ? PAGE_BYTES : to }));
-    return { writes, skipped: this.#skipped(writes, last), endOffset: this.#end, count: this.#count };
+    return {
+      writes, skipped: this.#skipped(writes, last), startOffset: this.#start, endOffset: this.#end, count: this.#count,
+    };
   }
 
   /** The batch is committed: what was added since goes on behind it. */
@@ -158,7 +164,8 @@ export class PendingRecords {
     const last = this.#pages.at(-1);
     if (last?.pageNumber === pageNumber) return last;
     const image = this.#spare.pop()?.fill(0) ?? new Uint8Array(PAGE_BYTES);
-    const page = FillingPage.open({ logId: this.#place.logId, pageNumber, firstSequence: sequence }, image);
+    const { logId, era } = this.#place;
+    const page = FillingPage.open({ logId, pageNumber, firstSequence: sequence }, image, era);
     this.#pages.push(page);
     return page;
   }

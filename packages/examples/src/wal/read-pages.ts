@@ -12,6 +12,8 @@ export interface LogPlace {
   readonly members: readonly Member[];
   readonly ring: Ring;
   readonly logId: bigint;
+  /** Counts how often the log was opened for writing; 0 if it is only read. */
+  readonly era: number;
 }
 
 /** One file's version of a page. */

@@ -1,5 +1,5 @@
 /** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
-import type { CommitPoint } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from './format.js';
 import type { Member } from './members.js';
 import { damageReason, readPage, storeDurably } from './members.js';
@@ -25,7 +25,7 @@ export function eraseLeftovers(place: LogPlace, point: CommitPoint): void {
         storeDurably(member, position + inPage, new Uint8Array(PAGE_BYTES - inPage));
       }
     }
-    for (const position of place.ring.dataPositions()) {
+    for (const position of place.ring.positionsFromEnd()) {
       const header = readHeaderAt(member, position);
       if (header?.logId === place.logId && header.pageNumber > lastPage) erasePage(member, position);
     }
@@ -89,7 +89,7 @@ export function loadTail(place: LogPlace, endOffset: number): Tail | undefined {
  */
 export function copyToMirror(place: LogPlace, point: CommitPoint): void {
   const [log, mirror] = place.members as [Member, Member];
-  for (const position of place.ring.dataPositions()) {
+  for (const position of place.ring.positionsFromEnd()) {
     const pageNumber = place.ring.numberAt(position, point.headPage);
     const limitBytes = limitIn(pageNumber, point.endOffset);
     const image = new Uint8Array(PAGE_BYTES);

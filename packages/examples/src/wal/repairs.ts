@@ -25,6 +25,7 @@ export class LogRepairs {
   readonly #site: RepairSite;
   readonly #requireWriter: () => void;
   readonly #hasLargeUnits: boolean;
+  readonly #settle: () => Promise<void>;
   #isAlone = false;
   #queue: Promise<unknown> = Promise.resolve();
   #avoided: readonly number[] = [];
@@ -41,6 +42,11 @@ export class LogRepairs {
       requireWriter();
       committer.requireSound();
     };
+    this.#settle = () =>
+      committer.between(() => {
+        this.#requireWriter();
+        committer.settle();
+      });
     this.#hasLargeUnits = place.members.some(({ file }) => file.info().repairUnitBytes > PAGE_BYTES);
     this.#site = {
       place,
@@ -78,7 +84,7 @@ export class LogRepairs {
 
   async repairAll({ rebuild }: WalRepairOptions = {}): Promise<WalRepairReport> {
     const report = new RepairReport();
-    await this.#askKernel();
+    await this.#prepare();
     for (const portion of portionsOf(this.#site.place.ring)) {
       await this.#repair(portion, report);
       await new Promise(setImmediate);
@@ -108,7 +114,7 @@ export class LogRepairs {
     const named = (offset: number): boolean => ranges.some((range) => overlaps(range, { offset, length: PAGE_BYTES }));
     await this.#queue;
     const report = new RepairReport();
-    await this.#askKernel();
+    await this.#prepare();
     for (const portion of portionsOf(this.#site.place.ring)) {
       const positions = portion.filter(named);
       if (positions.length > 0) await this.#repair(positions, report);
@@ -120,7 +126,7 @@ export class LogRepairs {
     const positions = missing.map(({ range }) => range.offset).filter((position) => !this.#refused.has(position));
     if (positions.length === 0) return missing;
     const report = new RepairReport();
-    await this.#askKernel();
+    await this.#prepare();
     for (const position of new Set(positions)) await this.#repair([position], report);
     return report.failed;
   }
@@ -128,15 +134,19 @@ export class LogRepairs {
   async scrub(options: WalScrubOptions): Promise<WalRepairReport> {
     const { members, ring } = this.#site.place;
     const report = new RepairReport();
-    await this.#askKernel();
+    await this.#prepare();
     await scrubLog(members, portionsOf(ring), options, report, (portion) => this.#repair(portion, report));
     return report;
   }
 
-  /** What the kernel knows to be bad must be known here before it is touched. */
-  async #askKernel(): Promise<void> {
+  /**
+   * What the kernel knows to be bad must be known here before it is touched, and what became of the last batch must be
+   * settled before its pages are.
+   */
+  async #prepare(): Promise<void> {
     this.#requireWriter();
     await Promise.all(this.#site.place.members.map(({ file }) => file.badBlocks()));
+    await this.#settle();
   }
 
   #repair(positions: readonly number[], report: RepairReport): Promise<void> {

@@ -1,5 +1,6 @@
 /** Putting records together again, and saying exactly which ones are missing. */
 import type { Fragment } from './data-page.js';
+import type { SequenceRange } from './commit-slot.js';
 import type { Damage } from './members.js';
 import type { PageView } from './read-pages.js';
 
@@ -17,8 +18,9 @@ export interface LostRecords {
   /** Undefined where the commit point is lost: nobody knows how many records there were from `first` on. */
   readonly last: number | undefined;
   /**
-   * True: each of these records was committed. False, only where the commit point is lost: some may have been dropped
-   * by truncate() before, or may never have been committed.
+   * True: each of these records was committed. False: some may never have been, because a crash cut off the commit
+   * that they were part of and their page is lost; or, if the commit point is lost, some may have been dropped by
+   * truncate() before.
    */
   readonly certain: boolean;
   /** The pages that could not be read, and why. */
@@ -37,6 +39,8 @@ export interface ReplayBounds {
   readonly firstSequence: number;
   /** Undefined where the commit point is lost. */
   readonly lastSequence: number | undefined;
+  /** Records of which it is unknown whether they were committed, if they are lost. */
+  readonly doubtful?: SequenceRange | undefined;
 }
 
 /**
@@ -46,7 +50,6 @@ export interface ReplayBounds {
  * `bounds.lastSequence` does. Pages that cannot be read may be left out.
  */
 export function* assemble(pages: Iterable<PageView>, bounds: ReplayBounds): Generator<ReplayItem, void, undefined> {
-  const certain = bounds.lastSequence !== undefined;
   const highest = bounds.lastSequence ?? Number.MAX_SAFE_INTEGER;
   let expected = bounds.firstSequence;
   let parts: Fragment[] = [];
@@ -60,7 +63,7 @@ export function* assemble(pages: Iterable<PageView>, bounds: ReplayBounds): Gene
       const continues = fragment.sequence === expected && fragment.offset === collectedBytes;
       if (!continues) {
         const last = fragment.offset === 0 ? fragment.sequence - 1 : fragment.sequence;
-        if (last >= expected) yield { type: 'lost', first: expected, last, certain, damage };
+        if (last >= expected) yield* losses(expected, last, bounds, damage);
         damage = [];
         parts = [];
         collectedBytes = 0;
@@ -79,8 +82,30 @@ export function* assemble(pages: Iterable<PageView>, bounds: ReplayBounds): Gene
     damage.push(...page.damage);
   }
   if (bounds.lastSequence === undefined || expected <= bounds.lastSequence) {
-    yield { type: 'lost', first: expected, last: bounds.lastSequence, certain, damage };
+    yield* losses(expected, bounds.lastSequence, bounds, damage);
   }
+}
+
+/** One loss, or one for each part of it that is of one kind. */
+function* losses(
+  first: number,
+  last: number | undefined,
+  { lastSequence, doubtful }: ReplayBounds,
+  damage: readonly Damage[],
+): Generator<LostRecords, void, undefined> {
+  if (lastSequence === undefined || last === undefined) {
+    yield { type: 'lost', first, last, certain: false, damage };
+    return;
+  }
+  const from = Math.max(first, doubtful?.first ?? Infinity);
+  const to = Math.min(last, doubtful?.last ?? -Infinity);
+  if (from > to) {
+    yield { type: 'lost', first, last, certain: true, damage };
+    return;
+  }
+  if (first < from) yield { type: 'lost', first, last: from - 1, certain: true, damage };
+  yield { type: 'lost', first: from, last: to, certain: false, damage };
+  if (to < last) yield { type: 'lost', first: to + 1, last, certain: true, damage };
 }
 
 /** Always a copy: a payload must not hold on to its page. */

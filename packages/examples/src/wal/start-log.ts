@@ -3,13 +3,15 @@ import type { PmemFile } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import { refreshHeaders, ringOf, writeHeaders } from './header-copies.js';
-import type { CommitPoint, LogHeader } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
+import type { LogHeader } from './header-page.js';
 import type { Member } from './members.js';
 import { memberOf } from './members.js';
 import type { OpenIntent, Verdict } from './open-log.js';
 import { judge } from './open-log.js';
 import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
+import { completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
 import { lastPageBefore } from './ring.js';
 import { WalError } from './wal-error.js';
@@ -35,11 +37,11 @@ export async function startLog(file: PmemFile, mirror: PmemFile | undefined, int
   }
   const ring = ringOf(members[0] as Member);
   const header = verdict.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : verdict.header;
-  const place = { members, ring, logId: header.logId };
-  if (verdict.action === 'salvage') return { place, header, point: undefined, tail: undefined, writeOffset: 0 };
-  const point = pointOf(verdict, place, header, intent.firstSequence);
+  const judged = { members, ring, logId: header.logId, era: 0 };
+  if (verdict.action === 'salvage') return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0 };
+  const point = await pointOf(verdict, judged, header, intent);
+  const place = { ...judged, era: intent.readOnly ? 0 : point.era };
   if (!intent.readOnly) {
-    if (verdict.action === 'format') await fillRing(place);
     const store = verdict.action === 'format' ? writeHeaders : refreshHeaders;
     const { stored, missing } = store(members, ring, header, point);
     if (stored === 0) throw missing[0]?.cause;
@@ -54,10 +56,14 @@ export async function startLog(file: PmemFile, mirror: PmemFile | undefined, int
 export function firstPoint(members: readonly Member[], nextSequence: number): CommitPoint {
   return {
     generation: 1,
+    era: 1,
     headPage: 0,
     firstSequence: nextSequence,
+    certainOffset: 0,
+    certainSequence: nextSequence - 1,
     endOffset: 0,
     lastSequence: nextSequence - 1,
+    doubtful: undefined,
     pairId: members.length > 1 ? randomId() : 0n,
   };
 }
@@ -72,24 +78,31 @@ function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
   return [log, memberOf('mirror', mirror)];
 }
 
-/** The commit point to go on from; a mirror that is attached is complete when this returns. */
-function pointOf(
+/**
+ * The commit point to go on from: what became of the last batch is settled, and an era begins, of which no bytes are
+ * in the files yet. A mirror that is attached is complete when this returns; in the other files the last batch is.
+ */
+async function pointOf(
   verdict: Exclude<Verdict, { action: 'salvage' }>,
   place: LogPlace,
   header: LogHeader,
-  firstSequence: number,
-): CommitPoint {
-  if (verdict.action === 'format') return firstPoint(place.members, firstSequence);
-  const { action, commitPoint } = verdict;
-  if (action === 'use') return commitPoint;
-  const next = {
-    ...commitPoint,
-    generation: commitPoint.generation + 1,
-    pairId: action === 'attach' ? randomId() : 0n,
-  };
-  if (action === 'attach') {
-    copyToMirror(place, commitPoint);
-    writeHeaders(place.members.slice(1), place.ring, header, next);
+  intent: OpenIntent,
+): Promise<CommitPoint> {
+  if (verdict.action === 'format') {
+    await fillRing(place);
+    return firstPoint(place.members, intent.firstSequence);
   }
-  return next;
+  const { action, commitPoint } = verdict;
+  const trusted = action === 'attach' ? { ...place, members: place.members.slice(0, 1) } : place;
+  const state = judgeLastBatch(trusted, commitPoint);
+  const settled = pointAfter(commitPoint, state);
+  if (intent.readOnly) return settled;
+  if (state !== 'absent') completeEveryFile(trusted, commitPoint);
+  const next = { ...settled, generation: commitPoint.generation + 1, era: commitPoint.era + 1 };
+  if (action === 'use') return next;
+  if (action === 'detach') return { ...next, pairId: 0n };
+  const paired = { ...next, pairId: randomId() };
+  copyToMirror(place, settled);
+  writeHeaders(place.members.slice(1), place.ring, header, paired);
+  return paired;
 }

@@ -16,6 +16,13 @@ export interface WalOptions {
   readonly attachMirror?: boolean;
   /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */
   readonly detachMirror?: boolean;
+  /**
+   * How many milliseconds a flush of commitAsync() may block this thread. Where files persist by a system call,
+   * flushes run on this thread as long as they take no longer, since the way to another one costs as much as a flush;
+   * after one that took longer they run off it, until one is quick again. 0: always off it. Infinity: always on it.
+   * Default 1.
+   */
+  readonly blockMs?: number;
 }
 
 /** A commit point that is durable. */

@@ -1,11 +1,12 @@
 import { randomId } from '../random-id.js';
-import type { CommitterHost } from './committer.js';
+import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { Committer } from './committer.js';
 import { committedPages, pageOfRecord } from './find-page.js';
+import { SEQUENCE_MAX } from './format.js';
 import { refreshHeaders } from './header-copies.js';
-import type { CommitPoint, LogHeader } from './header-page.js';
+import type { CommitPoint } from './commit-slot.js';
+import type { LogHeader } from './header-page.js';
 import type { Member } from './members.js';
-import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
 
 import { eraseEveryPage } from './recover.js';
@@ -45,15 +46,17 @@ export class Wal {
   /** Undefined where every copy of the commit point is lost. */
   #engine: Engine | undefined;
   readonly #readOnly: boolean;
+  readonly #blockMs: number;
   #replays = 0;
   #repairing = false;
   #closed = false;
 
-  private constructor({ place, header, point, tail, writeOffset }: StartedLog, readOnly: boolean) {
+  private constructor({ place, header, point, tail, writeOffset }: StartedLog, readOnly: boolean, blockMs: number) {
     this.#place = place;
     this.#header = header;
     this.#readOnly = readOnly;
-    this.#engine = point === undefined ? undefined : this.#newEngine(point, writeOffset, tail);
+    this.#blockMs = blockMs;
+    this.#engine = point === undefined ? undefined : this.#newEngine({ point, writeOffset, tail, blockMs });
   }
 
   /**
@@ -69,10 +72,11 @@ export class Wal {
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;
-    const { firstSequence = 1 } = options;
+    const { firstSequence = 1, blockMs = 1 } = options;
     requireSequence('firstSequence', firstSequence);
+    if (!(blockMs >= 0)) throw new RangeError(`blockMs must be at least 0, got ${String(blockMs)}`);
     const intent = { create, readOnly, attachMirror, detachMirror, firstSequence };
-    return new Wal(await startLog(file, mirror, intent), readOnly);
+    return new Wal(await startLog(file, mirror, intent), readOnly, blockMs);
   }
 
   /** The oldest record that was not dropped; undefined where the commit point is lost. */
@@ -112,6 +116,7 @@ export class Wal {
     const { point, pending } = this.#appendable().committer;
     if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
     const sequence = point.lastSequence + pending.count + 1;
+    if (sequence > SEQUENCE_MAX) throw this.#error('ERR_WAL_FULL', 'no sequence number is left');
     pending.add(sequence, payload, point.headPage);
     return sequence;
   }
@@ -159,7 +164,8 @@ export class Wal {
     requireSequence('from', from);
     const point = this.#engine?.committer.point;
     const pages = point === undefined ? surveyPages(this.#place) : committedPages(this.#place, point, from);
-    const bounds = { firstSequence: Math.max(from, point?.firstSequence ?? 1), lastSequence: point?.lastSequence };
+    const firstSequence = Math.max(from, point?.firstSequence ?? 1);
+    const bounds = { firstSequence, lastSequence: point?.lastSequence, doubtful: point?.doubtful };
     this.#replays++;
     try {
       let items = 0;
@@ -188,7 +194,8 @@ export class Wal {
       requireCommitted(through, point);
       const endOffset = committer.pending.start;
       const headPage = through === point.lastSequence ? pageOf(endOffset) : pageOfRecord(this.#place, point, through + 1);
-      return { ...point, headPage, firstSequence: through + 1, endOffset };
+      const doubtful = (point.doubtful?.last ?? 0) > through ? point.doubtful : undefined;
+      return { ...point, headPage, firstSequence: through + 1, endOffset, doubtful };
     });
   }
 
@@ -236,7 +243,8 @@ export class Wal {
       this.#header = { ...this.#header, logId: randomId() };
       this.#place = { ...this.#place, logId: this.#header.logId };
       const point = firstPoint(this.#place.members, nextSequence);
-      const engine = this.#newEngine(point, 0);
+      this.#place = { ...this.#place, era: point.era };
+      const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined, blockMs: this.#blockMs });
       const report = await engine.repairs.repairAll();
       const { stored, missing } = refreshHeaders(this.#place.members, this.#place.ring, this.#header, point);
       if (stored === 0) throw missing[0]?.cause;
@@ -251,7 +259,7 @@ export class Wal {
     this.#closed = true;
   }
 
-  #newEngine(point: CommitPoint, start: number, tail?: Tail): Engine {
+  #newEngine(start: CommitterStart): Engine {
     const requireWriter = (): void => {
       this.#requireWriter();
     };
@@ -261,7 +269,7 @@ export class Wal {
       mend: (refusal) => repairs.repairNamed(refusal),
       restoreCopies: (missing) => repairs.restoreCopies(missing),
     };
-    const committer: Committer = new Committer({ ...this.#place, path: this.#path }, host, point, start, tail);
+    const committer: Committer = new Committer({ ...this.#place, path: this.#path }, host, start);
     const repairs: LogRepairs = new LogRepairs(this.#place, this.#header, committer, requireWriter);
     return { committer, repairs };
   }
@@ -310,7 +318,8 @@ export class Wal {
 }
 
 function requireSequence(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be at least 1`);
+  const isSequence = Number.isSafeInteger(value) && value >= 1 && value <= SEQUENCE_MAX;
+  if (!isSequence) throw new RangeError(`${name} must be from 1 to ${SEQUENCE_MAX}`);
 }
 
 function requireCommitted(through: number, { firstSequence, lastSequence }: CommitPoint): void {

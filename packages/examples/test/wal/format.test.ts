@@ -8,10 +8,14 @@ const logId = 0x1122334455667788n;
 const identity = { logId, pageNumber: 0x0102030405 };
 const point = {
   generation: 7,
+  era: 5,
   headPage: 3,
   firstSequence: 40,
+  certainOffset: 4 * 4096 + 64,
+  certainSequence: 90,
   endOffset: 5 * 4096 + 96,
   lastSequence: 99,
+  doubtful: { first: 41, last: 42 },
   pairId: 0xabcdn,
 };
 
@@ -20,14 +24,14 @@ describe('header page', () => {
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
     expect(page.length).toBe(4096);
     expect(hex(page, 0, 36)).toBe(
-      ['736166652d77616c', '01000000', '00100000', '1000000000000000', '8877665544332211'].join('') +
+      ['736166652d77616c', '02000000', '00100000', '1000000000000000', '8877665544332211'].join('') +
         le32(crc32(page.subarray(0, 32))),
     );
-    // Generation 7 is odd: slot 1, at byte 128.
-    expect(hex(page, 64, 64)).toBe('00'.repeat(64));
-    expect(hex(page, 128, 64)).toBe(
+    // Generation 7 is odd: slot 1, at byte 256.
+    expect(hex(page, 64, 192)).toBe('00'.repeat(192));
+    expect(hex(page, 256, 104)).toBe(
       [
-        le32(crc32(page.subarray(132, 192))),
+        le32(crc32(page.subarray(260, 384))),
         '636d6974',
         '8877665544332211',
         '0700000000000000',
@@ -36,16 +40,21 @@ describe('header page', () => {
         '6050000000000000',
         '6300000000000000',
         'cdab000000000000',
+        '4040000000000000',
+        '5a00000000000000',
+        '0500000000000000',
+        '2900000000000000',
+        '2a00000000000000',
       ].join(''),
     );
-    expect(page.subarray(192).every((byte) => byte === 0)).toBe(true);
+    expect(page.subarray(360).every((byte) => byte === 0)).toBe(true);
   });
 
   test('is read back', () => {
     expect(decodeHeaderPage(encodeHeaderPage({ logId, pageCount: 16 }, point))).toEqual({
       status: 'valid',
       header: { logId, pageCount: 16 },
-      commitPoint: { ...point, logId },
+      commitPoint: point,
     });
   });
 
@@ -57,26 +66,54 @@ describe('header page', () => {
       expect(decodeHeaderPage(page).status).toBe(at < 8 ? 'foreign' : 'damaged');
     }
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
-    viewOf(page).setUint32(8, 2, true);
+    viewOf(page).setUint32(8, 1, true);
     viewOf(page).setUint32(32, crc32(page.subarray(0, 32)), true);
-    expect(decodeHeaderPage(page)).toEqual({ status: 'other-version', version: 2 });
+    expect(decodeHeaderPage(page)).toEqual({ status: 'other-version', version: 1 });
   });
 
   test('a slot with any damaged byte, or of another log, is no commit point', () => {
-    for (let at = 128; at < 192; at++) {
+    for (let at = 256; at < 384; at++) {
       const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
       page[at] = (page[at] as number) ^ 0x01;
       expect(decodeHeaderPage(page)).toMatchObject({ status: 'valid', commitPoint: undefined });
     }
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
-    page.set(encodeHeaderPage({ logId: 1n, pageCount: 16 }, { ...point, generation: 8 }).subarray(64, 128), 64);
+    page.set(encodeHeaderPage({ logId: 1n, pageCount: 16 }, { ...point, generation: 8 }).subarray(128, 256), 128);
     expect(decodeHeaderPage(page)).toMatchObject({ commitPoint: { generation: 7 } });
+  });
+
+  test('a slot whose checksum is right and that names what a log cannot hold is no commit point', () => {
+    const impossible: Partial<typeof point>[] = [
+      { generation: 0 },
+      { era: 0 },
+      { headPage: 5 },
+      { headPage: 2 ** 52 },
+      { firstSequence: 0 },
+      { firstSequence: 101 },
+      { firstSequence: 1, certainSequence: 2 ** 30, lastSequence: 2 ** 30 },
+      { certainOffset: 6 * 4096 },
+      { certainOffset: 4 * 4096 + 16 },
+      { certainSequence: 100 },
+      { certainSequence: 38 },
+      { endOffset: 5 * 4096 + 97 },
+      { endOffset: 5 * 4096 + 24 },
+      { endOffset: 17 * 4096 + 64 },
+      { endOffset: 2 ** 53 - 4096 },
+      { lastSequence: 2 ** 48 },
+      { doubtful: { first: 42, last: 41 } },
+      { doubtful: { first: 0, last: 41 } },
+      { doubtful: { first: 41, last: 100 } },
+    ];
+    for (const change of impossible) {
+      const page = encodeHeaderPage({ logId, pageCount: 16 }, { ...point, ...change, generation: change.generation ?? 7 });
+      expect([change, decodeHeaderPage(page)]).toMatchObject([change, { status: 'valid', commitPoint: undefined }]);
+    }
   });
 
   test('the higher generation is in force', () => {
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
     const older = encodeHeaderPage({ logId, pageCount: 16 }, { ...point, generation: 6 });
-    page.set(older.subarray(64, 128), 64);
+    page.set(older.subarray(128, 256), 128);
     expect(decodeHeaderPage(page)).toMatchObject({ commitPoint: { generation: 7 } });
   });
 });
@@ -92,7 +129,7 @@ describe('data page', () => {
     );
     const covered = crc32(page.subarray(36, 61), crc32(page.subarray(8, 24)));
     expect(hex(page, 32, 32)).toBe(
-      [le32(covered), '0500', '5746', '0900000000000000', '05000000', '00000000', '68656c6c6f000000'].join(''),
+      [le32(covered), '0500', '5746', '090000000000', '0300', '05000000', '00000000', '68656c6c6f000000'].join(''),
     );
   });
 
@@ -159,8 +196,8 @@ function samplePage(): Uint8Array {
   encodePageHeader(bytes, { ...identity, firstSequence: 9 });
   const hello = new TextEncoder().encode('hello');
   const world = new TextEncoder().encode('world');
-  const next = encodeFragment(bytes, 32, { sequence: 9, recordBytes: 5, offset: 0, payload: hello });
-  encodeFragment(bytes, next, { sequence: 10, recordBytes: 5, offset: 0, payload: world });
+  const next = encodeFragment(bytes, 32, { sequence: 9, era: 3, recordBytes: 5, offset: 0, payload: hello });
+  encodeFragment(bytes, next, { sequence: 10, era: 3, recordBytes: 5, offset: 0, payload: world });
   return bytes;
 }
 

@@ -41,7 +41,7 @@ describe('payloads that look like the log itself', () => {
     records.set(wal.append(payloadOf(2, 10)), payloadOf(2, 10));
     wal.commit();
     machine.poison('log', 3);
-    expect(await accountFor(await machine.open(), records)).toEqual({ returned: [2], lost: [1] });
+    expect(await accountFor(await machine.open(), records)).toMatchObject({ returned: [2], lost: [1] });
   });
 });
 
@@ -58,7 +58,7 @@ describe('bytes from elsewhere in the place of a page', () => {
     }
     expect(sequencesByPage(machine).get(2)).toEqual([6]);
     await machine.overwrite('log', 2 * PAGE, old);
-    expect(await accountFor(await machine.open(), records)).toEqual({ returned: [4, 5, 7], lost: [6] });
+    expect(await accountFor(await machine.open(), records)).toMatchObject({ returned: [4, 5, 7], lost: [6] });
   });
 
   test('a page of the same log in the wrong place, and a page of another log', async () => {
@@ -68,7 +68,7 @@ describe('bytes from elsewhere in the place of a page', () => {
       const machine = new LogMachine({ pages: 8 });
       const records = commitRecords(await machine.open({ create: true }), [4040, 4040, 4040, 4040]);
       await machine.overwrite('log', 3 * PAGE, (foreign ? other : machine).page('log', foreign ? 3 : 2).slice());
-      expect(await accountFor(await machine.open(), records)).toEqual({ returned: [1, 2, 4], lost: [3] });
+      expect(await accountFor(await machine.open(), records)).toMatchObject({ returned: [1, 2, 4], lost: [3] });
     }
   });
 
@@ -111,7 +111,7 @@ describe('damage that the medium does not report', () => {
     const machine = new LogMachine({ pages: 8 });
     const records = commitRecords(await machine.open({ create: true }), [10, 20, 30]);
     await machine.closeFiles();
-    for (const page of [0, 7]) await machine.overwrite('log', page * PAGE + 64, new Uint8Array(128));
+    for (const page of [0, 7]) await machine.overwrite('log', page * PAGE + 128, new Uint8Array(256));
     const items = await itemsOf(await machine.open());
     expect(items.map((item) => (item.type === 'record' ? item.sequence : item.last))).toEqual([
       ...records.keys(),

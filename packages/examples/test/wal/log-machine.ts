@@ -99,6 +99,8 @@ export async function itemsOf(wal: Wal): Promise<ReplayItem[]> {
 export interface Account {
   readonly returned: number[];
   readonly lost: number[];
+  /** Those of the lost ones that were perhaps never committed, as the log says. */
+  readonly doubtful: number[];
 }
 
 /**
@@ -106,7 +108,7 @@ export interface Account {
  * with the bytes of `records`, or reported lost. Throws otherwise.
  */
 export async function accountFor(wal: Wal, records: ReadonlyMap<number, Uint8Array>): Promise<Account> {
-  const account: Account = { returned: [], lost: [] };
+  const account: Account = { returned: [], lost: [], doubtful: [] };
   let next = wal.firstSequence ?? 1;
   for (const item of await itemsOf(wal)) {
     if (item.type === 'record') {
@@ -118,8 +120,11 @@ export async function accountFor(wal: Wal, records: ReadonlyMap<number, Uint8Arr
     } else {
       if (item.first !== next) throw new Error(`loss of ${item.first} came where ${next} was due`);
       if (item.last === undefined) throw new Error('a loss without end although the commit point is known');
-      if (!item.certain || item.last < item.first) throw new Error(`odd loss ${item.first} to ${item.last}`);
-      while (next <= item.last) account.lost.push(next++);
+      if (item.last < item.first) throw new Error(`odd loss ${item.first} to ${item.last}`);
+      while (next <= item.last) {
+        if (!item.certain) account.doubtful.push(next);
+        account.lost.push(next++);
+      }
     }
   }
   if (next !== (wal.lastSequence ?? -1) + 1)
@@ -129,7 +134,7 @@ export async function accountFor(wal: Wal, records: ReadonlyMap<number, Uint8Arr
 
 /**
  * Which records have a piece in which page of the file, read from the byte table in format.ts and not through the
- * code under test: page header of 32 bytes, then fragments with length at 4 and sequence at 8.
+ * code under test: page header of 32 bytes, then fragments with length at 4 and a sequence of 6 bytes at 8.
  */
 export function sequencesByPage(machine: LogMachine): Map<number, number[]> {
   const found = new Map<number, number[]>();
@@ -138,12 +143,24 @@ export function sequencesByPage(machine: LogMachine): Map<number, number[]> {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const sequences: number[] = [];
     for (let at = 32; view.getUint32(4, true) !== 0 && at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657;) {
-      sequences.push(Number(view.getBigUint64(at + 8, true)));
+      sequences.push(Number(view.getBigUint64(at + 8, true) & 0xffff_ffff_ffffn));
       at += 24 + Math.ceil(view.getUint16(at + 4, true) / 8) * 8;
     }
     if (sequences.length > 0) found.set(page, sequences);
   }
   return found;
+}
+
+/** A page of the file as it is but for the eras of its fragments, and the checksums over them. */
+export function withoutEras(page: Uint8Array): Uint8Array {
+  const bytes = page.slice();
+  const view = new DataView(bytes.buffer);
+  for (let at = 32; at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657;) {
+    view.setUint32(at, 0, true);
+    view.setUint16(at + 14, 0, true);
+    at += 24 + Math.ceil(view.getUint16(at + 4, true) / 8) * 8;
+  }
+  return bytes;
 }
 
 export function union(lists: Iterable<readonly number[]>): number[] {

@@ -139,7 +139,7 @@ describe('a repair beside commits', () => {
       await repair;
       scene.append(5000);
       scene.wal.commit();
-      expect(await accountFor(await scene.machine.open(), scene.records)).toEqual({
+      expect(await accountFor(await scene.machine.open(), scene.records)).toMatchObject({
         lost,
         returned: [2, 3, 4, 5, 6].filter((sequence) => !lost.includes(sequence)),
       });

@@ -1,20 +1,23 @@
 /**
- * Do the explorations bite? Bugs that logs really have, planted one at a time, are each found by them. That the log
- * without them passes is explore.test.ts.
+ * Do the explorations bite? Bugs that logs really have, and the wrong variants of this one's commit, planted one at a
+ * time, are each found by them. That the log without them passes is explore.test.ts.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { PmemFile } from '@safe-pmem/core';
+import type { ByteRange, PmemFile } from '@safe-pmem/core';
 import type { ExplorationTarget } from '@safe-pmem/mock';
+import type * as CommitSlot from '../../src/wal/commit-slot.js';
 import type * as Crc32 from '../../src/wal/crc32.js';
+import type * as Format from '../../src/wal/format.js';
+import type * as LastBatch from '../../src/wal/last-batch.js';
 import type * as Members from '../../src/wal/members.js';
 import type * as Replay from '../../src/wal/replay.js';
 
 const PAGE = 4096;
+const TIMEOUT_MS = 300_000;
+const MODULES = ['commit-slot', 'crc32', 'format', 'last-batch', 'members', 'replay'];
 
 afterEach(() => {
-  vi.doUnmock('../../src/wal/members.js');
-  vi.doUnmock('../../src/wal/crc32.js');
-  vi.doUnmock('../../src/wal/replay.js');
+  for (const name of MODULES) vi.doUnmock(`../../src/wal/${name}.js`);
 });
 
 async function targetsNow(): Promise<readonly ExplorationTarget[]> {
@@ -22,11 +25,11 @@ async function targetsNow(): Promise<readonly ExplorationTarget[]> {
   return (await import('../../explore/wal.js')).targets;
 }
 
-/** What the first exploration says that fails; undefined where none does. */
-async function finding(way: string): Promise<string | undefined> {
+/** What the first exploration says that fails; undefined if none does. */
+async function finding(way: string, limit = 300): Promise<string | undefined> {
   const targets = await targetsNow();
   for (const target of targets.filter(({ name }) => name.startsWith('wal, ext4') && name.endsWith(way))) {
-    const found = await target.run({ seed: 1, limit: 300 }).then(
+    const found = await target.run({ seed: 1, limit }).then(
       () => undefined,
       (error: unknown) => (error as Error).message,
     );
@@ -35,22 +38,23 @@ async function finding(way: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** A file that forgets to persist where `forgets` says so. */
+/** A file that forgets to persist what `forgets` says. */
 function forgetful(file: PmemFile, forgets: (position: number) => boolean): PmemFile {
-  const skip = (position: number): boolean => forgets(position);
   return new Proxy(file, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
-      if (name !== 'persist' && name !== 'persistAsync') return value.bind(target) as unknown;
-      return (position: number, length: number) =>
-        skip(position) ? forgotten(name) : (value.call(target, position, length) as unknown);
+      if (name === 'persistRanges') {
+        return (ranges: readonly ByteRange[]) => {
+          target.persistRanges(ranges.filter(({ offset }) => !forgets(offset)));
+        };
+      }
+      if (name !== 'persist') return value.bind(target) as unknown;
+      return (position: number, length: number) => {
+        if (!forgets(position)) target.persist(position, length);
+      };
     },
   });
-}
-
-function forgotten(name: 'persist' | 'persistAsync'): unknown {
-  return name === 'persist' ? undefined : Promise.resolve();
 }
 
 function plantMissingPersist(forgets: (position: number, file: PmemFile) => boolean): void {
@@ -64,21 +68,30 @@ function plantMissingPersist(forgets: (position: number, file: PmemFile) => bool
   });
 }
 
-describe('a log', () => {
-  test('that does not persist its records before the commit point is found out', async () => {
-    plantMissingPersist((position, { size }) => position >= PAGE && position < size - PAGE);
-    expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
+/** Puts `change` in the place of what last-batch.ts finds. */
+function plantVerdict(change: (state: LastBatch.BatchState) => LastBatch.BatchState): void {
+  vi.doMock('../../src/wal/last-batch.js', async (original) => {
+    const batch = await original<typeof LastBatch>();
+    const judgeLastBatch: typeof batch.judgeLastBatch = (...args) => change(batch.judgeLastBatch(...args));
+    return { ...batch, judgeLastBatch };
   });
+}
+
+describe('a log', () => {
+  test('that does not persist its records is found out', async () => {
+    plantMissingPersist((position, { size }) => position >= PAGE && position < size - PAGE);
+    expect(await finding('every crash')).toMatch(/committed up to \d+; acknowledged/);
+  }, TIMEOUT_MS);
 
   test('that does not persist its commit point is found out', async () => {
     plantMissingPersist((position, { size }) => position < PAGE || position >= size - PAGE);
-    expect(await finding('every crash')).toMatch(/committed up to \d+; acknowledged/);
-  });
+    expect(await finding('every crash')).toMatch(/no header copy is left|committed up to \d+; acknowledged/);
+  }, TIMEOUT_MS);
 
   test('whose checksums verify everything is found out', async () => {
     vi.doMock('../../src/wal/crc32.js', async (original) => ({ ...(await original<typeof Crc32>()), crc32: () => 7 }));
     expect(await finding('every crash')).toMatch(/state \d+ fails/);
-  });
+  }, TIMEOUT_MS);
 
   test('that takes a page that it cannot read for the end is found out', async () => {
     vi.doMock('../../src/wal/replay.js', async (original) => {
@@ -98,5 +111,60 @@ describe('a log', () => {
       };
     });
     expect(await finding('every poison, crash')).toMatch(/ended before|came where/);
-  });
+  }, TIMEOUT_MS);
+});
+
+describe('a commit of one flush', () => {
+  test('that believes a commit point without a look at its batch is found out', async () => {
+    plantVerdict(() => 'whole');
+    expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
+  }, TIMEOUT_MS);
+
+  test('that never believes its last batch is found out', async () => {
+    plantVerdict(() => 'absent');
+    expect(await finding('every crash')).toMatch(/committed up to \d+; acknowledged/);
+  }, TIMEOUT_MS);
+
+  test('that gives up a batch of which a page cannot be read is found out', async () => {
+    plantVerdict((state) => (state === 'unknown' ? 'absent' : state));
+    expect(await finding('every poison, crash')).toMatch(/committed up to \d+; acknowledged/);
+  }, TIMEOUT_MS);
+
+  test('that reports a batch as lost which was never acknowledged is found out', async () => {
+    plantVerdict((state) => (state === 'absent' ? 'unknown' : state));
+    expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
+  }, TIMEOUT_MS);
+
+  test('that takes records of an earlier era for those of its last batch is found out', async () => {
+    vi.doMock('../../src/wal/format.js', async (original) => ({ ...(await original<typeof Format>()), eraMark: () => 1 }));
+    expect(await finding('a page begun, every crash', 3000)).toMatch(/wrong bytes/);
+  }, TIMEOUT_MS);
+
+  test('that takes a batch from one file and leaves the other without it is found out', async () => {
+    vi.doMock('../../src/wal/last-batch.js', async (original) => {
+      return { ...(await original<typeof LastBatch>()), completeEveryFile: () => undefined };
+    });
+    expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
+  }, TIMEOUT_MS);
+
+  test('that stores each commit point over the one in force is found out', async () => {
+    vi.doMock('../../src/wal/commit-slot.js', async (original) => {
+      const slots = await original<typeof CommitSlot>();
+      return { ...slots, slotOffset: () => slots.slotOffset(2) };
+    });
+    expect(await finding('every crash')).toMatch(/the commit point is lost|acknowledged/);
+  }, TIMEOUT_MS);
+
+  test('that calls the batch before certain while it is not is found out', async () => {
+    vi.doMock('../../src/wal/commit-slot.js', async (original) => {
+      const slots = await original<typeof CommitSlot>();
+      class SlotEncoder extends slots.SlotEncoder {
+        override encode(point: CommitSlot.CommitPoint): Uint8Array {
+          return super.encode(slots.certainly(point));
+        }
+      }
+      return { ...slots, SlotEncoder };
+    });
+    expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
+  }, TIMEOUT_MS);
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedCrash, crashAt } from '@safe-pmem/mock';
 import type { RebuildRecords, Records, Wal } from '../../src/wal/index.js';
-import { LogMachine, PAGE, Random, accountFor, commitRecords, payloadOf, seedsFor, sequencesByPage, union } from './log-machine.js';
+import { LogMachine, PAGE, Random, accountFor, commitRecords, payloadOf, seedsFor, sequencesByPage, union, withoutEras } from './log-machine.js';
 
 const PAGES = 20;
 const LENGTHS = Array.from({ length: 60 }, (_, i) => (i % 20 === 7 ? 9000 : i % 11 === 5 ? 4040 : 60 + i * 3));
@@ -33,7 +33,7 @@ function sourceOf(records: Records): { readonly asked: number[]; readonly rebuil
 }
 
 describe('records that the application still has', () => {
-  test('come back into the very bytes they were, page by page; no other record is asked for', async () => {
+  test('come back into the very places where they were, page by page; no other record is asked for', async () => {
     for (const [page, sequences] of sequencesByPage((await filledLog()).machine)) {
       const { machine, records } = await filledLog();
       const before = machine.page('log', page).slice();
@@ -43,7 +43,7 @@ describe('records that the application still has', () => {
       const report = await wal.repair({ rebuild: source.rebuild });
       expect([page, source.asked]).toEqual([page, union([sequences])]);
       expect(report).toMatchObject({ lost: [], failed: [], rebuilt: [{ role: 'log', range: { offset: page * PAGE }, from: 'rebuild' }] });
-      expect(Buffer.compare(machine.page('log', page), before)).toBe(0);
+      expect(Buffer.compare(withoutEras(machine.page('log', page)), withoutEras(before))).toBe(0);
       expect((await accountFor(wal, records)).lost).toEqual([]);
       expect((await accountFor(await machine.open(), records)).lost).toEqual([]);
     }

@@ -9,6 +9,7 @@ type Piece = readonly [sequence: number, offset: number, length: number, of: num
 function pageOf(...pieces: readonly Piece[]): PageView {
   const fragments: Fragment[] = pieces.map(([sequence, offset, length, recordBytes]) => ({
     sequence,
+    era: 1,
     offset,
     recordBytes,
     payload: Uint8Array.from({ length }, (_, i) => sequence + offset + i),

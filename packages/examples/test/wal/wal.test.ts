@@ -31,24 +31,30 @@ describe('append, commit, replay', () => {
     expect(again.append(payloadOf(2, 5))).toBe(2);
   });
 
-  test('a commit persists its records as one range, and the commit point in two places', async () => {
-    const machine = new LogMachine({ pages: 16 });
-    const wal = await machine.open({ create: true });
-    const persisted: (readonly [number, number])[] = [];
-    machine.driver.observe((operation) => {
-      if (operation.name === 'persist') persisted.push([operation.position, operation.length]);
+  test.each([
+    ['this thread', {}, {}],
+    ['this thread, by msync', { dax: false }, {}],
+    ['another thread', { dax: false }, { blockMs: 0 }],
+  ])('a commit is one flush of each file, on %s', async (_, machineOptions, options) => {
+    const machine = new LogMachine({ pages: 16, mirrored: true, ...machineOptions });
+    const wal = await machine.open({ create: true, ...options });
+    const flushed: string[] = [];
+    const stored: (readonly [number, number])[] = [];
+    machine.driver.observe(({ name, path, position, length }) => {
+      if (name === 'persist') flushed.push(path);
+      if (name === 'write' && path === '/pmem0/log') stored.push([position, length]);
       return undefined;
     });
     // The second record leaves 8 bytes of its page unused.
-    commitRecords(wal, [4040, 4032, 9000, 60], 4);
-    const end = Math.max(...sequencesByPage(machine).keys()) * PAGE;
-    expect(persisted).toHaveLength(3);
-    expect(persisted[0]?.[0]).toBe(PAGE);
-    expect(PAGE + (persisted[0]?.[1] ?? 0)).toBeGreaterThan(end);
-    expect(persisted.slice(1)).toEqual([
-      [64, 64],
-      [15 * PAGE + 64, 64],
-    ]);
+    for (const length of [4040, 4032, 9000, 60]) wal.append(payloadOf(1, length));
+    expect(await wal.commitAsync()).toEqual({ lastSequence: 4, missing: [] });
+    expect(flushed).toEqual(['/pmem0/log', '/pmem1/mirror']);
+    expect(stored.slice(-2)).toEqual([[128, 128], [15 * PAGE + 128, 128]]);
+    for (let i = 0; i < 3; i++) {
+      wal.append(payloadOf(1, 60));
+      wal.commit();
+    }
+    expect(flushed).toHaveLength(8);
   });
 
   test('a commit without records changes nothing', async () => {
@@ -169,7 +175,7 @@ describe('what open() refuses', () => {
     await machine.open({ create: true });
     const { crc32 } = await import('../../src/wal/crc32.js');
     const header = machine.page('log', 0).slice(0, 36);
-    header[8] = 2;
+    header[8] = 1;
     new DataView(header.buffer).setUint32(32, crc32(header.subarray(0, 32)), true);
     await machine.overwrite('log', 0, header);
     await machine.overwrite('log', size - PAGE, header);

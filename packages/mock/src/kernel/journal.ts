@@ -59,6 +59,10 @@ export function writeJournal(machine: Machine, facts: FileFacts, place: string, 
   filesystem.commit();
   const effect = machine.step('temporary');
   if (effect !== undefined && 'errno' in effect) return { errno: effect.errno, syscall: 'rename' };
+  if (journal.isNew && filesystem.find(path) !== undefined) {
+    filesystem.unlink(temporary);
+    return { errno: Errno.EEXIST, syscall: 'rename' };
+  }
   filesystem.rename(temporary, path);
   machine.step('renamed');
   filesystem.commit();

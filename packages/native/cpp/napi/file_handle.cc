@@ -9,7 +9,7 @@ namespace binding {
 FileHandle::FileHandle(pmem::OpenedFile&& opened, bool read_only, std::shared_ptr<OpenFiles> files)
     : writable(!read_only),
       file(std::move(opened)),
-      journal(file.directory.number(), {file.owner, file.group, file.mode}),
+      journal(file.directory.number(), file.fd.number(), {file.owner, file.group, file.mode}),
       locks(file.fd.number(), file.directory.number()),
       files_(std::move(files)),
       number_(files_->add(this)) {

@@ -25,18 +25,19 @@ class ReadJournalCall final : public AsyncCall {
   pmem::DurableRead read_;
 };
 
-// What writeJournal() takes: place, bytes, mark, name of the temporary file.
+// What writeJournal() takes: place, bytes, mark, name of the temporary file, whether there is none yet.
 struct Replacement {
   std::string place;
   ByteSpan bytes;
   std::string mark;
   std::string temporary;
+  bool is_new = false;
 
-  bool from(const Arguments<4>& arguments) {
+  bool from(const Arguments<5>& arguments) {
     ByteSpan span;
     if (!arguments.text(0, &place) || !arguments.span(1, &bytes) || !arguments.span(2, &span)) return false;
     mark.assign(reinterpret_cast<const char*>(span.data), span.length);
-    return arguments.text(3, &temporary);
+    return arguments.text(3, &temporary) && arguments.boolean(4, &is_new);
   }
 };
 
@@ -61,7 +62,7 @@ napi_value read_journal_sync(napi_env env, napi_callback_info info) {
 }
 
 napi_value write_journal(napi_env env, napi_callback_info info) {
-  const Arguments<4> arguments(env, info);
+  const Arguments<5> arguments(env, info);
   FileHandle* const file = arguments.open_file();
   Replacement with;
   if (file == nullptr || !with.from(arguments)) return nullptr;
@@ -69,18 +70,18 @@ napi_value write_journal(napi_env env, napi_callback_info info) {
   // A copy: the array is JavaScript's to change as soon as this returns.
   std::vector<unsigned char> bytes(with.bytes.data, with.bytes.data + with.bytes.length);
   return start_status_call(env, file, [file, turn, with, bytes = std::move(bytes)] {
-    return file->journal.replace(turn, with.place, {bytes.data(), bytes.size(), with.mark, with.temporary});
+    return file->journal.replace(turn, with.place, {bytes.data(), bytes.size(), with.mark, with.temporary, with.is_new});
   });
 }
 
 napi_value write_journal_sync(napi_env env, napi_callback_info info) {
-  const Arguments<4> arguments(env, info);
+  const Arguments<5> arguments(env, info);
   FileHandle* const file = arguments.open_file();
   Replacement with;
   if (file == nullptr || !with.from(arguments)) return nullptr;
   const uint64_t turn = file->journal.take_turn();
   return failure_or_undefined(env, file->journal.replace(turn, with.place,
-                                                         {with.bytes.data, with.bytes.length, with.mark, with.temporary}));
+                                                         {with.bytes.data, with.bytes.length, with.mark, with.temporary, with.is_new}));
 }
 
 napi_value remove_journal(napi_env env, napi_callback_info info) {

@@ -4,11 +4,17 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <utility>
 
 #include "mark.h"
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#endif
 
 namespace pmem {
 namespace {
@@ -78,9 +84,7 @@ Status DurableFiles::replace(uint64_t turn, const std::string& place, const Dura
   Status status = create_temporary(&temporary, &file);
   if (!status.ok()) return status;
   status = write_temporary(std::move(file), content);
-  if (status.ok() && renameat(directory_, temporary.c_str(), directory_, place.c_str()) != 0) {
-    status = {errno, "rename"};
-  }
+  if (status.ok()) status = put_in_place(temporary, place, content.is_new);
   if (!status.ok()) {
     unlinkat(directory_, temporary.c_str(), 0);
     return status;
@@ -125,12 +129,8 @@ bool DurableFiles::is_ours(const std::string& path) const {
 }
 
 Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& content) const {
-  // Who may use the file may use its journal. Only root may give a file away; its group is more often allowed.
-  if (fchown(fd.number(), ownership_.user, ownership_.group) != 0 &&
-      fchown(fd.number(), static_cast<uid_t>(-1), ownership_.group) != 0) {
-    // The journal stays this user's.
-  }
-  if (fchmod(fd.number(), ownership_.mode & 0666) != 0) return {errno, "fchmod"};
+  const Status access = give_access(fd.number());
+  if (!access.ok()) return access;
   const unsigned char* next = static_cast<const unsigned char*>(content.bytes);
   size_t length = content.length;
   while (length > 0) {
@@ -145,6 +145,38 @@ Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& co
   if (!marked.ok() && marked.error != EOPNOTSUPP && marked.error != EPERM) return marked;
   if (fsync(fd.number()) != 0) return {errno, "fsync"};
   return fd.close();
+}
+
+// Who may use the file may use its journal, and nobody else. Only root may give a file away; its group is more often
+// allowed.
+Status DurableFiles::give_access(int fd) const {
+  const bool has_group = fchown(fd, ownership_.user, ownership_.group) == 0 ||
+                         fchown(fd, static_cast<uid_t>(-1), ownership_.group) == 0;
+  // The group bits of a file with an access list are its mask, not what its group may do.
+  constexpr char kAccess[] = "system.posix_acl_access";
+  char list[4096];
+  const ssize_t length = fgetxattr(owner_, kAccess, list, sizeof list);
+  const bool has_list = length > 0 || (length < 0 && errno == ERANGE);
+  // Bits for a group that the journal does not have would be another group's.
+  const mode_t mode = ownership_.mode & (has_list ? 0600 : has_group ? 0666 : 0606);
+  if (fchmod(fd, mode) != 0) return {errno, "fchmod"};
+  if (length > 0) fsetxattr(fd, kAccess, list, static_cast<size_t>(length), 0);
+  return {};
+}
+
+// A name that was free when the lock was taken may be somebody else's file by now.
+Status DurableFiles::put_in_place(const std::string& temporary, const std::string& place, bool is_new) const {
+  const unsigned flags = is_new ? RENAME_NOREPLACE : 0;
+  const long renamed = syscall(SYS_renameat2, directory_, temporary.c_str(), directory_, place.c_str(), flags);
+  if (renamed == 0) return {};
+  if (errno != EINVAL && errno != ENOSYS) return {errno, "rename"};
+  // Filesystems without the flag: a link refuses a name that is taken.
+  if (is_new && linkat(directory_, temporary.c_str(), directory_, place.c_str(), 0) == 0) {
+    unlinkat(directory_, temporary.c_str(), 0);
+    return {};
+  }
+  if (is_new && errno == EEXIST) return {errno, "link"};
+  return renameat(directory_, temporary.c_str(), directory_, place.c_str()) == 0 ? Status{} : Status{errno, "rename"};
 }
 
 Status DurableFiles::sync_directory_of(const std::string& place) const {

@@ -33,6 +33,8 @@ struct DurableContent {
   const std::string& mark;
   // A name in the directory of the file that is replaced.
   const std::string& temporary;
+  // Nothing is replaced: EEXIST if the name has been taken meanwhile.
+  bool is_new = false;
 };
 
 // Whom new files are to belong to, as far as this process may say so.
@@ -46,7 +48,9 @@ struct Ownership {
 // Calls exclude each other.
 class DurableFiles {
  public:
-  DurableFiles(int directory, const Ownership& ownership) : directory_(directory), ownership_(ownership) {}
+  // `owner` is the file whose owner, group, mode and access list they get; it must outlive this object, too.
+  DurableFiles(int directory, int owner, const Ownership& ownership)
+      : directory_(directory), owner_(owner), ownership_(ownership) {}
 
   // Never follows a symbolic link (ELOOP) and never reads a file longer than `limit`, or one that is not regular.
   DurableRead read(const std::string& place, uint64_t limit);
@@ -60,10 +64,13 @@ class DurableFiles {
  private:
   Status write_temporary(FileDescriptor fd, const DurableContent& content) const;
   Status create_temporary(std::string* path, FileDescriptor* file) const;
+  Status give_access(int fd) const;
+  Status put_in_place(const std::string& temporary, const std::string& place, bool is_new) const;
   bool is_ours(const std::string& path) const;
   Status sync_directory_of(const std::string& place) const;
 
   const int directory_;
+  const int owner_;
   const Ownership ownership_;
   uint64_t turns_ = 0;
   std::mutex mutex_;

@@ -115,13 +115,13 @@ TEST(hole_or_preallocated, "the probe calls a block without storage a hole, and 
 pmem::Status replace(pmem::DurableFiles& journal, uint64_t turn, const char* text) {
   const std::string mark = "mark";
   const std::string temporary = "j.tmp";
-  return journal.replace(turn, "j", {text, strlen(text), mark, temporary});
+  return journal.replace(turn, "j", {text, strlen(text), mark, temporary, false});
 }
 
 TEST(turns, "a change of the journal that was asked for earlier does not undo a later one") {
   const scratch::Directory directory;
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
+  pmem::DurableFiles journal(folder, -1, {getuid(), getgid(), 0600});
   const uint64_t first = journal.take_turn();
   const uint64_t second = journal.take_turn();
   const uint64_t third = journal.take_turn();
@@ -141,7 +141,7 @@ TEST(stale_temporary, "a temporary left by a crash, even a link to elsewhere, is
   close(scratch::create(directory.file("precious"), 7));
   REQUIRE(symlink(directory.file("precious").c_str(), directory.file("j.tmp").c_str()) == 0);
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
+  pmem::DurableFiles journal(folder, -1, {getuid(), getgid(), 0600});
   CHECK(replace(journal, journal.take_turn(), "new").ok());
   struct stat facts;
   CHECK(lstat(directory.file("j").c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == 3);
@@ -153,7 +153,7 @@ TEST(stale_temporary, "a temporary left by a crash, even a link to elsewhere, is
 TEST(failed_replacement, "a replacement that fails leaves the old content and no temporary") {
   const scratch::Directory directory;
   const int folder = open(directory.path().c_str(), O_PATH | O_DIRECTORY);
-  pmem::DurableFiles journal(folder, {getuid(), getgid(), 0600});
+  pmem::DurableFiles journal(folder, -1, {getuid(), getgid(), 0600});
   CHECK(replace(journal, journal.take_turn(), "old").ok());
   const int status = scratch::in_child([&] {
     // Writes beyond 2 bytes of any file fail with EFBIG.

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { inspect, types } from 'node:util';
 import { nativeDriver } from '@safe-pmem/native';
-import { binaryPath } from '../../scripts/binary-path.mjs';
+import { binaryPath } from '../../scripts/target.mjs';
 import { calls, leftOut } from './calls.mjs';
 import { PAGE, requireRight, rightBytes, SPAN } from './content.mjs';
 import { farAway, hostileNumber, hostilePaths, isBytes } from './hostile-values.mjs';

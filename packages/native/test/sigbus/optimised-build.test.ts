@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { binaryPath } from '../../scripts/binary-path.mjs';
+import { binaryPath } from '../../scripts/target.mjs';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory } from './scratch-directory.js';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { binaryPath } from '../../scripts/binary-path.mjs';
+import { binaryPath, shippedBinary } from '../../scripts/target.mjs';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory } from './scratch-directory.js';
@@ -66,12 +66,15 @@ describe('an installation without a usable binary', () => {
   function install(): { readonly program: string; readonly binary: string } {
     const native = at('node_modules', '@safe-pmem', 'native');
     mkdirSync(native, { recursive: true });
-    for (const part of ['package.json', 'dist', 'binary']) cpSync(path.join(packageFolder, part), path.join(native, part), { recursive: true });
+    for (const part of ['package.json', 'dist', 'binaries.cjs']) cpSync(path.join(packageFolder, part), path.join(native, part), { recursive: true });
+    const binary = shippedBinary(native);
+    mkdirSync(path.dirname(binary), { recursive: true });
+    cpSync(binaryPath(packageFolder), binary);
     symlinkSync(path.resolve(packageFolder, '..', 'core'), at('node_modules', '@safe-pmem', 'core'));
     for (const part of ['missing-binding.mjs', 'report.mjs']) {
       cpSync(path.join(import.meta.dirname, 'programs', part), at(part));
     }
-    return { program: at('missing-binding.mjs'), binary: binaryPath(native) };
+    return { program: at('missing-binding.mjs'), binary };
   }
 
   it('works as copied, so that the next two tests fail for want of the binary alone', async () => {

@@ -181,11 +181,13 @@ export class Journal {
 
   /** Under the lock: makes a copied journal this file's own. */
   async takeOver(content: JournalContent): Promise<SystemFailure | undefined> {
+    // The copy beside its file is replaced; one that is elsewhere is left where it is.
+    const place = usualPlace(this.#file.facts.path);
+    this.#exists = this.#place === place;
     this.#located = undefined;
     this.#id = undefined;
-    this.#exists = false;
     this.#marked = false;
-    this.#place = usualPlace(this.#file.facts.path);
+    this.#place = place;
     return this.update(() => content);
   }
 
@@ -282,6 +284,7 @@ export class Journal {
       bytes: encodeJournal({ inode, birthTimeNs, id, bootId }, content),
       mark: encodeMark({ id, ownerId: userId, path: this.path }),
       temporary: temporaryName(inode),
+      isNew: !this.#exists,
     };
   }
 

@@ -1,0 +1,68 @@
+/**
+ * Where the flush of a group commit runs. On this thread it is over soonest: the way to the pool of threads and back
+ * takes as long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as
+ * they come.
+ */
+import type { Member } from './members.js';
+
+/** Off this thread several files are flushed at the same time, which may be quicker: so often that is tried. */
+const GROUPS_BETWEEN_PROBES = 64;
+/** The event loop gets a turn after so many groups, however short they are: timers and sockets must not starve. */
+const GROUPS_PER_TURN = 64;
+const NEWEST_WEIGHT = 0.2;
+
+type Place = 'here' | 'away';
+
+export class FlushPlace {
+  readonly #limitMs: number;
+  readonly #flushesLines: boolean;
+  readonly #hasSeveralFiles: boolean;
+  /** Smoothed; infinite until it was measured. */
+  readonly #meanMs: Record<Place, number> = { here: Infinity, away: Infinity };
+  #lastMs = 0;
+  #groups = 0;
+  #groupsThisTurn = 0;
+  #msThisTurn = 0;
+
+  /** @param limitMs how long a flush may take on this thread */
+  constructor(members: readonly Member[], limitMs: number) {
+    this.#limitMs = limitMs;
+    this.#flushesLines = members.every((member) => member.flushesLines);
+    this.#hasSeveralFiles = members.length > 1;
+  }
+
+  /** Where the next flush goes. Cache lines are always flushed on this thread: no system call would wait elsewhere. */
+  next(): Place {
+    if (this.#flushesLines || this.#limitMs === Infinity) return 'here';
+    // One that took too long may have been the only one: off this thread it is seen whether the next does as well.
+    if (this.#limitMs === 0 || this.#lastMs > this.#limitMs) return 'away';
+    if (!this.#hasSeveralFiles) return 'here';
+    this.#groups++;
+    if (this.#groups % GROUPS_BETWEEN_PROBES === 0) return this.#slower;
+    return this.#slower === 'away' ? 'here' : 'away';
+  }
+
+  /** Takes note of how long a flush took, from its stores to the moment this thread knew. */
+  note(place: Place, durationMs: number): void {
+    const mean = this.#meanMs[place];
+    this.#meanMs[place] = mean === Infinity ? durationMs : mean + NEWEST_WEIGHT * (durationMs - mean);
+    this.#lastMs = durationMs;
+    this.#groupsThisTurn++;
+    this.#msThisTurn += durationMs;
+  }
+
+  /** True if the event loop is due for a turn before the next group. */
+  takesTurn(): boolean {
+    const isLate = !this.#flushesLines && this.#msThisTurn >= this.#limitMs;
+    const isDue = isLate || this.#groupsThisTurn >= GROUPS_PER_TURN;
+    if (isDue) {
+      this.#groupsThisTurn = 0;
+      this.#msThisTurn = 0;
+    }
+    return isDue;
+  }
+
+  get #slower(): Place {
+    return this.#meanMs.away < this.#meanMs.here ? 'here' : 'away';
+  }
+}

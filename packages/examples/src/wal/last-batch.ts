@@ -1,0 +1,109 @@
+/**
+ * What became of the batch that was stored together with the commit point in force. It was acknowledged only once all
+ * of it was durable in every file. So a page that can be read and does not hold its part says that nobody was told of
+ * the batch, and only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
+ */
+import type { CommitPoint } from './commit-slot.js';
+import { certainly } from './commit-slot.js';
+import type { Fragment } from './data-page.js';
+import { PAGE_BYTES, eraMark, isZero } from './format.js';
+import { storeDurably } from './members.js';
+import type { LogPlace, PageCopy } from './read-pages.js';
+import { readCopy } from './read-pages.js';
+import { lastPageBefore, limitIn, pageOf } from './ring.js';
+
+/** `whole`: every record verifies. `absent`: never acknowledged. `unknown`: what is missing lay in lost pages. */
+export type BatchState = 'whole' | 'absent' | 'unknown';
+
+/** Where in the batch the reading is: the record and the byte of it that come next. */
+interface Cursor {
+  readonly sequence: number;
+  readonly offset: number;
+}
+
+/** Judges the last batch by the pages of all files. */
+export function judgeLastBatch(place: LogPlace, point: CommitPoint): BatchState {
+  let next: Cursor = { sequence: point.certainSequence + 1, offset: 0 };
+  let isMissing = false;
+  /** A page has been passed that cannot be read and that may have held what comes next. */
+  let isExcused = false;
+  for (const pageNumber of pagesOfLastBatch(point)) {
+    const copies = copiesOf(place, point, pageNumber);
+    for (const fragment of bestOf(copies).parsed.fragments) {
+      if (fragment.sequence <= point.certainSequence || fragment.era !== eraMark(point.era)) continue;
+      if (fragment.sequence > point.lastSequence) return 'absent';
+      if (fragment.sequence !== next.sequence || fragment.offset !== next.offset) {
+        if (!isExcused || !isAhead(fragment, next)) return 'absent';
+        isMissing = true;
+      }
+      isExcused = false;
+      next = behind(fragment);
+    }
+    const isNew = pageNumber < place.ring.dataPages;
+    isExcused ||= !copies.some((copy) => testifies(copy, certainBytesIn(point, pageNumber), isNew));
+  }
+  if (next.sequence > point.lastSequence) return isMissing ? 'unknown' : 'whole';
+  return isExcused ? 'unknown' : 'absent';
+}
+
+/** The point with nothing left open: what is in force once it is known what became of the last batch. */
+export function pointAfter(point: CommitPoint, state: BatchState): CommitPoint {
+  if (state === 'whole') return certainly(point);
+  if (state === 'absent') return { ...point, endOffset: point.certainOffset, lastSequence: point.certainSequence };
+  const first = Math.min(point.doubtful?.first ?? Infinity, point.certainSequence + 1);
+  return certainly({ ...point, doubtful: { first, last: point.lastSequence } });
+}
+
+/**
+ * Stores the pages of the last batch in every file that does not hold them and takes stores: what is certain lies in
+ * all files, unless the medium has lost it.
+ */
+export function completeEveryFile(place: LogPlace, point: CommitPoint): void {
+  for (const pageNumber of pagesOfLastBatch(point)) {
+    const copies = copiesOf(place, point, pageNumber);
+    const best = bestOf(copies);
+    if (best.parsed.state === 'damaged') continue;
+    const image = best.image.slice();
+    image.fill(0, best.parsed.verifiedBytes);
+    for (const { member, parsed } of copies) {
+      if (parsed.verifiedBytes >= best.parsed.verifiedBytes) continue;
+      storeDurably(member, place.ring.positionOf(pageNumber), image);
+    }
+  }
+}
+
+function* pagesOfLastBatch({ certainOffset, endOffset }: CommitPoint): Generator<number, void, undefined> {
+  for (let pageNumber = pageOf(certainOffset); pageNumber <= lastPageBefore(endOffset); pageNumber++) yield pageNumber;
+}
+
+function copiesOf(place: LogPlace, point: CommitPoint, pageNumber: number): PageCopy[] {
+  return place.members.map((member) => readCopy(place, member, pageNumber, limitIn(pageNumber, point.endOffset)));
+}
+
+function bestOf(copies: readonly PageCopy[]): PageCopy {
+  return copies.reduce((best, copy) => (copy.parsed.verifiedBytes > best.parsed.verifiedBytes ? copy : best));
+}
+
+/** The bytes of a page that were durable before. */
+function certainBytesIn({ certainOffset }: CommitPoint, pageNumber: number): number {
+  return pageOf(certainOffset) === pageNumber ? certainOffset % PAGE_BYTES : 0;
+}
+
+/**
+ * True if what this copy lacks was never made durable in its file. A copy that cannot be read says nothing, and
+ * neither does one without its certain part: whatever has taken that may have taken the rest. Zeros and nothing else
+ * in a page that was written before are what is left when somebody has filled it.
+ */
+function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
+  const isRead = damage === undefined || damage.reason === 'damaged';
+  return isRead && parsed.verifiedBytes >= certainBytes && (isNew || !isZero(image));
+}
+
+function isAhead({ sequence, offset }: Fragment, next: Cursor): boolean {
+  return sequence > next.sequence || (sequence === next.sequence && offset > next.offset);
+}
+
+function behind({ sequence, offset, payload, recordBytes }: Fragment): Cursor {
+  const end = offset + payload.length;
+  return end >= recordBytes ? { sequence: sequence + 1, offset: 0 } : { sequence, offset: end };
+}

@@ -1,0 +1,48 @@
+// Builds the binaries of all four targets on one x86-64 Linux machine, with zig from npm (release/zig has its own lock
+// file). The first build of a target also compiles its C library and takes minutes; zig keeps that in its cache.
+//
+//   npm run build:binaries [-- linux-arm64-musl ...]
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { ADDON_SOURCES, compileAddon, sourcesIn } from '../scripts/compile.mjs';
+import { shippedBinary, TARGETS } from '../scripts/target.mjs';
+import { inspectBinary, manifestFile, packageFolder, sha256, sourcesDigest } from './binary-facts.mjs';
+import { prepareZig, zigBuild } from './zig-targets.mjs';
+
+async function buildTarget(target, zig) {
+  const build = zigBuild(target, zig);
+  const output = path.join(build.objects, 'linked.node');
+  await compileAddon({ ...build, sources: sourcesIn(packageFolder, [...ADDON_SOURCES, ...build.extraSources]), output });
+  const bytes = readFileSync(output);
+  const { problems, floor } = inspectBinary(bytes, target);
+  if (problems.length > 0) throw new Error(`the binary for ${target} is not fit to be published: ${problems.join('; ')}`);
+  const binary = shippedBinary(packageFolder, target);
+  mkdirSync(path.dirname(binary), { recursive: true });
+  renameSync(output, binary);
+  console.log(`${target}: ${bytes.length} bytes, ${floor ?? 'no versioned symbols'}`);
+  return sha256(bytes);
+}
+
+async function main() {
+  const asked = process.argv.slice(2);
+  const unknown = asked.filter((target) => !TARGETS.includes(target));
+  if (unknown.length > 0) throw new Error(`no such target: ${unknown.join(', ')}. There are ${TARGETS.join(', ')}`);
+  const zig = prepareZig();
+  const sources = sourcesDigest();
+  const known = existsSync(manifestFile) ? JSON.parse(readFileSync(manifestFile, 'utf8')) : undefined;
+  // Binaries of other sources are worth nothing beside the new ones.
+  const binaries = known?.sources === sources ? { ...known.binaries } : {};
+  rmSync(manifestFile, { force: true });
+  for (const target of asked.length > 0 ? asked : TARGETS) {
+    rmSync(shippedBinary(packageFolder, target), { force: true });
+    binaries[target] = await buildTarget(target, zig);
+  }
+  writeFileSync(manifestFile, `${JSON.stringify({ sources, zig: zig.version, binaries }, undefined, 2)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,89 @@
+// Reads what a 64-bit little-endian ELF shared library says of itself: what it exports, what it wants, and from whom.
+// The layout is that of the ELF specification and of GNU symbol versioning.
+
+const SHT = { SYMTAB: 2, DYNAMIC: 6, DYNSYM: 11, GNU_VERNEED: 0x6ffffffe };
+const DT = { NEEDED: 1, FLAGS: 30, FLAGS_1: 0x6ffffffb };
+const PT_GNU_RELRO = 0x6474e552;
+const MACHINES = { 62: 'x64', 183: 'arm64' };
+const DF_BIND_NOW = 0x8n;
+const DF_1 = { NOW: 0x1n, NODELETE: 0x8n };
+
+class ElfError extends Error {}
+
+function textAt(bytes, offset) {
+  const end = bytes.indexOf(0, offset);
+  return bytes.toString('latin1', offset, end === -1 ? bytes.length : end);
+}
+
+function sectionsOf(bytes) {
+  const [at, size, count] = [Number(bytes.readBigUInt64LE(40)), bytes.readUInt16LE(58), bytes.readUInt16LE(60)];
+  return Array.from({ length: count }, (_, i) => {
+    const header = bytes.subarray(at + i * size);
+    const [offset, length] = [Number(header.readBigUInt64LE(24)), Number(header.readBigUInt64LE(32))];
+    return { type: header.readUInt32LE(4), link: header.readUInt32LE(40), entries: header.readUInt32LE(44), data: bytes.subarray(offset, offset + length) };
+  });
+}
+
+function hasProgramHeader(bytes, type) {
+  const [at, size, count] = [Number(bytes.readBigUInt64LE(32)), bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
+  return Array.from({ length: count }, (_, i) => bytes.readUInt32LE(at + i * size)).includes(type);
+}
+
+function dynamicOf(section, strings) {
+  const needed = [];
+  let [flags, flags1] = [0n, 0n];
+  for (let at = 0; at + 16 <= section.data.length; at += 16) {
+    const [tag, value] = [Number(section.data.readBigUInt64LE(at)), section.data.readBigUInt64LE(at + 8)];
+    if (tag === DT.NEEDED) needed.push(textAt(strings, Number(value)));
+    if (tag === DT.FLAGS) flags = value;
+    if (tag === DT.FLAGS_1) flags1 = value;
+  }
+  const bindsNow = (flags & DF_BIND_NOW) !== 0n || (flags1 & DF_1.NOW) !== 0n;
+  return { needed, bindsNow, staysLoaded: (flags1 & DF_1.NODELETE) !== 0n };
+}
+
+/** Global and weak symbols: defined ones are exported, the others are wanted from elsewhere. */
+function symbolsOf(section, strings) {
+  const [exported, imported] = [[], []];
+  for (let at = 24; at + 24 <= section.data.length; at += 24) {
+    const name = textAt(strings, section.data.readUInt32LE(at));
+    if (section.data[at + 4] >> 4 === 0) continue;
+    (section.data.readUInt16LE(at + 6) === 0 ? imported : exported).push(name);
+  }
+  return { exported: exported.sort(), imported: imported.sort() };
+}
+
+/** `GLIBC_2.17` and the like. */
+function versionsOf(section, strings) {
+  const names = [];
+  let need = 0;
+  for (let i = 0; i < section.entries; i += 1) {
+    let entry = need + section.data.readUInt32LE(need + 8);
+    for (let j = 0; j < section.data.readUInt16LE(need + 2); j += 1) {
+      names.push(textAt(strings, section.data.readUInt32LE(entry + 8)));
+      entry += section.data.readUInt32LE(entry + 12);
+    }
+    need += section.data.readUInt32LE(need + 12);
+  }
+  return [...new Set(names)].sort();
+}
+
+/** Throws ElfError if `bytes` are no such library. */
+export function readElf(bytes) {
+  if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {
+    throw new ElfError('not a 64-bit little-endian ELF file');
+  }
+  const sections = sectionsOf(bytes);
+  const find = (type) => sections.find((section) => section.type === type);
+  const [dynamic, symbols, versions] = [find(SHT.DYNAMIC), find(SHT.DYNSYM), find(SHT.GNU_VERNEED)];
+  if (dynamic === undefined || symbols === undefined) throw new ElfError('not a shared library');
+  const stringsOf = (section) => sections[section.link].data;
+  return {
+    machine: MACHINES[bytes.readUInt16LE(18)] ?? 'unknown',
+    ...dynamicOf(dynamic, stringsOf(dynamic)),
+    ...symbolsOf(symbols, stringsOf(symbols)),
+    versions: versions === undefined ? [] : versionsOf(versions, stringsOf(versions)),
+    relocationsReadOnly: hasProgramHeader(bytes, PT_GNU_RELRO),
+    stripped: find(SHT.SYMTAB) === undefined,
+  };
+}

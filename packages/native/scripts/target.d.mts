@@ -1,0 +1,9 @@
+export type Libc = 'glibc' | 'musl';
+
+export const TARGETS: readonly string[];
+export function interpreterOf(executable: string): string | undefined;
+export function libcOf(executable: string, otherwise?: () => Libc): Libc;
+export function targetOf(target?: { arch?: string; libc?: Libc }): string;
+export function shippedBinary(packageFolder: string, target?: string): string;
+export function localBinary(packageFolder: string, target?: string): string;
+export function binaryPath(packageFolder: string, target?: string): string;
