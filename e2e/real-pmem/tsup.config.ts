@@ -19,6 +19,8 @@ export default defineConfig([
       'jobs/contract': 'src/jobs/contract.ts',
       'jobs/contract-reporter': 'src/jobs/contract-reporter.ts',
       'jobs/traces': 'src/jobs/traces.ts',
+      'jobs/machine-check': 'src/jobs/machine-check.ts',
+      'machine-check/actor': 'src/machine-check/actor.ts',
       'matrix-page/cli': 'src/matrix-page/cli.ts',
       'jobs/repair': 'src/jobs/repair.ts',
       'jobs/bench': 'src/jobs/bench.ts',

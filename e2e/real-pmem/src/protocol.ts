@@ -21,7 +21,8 @@ export const nobody = 65534;
 export type HostMessage =
   /** `keep`: the device holds what an earlier boot has left, which is checked and mounted instead of made anew. */
   | { readonly type: 'configure'; readonly device: DeviceKind; readonly keep?: boolean }
-  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly keep?: boolean }
+  /** `hugePages`: with blocks laid out so that 2 MiB of a file can be mapped by one entry. */
+  | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly keep?: boolean; readonly hugePages?: boolean }
   | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
   /** A line for the running job's standard input, and its end. */
   | { readonly type: 'ask'; readonly question: unknown }
@@ -36,6 +37,8 @@ export interface GuestFacts {
   readonly provider: string;
   readonly commands: readonly string[];
   readonly deviceSizeBytes: number;
+  /** Physical address of the device's first byte. */
+  readonly deviceAddress: number;
 }
 
 export type GuestMessage =
@@ -54,6 +57,8 @@ export interface JobContext {
   readonly filesystem: Filesystem;
   readonly device: DeviceKind;
   readonly kernelRelease: string;
+  /** Physical address of the device's first byte. */
+  readonly deviceAddress: number;
   readonly input: unknown;
 }
 

@@ -5,9 +5,10 @@ import { parseTrace, type Trace, type TracedStep } from '../src/scenarios/trace.
 
 const folder = new URL('../../../packages/mock/traces/', import.meta.url);
 const cells = readdirSync(folder).map((name) => name.replace('.json', ''));
-/** The default matrix of the runner, and the kernel that is built here. */
+/** Each of them was recorded once, and must not get lost. */
 const expected = [
-  '6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable', '6.12-xfs-clearable', '6.12-xfs-unclearable',
+  '5.10-ext4-clearable', '5.10-xfs-clearable', '6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable',
+  '6.12-xfs-clearable', '6.12-xfs-unclearable', '7.3-ext4-clearable', '7.3-xfs-clearable',
   'zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable', 'zeroinit-xfs-clearable', 'zeroinit-xfs-unclearable',
 ];
 
@@ -16,7 +17,7 @@ function traceOf(cell: string): Trace {
 }
 
 describe('the mock does what the kernel did, step by step', () => {
-  it('on every kernel, filesystem and device of the default matrix, and on zeroinit', () => {
+  it('on every kernel, filesystem and device that has been recorded', () => {
     expect(cells).toEqual(expect.arrayContaining(expected));
   });
 

@@ -45,13 +45,10 @@ interface KernelProfile {
   readonly ext4TailZeroing: 'never' | 'ignored' | 'reported';
   /** ext4 unmaps a file before every zero-range and punch, also before those that free no block. */
   readonly ext4UnmapsEarly: boolean;
+  /** ext4 zeroes the parts of blocks at the edges of a zero-range before it converts the blocks between, not after. */
+  readonly ext4ZeroesEdgesFirst: boolean;
   /** ext4 grows a file to `position - errno` where a pwrite that reaches beyond the end of the file fails. */
   readonly ext4FailedAppendGrows: boolean;
-  /**
-   * The native driver can put a page back into the mapping as it was, after a short store to it has faulted
-   * (MREMAP_DONTUNMAP of file mappings, Linux 5.13). Where it cannot, the page is mapped anew.
-   */
-  readonly restoresFaultedPages: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
   /** Rules of this profile that no measurement backs, besides NEVER_MEASURED. */
@@ -70,9 +67,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4FailedAppendGrows: false,
     ext4UnmapsEarly: false,
-    restoresFaultedPages: false,
+    ext4ZeroesEdgesFirst: false,
     reflinkWithDax: false,
-    unmeasured: ['end-of-file tail (rows 14 to 18)', 'devices that cannot clear'],
+    unmeasured: ['devices that cannot clear'],
   },
   '6.1': {
     release: '6.1.0-mock',
@@ -82,7 +79,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: false,
-    restoresFaultedPages: true,
+    ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
     unmeasured: ['devices that cannot clear'],
   },
@@ -94,7 +91,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'ignored',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
-    restoresFaultedPages: true,
+    ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
     unmeasured: [],
   },
@@ -106,9 +103,9 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'reported',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
-    restoresFaultedPages: true,
+    ext4ZeroesEdgesFirst: true,
     reflinkWithDax: true,
-    unmeasured: ['devices that cannot clear', 'unwritten extents of ext4'],
+    unmeasured: ['devices that cannot clear', 'growing a file whose truncation has failed half way'],
   },
   // Linux 6.12 with the patches of e2e/real-pmem/zeroinit-kernel.
   'dax-zeroinit': {
@@ -119,7 +116,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'ignored',
     ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
-    restoresFaultedPages: true,
+    ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
     unmeasured: [],
   },
@@ -155,9 +152,11 @@ export interface KernelRules {
   readonly zeroRange: 'unwritten-in-place' | 'relocates' | 'clears-in-place' | 'unsupported';
   /** PUNCH_HOLE: XFS frees the whole blocks of a range before it zeroes the parts of blocks at its edges, ext4 after. */
   readonly punch: 'blocks-first' | 'edges-first';
+  /** Zero-range zeroes the parts of blocks at its edges before it does anything to whole ones: if that fails, nothing has changed. */
+  readonly zeroesEdgesFirst: boolean;
   /** A block taken from the free pool turns out to be poison that cannot be cleared. */
   readonly failedAllocation: 'io-error' | 'shutdown';
-  /** ftruncate to a size inside a bad block. */
+  /** ftruncate to a size inside a bad block. `fails-but-shrinks` sets the size, and frees no block. */
   readonly shrinkIntoPoison: 'refused' | 'ignored' | 'fails-but-shrinks';
   /** ftruncate or pwrite beyond an end of file that lies inside a bad block, whose rest has to be zeroed for that. */
   readonly growFromPoison: 'refused' | 'allowed';
@@ -170,9 +169,9 @@ export interface KernelRules {
   readonly unmapsFile: 'before-any' | 'before-zeroing' | 'before-freeing' | 'never';
   /** A pwrite beyond the end of the file that fails leaves the size at its position minus its errno, if that is larger. */
   readonly failedAppendGrows: boolean;
-  /** See KernelProfile. */
-  readonly restoresFaultedPages: boolean;
   readonly reflink: boolean;
+  /** UNSHARE_RANGE is there, also where nothing can be shared. */
+  readonly unshare: boolean;
   /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
   readonly smallExtentBlocks: number;
   /** A write that makes new blocks goes on, as one, through the written blocks after them that adjoin on the device. */
@@ -213,14 +212,15 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
           ? 'relocates'
           : 'unwritten-in-place',
     punch: filesystem === 'xfs' ? 'blocks-first' : 'edges-first',
+    zeroesEdgesFirst: filesystem === 'ext4' && profile.ext4ZeroesEdgesFirst,
     failedAllocation: filesystem === 'xfs' ? 'shutdown' : 'io-error',
     shrinkIntoPoison: filesystem === 'ext4' ? (profile.ext4TailZeroing === 'reported' ? 'fails-but-shrinks' : 'ignored') : 'refused',
     growFromPoison: filesystem === 'ext4' && profile.ext4TailZeroing !== 'reported' ? 'allowed' : 'refused',
     growZeroesTail: filesystem !== 'ext4' || profile.ext4TailZeroing !== 'never',
     unmapsFile: !dax ? 'never' : filesystem === 'xfs' ? 'before-any' : profile.ext4UnmapsEarly ? 'before-zeroing' : 'before-freeing',
     failedAppendGrows: filesystem === 'ext4' && dax && profile.ext4FailedAppendGrows,
-    restoresFaultedPages: tmpfs || profile.restoresFaultedPages,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
+    unshare: filesystem === 'xfs',
     smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
     joinsNewExtents: filesystem === 'xfs' && dax,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,

@@ -22,7 +22,6 @@ import {
   type Transfer,
   type Truncation,
   type ViewOutcome,
-  WINDOW_ACCESS_BYTES_MAX,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from './crash.js';
 import { BLOCK_BYTES } from './geometry.js';
@@ -84,13 +83,7 @@ export class MockFile implements DriverFile, OpenHandle {
     this.#checkMapped(position, source.length);
     const effect = this.#begin('write', position, source.length);
     if (effect !== undefined && 'signalCode' in effect) return { granuleLog2: 0, ...effect, position };
-    const fault = store(this.#machine, this.#mapping, source, position);
-    // One that JavaScript makes by itself, in the native driver's window: a fault there takes the page out of the mapping.
-    const isShort = source.length <= WINDOW_ACCESS_BYTES_MAX;
-    if (fault !== undefined && isShort && !this.#machine.rules.restoresFaultedPages) {
-      this.#mapping.table.invalidate(Math.floor(fault.position / BLOCK_BYTES), 1);
-    }
-    return fault;
+    return store(this.#machine, this.#mapping, source, position);
   }
 
   persist(position: number, length: number): PersistProblem {

@@ -2,7 +2,7 @@ import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
 import { mockDriver } from '../src/index.js';
 
-const kernels = ['5.10', '6.1', '6.12', 'dax-zeroinit'] as const;
+const kernels = ['5.10', '6.1', '6.12', '7.3', 'dax-zeroinit'] as const;
 const machines = [
   ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
   { kernel: '6.12', filesystem: 'ext4', clearable: false },

@@ -212,11 +212,39 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expect(await file.fileSize()).toEqual({ sizeBytes: filesystem === 'xfs' ? 10 * PAGE : TAIL });
     });
 
+    it('row 18: a truncate that fails half way frees no block; one to the same size does, and fails again', async () => {
+      const { file } = await scenario({ kernel, filesystem });
+      const failure = await file.truncate(TAIL);
+      const allocated = async (): Promise<number> => totalLength(await extentsOf(file));
+      expect(await allocated()).toBe(failure === undefined ? P + PAGE : 10 * PAGE);
+      if (filesystem === 'xfs') return;
+      await file.truncate(TAIL);
+      expect(await allocated()).toBe(P + PAGE);
+    });
+
+    it('a zero-range that ends in the bad page: newer ext4 fails before it touches a whole block, all others after', async () => {
+      const { file, bytes } = await scenario({ kernel, filesystem });
+      expect(await file.zeroRange(P - PAGE, PAGE + 100)).toEqual({ errno: Errno.EIO, syscall: 'fallocate' });
+      const untouched = filesystem === 'ext4' && kernel === '7.3';
+      expectBytes((await preadOf(file, P - PAGE, PAGE)).bytes, untouched ? bytes.subarray(P - PAGE, P) : new Uint8Array(PAGE));
+    });
+
     it('row 18, through resize(): the mapping follows only where the call succeeded', async () => {
       const { file } = await scenario({ kernel, filesystem });
       const failure = await file.resize(TAIL, false);
       expect(file.mappedBytes).toBe(failure === undefined ? TAIL : 10 * PAGE);
     });
+  });
+});
+
+describe('UNSHARE_RANGE where nothing can be shared', () => {
+  it('XFS of 5.10 has nothing to do, not even at a bad block; ext4 does not know the call', async () => {
+    const page = { offset: P, length: PAGE };
+    const { driver, file } = await scenario({ kernel: '5.10', filesystem: 'xfs' });
+    driver.unshare(PATH, page);
+    expect((await preadOf(file, P, PAGE)).errno).toBe(Errno.EIO);
+    const ext4 = await scenario({ kernel: '5.10', filesystem: 'ext4' });
+    expect(() => { ext4.driver.unshare(PATH, page); }).toThrow(/EOPNOTSUPP/);
   });
 });
 

@@ -9,6 +9,8 @@ import { injectPoison, serveInjector } from './injector.js';
 import { JobProcess } from './job-process.js';
 import { PmemDevice } from './pmem-device.js';
 
+type MountMessage = Extract<HostMessage, { type: 'mount' }>;
+
 interface Mounted {
   readonly device: PmemDevice;
   readonly filesystem: Filesystem;
@@ -31,7 +33,7 @@ class Agent {
         await this.configure(message.device, message.keep);
         return true;
       case 'mount':
-        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message.keep) });
+        this.#send({ type: 'mounted', mountOptions: await this.mount(message.filesystem, message) });
         return true;
       case 'run': {
         if (this.#mounted === undefined) throw new Error('nothing is mounted');
@@ -42,6 +44,7 @@ class Agent {
           filesystem,
           device: device.kind,
           kernelRelease: device.facts().kernelRelease,
+          deviceAddress: device.facts().deviceAddress,
           input: message.input,
         };
         this.#job = new JobProcess(message.program, message.nodeArguments, context, this.#send);
@@ -72,9 +75,9 @@ class Agent {
     this.#send({ type: 'configured', facts: device.facts() });
   }
 
-  async mount(filesystem: Filesystem, keep = false): Promise<string> {
+  async mount(filesystem: Filesystem, { keep = false, hugePages = false }: Pick<MountMessage, 'keep' | 'hugePages'> = {}): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem);
+    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem, hugePages);
     this.#mounted = { device: this.#device, filesystem };
     return options;
   }

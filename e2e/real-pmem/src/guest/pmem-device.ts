@@ -38,6 +38,7 @@ export class PmemDevice {
       provider: readFileSync(path.join(bus, 'provider'), 'utf8').trim(),
       commands: readFileSync(path.join(bus, 'commands'), 'utf8').trim().split(' ').filter((name) => name !== ''),
       deviceSizeBytes: Number(readFileSync('/sys/block/pmem0/size', 'utf8')) * 512,
+      deviceAddress: Number(readFileSync('/sys/block/pmem0/device/resource', 'utf8')),
     };
   }
 
@@ -49,9 +50,15 @@ export class PmemDevice {
   }
 
   /** Makes a filesystem on the device, mounts it with DAX and lets every user write to it; the mount's options. */
-  async mount(filesystem: Filesystem): Promise<string> {
-    if (filesystem === 'ext4') await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', 'nodiscard', '-O', ext4Features, this.node);
-    else await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, this.node);
+  async mount(filesystem: Filesystem, hugePages = false): Promise<string> {
+    if (filesystem === 'ext4') {
+      const layout = hugePages ? 'nodiscard,stride=512,stripe_width=512' : 'nodiscard';
+      await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', layout, '-O', ext4Features, this.node);
+    } else {
+      // A log does not fit into the small allocation groups that go with a stripe.
+      const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
+      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, this.node);
+    }
     const options = await this.#attach(filesystem);
     chmodSync(guestPaths.mountPoint, 0o1777);
     return options;
@@ -86,13 +93,13 @@ export class PmemDevice {
   }
 
   /** Unmounts, makes the kernel forget every bad block, and mounts a new filesystem of the same kind. */
-  async fresh(filesystem = this.#filesystem): Promise<string> {
+  async fresh(filesystem = this.#filesystem, hugePages = false): Promise<string> {
     if (filesystem === undefined) throw new Error('nothing has been mounted yet');
     if (this.#filesystem !== undefined) await this.#shell.run('busybox', 'umount', guestPaths.mountPoint);
     this.#filesystem = undefined;
     if (this.kind === 'clearable') this.#clearPoison();
     if (this.#listed().length > 0) await this.#forgetPoison();
-    return this.mount(filesystem);
+    return this.mount(filesystem, hugePages);
   }
 
   /** A write to the block device clears what it covers, where the device can clear; much faster than a new disk. */

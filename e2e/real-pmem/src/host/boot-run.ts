@@ -47,7 +47,12 @@ class BootRun {
   };
 
   #directory(): string {
-    return path.join(this.#environment.runDirectory, cellName(this.#cell));
+    const { runDirectory } = this.#environment;
+    return path.join(runDirectory, this.#machineChecks() ? `${cellName(this.#cell)}-machine-check` : cellName(this.#cell));
+  }
+
+  #machineChecks(): boolean {
+    return this.#environment.jobs.some((job) => job.machineChecks === true);
   }
 
   /** Runs everything; whatever goes wrong becomes the outcome of the jobs concerned. */
@@ -74,7 +79,8 @@ class BootRun {
     const directory = this.#directory();
     const files = await bootFiles(directory, kernel, guest);
     this.#step(`booting Linux ${kernel.release}`);
-    const machine = new VirtualMachine({ kernel, device: this.#cell.device, ...files, serialLog: path.join(directory, 'serial.log') });
+    const serialLog = path.join(directory, 'serial.log');
+    const machine = new VirtualMachine({ kernel, device: this.#cell.device, ...files, serialLog, machineChecks: this.#machineChecks() });
     running.add(machine);
     return machine;
   }
@@ -93,7 +99,7 @@ class BootRun {
   async #runJobs(machine: VirtualMachine, { kernelVersion }: GuestFacts): Promise<void> {
     const cell = this.#cell;
     for (const [index, job] of this.#environment.jobs.entries()) {
-      machine.send({ type: 'mount', filesystem: cell.filesystem });
+      machine.send({ type: 'mount', filesystem: cell.filesystem, hugePages: job.machineChecks === true });
       const { mountOptions } = expectMessage(await machine.receive(silenceLimitMs), 'mounted');
       if (index === 0) this.#step(`mounted with ${mountOptions}`);
       this.#step(`${job.name} starts`);
@@ -118,10 +124,18 @@ class BootRun {
   }
 }
 
+/** Runs the cell's jobs: all in one guest, but for those that want machine checks. */
 export async function runBoot(cell: Cell, environment: BootEnvironment): Promise<JobOutcome[]> {
-  const run = new BootRun(cell, environment);
-  await run.run();
-  return run.outcomes;
+  const apart = environment.jobs.filter((job) => job.machineChecks === true);
+  const together = environment.jobs.filter((job) => !apart.includes(job));
+  const outcomes: JobOutcome[] = [];
+  for (const jobs of [together, ...apart.map((job) => [job])]) {
+    if (jobs.length === 0) continue;
+    const run = new BootRun(cell, { ...environment, jobs });
+    await run.run();
+    outcomes.push(...run.outcomes);
+  }
+  return outcomes;
 }
 
 /** The outcomes of a boot that never came to be. */

@@ -13,7 +13,7 @@ import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import { kernelImage, type KernelImage } from './kernel-image.js';
 import { inLanes } from './lanes.js';
-import { cellName, planCells, type Cell } from './matrix.js';
+import { cellName, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
 import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
@@ -21,6 +21,8 @@ import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { contractJob } from './contract-job.js';
 import { costJob } from './cost-job.js';
+import { plannedRuns } from './default-matrix.js';
+import { machineCheckJob } from './machine-check-job.js';
 import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
@@ -56,10 +58,12 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     costJob,
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
+    machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
     zeroRangeJob,
     benchJob,
   ];
-  const selected = jobs.filter((job) => options.jobs.includes(job.name));
+  const names = plannedRuns(options).flatMap((run) => run.jobs);
+  const selected = jobs.filter((job) => names.includes(job.name));
   for (const { program } of [...selected, { program: powerOffProgram }]) {
     if (!existsSync(path.join(tree, program))) throw new SetupError(`${program} is not built`, 'npm run build');
   }
@@ -88,11 +92,13 @@ async function kernelsOf(cells: readonly Cell[], fetch: (series: string) => Prom
 }
 
 async function main(options: Options): Promise<number> {
-  const cells = planCells(options.selection);
+  const runs = plannedRuns(options);
+  if (runs.length === 0) throw new UsageError('there is nothing like that to run');
   if (options.list) {
-    for (const cell of cells) print(`${cellName(cell)}: ${options.jobs.join(', ')}`);
+    for (const run of runs) print(`${cellName(run.cell)}: ${run.jobs.join(', ')}`);
     return 0;
   }
+  const cells = runs.map((run) => run.cell);
   const progress = progressOn(print);
   await ensurePrerequisites(progress);
   const cache = cacheDirectory();
@@ -106,17 +112,19 @@ async function main(options: Options): Promise<number> {
   const kernels = await kernelsOf(selected, (series) => kernelImage(series, { tree, cacheDirectory: cache, refresh: options.refresh, archive, progress }));
   await archive.forgetLists();
 
+  const jobsOf = (cell: Cell): Job[] => jobs.filter(({ name }) => runs.some((run) => run.cell === cell && run.jobs.includes(name)));
   const runCell = async (cell: Cell): Promise<JobOutcome[]> => {
     const kernel = kernels.get(cell.kernel);
+    const own = jobsOf(cell);
     if (kernel !== undefined && !(kernel instanceof Error)) {
-      const environment = { kernel, runDirectory, guest, jobs, progress, running };
-      const outcomes = jobs.length > 0 ? await runBoot(cell, environment) : [];
+      const environment = { kernel, runDirectory, guest, jobs: own, progress, running };
+      const outcomes = own.length > 0 ? await runBoot(cell, environment) : [];
       return cutsPower(cell, options.jobs) ? [...outcomes, await runPowerOff(cell, environment)] : outcomes;
     }
     const reason = kernel?.message ?? 'no kernel';
     progress.step(`${cellName(cell)}: FAILED ${reason}`);
     if (kernel instanceof SetupError && kernel.remedy !== undefined) progress.step(`${cellName(cell)}: try: ${kernel.remedy}`);
-    return skippedOutcomes(cell, jobs, reason);
+    return skippedOutcomes(cell, own, reason);
   };
   const [first] = selected;
   if (options.shell && first !== undefined) {
@@ -126,7 +134,7 @@ async function main(options: Options): Promise<number> {
   }
   const outcomes = (await inLanes(selected, options.parallel, runCell)).flat();
   const powerCuts = cells.filter((cell) => cutsPower(cell, options.jobs)).length;
-  const passed = allPassed(outcomes, cells.length * jobs.length + powerCuts);
+  const passed = allPassed(outcomes, cells.reduce((sum, cell) => sum + jobsOf(cell).length, powerCuts));
   print(`\n${summaryTable(outcomes)}\n`);
   if (options.keep || !passed) print(`logs: ${runDirectory}`);
   else await rm(runDirectory, { recursive: true, force: true });

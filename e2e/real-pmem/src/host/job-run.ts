@@ -5,7 +5,7 @@ import type { Cell } from './matrix.js';
 import { expectMessage, type VirtualMachine } from './virtual-machine.js';
 
 /** What a job needs of the machine. */
-export type GuestPort = Pick<VirtualMachine, 'send' | 'receive'>;
+export type GuestPort = Pick<VirtualMachine, 'send' | 'receive'> & Partial<Pick<VirtualMachine, 'errors'>>;
 
 export interface JobEnd {
   readonly status: 'passed' | 'failed';
@@ -76,7 +76,7 @@ export async function runJob(
   const answers = new Answers(machine);
   const heartbeat = new Heartbeat(note);
   const conversation = 'converse' in job
-    ? job.converse(answers.ask, (line) => { heartbeat.beat(line); }, of.cell).catch(failedVerdict).finally(() => {
+    ? job.converse(answers.ask, (line) => { heartbeat.beat(line); }, of.cell, { kernelVersion: of.kernelVersion, errors: machine.errors }).catch(failedVerdict).finally(() => {
         machine.send({ type: 'no-more-questions' });
       })
     : undefined;

@@ -1,4 +1,5 @@
 /** What the runner knows about a job: its program in the tree, its input, and how its results read as a verdict. */
+import type { ErrorInjector } from './error-injector.js';
 import type { Cell } from './matrix.js';
 import type { JobName } from './options.js';
 
@@ -19,6 +20,8 @@ interface JobProgram {
   /** Arguments for node itself; those that name a file of the tree are relative to it. */
   readonly nodeArguments: readonly string[];
   readonly input: unknown;
+  /** In a guest of its own, whose memory gets errors: what they leave behind would be in the way of other jobs. */
+  readonly machineChecks?: true;
 }
 
 /** A job whose program works by itself and reports results. */
@@ -29,9 +32,16 @@ export interface ReportingJob extends JobProgram {
   judge(values: readonly unknown[], cell: Cell, kernelVersion: string): Promise<JobVerdict>;
 }
 
+/** What a conversing job can use besides its program. */
+export interface ConversationMeans {
+  readonly kernelVersion: string;
+  /** Of a job with `machineChecks`. */
+  readonly errors: ErrorInjector | undefined;
+}
+
 /** A job whose program answers questions; it ends when there are no more. */
 interface ConversingJob extends JobProgram {
-  converse(ask: Ask, note: (line: string) => void, cell: Cell): Promise<JobVerdict>;
+  converse(ask: Ask, note: (line: string) => void, cell: Cell, means: ConversationMeans): Promise<JobVerdict>;
 }
 
 export type Job = ReportingJob | ConversingJob;

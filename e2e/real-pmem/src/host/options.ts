@@ -5,19 +5,28 @@ import type { DeviceKind, Filesystem } from '../protocol.js';
 import { zeroinitName, type Selection } from './matrix.js';
 
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'] as const;
-/** In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. The last says how fast things are, not whether they are right: it has to be asked for. */
-export const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'bench'] as const;
+/**
+ * In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
+ * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.
+ */
+export const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
   readonly selection: Selection;
   readonly jobs: readonly JobName[];
+  /** The jobs are those of the command line, not the usual ones. */
+  readonly jobsAsked: boolean;
+  /** Everything that there are recordings of, not the default matrix. */
+  readonly all: boolean;
   readonly keep: boolean;
   readonly shell: boolean;
   readonly list: boolean;
   readonly help: boolean;
   /** Names of scenarios; empty for all. */
   readonly scenarios: readonly string[];
+  /** Names of the machine-check job's cases; empty for all. */
+  readonly cases: readonly string[];
   readonly record: boolean;
   readonly refresh: boolean;
   /** Of the fuzz job. */
@@ -40,10 +49,13 @@ export const usage = `npm run test:real-pmem -- [options]
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
-  --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|bench
-                        one job (repeatable; default all but bench; zero-range and power-off if --kernel zeroinit is given)
+  --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|machine-check|bench
+                        one job (repeatable; default the first six; zero-range and power-off too if --kernel zeroinit is given)
+  --all                 every kernel, filesystem and device that there are recordings of, with all jobs but machine-check and bench;
+                        without it, and without any of the above, a selection that takes less than ten minutes
   --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
-  --record              write the traces that were recorded over the committed ones
+  --case NAME           one case of the machine-check job (repeatable; default all; not with --record)
+  --record              write what was recorded over the committed traces and machine-check recordings
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
   --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})
   --parallel NUMBER     guests that run at the same time (default: ${mostGuests}, or 1 on a single processor)
@@ -76,6 +88,7 @@ export function parseOptions(args: readonly string[]): Options {
     }
   }
   if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
+  if (parsed.record === true && parsed.case !== undefined) throw new UsageError('--record records every case');
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
   return {
     selection: {
@@ -84,11 +97,14 @@ export function parseOptions(args: readonly string[]): Options {
       filesystems: oneOf<Filesystem>('fs', ['ext4', 'xfs'], parsed.fs ?? []),
     },
     jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : usualJobs(kernels),
+    jobsAsked: jobs.length > 0,
+    all: parsed.all ?? false,
     keep: parsed.keep ?? false,
     shell: parsed.shell ?? false,
     list: parsed.list ?? false,
     help: parsed.help ?? false,
     scenarios: parsed.scenario ?? [],
+    cases: parsed.case ?? [],
     record: parsed.record ?? false,
     refresh: parsed.refresh ?? false,
     seed: count('seed', parsed.seed, defaultSeed),
@@ -115,8 +131,8 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        kernel: many, fs: many, device: many, job: many, scenario: many, seed: one, sequences: one, parallel: one,
-        keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
+        kernel: many, fs: many, device: many, job: many, scenario: many, case: many, seed: one, sequences: one, parallel: one,
+        all: flag, keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;
   } catch (cause) {

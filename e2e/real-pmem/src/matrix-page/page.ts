@@ -3,6 +3,7 @@ import { zeroinitName } from '../host/matrix.js';
 import type { Trace, TracedScenario, TracedStep } from '../scenarios/trace.js';
 import { describeAnswer } from './describe-answer.js';
 import { sections, type Answer, type Row } from './rows.js';
+import { table } from './table.js';
 
 function findAnswer(scenario: TracedScenario, { verb, nth = 1, file }: Answer): TracedStep {
   const found = scenario.steps.filter(({ step }) => step.do === verb && (file === undefined || ('file' in step && step.file === file)))[nth - 1];
@@ -20,25 +21,25 @@ function columnHeading({ subject: { kernel, filesystem, device } }: Trace): stri
   return `${kernel} ${filesystem}${device === 'clearable' ? '' : ', cannot clear'}`;
 }
 
-function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
 function measured(traces: readonly Trace[]): string {
   const versions = new Map(traces.map(({ subject }) => [subject.kernelVersion, subject.kernel]));
   return table(['series', 'as it calls itself'], [...versions].map(([version, kernel]) => [kernel, `\`${version}\``]));
 }
 
-function compareCells(a: Trace, b: Trace): number {
-  const version = (trace: Trace): number => {
+/** Older series first. */
+export function compareKernels(a: string, b: string): number {
+  const version = (kernel: string): number => {
     // After the series that it is made from.
-    if (trace.subject.kernel === zeroinitName) return 6012.5;
-    const [major = 0, minor = 0] = trace.subject.kernel.split('.').map(Number);
+    if (kernel === zeroinitName) return 6012.5;
+    const [major = 0, minor = 0] = kernel.split('.').map(Number);
     return major * 1000 + minor;
   };
+  return version(a) - version(b);
+}
+
+function compareCells(a: Trace, b: Trace): number {
   const key = ({ subject }: Trace): string => `${subject.device}-${subject.filesystem}`;
-  return a.subject.device.localeCompare(b.subject.device) || version(a) - version(b) || key(a).localeCompare(key(b));
+  return a.subject.device.localeCompare(b.subject.device) || compareKernels(a.subject.kernel, b.subject.kernel) || key(a).localeCompare(key(b));
 }
 
 const introduction = `# What kernels do with bad blocks
@@ -56,17 +57,10 @@ How to read a cell: \`ok\`, an errno, a number of bytes for a short transfer, \`
 kernel's list: \`clean\`, \`still bad\` (a block of this file is listed), \`bad elsewhere\` (a block is listed that is not this file's: it is free space or
 another file's). Of the block under the page: \`same block\` as before, or \`other block\`. Several answers, separated by semicolons, are in the order of the question.`;
 
-const limits = `## What a simulated device cannot show
+const limits = `## What this is not
 
-The list of bad blocks is the kernel's own, and so is everything it does because of the list; the memory behind it is healthy.
-So nothing above, and nothing in the mock that rests on it, is a measurement of:
-
-- **latent poison**, which the kernel does not know yet: the machine check of the first access, what it does to the kernel's
-  own copies, or accesses through pages that were mapped before;
-- **machine-check storms**: many errors at once, or one error consumed over and over;
-- **partial clears**: firmware that clears less than it was asked to, or fails half-way;
-- flushes of poisoned lines, which fault like loads on hardware and do nothing in the emulator;
-- power failure, eADR, address-range scrubs, interleaving, and time.`;
+The list of bad blocks is the kernel's own, and so is everything it does because of the list; the memory behind it is healthy. Errors that no
+list knew before, from the hardware itself, have [a page of their own](memory-errors.md), which also says what nobody has measured.`;
 
 export function kernelMatrixPage(unsorted: readonly Trace[]): string {
   const traces = [...unsorted].sort(compareCells);

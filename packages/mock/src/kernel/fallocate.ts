@@ -75,11 +75,14 @@ function allocateTouched(machine: Machine, inode: Inode, position: number, lengt
 
 /** ext4: the same blocks, no longer written. The medium is not touched, and what is bad stays bad and listed. */
 function makeUnwritten(machine: Machine, inode: Inode, cover: Cover): number {
+  const { zeroesEdgesFirst } = machine.rules;
+  const errno = zeroesEdgesFirst ? zeroEdges(machine, inode, cover) : 0;
+  if (errno !== 0) return errno;
   const entries = inode.map.slice(cover.first, cover.count);
   if (inode.onDisk.size > 0 || entries.some((entry) => !isUnwritten(entry))) {
     machine.filesystem.assign(inode, cover.first, entries.map((entry) => unwrittenEntry(mappedBlock(entry))));
   }
-  return zeroEdges(machine, inode, cover);
+  return zeroesEdgesFirst ? 0 : zeroEdges(machine, inode, cover);
 }
 
 /** XFS: the old blocks go back to the free pool, poison and all; other ones take their place. */

@@ -47,7 +47,7 @@ export function copyFileRange(machine: Machine, from: Inode, to: string): number
 /** FALLOC_FL_UNSHARE_RANGE: the file gets copies of the blocks that it shares, so it has to read them. */
 export function unshareRange(machine: Machine, inode: Inode, position: number, length: number): number {
   const { filesystem, rules } = machine;
-  if (!rules.reflink) return Errno.EOPNOTSUPP;
+  if (!rules.unshare) return Errno.EOPNOTSUPP;
   if (filesystem.shutDown) return Errno.EIO;
   const end = blocksIn(Math.min(position + length, inode.sizeBytes));
   for (let at = Math.floor(position / BLOCK_BYTES); at < end; ) {

@@ -18,6 +18,12 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   const errno = zeroTail(machine, inode, sizeBytes);
   if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;
   const kept = blocksIn(sizeBytes);
+  // Blocks beyond an end that stays where it is are freed all the same.
+  if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {
+    filesystem.setSize(inode, sizeBytes);
+    inode.invalidate(kept, Infinity);
+    return errno;
+  }
   filesystem.log.atomically(inode.number, () => {
     filesystem.setSize(inode, sizeBytes);
     filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));

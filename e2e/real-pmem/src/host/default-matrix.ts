@@ -1,0 +1,49 @@
+/** What a run covers when nothing is asked for, and what it covers when everything is. */
+import { planCells, type Cell } from './matrix.js';
+import type { JobName, Options } from './options.js';
+
+/** A cell and what runs on it. */
+export interface CellJobs {
+  readonly cell: Cell;
+  readonly jobs: readonly JobName[];
+}
+
+const cell = (kernel: string, filesystem: Cell['filesystem'], device: Cell['device']): Cell => ({ kernel, filesystem, device });
+const listedErrors: readonly JobName[] = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'];
+
+/**
+ * What differs, each where it differs, in ten minutes on two cores: the newest kernel in full, one old enough for another
+ * signal, a device that cannot clear. Guests that take longest begin first.
+ */
+const defaultMatrix: readonly CellJobs[] = [
+  { cell: cell('6.12', 'xfs', 'unclearable'), jobs: ['contract', 'repair'] },
+  { cell: cell('7.3', 'ext4', 'clearable'), jobs: ['traces'] },
+  { cell: cell('6.12', 'ext4', 'clearable'), jobs: listedErrors },
+  { cell: cell('7.3', 'xfs', 'clearable'), jobs: listedErrors },
+  { cell: cell('6.1', 'xfs', 'clearable'), jobs: ['repair', 'traces'] },
+  { cell: cell('6.12', 'xfs', 'clearable'), jobs: ['traces'] },
+  { cell: cell('6.12', 'ext4', 'unclearable'), jobs: ['traces'] },
+];
+
+/**
+ * Every kernel of Debian that there are traces of, on both devices where users have it now. Machine checks have to be asked for until
+ * there are recordings to compare them with.
+ */
+const wholeMatrix: readonly CellJobs[] = (['5.10', '6.1', '6.12', '7.3'] as const).flatMap((kernel) => {
+  const devices: readonly Cell['device'][] = kernel === '6.12' || kernel === '7.3' ? ['clearable', 'unclearable'] : ['clearable'];
+  return devices.flatMap((device) => {
+    const jobs = kernel === '7.3' && device === 'unclearable' ? listedErrors.filter((job) => job !== 'traces') : listedErrors;
+    return (['ext4', 'xfs'] as const).map((filesystem) => ({ cell: cell(kernel, filesystem, device), jobs }));
+  });
+});
+
+/** The cells that a command line asks for, each with its jobs. */
+export function plannedRuns({ all, selection, jobs, jobsAsked }: Pick<Options, 'all' | 'selection' | 'jobs' | 'jobsAsked'>): readonly CellJobs[] {
+  const { kernels, devices, filesystems } = selection;
+  if (!all && !jobsAsked && kernels.length + devices.length + filesystems.length === 0) return defaultMatrix;
+  if (!all) return planCells(selection).map((planned) => ({ cell: planned, jobs }));
+  const chosen = <T>(asked: readonly T[], value: T): boolean => asked.length === 0 || asked.includes(value);
+  return wholeMatrix
+    .filter((run) => chosen(kernels, run.cell.kernel) && chosen(devices, run.cell.device) && chosen(filesystems, run.cell.filesystem))
+    .map((run) => (jobsAsked ? { cell: run.cell, jobs } : run));
+}

@@ -1,0 +1,35 @@
+/** What an actor can be asked to do, and how the question and its answer travel. Texts only: they end up in recordings. */
+import type { AccessName } from './accesses.js';
+
+export interface ActorCalls {
+  /** Opens and maps the file, under a name of the actor's own; the mapping's first address in hexadecimal. */
+  open(name: string, path: string): string;
+  /** Maps a view of pages 4 to 6 of an open file; its first address. */
+  view(name: string): string;
+  /** One access; `ok` or the error's words. */
+  access(name: string, access: AccessName, index: number): string;
+  /** The access again and again until it throws: the error's words. */
+  accessUntilError(name: string, access: AccessName, index: number): string;
+  /** Reads every page by itself: `o` for its bytes, `M` a media error, `L` lost, `?` other bytes, `!` another error. */
+  pages(name: string): string;
+  /** What the last fault of a guarded copy was exact to, in bytes. */
+  granule(): string;
+  badBlocks(name: string): string;
+  scrub(name: string): string;
+  salvage(name: string): string;
+  /** Repairs the page with its own bytes. */
+  repair(name: string, index: number, allowRelocation: boolean): string;
+  close(name: string): string;
+  /** Closes every file that is open. */
+  closeAll(): string;
+}
+
+export type ActorCallName = keyof ActorCalls;
+
+export interface ActorQuestion {
+  readonly id: number;
+  readonly call: ActorCallName;
+  readonly arguments: readonly unknown[];
+}
+
+export type ActorAnswer = { readonly id: number; readonly value: string } | { readonly id: number; readonly failure: string };
