@@ -144,7 +144,7 @@ const list = [
   [core('pmem-file.ts'), "await journal.acquire('cannot resize');\n      return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
-  [core('repair/batch.ts'), 'tombstones: coalesce([...subtract(content.tombstones, units), ...works.flatMap((work) => work.tombstoned)]),', 'tombstones: works.flatMap((work) => work.tombstoned),', 'a repair forgets the losses of others'],
+  [core('repair/batch.ts'), 'tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),', 'tombstones: works.flatMap((work) => work.tombstoned),', 'a repair forgets the losses of others'],
 ];
 
 export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));
