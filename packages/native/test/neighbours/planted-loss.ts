@@ -57,7 +57,7 @@ export async function makeLoss(path: string, lost: readonly ByteRange[] = [LOST]
   const file = await bareFile(path);
   const mark = Buffer.from(`1 ${ID} ${file.facts.userId} ${file.facts.path}.repair`);
   const place = `${path.slice(path.lastIndexOf('/') + 1)}.repair`;
-  expect(await file.writeJournal(place, { bytes: journalBytes(file.facts, lost), mark, temporary: '.repair-planting.tmp' })).toBeUndefined();
+  expect(await file.writeJournal(place, { bytes: journalBytes(file.facts, lost), mark, temporary: '.repair-planting.tmp', isNew: true })).toBeUndefined();
   expect(await file.writeMark(mark)).toBeUndefined();
   await file.close();
 }
