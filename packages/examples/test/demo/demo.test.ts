@@ -16,7 +16,7 @@ describe('the demo as it is built', () => {
     expect(output).not.toContain(ESCAPE);
     expect(output.split('\n').filter((line) => line.length > 100)).toEqual([]);
     expect(code).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('shows two hosts and a server that is killed, and accounts for every record', async () => {
     const { code, output } = await runDemo(['replicated']);
@@ -27,19 +27,19 @@ describe('the demo as it is built', () => {
     expect(output).not.toContain('BROKEN');
     expect(output.split('\n').filter((line) => line.length > 100)).toEqual([]);
     expect(code).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('says which demos there are when it is asked for another', async () => {
     const { code } = await runDemo(['walrus']);
     expect(code).not.toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('plays the last act by truncation too, and in colour when asked', async () => {
     const { code, output } = await runDemo(['--truncate'], { FORCE_COLOR: '1' });
     expect(output).toContain('another process has cut the file off');
     expect(output).toContain(ESCAPE);
     expect(code).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('repeats itself from a seed, and NO_COLOR has the last word', async () => {
     const options = ['--mock-only', '--seed', '7'];
@@ -47,7 +47,7 @@ describe('the demo as it is built', () => {
     const [first, second] = outputs.map(({ output }) => output.replace(/process \d+/g, '').replace(/\d+\.\d s\n/, ''));
     expect(first).toBe(second);
     expect(first).not.toContain(ESCAPE);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the audit', () => {

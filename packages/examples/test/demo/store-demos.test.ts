@@ -11,7 +11,7 @@ test('the paged store accounts for every key, with real signals', async () => {
   expect(output).not.toContain('BROKEN');
   expect(output.split('\n').filter((line) => line.length > 100)).toEqual([]);
   expect(code).toBe(0);
-}, 60_000);
+}, 180_000);
 
 test('the Level database accounts for every key', async () => {
   const { code, output } = await runDemo(['level', '--seed', '5']);
@@ -20,4 +20,4 @@ test('the Level database accounts for every key', async () => {
   expect(output).toMatch(/LEVEL_CORRUPTION, caused by\s+ERR_PMEM_MEDIA/);
   expect(output).not.toContain('BROKEN');
   expect(code).toBe(0);
-}, 60_000);
+}, 180_000);

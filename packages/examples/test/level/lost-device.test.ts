@@ -83,9 +83,14 @@ describe.each(['a', 'b'] as const)('device %s is new and empty', (device) => {
     const filledAgain = await opened(driver, { attachMirror: true });
     await expectAll(filledAgain);
     await filledAgain.close();
-    const before = [...FILES.a, ...FILES.b].map((path) => Buffer.from(driver.readFile(path)));
+    // A log notes in its headers, the first and the last page, that it was opened.
+    const contentOf = (path: string): Buffer => {
+      const bytes = Buffer.from(driver.readFile(path));
+      return path.includes('.log') ? bytes.subarray(4096, -4096) : bytes;
+    };
+    const before = [...FILES.a, ...FILES.b].map(contentOf);
     expect(await refusalOf(driver, { attachMirror: true })).toBeUndefined();
-    expect([...FILES.a, ...FILES.b].map((path, i) => before[i]?.equals(driver.readFile(path)))).toEqual([true, true, true, true]);
+    expect([...FILES.a, ...FILES.b].map((path, i) => before[i]?.equals(contentOf(path)))).toEqual([true, true, true, true]);
   });
 
   test('the old device comes back after it was replaced: it is overwritten, never believed', async () => {

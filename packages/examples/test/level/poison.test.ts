@@ -79,7 +79,7 @@ describe('one bad page', () => {
       await machine.db.repair();
       expect([page, machine.driver.poisoned]).toEqual([page, []]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('is repaired as soon as it was met, and the application is told', async () => {
     const machine = await filled({ cachedLeaves: 1 });
@@ -121,7 +121,7 @@ describe('without redundancy', () => {
       await machine.open();
       for (const key of KEYS) expect(await machine.db.get(key)).toBe(valueFor(key));
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a bad piece of a long value loses that key alone', async () => {
     const slots = (await filled({ mirror: false })).slotsWith('over');
@@ -140,7 +140,7 @@ describe('without redundancy', () => {
       await machine.db.put(key, valueFor(key));
       expect(await lostKeys(machine.db)).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('the same page bad in both files: the same', async () => {
     const machine = await filled();

@@ -32,7 +32,7 @@ const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(
 const KEPT_DATABASES = 100;
 afterAll(() => {
   rmSync(directory, { recursive: true });
-}, 60_000);
+}, 180_000);
 
 /** Runs the suite; returns how many assertions held, and the names of those that did not, or were left out. */
 async function run(prefix: string, newDriver: () => Driver): Promise<{ held: number; failed: string[]; left: string[] }> {

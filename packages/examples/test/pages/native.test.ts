@@ -41,4 +41,4 @@ test('grows, restarts and agrees with a sorted map', async () => {
     await store.close();
     for (const file of Object.values(files)) await file.close();
   }
-}, 60_000);
+}, 180_000);

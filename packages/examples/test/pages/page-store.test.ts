@@ -355,7 +355,7 @@ describe('random changes', () => {
       await machine.open();
       expect(machine.account(), `PAGES_SEED=${seed}`).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('after close', () => {

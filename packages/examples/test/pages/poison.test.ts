@@ -62,7 +62,7 @@ describe('one bad page, with a mirror', () => {
       await machine.open();
       expect([page, machine.account()]).toEqual([page, []]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a page that was rebuilt holds what it held', async () => {
     const machine = await filledStore();
@@ -334,7 +334,7 @@ describe('random poison', () => {
         throw new Error(`PAGES_SEED=${seed}`, { cause });
       });
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 function catchOf(action: () => unknown): unknown {

@@ -87,7 +87,7 @@ describe('a real server', () => {
 
   beforeAll(async () => {
     server = await startNatsServer();
-  }, 60_000);
+  }, 180_000);
 
   afterAll(async () => {
     await server.stop();
@@ -119,7 +119,7 @@ describe('a real server', () => {
     expect(log.published).toBe(4);
     await log.close();
     await stream.close();
-  }, 60_000);
+  }, 180_000);
 
   test('whose stream was deleted says so', async () => {
     const name = `gone-${++streams}`;
@@ -133,5 +133,5 @@ describe('a real server', () => {
     await expect(log.drained()).rejects.toMatchObject({ code: 'ERR_REPLICATED_REFUSED' });
     await log.close();
     await stream.close();
-  }, 60_000);
+  }, 180_000);
 });

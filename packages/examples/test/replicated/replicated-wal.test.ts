@@ -407,4 +407,4 @@ test('random lives: server and host die in turn, pages are poisoned, and nothing
     expect([`WAL_SEED=${seed}`, lost, returned.length]).toEqual([`WAL_SEED=${seed}`, [], lengths.length]);
     await host.log.close();
   }
-}, 60_000);
+}, 180_000);

@@ -21,7 +21,7 @@ let streams = 0;
 
 beforeAll(async () => {
   server = await startNatsServer();
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await server.stop();
@@ -126,7 +126,7 @@ describe.each([['simulated', simulated], ['native', native]] as const)('two host
     await successor.close();
     for (const closing of [streamA, streamB, fileA, fileB]) await closing.close();
     for (const machine of [a, b]) machine.end();
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a stream on a real server', () => {
@@ -140,7 +140,7 @@ describe('a stream on a real server', () => {
     expect(await stream.bounds()).toEqual({ first: 1, last: 2 });
     expect([...(await stream.fetch(1, 5))].map(([number, bytes]) => [number, bytes.length])).toEqual([[1, payloadOf(1).length], [2, 0]]);
     await stream.close();
-  }, 60_000);
+  }, 180_000);
 
   test('begins where the log begins, and says so to whoever opens it later', async () => {
     const name = `base-${++streams}`;
@@ -153,7 +153,7 @@ describe('a stream on a real server', () => {
     expect(await again.bounds()).toEqual({ first: 500, last: 500 });
     expect([...(await again.fetch(400, 600)).keys()]).toEqual([500]);
     for (const opened of [stream, again]) await opened.close();
-  }, 60_000);
+  }, 180_000);
 
   test('keeps what it has confirmed when the server is killed', async () => {
     const stream = await connectTo(`kill-${++streams}`);
@@ -166,12 +166,12 @@ describe('a stream on a real server', () => {
     expect(last).toBeGreaterThanOrEqual(50);
     expect((await stream.fetch(1, 50)).get(50)).toEqual(payloadOf(50));
     await stream.close();
-  }, 60_000);
+  }, 180_000);
 
   test('is not opened by somebody without the token', async () => {
     const opened = NatsStream.open({ url: server.url, name: 'any', createFrom: 1, timeoutMs: 1000 });
     await expect(opened).rejects.toMatchObject({ code: 'ERR_REPLICATED_SERVER' });
-  }, 60_000);
+  }, 180_000);
 });
 
 test('a machine without nats-server is told which package to install', async () => {

@@ -57,4 +57,4 @@ test('a process killed in the middle of its work has lost nothing that it had co
     await file.close();
     await mirror.close();
   }
-}, 60_000);
+}, 180_000);

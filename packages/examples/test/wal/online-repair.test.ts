@@ -237,7 +237,7 @@ describe('power loss at every operation of a repair beside commits', () => {
         }
       }
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 async function crashAndCheck(

@@ -61,7 +61,7 @@ describe('records that the application still has', () => {
       if (machine.mirrored) for (const page of hit) machine.poison('log', page);
       expect((await accountFor(await machine.open(), records)).lost, `WAL_SEED=${seed}`).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('come back beside commits and a checkpoint, which may drop them meanwhile', async () => {
     for (const through of [0, 20, 60]) {
@@ -120,7 +120,7 @@ describe('records that the application still has', () => {
       await again.repair(sourceOf(records));
       expect((await accountFor(again, records)).lost).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('replay({ from })', () => {
