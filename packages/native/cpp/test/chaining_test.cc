@@ -12,7 +12,7 @@ using scratch::killed_by;
 // deeper stack than it did when the kernel called it.
 static void chaining_handler_with_a_frame(int signal, siginfo_t* info, void* context) {
   chaining_handler(signal, info, context);
-  calls = calls + 1;
+  calls++;
 }
 
 TEST(to_siginfo, "a foreign fault reaches a previous SA_SIGINFO handler, with its address and mask") {

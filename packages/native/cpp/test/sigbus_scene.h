@@ -1,6 +1,7 @@
 // Two pages that fault, one ours and one not, and handlers to have around. Each test runs in a child process.
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <csetjmp>
 #include <csignal>
@@ -38,7 +39,8 @@ struct Pages {
   }
 };
 
-inline volatile sig_atomic_t calls = 0;
+// Handlers of several threads count.
+inline std::atomic<int> calls{0};
 inline volatile int code = 0;
 inline volatile uintptr_t address = 0;
 inline volatile bool was_blocked = false;
@@ -52,7 +54,7 @@ inline void note_mask() {
 }
 
 inline void siginfo_handler(int, siginfo_t* info, void* context) {
-  calls = calls + 1;
+  calls++;
   code = info->si_code;
   address = reinterpret_cast<uintptr_t>(info->si_addr);
   note_mask();
@@ -62,15 +64,15 @@ inline void siginfo_handler(int, siginfo_t* info, void* context) {
 
 inline void plain_handler(int signal) {
   if (signal != SIGBUS) _exit(91);
-  calls = calls + 1;
+  calls++;
   note_mask();
   siglongjmp(landing, 1);
 }
 
-inline void counting_handler(int) { calls = calls + 1; }
+inline void counting_handler(int) { calls++; }
 
 inline void chaining_handler(int signal, siginfo_t* info, void* context) {
-  calls = calls + 1;
+  calls++;
   if ((below.sa_flags & SA_SIGINFO) == 0) _exit(92);
   below.sa_sigaction(signal, info, context);
 }
@@ -103,7 +105,7 @@ inline volatile int relabelled_log2 = 12;
 
 // Hands a real fault on as the kernel reports a consumed memory error whose page is mapped elsewhere too.
 inline void relabel_as_memory_failure(int signal, siginfo_t* info, void* context) {
-  calls = calls + 1;
+  calls++;
   // A handler that was called again and again for one access would never end.
   if (calls > 100) _exit(93);
   siginfo_t told = *info;
