@@ -88,7 +88,7 @@ class NativeDriver implements Driver {
   async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
     const { readOnly, create, sizeBytes, preallocate } = request;
     requirePermission(path, readOnly);
-    await refuseHugePages(path);
+    refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return opened;
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });

@@ -1,17 +1,20 @@
 /** Files on hugetlbfs, which this driver does not open. */
-import { statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import path from 'node:path';
 import { PmemError } from '@safe-pmem/core';
 import { filesystemName } from './filesystem-name.js';
 
-type FilesystemOf = (path: string) => Promise<{ readonly type: number }>;
+type FilesystemOf = (path: string) => { readonly type: number };
 
 /**
  * Throws ERR_PMEM_NOT_SUPPORTED if the file is on hugetlbfs, or would be made there. Only whole huge pages can be mapped there,
  * so a single page that faulted could not be replaced or mapped again; and its bytes never leave memory.
+ *
+ * On this thread, a microsecond: the statfs() that returns a promise ends the process with a failed assertion if the worker
+ * that calls it is being terminated (Node 20).
  */
-export async function refuseHugePages(file: string, filesystemOf: FilesystemOf = statfs): Promise<void> {
-  const found = await typeOf(file, filesystemOf) ?? await typeOf(path.dirname(file), filesystemOf);
+export function refuseHugePages(file: string, filesystemOf: FilesystemOf = statfsSync): void {
+  const found = typeOf(file, filesystemOf) ?? typeOf(path.dirname(file), filesystemOf);
   if (found === undefined || filesystemName(found) !== 'hugetlbfs') return;
   throw new PmemError(
     'ERR_PMEM_NOT_SUPPORTED',
@@ -21,9 +24,9 @@ export async function refuseHugePages(file: string, filesystemOf: FilesystemOf =
 }
 
 /** Undefined if there is no answer: what is wrong with the path is the open's to say. */
-async function typeOf(file: string, filesystemOf: FilesystemOf): Promise<number | undefined> {
+function typeOf(file: string, filesystemOf: FilesystemOf): number | undefined {
   try {
-    return (await filesystemOf(file)).type;
+    return filesystemOf(file).type;
   } catch {
     return undefined;
   }

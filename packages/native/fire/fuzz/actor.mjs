@@ -237,7 +237,7 @@ export class Actor {
       else if (doing === 'unlink') unlinkSync(name);
       else if (doing === 'rename') renameSync(name, other);
       else if (doing === 'link') linkSync(name, other);
-      else unlinkSync(`${name}.repair`);
+      else unlinkSync(path.join(path.dirname(name), 'fuzz.repair'));
     } catch (error) {
       if (!['ENOENT', 'EEXIST'].includes(error.code)) throw error;
     }

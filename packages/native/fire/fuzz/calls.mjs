@@ -273,10 +273,27 @@ function lockCall(name) {
   return ranged(name, shapes.nothingOrFailure, (at, long) => bothNumbers(at, long) && long !== 0);
 }
 
+/** All files of a scene share one journal: whoever reads it finds one that was written, whole. */
+const PLACE = 'fuzz.repair';
+
+/** A name that is right, or what is none. */
+function nameFor(random, right) {
+  const name = random.chance(0.1) ? random.pick([undefined, null, 5, {}, 'with a\0 byte', Symbol('name')]) : right;
+  return { name, valid: name === right };
+}
+
 function readsJournal(name) {
   return (random) => {
+    const place = nameFor(random, PLACE);
     const limit = random.chance(0.2) ? hostileNumber(random) : random.pick([0, 1, 100, 70_000, farAway(random)]);
-    return { name, args: [limit], valid: isBytes(limit), check: shapes.journal(name, limit) };
+    return { name, args: [place.name, limit], valid: place.valid && isBytes(limit), check: shapes.journal(name, limit) };
+  };
+}
+
+function removesJournal(name) {
+  return (random) => {
+    const place = nameFor(random, PLACE);
+    return { name, args: [place.name], valid: place.valid, check: shapes.nothingOrFailure(name) };
   };
 }
 
@@ -286,14 +303,44 @@ function writesJournal(name) {
     const { array, valid, long, bytes } = bytesFor(random, content.length, content);
     // Of another length it would be another journal.
     if (valid && long !== 0 && long !== content.length) return writesJournal(name)(random);
+    const [place, temporary] = [nameFor(random, PLACE), nameFor(random, '.fuzz.tmp')];
+    const isNew = random.chance(0.1) ? random.pick([undefined, 1, 'true']) : random.chance(0.3);
     const meanwhile =
-      bytes === undefined || name === 'replaceJournalSync'
+      bytes === undefined || name === 'writeJournalSync'
         ? undefined
         : () => {
             overwrite(array);
           };
-    return { name, args: [array], valid, check: shapes.nothingOrFailure(name), meanwhile };
+    return {
+      name,
+      args: [place.name, array, Buffer.from('a mark'), temporary.name, isNew],
+      valid: valid && place.valid && temporary.valid && typeof isNew === 'boolean',
+      check: shapes.nothingOrFailure(name),
+      meanwhile,
+    };
   };
+}
+
+function writesMark(name) {
+  return (random) => {
+    const { array, valid } = bytesFor(random, random.pick([0, 1, 60, 1000, 70_000]), undefined);
+    return { name, args: [array], valid, check: shapes.nothingOrFailure(name) };
+  };
+}
+
+/** Positions and lengths in turn, now and then hostile ones, into bytes that are enough or not. */
+function readEach(random) {
+  const pairs = [];
+  let total = 0;
+  for (let i = random.below(5); i > 0; i--) {
+    const long = random.below(2 * PAGE);
+    pairs.push(random.chance(0.05) ? hostileNumber(random) : random.below(SPAN), long);
+    total += long;
+  }
+  const numbers = new Float64Array(pairs.map((value) => (typeof value === 'number' ? value : Number.NaN)));
+  const { array, valid, long } = bytesFor(random, random.chance(0.1) ? random.below(total + 1) : total);
+  const isRight = numbers.every(isBytes) && long >= total;
+  return { name: 'readEach', args: [numbers, array], valid: valid && isRight, check: shapes.transfers(numbers) };
 }
 
 const plain = (name, shape) => () => ({ name, args: [], valid: true, check: shape(name) });
@@ -320,8 +367,14 @@ export const calls = {
   remap: { weight: 3, make: remap },
   lock: { weight: 2, make: lockCall('lock') },
   unlock: { weight: 2, make: lockCall('unlock') },
-  readJournalSync: { weight: 1, make: readsJournal('readJournalSync') },
-  replaceJournalSync: { weight: 1, make: writesJournal('replaceJournalSync') },
+  readJournalSync: { weight: 1, rawOnly: true, make: readsJournal('readJournalSync') },
+  writeJournalSync: { weight: 1, rawOnly: true, make: writesJournal('writeJournalSync') },
+  removeJournalSync: { weight: 1, rawOnly: true, make: removesJournal('removeJournalSync') },
+  readMark: { weight: 1, make: plain('readMark', shapes.mark) },
+  writeMarkSync: { weight: 1, make: writesMark('writeMarkSync') },
+  names: { weight: 1, make: plain('names', shapes.names) },
+  readEach: { weight: 3, asynchronous: true, rawOnly: true, make: readEach },
+  writeMark: { weight: 1, asynchronous: true, make: writesMark('writeMark') },
   pread: { weight: 9, asynchronous: true, make: pread },
   pwrite: { weight: 8, asynchronous: true, make: pwrite },
   scrub: { weight: 3, asynchronous: true, make: scrub },
@@ -333,9 +386,9 @@ export const calls = {
   fileSize: { weight: 2, asynchronous: true, make: plain('fileSize', shapes.size) },
   extents: { weight: 2, asynchronous: true, make: ranged('extents', shapes.extents, bothNumbers) },
   badBlocks: { weight: 1, asynchronous: true, driverOnly: true, make: plain('badBlocks', shapes.badBlocks) },
-  readJournal: { weight: 1, asynchronous: true, make: readsJournal('readJournal') },
-  writeJournal: { weight: 1, asynchronous: true, make: writesJournal('writeJournal') },
-  removeJournal: { weight: 1, asynchronous: true, make: plain('removeJournal', shapes.nothingOrFailure) },
+  readJournal: { weight: 1, asynchronous: true, rawOnly: true, make: readsJournal('readJournal') },
+  writeJournal: { weight: 1, asynchronous: true, rawOnly: true, make: writesJournal('writeJournal') },
+  removeJournal: { weight: 1, asynchronous: true, rawOnly: true, make: removesJournal('removeJournal') },
   resize: { weight: 4, asynchronous: true, make: resize },
   close: { weight: 1, asynchronous: true, make: plain('close', shapes.nothingOrFailure) },
 };

@@ -126,11 +126,7 @@ export const persistRangesCall = (hostileNumber) => (random, { mapped, raw }) =>
   const ranges = Array.from({ length: random.below(5) }, () => range(random, mapped, hostileNumber));
   const isNumeric = ranges.flat().every((value) => typeof value === 'number' && !isFraction(value));
   const valid = ranges.every(([at, long]) => inside(at, long, mapped));
-  const check = (answer) => {
-    if (answer !== undefined && !shapes.isFailure(answer) && !shapes.isFault(answer, 0, Infinity)) {
-      throw new Problem('persistRanges answered with something else');
-    }
-  };
+  const check = shapes.persisted('persistRanges');
   if (!raw) {
     const asked = ranges.map(([offset, length]) => ({ offset, length }));
     return { name: 'persistRanges', args: [asked], ...(isNumeric ? { valid } : { loose: true }), check };

@@ -50,8 +50,10 @@ export const nothingOrFault = (what, position, length) => (value) => {
   demand(what, value === undefined || isFault(value, position, length), value);
 };
 
-export const persisted = (what, position, length) => (value) => {
-  demand(what, value === undefined || isFailure(value) || isFault(value, position, length), value);
+/** A persist also answers for zeros that an earlier fault left anywhere in the mapping. */
+export const persisted = (what) => (value) => {
+  const isTruncation = has(value, { fileSizeBytes: count });
+  demand(what, value === undefined || isTruncation || isFailure(value) || isFault(value, 0, Infinity), value);
 };
 
 export const transfer = (what, length) => (value) => {
@@ -60,7 +62,7 @@ export const transfer = (what, length) => (value) => {
 };
 
 export const probe = (what) => (value) => {
-  const known = has(value, { fileSizeBytes: count, readErrno: count, hole: boolean, freeBytes: count });
+  const known = has(value, { fileSizeBytes: count, readErrno: count, writeErrno: count, hole: boolean, freeBytes: count });
   demand(what, known || has(value, { failure: isFailure }), value);
 };
 
@@ -98,13 +100,38 @@ export const badBlocks = (what) => (value) => {
   );
 };
 
+/** Two numbers for each pair: bytes transferred, and an errno. */
+export const transfers = (pairs) => (value) => {
+  const isRight = value instanceof Float64Array && value.length === pairs.length && value.every(count);
+  demand('readEach', isRight, value);
+};
+
+export const mark = (what) => (value) => {
+  demand(
+    what,
+    has(value, { status: (s) => s === 'absent' || s === 'unsupported' }) ||
+      has(value, { status: (s) => s === 'failed', failure: isFailure }) ||
+      has(value, { status: (s) => s === 'present', bytes: (b) => b instanceof Uint8Array && b.length > 0 }),
+    value,
+  );
+};
+
+export const names = (what) => (value) => {
+  demand(what, has(value, { linkCount: count, isAtPath: boolean }) || has(value, { failure: isFailure }), value);
+};
+
 export const journal = (what, limit) => (value) => {
   demand(
     what,
     has(value, { status: (s) => s === 'absent' }) ||
       has(value, { status: (s) => s === 'failed', failure: isFailure }) ||
       has(value, { status: (s) => s === 'too-large', sizeBytes: (n) => isBytes(n) && n > limit }) ||
-      has(value, { status: (s) => s === 'present', bytes: (b) => b instanceof Uint8Array && b.length <= limit }),
+      has(value, {
+        status: (s) => s === 'present',
+        bytes: (b) => b instanceof Uint8Array && b.length <= limit,
+        ownerId: count,
+        mark: (m) => m === undefined || m instanceof Uint8Array,
+      }),
     value,
   );
   if (value.status === 'present') requireJournal(value.bytes);
