@@ -1,4 +1,7 @@
+import { constants } from 'node:os';
+
 const PAGE = 4096;
+const { EIO } = constants.errno;
 
 /**
  * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
@@ -9,6 +12,12 @@ export function driverWithBadBlocks(driver) {
   let listed = [];
   let pages = new Set();
   let last;
+  const faultIn = (position, length) => {
+    for (let page = Math.floor(position / PAGE); page * PAGE < position + length; page++) {
+      if (pages.has(page)) return { position: Math.max(position, page * PAGE), signalCode: 4, granuleLog2: 12 };
+    }
+    return undefined;
+  };
   return {
     name: 'native with a list',
     /** The device of the file that was opened last has these ranges of it, ascending, among its bad blocks. */
@@ -29,11 +38,10 @@ export function driverWithBadBlocks(driver) {
       const own = {
         facts: { ...file.facts, dax: true, bus: { provider: 'e820', commands: [] } },
         badBlocks: () => Promise.resolve({ supported: true, ranges: listed }),
-        read: (target, position) => {
-          for (let page = Math.floor(position / PAGE); page * PAGE < position + target.length; page++) {
-            if (pages.has(page)) return { position: Math.max(position, page * PAGE), signalCode: 4, granuleLog2: 12 };
-          }
-          return file.read(target, position);
+        read: (target, position) => faultIn(position, target.length) ?? file.read(target, position),
+        readEach: async (pieces, bytes) => {
+          const reads = await file.readEach(pieces, bytes);
+          return reads.map((read, i) => (faultIn(pieces[i].offset, pieces[i].length) ? { transferredBytes: 0, errno: EIO } : read));
         },
         rewrite: (pieces, bytes) => {
           for (const { position, length } of pieces) for (let at = position; at < position + length; at += PAGE) pages.delete(at / PAGE);

@@ -1,4 +1,4 @@
-// npm run test:sanitizers [-- --cpp | --addon]
+// npm run test:sanitizers [-- --cpp] [-- --addon] [-- --threads]
 //
 // The tests of this package with ASan, UBSan, LSan and TSan looking on. Everything is built in `.cache/fire`; the binary
 // that the package loads, and its `build` folder, are left alone. See docs/internals/native-under-fire.md.
@@ -12,8 +12,10 @@ import { checkAddonControls, checkLeakControl, checkProgramControls } from './co
 import { findingsIn, makeInstrumentedStage, MissingPrerequisite } from './instrumented-stage.mjs';
 
 const require = createRequire(import.meta.url);
-const { values: asked } = parseArgs({ options: { cpp: { type: 'boolean' }, addon: { type: 'boolean' } } });
-const everything = asked.cpp !== true && asked.addon !== true;
+const { values: asked } = parseArgs({
+  options: { cpp: { type: 'boolean' }, addon: { type: 'boolean' }, threads: { type: 'boolean' } },
+});
+const everything = asked.cpp !== true && asked.addon !== true && asked.threads !== true;
 const begun = performance.now();
 const failures = [];
 
@@ -125,8 +127,8 @@ try {
     checkLeakControl(stage);
     testAddon(stage);
     checkReports(stage);
-    testThreads();
   }
+  if (everything || asked.threads === true) testThreads();
 } catch (error) {
   failures.push(error instanceof MissingPrerequisite ? `cannot run here: ${error.message}` : String(error.stack));
 }
