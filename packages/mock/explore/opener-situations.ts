@@ -22,19 +22,25 @@ const loseTwo = async (scene: SharedScene, a: Opener): Promise<void> => {
   await a.repair(2, 'lose');
 };
 
+/** Page 1 is bad, and nobody knows. */
+const poisonOne = (scene: SharedScene): Promise<void> => {
+  scene.poison(1);
+  return Promise.resolve();
+};
+
+/** Repairs page 1 from the content that it had, then stores at `offset`, and closes. */
+const repairThenCommit = (offset: number) => async (opener: Opener): Promise<void> => {
+  if (await opener.repair(1, 'rebuild')) await opener.commit(offset, 16);
+  await opener.close();
+};
+
 export const SITUATIONS: Readonly<Record<string, Situation>> = {
   'two repairs of one page, then stores': {
     sizeBytes: 3 * PAGE,
-    before: (scene) => { scene.poison(1); return Promise.resolve(); },
+    before: poisonOne,
     bodies: [
-      async (a) => {
-        if (await a.repair(1, 'rebuild')) await a.commit(PAGE, 16);
-        await a.close();
-      },
-      async (b) => {
-        if (await b.repair(1, 'rebuild')) await b.commit(PAGE + 64, 16);
-        await b.close();
-      },
+      repairThenCommit(PAGE),
+      repairThenCommit(PAGE + 64),
     ],
   },
   'a persist over a loss while the same opener repairs': {
@@ -48,10 +54,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
         await Promise.all([a.repair(1, 'rebuild'), a.commit(2 * PAGE, 16)]);
         await a.close();
       },
-      async (b) => {
-        if (await b.repair(1, 'rebuild')) await b.commit(PAGE + 64, 16);
-        await b.close();
-      },
+      repairThenCommit(PAGE + 64),
     ],
   },
   'a read of an unfinished unit while the same opener repairs': {
@@ -68,10 +71,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
         await Promise.all([a.repair(1, 'rebuild'), a.process.turn(() => { tryRead(a.file, 2 * PAGE); })]);
         await a.close();
       },
-      async (b) => {
-        if (await b.repair(1, 'rebuild')) await b.commit(PAGE + 64, 16);
-        await b.close();
-      },
+      repairThenCommit(PAGE + 64),
     ],
   },
   'a resize beside a repair without rebuild': {
@@ -102,21 +102,15 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
         await a.resize(4 * PAGE);
         await a.close();
       },
-      async (b) => {
-        if (await b.repair(1, 'rebuild')) await b.commit(PAGE, 16);
-        await b.close();
-      },
+      repairThenCommit(PAGE),
     ],
   },
   'an open beside a repair': {
     sizeBytes: 2 * PAGE,
     opened: ['a'],
-    before: (scene) => { scene.poison(1); return Promise.resolve(); },
+    before: poisonOne,
     bodies: [
-      async (a) => {
-        if (await a.repair(1, 'rebuild')) await a.commit(PAGE, 16);
-        await a.close();
-      },
+      repairThenCommit(PAGE),
       async (b) => {
         await b.open();
         await b.read();
@@ -127,7 +121,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   'an open beside a repair without rebuild, then a store': {
     sizeBytes: 2 * PAGE,
     opened: ['a'],
-    before: (scene) => { scene.poison(1); return Promise.resolve(); },
+    before: poisonOne,
     bodies: [
       async (a) => {
         await a.repair(1, 'lose');
@@ -227,7 +221,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'a loss in a file that gets another name': {
     sizeBytes: 3 * PAGE,
-    before: (scene) => { scene.poison(1); return Promise.resolve(); },
+    before: poisonOne,
     bodies: [
       async (a) => {
         await a.repair(1, 'lose');
@@ -273,7 +267,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   'a close in the middle of a repair of the same opener, and an open': {
     sizeBytes: 2 * PAGE,
     opened: ['a'],
-    before: (scene) => { scene.poison(1); return Promise.resolve(); },
+    before: poisonOne,
     bodies: [
       async (a) => {
         await Promise.all([unlessClosed(a.repair(1, 'rebuild')), a.process.turn(() => a.close())]);
