@@ -6,7 +6,5 @@ const invariant =
   'every key is returned as it was last acknowledged, or its error has a media error for a cause, and ' +
   'only where every file that held it was hit';
 const seed = Number(process.env.LEVEL_SEED ?? 1);
-/** A minute and a half; LEVEL_STATES=2000 is enough between two edits. */
-const leastStates = Number(process.env.LEVEL_STATES ?? 50_000);
 
-exploreShare({ engine: 'level', invariant, seed, leastStates }, { ...explorations, brief: explorations.briefLevelExploration });
+exploreShare({ engine: 'level', invariant, seed }, { ...explorations, brief: explorations.briefLevelExploration });

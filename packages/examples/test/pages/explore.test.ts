@@ -5,7 +5,5 @@ import { exploreShare } from '../explored-share.js';
 const invariant =
   'every key is returned as it was last acknowledged, or reported lost; never neither, never wrong';
 const seed = Number(process.env.PAGES_SEED ?? 1);
-/** A minute and a half; PAGES_STATES=2000 is enough between two edits. */
-const leastStates = Number(process.env.PAGES_STATES ?? 50_000);
 
-exploreShare({ engine: 'pages', invariant, seed, leastStates }, { ...explorations, brief: explorations.briefStoreExploration });
+exploreShare({ engine: 'pages', invariant, seed }, { ...explorations, brief: explorations.briefStoreExploration });

@@ -7,7 +7,5 @@ const invariant =
   'other acknowledged record is returned intact or reported lost by its sequence number; never neither, ' +
   'never wrong';
 const seed = Number(process.env.REPLICATED_SEED ?? 1);
-/** A minute and a half; REPLICATED_STATES=2000 is enough between two edits. */
-const leastStates = Number(process.env.REPLICATED_STATES ?? 50_000);
 
-exploreShare({ engine: 'replicated', invariant, seed, leastStates }, { ...explorations, brief: explorations.briefReplicatedExploration });
+exploreShare({ engine: 'replicated', invariant, seed }, { ...explorations, brief: explorations.briefReplicatedExploration });

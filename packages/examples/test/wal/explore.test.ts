@@ -6,7 +6,5 @@ const invariant =
   'every committed record is returned intact or reported lost by its sequence number; never neither, ' +
   'never wrong';
 const seed = Number(process.env.WAL_SEED ?? 1);
-/** A minute; WAL_STATES=2000 is enough between two edits. */
-const leastStates = Number(process.env.WAL_STATES ?? 50_000);
 
-exploreShare({ engine: 'wal', invariant, seed, leastStates }, { ...explorations, brief: explorations.briefWalExploration });
+exploreShare({ engine: 'wal', invariant, seed }, { ...explorations, brief: explorations.briefWalExploration });

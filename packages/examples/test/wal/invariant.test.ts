@@ -112,12 +112,17 @@ class Life {
     await this.#check();
   }
 
-  /** The one way for a log to refuse: every header copy is gone, and so is every page that holds a record. */
+  /** The one way for a log to refuse: every header copy is gone, and so is every page that holds an acknowledged record. */
   #expectUnreadable(error: unknown): void {
     if (!(error instanceof WalError && error.code === 'ERR_WAL_UNREADABLE')) throw error;
     const hit = this.#machine.mirrored ? [this.#hit.log, this.#hit.mirror] : [this.#hit.log];
+    const first = this.#wal.firstSequence ?? 1;
     for (const pages of hit) expect([pages.has(0), pages.has(this.#machine.pages - 1)]).toEqual([true, true]);
-    for (const page of sequencesByPage(this.#machine).keys()) expect(hit.every((pages) => pages.has(page))).toBe(true);
+    for (const [page, sequences] of sequencesByPage(this.#machine)) {
+      // A page that a power loss tore may hold pieces of records that were never acknowledged, or given up long ago.
+      if (!sequences.some((sequence) => sequence >= first && sequence <= this.#acknowledged)) continue;
+      expect([page, hit.every((pages) => pages.has(page))]).toEqual([page, true]);
+    }
     this.#dead = true;
   }
 
