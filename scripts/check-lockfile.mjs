@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
-const skipped = new Set(['node_modules', 'dist', 'build', '.git', '.nx']);
+const skipped = new Set(['node_modules', 'dist', 'build', '.git', '.nx', '.cache']);
 
 function lockfilesIn(directory) {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {

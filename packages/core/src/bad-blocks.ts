@@ -47,7 +47,7 @@ export async function queryBadBlocks(
   return { supported: true, blocks: mapToFile(list, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
 }
 
-/** Intersects the sorted list with the extents. A bad sector costs the whole block that it lies in. */
+/** Intersects the sorted list with the extents. A poisoned sector costs the whole block that it lies in. */
 function mapToFile(
   list: DeviceBadBlocks & { supported: true },
   extents: readonly Extent[],

@@ -1,5 +1,4 @@
 /** Power loss: what survives is a list of choices, each made by a chooser, so that an explorer can try them all. */
-import type { MockOperation } from './operation.js';
 
 /** One thing that power loss leaves open. A chooser answers with an integer in [0, alternatives). */
 export type CrashChoice =
@@ -25,18 +24,6 @@ export const loseAll: CrashChooser = () => 0;
 
 /** Everything survives, as after a crash of the process alone. */
 export const keepAll: CrashChooser = (choice) => choice.alternatives - 1;
-
-/** Thrown by an operation at which power failed, and by every later use of a file that was open then. */
-export class SimulatedCrash extends Error {
-  /** The operation that was running; undefined where `crash()` was called between operations. */
-  readonly operation: MockOperation | undefined;
-
-  constructor(message: string, operation?: MockOperation) {
-    super(message);
-    this.name = 'SimulatedCrash';
-    this.operation = operation;
-  }
-}
 
 export function choose(chooser: CrashChooser, choice: CrashChoice): number {
   const answer = chooser(choice);

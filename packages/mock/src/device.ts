@@ -37,7 +37,7 @@ export class Device {
   }
 
   /**
-   * Asks the device to clear the block, where the kernel knows of a bad sector in it: all of the length that is being
+   * Asks the device to clear the block, where the kernel knows poison in it: all of the length that is being
    * written, so that sectors which nobody has met yet are cleared along (drivers/nvdimm/pmem.c). False where it cannot.
    * Afterwards the cleared bytes are arbitrary, and durably so: the kernel clears before it writes.
    */

@@ -1,8 +1,8 @@
 /**
  * The blocks that no file owns. Allocation takes the lowest free block first: legal for any filesystem, and the least
  * kind, since a poisoned block that a file let go of is handed to the very next writer. Freed blocks wait for a metadata
- * commit, as they do on ext4 and XFS: the file that freed them does not get them back before its next sync (row 12),
- * while another file may have them at once (row 13), as if a commit had happened just then.
+ * commit, as they do on ext4 and XFS: the file that freed them does not get them back before its next sync,
+ * while another file may have them at once, as if a commit had happened just then.
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { BLOCK_BYTES } from './geometry.js';

@@ -1,10 +1,5 @@
-export {
-  type CrashChoice,
-  type CrashChooser,
-  keepAll,
-  loseAll,
-  SimulatedCrash,
-} from './crash.js';
+export { type CrashChoice, type CrashChooser, keepAll, loseAll } from './crash.js';
+export { SimulatedCrash } from './simulated-crash.js';
 export { everyCrash, type EveryCrashOptions } from './every-crash.js';
 export { everyFault, type EveryFaultOptions } from './every-fault.js';
 export { everyInterleaving, type EveryInterleavingOptions } from './every-interleaving.js';

@@ -1,7 +1,8 @@
 /** One simulated machine: kernel rules, device, filesystem, and the observer that may interfere with any operation. */
 import { Device } from './device.js';
 import { type BlockPlacement, Filesystem } from './filesystem.js';
-import { type CrashChooser, choose, SimulatedCrash } from './crash.js';
+import { type CrashChooser, choose } from './crash.js';
+import { SimulatedCrash } from './simulated-crash.js';
 import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
 import { HOLE, mappedBlock } from './block-map.js';
 import type { Inode } from './inode.js';

@@ -32,7 +32,7 @@ export interface PoisonOptions {
   readonly latent?: boolean | undefined;
   /**
    * Pages that are mapped already stay mapped and go on working, as measured on a real kernel whose list was added to
-   * while the file was mapped (row 5). By default they are unmapped, so that the next access fails.
+   * while the file was mapped. By default they are unmapped, so that the next access fails.
    */
   readonly keepMapped?: boolean | undefined;
 }

@@ -23,7 +23,7 @@ import {
   type Truncation,
   type ViewOutcome,
 } from '@safe-pmem/core';
-import { SimulatedCrash } from './crash.js';
+import { SimulatedCrash } from './simulated-crash.js';
 import { BLOCK_BYTES } from './geometry.js';
 import type { Inode } from './inode.js';
 import { zeroRange } from './kernel/fallocate.js';

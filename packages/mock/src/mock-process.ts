@@ -1,7 +1,7 @@
 /** One of several processes on a simulated machine: a driver of its own, which can die alone. */
 import type { Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
 import { checkedPath } from './check.js';
-import { SimulatedCrash } from './crash.js';
+import { SimulatedCrash } from './simulated-crash.js';
 import type { Machine } from './machine.js';
 import { openFile } from './open-file.js';
 import { Process } from './process.js';

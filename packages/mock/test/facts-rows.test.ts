@@ -20,14 +20,14 @@ const FILESYSTEMS = ['ext4', 'xfs'] as const;
 
 describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
   describe.each(FILESYSTEMS)('%s', (filesystem) => {
-    it('row 1: pread touching the bad page, one extent: EIO and 0 bytes, whatever good bytes come first', async () => {
+    it('pread touching the bad page, one extent: EIO and 0 bytes, whatever good bytes come first', async () => {
       const { file, bytes } = await scenario({ kernel, filesystem, sizeBytes: 64 * PAGE });
       expect(await file.pread(new Uint8Array(64 * PAGE), 0)).toEqual({ transferredBytes: 0, errno: Errno.EIO });
       expect(await file.pread(new Uint8Array(6 * PAGE), 0)).toEqual({ transferredBytes: 0, errno: Errno.EIO });
       expectBytes((await preadOf(file, 0, 5 * PAGE)).bytes, bytes.subarray(0, 5 * PAGE));
     });
 
-    it('row 2: pread over two extents: short at the boundary, then EIO', async () => {
+    it('pread over two extents: short at the boundary, then EIO', async () => {
       const { file, bytes } = await scenario({ kernel, filesystem, sizeBytes: 16 * PAGE, extentBytes: 5 * PAGE });
       expect((await extentsOf(file)).length).toBe(4);
       const first = await preadOf(file, 0, 16 * PAGE);
@@ -36,14 +36,14 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(await file.pread(new Uint8Array(11 * PAGE), 20480)).toEqual({ transferredBytes: 0, errno: Errno.EIO });
     });
 
-    it('row 3: poison of one sector: the whole page is unreadable', async () => {
+    it('poison of one sector: the whole page is unreadable', async () => {
       const { driver, file } = await scenario({ kernel, filesystem, poisonBytes: 0 });
       driver.poison(PATH, { offset: P + 3 * 512, length: 512 });
       for (const at of [P, P + 512, P + PAGE - 512]) expect((await preadOf(file, at, 512)).errno).toBe(Errno.EIO);
       expect(file.read(new Uint8Array(1), P)).toMatchObject({ position: P });
     });
 
-    it('row 4: mapped load or store: SIGBUS code and lsb by kernel, si_addr exact, a store never repairs', async () => {
+    it('mapped load or store: SIGBUS code and lsb by kernel, si_addr exact, a store never repairs', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const signal = kernel === '6.1' ? { signalCode: 2, granuleLog2: 0 } : { signalCode: 4, granuleLog2: 12 };
       for (let i = 0; i < 2; i++) {
@@ -53,7 +53,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(await isListed(file, physicalOf(driver, P))).toBe(true);
     });
 
-    it('row 5: load via an already present page: ok; after the page is dropped: SIGBUS', async () => {
+    it('load via an already present page: ok; after the page is dropped: SIGBUS', async () => {
       const { driver, file, bytes } = await scenario({ kernel, filesystem, poisonBytes: 0 });
       loaded(file, P, 1);
       driver.poison(PATH, { offset: P, length: PAGE }, { keepMapped: true });
@@ -63,13 +63,13 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(file.read(new Uint8Array(1), P)).toBeDefined();
     });
 
-    it('row 6: pwrite of 100 bytes inside the bad page: EFAULT, still bad', async () => {
+    it('pwrite of 100 bytes inside the bad page: EFAULT, still bad', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       expect(await file.pwrite(pattern(100), P + 50)).toEqual({ transferredBytes: 0, errno: Errno.EFAULT });
       expect(await isListed(file, physicalOf(driver, P))).toBe(true);
     });
 
-    it('row 7: pwrite of pages 3 to 5 and 100 bytes: short 8192, then EFAULT', async () => {
+    it('pwrite of pages 3 to 5 and 100 bytes: short 8192, then EFAULT', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const source = pattern(2 * PAGE + 100, 2);
       expect(await file.pwrite(source, 3 * PAGE)).toEqual({ transferredBytes: 8192, errno: 0 });
@@ -81,7 +81,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       ['the full page', P, PAGE],
       ['many pages', 2 * PAGE, 6 * PAGE],
       ['an unaligned span that covers it', 4 * PAGE + 100, 3 * PAGE],
-    ] as const)('row 8: pwrite of %s: ok, same block, cleared', async (_, position, length) => {
+    ] as const)('pwrite of %s: ok, same block, cleared', async (_, position, length) => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       expect(await file.pwrite(pattern(length, 2), position)).toEqual({ transferredBytes: length, errno: 0 });
@@ -90,7 +90,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expectBytes(loaded(file, position, length), pattern(length, 2));
     });
 
-    it('row 9: ZERO_RANGE of the full page: 0, not cleared; ext4 same block, XFS relocated', async () => {
+    it('ZERO_RANGE of the full page: 0, not cleared; ext4 same block, XFS relocated', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       expect(await file.zeroRange(P, PAGE)).toBeUndefined();
@@ -98,7 +98,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(physicalOf(driver, P) === physical).toBe(filesystem === 'ext4');
     });
 
-    it('row 10: ZERO_RANGE of part of the page: EIO; of an unaligned span that covers it: ok', async () => {
+    it('ZERO_RANGE of part of the page: EIO; of an unaligned span that covers it: ok', async () => {
       const { file, bytes } = await scenario({ kernel, filesystem });
       expect(await file.zeroRange(P + 100, 200)).toEqual({ errno: Errno.EIO, syscall: 'fallocate' });
       expect(await file.zeroRange(P - 100, PAGE + 200)).toBeUndefined();
@@ -106,7 +106,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expectBytes(loaded(file, 0, 10 * PAGE), expected);
     });
 
-    it.each(['write', 'store'] as const)('row 11: after row 9, a 100 byte %s: ext4 clears, XFS leaves it listed', async (how) => {
+    it.each(['write', 'store'] as const)('after ZERO_RANGE of the full page, a 100 byte %s: ext4 clears, XFS leaves it listed', async (how) => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       await file.zeroRange(P, PAGE);
@@ -116,7 +116,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(driver.freePool.poisoned.length).toBe(filesystem === 'xfs' ? 1 : 0);
     });
 
-    it('row 12: punch + fallocate: relocated, not cleared, fragmented', async () => {
+    it('punch + fallocate: relocated, not cleared, fragmented', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       driver.punch(PATH, { offset: P, length: PAGE });
@@ -126,7 +126,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(await isListed(file, physical)).toBe(true);
     });
 
-    it('row 13: punch, then another file allocates: it gets the poisoned block, and its write clears it', async () => {
+    it('punch, then another file allocates: it gets the poisoned block, and its write clears it', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       driver.punch(PATH, { offset: P, length: PAGE });
@@ -136,12 +136,12 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(await isListed(file, physical)).toBe(false);
     });
 
-    it('row 25: fsync of a poisoned file: 0', async () => {
+    it('fsync of a poisoned file: 0', async () => {
       const { file } = await scenario({ kernel, filesystem });
       expect(await file.sync()).toBeUndefined();
     });
 
-    it('row 28: unlink of a poisoned file: the list keeps its entry', async () => {
+    it('unlink of a poisoned file: the list keeps its entry', async () => {
       const { driver, file } = await scenario({ kernel, filesystem });
       const physical = physicalOf(driver, P);
       driver.unlink(PATH);
@@ -151,7 +151,7 @@ describe.each(MODERN)('table "Operation by operation", kernel %s', (kernel) => {
       expect(driver.freePool.poisoned).toEqual([{ offset: physical, length: PAGE }]);
     });
 
-    it('row 30: MAP_SYNC on dax, msync without', async () => {
+    it('MAP_SYNC on dax, msync without', async () => {
       const dax = (await scenario({ kernel, filesystem, poisonBytes: 0 })).file.facts;
       expect(dax).toMatchObject({ dax: true, mapSync: true, persistMethod: 'cpu-flush' });
       const buffered = (await scenario({ kernel, filesystem, dax: false, poisonBytes: 0 })).file.facts;
@@ -166,7 +166,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
   describe.each(FILESYSTEMS)('%s', (filesystem) => {
     const tail = () => scenario({ kernel, filesystem, sizeBytes: TAIL, poisonBytes: 100 });
 
-    it('row 14: pread EIO, exact-tail pwrite EFAULT, append in the tail EFAULT', async () => {
+    it('pread EIO, exact-tail pwrite EFAULT, append in the tail EFAULT', async () => {
       const { file } = await tail();
       expect((await preadOf(file, P, 100)).errno).toBe(Errno.EIO);
       expect((await file.pwrite(pattern(100), P)).errno).toBe(Errno.EFAULT);
@@ -174,7 +174,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expect(await file.fileSize()).toEqual({ sizeBytes: TAIL });
     });
 
-    it('row 15: append at the next page, ftruncate up: EIO, but ext4 on 6.1 allows both', async () => {
+    it('append at the next page, ftruncate up: EIO, but ext4 on 6.1 allows both', async () => {
       const allowed = filesystem === 'ext4' && kernel === '6.1';
       const appended = await tail();
       expect((await appended.file.pwrite(pattern(PAGE), P + PAGE)).errno).toBe(allowed ? 0 : Errno.EIO);
@@ -184,7 +184,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expect(await grown.file.fileSize()).toEqual({ sizeBytes: allowed ? 9 * PAGE : TAIL });
     });
 
-    it('row 16: ZERO_RANGE|KEEP_SIZE of the full page: 0 and the size kept; of the tail alone: EIO', async () => {
+    it('ZERO_RANGE|KEEP_SIZE of the full page: 0 and the size kept; of the tail alone: EIO', async () => {
       const { file } = await tail();
       expect(await file.zeroRange(P, 100)).toEqual({ errno: Errno.EIO, syscall: 'fallocate' });
       expect(await file.zeroRange(P, PAGE)).toBeUndefined();
@@ -192,7 +192,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expectBytes((await preadOf(file, P, PAGE)).bytes, new Uint8Array(100));
     });
 
-    it('row 17: pwrite of the full page, ftruncate back: ok, same block, cleared', async () => {
+    it('pwrite of the full page, ftruncate back: ok, same block, cleared', async () => {
       const { driver, file } = await tail();
       const physical = physicalOf(driver, P);
       expect(await file.pwrite(pattern(PAGE, 2), P)).toEqual({ transferredBytes: PAGE, errno: 0 });
@@ -204,7 +204,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expectBytes(loaded(file, P, 100), pattern(PAGE, 2).subarray(0, 100));
     });
 
-    it('row 18: ftruncate into the bad page: ext4 7.3 EIO but smaller, XFS EIO and unchanged, ext4 6.1 says 0', async () => {
+    it('ftruncate into the bad page: ext4 7.3 EIO but smaller, XFS EIO and unchanged, ext4 6.1 says 0', async () => {
       const { file } = await scenario({ kernel, filesystem });
       const failure = await file.truncate(TAIL);
       if (filesystem === 'ext4' && kernel === '6.1') expect(failure).toBeUndefined();
@@ -212,7 +212,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expect(await file.fileSize()).toEqual({ sizeBytes: filesystem === 'xfs' ? 10 * PAGE : TAIL });
     });
 
-    it('row 18: a truncate that fails half way frees no block; one to the same size does, and fails again', async () => {
+    it('a truncate that fails half way frees no block; one to the same size does, and fails again', async () => {
       const { file } = await scenario({ kernel, filesystem });
       const failure = await file.truncate(TAIL);
       const allocated = async (): Promise<number> => totalLength(await extentsOf(file));
@@ -229,7 +229,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expectBytes((await preadOf(file, P - PAGE, PAGE)).bytes, untouched ? bytes.subarray(P - PAGE, P) : new Uint8Array(PAGE));
     });
 
-    it('row 18, through resize(): the mapping follows only where the call succeeded', async () => {
+    it('through resize(): the mapping follows only where the call succeeded', async () => {
       const { file } = await scenario({ kernel, filesystem });
       const failure = await file.resize(TAIL, false);
       expect(file.mappedBytes).toBe(failure === undefined ? TAIL : 10 * PAGE);
@@ -249,7 +249,7 @@ describe('UNSHARE_RANGE where nothing can be shared', () => {
 });
 
 describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink, kernel %s', (kernel) => {
-  it('row 19: full-page pwrite on either side: EIO; ZERO_RANGE on one side ok, then a pwrite on the other clears', async () => {
+  it('full-page pwrite on either side: EIO; ZERO_RANGE on one side ok, then a pwrite on the other clears', async () => {
     const { driver, file } = await scenario({ kernel, filesystem: 'xfs', poisonBytes: 0 });
     driver.reflink(PATH, '/pmem/clone');
     driver.poison(PATH, { offset: P, length: PAGE });
@@ -268,7 +268,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink,
     expectBytes(loaded(file, P, PAGE), new Uint8Array(PAGE));
   });
 
-  it('row 20: FICLONE: XFS succeeds and silently shares poison, ext4 EOPNOTSUPP', async () => {
+  it('FICLONE: XFS succeeds and silently shares poison, ext4 EOPNOTSUPP', async () => {
     const { driver, file } = await scenario({ kernel, filesystem: 'xfs' });
     driver.reflink(PATH, '/pmem/clone');
     const clone = await open(driver, '/pmem/clone');
@@ -303,7 +303,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink,
 });
 
 describe('what the tables leave open, as the recordings have it', () => {
-  it('rows 15 and 18 on ext4 6.12 are those of 6.1', async () => {
+  it('appends, growth and cuts at the last page on ext4 6.12 are those of 6.1', async () => {
     const grown = await scenario({ sizeBytes: TAIL, poisonBytes: 100 });
     expect(await grown.file.truncate(9 * PAGE)).toBeUndefined();
     const shrunk = await scenario();

@@ -4,7 +4,6 @@ import type { EntryCursor, Snapshot } from '../pages/index.js';
 import { LostKeysError } from '../pages/index.js';
 import { AbortError } from './abort-error.js';
 import { LossError } from './loss-error.js';
-import type { PmemLevel } from './pmem-level.js';
 
 type EncodedOptions = AbstractIteratorOptions<Buffer, Buffer>;
 type EncodedEntry = [Buffer | undefined, Buffer | undefined];
@@ -12,7 +11,7 @@ type EncodedEntry = [Buffer | undefined, Buffer | undefined];
 /** Between so many entries of all() the event loop gets its turn. */
 const ENTRIES_A_TURN = 1024;
 
-export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> {
+export class PmemIterator<Database, K, V> extends AbstractIterator<Database, K, V> {
   /** Made when it is needed: the snapshot may be closed by then, which abstract-level notices. */
   readonly #makeCursor: () => EntryCursor;
   #cursor: EntryCursor | undefined;
@@ -25,7 +24,7 @@ export class PmemIterator<K, V> extends AbstractIterator<PmemLevel<K, V>, K, V> 
   #postponed: LossError | undefined;
 
   /** @param release called when the iterator is closed */
-  constructor(db: PmemLevel<K, V>, options: EncodedOptions, snapshot: Snapshot, release: () => void) {
+  constructor(db: Database, options: EncodedOptions, snapshot: Snapshot, release: () => void) {
     super(db, options as AbstractIteratorOptions<unknown, unknown> as AbstractIteratorOptions<K, V>);
     this.#makeCursor = () => snapshot.cursor(options);
     this.#withValues = options.values !== false;

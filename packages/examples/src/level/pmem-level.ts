@@ -171,14 +171,14 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     }
   }
 
-  _iterator(options: AbstractIteratorOptions<Buffer, Buffer>): PmemIterator<K, V> {
+  _iterator(options: AbstractIteratorOptions<Buffer, Buffer>): PmemIterator<PmemLevel<K, V>, K, V> {
     if (options.snapshot !== undefined) {
-      return new PmemIterator(this, options, stateOf(options.snapshot), () => {
+      return new PmemIterator<PmemLevel<K, V>, K, V>(this, options, stateOf(options.snapshot), () => {
         this.#healSoon();
       });
     }
     const snapshot = this.#opened().snapshot();
-    return new PmemIterator(this, options, snapshot, () => {
+    return new PmemIterator<PmemLevel<K, V>, K, V>(this, options, snapshot, () => {
       snapshot.close();
       this.#healSoon();
     });

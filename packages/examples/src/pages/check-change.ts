@@ -2,7 +2,7 @@
 import type { Bytes } from './bytes.js';
 import { compareBytes, keyAfter, requireBytes } from './bytes.js';
 import { KEY_BYTES_MAX } from './format.js';
-import type { Change } from './log-record.js';
+import type { Change } from './change.js';
 
 /** Shortens a bound that is longer than every key to one that as many keys come before. */
 export function shortBound(bound: Bytes): Bytes {

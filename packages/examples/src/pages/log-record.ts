@@ -1,19 +1,13 @@
 /** What the store writes into its log: batches of changes, and checkpoints. */
 import type { Bytes } from './bytes.js';
 import { bufferOf } from './bytes.js';
+import type { Change } from './change.js';
 import { shortBound } from './check-change.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import { decodeCheckpoint } from './checkpoint-record.js';
 import { BATCH_MARKER, ENTRY_HEADER_BYTES, KEY_BYTES_MAX } from './format.js';
 
-/**
- * One change. `clear` removes every key from `from` up to, but without, `to` (undefined: no end). An empty `to` is an
- * end like any other: no key comes before it, and nothing is removed.
- */
-export type Change =
-  | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
-  | { readonly type: 'del'; readonly key: Bytes }
-  | { readonly type: 'clear'; readonly from: Bytes; readonly to: Bytes | undefined };
+export type { Change } from './change.js';
 
 export type LogRecord =
   | { readonly type: 'batch'; readonly changes: readonly Change[] }

@@ -5,9 +5,8 @@ import { BLOCK_BYTES } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
 import { convertOnExt4 } from './ext4-unwritten.js';
-
-/** Blocks that a write may store to, or the errno of making them so. */
-export type BlocksOutcome = { readonly count: number; readonly errno: 0 } | { readonly count: 0; readonly errno: number };
+import type { BlocksOutcome } from './zero-blocks.js';
+import { zeroBlocks } from './zero-blocks.js';
 
 const failed = (errno: number): BlocksOutcome => ({ count: 0, errno });
 
@@ -54,16 +53,6 @@ function convertUnwritten(machine: Machine, inode: Inode, logical: number, count
   if (!zeroBlocks(machine, mappedBlock(inode.map.at(logical)), count)) return failed(Errno.EIO);
   machine.filesystem.assign(inode, logical, entries);
   return { count, errno: 0 };
-}
-
-/** Zeroes adjoining blocks through the block layer, clearing what is bad. False where the device cannot clear. */
-export function zeroBlocks(machine: Machine, first: number, count: number): boolean {
-  for (let block = first; block < first + count; block++) {
-    const bad = machine.device.isKnownBad(block);
-    if (bad && machine.device.clearKnown(block)) machine.step('cleared');
-    if (!machine.device.writeZeros(block)) return false;
-  }
-  return true;
 }
 
 /** Gives the file copies of blocks that it shares. EIO where one of them is bad, even if all of it is to be replaced. */

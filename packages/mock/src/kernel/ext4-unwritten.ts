@@ -17,7 +17,7 @@ import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
 import { blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
-import { type BlocksOutcome, zeroBlocks } from './blocks.js';
+import { type BlocksOutcome, zeroBlocks } from './zero-blocks.js';
 
 /** Blocks of a file, half-open. */
 interface Span {

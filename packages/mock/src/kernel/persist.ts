@@ -16,7 +16,7 @@ export function flushLines(machine: Machine, mapping: Mapping, position: number,
   return fault;
 }
 
-/** msync(MS_SYNC): the bytes and all metadata. Poison in the range does not make it fail (row 25). */
+/** msync(MS_SYNC): the bytes and all metadata. Poison in the range does not make it fail. */
 export function syncRange(machine: Machine, inode: Inode, position: number, length: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
   persistBytes(machine, inode, position, length);

@@ -56,13 +56,13 @@ function writeWritten(
     const block = Math.floor((offset + done) / BLOCK_BYTES);
     const within = (offset + done) % BLOCK_BYTES;
     const rest = length - done;
-    const badSector = device.known.firstSector(first + block, blocksIn(within + rest));
-    if (badSector === undefined) {
+    const poisonedSector = device.known.firstSector(first + block, blocksIn(within + rest));
+    if (poisonedSector === undefined) {
       store(done, rest);
       return { transferredBytes: length, errno: 0 };
     }
     if (rules.poisonedWrite === 'refused') return { transferredBytes: done, errno: Errno.EIO };
-    const stride = rules.poisonedWrite === 'recovery' ? recoveryStride(badSector) : pageStride(badSector);
+    const stride = rules.poisonedWrite === 'recovery' ? recoveryStride(poisonedSector) : pageStride(poisonedSector);
     const bytes = Math.min(rest, stride * BLOCK_BYTES - within);
     const errno = overwrite(machine, first + block, within, bytes);
     if (errno !== 0) return { transferredBytes: done, errno };
@@ -73,16 +73,16 @@ function writeWritten(
 }
 
 /** The page cache takes the good pages before the bad one, then the bad one alone. */
-function pageStride(badSector: number): number {
-  return Math.max(1, Math.floor((badSector * SECTOR_BYTES) / BLOCK_BYTES));
+function pageStride(poisonedSector: number): number {
+  return Math.max(1, Math.floor((poisonedSector * SECTOR_BYTES) / BLOCK_BYTES));
 }
 
 /**
- * Pages that the kernel hands to one recovery write: those before the first bad sector, rounded up. A bad page whose
- * first sector is good is therefore taken together with the pages before it.
+ * Pages that the kernel hands to one recovery write: those before the first poisoned sector, rounded up. A bad page
+ * whose first sector is good is therefore taken together with the pages before it.
  */
-function recoveryStride(badSector: number): number {
-  return Math.max(1, Math.ceil((badSector * SECTOR_BYTES) / BLOCK_BYTES));
+function recoveryStride(poisonedSector: number): number {
+  return Math.max(1, Math.ceil((poisonedSector * SECTOR_BYTES) / BLOCK_BYTES));
 }
 
 /** Clears what is bad among the pages that the bytes touch, where the rules let such a write do that. */

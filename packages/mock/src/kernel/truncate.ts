@@ -1,4 +1,4 @@
-/** ftruncate(2), including sizes that lie inside a bad block (rows 15 and 18). */
+/** ftruncate(2), including sizes that lie inside a bad block. */
 import { Errno } from '@safe-pmem/core';
 import { blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';

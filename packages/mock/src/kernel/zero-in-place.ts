@@ -7,7 +7,8 @@ import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
 import { BLOCK_BYTES, blocksIn } from '../geometry.js';
 import type { Inode } from '../inode.js';
 import type { Machine } from '../machine.js';
-import { fillHoles, zeroBlocks, zeroWithinBlock } from './blocks.js';
+import { fillHoles, zeroWithinBlock } from './blocks.js';
+import { zeroBlocks } from './zero-blocks.js';
 import { trustDiskWithin } from './ext4-unwritten.js';
 
 /** The part of one block that a range covers. */

@@ -1,0 +1,41 @@
+/**
+ * npm run tidy: what no compiler sees. Prints one line for each finding, and fails if there is any.
+ *
+ * - links of Markdown files lead to files and headings that exist; READMEs that npm shows have absolute links only
+ * - every `npm run NAME` in a Markdown file is a script of the root or of a package
+ * - no source file imports itself through others
+ * - words that the glossary rules out, tables that are not here ("row 12"), and paths of one machine appear nowhere
+ * - no file of source gets longer lines than it had (line-lengths.json); `--accept` takes today's
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { circles } from './circles.mjs';
+import { deadLinks } from './links.mjs';
+import { longLines } from './long-lines.mjs';
+import { strayWords } from './words.mjs';
+import { unknownCommands } from './commands.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8' });
+const names = tracked.split('\n').filter((name) => /\.(md|ts|mts|cts|mjs|cjs|js|json|cc|h|sh)$/.test(name));
+const texts = new Map();
+for (const name of names) {
+  try {
+    texts.set(name, readFileSync(path.join(root, name), 'utf8'));
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error; // deleted, and not committed yet
+  }
+}
+
+const findings = [
+  ...deadLinks(root, texts),
+  ...unknownCommands(root, texts),
+  ...circles(texts),
+  ...strayWords(texts),
+  ...longLines(root, texts, process.argv.includes('--accept')),
+];
+for (const finding of findings) console.error(finding);
+console.log(`${texts.size} files, ${findings.length} findings`);
+process.exitCode = findings.length === 0 ? 0 : 1;
