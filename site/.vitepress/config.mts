@@ -1,0 +1,68 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitepress';
+
+const apiSidebar = fileURLToPath(new URL('../build/pages/api/typedoc-sidebar.json', import.meta.url));
+const api = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, 'utf8')) : [];
+const page = (text: string, link: string) => ({ text, link });
+
+export default defineConfig({
+  title: 'safe-pmem',
+  description: 'Persistent-memory files for Node.js in which a media error is an ordinary error',
+  srcDir: 'build/pages',
+  outDir: 'build/html',
+  cacheDir: 'build/cache',
+  base: process.env.SITE_BASE ?? '/',
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+  themeConfig: {
+    search: { provider: 'local' },
+    nav: [
+      page('Guide', '/guides/test-with-the-mock'),
+      page('Concepts', '/concepts/poison'),
+      page('Reference', '/reference/errors'),
+      page('API', '/api/'),
+      page('Internals', '/internals/architecture'),
+    ],
+    sidebar: {
+      '/api/': api,
+      '/': [
+        { text: 'Concepts', items: [page('Poison', '/concepts/poison'), page('How a repair works', '/concepts/repair')] },
+        {
+          text: 'Guide, by task',
+          items: [
+            page('Test your engine on the mock', '/guides/test-with-the-mock'),
+            page('Explore your engine', '/guides/explore-your-engine'),
+            page('A write-ahead log', '/guides/write-ahead-log'),
+            page('A store of your own', '/guides/make-your-own-store'),
+            page('A replicated log', '/guides/replicated-log'),
+            page('Troubleshooting', '/guides/troubleshooting'),
+          ],
+        },
+        {
+          text: 'Reference',
+          items: [
+            page('Errors', '/reference/errors'),
+            page('Kernels and filesystems', '/reference/kernel-matrix'),
+            page('Memory errors', '/reference/memory-errors'),
+            page('Glossary', '/reference/glossary'),
+            page('API', '/api/'),
+          ],
+        },
+        {
+          text: 'Internals',
+          collapsed: true,
+          items: [
+            page('Architecture', '/internals/architecture'),
+            page('The SIGBUS guard', '/internals/sigbus'),
+            page('Testing', '/internals/testing'),
+            page('Performance', '/internals/performance'),
+            page('Security', '/internals/security'),
+            page('Native under fire', '/internals/native-under-fire'),
+            page('Decisions', '/decisions/'),
+          ],
+        },
+      ],
+    },
+    outline: [2, 3],
+  },
+});
