@@ -2,6 +2,7 @@ import './globals.js';
 export { PmemFile } from './pmem-file.js';
 export type { ResizeOptions } from './pmem-file.js';
 export type { OpenOptions } from './open-options.js';
+export type { FileClaim } from './writer-lock.js';
 export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors.js';
 export { SystemCallError } from './system-error.js';

@@ -25,7 +25,8 @@ import { salvageRange } from './salvage.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
 import { scrubRange } from './scrub.js';
 import { systemError } from './system-error.js';
-import { lockWriter } from './writer-lock.js';
+import type { FileClaim } from './writer-lock.js';
+import { ClaimLock, lockWriter } from './writer-lock.js';
 
 export interface ResizeOptions {
   /** Allocate blocks for what is new now. Default false. */
@@ -42,12 +43,14 @@ export interface ResizeOptions {
  */
 export class PmemFile extends MemoryAccess {
   readonly #state: OpenState;
+  readonly #claims: ClaimLock;
   #repairs: Promise<unknown> = Promise.resolve();
   #pendingRepairs = 0;
 
   private constructor(state: OpenState) {
     super(state);
     this.#state = state;
+    this.#claims = new ClaimLock(state.file);
   }
 
   /**
@@ -171,6 +174,28 @@ export class PmemFile extends MemoryAccess {
   }
 
   /**
+   * Claims the file for a writer that cannot share it, such as a storage engine. Any other claim of the same file is
+   * refused until `release()`, close() or the end of the process: of this PmemFile, in this process and in others, whatever
+   * name the file has there. Openers that claim nothing are not refused; `exclusive` of open() refuses those too.
+   *
+   * Throws ERR_PMEM_LOCKED (claimed already), ERR_PMEM_NOT_SUPPORTED (the filesystem has no locks), ERR_PMEM_READ_ONLY
+   * or ERR_PMEM_CLOSED. The file is as it was.
+   *
+   * @example
+   * const claim = file.claim();
+   * try {
+   *   await useAlone(file);
+   * } finally {
+   *   claim.release();
+   * }
+   */
+  claim(): FileClaim {
+    this.#state.assertOpen();
+    this.#state.assertWritable();
+    return this.#claims.take();
+  }
+
+  /**
    * Changes the size of the file and of the mapping, in bytes. New bytes are zeros. With `preallocate`, blocks for
    * them are allocated now.
    *
@@ -220,6 +245,7 @@ export class PmemFile extends MemoryAccess {
       unsaved = error;
     }
     this.#state.close();
+    this.#claims.forget();
     this.releaseViews();
     const failure = await this.#state.file.close();
     if (failure !== undefined) throw systemError('cannot close', failure, { path: this.path });

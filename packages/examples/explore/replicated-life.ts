@@ -9,6 +9,8 @@ import { type Answer, SimulatedServer, type SimulatedStream } from './simulated-
 
 const PAGES = 5;
 const PATH = '/pmem0/log';
+/** The id of whoever wrote the records that are there to begin with. */
+const WRITER = 7n;
 /** Lengths of the records that log and stream hold to begin with. */
 const FIRST_RECORDS = [10, 3000];
 
@@ -37,7 +39,7 @@ export class ReplicatedLife {
     this.#ack = ack;
     for (const [index, length] of FIRST_RECORDS.entries()) {
       const payload = payloadOf(index + 1, length);
-      this.server.records.push(encodeFrame(payload));
+      this.server.records.push(encodeFrame(payload, WRITER));
       this.#attempts.set(index + 1, [payload]);
       this.#acknowledged.add(index + 1);
     }
@@ -182,7 +184,7 @@ export async function makeImage(): Promise<Uint8Array> {
   driver.writeFile(PATH, new Uint8Array(PAGES * PAGE));
   const file = await PmemFile.open(PATH, { driver });
   const wal = await Wal.open({ file, create: true });
-  for (const [index, length] of FIRST_RECORDS.entries()) wal.append(encodeFrame(payloadOf(index + 1, length)));
+  for (const [index, length] of FIRST_RECORDS.entries()) wal.append(encodeFrame(payloadOf(index + 1, length), WRITER));
   wal.commit();
   return driver.readFile(PATH);
 }

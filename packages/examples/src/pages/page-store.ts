@@ -1,3 +1,4 @@
+import type { FileClaim } from '@safe-pmem/core';
 import { BatchWriter } from './batch-writer.js';
 import type { Bytes } from './bytes.js';
 import { checkedChanges } from './check-change.js';
@@ -11,7 +12,7 @@ import type { PageDamage } from './page-files.js';
 import type { StoreRepairReport } from './repair-store.js';
 import { repairPages } from './repair-store.js';
 import { findValue, Snapshot } from './snapshot.js';
-import type { StartedStore } from './start-store.js';
+import type { ClaimedStore } from './start-store.js';
 import { startStore } from './start-store.js';
 import type { StoreOptions } from './store-options.js';
 import { StoreState } from './store-state.js';
@@ -23,14 +24,16 @@ export type SlotKind = 'header' | 'leaf' | 'value' | 'free' | 'unusable';
  * A sorted map from byte strings to byte strings in pages of persistent memory, under a write-ahead log. Whatever was
  * acknowledged is returned, or reported lost by its key; never neither, never wrong.
  *
- * One process has a store open at a time, and nothing here enforces it. Readers never wait for writers.
+ * A store is open once at a time, in one process; open() refuses a second one. Readers never wait for writers.
  */
 export class PageStore {
   readonly #state: StoreState;
   readonly #checkpoints: Checkpoints;
   readonly #batches: BatchWriter;
+  readonly #claim: FileClaim;
 
-  private constructor(started: StartedStore) {
+  private constructor(started: ClaimedStore) {
+    this.#claim = started.claim;
     this.#state = new StoreState(started);
     this.#checkpoints = new Checkpoints(this.#state);
     this.#batches = new BatchWriter(this.#state, this.#checkpoints);
@@ -43,7 +46,9 @@ export class PageStore {
    * Throws PagesError: ERR_PAGES_NOT_FORMATTED (no store, and no `create`), ERR_PAGES_FOREIGN (the files hold something
    * else, or do not belong together), ERR_PAGES_VERSION, ERR_PAGES_MIRROR_MISSING, ERR_PAGES_MIRROR_STALE,
    * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they have
-   * lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages); a WalError where the log is not one; what the files throw.
+   * lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages); a WalError
+   * where the log is not one; a PmemError: ERR_PMEM_LOCKED (another store, in this process or in another one, has these
+   * files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell); what else the files throw.
    */
   static async open(options: StoreOptions): Promise<PageStore> {
     return new PageStore(await startStore(options));
@@ -157,6 +162,7 @@ export class PageStore {
     await this.#batches.ended();
     await this.#checkpoints.ended();
     this.#state.log.wal.close();
+    this.#claim.release();
   }
 
   async #repair(): Promise<StoreRepairReport> {

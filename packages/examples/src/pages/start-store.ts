@@ -1,4 +1,7 @@
 /** From files to a store that can be used: what the log says, which files belong to it, and the tree in their pages. */
+import type { FileClaim } from '@safe-pmem/core';
+import { claimFiles } from '../claim-files.js';
+import type { Wal } from '../wal/index.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import { PAGE_BYTES } from './format.js';
 import { format, joinFiles } from './join-files.js';
@@ -24,14 +27,31 @@ export interface StartedStore {
   readonly batches: readonly (readonly Change[])[];
 }
 
+/** What a store holds until it is closed: nobody else writes to its data files. Its log claims its own. */
+export interface ClaimedStore extends StartedStore {
+  readonly claim: FileClaim;
+}
+
 /** Opens the store on its files. See PageStore.open(). */
-export async function startStore(options: StoreOptions): Promise<StartedStore> {
-  const { file, mirror, log: logFile, create = false } = options;
-  const files = new PageFiles(file, mirror);
-  await Promise.all(files.members.map((member) => member.file.badBlocks()));
-  const wal = await openLog(options);
+export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
+  const files = new PageFiles(options.file, options.mirror);
+  const claim = claimFiles(files.members.map((member) => member.file));
+  let wal: Wal | undefined;
+  try {
+    await Promise.all(files.members.map((member) => member.file.badBlocks()));
+    wal = await openLog(options);
+    return { ...(await startWith(files, wal, options)), claim };
+  } catch (error) {
+    wal?.close();
+    claim.release();
+    throw error;
+  }
+}
+
+async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Promise<StartedStore> {
+  const { file, create = false } = options;
   const content = await readLog(wal, file.path);
-  const log = new StoreLog(wal, logFile, content.heldBytes);
+  const log = new StoreLog(wal, content.heldBytes);
   const found = content.checkpoint ?? (await format(files, log, create));
   requireBatches(content, options, file.path);
   for (const member of files.members) {

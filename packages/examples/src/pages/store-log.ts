@@ -1,5 +1,4 @@
 /** The store's log: a mirrored write-ahead log, how full it is, and what to do where a page of it refuses. */
-import type { PmemFile } from '@safe-pmem/core';
 import type { CommitResult, Damage, Wal } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
 import { damageReason } from './page-files.js';
@@ -20,9 +19,9 @@ export class StoreLog {
   #refused = new Set<string>();
 
   /** @param heldBytes an upper bound for what the records take that are in the log already */
-  constructor(wal: Wal, file: PmemFile, heldBytes: number) {
+  constructor(wal: Wal, heldBytes: number) {
     this.wal = wal;
-    this.#pages = Math.floor(file.size / PAGE_BYTES) - OVERHEAD_PAGES;
+    this.#pages = wal.pageCount - OVERHEAD_PAGES;
     this.#appendedBytes = heldBytes;
   }
 

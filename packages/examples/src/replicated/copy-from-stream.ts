@@ -3,6 +3,7 @@ import type { Wal } from '../wal/index.js';
 import { isFrame, isLostFrame } from './frame.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
+import { becomeWriter } from './sole-writer.js';
 
 /** Records fetched at a time. */
 const CHUNK_RECORDS = 256;
@@ -52,20 +53,26 @@ async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: n
 }
 
 /**
- * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. Nobody else may append
- * to that log. To take over from the writer, stop this and open a ReplicatedWal on the log.
+ * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. No one else may append
+ * to that log: ERR_REPLICATED_LOCKED if a ReplicatedWal is open on it. To take over from the writer, stop this and open a
+ * ReplicatedWal on the log.
  *
  * Where the log is full it rejects with ERR_WAL_FULL: truncate the log as its checkpoints allow, and call it again.
  */
 export async function followStream(wal: Wal, stream: RecordStream, signal: AbortSignal): Promise<void> {
-  await stream.ready(signal);
-  await requireSameHistory(wal, stream);
-  while (!signal.aborted) {
-    await unlessAborted(signal, async () => {
-      await stream.ready(signal);
-      await copyFromStream(wal, stream);
-      await stream.changed(wal.lastSequence ?? 0, signal);
-    });
+  const release = becomeWriter(wal);
+  try {
+    await stream.ready(signal);
+    await requireSameHistory(wal, stream);
+    while (!signal.aborted) {
+      await unlessAborted(signal, async () => {
+        await stream.ready(signal);
+        await copyFromStream(wal, stream);
+        await stream.changed(wal.lastSequence ?? 0, signal);
+      });
+    }
+  } finally {
+    release();
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomId } from '../random-id.js';
 import { Turns } from '../turns.js';
 import type { ReplayItem, Wal, WalRepairReport } from '../wal/index.js';
 import { copyFromStream, requireSameHistory } from './copy-from-stream.js';
@@ -6,6 +7,7 @@ import type { Outgoing } from './publisher.js';
 import { Publisher } from './publisher.js';
 import type { RecordStream } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
+import { becomeWriter } from './sole-writer.js';
 
 /** What has to have a record before append() resolves. */
 export type Ack = 'local' | 'stream' | 'both';
@@ -35,11 +37,16 @@ export class ReplicatedWal {
   readonly #stream: RecordStream;
   readonly #ack: Ack;
   readonly #publisher: Publisher;
+  /** In each record: equal records of another writer are not taken for ours. */
+  readonly #writer = randomId();
   /** Wal.repair() refuses to run twice at a time. */
   readonly #repairs = new Turns();
+  readonly #release: () => void;
   #closed = false;
 
-  private constructor({ wal, stream, ack = 'both', backlogBytes = DEFAULT_BACKLOG_BYTES }: ReplicatedWalOptions, published: number) {
+  private constructor(options: ReplicatedWalOptions, published: number, release: () => void) {
+    const { wal, stream, ack = 'both', backlogBytes = DEFAULT_BACKLOG_BYTES } = options;
+    this.#release = release;
     this.#wal = wal;
     this.#stream = stream;
     this.#ack = ack;
@@ -54,15 +61,22 @@ export class ReplicatedWal {
    *
    * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record that
    * the other needs, ERR_WAL_FULL where what only the stream has needs more room than there is (a bad page that was being
-   * filled leaves less: truncate the log, all of which the stream has then, and open again), and what the log and the
-   * stream throw; the log is left with what it had, and records that came.
+   * filled leaves less: truncate the log, all of which the stream has then, and open again), ERR_REPLICATED_LOCKED where
+   * the local log has a writer already (another process is refused when it opens that log, with ERR_PMEM_LOCKED), and what
+   * the log and the stream throw; the log is left with what it had, and records that came.
    */
   static async open(options: ReplicatedWalOptions): Promise<ReplicatedWal> {
     const { wal, stream } = options;
-    await requireSameHistory(wal, stream);
-    await copyFromStream(wal, stream);
-    const { last } = await stream.bounds();
-    return new ReplicatedWal(options, last);
+    const release = becomeWriter(wal);
+    try {
+      await requireSameHistory(wal, stream);
+      await copyFromStream(wal, stream);
+      const { last } = await stream.bounds();
+      return new ReplicatedWal(options, last, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   /** The local log, for reading. */
@@ -97,7 +111,7 @@ export class ReplicatedWal {
     if (FRAME_BYTES + payload.length > this.#stream.recordBytesMax) {
       throw new RangeError(`a record of ${payload.length} bytes is longer than the stream takes`);
     }
-    const frame = encodeFrame(payload);
+    const frame = encodeFrame(payload, this.#writer);
     const sequence = this.#wal.append(frame);
     this.#publisher.offer(sequence, frame);
     const committed = this.#wal.commitAsync();
@@ -155,8 +169,10 @@ export class ReplicatedWal {
 
   /** Stops publishing. The log and the stream stay open; the next open() goes on where this one was. */
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     await this.#publisher.close();
+    this.#release();
   }
 
   async *#replayLost(lost: Extract<ReplayItem, { type: 'lost' }> & { readonly last: number }): AsyncGenerator<ReplayItem> {

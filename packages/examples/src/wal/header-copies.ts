@@ -5,9 +5,8 @@ import type { HeaderState, LogHeader } from './header-page.js';
 import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
 import { MAGIC, PAGE_BYTES } from './format.js';
 import type { Damage, Member } from './members.js';
-import { readPage, storeDurably } from './members.js';
-import { Ring } from './ring.js';
-import { WalError } from './wal-error.js';
+import { readExisting, readPage, storeDurably } from './members.js';
+import type { Ring } from './ring.js';
 
 /** What the two header copies of one file say. */
 export interface Inspection {
@@ -20,14 +19,12 @@ export interface Inspection {
   readonly version: number | undefined;
 }
 
-/** Reads both header copies of a file. Changes nothing. */
-export function inspect(member: Member): Inspection {
+/** Reads both header copies of a file; what was cut off counts as zeros. Changes nothing. */
+export function inspect(member: Member, ring: Ring): Inspection {
   const states: (HeaderState | { readonly status: 'unreadable' })[] = [];
-  for (const position of ringOf(member).headerPositions) {
+  for (const position of ring.headerPositions) {
     const bytes = new Uint8Array(PAGE_BYTES);
-    states.push(
-      readPage(member, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : { status: 'unreadable' },
-    );
+    states.push(readExisting(member, position, bytes) ? decodeHeaderPage(bytes) : { status: 'unreadable' });
   }
   const valid = states.filter((state) => state.status === 'valid');
   const other = states.find((state) => state.status === 'other-version');
@@ -39,16 +36,6 @@ export function inspect(member: Member): Inspection {
     commitPoint: newest(valid.map((state) => state.commitPoint)),
     version: other?.version,
   };
-}
-
-/** The ring that a file of this size holds; ERR_WAL_SIZE where it is too small for any. */
-export function ringOf(member: Member): Ring {
-  const { size, path } = member.file;
-  try {
-    return new Ring(Math.floor(size / PAGE_BYTES));
-  } catch (cause) {
-    throw new WalError('ERR_WAL_SIZE', path, `a file of ${size} bytes is too small for a log`, cause);
-  }
 }
 
 /** How many copies hold a commit point durably, and which do not. */

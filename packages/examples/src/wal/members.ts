@@ -47,8 +47,18 @@ export interface PageRead {
   readonly damage: Damage | undefined;
 }
 
-/** Reads a page, or its beginning where `target` is shorter. Throws what is not damage, such as a closed file. */
+/**
+ * Reads a page, or its beginning where `target` is shorter. Throws what is not damage, such as a closed file. What lies
+ * after the end of a file that was cut off is damage, and zeros in `target`.
+ */
 export function readPage(member: Member, position: number, target: Uint8Array): PageRead {
+  const cutOff = cutOffAt(member, position, target.length);
+  if (cutOff !== undefined) {
+    const left = target.subarray(0, Math.max(0, member.file.size - position));
+    target.fill(0, left.length);
+    const read = left.length === 0 ? { readableBytes: 0 } : readPage(member, position, left);
+    return { readableBytes: read.readableBytes, damage: cutOff };
+  }
   try {
     member.file.read(target, position);
     return { readableBytes: target.length, damage: undefined };
@@ -61,8 +71,16 @@ export function readPage(member: Member, position: number, target: Uint8Array): 
   }
 }
 
-/** Stores and persists. Returns the damage where the file refuses; throws anything else. */
+/** Reads a page as far as the file goes, and zeros after that. False if any of what the file has cannot be read. */
+export function readExisting(member: Member, position: number, target: Uint8Array): boolean {
+  const existing = Math.min(target.length, Math.max(0, member.file.size - position));
+  return readPage(member, position, target).readableBytes === existing;
+}
+
+/** Stores and persists. Returns the damage where the file refuses, or ends before; throws anything else. */
 export function storeDurably(member: Member, position: number, bytes: Uint8Array): Damage | undefined {
+  const cutOff = cutOffAt(member, position, bytes.length);
+  if (cutOff !== undefined) return cutOff;
   try {
     member.file.write(bytes, position);
     member.file.persist(position, bytes.length);
@@ -72,6 +90,15 @@ export function storeDurably(member: Member, position: number, bytes: Uint8Array
     if (reason === undefined) throw error;
     return damageOf(member, position - (position % PAGE_BYTES), reason, error);
   }
+}
+
+/** What is wrong with bytes that the file does not have. */
+function cutOffAt(member: Member, position: number, length: number): Damage | undefined {
+  const { path, size } = member.file;
+  if (position + length <= size) return undefined;
+  const ranges = [{ offset: position, length }];
+  const cause = new PmemError('ERR_PMEM_TRUNCATED', `the file ends after ${size} bytes`, { path, ranges });
+  return damageOf(member, position - (position % PAGE_BYTES), 'truncated', cause);
 }
 
 /** Damage to the whole page at `position`. */

@@ -4,10 +4,12 @@ import type { LogHeader } from './header-page.js';
 import { newest } from './commit-slot.js';
 import { FORMAT_VERSION, PAGE_BYTES, isZero } from './format.js';
 import type { Inspection } from './header-copies.js';
-import { inspect, ringOf } from './header-copies.js';
-import type { Member } from './members.js';
-import { readPage } from './members.js';
+import { inspect } from './header-copies.js';
+import type { Member, Role } from './members.js';
+import { readExisting } from './members.js';
 import { readHeaderAt } from './read-pages.js';
+import type { Ring } from './ring.js';
+import { isShort } from './ring-size.js';
 import { WalError } from './wal-error.js';
 
 export interface OpenIntent {
@@ -22,40 +24,47 @@ export interface OpenIntent {
 /** What open() has found, and what it has to do about it. */
 export type Verdict =
   | { readonly action: 'format' }
-  | { readonly action: 'use' | 'attach' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
+  | { readonly action: 'use' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
+  /** `from` has the log; the other file is to become a copy of it. */
+  | { readonly action: 'attach'; readonly from: Role; readonly header: LogHeader; readonly commitPoint: CommitPoint }
   /** Pages of a log, and no commit point: readable, not writable. */
   | { readonly action: 'salvage'; readonly header: LogHeader };
 
 /** Judges the files. Throws WalError where they hold no log, another version, or do not belong together. */
-export function judge(members: readonly Member[], intent: OpenIntent): Verdict {
-  const [log, mirror] = members.map(inspect) as [Inspection, Inspection | undefined];
+export function judge(members: readonly Member[], ring: Ring, intent: OpenIntent): Verdict {
+  const [log, mirror] = members.map((member) => inspect(member, ring)) as [Inspection, Inspection | undefined];
   for (const { status, version, member } of [log, ...(mirror === undefined ? [] : [mirror])]) {
     if (status === 'other-version') {
       const what = `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`;
       throw new WalError('ERR_WAL_VERSION', member.file.path, what);
     }
   }
-  const verdict = mirror === undefined ? judgeAlone(log, intent) : judgePair(log, mirror, intent);
-  if (verdict.action !== 'format') checkSize(members, verdict.header);
+  const verdict = mirror === undefined ? judgeAlone(log, ring, intent) : judgePair(log, mirror, ring, intent);
+  if (verdict.action !== 'format') checkSize(members, ring, verdict);
   return verdict;
 }
 
-function judgeAlone(log: Inspection, intent: OpenIntent): Verdict {
+function judgeAlone(log: Inspection, ring: Ring, intent: OpenIntent): Verdict {
   const { header, commitPoint } = log;
-  if (header === undefined || commitPoint === undefined) return withoutCommitPoint([log], intent);
+  if (header === undefined || commitPoint === undefined) return withoutCommitPoint([log], ring, intent);
   if (commitPoint.pairId === 0n || intent.readOnly) return { action: 'use', header, commitPoint };
   if (intent.detachMirror) return { action: 'detach', header, commitPoint };
   const hint = 'the log has a mirror: pass it, or give it up with detachMirror';
   throw new WalError('ERR_WAL_MIRROR_MISSING', log.member.file.path, hint);
 }
 
-function judgePair(log: Inspection, mirror: Inspection, intent: OpenIntent): Verdict {
+function judgePair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenIntent): Verdict {
   const point = log.commitPoint;
   if (log.header !== undefined && point !== undefined) {
-    const isNew = intent.create && point.generation === 1;
     if (belongsTo(mirror, log.header, point))
       return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
-    if (intent.attachMirror || isNew) return { action: 'attach', header: log.header, commitPoint: point };
+    if (hasGoneOn(mirror, log.header, point)) {
+      const hint = 'the log has gone on in the other file without this one: pass that as the log, and this as its mirror';
+      throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
+    }
+    // What an open() has left that made the log and was cut off before it made the mirror.
+    const isNew = intent.create && point.generation === 1 && mirror.status === 'blank' && isBlank(mirror.member, ring);
+    if (intent.attachMirror || isNew) return { action: 'attach', from: 'log', header: log.header, commitPoint: point };
     const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
     throw new WalError('ERR_WAL_MIRROR_STALE', mirror.member.file.path, hint);
   }
@@ -63,10 +72,13 @@ function judgePair(log: Inspection, mirror: Inspection, intent: OpenIntent): Ver
     if (belongsTo(log, mirror.header, mirror.commitPoint)) {
       return { action: 'use', header: mirror.header, commitPoint: mirror.commitPoint };
     }
-    const hint = 'this file holds no log although its mirror does: to go on from the mirror, pass that as the log';
+    if (intent.attachMirror && log.status === 'blank' && isBlank(log.member, ring)) {
+      return { action: 'attach', from: 'mirror', header: mirror.header, commitPoint: mirror.commitPoint };
+    }
+    const hint = 'this file holds no log although its mirror does: attachMirror makes a copy of that, if this is empty';
     throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
   }
-  return withoutCommitPoint([log, mirror], intent);
+  return withoutCommitPoint([log, mirror], ring, intent);
 }
 
 /** True where both files are of one pair. A file whose headers cannot be read at all is taken at the caller's word. */
@@ -79,17 +91,22 @@ function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint
   );
 }
 
+/** True if a file was part of the same log at a later moment. */
+function hasGoneOn(inspection: Inspection, header: LogHeader, point: CommitPoint): boolean {
+  return inspection.header?.logId === header.logId && (inspection.commitPoint?.generation ?? 0) > point.generation;
+}
+
 function newestOf(...inspections: readonly Inspection[]): CommitPoint {
   return newest(inspections.map((inspection) => inspection.commitPoint)) as CommitPoint;
 }
 
 /** No commit point anywhere: an empty file, something else's file, or a log that has lost every header copy. */
-function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenIntent): Verdict {
+function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, intent: OpenIntent): Verdict {
   const { path } = (inspections[0] as Inspection).member.file;
   const members = inspections.map((inspection) => inspection.member);
-  const header = inspections.find((inspection) => inspection.header !== undefined)?.header ?? headerFromPages(members);
+  const header = inspections.find((inspection) => inspection.header !== undefined)?.header ?? headerFromPages(members, ring);
   if (header !== undefined) return { action: 'salvage', header };
-  if (inspections.every((inspection) => inspection.status === 'blank') && members.every(isBlank)) {
+  if (inspections.every((inspection) => inspection.status === 'blank') && members.every((member) => isBlank(member, ring))) {
     if (intent.create) return { action: 'format' };
     throw new WalError('ERR_WAL_NOT_FORMATTED', path, 'the file is empty; `create: true` makes a log of it');
   }
@@ -104,9 +121,8 @@ function withoutCommitPoint(inspections: readonly Inspection[], intent: OpenInte
 }
 
 /** A file holds pages of one life of one log only, so any page that verifies names it. */
-function headerFromPages(members: readonly Member[]): LogHeader | undefined {
+function headerFromPages(members: readonly Member[], ring: Ring): LogHeader | undefined {
   for (const member of members) {
-    const ring = ringOf(member);
     for (const position of ring.positionsFromEnd()) {
       const page = readHeaderAt(member, position);
       if (page !== undefined) return { logId: page.logId, pageCount: ring.pageCount };
@@ -115,17 +131,18 @@ function headerFromPages(members: readonly Member[]): LogHeader | undefined {
   return undefined;
 }
 
-function isBlank(member: Member): boolean {
+function isBlank(member: Member, ring: Ring): boolean {
   const bytes = new Uint8Array(PAGE_BYTES);
-  return ringOf(member)
+  return ring
     .positionsFromEnd()
-    .every((position) => readPage(member, position, bytes).damage === undefined && isZero(bytes));
+    .every((position) => readExisting(member, position, bytes) && isZero(bytes));
 }
 
-function checkSize(members: readonly Member[], header: LogHeader): void {
-  for (const { file } of members) {
-    if (Math.floor(file.size / PAGE_BYTES) === header.pageCount) continue;
-    const wanted = header.pageCount * PAGE_BYTES;
-    throw new WalError('ERR_WAL_SIZE', file.path, `the log was made for ${wanted} bytes, the file has ${file.size}`);
-  }
+/** The ring is that of the first header found: the log in force may be another one, or the file to be copied too short. */
+function checkSize(members: readonly Member[], ring: Ring, verdict: Exclude<Verdict, { action: 'format' }>): void {
+  const source = members.find(({ role }) => verdict.action !== 'attach' || role === verdict.from) as Member;
+  if (verdict.header.pageCount === ring.pageCount && !(verdict.action === 'attach' && isShort(source, ring))) return;
+  const { path, size } = source.file;
+  const what = `the log was made for ${verdict.header.pageCount * PAGE_BYTES} bytes, the file has ${size}`;
+  throw new WalError('ERR_WAL_SIZE', path, what);
 }

@@ -28,6 +28,7 @@ export class LogRepairs {
   readonly #settle: () => Promise<void>;
   #isAlone = false;
   #queue: Promise<unknown> = Promise.resolve();
+  #running = 0;
   #avoided: readonly number[] = [];
   readonly #refused = new Set<number>();
 
@@ -80,6 +81,16 @@ export class LogRepairs {
    */
   get exclusive(): Promise<unknown> | undefined {
     return this.#isAlone && this.#avoided.length > 0 ? this.#queue : undefined;
+  }
+
+  /** True while a repair may still store something. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
+  /** Resolves when every repair that has begun has ended. */
+  async ended(): Promise<void> {
+    await this.#queue;
   }
 
   async repairAll({ rebuild }: WalRepairOptions = {}): Promise<WalRepairReport> {
@@ -151,7 +162,10 @@ export class LogRepairs {
 
   #repair(positions: readonly number[], report: RepairReport): Promise<void> {
     const run = (): Promise<void> => repairPages(this.#site, positions, report);
-    const done = this.#queue.then(run, run);
+    this.#running++;
+    const done = this.#queue.then(run, run).finally(() => {
+      this.#running--;
+    });
     this.#queue = done.catch(() => undefined);
     return done;
   }

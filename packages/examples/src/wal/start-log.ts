@@ -1,8 +1,9 @@
 /** From files to a log that can be used: judges them, then makes, joins or cleans up what has to be. */
-import type { PmemFile } from '@safe-pmem/core';
+import type { FileClaim, PmemFile } from '@safe-pmem/core';
+import { claimFiles } from '../claim-files.js';
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
-import { refreshHeaders, ringOf, writeHeaders } from './header-copies.js';
+import { refreshHeaders, writeHeaders } from './header-copies.js';
 import type { CommitPoint } from './commit-slot.js';
 import type { LogHeader } from './header-page.js';
 import type { Member } from './members.js';
@@ -14,6 +15,7 @@ import type { LogPlace } from './read-pages.js';
 import { completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
 import { lastPageBefore } from './ring.js';
+import { lengthenShort, ringOf } from './ring-size.js';
 import { WalError } from './wal-error.js';
 
 export interface StartedLog {
@@ -24,21 +26,45 @@ export interface StartedLog {
   readonly tail: Tail | undefined;
   /** Where the next record goes: the end of the log, or the next page where nobody can read the last one any more. */
   readonly writeOffset: number;
+  /** A file had been cut off, and is as long as the log again: its pages are to be repaired. */
+  readonly wasShort: boolean;
+}
+
+/** What a log that may be written holds until it is closed: nobody else writes to its files. */
+export interface ClaimedLog extends StartedLog {
+  /** Undefined if the log is only read. */
+  readonly claim: FileClaim | undefined;
 }
 
 /** Opens the log on one or two files. See Wal.open(). */
-export async function startLog(file: PmemFile, mirror: PmemFile | undefined, intent: OpenIntent): Promise<StartedLog> {
+export async function startLog(file: PmemFile, mirror: PmemFile | undefined, intent: OpenIntent): Promise<ClaimedLog> {
   const members = membersOf(file, mirror);
-  // What the kernel knows to be bad must be known here before it is touched.
-  await Promise.all(members.map((member) => member.file.badBlocks()));
-  const verdict = judge(members, intent);
-  if (intent.readOnly && verdict.action !== 'use' && verdict.action !== 'salvage') {
-    throw new WalError('ERR_WAL_READ_ONLY', file.path, `to ${verdict.action} needs writing`);
+  const claim = intent.readOnly ? undefined : claimFiles(members.map((member) => member.file));
+  try {
+    return { ...(await startMembers(members, intent)), claim };
+  } catch (error) {
+    claim?.release();
+    throw error;
   }
-  const ring = ringOf(members[0] as Member);
+}
+
+async function startMembers(given: readonly Member[], intent: OpenIntent): Promise<StartedLog> {
+  // What the kernel knows to be bad must be known here before it is touched.
+  await Promise.all(given.map((member) => member.file.badBlocks()));
+  const ring = ringOf(given);
+  const verdict = judge(given, ring, intent);
+  if (intent.readOnly && verdict.action !== 'use' && verdict.action !== 'salvage') {
+    const { path } = (given[0] as Member).file;
+    throw new WalError('ERR_WAL_READ_ONLY', path, `to ${verdict.action} needs writing`);
+  }
+  // Of a file that is attached nothing is believed: it comes last.
+  const members = verdict.action === 'attach' && verdict.from === 'mirror' ? given.toReversed() : given;
   const header = verdict.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : verdict.header;
   const judged = { members, ring, logId: header.logId, era: 0 };
-  if (verdict.action === 'salvage') return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0 };
+  if (verdict.action === 'salvage') {
+    const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
+    return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0, wasShort };
+  }
   const point = await pointOf(verdict, judged, header, intent);
   const place = { ...judged, era: intent.readOnly ? 0 : point.era };
   if (!intent.readOnly) {
@@ -49,7 +75,9 @@ export async function startLog(file: PmemFile, mirror: PmemFile | undefined, int
   }
   const tail = loadTail(place, point.endOffset);
   const writeOffset = tail === undefined ? (lastPageBefore(point.endOffset) + 1) * PAGE_BYTES : point.endOffset;
-  return { place, header, point, tail, writeOffset };
+  // Not before the commit point is stored: until then zeros would read as a last batch that was never written.
+  const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
+  return { place, header, point, tail, writeOffset, wasShort };
 }
 
 /** The commit point of an empty log. */
@@ -72,9 +100,6 @@ function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
   const log = memberOf('log', file);
   if (mirror === undefined) return [log];
   if (mirror === file || mirror.path === file.path) throw new TypeError('the mirror must be another file');
-  if (mirror.size !== file.size) {
-    throw new WalError('ERR_WAL_SIZE', mirror.path, `the mirror has ${mirror.size} bytes, the log ${file.size}`);
-  }
   return [log, memberOf('mirror', mirror)];
 }
 
@@ -102,6 +127,7 @@ async function pointOf(
   if (action === 'use') return next;
   if (action === 'detach') return { ...next, pairId: 0n };
   const paired = { ...next, pairId: randomId() };
+  await lengthenShort(place.members, place.ring);
   copyToMirror(place, settled);
   writeHeaders(place.members.slice(1), place.ring, header, paired);
   return paired;

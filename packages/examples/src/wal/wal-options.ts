@@ -4,7 +4,7 @@ import type { Damage } from './members.js';
 export interface WalOptions {
   /** The file that holds the log, at least four pages long. It stays the caller's: close() leaves it open. */
   readonly file: PmemFile;
-  /** A second file of the same size, on another device if it is to help, that gets the same bytes. */
+  /** A second file, on another device if it is to help, that gets the same bytes. A new log needs two of one size. */
   readonly mirror?: PmemFile;
   /** Make a log of files that hold nothing but zeros. Default false. */
   readonly create?: boolean;
@@ -12,7 +12,11 @@ export interface WalOptions {
   readonly firstSequence?: number;
   /** Only replay; change nothing. Header copies that a crash left behind are not renewed then. Default false. */
   readonly readOnly?: boolean;
-  /** Overwrite `mirror`, whatever it holds, with a copy of the log. Default false. */
+  /**
+   * Make a copy of the log in a file that is not part of it: the way back after one of two devices was replaced. It
+   * overwrites `mirror`, whatever it holds, or, if that has the log, an empty `file`. Files that are a pair are left alone,
+   * and so is a file in which the log has gone on without the other one. Default false.
+   */
   readonly attachMirror?: boolean;
   /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */
   readonly detachMirror?: boolean;

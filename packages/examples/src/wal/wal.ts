@@ -1,3 +1,4 @@
+import type { FileClaim } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
 import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { Committer } from './committer.js';
@@ -17,7 +18,7 @@ import type { ReplayItem, ReplayOptions } from './replay.js';
 import { assemble } from './replay.js';
 import { pageOf } from './ring.js';
 import type { WalScrubOptions } from './scrub-log.js';
-import type { StartedLog } from './start-log.js';
+import type { ClaimedLog } from './start-log.js';
 import { firstPoint, startLog } from './start-log.js';
 import { surveyPages } from './survey-pages.js';
 import type { WalErrorCode } from './wal-error.js';
@@ -37,8 +38,8 @@ interface Engine {
  * A write-ahead log in one file, or in two that mirror each other. Every committed record is returned intact or
  * reported lost by its sequence number; never neither, never wrong.
  *
- * One writer: a log may be open for writing once at a time, in one thread of one process, and nothing here enforces
- * it. Replays may run beside the writer; they see what was committed when they began.
+ * One writer: a log is open for writing once at a time, in one thread of one process; open() refuses a second one.
+ * Replays may run beside the writer; they see what was committed when they began.
  */
 export class Wal {
   #place: LogPlace;
@@ -47,11 +48,13 @@ export class Wal {
   #engine: Engine | undefined;
   readonly #readOnly: boolean;
   readonly #blockMs: number;
+  readonly #claim: FileClaim | undefined;
   #replays = 0;
   #repairing = false;
   #closed = false;
 
-  private constructor({ place, header, point, tail, writeOffset }: StartedLog, readOnly: boolean, blockMs: number) {
+  private constructor({ place, header, point, tail, writeOffset, claim }: ClaimedLog, readOnly: boolean, blockMs: number) {
+    this.#claim = claim;
     this.#place = place;
     this.#header = header;
     this.#readOnly = readOnly;
@@ -61,13 +64,15 @@ export class Wal {
 
   /**
    * Opens the log and recovers it: finds the commit point in force, erases what an interrupted commit left behind it
-   * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair(). A new
-   * log stores zeros in all of its pages first, so that no later store meets a hole.
+   * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair(). But a
+   * file that was cut off, of which the other one is whole, gets its length and its pages back. A new log stores zeros in
+   * all of its pages first, so that no later store meets a hole.
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
    * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION,
-   * ERR_WAL_SIZE, ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are not a pair),
-   * ERR_WAL_READ_ONLY. Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE
+   * ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are not a pair),
+   * ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log, in this process or in another one, writes to these files),
+   * ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell). Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE
    * where its file has holes that the filesystem cannot fill; the file is no log then.
    */
   static async open(options: WalOptions): Promise<Wal> {
@@ -76,7 +81,15 @@ export class Wal {
     requireSequence('firstSequence', firstSequence);
     if (!(blockMs >= 0)) throw new RangeError(`blockMs must be at least 0, got ${String(blockMs)}`);
     const intent = { create, readOnly, attachMirror, detachMirror, firstSequence };
-    return new Wal(await startLog(file, mirror, intent), readOnly, blockMs);
+    const started = await startLog(file, mirror, intent);
+    const wal = new Wal(started, readOnly, blockMs);
+    if (started.wasShort && !wal.commitPointLost) await wal.#refill();
+    return wal;
+  }
+
+  /** Pages of the log, header copies included. Its file may be longer. */
+  get pageCount(): number {
+    return this.#header.pageCount;
   }
 
   /** The oldest record that was not dropped; undefined where the commit point is lost. */
@@ -253,10 +266,27 @@ export class Wal {
     });
   }
 
-  /** Ends the use of the log. Records that were not committed are given up; the files stay open. */
+  /**
+   * Ends the use of the log. Records that were not committed are given up; the files stay open, and another log may use
+   * them: at once, or after a repair that still runs has noticed.
+   */
   close(): void {
+    if (this.#closed) return;
     this.#engine?.committer.close(this.#error('ERR_WAL_CLOSED', 'the log is closed'));
     this.#closed = true;
+    const release = (): void => this.#claim?.release();
+    if (this.#engine?.repairs.isRunning === true) void this.#engine.repairs.ended().then(release);
+    else release();
+  }
+
+  /** Brings back, from the other file, the pages of a file that had been cut off. */
+  async #refill(): Promise<void> {
+    try {
+      await this.repair();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #newEngine(start: CommitterStart): Engine {

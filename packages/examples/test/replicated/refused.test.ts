@@ -8,6 +8,8 @@ import type { Ack, NatsServer } from '../../src/replicated/index.js';
 import { NatsStream, ReplicatedWal, startNatsServer } from '../../src/replicated/index.js';
 import { LogMachine, payloadOf } from '../wal/log-machine.js';
 
+const WRITER = 7n;
+
 async function openedLog(server: SimulatedServer, ack: Ack = 'both'): Promise<ReplicatedWal> {
   const wal = await new LogMachine({ pages: 16 }).open({ create: true });
   return ReplicatedWal.open({ wal, stream: server.connect(), ack });
@@ -56,7 +58,7 @@ describe('a stream that takes no more', () => {
 describe('a record of the stream that no replicated log has written', () => {
   test('is not taken over by open(), and the log can be replayed', async () => {
     const server = new SimulatedServer();
-    server.records.push(encodeFrame(payloadOf(1, 10)), Buffer.from('something else'), encodeFrame(payloadOf(3, 10)));
+    server.records.push(encodeFrame(payloadOf(1, 10), WRITER), Buffer.from('something else'), encodeFrame(payloadOf(3, 10), WRITER));
     const machine = new LogMachine({ pages: 16 });
     const wal = await machine.open({ create: true });
     await expect(ReplicatedWal.open({ wal, stream: server.connect() })).rejects.toMatchObject({ code: 'ERR_REPLICATED_FOREIGN' });
@@ -73,7 +75,7 @@ describe('a record of the stream that no replicated log has written', () => {
     log.wal.append(Buffer.from('something else'));
     log.wal.append(Buffer.from('something else'));
     await log.wal.commitAsync();
-    server.records.push(encodeFrame(payloadOf(2, 10)));
+    server.records.push(encodeFrame(payloadOf(2, 10), WRITER));
     const replayed: unknown[] = [];
     for await (const item of log.replay()) replayed.push(item.type === 'record' ? item.sequence : ['lost', item.first, item.last]);
     expect(replayed).toEqual([1, 2, ['lost', 3, 3]]);

@@ -7,6 +7,8 @@ import { ReplicatedWal, followStream } from '../../src/replicated/index.js';
 import type { Wal } from '../../src/wal/index.js';
 import { LogMachine, PAGE, Random, payloadOf, seedsFor, sequencesByPage, union } from '../wal/log-machine.js';
 
+const WRITER = 7n;
+
 const PAGES = 16;
 const ACKS: readonly Ack[] = ['local', 'stream', 'both'];
 
@@ -175,7 +177,7 @@ describe('what local media lose', () => {
 
   test('and cannot be repaired leaves less room: open() on the same log says that again, not that the stream has a gap', async () => {
     const server = new SimulatedServer();
-    for (let sequence = 1; sequence <= 7; sequence++) server.records.push(encodeFrame(payloadOf(sequence, 3000)));
+    for (let sequence = 1; sequence <= 7; sequence++) server.records.push(encodeFrame(payloadOf(sequence, 3000), WRITER));
     const machine = new LogMachine({ pages: 8, clearable: false });
     const wal = await machine.open({ create: true });
     machine.poison('log', 4);
@@ -198,7 +200,7 @@ describe('what local media lose', () => {
     let refused = 0;
     for (let page = 2; page < 8; page++) {
       const server = new SimulatedServer();
-      const publish = (sequence: number): unknown => server.records.push(encodeFrame(payloadOf(sequence, bytes)));
+      const publish = (sequence: number): unknown => server.records.push(encodeFrame(payloadOf(sequence, bytes), WRITER));
       for (let sequence = 1; sequence < count; sequence++) publish(sequence);
       const host = new Host(server, 8);
       await host.open('both');
@@ -283,7 +285,7 @@ describe('what local media lose', () => {
     expect((await account(await other.open('both'), LENGTHS)).lost).toEqual([8]);
     await other.log.close();
     await host.die();
-    host.server.records[6] = encodeFrame(payloadOf(70, LENGTHS[6] ?? 0));
+    host.server.records[6] = encodeFrame(payloadOf(70, LENGTHS[6] ?? 0), WRITER);
     await expect(host.open('both')).rejects.toMatchObject({ code: 'ERR_REPLICATED_DIVERGED' });
   });
 

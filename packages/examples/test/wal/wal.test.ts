@@ -183,11 +183,12 @@ describe('what open() refuses', () => {
     await expect(machine.open({ create: true })).rejects.toMatchObject({ code: 'ERR_WAL_VERSION' });
   });
 
-  test('a file of another size than the log was made for, and one that is too small', async () => {
+  test('a file that is shorter than the log was made for, and one that is too small', async () => {
     const machine = new LogMachine({ pages: 8 });
     await machine.open({ create: true });
+    await machine.closeFiles();
     const file = await fileOf(machine);
-    await file.resize(9 * PAGE);
+    await file.resize(8 * PAGE - 1);
     await expect(Wal.open({ file })).rejects.toMatchObject({ code: 'ERR_WAL_SIZE' });
     const small = new LogMachine({ pages: 3 });
     await expect(small.open({ create: true })).rejects.toMatchObject({ code: 'ERR_WAL_SIZE' });

@@ -46,3 +46,61 @@ describe('an opener that asked for the file alone', () => {
     await (await openIn(driver, 'd')).close();
   });
 });
+
+describe('a file that is claimed', () => {
+  it('refuses every other claim until it is released, closed, or its process dies', async () => {
+    const driver = mockDriver();
+    const here = await filled(driver, size);
+    const [again, there] = [await openIn(driver, 'main'), await openIn(driver, 'other')];
+    const claim = here.claim();
+    for (const other of [here, again, there]) await failure('ERR_PMEM_LOCKED', () => other.claim());
+    claim.release();
+    there.claim();
+    claim.release();
+    for (const other of [here, again]) await failure('ERR_PMEM_LOCKED', () => other.claim());
+    driver.process('other').kill();
+    const last = again.claim();
+    await failure('ERR_PMEM_LOCKED', () => here.claim());
+    await again.close();
+    here.claim();
+    last.release();
+    await failure('ERR_PMEM_LOCKED', () => here.claim());
+  });
+
+  it('can be written, repaired and opened by those that claim nothing', async () => {
+    const driver = mockDriver();
+    const here = await filled(driver, size);
+    here.claim();
+    const other = await openIn(driver, 'other');
+    driver.poison(PATH, pageOf(1));
+    await other.repair(pageOf(1), { rebuild });
+    expect(read(other, 0, size)).toEqual(whole);
+    await other.close();
+    await failure('ERR_PMEM_LOCKED', () => openIn(driver, 'other', { exclusive: true }));
+  });
+
+  it('under another name is the same file', async () => {
+    const driver = mockDriver();
+    const here = await filled(driver, size);
+    driver.link(PATH, '/pmem/second name');
+    const linked = await PmemFile.open('/pmem/second name', { driver });
+    linked.claim();
+    await failure('ERR_PMEM_LOCKED', () => here.claim());
+  });
+
+  it('is a claim of its own beside an exclusive open', async () => {
+    const file = await filled(mockDriver(), size, { exclusive: true });
+    file.claim();
+    await failure('ERR_PMEM_LOCKED', () => file.claim());
+  });
+
+  it('needs a file that may be written, is open, and lies where there are locks', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    await failure('ERR_PMEM_READ_ONLY', async () => (await openIn(driver, 'b', { readOnly: true })).claim());
+    await file.close();
+    await failure('ERR_PMEM_CLOSED', () => file.claim());
+    const error = await failure('ERR_PMEM_NOT_SUPPORTED', async () => (await filled(mockDriver({ locks: false }), size)).claim());
+    expect(error.cause).toMatchObject({ code: 'ENOLCK' });
+  });
+});
