@@ -30,9 +30,9 @@ const list = [
   [core('guarded-io.ts'), "if (source !== 'known') {", 'if (false) {', 'met errors are forgotten'],
   [core('guarded-io.ts'), '[...gaps, ...known])) this.#hazards.noteWritten', '[...gaps])) this.#hazards.noteWritten', 'unstored bytes end tombstones'],
   // Claims
-  [core('writer-lock.ts'), 'this.#holder === undefined ? this.#file.lock(CLAIM_POSITION, 1) : undefined', 'this.#file.lock(CLAIM_POSITION, 1)', 'the kernel alone is asked whether a file is claimed'],
-  [core('writer-lock.ts'), 'if (this.#holder !== claim) return;', '', 'a claim that was released releases the next one'],
-  [core('writer-lock.ts'), 'this.#file.unlock(CLAIM_POSITION, 1);', '', 'a claim that was released holds on to its lock'],
+  [core('writer-lock.ts'), 'if (this.#holder !== undefined ||', 'if (', 'only the kernel knows claims'],
+  [core('writer-lock.ts'), 'if (this.#holder !== claim) return;', '', 'a released claim releases the next one'],
+  [core('writer-lock.ts'), 'this.#file.unlock(CLAIM_POSITION, 1);', '', 'a released claim holds on to its lock'],
   // Views
   [core('view.ts'), 'if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;', 'return;', 'a view longer than an array'],
   [core('view.ts'), 'if (failure.errno !== Errno.ENOMEM) return', 'return', 'too many views read as a failed call'],

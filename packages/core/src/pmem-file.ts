@@ -107,7 +107,8 @@ export class PmemFile extends MemoryAccess {
 
   /**
    * Reads the range by pread(2), off the main thread, to find media errors before anybody needs the bytes. Known ones
-   * are reported, not read again. `bytesPerSecond` bounds what it takes of the medium's bandwidth. Throws ERR_PMEM_TRUNCATED, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
+   * are reported, not read again. `bytesPerSecond` bounds what it takes of the medium's bandwidth. Throws
+   * ERR_PMEM_TRUNCATED, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
    */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
     this.#state.assertOpen();
@@ -175,8 +176,9 @@ export class PmemFile extends MemoryAccess {
 
   /**
    * Claims the file for a writer that cannot share it, such as a storage engine. Any other claim of the same file is
-   * refused until `release()`, close() or the end of the process: of this PmemFile, in this process and in others, whatever
-   * name the file has there. Openers that claim nothing are not refused; `exclusive` of open() refuses those too.
+   * refused until `release()`, close() or the end of the process: of this PmemFile, in this process and in others,
+   * whatever name the file has there. Openers that claim nothing are not refused; `exclusive` of open() refuses those
+   * too.
    *
    * Throws ERR_PMEM_LOCKED (claimed already), ERR_PMEM_NOT_SUPPORTED (the filesystem has no locks), ERR_PMEM_READ_ONLY
    * or ERR_PMEM_CLOSED. The file is as it was.

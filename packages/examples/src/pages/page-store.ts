@@ -45,10 +45,11 @@ export class PageStore {
    *
    * Throws PagesError: ERR_PAGES_NOT_FORMATTED (no store, and no `create`), ERR_PAGES_FOREIGN (the files hold something
    * else, or do not belong together), ERR_PAGES_VERSION, ERR_PAGES_MIRROR_MISSING, ERR_PAGES_MIRROR_STALE,
-   * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they have
-   * lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages); a WalError
-   * where the log is not one; a PmemError: ERR_PMEM_LOCKED (another store, in this process or in another one, has these
-   * files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell); what else the files throw.
+   * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they
+   * have lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages);
+   * a WalError where the log is not one; a PmemError: ERR_PMEM_LOCKED (another store, in this process or in another
+   * one, has these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell); what else the
+   * files throw.
    */
   static async open(options: StoreOptions): Promise<PageStore> {
     return new PageStore(await startStore(options));

@@ -26,7 +26,9 @@ async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefi
   return undefined;
 }
 
-/** Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw. */
+/**
+ * Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw.
+ */
 export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<void> {
   const { last } = await stream.bounds();
   for (let first = wal.nextSequence ?? 1; first <= last; first = wal.nextSequence ?? 1) {
@@ -54,8 +56,8 @@ async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: n
 
 /**
  * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. No one else may append
- * to that log: ERR_REPLICATED_LOCKED if a ReplicatedWal is open on it. To take over from the writer, stop this and open a
- * ReplicatedWal on the log.
+ * to that log: ERR_REPLICATED_LOCKED if a ReplicatedWal is open on it. To take over from the writer, stop this and open
+ * a ReplicatedWal on the log.
  *
  * Where the log is full it rejects with ERR_WAL_FULL: truncate the log as its checkpoints allow, and call it again.
  */

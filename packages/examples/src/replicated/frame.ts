@@ -7,8 +7,8 @@
  *     1      8    writer id kind 3 alone: random, not 0, of the ReplicatedWal that appended the record
  *     9      …    payload of the application; nothing for kind 2
  *
- * The kind says the version: 1 and 2 are read as ever, 1 is not written any more. With the id, equal payloads of two writers
- * are different records, so that none of them takes the other's for its own.
+ * The kind says the version: 1 and 2 are read as ever, 1 is not written any more. With the id, equal payloads of two
+ * writers are different records, so that none of them takes the other's for its own.
  */
 
 const KIND_UNSIGNED = 1;

@@ -22,7 +22,9 @@ export interface ReplicatedWalOptions {
    * follows. `both`: the default.
    */
   readonly ack?: Ack;
-  /** Records waiting for the stream are held in memory up to this many bytes, then read from the log. Default 16 MiB. */
+  /**
+   * Records waiting for the stream are held in memory up to this many bytes, then read from the log. Default 16 MiB.
+   */
   readonly backlogBytes?: number;
 }
 
@@ -59,11 +61,12 @@ export class ReplicatedWal {
    * records that only the log has are published from now on. It needs the server, because a log that cannot see what
    * the stream has could give one number to two records.
    *
-   * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record that
-   * the other needs, ERR_WAL_FULL where what only the stream has needs more room than there is (a bad page that was being
-   * filled leaves less: truncate the log, all of which the stream has then, and open again), ERR_REPLICATED_LOCKED where
-   * the local log has a writer already (another process is refused when it opens that log, with ERR_PMEM_LOCKED), and what
-   * the log and the stream throw; the log is left with what it had, and records that came.
+   * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record
+   * that the other needs, ERR_WAL_FULL where what only the stream has needs more room than there is (a bad page that
+   * was being filled leaves less: truncate the log, all of which the stream has then, and open again),
+   * ERR_REPLICATED_LOCKED where the local log has a writer already (another process is refused when it opens that log,
+   * with ERR_PMEM_LOCKED), and what the log and the stream throw; the log is left with what it had, and records that
+   * came.
    */
   static async open(options: ReplicatedWalOptions): Promise<ReplicatedWal> {
     const { wal, stream } = options;
@@ -100,11 +103,11 @@ export class ReplicatedWal {
    *
    * While the server is down, `local` goes on, and the others wait for it. A server that answers, and will not take the
    * record (the stream is full, or deleted), is asked again, ever less often; after some seconds the others reject with
-   * ERR_REPLICATED_REFUSED, and `refusal` says why. The record is in the local log and is published once the stream takes
-   * it. Rejects with ERR_REPLICATED_DIVERGED once
-   * somebody else has written to the stream, for every later record too; with ERR_REPLICATED_LOST where the medium lost
-   * this record before the stream had it; with ERR_REPLICATED_CLOSED; with what append() and commitAsync() of the log
-   * throw. A record whose promise was rejected may still have been stored.
+   * ERR_REPLICATED_REFUSED, and `refusal` says why. The record is in the local log and is published once the stream
+   * takes it. Rejects with ERR_REPLICATED_DIVERGED once somebody else has written to the stream, for every later record
+   * too; with ERR_REPLICATED_LOST where the medium lost this record before the stream had it; with
+   * ERR_REPLICATED_CLOSED; with what append() and commitAsync() of the log throw. A record whose promise was rejected
+   * may still have been stored.
    */
   async append(payload: Uint8Array): Promise<number> {
     this.#requireWritable();
@@ -147,8 +150,8 @@ export class ReplicatedWal {
   }
 
   /**
-   * Repairs the local log. Records that no local file has are fetched from the stream: those, and no others. Waits for a
-   * repair that is under way, also for one that the log has begun by itself before it gives a record up.
+   * Repairs the local log. Records that no local file has are fetched from the stream: those, and no others. Waits for
+   * a repair that is under way, also for one that the log has begun by itself before it gives a record up.
    */
   async repair(): Promise<WalRepairReport> {
     const rebuild = async ({ first, last }: { readonly first: number; readonly last: number }): Promise<Map<number, Uint8Array>> =>

@@ -1,4 +1,7 @@
-/** Who copies or replicates a local log: one at a time. Other processes and other logs on the same files are kept out by the log itself. */
+/**
+ * Who copies or replicates a local log: one at a time. Other processes and other logs on the same files are kept out by
+ * the log itself.
+ */
 import type { Wal } from '../wal/index.js';
 import { ReplicatedError } from './replicated-error.js';
 

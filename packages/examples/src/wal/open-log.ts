@@ -59,7 +59,7 @@ function judgePair(log: Inspection, mirror: Inspection, ring: Ring, intent: Open
     if (belongsTo(mirror, log.header, point))
       return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
     if (hasGoneOn(mirror, log.header, point)) {
-      const hint = 'the log has gone on in the other file without this one: pass that as the log, and this as its mirror';
+      const hint = 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
       throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
     }
     // What an open() has left that made the log and was cut off before it made the mirror.
@@ -104,9 +104,11 @@ function newestOf(...inspections: readonly Inspection[]): CommitPoint {
 function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, intent: OpenIntent): Verdict {
   const { path } = (inspections[0] as Inspection).member.file;
   const members = inspections.map((inspection) => inspection.member);
-  const header = inspections.find((inspection) => inspection.header !== undefined)?.header ?? headerFromPages(members, ring);
+  const named = inspections.find((inspection) => inspection.header !== undefined)?.header;
+  const header = named ?? headerFromPages(members, ring);
   if (header !== undefined) return { action: 'salvage', header };
-  if (inspections.every((inspection) => inspection.status === 'blank') && members.every((member) => isBlank(member, ring))) {
+  const areBlank = inspections.every(({ status, member }) => status === 'blank' && isBlank(member, ring));
+  if (areBlank) {
     if (intent.create) return { action: 'format' };
     throw new WalError('ERR_WAL_NOT_FORMATTED', path, 'the file is empty; `create: true` makes a log of it');
   }
@@ -138,7 +140,9 @@ function isBlank(member: Member, ring: Ring): boolean {
     .every((position) => readExisting(member, position, bytes) && isZero(bytes));
 }
 
-/** The ring is that of the first header found: the log in force may be another one, or the file to be copied too short. */
+/**
+ * The ring is that of the first header found: the log in force may be another one, or the file to be copied too short.
+ */
 function checkSize(members: readonly Member[], ring: Ring, verdict: Exclude<Verdict, { action: 'format' }>): void {
   const source = members.find(({ role }) => verdict.action !== 'attach' || role === verdict.from) as Member;
   if (verdict.header.pageCount === ring.pageCount && !(verdict.action === 'attach' && isShort(source, ring))) return;

@@ -1,4 +1,7 @@
-/** How long the ring is: as the header copies say, since a file may have been cut off, or lengthened, since the log was made. */
+/**
+ * How long the ring is: as the header copies say, since a file may have been cut off, or lengthened, since the log was
+ * made.
+ */
 import { PAGE_BYTES } from './format.js';
 import { decodeHeaderPage } from './header-page.js';
 import type { Member } from './members.js';
@@ -7,10 +10,11 @@ import { Ring } from './ring.js';
 import { WalError } from './wal-error.js';
 
 /**
- * The ring of the log in these files. What follows it in a longer file is no part of the log, and is left alone; a shorter
- * one lacks pages, which its mirror has. Without a header that can be read, the files are as long as the log.
+ * The ring of the log in these files. What follows it in a longer file is no part of the log, and is left alone; a
+ * shorter one lacks pages, which its mirror has. Without a header that can be read, the files are as long as the log.
  *
- * Throws ERR_WAL_SIZE if no file is as long as the log, if files without a log have different lengths, or are too short.
+ * Throws ERR_WAL_SIZE if no file is as long as the log, if files without a log have different lengths, or are too
+ * short.
  */
 export function ringOf(members: readonly Member[]): Ring {
   const [first, second] = members as [Member, Member?];
@@ -34,8 +38,9 @@ export function isShort({ file }: Member, ring: Ring): boolean {
 }
 
 /**
- * Lengthens the files that end before the log does: every byte that they have stays. Their new pages hold zeros, which a
- * repair replaces by what the mirror has. Returns whether there were any. Throws ERR_PMEM_NO_SPACE, with the file as it was.
+ * Lengthens the files that end before the log does: every byte that they have stays. Their new pages hold zeros, which
+ * a repair replaces by what the mirror has. Returns whether there were any. Throws ERR_PMEM_NO_SPACE, with the file as
+ * it was.
  */
 export async function lengthenShort(members: readonly Member[], ring: Ring): Promise<boolean> {
   const short = members.filter((member) => isShort(member, ring));

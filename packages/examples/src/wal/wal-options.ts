@@ -14,8 +14,8 @@ export interface WalOptions {
   readonly readOnly?: boolean;
   /**
    * Make a copy of the log in a file that is not part of it: the way back after one of two devices was replaced. It
-   * overwrites `mirror`, whatever it holds, or, if that has the log, an empty `file`. Files that are a pair are left alone,
-   * and so is a file in which the log has gone on without the other one. Default false.
+   * overwrites `mirror`, whatever it holds, or, if that has the log, an empty `file`. Files that are a pair are left
+   * alone, and so is a file in which the log has gone on without the other one. Default false.
    */
   readonly attachMirror?: boolean;
   /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */

@@ -53,7 +53,8 @@ export class Wal {
   #repairing = false;
   #closed = false;
 
-  private constructor({ place, header, point, tail, writeOffset, claim }: ClaimedLog, readOnly: boolean, blockMs: number) {
+  private constructor(started: ClaimedLog, readOnly: boolean, blockMs: number) {
+    const { place, header, point, tail, writeOffset, claim } = started;
     this.#claim = claim;
     this.#place = place;
     this.#header = header;
@@ -65,15 +66,16 @@ export class Wal {
   /**
    * Opens the log and recovers it: finds the commit point in force, erases what an interrupted commit left behind it
    * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair(). But a
-   * file that was cut off, of which the other one is whole, gets its length and its pages back. A new log stores zeros in
-   * all of its pages first, so that no later store meets a hole.
+   * file that was cut off, of which the other one is whole, gets its length and its pages back. A new log stores zeros
+   * in all of its pages first, so that no later store meets a hole.
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
    * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION,
-   * ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the two files are not a pair),
-   * ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log, in this process or in another one, writes to these files),
-   * ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell). Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE
-   * where its file has holes that the filesystem cannot fill; the file is no log then.
+   * ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the
+   * two files are not a pair), ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log, in this process or in
+   * another one, writes to these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell).
+   * Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE where its file has
+   * holes that the filesystem cannot fill; the file is no log then.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;

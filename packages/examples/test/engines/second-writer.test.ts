@@ -1,4 +1,7 @@
-/** A second writer of the same files, which were opened without `exclusive`: a rolling restart, a script beside a server. */
+/**
+ * A second writer of the same files, which were opened without `exclusive`: a rolling restart, a script beside a
+ * server.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -130,8 +133,9 @@ describe.each([
   test('an open that was refused for another reason has let go of the files', async () => {
     const place = new Place(makeDriver(), await folder());
     const options = await place.store();
-    await expect(Wal.open({ file: options.log, create: false })).rejects.toMatchObject({ code: 'ERR_WAL_NOT_FORMATTED' });
-    await expect(PageStore.open({ ...options, create: false })).rejects.toMatchObject({ code: 'ERR_PAGES_NOT_FORMATTED' });
+    await expect(Wal.open({ file: options.log })).rejects.toMatchObject({ code: 'ERR_WAL_NOT_FORMATTED' });
+    const store = PageStore.open({ ...options, create: false });
+    await expect(store).rejects.toMatchObject({ code: 'ERR_PAGES_NOT_FORMATTED' });
     options.file.write(Buffer.from('foreign'), 0);
     await expect(PageStore.open(options)).rejects.toMatchObject({ code: 'ERR_PAGES_FOREIGN' });
     options.file.write(new Uint8Array(7), 0);
@@ -142,10 +146,13 @@ describe.each([
 
 /** Another process that has the files in use, until it is killed. */
 async function otherProcess(program: string): Promise<() => Promise<void>> {
-  const imports = { core: '@safe-pmem/core', native: '@safe-pmem/native', wal: '@safe-pmem/examples/wal', pages: '@safe-pmem/examples/pages' };
-  const lines = Object.entries(imports).map(([name, specifier]) => `import * as ${name} from ${JSON.stringify(import.meta.resolve(specifier))};`);
+  const names = { core: 'core', native: 'native', wal: 'examples/wal', pages: 'examples/pages' };
+  const lines = Object.entries(names).map(([name, entry]) => {
+    return `import * as ${name} from ${JSON.stringify(import.meta.resolve(`@safe-pmem/${entry}`))};`;
+  });
   const source = `${lines.join('\n')}\n${program}\nconsole.log('open'); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = ['--input-type=module', '--eval', source];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return async () => {
     child.kill('SIGKILL');
@@ -155,7 +162,8 @@ async function otherProcess(program: string): Promise<() => Promise<void>> {
 
 const openIn = (directory: string): string => `
   const driver = native.nativeDriver();
-  const open = (name) => core.PmemFile.open(${JSON.stringify(directory)} + '/' + name, { driver, create: true, size: ${16 * PAGE} });
+  const size = ${16 * PAGE};
+  const open = (name) => core.PmemFile.open(${JSON.stringify(directory)} + '/' + name, { driver, create: true, size });
 `;
 
 describe('in another process', () => {
@@ -178,7 +186,8 @@ describe('in another process', () => {
   test('a store is refused, and let in when that process was killed', async () => {
     const place = new Place(nativeDriver(), await folder());
     const kill = await otherProcess(`${openIn(place.directory)}
-      const [file, mirror, log, logMirror] = [await open('pages'), await open('pages-mirror'), await open('log'), await open('log-mirror')];
+      const [file, mirror] = [await open('pages'), await open('pages-mirror')];
+      const [log, logMirror] = [await open('log'), await open('log-mirror')];
       globalThis.store = await pages.PageStore.open({ file, mirror, log, logMirror, create: true });
       await store.put(Buffer.from('a'), Buffer.from('1'));`);
     const options = await place.store();
@@ -197,5 +206,6 @@ test('where the filesystem has no locks every engine says so, and reading goes o
   const options = await place.log();
   await expect(Wal.open(options)).rejects.toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED' });
   await expect(PageStore.open(await place.store())).rejects.toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED' });
-  await expect(Wal.open({ ...options, create: false, readOnly: true })).rejects.toMatchObject({ code: 'ERR_WAL_NOT_FORMATTED' });
+  const reading = Wal.open({ ...options, create: false, readOnly: true });
+  await expect(reading).rejects.toMatchObject({ code: 'ERR_WAL_NOT_FORMATTED' });
 });

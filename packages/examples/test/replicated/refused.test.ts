@@ -58,7 +58,8 @@ describe('a stream that takes no more', () => {
 describe('a record of the stream that no replicated log has written', () => {
   test('is not taken over by open(), and the log can be replayed', async () => {
     const server = new SimulatedServer();
-    server.records.push(encodeFrame(payloadOf(1, 10), WRITER), Buffer.from('something else'), encodeFrame(payloadOf(3, 10), WRITER));
+    const frame = encodeFrame(payloadOf(1, 10), WRITER);
+    server.records.push(frame, Buffer.from('something else'), frame);
     const machine = new LogMachine({ pages: 16 });
     const wal = await machine.open({ create: true });
     await expect(ReplicatedWal.open({ wal, stream: server.connect() })).rejects.toMatchObject({ code: 'ERR_REPLICATED_FOREIGN' });

@@ -177,7 +177,9 @@ describe('what local media lose', () => {
 
   test('and cannot be repaired leaves less room: open() on the same log says that again, not that the stream has a gap', async () => {
     const server = new SimulatedServer();
-    for (let sequence = 1; sequence <= 7; sequence++) server.records.push(encodeFrame(payloadOf(sequence, 3000), WRITER));
+    for (let sequence = 1; sequence <= 7; sequence++) {
+      server.records.push(encodeFrame(payloadOf(sequence, 3000), WRITER));
+    }
     const machine = new LogMachine({ pages: 8, clearable: false });
     const wal = await machine.open({ create: true });
     machine.poison('log', 4);
@@ -200,7 +202,8 @@ describe('what local media lose', () => {
     let refused = 0;
     for (let page = 2; page < 8; page++) {
       const server = new SimulatedServer();
-      const publish = (sequence: number): unknown => server.records.push(encodeFrame(payloadOf(sequence, bytes), WRITER));
+      const frameOf = (sequence: number): Uint8Array => encodeFrame(payloadOf(sequence, bytes), WRITER);
+      const publish = (sequence: number): unknown => server.records.push(frameOf(sequence));
       for (let sequence = 1; sequence < count; sequence++) publish(sequence);
       const host = new Host(server, 8);
       await host.open('both');

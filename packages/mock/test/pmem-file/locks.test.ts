@@ -100,7 +100,8 @@ describe('a file that is claimed', () => {
     await failure('ERR_PMEM_READ_ONLY', async () => (await openIn(driver, 'b', { readOnly: true })).claim());
     await file.close();
     await failure('ERR_PMEM_CLOSED', () => file.claim());
-    const error = await failure('ERR_PMEM_NOT_SUPPORTED', async () => (await filled(mockDriver({ locks: false }), size)).claim());
+    const lockless = await filled(mockDriver({ locks: false }), size);
+    const error = await failure('ERR_PMEM_NOT_SUPPORTED', () => lockless.claim());
     expect(error.cause).toMatchObject({ code: 'ENOLCK' });
   });
 });
