@@ -4,6 +4,9 @@ import { defineConfig } from 'vitepress';
 
 const apiSidebar = fileURLToPath(new URL('../build/pages/api/typedoc-sidebar.json', import.meta.url));
 const api = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, 'utf8')) : [];
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** The few modules of Node that core and the mock use, as far as they use them. */
+const nodeModule = (name: string, file = name) => ({ find: `node:${name}`, replacement: here(`theme/playground/node/${file}.ts`) });
 const page = (text: string, link: string) => ({ text, link });
 
 export default defineConfig({
@@ -14,6 +17,18 @@ export default defineConfig({
   cacheDir: 'build/cache',
   base: process.env.SITE_BASE ?? '/',
   head: [['link', { rel: 'icon', href: 'data:,' }]],
+  vite: {
+    define: { 'process.versions.node': '"20.0.0"' },
+    resolve: {
+      alias: [
+        { find: /^@safe-pmem\/(core|mock)$/, replacement: here('../../packages/$1/src/index.ts') },
+        ...['buffer', 'crypto', 'util', 'path'].map((name) => nodeModule(name)),
+        nodeModule('async_hooks', 'async-hooks'),
+        nodeModule('diagnostics_channel', 'diagnostics-channel'),
+        nodeModule('timers/promises', 'timers-promises'),
+      ],
+    },
+  },
   themeConfig: {
     search: { provider: 'local' },
     nav: [
@@ -21,6 +36,7 @@ export default defineConfig({
       page('Concepts', '/concepts/poison'),
       page('Reference', '/reference/errors'),
       page('API', '/api/'),
+      page('Playground', '/playground'),
       page('Internals', '/internals/architecture'),
     ],
     sidebar: {

@@ -1,0 +1,2 @@
+export { Buffer } from 'buffer';
+export const constants = { MAX_LENGTH: 2 ** 32 };

@@ -1,0 +1,1 @@
+export const channel = (): { hasSubscribers: boolean; publish(): void } => ({ hasSubscribers: false, publish: () => undefined });
