@@ -20,12 +20,17 @@ const EMULATOR_LIMITS = new Set([
   'BUS_MCEERR_AO about our memory is counted and kills nobody',
   'a fault that names the start of its huge page is claimed by a copy inside that page',
   'a handler that returns leaves errno as it was',
+  'a signal about memory of ours that nothing accesses changes nothing',
   // Cleaning a cache line of a page that is gone does nothing, where a processor faults.
   'a durable copy into a page that is gone is caught, short or streaming',
   'flushing lines of a page that is gone is a fault, not a death',
   // A blocked SIGBUS is delivered all the same, or the emulator dies of it.
   'a thread that inherited a blocked SIGBUS can be made to survive',
+  // It takes SS_AUTODISARM for a mistake in the arguments.
+  'an alternate stack that disarms itself is armed again after each fault',
+  // It keeps a table of mappings of its own, and does not run out of entries when the kernel does.
   'where the kernel has no mapping left to give, the fault goes to whoever handled it before',
+  'with no map entry left for a piece the whole mapping is replaced, and comes back',
 ]);
 
 /**

@@ -1,7 +1,6 @@
 #include "guarded_copy.h"
 
-#include <cstring>
-
+#include "leaf_copy.h"
 #include "streaming_copy.h"
 
 namespace pmem {
@@ -25,7 +24,7 @@ bool guarded_copy(void* destination, const void* source, size_t length, const vo
     return false;
   }
   arm(&frame);
-  memcpy(destination, source, length);
+  leaf_copy(destination, source, length);
   disarm();
   return true;
 }
@@ -57,7 +56,7 @@ void durable_copy(FlushLines flush_lines, void* mapped, const void* source, size
     flush_lines(begin, begin + 1);
     flush_lines(end - 1, end);
   } else {
-    memcpy(mapped, source, length);
+    leaf_copy(mapped, source, length);
     flush_lines(begin, end);
   }
 }

@@ -40,9 +40,12 @@ FaultFacts facts_of(const siginfo_t* info) {
   return facts;
 }
 
+// QEMU's user-mode emulation of Arm loads the aligned 16 bytes around an operand, and names the first of them.
+constexpr int kAlignedAccessLog2 = 4;
+
 // The kernel may name the start of the granule (2 MiB for a huge page) rather than the byte: compare granules.
 bool names(const FaultFacts& fault, uintptr_t begin, uintptr_t end) {
-  const uintptr_t granule = uintptr_t{1} << fault.granule_log2;
+  const uintptr_t granule = uintptr_t{1} << std::max(fault.granule_log2, kAlignedAccessLog2);
   const uintptr_t first = fault.address & ~(granule - 1);
   return first < end && begin <= first + (granule - 1);
 }
@@ -62,10 +65,19 @@ void restore_mask_of(const void* context) {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
+// A fault that was named beside the guarded bytes, by less than an aligned access, is a fault at the nearest of them.
+FaultFacts inside(const FaultFacts& fault, uintptr_t begin, uintptr_t end) {
+  constexpr uintptr_t kAligned = uintptr_t{1} << kAlignedAccessLog2;
+  FaultFacts found = fault;
+  if (found.address < begin && begin - found.address < kAligned) found.address = begin;
+  if (found.address >= end && found.address - end < kAligned) found.address = end - 1;
+  return found;
+}
+
 // Ends the guarded access. The handler returns, and the thread goes on at the landing rather than in the copy: what
 // only sigreturn restores (the mask, protection keys, an SS_AUTODISARM stack) is restored.
 void land(GuardFrame* frame, const FaultFacts& fault, const SignalContext& interrupted, void* context) {
-  frame->fault = fault;
+  frame->fault = inside(fault, frame->begin, frame->end);
   active_frame = nullptr;
   if (interrupted.present() && interrupted.redirect(jump_to_landing, frame)) return;
   if (interrupted.present()) restore_mask_of(context);
@@ -84,8 +96,10 @@ int times_unchanged(const FaultFacts& fault, const SignalContext& interrupted) {
 }
 
 // Whether the signal is about memory that the interrupted instruction uses and that is not ours: what it loads from or
-// stores to, its own code, or its stack.
+// stores to, its own code, or its stack. A huge page lies in one mapping: where its address is ours, all of it is, and
+// memory within 2 MiB of a small mapping of ours is not what failed.
 bool is_about_other_memory(const FaultFacts& fault, const SignalContext& interrupted, const MemoryOperands& operands) {
+  if (find_mapped_range(fault.address).end != 0) return false;
   const auto is_other = [&](uintptr_t first, uintptr_t bytes) {
     return names(fault, first, first + bytes) && find_mapped_range(first).end == 0;
   };

@@ -1,11 +1,12 @@
 #include "streaming_copy.h"
 
 #include <cstdint>
-#include <cstring>
 
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
+
+#include "leaf_copy.h"
 
 namespace pmem {
 
@@ -19,7 +20,7 @@ bool copy_past_cache(void* destination, const void* source, size_t length) {
   const unsigned char* from = static_cast<const unsigned char*>(source);
   const size_t until_line = static_cast<size_t>(-reinterpret_cast<uintptr_t>(to) & (kLine - 1));
   const size_t head = until_line < length ? until_line : length;
-  memcpy(to, from, head);
+  leaf_copy(to, from, head);
   to += head;
   from += head;
   length -= head;
@@ -35,7 +36,7 @@ bool copy_past_cache(void* destination, const void* source, size_t length) {
     _mm_stream_si128(line + 2, c);
     _mm_stream_si128(line + 3, d);
   }
-  memcpy(to, from, length);
+  leaf_copy(to, from, length);
   return true;
 }
 

@@ -81,6 +81,32 @@ TEST(next_granule, "a fault in the huge page after the copy is not claimed") {
   }), SIGBUS));
 }
 
+static void name_the_aligned_sixteen(int signal, siginfo_t* info, void* context) {
+  calls++;
+  if (calls > 100) _exit(93);
+  siginfo_t told = *info;
+  told.si_addr = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(info->si_addr) & ~uintptr_t{15});
+  below.sa_sigaction(signal, &told, context);
+}
+
+TEST(aligned_access, "a fault that names the aligned 16 bytes around the byte is at the byte") {
+  CHECK(exited(in_child([] {
+    const Pages pages;
+    if (pmem::install_sigbus_guard() != 0) return 1;
+    install(nullptr, name_the_aligned_sixteen, 0, &below);
+    unsigned char* const gone = pages.ours->base() + 107;
+    for (size_t length : {1, 2, 3, 4, 8, 20}) {
+      unsigned char bytes[20];
+      pmem::FaultFacts fault;
+      if (pmem::guarded_copy(bytes, gone, length, gone, &fault)) return 2;
+      const uintptr_t begin = reinterpret_cast<uintptr_t>(gone);
+      if (fault.address < begin || fault.address >= begin + length) return 3;
+      if (pages.ours->log()->count() != 0) return 4;
+    }
+    return 0;
+  }), 0));
+}
+
 TEST(errno_kept, "a handler that returns leaves errno as it was") {
   CHECK(exited(in_child([] {
     const Pages pages;

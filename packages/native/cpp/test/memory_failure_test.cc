@@ -205,6 +205,39 @@ TEST(foreign_source, "a memory error in what is stored into memory of ours is no
   }
 }
 
+// A page of anonymous memory in the 2 MiB around `address`.
+static unsigned char* page_beside(uintptr_t address) {
+  constexpr uintptr_t kHuge = uintptr_t{1} << 21;
+  const uintptr_t first = address & ~(kHuge - 1);
+  for (uintptr_t place = first; place < first + kHuge; place += kPage) {
+    constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+    void* const page = mmap(reinterpret_cast<void*>(place), kPage, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+    if (page == reinterpret_cast<void*>(place)) return static_cast<unsigned char*>(page);
+    if (page != MAP_FAILED) munmap(page, kPage);
+  }
+  return nullptr;
+}
+
+TEST(beside_ours, "memory within 2 MiB of a mapping of ours that a signal names is not what failed") {
+  CHECK(exited(in_child([] {
+    // Longer than the gaps between libraries, so that there is room beside it.
+    const Twice file(300);
+    file.lose_all_but_the_first();
+    file.name(file.other, 2 * kPage, 21);
+    unsigned char* const beside = page_beside(relabelled_address);
+    if (beside == nullptr) return 1;
+    pmem::GuardFrame frame;
+    frame.begin = reinterpret_cast<uintptr_t>(file.accessed->base()) + 2 * kPage;
+    frame.end = frame.begin + 16;
+    if (sigsetjmp(frame.landing, 0) == 0) {
+      pmem::arm(&frame);
+      move_sixteen(reinterpret_cast<const volatile char*>(frame.begin), beside);
+      return 2;
+    }
+    return file.offset_of(frame.fault) == 2 * kPage && file.other->log()->count() == 0 ? 0 : 3;
+  }), 0));
+}
+
 // GS has no base in user code, so this is an ordinary load by an encoding that is not decoded.
 TEST(undecoded, "an access that cannot be decoded is believed where the processor names the same address") {
   CHECK(exited(in_child([] {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <string>
@@ -61,7 +62,17 @@ int in_child(Body body) {
   return status;
 }
 
-inline bool exited(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
-inline bool killed_by(int status, int signal) { return WIFSIGNALED(status) && WTERMSIG(status) == signal; }
+// Both say how the child did end where that is not how it should have.
+inline bool as_expected(int status, bool expected) {
+  if (!expected && WIFEXITED(status)) fprintf(stderr, "  the child exited with %d\n", WEXITSTATUS(status));
+  if (!expected && WIFSIGNALED(status)) fprintf(stderr, "  the child was killed by signal %d\n", WTERMSIG(status));
+  return expected;
+}
+inline bool exited(int status, int code) {
+  return as_expected(status, WIFEXITED(status) && WEXITSTATUS(status) == code);
+}
+inline bool killed_by(int status, int signal) {
+  return as_expected(status, WIFSIGNALED(status) && WTERMSIG(status) == signal);
+}
 
 }  // namespace scratch
