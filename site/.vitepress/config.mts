@@ -48,6 +48,7 @@ export default defineConfig({
           items: [
             page('Test your engine on the mock', '/guides/test-with-the-mock'),
             page('Explore your engine', '/guides/explore-your-engine'),
+            page('Bodies worth exploring', '/guides/bodies-worth-exploring'),
             page('A write-ahead log', '/guides/write-ahead-log'),
             page('A store of your own', '/guides/make-your-own-store'),
             page('A replicated log', '/guides/replicated-log'),
