@@ -68,7 +68,7 @@ const list = [
   [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
   [core('repair/write-units.ts'), 'for (const work of run) if (work.unit.offset < end) work.altered = true;', '', 'a written unit that was not verified loses its intent'],
   [core('repair/batch.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n  hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
-  [core('pmem-file.ts'), "&& facts.dax && clearAbility(facts) !== 'yes') {", "&& false) {", 'poison is cut off for somebody else'],
+  [core('cuts.ts'), ': inReleased));', ': []));', 'poison is cut off for somebody else'],
   // Content
   [core('repair/prepare-units.ts'), 'if (hazards.metWithin(page).length > 0 || ', 'if (', 'bad pages are touched again'],
   [core('repair/prepare-units.ts'), 'if (bytes.byteLength !== range.length) {', 'if (false) {', 'rebuild of a wrong length'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRecording, recordingDifferences, serializeRecording, type MachineCheckRecording } from '../src/machine-check/recording.js';
+import { mergedRecording, parseRecording, recordingDifferences, serializeRecording, type MachineCheckRecording } from '../src/machine-check/recording.js';
 
 const subject = { kernel: '6.12', kernelVersion: 'Linux', filesystem: 'ext4', device: 'clearable' } as const;
 const recording = (cases: Record<string, Record<string, string>>): MachineCheckRecording => ({
@@ -22,5 +22,11 @@ describe('a machine-check recording', () => {
       'load, after: ok, committed: not looked at',
       'view: not in the committed recording',
     ]);
+  });
+
+  it('takes in cases that were recorded by themselves, and keeps the others', () => {
+    const before = recording({ load: { outcome: 'ok' }, store: { outcome: 'ok' } });
+    const merged = mergedRecording(before, recording({ load: { outcome: 'lost' }, view: { outcome: 'ok' } }));
+    expect(merged).toEqual(recording({ load: { outcome: 'lost' }, store: { outcome: 'ok' }, view: { outcome: 'ok' } }));
   });
 });

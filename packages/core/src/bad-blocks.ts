@@ -1,6 +1,6 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, firstEndingAfter, rangeEnd } from './byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from './byte-range.js';
 import type { DeviceBadBlocks, DriverFile, Extent } from './driver.js';
 import { errnoName } from './errno.js';
 
@@ -10,7 +10,12 @@ export interface FileBadBlock extends ByteRange {
   /** The block was allocated but never written: reads are zeros and touch no media, the first write meets the error. */
   readonly unwritten: boolean;
   readonly shared: boolean;
+  /** The extent has all of the aligned 2 MiB of the file around the block: the kernel may map them by one entry. */
+  readonly mayBeHuge: boolean;
 }
+
+/** What one entry of a middle page table maps on x86-64, and on arm64 with pages of 4 KiB. */
+const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
 /** `known`: at least one bad block. `none`: the kernel lists none. `unsupported`: nobody can tell; not "healthy". */
 export type BadBlockReport =
@@ -36,7 +41,8 @@ export async function queryBadBlocks(
   if (within.length === 0 || (list.ranges.length === 0 && !needExtents)) {
     return { supported: true, blocks: [], extents: [] };
   }
-  const outcome = await file.extents(within.offset, within.length);
+  const asked = hugePagesAround(file, within);
+  const outcome = await file.extents(asked.offset, asked.length);
   if ('failure' in outcome) {
     return { supported: false, reason: `${outcome.failure.syscall} failed with ${errnoName(outcome.failure.errno)}` };
   }
@@ -45,6 +51,12 @@ export async function queryBadBlocks(
     return { supported: false, reason: 'an extent of the file has no fixed place on the device' };
   }
   return { supported: true, blocks: mapToFile(list, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
+}
+
+/** FIEMAP cuts extents off at the range that it is asked about: so all of the 2 MiB are asked about. */
+function hugePagesAround({ mappedBytes }: DriverFile, within: ByteRange): ByteRange {
+  const { offset, length } = alignOut(within, HUGE_PAGE_BYTES);
+  return rangeBetween(offset, Math.max(rangeEnd(within), Math.min(offset + length, mappedBytes)));
 }
 
 /** Intersects the sorted list with the extents. A poisoned sector costs the whole block that it lies in. */
@@ -66,11 +78,20 @@ function mapToFile(
       const start = Math.max(block.offset, physicalOffset, within.offset - distance);
       const end = Math.min(rangeEnd(block), physicalEnd, rangeEnd(within) - distance);
       if (start >= end) continue;
-      found.push({ offset: start + distance, length: end - start, physicalOffset: start, unwritten, shared });
+      const range: ByteRange = { offset: start + distance, length: end - start };
+      const mayBeHuge = holdsHugePageOf(range, { offset, length });
+      found.push({ ...range, physicalOffset: start, unwritten, shared, mayBeHuge });
     }
   }
   // Extents of one file do not overlap, so neither do these.
   return found.sort((a, b) => a.offset - b.offset);
+}
+
+/** True if all of some aligned 2 MiB that `range` touches lies in the extent. Where the device begins is not asked. */
+function holdsHugePageOf(range: ByteRange, extent: ByteRange): boolean {
+  const touched = alignOut(range, HUGE_PAGE_BYTES);
+  const first = Math.max(touched.offset, Math.ceil(extent.offset / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES);
+  return first + HUGE_PAGE_BYTES <= Math.min(rangeEnd(touched), rangeEnd(extent));
 }
 
 /** The public form of an answer. */

@@ -3,11 +3,12 @@ import { forgetHealthy } from './ask-again.js';
 import type { BadBlockReport, FileBadBlocks } from './bad-blocks.js';
 import { queryBadBlocks, reportOf } from './bad-blocks.js';
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersectAll, rangeBetween } from './byte-range.js';
+import { coalesce } from './byte-range.js';
+import { refusedCuts } from './cuts.js';
 import { PmemError } from './errors.js';
 import { publishRepair } from './events.js';
 import type { FileInfo } from './file-info.js';
-import { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
+import { fileInfo } from './file-info.js';
 import { MemoryAccess } from './memory-access.js';
 import { OpenState } from './open-state.js';
 import type { OpenOptions } from './open-options.js';
@@ -31,7 +32,7 @@ import { ClaimLock, lockWriter } from './writer-lock.js';
 export interface ResizeOptions {
   /** Allocate blocks for what is new now. Default false. */
   readonly preallocate?: boolean;
-  /** Cut off bad blocks even where the device may not clear them for their next owner. Default false. */
+  /** Cut off bad blocks even if nothing will clear them for their next owner. Default false. */
   readonly allowRelease?: boolean;
 }
 
@@ -201,10 +202,11 @@ export class PmemFile extends MemoryAccess {
    * Changes the size of the file and of the mapping, in bytes. New bytes are zeros. With `preallocate`, blocks for
    * them are allocated now.
    *
-   * Throws MediaError, with nothing changed, where the page that the old or the new end falls into is known to be bad
-   * (some kernels damage the filesystem's state there: repair it first), or where bad blocks would be cut off on a
-   * device that may not clear them: whoever gets them next would inherit the poison, and XFS shuts down then.
-   * `allowRelease` accepts the latter. Also ERR_PMEM_LOCKED while a repair runs, ERR_PMEM_NO_SPACE,
+   * Throws MediaError, with nothing changed, if the page that the old or the new end falls into is bad: known to be, or
+   * pread cannot give it (the kernel zeroes the rest of that page; some damage the filesystem's state there, and all
+   * from 5.19 on may oops after a machine check: repair it first). Likewise if known bad blocks would be cut off that the
+   * device may not clear or the kernel holds back: the next file would inherit the poison, XFS shuts down then, and
+   * ext4 oopses. `allowRelease` accepts the latter. Also ERR_PMEM_LOCKED while a repair runs, ERR_PMEM_NO_SPACE,
    * ERR_PMEM_READ_ONLY, ERR_PMEM_IO. `size` tells what is mapped afterwards.
    */
   async resize(size: number, options: ResizeOptions = {}): Promise<void> {
@@ -313,7 +315,7 @@ export class PmemFile extends MemoryAccess {
   async #resizeTo(size: number, { preallocate = false, allowRelease = false }: ResizeOptions): Promise<void> {
     const state = this.#state;
     state.assertOpen();
-    this.#refuseBadCuts(size, await this.#refreshKnown(), allowRelease);
+    await this.#refuseBadCuts(size, await this.#refreshKnown(), allowRelease);
     state.assertOpen();
     const failure = await state.whileResizing(() => state.file.resize(size, preallocate));
     if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
@@ -340,18 +342,12 @@ export class PmemFile extends MemoryAccess {
     return answer;
   }
 
-  /** Bad pages that an end falls into, and bad blocks that nobody should get from us. */
-  #refuseBadCuts(newSize: number, answer: FileBadBlocks, allowRelease: boolean): void {
-    const { file: { facts }, hazards, io, sizeBytes } = this.#state;
+  /** Throws for bad pages that an end falls into, and for bad blocks that the next owner must not get. */
+  async #refuseBadCuts(newSizeBytes: number, answer: FileBadBlocks, allowRelease: boolean): Promise<void> {
+    const { file, hazards, io, sizeBytes } = this.#state;
     const bad = [...hazards.knownBadWithin(this.#state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
-    const unitBytes = repairUnitBytes(facts);
-    const cut = [sizeBytes, newSize]
-      .filter((end) => end % unitBytes !== 0)
-      .map((end) => alignOut({ offset: end, length: 1 }, unitBytes));
-    if (newSize < sizeBytes && !allowRelease && facts.dax && clearAbility(facts) !== 'yes') {
-      cut.push(rangeBetween(newSize, sizeBytes));
-    }
-    const refused = intersectAll(bad, cut);
-    if (refused.length > 0) throw io.mediaError('resize', 'known', refused);
+    const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
+    if (found.length > 0) throw io.mediaError('resize', 'errno', [...known, ...found]);
+    if (known.length > 0) throw io.mediaError('resize', 'known', known);
   }
 }

@@ -10,18 +10,30 @@ const range = { offset: 0, length: 4096 };
 interface Unit {
   readonly shared?: boolean;
   readonly readErrno?: number;
+  readonly listed?: boolean;
+  readonly mayBeHuge?: boolean;
   readonly allowRelocation?: boolean;
 }
 
+const plain = { shared: false, listed: true, mayBeHuge: false };
+
 /** All strategies that auto would try, each refused with `errno`. */
 function ladder(changed: Partial<FileFacts>, errno: number, unit: Unit = {}): string[] {
-  const { shared = false, readErrno = Errno.EIO, allowRelocation = false } = unit;
+  const { readErrno = Errno.EIO, allowRelocation = false, ...given } = unit;
   const attempts: RepairAttempt[] = [];
   for (;;) {
-    const next = nextStrategy({ ...facts, ...changed }, { strategy: 'auto', allowRelocation }, { shared, attempts, readErrno });
+    const request = { strategy: 'auto', allowRelocation } as const;
+    const next = nextStrategy({ ...facts, ...changed }, request, { ...plain, ...given, attempts, readErrno });
     if (next === undefined) return attempts.map((attempt) => attempt.strategy);
     attempts.push({ range, strategy: next, step: 'pwrite', errno });
   }
+}
+
+/** What is tried of a strategy that the caller names. */
+function byName(changed: Partial<FileFacts>, unit: Unit): string | undefined {
+  const { readErrno = Errno.EIO, allowRelocation = false, ...given } = unit;
+  const request = { strategy: 'zero-range', allowRelocation } as const;
+  return nextStrategy({ ...facts, ...changed }, request, { ...plain, ...given, attempts: [], readErrno });
 }
 
 const before519 = { kernelRelease: '5.10.0-33-amd64' };
@@ -60,7 +72,7 @@ describe('the order of repair strategies', () => {
 
   it('a strategy asked for by name is the only one', () => {
     const request = { strategy: 'recovery-write', allowRelocation: false } as const;
-    const unit = { shared: false, readErrno: Errno.EIO };
+    const unit = { ...plain, readErrno: Errno.EIO };
     expect(nextStrategy(facts, request, { ...unit, attempts: [] })).toBe('recovery-write');
     const failed = { range, strategy: 'recovery-write', step: 'pwrite', errno: Errno.EIO } as const;
     expect(nextStrategy(facts, request, { ...unit, shared: true, attempts: [failed] })).toBeUndefined();
@@ -72,7 +84,7 @@ describe('a page that the kernel holds back after a machine check', () => {
     expect(ladder({}, Errno.EFAULT, { readErrno, allowRelocation: true })).toEqual(['recovery-write']);
     for (const allowRelocation of [false, true]) {
       const request = { strategy: 'zero-range', allowRelocation } as const;
-      expect(nextStrategy(facts, request, { shared: false, attempts: [], readErrno })).toBeUndefined();
+      expect(nextStrategy(facts, request, { ...plain, attempts: [], readErrno })).toBeUndefined();
     }
   });
 
@@ -82,8 +94,36 @@ describe('a page that the kernel holds back after a machine check', () => {
     expect(ladder(xfs, Errno.EFAULT, { readErrno: Errno.EFAULT, allowRelocation: true })).toEqual(['recovery-write', 'zero-range']);
   });
 
-  it('a listed block, whose read says EIO, may be reset by name', () => {
-    const request = { strategy: 'zero-range', allowRelocation: false } as const;
-    expect(nextStrategy(facts, request, { shared: false, attempts: [], readErrno: Errno.EIO })).toBe('zero-range');
+  it('xfs by name: only if the caller allows that its page goes to free space', () => {
+    const xfs = { filesystem: 'xfs' };
+    expect(byName(xfs, { readErrno: Errno.EFAULT })).toBeUndefined();
+    expect(byName(xfs, { readErrno: Errno.EFAULT, allowRelocation: true })).toBe('zero-range');
+  });
+
+  it('a kernel before 5.19 by its version: the same, since vendors change old kernels', () => {
+    expect(ladder(before519, Errno.EFAULT, { readErrno: Errno.EFAULT })).toEqual(['recovery-write']);
+    expect(byName(before519, { readErrno: Errno.EFAULT })).toBeUndefined();
+  });
+});
+
+describe('zero-range by name, on ext4', () => {
+  it('a listed block, whose read says EIO, may be reset', () => {
+    expect(byName({}, {})).toBe('zero-range');
+  });
+
+  it('a block that a mapping of 2 MiB may have met: from 5.19 on never', () => {
+    expect(byName({}, { mayBeHuge: true })).toBeUndefined();
+    expect(byName(before519, { mayBeHuge: true })).toBe('zero-range');
+    expect(byName({ filesystem: 'xfs' }, { mayBeHuge: true })).toBe('zero-range');
+  });
+
+  it('a page that cannot be read and is on no list: from 5.19 on never', () => {
+    expect(byName({}, { listed: false })).toBeUndefined();
+    expect(byName(before519, { listed: false })).toBe('zero-range');
+  });
+
+  it('a page that can be read may be reset, listed or not, and one without DAX', () => {
+    expect(byName({}, { listed: false, readErrno: 0 })).toBe('zero-range');
+    expect(byName({ dax: false }, { listed: false, mayBeHuge: true })).toBe('zero-range');
   });
 });

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CaseResult, MachineCheckAnswer, MachineCheckQuestion } from '../machine-check/questions.js';
 import {
-  parseRecording, recordedCase, recordingDifferences, serializeRecording, type MachineCheckRecording,
+  mergedRecording, parseRecording, recordedCase, recordingDifferences, serializeRecording, type MachineCheckRecording,
 } from '../machine-check/recording.js';
 import type { ErrorInjector } from './error-injector.js';
 import type { Ask, Job, JobVerdict } from './job.js';
@@ -76,7 +76,10 @@ async function verdict(seen: MachineCheckRecording, results: readonly CaseResult
   if (options.record) {
     if (failures.length > 0) return { summary, failures: [...failures, 'not recorded: promises were not kept'] };
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, serializeRecording(seen));
+    // Cases that were asked for by name take their place among those recorded before.
+    const merges = options.only.length > 0 && existsSync(file);
+    const all = merges ? mergedRecording(parseRecording(await readFile(file, 'utf8')), seen) : seen;
+    await writeFile(file, serializeRecording(all));
     return { summary: `${summary}, recorded`, failures };
   }
   if (!existsSync(file)) return { summary, failures: [...failures, `there is no committed recording ${path.basename(file)}: record it with --record`] };

@@ -19,6 +19,9 @@ export interface ActorCalls {
   salvage(name: string): string;
   /** Repairs the page with its own bytes. */
   repair(name: string, index: number, allowRelocation: boolean): string;
+  /** Repairs the page with its own bytes, by zero-range alone. */
+  zeroRange(name: string, index: number): string;
+  resize(name: string, sizeBytes: number): string;
   close(name: string): string;
   /** Closes every file that is open. */
   closeAll(): string;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import type { Driver, PmemView } from '@safe-pmem/core';
+import type { ByteRange, Driver, PmemView, RepairOptions } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { part } from '../repair/content.js';
@@ -129,11 +129,15 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   }
 
   repair(name: string, index: number, allowRelocation: boolean): Promise<string> {
-    return outcomeOf(async () => {
-      const rebuild = (range: { readonly offset: number; readonly length: number }): Uint8Array => part(wholeContent, range);
-      const { units } = await this.#file(name).repair({ offset: page(index), length: pageBytes }, { rebuild, allowRelocation });
-      return units.map(({ outcome, strategy }) => (strategy === undefined ? outcome : `${outcome} by ${strategy}`)).join(', ');
-    });
+    return this.#repaired(name, index, { allowRelocation });
+  }
+
+  zeroRange(name: string, index: number): Promise<string> {
+    return this.#repaired(name, index, { strategy: 'zero-range' });
+  }
+
+  resize(name: string, sizeBytes: number): Promise<string> {
+    return outcomeOf(() => this.#file(name).resize(sizeBytes));
   }
 
   close(name: string): Promise<string> {
@@ -146,6 +150,14 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   async closeAll(): Promise<string> {
     for (const name of [...this.#files.keys()]) await this.close(name);
     return 'ok';
+  }
+
+  #repaired(name: string, index: number, options: RepairOptions): Promise<string> {
+    return outcomeOf(async () => {
+      const rebuild = (range: ByteRange): Uint8Array => part(wholeContent, range);
+      const { units } = await this.#file(name).repair({ offset: page(index), length: pageBytes }, { rebuild, ...options });
+      return units.map(({ outcome, strategy }) => (strategy === undefined ? outcome : `${outcome} by ${strategy}`)).join(', ');
+    });
   }
 
   #file(name: string): PmemFile {

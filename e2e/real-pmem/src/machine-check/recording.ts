@@ -34,6 +34,12 @@ export function parseRecording(text: string): MachineCheckRecording {
   return recording;
 }
 
+/** `before` with the cases of `fresh` in the place of its own of the same names; what is new comes last. */
+export function mergedRecording(before: MachineCheckRecording, fresh: MachineCheckRecording): MachineCheckRecording {
+  const cases = new Map([...before.cases, ...fresh.cases].map((one) => [one.name, one]));
+  return { ...fresh, cases: [...cases.values()] };
+}
+
 /** Readable lines, one for everything that was seen differently. */
 export function recordingDifferences(committed: MachineCheckRecording, fresh: MachineCheckRecording): string[] {
   const lines: string[] = [];

@@ -9,23 +9,27 @@ import type { RepairReceipt, UnitSummary } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { isHeldBack, nextStrategy } from './strategy.js';
 
+/** What the kernel's list had of the units. */
+export interface ListedBlocks {
+  readonly before: readonly FileBadBlock[];
+  readonly after: readonly FileBadBlock[];
+}
+
 export function failureOf(
   facts: FileFacts,
   failed: readonly UnitSummary[],
   request: StrategyRequest,
   receipt: RepairReceipt,
-  blocks: readonly FileBadBlock[],
+  listed: ListedBlocks,
 ): RepairError {
   const attempts = failed.flatMap((unit) => unit.attempts);
   const details = { path: facts.path, ranges: coalesce(failed.map((unit) => unit.range)) };
   const heldBack = facts.dax && failed.every(({ range, attempts: own }) => {
-    return overlappingOf(blocks, range).length === 0 && isHeldBack(own.findLast(({ step }) => step === 'pwrite')?.errno ?? 0);
+    const refusal = own.findLast(({ step }) => step === 'pwrite')?.errno ?? 0;
+    return isHeldBack(refusal) && overlappingOf(listed.after, range).length === 0;
   });
   if (heldBack) {
-    const moves = zeroRangeBehaviour(facts) === 'relocates' ? 'repair with allowRelocation, ' : '';
-    const message =
-      'the kernel holds these pages back after a machine check and its bad-block list does not have them: ' +
-      `${moves}let root enter their sectors into /sys/dev/block/${facts.device}/badblocks, or restart the machine`;
+    const message = heldBackMessage(facts, failed, listed.before);
     return new RepairError(message, attempts, details, receipt, 'ERR_PMEM_HELD_BACK');
   }
   const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
@@ -35,11 +39,24 @@ export function failureOf(
   return new RepairError(`repair failed (${asked})${advice(facts, failed, request)}`, attempts, details, receipt);
 }
 
+function heldBackMessage(facts: FileFacts, failed: readonly UnitSummary[], before: readonly FileBadBlock[]): string {
+  // The refused write may strike a page that 2 MiB met from the list, and leave it out of the memory map.
+  const wereListed = failed.every(({ range }) => overlappingOf(before, range).length > 0);
+  const ways = ['restart the machine'];
+  if (!wereListed) ways.unshift(`let root enter their sectors into /sys/dev/block/${facts.device}/badblocks`);
+  if (zeroRangeBehaviour(facts) === 'relocates') ways.unshift('repair with allowRelocation');
+  const list = wereListed
+    ? 'the refused write struck them from its bad-block list'
+    : 'its bad-block list does not have them';
+  return `the kernel holds these pages back after a machine check and ${list}: ${ways.join(', or ')}`;
+}
+
 /** What the caller did not allow, and what would have been tried next. */
 function advice(facts: FileFacts, failed: readonly UnitSummary[], request: StrategyRequest): string {
   if (request.allowRelocation || request.strategy !== 'auto') return '';
   const wouldMove = failed.some(({ attempts }) => {
-    return nextStrategy(facts, { ...request, allowRelocation: true }, { shared: false, attempts: [...attempts], readErrno: 0 }) !== undefined;
+    const unit = { shared: false, attempts: [...attempts], readErrno: 0, listed: true, mayBeHuge: false };
+    return nextStrategy(facts, { ...request, allowRelocation: true }, unit) !== undefined;
   });
   return wouldMove ? '; allowRelocation: true would move the file off its bad blocks, which go back to free space' : '';
 }

@@ -41,6 +41,7 @@ interface Salvaged extends UnitPlan {
   readonly lost: readonly ByteRange[];
   readonly shared: boolean;
   readonly listed: boolean;
+  readonly mayBeHuge: boolean;
   readonly readErrno: number;
 }
 
@@ -121,6 +122,7 @@ function salvageUnit(
   const bad = overlappingOf(scene.blocks, data);
   const shared = bad.some((block) => block.shared);
   const listed = bad.length > 0;
+  const mayBeHuge = bad.some((block) => block.mayBeHuge);
   const tombstones = hazards.tombstonesWithin(data);
   const lost: ByteRange[] = [...tombstones];
   let readErrno = 0;
@@ -138,18 +140,19 @@ function salvageUnit(
     const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
     const content = contents.keep(data, found, gaps);
-    return { unit, data, content, lost: coalesce([...tombstones, ...gaps]), shared, listed, readErrno };
+    return { unit, data, content, lost: coalesce([...tombstones, ...gaps]), shared, listed, mayBeHuge, readErrno };
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && !listed && readErrno === 0) {
     if (hazards.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
       // The bytes are there, but this mapping cannot give them: written anew, they get a page of their own.
-      return { unit, data, content: contents.keep(data, found, tombstones), lost: tombstones, shared, listed, readErrno };
+      const content = contents.keep(data, found, tombstones);
+      return { unit, data, content, lost: tombstones, shared, listed, mayBeHuge, readErrno };
     }
     if (tombstones.length === 0 || !supplied) return undefined;
   }
   const allLost = coalesce(lost);
-  return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, readErrno };
+  return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, mayBeHuge, readErrno };
 }
 
 /** The errno of a read that failed, if it speaks of the medium. Throws for everything else: nothing is touched then. */

@@ -2,6 +2,7 @@
 import type { ByteRange } from '../byte-range.js';
 import { coalesce, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
 import { isMediaErrno } from '../classify.js';
+import { unreadableCuts } from '../cuts.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
@@ -168,10 +169,11 @@ async function grownTail(file: DriverFile, intents: readonly Intent[], isSameBoo
   return undefined;
 }
 
-/** Cuts the growth off again. False if that failed. */
+/** Cuts the growth off again. False if that failed, or would have the kernel zero a page that cannot be read. */
 async function isCut(file: DriverFile, tail: Intent, fileSizeBytes: number): Promise<boolean> {
   const sizeBytes = await sizeOf(file);
   if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;
+  if ((await unreadableCuts(file, [fileSizeBytes])).length > 0) return false;
   return (await file.resize(fileSizeBytes, false)) === undefined;
 }
 

@@ -125,7 +125,10 @@ class Repair {
     if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
     const receipt = this.#receipt(before, after);
     const failed = this.#worked.filter((unit) => unit.strategy === undefined);
-    if (failed.length > 0) throw failureOf(file.facts, failed, this.#request, receipt, this.#blocks);
+    if (failed.length > 0) {
+      const listed = { before: this.#blocks, after: after.supported ? after.blocks : this.#blocks };
+      throw failureOf(file.facts, failed, this.#request, receipt, listed);
+    }
     return receipt;
   }
 

@@ -9,7 +9,9 @@
  *
  * A page whose pread says EFAULT is held back by the kernel after a machine check. On ext4 a write after zero-range
  * oopses the kernel there (measured on 6.12 and 7.3, e820 and virtio-pmem; 5.10 does not), so zero-range is never tried
- * on it, not even by name. XFS moves the file off the block, which is safe, but hands the block to free space.
+ * on it, not even by name, whatever version the kernel states: vendors change old ones. The same happens with a listed
+ * block that a mapping of 2 MiB met (measured on 7.3), and which mapping another process had cannot be known. XFS moves
+ * the file off the block, which is safe, but hands the block to free space.
  */
 import type { FileFacts } from '../driver.js';
 import { Errno } from '../errno.js';
@@ -27,17 +29,18 @@ export interface StrategyRequest {
 export function nextStrategy(
   facts: FileFacts,
   request: StrategyRequest,
-  { shared, attempts, readErrno }: Pick<UnitWork, 'shared' | 'attempts' | 'readErrno'>,
+  unit: Pick<UnitWork, 'shared' | 'attempts' | 'readErrno' | 'listed' | 'mayBeHuge'>,
 ): RepairStrategy | undefined {
+  const { shared, attempts, readErrno } = unit;
   const tried = new Set(attempts.map((attempt) => attempt.strategy));
   const { allowRelocation } = request;
-  const mayZero = isZeroRangeSafe(facts, readErrno, allowRelocation);
+  const mayZero = isZeroRangeSafe(facts, unit, allowRelocation);
   if (request.strategy !== 'auto') {
     if (tried.size > 0 || (request.strategy === 'zero-range' && !mayZero)) return undefined;
     return request.strategy;
   }
   const hasWrite = hasRecoveryWrite(facts);
-  if (!hasWrite && zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes') {
+  if (!hasWrite && mayZero && zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes') {
     return (['zero-range', 'recovery-write'] as const).find((strategy) => !tried.has(strategy));
   }
   if (!tried.has('recovery-write')) return 'recovery-write';
@@ -55,7 +58,13 @@ export function isHeldBack(readErrno: number): boolean {
   return readErrno === Errno.EFAULT || readErrno === Errno.EHWPOISON;
 }
 
-function isZeroRangeSafe(facts: FileFacts, readErrno: number, allowRelocation: boolean): boolean {
-  if (!facts.dax || !hasRecoveryWrite(facts) || !isHeldBack(readErrno)) return true;
-  return zeroRangeBehaviour(facts) === 'relocates' && allowRelocation;
+function isZeroRangeSafe(
+  facts: FileFacts,
+  { readErrno, listed, mayBeHuge }: Pick<UnitWork, 'readErrno' | 'listed' | 'mayBeHuge'>,
+  allowRelocation: boolean,
+): boolean {
+  if (!facts.dax || readErrno === 0) return true;
+  if (zeroRangeBehaviour(facts) === 'relocates') return !isHeldBack(readErrno) || allowRelocation;
+  if (isHeldBack(readErrno)) return false;
+  return !hasRecoveryWrite(facts) || (listed && !mayBeHuge);
 }

@@ -18,6 +18,8 @@ export interface UnitWork extends UnitPlan {
   readonly shared: boolean;
   /** The kernel's list has a block of the unit. False if there is no list. */
   readonly listed: boolean;
+  /** A bad block of the unit lies where a process may have mapped 2 MiB by one entry. */
+  readonly mayBeHuge: boolean;
   /** What pread(2) of the unit gave: 0, or an errno by which the kernel says that the medium cannot give the bytes. */
   readErrno: number;
   readonly attempts: RepairAttempt[];

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import type { FileBadBlock } from '../src/bad-blocks.js';
+import { Errno } from '../src/index.js';
+import { failureOf } from '../src/repair/failure.js';
+import type { UnitSummary } from '../src/repair/receipt.js';
+import { facts } from './scripted-file.js';
+
+const range = { offset: 20_480, length: 4096 };
+const block: FileBadBlock = { ...range, physicalOffset: 1 << 20, unwritten: false, shared: false, mayBeHuge: true };
+const refused = (errno: number): UnitSummary => ({
+  range, strategy: undefined, attempts: [{ range, strategy: 'recovery-write', step: 'pwrite', errno }],
+  lost: [range], rebuilt: [], filled: [], tombstoned: [],
+});
+
+function failure(errno: number, before: readonly FileBadBlock[], after: readonly FileBadBlock[], filesystem = 'ext4') {
+  const request = { strategy: 'auto', allowRelocation: false } as const;
+  return failureOf({ ...facts, filesystem }, [refused(errno)], request, { units: [] }, { before, after });
+}
+
+describe('a write that the kernel refuses with EFAULT', () => {
+  it('the list does not have the page: root may enter it', () => {
+    const { code, message, ranges } = failure(Errno.EFAULT, [], []);
+    expect([code, ranges]).toEqual(['ERR_PMEM_HELD_BACK', [range]]);
+    expect(message).toContain('does not have them: let root enter their sectors into /sys/dev/block/259:0/badblocks,');
+    expect(failure(Errno.EFAULT, [], [], 'xfs').message).toContain(': repair with allowRelocation, or let root');
+  });
+
+  it('the write struck the page from the list: entering it once more would do the same', () => {
+    const { code, message } = failure(Errno.EFAULT, [block], []);
+    expect(code).toBe('ERR_PMEM_HELD_BACK');
+    expect(message).toContain('the refused write struck them from its bad-block list: restart the machine');
+  });
+
+  it('the list still has it: the device cannot clear', () => {
+    expect(failure(Errno.EFAULT, [block], [block]).code).toBe('ERR_PMEM_REPAIR_FAILED');
+  });
+
+  it('another errno is no page held back', () => {
+    expect(failure(Errno.EIO, [], []).code).toBe('ERR_PMEM_REPAIR_FAILED');
+  });
+});
