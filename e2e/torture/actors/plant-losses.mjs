@@ -1,0 +1,48 @@
+// A file with losses, as repairs that nobody supplied leave it: zeros there, a journal beside it, and the mark on it.
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { nativeDriver } from '@safe-pmem/native';
+import { PAGE } from './content.mjs';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const HEADER = 96;
+const RECORD = 32;
+const DIGEST = 32;
+
+/** Journal format 2 (packages/core/src/repair/journal/format.ts), with `lost` pages. */
+function journalBytes({ inode, birthTimeNs }, lost) {
+  const bytes = Buffer.alloc(HEADER + RECORD * lost.length + DIGEST);
+  bytes.write('PMEMRPJ\n', 0, 'latin1');
+  bytes.writeUInt32LE(2, 8);
+  bytes.writeUInt32LE(lost.length, 12);
+  bytes.writeBigUInt64LE(inode, 16);
+  bytes.writeBigInt64LE(birthTimeNs, 24);
+  bytes.writeBigUInt64LE(BigInt(bytes.length), 32);
+  bytes.write(ID, 40, 16, 'hex');
+  for (const [i, page] of lost.entries()) {
+    const at = HEADER + RECORD * i;
+    bytes.writeUInt32LE(2, at);
+    bytes.writeBigUInt64LE(BigInt(page * PAGE), at + 8);
+    bytes.writeBigUInt64LE(BigInt(PAGE), at + 16);
+  }
+  const end = bytes.length - DIGEST;
+  createHash('sha256').update(bytes.subarray(0, end)).digest().copy(bytes, end);
+  return bytes;
+}
+
+/** Makes the file of `content`, in which the pages `lost`, in ascending order, are lost. */
+export async function plantLosses(name, content, lost) {
+  const bytes = Buffer.from(content);
+  for (const page of lost) bytes.fill(0, page * PAGE, (page + 1) * PAGE);
+  writeFileSync(name, bytes);
+  if (lost.length === 0) return;
+  const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
+  const { file, failure } = await nativeDriver().open(name, request);
+  if (failure !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${failure.errno}`);
+  const mark = Buffer.from(`1 ${ID} ${file.facts.userId} ${file.facts.path}.repair`);
+  const journal = { bytes: journalBytes(file.facts, lost), mark, temporary: '.repair-planting.tmp', isNew: true };
+  const problem = (await file.writeJournal(`${path.basename(name)}.repair`, journal)) ?? (await file.writeMark(mark));
+  await file.close();
+  if (problem !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${problem.errno}`);
+}
