@@ -28,12 +28,14 @@ export class GuardedIo {
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
   read(target: Uint8Array, position: number, fault?: Fault): void {
     const range: ByteRange = { offset: position, length: target.byteLength };
+    // Before the bytes are loaded: what was loaded before another process mended the loss is the repair's fill.
+    this.reconsiderLosses(range);
     const known = this.#knownBad(range);
     const gaps = this.#around('read', range, known, fault, (piece) =>
       this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
     this.#throwFor('read', gaps, known);
-    this.#requireNothingLost(range);
+    this.#requireNothingLost(this.#hazards.tombstonesWithin(range));
   }
 
   /** Stores everything that can be stored. Throws unless that was all of it. */
@@ -78,9 +80,11 @@ export class GuardedIo {
       const shared = intersect(range, { offset: fault.position, length: fault.length }) ?? range;
       return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
+    // What was lost when it was loaded, whatever #knownBad() learns of it now.
+    const lost = this.#hazards.tombstonesWithin(range);
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, known);
-    this.#requireNothingLost(range);
+    this.#requireNothingLost(lost);
   }
 
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
@@ -149,10 +153,12 @@ export class GuardedIo {
     this.#throwFor('persist', copyAround(this.#file, 'read', range, load, fault), []);
   }
 
-  #requireNothingLost(range: ByteRange): void {
-    if (this.#hazards.tombstonesWithin(range).length === 0) return;
-    this.#journal.reconsider();
-    const lost = this.#hazards.tombstonesWithin(range);
+  /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
+  reconsiderLosses(range: ByteRange): void {
+    if (!this.#hazards.clear && this.#hazards.tombstonesWithin(range).length > 0) this.#journal.reconsider();
+  }
+
+  #requireNothingLost(lost: readonly ByteRange[]): void {
     if (lost.length === 0) return;
     throw new PmemError('ERR_PMEM_LOST', 'a repair could not bring these bytes back', { path: this.#path, ranges: lost });
   }

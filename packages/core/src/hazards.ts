@@ -147,6 +147,12 @@ export class Hazards {
     this.#update();
   }
 
+  /** Of what is known to be lost, only what lies in `ranges` still is. */
+  keepLost(ranges: readonly ByteRange[]): void {
+    this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, ranges));
+    this.#update();
+  }
+
   /** The application stored these bytes: tombstones on them end now, in the journal once they are persisted. */
   noteWritten(range: ByteRange): void {
     for (const tombstone of this.#tombstones.within(range)) {

@@ -90,6 +90,12 @@ export class PmemFile extends MemoryAccess {
   async salvage(range?: ByteRange): Promise<Salvage> {
     this.#state.assertOpen();
     const asked = this.#rangeOrWhole(range);
+    try {
+      this.#state.io.reconsiderLosses(asked);
+    } catch (error) {
+      // A journal that cannot be read now: what is known to be lost is a gap.
+      if (!(error instanceof PmemError)) throw error;
+    }
     return salvageRange(this.#state.file, this.#state.hazards, asked, () => {
       this.#state.assertOpen();
     });

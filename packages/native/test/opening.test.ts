@@ -69,7 +69,7 @@ it('creates through a symbolic link to a folder, and not through a dangling link
   symlinkSync('real/absent', path.join(folder, 'dangling'));
   const file = await openScratch(path.join(folder, 'folder-link', 'file'), { sizeBytes: 10 });
   expect(file.facts.path).toBe(path.join(folder, 'real', 'file'));
-  expect(await openErrno(path.join(folder, 'dangling'), { sizeBytes: 10 })).toBe('EEXIST');
+  expect(await openErrno(path.join(folder, 'dangling'), { sizeBytes: 10 })).toBe('ENOENT');
   expect(existsSync(path.join(folder, 'real', 'absent'))).toBe(false);
 });
 
@@ -167,4 +167,15 @@ it('throws for a path that is none', async () => {
   await expect(nativeDriver().open('x', request({ sizeBytes: -1 }))).rejects.toThrow(RangeError);
   await expect(nativeDriver().open('x', request({ sizeBytes: 2 ** 53 }))).rejects.toThrow(RangeError);
   expect(existsSync('x')).toBe(false);
+});
+
+it('creates nothing through a link to a file or a folder that is not there, or one that leads to itself', async () => {
+  const folder = scratchFolder();
+  symlinkSync(path.join(folder, 'absent'), path.join(folder, 'dangling'));
+  symlinkSync(path.join(folder, 'nowhere', 'app.db'), path.join(folder, 'broken'));
+  symlinkSync('loop', path.join(folder, 'loop'));
+  for (const [name, code] of [['dangling', 'ENOENT'], ['broken', 'ENOENT'], ['loop', 'ELOOP']] as const) {
+    expect(await openErrno(path.join(folder, name), { create: true, sizeBytes: 4096 }), name).toBe(code);
+  }
+  expect(readdirSync(folder).sort()).toEqual(['broken', 'dangling', 'loop']);
 });

@@ -240,3 +240,73 @@ describe('a repair dies in the middle', () => {
     }
   });
 });
+
+describe('another process writes over bytes that a repair had lost', () => {
+  const LOST = pageOf(2);
+  const news = new Uint8Array(PAGE).fill(99);
+
+  /** Two openers that know of the loss. */
+  async function withLoss(): Promise<[MockDriver, PmemFile, PmemFile]> {
+    const [driver, a, b] = await twoOpeners();
+    driver.poison(PATH, LOST);
+    await b.repair(LOST);
+    await a.close();
+    return [driver, await openIn(driver, 'a'), b];
+  }
+
+  function storeNews(file: PmemFile): void {
+    file.write(news, LOST.offset);
+    file.persist(LOST.offset, LOST.length);
+  }
+
+  it.each(['read', 'view'] as const)('at every call of a %s: the fill of the repair never passes for data', async (how) => {
+    const outcomes = new Set<string>();
+    for (let at = 0, calls = 1; at < calls; at++) {
+      const [driver, a, b] = await withLoss();
+      calls = 0;
+      const stop = driver.observe(() => {
+        if (calls++ !== at) return undefined;
+        try {
+          storeNews(b);
+        } catch (error) {
+          // The reader holds the lock at this call: the bytes are stored, and still reported lost.
+          expect(error).toMatchObject({ code: 'ERR_PMEM_LOCKED' });
+        }
+        return undefined;
+      });
+      const found = new Uint8Array(PAGE);
+      try {
+        if (how === 'read') a.read(found, LOST.offset);
+        else a.withView(LOST, (view) => { found.set(view); });
+        expect(Buffer.compare(found, news), `stored at call ${at}`).toBe(0);
+        outcomes.add('news');
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_PMEM_LOST' });
+        outcomes.add('lost');
+      }
+      stop();
+    }
+    expect(outcomes).toContain('news');
+  });
+
+  it('and a third one repairs another page: they are data for whoever has the file open', async () => {
+    const [driver, a, b] = await withLoss();
+    storeNews(b);
+    driver.poison(PATH, pageOf(5));
+    const { finish } = await repairing(await openIn(driver, 'c'), 5);
+    expect(read(a, LOST.offset, PAGE)).toEqual(news);
+    expect(a.withView(LOST, (view) => view[0])).toBe(99);
+    expect((await a.salvage(LOST)).gaps).toEqual([]);
+    await finish();
+  });
+
+  it('and a third one repairs another page: what nobody wrote over stays lost', async () => {
+    const [driver, a] = await withLoss();
+    driver.poison(PATH, pageOf(5));
+    const { finish } = await repairing(await openIn(driver, 'c'), 5);
+    await failure('ERR_PMEM_LOST', () => { read(a, LOST.offset, PAGE); });
+    expect((await a.salvage(LOST)).gaps).toMatchObject([{ ...LOST, reason: 'lost' }]);
+    await finish();
+    await failure('ERR_PMEM_LOST', () => { read(a, LOST.offset, PAGE); });
+  });
+});

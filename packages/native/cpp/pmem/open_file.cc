@@ -30,7 +30,8 @@ Status resolve(const std::string& path, std::string* resolved) {
   return {};
 }
 
-// For a file that does not exist yet only its directory can be resolved.
+// For a file that does not exist yet only its directory can be resolved. Nothing is created through a link that leads
+// nowhere: whoever may write into a shared directory would choose where.
 Status resolve_new(const std::string& path, std::string* resolved) {
   const size_t slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
@@ -39,6 +40,8 @@ Status resolve_new(const std::string& path, std::string* resolved) {
   const Status status = resolve(slash == std::string::npos ? "." : path.substr(0, slash + 1), &directory);
   if (!status.ok()) return status;
   *resolved = directory == "/" ? "/" + name : directory + "/" + name;
+  struct stat found;
+  if (lstat(resolved->c_str(), &found) == 0 && S_ISLNK(found.st_mode)) return {ENOENT, "open"};
   return {};
 }
 

@@ -83,10 +83,28 @@ export class Journal {
     try {
       this.acquireSync('cannot look at the repair journal');
     } catch (error) {
-      if (error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL') return;
-      throw error;
+      if (!(error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL')) throw error;
+      this.#forgetMended();
+      return;
     }
     this.release();
+  }
+
+  /**
+   * Without the lock, while another process repairs: a loss that the journal does not name any more is mended. An
+   * intent is in it before anything of its unit changes, and leaves it after the unit's bytes are durable.
+   */
+  #forgetMended(): void {
+    let located: Located;
+    try {
+      located = locateSync(this.#file);
+    } catch (error) {
+      // What cannot be read says nothing: everything stays as it is known.
+      if (error instanceof PmemError) return;
+      throw error;
+    }
+    const { intents, tombstones } = located.status === 'none' ? EMPTY : located.journal;
+    this.#hazards.keepLost([...tombstones, ...intents]);
   }
 
   /**
