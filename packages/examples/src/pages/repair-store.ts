@@ -1,6 +1,5 @@
 /** Making damaged pages usable again, with their bytes wherever another file still has them. */
-import type { ByteRange } from '@safe-pmem/core';
-import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
+import { repairUnits } from '../repair-units.js';
 import type { WalRepairReport } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
@@ -94,45 +93,19 @@ function fromOthers(pool: PagePool, own: PageFile, slot: number): Uint8Array | '
 
 /** Repairs the units of all pages with a media error; returns the pages that are still bad, by slot. */
 async function repairMedium({ role, file }: PageFile, damaged: readonly DamagedPage[]): Promise<Map<number, PageDamage>> {
-  const { repairUnitBytes } = file.info();
   const bad = damaged.filter(({ damage }) => damage.reason === 'media');
+  const pages = bad.map(({ damage, wanted }) => ({ position: damage.slot * PAGE_BYTES, bytes: bytesOf(wanted) }));
   const stillBad = new Map<number, PageDamage>();
-  for (const unit of unitsOf(bad, repairUnitBytes, file.size)) {
-    const pages = bad.filter(({ damage }) => overlaps(unit, rangeOf(damage)));
-    try {
-      await file.repair(unit, rebuildFrom(pages, unit));
-    } catch (cause) {
-      if (!(cause instanceof RepairError)) throw cause;
-      for (const { damage } of pages) stillBad.set(damage.slot, { role, slot: damage.slot, reason: 'media', cause });
-    }
+  for (const [position, cause] of await repairUnits(file, pages)) {
+    const slot = position / PAGE_BYTES;
+    stillBad.set(slot, { role, slot, reason: 'media', cause });
   }
   return stillBad;
 }
 
-function unitsOf(pages: readonly DamagedPage[], unitBytes: number, fileBytes: number): ByteRange[] {
-  const units: ByteRange[] = [];
-  for (const run of coalesce(pages.map(({ damage }) => alignOut(rangeOf(damage), unitBytes)))) {
-    for (let offset = run.offset; offset < run.offset + run.length; offset += unitBytes) {
-      const unit = intersect({ offset, length: unitBytes }, { offset: 0, length: fileBytes });
-      if (unit !== undefined) units.push(unit);
-    }
-  }
-  return units;
-}
-
-/**
- * Where bytes are known for the whole unit, the repair itself puts them in place. Otherwise the lost bytes become
- * tombstones, and the pages of the unit that are known are stored afterwards.
- */
-function rebuildFrom(pages: readonly DamagedPage[], unit: ByteRange): { rebuild?: (range: ByteRange) => Uint8Array } {
-  const images = new Map(pages.map(({ damage, wanted }) => [damage.slot * PAGE_BYTES, wanted]));
-  const whole = new Uint8Array(unit.length);
-  for (let position = unit.offset; position < unit.offset + unit.length; position += PAGE_BYTES) {
-    const image = images.get(position);
-    if (image === undefined || image === 'unknown') return {};
-    if (image !== 'empty') whole.set(image, position - unit.offset);
-  }
-  return { rebuild: ({ offset, length }) => whole.slice(offset - unit.offset, offset - unit.offset + length) };
+function bytesOf(wanted: DamagedPage['wanted']): Uint8Array | undefined {
+  if (wanted === 'empty') return new Uint8Array(PAGE_BYTES);
+  return wanted === 'unknown' ? undefined : wanted;
 }
 
 /** Stores the page unless the repair already has; also the way to take back pages that were tombstoned or damaged. */
@@ -148,8 +121,4 @@ function storeWanted({ role, file }: PageFile, { damage, wanted }: DamagedPage):
   } catch (cause) {
     return { role, slot, reason: 'media', cause };
   }
-}
-
-function rangeOf({ slot }: PageDamage): ByteRange {
-  return { offset: slot * PAGE_BYTES, length: PAGE_BYTES };
 }

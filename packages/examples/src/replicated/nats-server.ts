@@ -21,6 +21,16 @@ export interface NatsServerOptions {
   readonly search?: readonly string[];
 }
 
+/** How the server is configured from its next start on; what is left out is as it was at first. */
+export interface NatsServerChanges {
+  /** The longest message that it takes. Default 1 MiB. */
+  readonly payloadBytesMax?: number;
+  /** False: without JetStream. Default true. */
+  readonly jetStream?: boolean;
+  /** What every client is asked for. Default: `token` of the server. */
+  readonly token?: string;
+}
+
 export interface NatsServer {
   readonly url: string;
   /** Asked of every client; new with every startNatsServer(). */
@@ -29,7 +39,7 @@ export interface NatsServer {
   /** Ends the process as kill(1) does and resolves when it is gone. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again, on the same port and the same files. */
-  restart(): Promise<void>;
+  restart(changes?: NatsServerChanges): Promise<void>;
   /** Ends it and removes its temporary directory. */
   stop(): Promise<void>;
 }
@@ -46,14 +56,16 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   let child: ChildProcess | undefined;
   let port = -1;
 
-  const start = async (): Promise<void> => {
+  const start = async (changes: NatsServerChanges = {}): Promise<void> => {
+    const { payloadBytesMax, jetStream = true, token: asked = token } = changes;
     const config = join(runDirectory, 'nats.conf');
     // In a file and not in the arguments, which everybody can read.
     const lines = [
       'host: "127.0.0.1"',
       `port: ${port}`,
-      `jetstream { store_dir: ${JSON.stringify(storeDirectory)} }`,
-      `authorization { token: ${JSON.stringify(token)} }`,
+      ...(jetStream ? [`jetstream { store_dir: ${JSON.stringify(storeDirectory)} }`] : []),
+      ...(payloadBytesMax === undefined ? [] : [`max_payload: ${payloadBytesMax}`]),
+      `authorization { token: ${JSON.stringify(asked)} }`,
       `ports_file_dir: ${JSON.stringify(runDirectory)}`,
     ];
     writeFileSync(config, lines.join('\n'), { mode: 0o600 });

@@ -1,6 +1,7 @@
 /**
- * A RecordStream on NATS JetStream. Record n is message n - base of a stream of one subject, for good: every publish says
- * behind which message it belongs, and the server refuses any other place. `base` stands in the stream's description.
+ * A RecordStream on NATS JetStream. Record n is message n - base of a stream of one subject, for good: every publish
+ * says behind which message it belongs, and the server refuses any other place. `base` stands in the stream's
+ * description.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
@@ -45,6 +46,8 @@ export class NatsStream implements RecordStream {
   readonly #base: number;
   readonly #timeoutMs: number;
   #isListening = false;
+  /** The server's words if it is there, and has not let this client in when that connected again. */
+  #denied: Error | undefined;
   /** Who has to be told of the next message. */
   readonly #listeners = new Set<() => void>();
   /** Who waits for the server to confirm a message. */
@@ -135,13 +138,21 @@ export class NatsStream implements RecordStream {
     return records;
   }
 
+  /**
+   * Waits for a server that is away for as long as it takes. One that is there, and has no JetStream or does not let
+   * this client in, gets as long as a question may take: a server that is starting says so too.
+   */
   async ready(signal?: AbortSignal): Promise<void> {
+    const patientUntil = performance.now() + this.#timeoutMs;
     for (;;) {
       signal?.throwIfAborted();
       if (this.#connection.isClosed()) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the stream is closed');
       const failure = await this.bounds().then(() => undefined, (error: unknown) => error);
       if (failure === undefined) return;
-      if (isApiError((failure as ReplicatedError).cause, NO_SUCH_STREAM)) throw refused((failure as ReplicatedError).cause);
+      const { cause } = failure as ReplicatedError;
+      if (isApiError(cause, NO_SUCH_STREAM)) throw refused(cause);
+      const refusal = this.#denied ?? (cause instanceof JetStreamApiError || isNoResponder(cause) ? cause : undefined);
+      if (refusal !== undefined && performance.now() >= patientUntil) throw refused(refusal);
       await waited(RETRY_MS, signal);
     }
   }
@@ -174,8 +185,10 @@ export class NatsStream implements RecordStream {
 
   /** What was asked when the connection broke is not answered any more: nobody has to wait until time is up. */
   async #watchConnection(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
-      if (type !== 'disconnect') continue;
+    for await (const status of this.#connection.status()) {
+      if (status.type === 'error' && isDenial(status.error)) this.#denied = status.error;
+      if (status.type === 'reconnect') this.#denied = undefined;
+      if (status.type !== 'disconnect') continue;
       for (const giveUp of this.#unconfirmed) giveUp(new Error('the connection broke'));
     }
   }
@@ -225,7 +238,12 @@ function refused(cause: unknown): ReplicatedError {
 /** Nothing listens at the stream's subject: the stream is gone, or the server has no streams. */
 function isNoResponder(error: unknown): boolean {
   if (error instanceof errors.NoRespondersError) return true;
-  return error instanceof errors.RequestError && error.isNoResponders();
+  if (error instanceof errors.RequestError) return error.isNoResponders();
+  return error instanceof Error && error.cause !== undefined && isNoResponder(error.cause);
+}
+
+function isDenial(error: unknown): error is Error {
+  return error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError;
 }
 
 function isApiError(error: unknown, code: number): boolean {

@@ -137,4 +137,42 @@ describe('a real server', () => {
     await log.close();
     await stream.close();
   }, 180_000);
+
+  test('whose limit for a message became smaller says how long the record is', async () => {
+    const [log, stream] = await logOn(`long-${++streams}`);
+    await log.append(payloadOf(1, 10));
+    await server.kill('SIGKILL');
+    await server.restart({ payloadBytesMax: 2000 });
+    const refused = { code: 'ERR_REPLICATED_REFUSED', message: expect.stringContaining('3009 bytes') as string };
+    const outcomes = await Promise.allSettled([log.append(payloadOf(2, 3000)), log.drained()]);
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: refused });
+    expect(log.refusal).toMatchObject(refused);
+    await server.kill('SIGKILL');
+    await server.restart();
+    expect(await log.append(payloadOf(3, 10))).toBe(3);
+    expect(log.published).toBe(3);
+    await log.close();
+    await stream.close();
+  }, 180_000);
+
+  test.each([
+    ['that was started again without JetStream', { jetStream: false }, /not enabled|no responders/],
+    ['that asks for another token now', { token: 'another' }, /authorization/i],
+  ])('%s says so, and goes on when that was mended', async (_, changes, words) => {
+    const [log, stream] = await logOn(`off-${++streams}`);
+    await log.append(payloadOf(1, 10));
+    await server.kill('SIGKILL');
+    await server.restart(changes);
+    const outcomes = await Promise.allSettled([log.append(payloadOf(2, 10)), log.drained()]);
+    const cause = expect.objectContaining({ message: expect.stringMatching(words) as string }) as Error;
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_REPLICATED_REFUSED', cause } });
+    }
+    await server.kill('SIGKILL');
+    await server.restart();
+    expect(await log.append(payloadOf(3, 10))).toBe(3);
+    expect(log.published).toBe(3);
+    await log.close();
+    await stream.close();
+  }, 60_000);
 });
