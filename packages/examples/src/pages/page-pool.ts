@@ -66,9 +66,11 @@ export class PagePool {
       return decoded?.generation === generation ? decoded : undefined;
     });
     if (read.page === undefined) throw new LostKeysError(this.path, leaf.low, leaf.high, causeOf(read.damage));
-    leaf.entries = { keys: read.page.keys, values: read.page.values };
+    const entries = { keys: read.page.keys, values: read.page.values };
+    leaf.entries = entries;
+    // It may be the first one to be forgotten.
     this.cache.add(leaf);
-    return leaf.entries;
+    return entries;
   }
 
   /** A copy of the value. Throws LostKeysError where a piece of it is lost. */

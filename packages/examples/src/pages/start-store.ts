@@ -27,6 +27,8 @@ export interface StartedStore {
   readonly batches: readonly (readonly Change[])[];
 }
 
+const DEFAULT_CACHED_LEAVES = 4096;
+
 /** What a store holds until it is closed: nobody else writes to its data files. Its log claims its own. */
 export interface ClaimedStore extends StartedStore {
   readonly claim: FileClaim;
@@ -34,6 +36,8 @@ export interface ClaimedStore extends StartedStore {
 
 /** Opens the store on its files. See PageStore.open(). */
 export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
+  const { cachedLeaves = DEFAULT_CACHED_LEAVES } = options;
+  if (!(cachedLeaves >= 0)) throw new RangeError(`cachedLeaves must be at least 0, got ${String(cachedLeaves)}`);
   const files = new PageFiles(options.file, options.mirror);
   const claim = claimFiles(files.members.map((member) => member.file));
   let wal: Wal | undefined;
@@ -60,7 +64,7 @@ async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Pro
     if (member.file.size < sizeBytes) await member.file.resize(sizeBytes, { preallocate: true });
   }
   const slots = new SlotMap(files.slotCount, found.leaves, found.leafGenerations);
-  const pool = new PagePool(files, found.storeId, slots, options.cachedLeaves ?? 4096);
+  const pool = new PagePool(files, found.storeId, slots, options.cachedLeaves ?? DEFAULT_CACHED_LEAVES);
   const { checkpoint, lastGeneration } = await joinFiles(pool, log, found, options);
   const batches = content.batches.filter(({ sequence }) => sequence > found.covers);
   return { pool, log, checkpoint, lastGeneration, root: loadTree(pool), batches: batches.map(({ changes }) => changes) };

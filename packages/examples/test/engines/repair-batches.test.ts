@@ -64,7 +64,8 @@ test('pages that the device refuses do not keep the others of the batch from com
   for (const page of [2, 3, 7]) machine.poison('log', page);
   machine.poison('mirror', 7);
   const report = await wal.repair();
-  expect(report.failed.map(({ role, range }) => `${role} ${range.offset / PAGE}`)).toEqual(['log 2', 'log 3', 'log 7', 'mirror 7']);
+  const failed = report.failed.map(({ role, range }) => `${role} ${range.offset / PAGE}`);
+  expect(failed).toEqual(['log 2', 'log 3', 'log 7', 'mirror 7']);
   expect(report.lost).toEqual([]);
   expect((await accountFor(wal, records)).lost).toEqual([7]);
 });

@@ -155,3 +155,15 @@ test('a data file that was cut off is made as long as before, and comes back fro
   await machine.open();
   expect(machine.account()).toEqual([]);
 });
+
+test('no leaf stays in memory with cachedLeaves: 0; less than that is refused', async () => {
+  const machine = new StoreMachine({ pages: 32 });
+  await machine.open({ create: true, cachedLeaves: 0 });
+  for (let i = 0; i < 12; i++) await machine.put(`key ${i}`, valueOf(i, 1000));
+  await machine.store.checkpoint();
+  expect(machine.account()).toEqual([]);
+  await machine.put('key 3', valueOf(77, 500));
+  await machine.open({ cachedLeaves: 0 });
+  expect(machine.account()).toEqual([]);
+  for (const cachedLeaves of [-1, NaN]) await expect(machine.open({ cachedLeaves })).rejects.toThrow(RangeError);
+});
