@@ -149,6 +149,15 @@ const list = [
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
   [core('repair/batch.ts'), 'tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),', 'tombstones: works.flatMap((work) => work.tombstoned),', 'a repair forgets the losses of others'],
+  // Watching
+  [core('watch.ts'), 'if (!this.#running) void this.#follow();', 'if (!this.#running && !this.#again) void this.#follow();', 'a watch never hears of anything'],
+  [core('watch.ts'), 'while (this.#again && !this.#closed) {\n        this.#again = false;', '{\n        this.#again = false;', 'a change that comes while the list is being read is not noticed'],
+  [core('watch.ts'), 'if (this.#again) void this.#follow();', '', 'a change that comes while a watch begins is not noticed'],
+  [core('watch.ts'), "if (cleared.length > 0) this.#emit({ kind: 'cleared', ranges: cleared });", '', 'clears go unnoticed'],
+  [core('watch.ts'), 'const added = subtract(this.#known, before);', 'const added = this.#known;', 'what was said before is said again'],
+  [core('watch.ts'), "if (this.#supported) this.#emit({ kind: 'unsupported'", "this.#emit({ kind: 'unsupported'", 'a list that cannot be read is said with every change'],
+  [core('watch.ts'), 'if (!answer.supported) throw cannotWatch(this.#site.state.path, answer.reason);', '', 'a watch begins where the list cannot be read'],
+  [core('watch.ts'), 'signals: readonly AbortSignal[]): void {', 'signals: readonly AbortSignal[]): void {\n    signals = signals.slice(0, 1);', 'a signal does not end the watch'],
 ];
 
 export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

@@ -176,4 +176,29 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
       });
     });
   }
+
+  check('speaks of the device of a file as the file does, if it speaks of devices', async (machine) => {
+    const { devices } = machine.driver;
+    if (devices === undefined) return;
+    await withNewFile(machine, 4096, async (file) => {
+      const outcome = await devices.ofPath(file.facts.path);
+      assert.ok('device' in outcome);
+      assert.equal(outcome.device.id, file.facts.device);
+      assert.deepEqual(await devices.named(outcome.device.id), outcome);
+      assert.deepEqual(outcome.device.bus, file.facts.bus);
+      const list = await devices.badBlocks(outcome.device.id);
+      assert.equal(list.supported, supports.badBlocks);
+      assert.deepEqual(list, await file.badBlocks());
+      const watching = await devices.watch(outcome.device.id, () => undefined);
+      assert.equal(watching.supported, supports.badBlocks);
+      if (watching.supported) {
+        watching.watch.close();
+        watching.watch.close();
+      } else {
+        assert.notEqual(watching.reason, '');
+      }
+    });
+    assert.ok('failure' in (await devices.ofPath(machine.path('missing'))));
+    assert.ok('failure' in (await devices.named('no-such-device')));
+  });
 }

@@ -1,7 +1,7 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from './byte-range.js';
-import type { DeviceBadBlocks, DriverFile, Extent } from './driver.js';
+import type { DriverFile, Extent } from './driver.js';
 import { errnoName } from './errno.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
@@ -50,7 +50,7 @@ export async function queryBadBlocks(
   if (unmapped !== undefined && list.ranges.length > 0) {
     return { supported: false, reason: 'an extent of the file has no fixed place on the device' };
   }
-  return { supported: true, blocks: mapToFile(list, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
+  return { supported: true, blocks: mapToFile(list.ranges, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
 }
 
 /** FIEMAP cuts extents off at the range that it is asked about: so all of the 2 MiB are asked about. */
@@ -59,14 +59,14 @@ function hugePagesAround({ mappedBytes }: DriverFile, within: ByteRange): ByteRa
   return rangeBetween(offset, Math.max(rangeEnd(within), Math.min(offset + length, mappedBytes)));
 }
 
-/** Intersects the sorted list with the extents. A poisoned sector costs the whole block that it lies in. */
-function mapToFile(
-  list: DeviceBadBlocks & { supported: true },
+/** Intersects bad ranges of the device with the extents. A poisoned sector costs the whole block that it lies in. */
+export function mapToFile(
+  listed: readonly ByteRange[],
   extents: readonly Extent[],
   within: ByteRange,
   blockBytes: number,
 ): FileBadBlock[] {
-  const bad = coalesce(list.ranges.map((range) => alignOut(range, blockBytes)));
+  const bad = coalesce(listed.map((range) => alignOut(range, blockBytes)));
   const found: FileBadBlock[] = [];
   for (const { offset, length, physicalOffset, unwritten, shared } of extents) {
     // From this on, a place on the device is a place in the file.

@@ -6,6 +6,9 @@
  * A driver never throws for anything the machine does; it throws only when it was called wrongly.
  */
 import type { ByteRange } from './byte-range.js';
+import type { DeviceBadBlocks, DeviceDriver, NvdimmBus, SystemFailure } from './devices.js';
+
+export type { DeviceBadBlocks, SystemFailure } from './devices.js';
 
 /** The journal of `<path>` is the file `<path>` + this suffix, in the same directory. */
 export const JOURNAL_SUFFIX = '.repair';
@@ -17,12 +20,6 @@ export interface Fault {
   readonly signalCode: number;
   /** si_addr_lsb: log2 of the granule that `position` is exact to; 0 where the kernel does not say. */
   readonly granuleLog2: number;
-}
-
-/** A system call that failed. `errno` is Linux's number, `syscall` the name in section 2 of the manual. */
-export interface SystemFailure {
-  readonly errno: number;
-  readonly syscall: string;
 }
 
 /** What a transfer by system call did: `errno` 0 with all bytes, 0 with fewer (a short transfer), or a failure. */
@@ -98,11 +95,6 @@ export interface Extent {
 
 /** Extents of a range, or the failure of the query. */
 export type ExtentsOutcome = { readonly extents: readonly Extent[] } | { readonly failure: SystemFailure };
-
-/** The kernel's bad-block list of the device under a file, in bytes on the device that extents refer to. */
-export type DeviceBadBlocks =
-  | { readonly supported: true; readonly ranges: readonly ByteRange[] }
-  | { readonly supported: false; readonly reason: string };
 
 /** Contents of a journal file, with what says whose it is. */
 export type JournalOutcome =
@@ -181,7 +173,7 @@ export interface FileFacts {
   /** `uname -r`. */
   readonly kernelRelease: string;
   /** The nvdimm bus under the file, where there is one: its `provider` and its `commands`. */
-  readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
+  readonly bus?: NvdimmBus | undefined;
 }
 
 /** Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note both. */
@@ -239,6 +231,8 @@ export type OpenOutcome = { readonly file: DriverFile } | { readonly failure: Sy
 
 export interface Driver {
   readonly name: string;
+  /** Whole devices, where the driver can speak of them. */
+  readonly devices?: DeviceDriver | undefined;
   open(path: string, request: OpenRequest): Promise<OpenOutcome>;
 }
 

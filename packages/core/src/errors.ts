@@ -1,6 +1,7 @@
 /** Errors with stable codes. docs/reference/errors.md has one heading per code. */
 import type { ByteRange } from './byte-range.js';
 import { formatRanges } from './byte-range.js';
+import { printable } from './printable.js';
 import type { RepairAttempt, RepairReceipt } from './repair/receipt.js';
 
 /** Every code that a PmemError can carry. Codes are never renamed; new ones may be added in a minor version. */
@@ -88,14 +89,6 @@ export class PmemError extends Error {
     this.ranges = details.ranges ?? [];
   }
 }
-
-/** Control characters escaped: a name must not write over the line of a log, or steer a terminal. */
-function printable(path: string): string {
-  return path.replace(CONTROL_CHARACTERS, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
-}
-
-// C0, DEL and C1, and the marks that reverse the direction of text.
-const CONTROL_CHARACTERS = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** How a media error came to light: a signal, an errno, or a bad block that was known before any access. */
 export type MediaErrorSource = 'sigbus' | 'errno' | 'known';

@@ -30,7 +30,7 @@ export function repairUnitBytes(facts: FileFacts): number {
 }
 
 /** Legacy e820 devices always clear; an ACPI NVDIMM only with the Clear Uncorrectable Error command. */
-export function clearAbility(facts: FileFacts): ClearAbility {
+export function clearAbility(facts: Pick<FileFacts, 'bus'>): ClearAbility {
   if (facts.bus === undefined) return 'unknown';
   if (facts.bus.provider === 'e820' || facts.bus.commands.includes('clear_error')) return 'yes';
   return facts.bus.provider.startsWith('ACPI') ? 'no' : 'unknown';

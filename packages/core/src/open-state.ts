@@ -1,6 +1,7 @@
 import { AccessWindow } from './access-window.js';
 import { isInside, requireBytes, requireInside } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
+import type { DeviceDriver } from './devices.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
 import { GuardedIo } from './guarded-io.js';
@@ -10,6 +11,8 @@ import { Journal } from './repair/journal/journal.js';
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
   readonly file: DriverFile;
+  /** Of the driver that opened the file. */
+  readonly devices: DeviceDriver | undefined;
   readonly window = new AccessWindow();
   readonly hazards = new Hazards(() => { this.window.shut(); });
   readonly journal: Journal;
@@ -19,8 +22,9 @@ export class OpenState {
   readonly #closing = new AbortController();
   #resizes = 0;
 
-  constructor(file: DriverFile) {
+  constructor(file: DriverFile, devices?: DeviceDriver) {
     this.file = file;
+    this.devices = devices;
     this.journal = new Journal(file, this.hazards);
     this.io = new GuardedIo(file, this.hazards, this.journal);
     this.sizeBytes = file.mappedBytes;

@@ -26,6 +26,9 @@ import { salvageRange } from './salvage.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
 import { scrubRange } from './scrub.js';
 import { systemError } from './system-error.js';
+import type { FileWatch, WatchOptions } from './watch.js';
+import type { WatchEvent } from './watch-event.js';
+import { watchFile } from './watch.js';
 import type { FileClaim } from './writer-lock.js';
 import { ClaimLock, lockWriter } from './writer-lock.js';
 
@@ -72,7 +75,7 @@ export class PmemFile extends MemoryAccess {
         throw new PmemError('ERR_PMEM_TOO_SMALL', `the file has ${file.mappedBytes} bytes, ${size} were asked for`, { path });
       }
       lockWriter(file, exclusive);
-      const opened = new PmemFile(new OpenState(file));
+      const opened = new PmemFile(new OpenState(file, driver.devices));
       await opened.#recover(journal);
       await opened.#refreshKnown();
       return opened;
@@ -174,6 +177,29 @@ export class PmemFile extends MemoryAccess {
     const result = await receipt;
     publishRepair({ path: this.path, receipt: result });
     return result;
+  }
+
+  /**
+   * Watches the kernel's list of bad blocks and calls `listener` when it changes for this file: media errors that a
+   * patrol scrubber or another process met become known here before anything touches them, and clears are noticed
+   * too. Resolves when the watch is in force and what is listed already is known; that is no event. Each event also
+   * goes to WATCH_CHANNEL. Any number of watches cost the kernel one a device, run no timer, and keep no process
+   * alive.
+   *
+   * A bus other than ACPI's does not list errors that programs consume: see docs/guides/a-media-error-was-reported.md.
+   * Throws ERR_PMEM_NOT_SUPPORTED if the list cannot be read or watched, ERR_PMEM_CLOSED, or the signal's reason.
+   *
+   * @example
+   * await using watch = await file.watch(async (event) => {
+   *   if (event.kind === 'new') await file.repair(event.ranges, { rebuild: fromReplica });
+   * });
+   */
+  async watch(listener: (event: WatchEvent) => void, options: WatchOptions = {}): Promise<FileWatch> {
+    this.#state.assertOpen();
+    if (typeof listener !== 'function') throw new TypeError('listener must be a function');
+    const signal = ownOption(options, 'signal');
+    const site = { state: this.#state, devices: this.#state.devices, refresh: () => this.#refreshKnown() };
+    return watchFile(site, listener, signal);
   }
 
   /** What is known of the file and of the machine under it: how persist() persists, what repair() can do. */

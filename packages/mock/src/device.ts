@@ -11,11 +11,13 @@ export class Device {
   readonly medium: Medium;
   readonly cache: CpuCache;
   /** Sectors that the kernel knows to be bad: its list, or on tmpfs the pages it has marked. */
-  readonly known = new SectorSet();
+  readonly known: SectorSet;
   /** Whether the device clears poison when it is asked to. */
   readonly clearable: boolean;
 
-  constructor(blockCount: number, clearable: boolean, random: Random, staleByte: number) {
+  /** `listChanged` is called after each change of `known`. */
+  constructor(blockCount: number, clearable: boolean, random: Random, staleByte: number, listChanged: () => void) {
+    this.known = new SectorSet(listChanged);
     this.medium = new Medium(blockCount, random, staleByte);
     this.cache = new CpuCache(this.medium);
     this.clearable = clearable;

@@ -8,6 +8,7 @@ import { HOLE, mappedBlock } from './block-map.js';
 import type { Inode } from './inode.js';
 import { type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
 import type { CheckedOptions, Placement } from './options.js';
+import { ListWatches } from './list-watches.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
 import { POISON_MARKER } from './page-table.js';
 import type { Process } from './process.js';
@@ -31,6 +32,8 @@ export class Machine {
   operations = 0;
   /** When asynchronous calls happen. */
   turns: Turns;
+  /** Who watches the kernel's list of bad blocks. */
+  readonly listWatches = new ListWatches(() => this.turns);
   /** Files of this machine can be locked. */
   readonly locks: boolean;
   readonly #hooks: OperationHook[];
@@ -46,7 +49,8 @@ export class Machine {
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
     this.rules = kernelRules(kernel, mount);
     this.random = new Random(seed);
-    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte);
+    const listChanged = (): void => { this.listWatches.tell(); };
+    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte, listChanged);
     this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
     this.#hooks = [...hooks];
     this.locks = options.locks;
@@ -121,6 +125,7 @@ export class Machine {
   crash(chooser: CrashChooser): void {
     this.life++;
     this.#current = undefined;
+    this.listWatches.endAll();
     const { cache } = this.device;
     if (this.mount.filesystem === 'tmpfs') {
       cache.powerFail(() => 0);

@@ -1,6 +1,7 @@
 /** The driver that a test opens files with, and the levers by which the test moves the machine under them. */
 import {
   type ByteRange,
+  type DeviceDriver,
   type Driver,
   Errno,
   type FileFacts,
@@ -20,6 +21,7 @@ import { pwrite } from './kernel/pwrite.js';
 import { copyFileRange, reflink, unshareRange } from './kernel/reflink.js';
 import { allocateAndGrow, truncate } from './kernel/truncate.js';
 import { Machine } from './machine.js';
+import { MockDevices } from './mock-devices.js';
 import { MockProcess } from './mock-process.js';
 import { MockSystemError, throwUnless0 } from './mock-system-error.js';
 import { openFile, unsuitable } from './open-file.js';
@@ -60,6 +62,7 @@ const machines = new WeakMap<MockDriver, Machine>();
  */
 export class MockDriver implements Driver {
   readonly name = 'mock';
+  readonly devices: DeviceDriver;
   readonly #machine: Machine;
   readonly #bus: FileFacts['bus'];
   readonly #self = new Process(undefined);
@@ -69,6 +72,7 @@ export class MockDriver implements Driver {
     const checked = checkOptions(options);
     this.#machine = new Machine(checked);
     this.#bus = checked.bus;
+    this.devices = new MockDevices(this.#machine, this.#bus, this.#self);
     machines.set(this, this.#machine);
   }
 

@@ -1,8 +1,9 @@
 /** One of several processes on a simulated machine: a driver of its own, which can die alone. */
-import type { Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
+import type { DeviceDriver, Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
 import { checkedPath } from './check.js';
 import { SimulatedCrash } from './simulated-crash.js';
 import type { Machine } from './machine.js';
+import { MockDevices } from './mock-devices.js';
 import { openFile } from './open-file.js';
 import { Process } from './process.js';
 
@@ -18,6 +19,7 @@ import { Process } from './process.js';
  */
 export class MockProcess implements Driver {
   readonly name: string;
+  readonly devices: DeviceDriver;
   readonly #machine: Machine;
   readonly #bus: FileFacts['bus'];
   readonly #process: Process;
@@ -28,6 +30,7 @@ export class MockProcess implements Driver {
     this.#machine = machine;
     this.#bus = bus;
     this.#process = new Process(name);
+    this.devices = new MockDevices(machine, bus, this.#process);
   }
 
   /** False after kill(). */

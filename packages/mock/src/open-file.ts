@@ -6,6 +6,7 @@ import { NAME_BYTES_MAX } from './kernel/journal.js';
 import { preallocate } from './kernel/fallocate.js';
 import { truncate } from './kernel/truncate.js';
 import type { Machine } from './machine.js';
+import { DEVICE_ID } from './mock-devices.js';
 import { MockFile } from './mock-file.js';
 import type { OperationEffect } from './operation.js';
 import type { Process } from './process.js';
@@ -79,7 +80,7 @@ function factsOf(
     mode: 0o600,
     userId: USER_ID,
     bootId: `00000000-0000-4000-8000-${machine.life.toString(16).padStart(12, '0')}`,
-    device: '259:0',
+    device: DEVICE_ID,
     filesystem,
     dax,
     mapSync: dax,

@@ -6,6 +6,12 @@ const SECTORS_PER_BLOCK = BLOCK_BYTES / SECTOR_BYTES;
 
 export class SectorSet {
   readonly #masks = new Map<number, number>();
+  readonly #changed: () => void;
+
+  /** `changed` is called after each change. */
+  constructor(changed: () => void = () => undefined) {
+    this.#changed = changed;
+  }
 
   /** True while no sector at all is in the set: the check that healthy machines pay. */
   get empty(): boolean {
@@ -18,14 +24,20 @@ export class SectorSet {
   }
 
   add(block: number, mask: number): void {
-    const joined = this.maskOf(block) | mask;
-    if (joined !== 0) this.#masks.set(block, joined);
+    const before = this.maskOf(block);
+    const joined = before | mask;
+    if (joined === before) return;
+    this.#masks.set(block, joined);
+    this.#changed();
   }
 
   remove(block: number, mask: number): void {
-    const rest = this.maskOf(block) & ~mask;
+    const before = this.maskOf(block);
+    const rest = before & ~mask;
+    if (rest === before) return;
     if (rest === 0) this.#masks.delete(block);
     else this.#masks.set(block, rest);
+    this.#changed();
   }
 
   /** First sector in the set among `blockCount` blocks, counted from the start of the first; undefined if none. */

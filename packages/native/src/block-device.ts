@@ -8,7 +8,21 @@ import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
 import { coalesce, intersect } from '@safe-pmem/core';
 
 /** sysfs counts in 512-byte sectors whatever the logical block size of the device is. */
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
+
+/**
+ * A disk's list as text. `startBytes` and `lengthBytes` are those of the partition; `lengthBytes` is undefined for a
+ * whole disk.
+ */
+export type ListFile =
+  | {
+      readonly supported: true;
+      readonly file: string;
+      readonly text: string;
+      readonly startBytes: number;
+      readonly lengthBytes: number | undefined;
+    }
+  | { readonly supported: false; readonly reason: string };
 
 export type Bus = NonNullable<FileFacts['bus']>;
 
@@ -32,40 +46,54 @@ export class BlockDevice {
    * Not covered: the realtime device of an XFS filesystem. Its files have extents on a device that stat does not name.
    */
   async badBlocks(): Promise<DeviceBadBlocks> {
-    // Anonymous devices (btrfs, overlayfs, tmpfs, NFS) have major 0 and stand for no block device.
-    if (this.#device.startsWith('0:')) {
-      return unsupported(`device ${this.#device} is anonymous: the filesystem is not on one block device of its own`);
+    const list = await this.list();
+    if (!list.supported) return list;
+    const { file, text, startBytes, lengthBytes } = list;
+    const disk = path.basename(path.dirname(file));
+    if (text.length >= this.#pageBytes - 1) {
+      // An attribute of sysfs is at most one page; a longer list is cut, in the middle of a number if need be.
+      return unsupported(`the list of ${disk} is longer than sysfs can show`);
     }
+    const listed = parseBadBlocks(text);
+    if (listed === undefined) return unsupported(`the list of ${disk} is malformed`);
+    if (lengthBytes === undefined) return { supported: true, ranges: coalesce(listed) };
+    return { supported: true, ranges: withinPartition(listed, { offset: startBytes, length: lengthBytes }) };
+  }
+
+  /** The file that holds the list, and where this device begins on its disk. */
+  async list(): Promise<ListFile> {
+    if (this.#device.startsWith('0:')) return unsupported(anonymous(this.#device));
     try {
-      return await this.#readBadBlocks();
+      const folder = await this.#folder();
+      if (folder === undefined) return unsupported(`device ${this.#device} is not in ${this.#sysfsRoot}/dev/block`);
+      const partition = await readIfPresent(path.join(folder, 'partition'));
+      // The kernel keeps one list a disk, and gives the attribute to whole disks only (drivers/block and block/genhd.c;
+      // a partition has `start` and `size`, in sectors of the disk). So the list is the parent folder's, the entries
+      // count from the start of the disk, and those of other partitions are among them.
+      const disk = partition === undefined ? folder : path.dirname(folder);
+      const file = path.join(disk, 'badblocks');
+      const text = await readIfPresent(file);
+      if (text === undefined || text === '\n') return unsupported(await this.#whyNoList(disk));
+      if (partition === undefined) return { supported: true, file, text, startBytes: 0, lengthBytes: undefined };
+      const startBytes = parseSectors(await readIfPresent(path.join(folder, 'start')));
+      const lengthBytes = parseSectors(await readIfPresent(path.join(folder, 'size')));
+      if (startBytes === undefined || lengthBytes === undefined) {
+        return unsupported(`start or size of partition ${path.basename(folder)} is missing or malformed`);
+      }
+      return { supported: true, file, text, startBytes, lengthBytes };
     } catch (error) {
       return unsupported(`sysfs could not be read: ${messageOf(error)}`);
     }
   }
 
-  async #readBadBlocks(): Promise<DeviceBadBlocks> {
-    const folder = await this.#folder();
-    if (folder === undefined) return unsupported(`device ${this.#device} is not in ${this.#sysfsRoot}/dev/block`);
-    const partition = await readIfPresent(path.join(folder, 'partition'));
-    // The kernel keeps one list a disk, and gives the attribute to whole disks only (drivers/block and block/genhd.c;
-    // a partition has `start` and `size`, in sectors of the disk). So the list is the parent folder's, the entries
-    // count from the start of the disk, and those of other partitions are among them.
-    const disk = partition === undefined ? folder : path.dirname(folder);
-    const text = await readIfPresent(path.join(disk, 'badblocks'));
-    if (text === undefined || text === '\n') return unsupported(await this.#whyNoList(disk));
-    if (text.length >= this.#pageBytes - 1) {
-      // An attribute of sysfs is at most one page; a longer list is cut, in the middle of a number if need be.
-      return unsupported(`the list of ${path.basename(disk)} is longer than sysfs can show`);
+  /** Its name in /dev; undefined if sysfs does not know the device. */
+  async name(): Promise<string | undefined> {
+    try {
+      const folder = await this.#folder();
+      return folder === undefined ? undefined : path.basename(folder);
+    } catch {
+      return undefined;
     }
-    const listed = parseBadBlocks(text);
-    if (listed === undefined) return unsupported(`the list of ${path.basename(disk)} is malformed`);
-    if (partition === undefined) return { supported: true, ranges: coalesce(listed) };
-    const start = parseSectors(await readIfPresent(path.join(folder, 'start')));
-    const length = parseSectors(await readIfPresent(path.join(folder, 'size')));
-    if (start === undefined || length === undefined) {
-      return unsupported(`start or size of partition ${path.basename(folder)} is missing or malformed`);
-    }
-    return { supported: true, ranges: withinPartition(listed, { offset: start, length }) };
   }
 
   /** The nvdimm bus above the device; undefined where there is none, or where sysfs does not say. */
@@ -98,7 +126,12 @@ export class BlockDevice {
   }
 }
 
-function unsupported(reason: string): DeviceBadBlocks {
+/** btrfs, overlayfs, tmpfs and NFS have major number 0 and stand for no block device. */
+function anonymous(device: string): string {
+  return `device ${device} is anonymous: the filesystem is not on one block device of its own`;
+}
+
+function unsupported(reason: string): { readonly supported: false; readonly reason: string } {
   return { supported: false, reason };
 }
 

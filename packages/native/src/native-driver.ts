@@ -28,6 +28,7 @@ import type {
 import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
+import { NativeDevices } from './devices.js';
 import { filesystemName } from './filesystem-name.js';
 import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
@@ -79,6 +80,7 @@ export function advisoryMemoryErrors(): number {
 
 class NativeDriver implements Driver {
   readonly name = 'native';
+  readonly devices = new NativeDevices();
   readonly #binding: Binding;
 
   constructor(binding: Binding) {

@@ -1,0 +1,135 @@
+/** Block devices as sysfs and /proc show them to anybody, for core's DeviceDriver. */
+import { open, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type {
+  ByteRange,
+  DeviceBadBlocks,
+  DeviceDriver,
+  DeviceOutcome,
+  SystemFailure,
+  WatchOutcome,
+} from '@safe-pmem/core';
+import { Errno } from '@safe-pmem/core';
+import { BlockDevice, SECTOR_BYTES } from './block-device.js';
+import { watchFile } from './device-watch.js';
+
+export interface DeviceFolders {
+  /** Default `/sys`. */
+  readonly sysfsRoot?: string;
+  /** Default `/proc/self/mountinfo`. */
+  readonly mountInfo?: string;
+  readonly pageBytes?: number;
+}
+
+export class NativeDevices implements DeviceDriver {
+  readonly #folders: DeviceFolders;
+
+  constructor(folders: DeviceFolders = {}) {
+    this.#folders = folders;
+  }
+
+  async ofPath(file: string): Promise<DeviceOutcome> {
+    try {
+      const { dev } = await stat(file, { bigint: true });
+      return await this.#describe(deviceId(dev));
+    } catch (error) {
+      return { failure: failureOf(error, 'stat') };
+    }
+  }
+
+  async named(name: string): Promise<DeviceOutcome> {
+    if (/^\d+:\d+$/.test(name)) return this.#describe(name);
+    const short = path.basename(name);
+    if (short === '' || short === '.' || short === '..') return { failure: { errno: Errno.ENOENT, syscall: 'open' } };
+    try {
+      const id = await readFile(path.join(this.#sysfsRoot, 'class', 'block', short, 'dev'), 'latin1');
+      return await this.#describe(id.trim());
+    } catch (error) {
+      return { failure: failureOf(error, 'open') };
+    }
+  }
+
+  async badBlocks(id: string): Promise<DeviceBadBlocks> {
+    return this.#device(id).badBlocks();
+  }
+
+  async watch(id: string, changed: () => void): Promise<WatchOutcome> {
+    const list = await this.#device(id).list();
+    if (!list.supported) return list;
+    return watchFile(list.file, changed);
+  }
+
+  async report(id: string, { offset, length }: ByteRange): Promise<SystemFailure | undefined> {
+    const list = await this.#device(id).list();
+    if (!list.supported) return { errno: Errno.EOPNOTSUPP, syscall: 'open' };
+    const first = Math.floor((list.startBytes + offset) / SECTOR_BYTES);
+    const end = Math.ceil((list.startBytes + offset + length) / SECTOR_BYTES);
+    try {
+      const handle = await open(list.file, 'r+');
+      try {
+        await handle.write(`${first} ${end - first}\n`);
+      } finally {
+        await handle.close();
+      }
+      return undefined;
+    } catch (error) {
+      return failureOf(error, 'write');
+    }
+  }
+
+  get #sysfsRoot(): string {
+    return this.#folders.sysfsRoot ?? '/sys';
+  }
+
+  #device(id: string): BlockDevice {
+    return new BlockDevice(id, this.#folders);
+  }
+
+  async #describe(id: string): Promise<DeviceOutcome> {
+    const device = this.#device(id);
+    const [name, list, bus, mountPoints] = await Promise.all([
+      device.name(),
+      device.list(),
+      device.bus(),
+      mountPointsOf(id, this.#folders.mountInfo ?? '/proc/self/mountinfo'),
+    ]);
+    const startBytes = list.supported ? list.startBytes : 0;
+    return { device: { id, name: name ?? id, startBytes, mountPoints, bus } };
+  }
+}
+
+/** `MAJOR:MINOR` of a dev_t, as glibc and musl pack it. */
+export function deviceId(dev: bigint): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+/** Whole filesystems first, then directories of them that are mounted elsewhere. */
+async function mountPointsOf(id: string, mountInfo: string): Promise<string[]> {
+  let text: string;
+  try {
+    text = await readFile(mountInfo, 'utf8');
+  } catch {
+    return [];
+  }
+  const whole: string[] = [];
+  const parts: string[] = [];
+  for (const line of text.split('\n')) {
+    const [, , device, root, mountPoint] = line.split(' ');
+    if (device !== id || root === undefined || mountPoint === undefined) continue;
+    (root === '/' ? whole : parts).push(unescaped(mountPoint));
+  }
+  return [...new Set([...whole, ...parts])];
+}
+
+/** The kernel writes space, tab, newline and backslash as octal numbers, byte by byte. */
+function unescaped(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+function failureOf(error: unknown, syscall: string): SystemFailure {
+  const errno =
+    error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? -error.errno : Errno.EIO;
+  return { errno, syscall };
+}
