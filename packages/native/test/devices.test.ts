@@ -169,11 +169,16 @@ describe('the list of a device is watched', () => {
       `
       import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
       import { watchFile } from './device-watch.mjs';
-      for (let i = 0; i < 1000; i++) if (!watchFile(${JSON.stringify(list)}, () => {}).supported) throw new Error('refused');
-      const isInotify = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd).includes('inotify'); } catch { return false; } };
+      for (let i = 0; i < 1000; i++) {
+        if (!watchFile(${JSON.stringify(list)}, () => {}).supported) throw new Error('refused');
+      }
+      const isInotify = (fd) => {
+        try { return readlinkSync('/proc/self/fd/' + fd).includes('inotify'); } catch { return false; }
+      };
       const [fd] = readdirSync('/proc/self/fd').filter(isInotify);
-      const watches = readFileSync('/proc/self/fdinfo/' + fd, 'utf8').split('\\n').filter((line) => line.startsWith('inotify wd'));
-      console.log(watches.length, process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length);`,
+      const lines = readFileSync('/proc/self/fdinfo/' + fd, 'utf8').split('\\n');
+      const timers = process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout');
+      console.log(lines.filter((line) => line.startsWith('inotify wd')).length, timers.length);`,
     );
     const { stdout, stderr, status } = spawnSync(process.execPath, [path.join(folder, 'main.mjs')], {
       encoding: 'utf8',
