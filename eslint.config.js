@@ -48,7 +48,7 @@ export default defineConfig(
       ],
     },
   },
-  wall('core', ['@safe-pmem/native', '@safe-pmem/mock', '@safe-pmem/examples'], 'core knows no driver: the application hands one in.'),
-  wall('native', ['@safe-pmem/mock', '@safe-pmem/examples'], 'native depends on core alone.'),
-  wall('mock', ['@safe-pmem/native', '@safe-pmem/examples'], 'mock depends on core alone.'),
+  wall('core', ['@safe-pmem/native', '@safe-pmem/mock', '@safe-pmem/examples', '@safe-pmem/cli'], 'core knows no driver: the application hands one in.'),
+  wall('native', ['@safe-pmem/mock', '@safe-pmem/examples', '@safe-pmem/cli'], 'native depends on core alone.'),
+  wall('mock', ['@safe-pmem/native', '@safe-pmem/examples', '@safe-pmem/cli'], 'mock depends on core alone.'),
 );

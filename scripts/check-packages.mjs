@@ -4,18 +4,36 @@
  * build:binaries`: what is packed holds the binaries of every platform.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const workspaces = ['core', 'native', 'mock'];
+const workspaces = ['core', 'native', 'mock', 'cli'];
+/** The command line is an ES module only. */
+const ESM_ONLY = /safe-pmem-cli-/;
 const project = mkdtempSync(join(tmpdir(), 'safe-pmem-packed-'));
 
 function run(command, args, cwd = root) {
   console.log(`> ${command} ${args.join(' ')}`);
   execFileSync(command, args, { cwd, stdio: 'inherit' });
+}
+
+/** The command, its man page and its completion, where `npm install -g` of a distribution would put them. */
+function checkCommand(tarballs) {
+  const prefix = join(project, 'usr');
+  const files = tarballs.map((file) => join(project, file));
+  run('npm', ['install', '-g', '--prefix', prefix, '--no-audit', '--no-fund', '--prefer-offline', ...files], project);
+  const command = join(prefix, 'bin', 'safe-pmem');
+  const page = readFileSync(join(prefix, 'share', 'man', 'man1', 'safe-pmem.1'), 'utf8');
+  if (!page.includes('.SH EXIT STATUS')) throw new Error('the man page is not what it should be');
+  const completion = execFileSync(command, ['completion', 'bash'], { encoding: 'utf8' });
+  const offered = execFileSync('bash', ['--norc', '-c', `${completion}
+COMP_WORDS=(safe-pmem sal); COMP_CWORD=1; _safe_pmem; echo "\${COMPREPLY[@]}"`], { encoding: 'utf8' });
+  if (offered !== 'salvage\n') throw new Error(`bash offers ${offered}`);
+  writeFileSync(join(project, 'healthy'), Buffer.alloc(8192, 1));
+  run(command, ['scrub', join(project, 'healthy')], project);
 }
 
 const body = `
@@ -58,7 +76,8 @@ try {
   if (tarballs.length !== workspaces.length) throw new Error(`packed ${tarballs.join(', ')}`);
   for (const tarball of tarballs) {
     run('npx', ['--no-install', 'publint', 'run', join(project, tarball), '--strict']);
-    run('npx', ['--no-install', 'attw', join(project, tarball)]);
+    const profile = ESM_ONLY.test(tarball) ? ['--profile', 'esm-only'] : [];
+    run('npx', ['--no-install', 'attw', join(project, tarball), ...profile]);
   }
   writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, name: 'user', version: '1.0.0' }));
   // With a lock file npm takes another way, and once ran node-gyp on it.
@@ -85,6 +104,7 @@ ${body}`,
     run(process.execPath, [file, data], project);
     if (!existsSync(data)) throw new Error(`${file} made no file`);
   }
+  checkCommand(tarballs);
   console.log('packages: packed, linted, installed and used as ESM and CJS');
 } finally {
   rmSync(project, { recursive: true, force: true });

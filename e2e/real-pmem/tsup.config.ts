@@ -25,6 +25,7 @@ export default defineConfig([
       'jobs/repair': 'src/jobs/repair.ts',
       'jobs/bench': 'src/jobs/bench.ts',
       'jobs/cost': 'src/jobs/cost.ts',
+      'jobs/command': 'src/jobs/command.ts',
       'jobs/fuzz': 'src/jobs/fuzz.ts',
       'jobs/zero-range': 'src/jobs/zero-range.ts',
       'jobs/power-off': 'src/jobs/power-off.ts',

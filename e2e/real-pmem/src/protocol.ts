@@ -7,6 +7,7 @@ export type DeviceKind = 'clearable' | 'unclearable';
 export const guestPaths = {
   runtime: '/run/safe-pmem',
   tree: '/run/safe-pmem/tree',
+  command: '/run/safe-pmem/tree/packages/cli/dist/bin.js',
   node: '/run/safe-pmem/node',
   injector: '/run/safe-pmem/injector.sock',
   mountPoint: '/mnt/pmem',
@@ -68,6 +69,17 @@ export const resultDescriptor = 3;
 /** What the privileged side does for a job that runs as nobody. Sectors are of 512 bytes, from the device's start. */
 export type InjectorRequest =
   | { readonly operation: 'inject'; readonly sector: number; readonly count: number }
-  | { readonly operation: 'fresh-filesystem' };
+  | { readonly operation: 'fresh-filesystem' }
+  /** Runs the command `safe-pmem` as root. */
+  | { readonly operation: 'safe-pmem'; readonly argv: readonly string[] };
 
-export type InjectorReply = { readonly ok: true } | { readonly ok: false; readonly error: string };
+/** How a command ended, and what it printed. */
+export interface CommandEnd {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type InjectorReply =
+  | { readonly ok: true; readonly ended?: CommandEnd }
+  | { readonly ok: false; readonly error: string };

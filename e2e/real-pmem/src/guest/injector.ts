@@ -2,10 +2,11 @@
  * The privileged side of the guest, for jobs that run as nobody: poison of the device, and a fresh filesystem. Requests
  * and replies are JSON lines on a unix socket.
  */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { LineSplitter } from '../line-splitter.js';
-import type { InjectorReply, InjectorRequest } from '../protocol.js';
+import type { CommandEnd, InjectorReply, InjectorRequest } from '../protocol.js';
 import { guestPaths } from '../protocol.js';
 import type { PmemDevice } from './pmem-device.js';
 
@@ -25,14 +26,19 @@ export interface Privileges {
   freshFilesystem(): Promise<void>;
 }
 
-async function perform(request: InjectorRequest, privileges: Privileges): Promise<void> {
+async function perform(request: InjectorRequest, privileges: Privileges): Promise<CommandEnd | undefined> {
   switch (request.operation) {
     case 'inject':
       privileges.inject(request.sector, request.count);
-      return;
+      return undefined;
     case 'fresh-filesystem':
       await privileges.freshFilesystem();
-      return;
+      return undefined;
+    case 'safe-pmem': {
+      const argv = [guestPaths.command, ...request.argv];
+      const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+      return { status, stdout, stderr };
+    }
   }
 }
 
@@ -44,7 +50,7 @@ export function serveInjector(privileges: Privileges): Promise<void> {
     const lines = new LineSplitter((line) => {
       perform(JSON.parse(line) as InjectorRequest, privileges)
         .then(
-          (): InjectorReply => ({ ok: true }),
+          (ended): InjectorReply => (ended === undefined ? { ok: true } : { ok: true, ended }),
           (cause: unknown): InjectorReply => ({ ok: false, error: cause instanceof Error ? cause.message : String(cause) }),
         )
         .then((reply) => socket.write(`${JSON.stringify(reply)}\n`), () => undefined);

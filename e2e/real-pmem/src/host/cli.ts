@@ -20,6 +20,7 @@ import { progressOn } from './progress.js';
 import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { contractJob } from './contract-job.js';
+import { commandJob } from './command-job.js';
 import { costJob } from './cost-job.js';
 import { plannedRuns } from './default-matrix.js';
 import { machineCheckJob } from './machine-check-job.js';
@@ -56,6 +57,7 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     contractJob,
     repairJob,
     costJob,
+    commandJob,
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
     machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),

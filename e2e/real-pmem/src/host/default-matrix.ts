@@ -9,14 +9,14 @@ export interface CellJobs {
 }
 
 const cell = (kernel: string, filesystem: Cell['filesystem'], device: Cell['device']): Cell => ({ kernel, filesystem, device });
-const listedErrors: readonly JobName[] = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'];
+const listedErrors: readonly JobName[] = ['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz'];
 
 /**
  * What differs, each where it differs, in ten minutes on two cores: the newest kernel in full, one old enough for another
  * signal, a device that cannot clear. Guests that take longest begin first.
  */
 const defaultMatrix: readonly CellJobs[] = [
-  { cell: cell('6.12', 'xfs', 'unclearable'), jobs: ['contract', 'repair'] },
+  { cell: cell('6.12', 'xfs', 'unclearable'), jobs: ['contract', 'repair', 'command'] },
   { cell: cell('7.3', 'ext4', 'clearable'), jobs: ['traces'] },
   { cell: cell('6.12', 'ext4', 'clearable'), jobs: listedErrors },
   { cell: cell('7.3', 'xfs', 'clearable'), jobs: listedErrors },

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
 import { zeroinitName, type Selection } from './matrix.js';
 
-const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz'] as const;
+const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz'] as const;
 /**
  * In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
  * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { LineSplitter } from '../line-splitter.js';
-import type { InjectorReply, InjectorRequest } from '../protocol.js';
+import type { CommandEnd, InjectorReply, InjectorRequest } from '../protocol.js';
 
 export class InjectorClient {
   readonly #socket: Socket;
@@ -26,21 +26,29 @@ export class InjectorClient {
   }
 
   /** Poisons `count` 512-byte sectors of the device. */
-  inject(sector: number, count: number): Promise<void> {
-    return this.#ask({ operation: 'inject', sector, count });
+  async inject(sector: number, count: number): Promise<void> {
+    await this.#ask({ operation: 'inject', sector, count });
+  }
+
+  /** Runs the command `safe-pmem` as root. */
+  async safePmem(...argv: string[]): Promise<CommandEnd> {
+    const ended = await this.#ask({ operation: 'safe-pmem', argv });
+    if (ended === undefined) throw new Error('the injector did not say how the command ended');
+    return ended;
   }
 
   /** A new, empty filesystem without poison on the same mount point. Every file of the old one must be closed. */
-  freshFilesystem(): Promise<void> {
-    return this.#ask({ operation: 'fresh-filesystem' });
+  async freshFilesystem(): Promise<void> {
+    await this.#ask({ operation: 'fresh-filesystem' });
   }
 
-  async #ask(request: InjectorRequest): Promise<void> {
+  async #ask(request: InjectorRequest): Promise<CommandEnd | undefined> {
     const reply = await new Promise<InjectorReply>((resolve) => {
       this.#waiting.push(resolve);
       this.#socket.write(`${JSON.stringify(request)}\n`);
     });
     if (!reply.ok) throw new Error(`${request.operation}: ${reply.error}`);
+    return reply.ended;
   }
 
   close(): void {

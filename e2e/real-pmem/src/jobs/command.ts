@@ -1,0 +1,212 @@
+/**
+ * What somebody on call has: the command `safe-pmem` as nobody, and as root, and a program that watches its file, on real
+ * filesystems with bad blocks that the kernel lists.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WatchEvent } from '@safe-pmem/core';
+import { PmemFile } from '@safe-pmem/core';
+import { openForLooking } from '@safe-pmem/core/tools';
+import { nativeDriver } from '@safe-pmem/native';
+import type { CommandEnd } from '../protocol.js';
+import { guestPaths } from '../protocol.js';
+import { InjectorClient } from './injector-client.js';
+import { jobContext } from './job-io.js';
+import { kernelAbilities } from './kernel-abilities.js';
+
+const PAGE = 4096;
+const PAGES = 64;
+const context = jobContext();
+const { recoveryWrite } = kernelAbilities(context);
+const injector = await InjectorClient.connect(context.injector);
+const directory = path.join(context.mountPoint, 'command');
+mkdirSync(directory);
+const database = path.join(directory, 'app.db');
+const replica = path.join(directory, 'replica.db');
+const content = Buffer.from(Array.from({ length: PAGES * PAGE }, (_, i) => ((i * 7 + (i >>> 12) * 13) % 255) + 1));
+for (const file of [database, replica]) writeFileSync(file, content, { flush: true });
+
+interface Json extends Record<string, unknown> {
+  readonly type: string;
+}
+
+function safePmem(...argv: string[]): CommandEnd {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [guestPaths.command, ...argv], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+function jsonOf(text: string): Json[] {
+  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Json);
+}
+
+/** Sector of the device that holds a page of the file. */
+async function sectorOf(file: string, page: number): Promise<number> {
+  const opened = await openForLooking(file, nativeDriver());
+  const outcome = await opened.extents(page * PAGE, PAGE);
+  await opened.close();
+  const extent = 'extents' in outcome ? outcome.extents.find(({ offset, length }) => offset + length > page * PAGE) : undefined;
+  assert.ok(extent !== undefined);
+  return (extent.physicalOffset + page * PAGE - extent.offset) / 512;
+}
+
+async function poison(file: string, page: number): Promise<number> {
+  const sector = await sectorOf(file, page);
+  await injector.inject(sector + 3, 1);
+  return sector + 3;
+}
+
+/** Lets events arrive; the job's own limit of time ends a wait for what never comes. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function range(page: number): { offset: number; length: number } {
+  return { offset: page * PAGE, length: PAGE };
+}
+
+void describe('safe-pmem', () => {
+  after(() => { injector.close(); });
+
+  void it('check looks at no file while the device lists nothing', () => {
+    const { status, stdout } = safePmem('check', context.mountPoint);
+    assert.equal(status, 0);
+    assert.match(stdout, /lists no bad blocks/);
+  });
+
+  void it('watch names the file of a new error and of one that is cleared', async () => {
+    const watch = spawn(process.execPath, [guestPaths.command, 'watch', '--json', context.mountPoint], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    watch.stdout.on('data', (chunk: Buffer) => { text += String(chunk); });
+    const ended = new Promise<number | null>((resolve) => { watch.on('close', resolve); });
+    await until(() => text.includes('"watching"'));
+    const sector = await poison(database, 5);
+    await until(() => text.includes('"new"'));
+    const found = jsonOf(text).find(({ type }) => type === 'new');
+    assert.deepEqual(
+      { path: found?.path, offset: found?.offset, length: found?.length, sector: Math.floor(Number(found?.sector) / 8) },
+      { path: database, ...range(5), sector: Math.floor(sector / 8) },
+    );
+    if (recoveryWrite) {
+      overwrite(database, 5);
+      await until(() => text.includes('"cleared"'));
+      await poison(database, 5);
+      await until(() => text.split('"new"').length > 2);
+    }
+    watch.kill('SIGINT');
+    assert.equal(await ended, 1);
+  });
+
+  void it('check names the file, the bytes and the sector, and root sees what nobody may not', async () => {
+    const { status, stdout } = safePmem('check', '--json', context.mountPoint);
+    const records = jsonOf(stdout);
+    const damage = records.find(({ type }) => type === 'damage');
+    assert.equal(status, 1);
+    assert.deepEqual({ path: damage?.path, offset: damage?.offset, length: damage?.length }, { path: database, ...range(5) });
+    assert.equal(records.at(-1)?.badBlocksElsewhere, 0);
+    chmodSync(database, 0);
+    const blind = safePmem('check', '--json', directory);
+    const root = await injector.safePmem('check', '--json', directory);
+    chmodSync(database, 0o600);
+    assert.equal(blind.status, 2);
+    assert.equal(jsonOf(blind.stdout).at(-1)?.notLookedAt, 1);
+    assert.equal(root.status, 1);
+    assert.equal(jsonOf(root.stdout)[0]?.path, database);
+  });
+
+  void it('who, map, info and scrub agree', async () => {
+    const sector = await sectorOf(database, 5);
+    const who = safePmem('who', 'pmem0', String(sector + 1));
+    assert.deepEqual({ status: who.status, stdout: who.stdout }, { status: 0, stdout: `${database} +${5 * PAGE + 512}\n` });
+    assert.match(safePmem('map', database, '--width', '64').stdout, / {2}#{5}X#{58}\n/);
+    assert.match(safePmem('info', database).stdout, /DAX +yes/);
+    const scrub = safePmem('scrub', database);
+    assert.equal(scrub.status, 1);
+    assert.match(scrub.stdout, /\[20480, 24576\).*known before/);
+  });
+
+  void it('salvage copies what cp does not', () => {
+    const copy = path.join(directory, 'copy.db');
+    const { status, stdout } = safePmem('salvage', database, copy);
+    assert.equal(status, 1);
+    assert.match(stdout, /^258048 of 262144 bytes; 1 gap \[20480, 24576\)/);
+    const bytes = readFileSync(copy);
+    assert.ok(bytes.subarray(0, 5 * PAGE).equals(content.subarray(0, 5 * PAGE)));
+    assert.ok(bytes.subarray(6 * PAGE).equals(content.subarray(6 * PAGE)));
+    const gaps = JSON.parse(readFileSync(`${copy}.gaps.json`, 'utf8')) as { readonly gaps: unknown };
+    assert.deepEqual(gaps.gaps, [{ ...range(5), reason: 'media' }]);
+    assert.notEqual(spawnSync('cp', [database, `${copy}.cp`]).status, 0);
+  });
+
+  void it('report enters nothing that can be read, and root is told the same', async () => {
+    assert.match(safePmem('report', database, '0', '--yes').stdout, /nothing to report/);
+    const root = await injector.safePmem('report', database, String(5 * PAGE), '--yes');
+    assert.match(root.stdout, /listed already/);
+  });
+
+  void it(`repair ${recoveryWrite ? 'takes the bytes of a replica' : 'fails and changes nothing'}`, () => {
+    const plan = safePmem('repair', database, '--from', replica);
+    assert.equal(plan.status, 1);
+    assert.match(plan.stdout, /nothing was changed/);
+    const done = safePmem('repair', database, '--from', replica, '--yes');
+    if (recoveryWrite) {
+      assert.equal(done.status, 0, done.stdout + done.stderr);
+      assert.ok(readFileSync(database).equals(content));
+      assert.equal(safePmem('check', context.mountPoint).status, 0);
+    } else {
+      assert.equal(done.status, 1);
+      assert.match(done.stdout, /not repaired/);
+      assert.equal(safePmem('check', context.mountPoint).status, 1);
+    }
+  });
+});
+
+void describe('PmemFile.watch()', () => {
+  void it('hears of errors and of clears by another process, before anything touches the bytes', async () => {
+    const file = await PmemFile.open(replica, { driver: nativeDriver() });
+    const events: WatchEvent[] = [];
+    await file.watch((event) => { events.push(event); });
+    await poison(replica, 9);
+    await until(() => events.length > 0);
+    assert.deepEqual(events, [{ kind: 'new', ranges: [range(9)] }]);
+    assert.throws(() => { file.read(new Uint8Array(8), 9 * PAGE); }, { source: 'known' });
+    if (recoveryWrite) {
+      overwrite(replica, 9);
+      await until(() => events.length > 1);
+      assert.deepEqual(events[1], { kind: 'cleared', ranges: [range(9)] });
+      const bytes = Buffer.alloc(PAGE);
+      file.read(bytes, 9 * PAGE);
+      assert.ok(bytes.equals(content.subarray(9 * PAGE, 10 * PAGE)));
+    }
+    await file.close();
+  });
+
+  void it('wakes nothing up while nothing happens, whatever the number of files', async () => {
+    const file = await PmemFile.open(replica, { driver: nativeDriver() });
+    const watches = await Promise.all(Array.from({ length: 100 }, () => file.watch(() => undefined)));
+    assert.deepEqual(process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout'), []);
+    const before = wakeUps();
+    await sleep(1500);
+    const during = wakeUps() - before;
+    // The end of the pause itself is one; a timer or a thread that polls would be many.
+    assert.ok(during <= 3, `${during} wake-ups`);
+    for (const watch of watches) watch.close();
+    await file.close();
+  });
+});
+
+/** The whole page, by pwrite of another process: on a device that can clear, that clears it. */
+function overwrite(file: string, page: number): void {
+  const source = path.join(directory, 'page');
+  writeFileSync(source, content.subarray(page * PAGE, (page + 1) * PAGE));
+  const { status, stderr } = spawnSync('dd', [`if=${source}`, `of=${file}`, 'bs=4096', 'count=1', `seek=${page}`, 'conv=notrunc,fsync']);
+  assert.equal(status, 0, String(stderr));
+}
+
+/** How often the main thread has given up the processor by itself. */
+function wakeUps(): number {
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+}

@@ -1,0 +1,188 @@
+/** safe-pmem check: which files are damaged, by the kernel's list. Touches no data. */
+import type { ByteRange, DeviceFacts } from '@safe-pmem/core';
+import { coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '@safe-pmem/core';
+import { journalOf } from '@safe-pmem/core/tools';
+import type { FileBadBlock } from '@safe-pmem/core/tools';
+import type { Context } from '../context.js';
+import {
+  badBlocksOf,
+  clearText,
+  deviceUnder,
+  devicesOf,
+  firstSector,
+  listsConsumedErrors,
+  lookingAt,
+  reasonOf,
+} from '../context.js';
+import { ExitStatus, worse } from '../exit-status.js';
+import { nameText } from '../output/output.js';
+import { Progress } from '../output/progress.js';
+import { counted, rangeText } from '../units.js';
+import { joined, onDevice, survey } from './survey.js';
+
+const BLOCK_BYTES = 4096;
+
+interface Tally {
+  files: number;
+  damaged: number;
+  unreadable: number;
+  blockBytes: number;
+  owned: ByteRange[];
+}
+
+export async function check(context: Context, paths: readonly string[]): Promise<ExitStatus> {
+  let status: ExitStatus = ExitStatus.HEALTHY;
+  for (const path of paths) status = worse(status, await checkPath(context, path));
+  return status;
+}
+
+async function checkPath(context: Context, path: string): Promise<ExitStatus> {
+  const { output, tree } = context;
+  const device = await deviceUnder(context, path);
+  const list = await devicesOf(context).badBlocks(device.id);
+  const lossy = tree.isDirectory(path) ? ExitStatus.HEALTHY : await checkJournal(context, path);
+  if (!list.supported) {
+    output.line(`${nameText(path)}: ${output.paint('yellow', 'cannot tell')}: ${list.reason}`);
+    output.record('summary', { path, device: device.id, status: 'unknown', reason: list.reason });
+    return worse(lossy, ExitStatus.UNKNOWN);
+  }
+  if (list.ranges.length === 0) {
+    output.line(`${nameText(path)}: ${device.name} lists no bad blocks; no file had to be looked at`);
+    noteBus(context, device);
+    output.record('summary', {
+      path,
+      device: device.id,
+      status: lossy === ExitStatus.HEALTHY ? 'healthy' : 'damaged',
+      badBlocks: 0,
+      listsConsumedErrors: listsConsumedErrors(device),
+    });
+    return lossy;
+  }
+  return worse(lossy, await checkTree(context, path, device, list));
+}
+
+async function checkTree(
+  context: Context,
+  path: string,
+  device: DeviceFacts,
+  list: { readonly supported: true; readonly ranges: readonly ByteRange[] },
+): Promise<ExitStatus> {
+  const { output, tree, screen, now } = context;
+  const total = tree.estimate(path, device.mountPoints);
+  const progress = new Progress({ screen, now, total, verb: 'looked at', unit: (count) => counted(count, 'file') });
+  const tally: Tally = { files: 0, damaged: 0, unreadable: 0, blockBytes: BLOCK_BYTES, owned: [] };
+  for await (const answer of survey(context, path, list.ranges)) {
+    if (answer.kind !== 'file') {
+      progress.clear();
+      if (answer.kind === 'unreadable') tally.unreadable++;
+      output.note(`not looked at: ${nameText(answer.name)}: ${answer.reason}`);
+      output.record('not-looked-at', { path: answer.name, reason: answer.reason, kind: answer.kind });
+      continue;
+    }
+    tally.files++;
+    progress.show(tally.files);
+    if (answer.blocks.length === 0) continue;
+    progress.clear();
+    tally.damaged++;
+    tally.blockBytes = answer.blockBytes;
+    for (const block of joined(answer.blocks)) {
+      tally.owned.push(onDevice(block));
+      reportBlock(context, answer.file, block, device, firstSector(device, list, onDevice(block)));
+    }
+    tally.owned = coalesce(tally.owned);
+  }
+  progress.clear();
+  return summarise(context, path, device, list.ranges, tally);
+}
+
+function reportBlock(
+  { output }: Context,
+  file: { readonly name: string; readonly nameBytes: Buffer | undefined },
+  block: FileBadBlock,
+  device: DeviceFacts,
+  sector: number,
+): void {
+  const more = [block.unwritten ? 'never written' : '', block.shared ? 'shared with another file' : ''].filter(
+    (text) => text !== '',
+  );
+  const where = `${device.name} sector ${sector}`;
+  output.line(
+    [output.paint('red', nameText(file.name)), rangeText(block), where, clearText(device), ...more].join('   '),
+  );
+  output.record('damage', {
+    path: file.name,
+    ...(file.nameBytes === undefined ? {} : { pathBase64: file.nameBytes.toString('base64') }),
+    offset: block.offset,
+    length: block.length,
+    device: device.id,
+    deviceName: device.name,
+    sector,
+    unwritten: block.unwritten,
+    shared: block.shared,
+  });
+}
+
+function summarise(
+  context: Context,
+  path: string,
+  device: DeviceFacts,
+  listed: readonly ByteRange[],
+  tally: Tally,
+): ExitStatus {
+  const { output } = context;
+  const { files, damaged, unreadable, blockBytes } = tally;
+  const all = badBlocksOf(listed, blockBytes);
+  const elsewhere = Math.round(totalLength(subtract(all, tally.owned)) / blockBytes);
+  const status = damaged > 0 ? ExitStatus.DAMAGED : unreadable > 0 ? ExitStatus.UNKNOWN : ExitStatus.HEALTHY;
+  const parts = [`${damaged} of ${counted(files, 'file')} damaged`];
+  parts.push(
+    `${counted(elsewhere, 'bad block')} of ${device.name} in none of them ` +
+      "(free space, the filesystem's own, or not looked at)",
+  );
+  if (unreadable > 0) parts.push(`${unreadable} could not be looked at: root may`);
+  output.line(parts.join('; '));
+  noteBus(context, device);
+  output.record('summary', {
+    path,
+    device: device.id,
+    status: damaged > 0 ? 'damaged' : unreadable > 0 ? 'unknown' : 'healthy',
+    files,
+    damaged,
+    notLookedAt: unreadable,
+    badBlocks: Math.round(totalLength(all) / blockBytes),
+    badBlocksElsewhere: elsewhere,
+    listsConsumedErrors: listsConsumedErrors(device),
+  });
+  return status;
+}
+
+/** A file that is named is also asked for what earlier repairs left. */
+async function checkJournal(context: Context, path: string): Promise<ExitStatus> {
+  const { output } = context;
+  try {
+    return await lookingAt(path, context.driver, async (file) => {
+      const journal = await journalOf(file);
+      if (journal.status === 'none' || journal.pending.length + journal.lost.length === 0) return ExitStatus.HEALTHY;
+      const end = file.mappedBytes;
+      for (const { offset, length } of [...journal.pending, ...journal.lost]) {
+        const range = rangeBetween(offset, Math.min(rangeEnd({ offset, length }), end));
+        const kind = journal.lost.some((one) => one.offset === offset) ? 'lost' : 'pending';
+        const what = kind === 'lost' ? 'lost by an earlier repair' : 'its repair was cut off';
+        output.line(`${output.paint('red', nameText(path))}   ${rangeText(range)}   ${what}`);
+        output.record('journal', { path, kind, offset: range.offset, length: range.length });
+      }
+      return ExitStatus.DAMAGED;
+    });
+  } catch (error) {
+    output.note(`${nameText(path)}: its repair journal could not be looked at: ${reasonOf(error)}`);
+    return ExitStatus.UNKNOWN;
+  }
+}
+
+function noteBus({ output }: Context, device: DeviceFacts): void {
+  if (listsConsumedErrors(device)) return;
+  output.note(
+    `${device.name}: its bus${device.bus === undefined ? '' : ` (${device.bus.provider})`} does not list errors that ` +
+      'programs meet; scrub finds those',
+  );
+}
