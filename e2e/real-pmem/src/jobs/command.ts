@@ -1,5 +1,5 @@
 /**
- * What somebody on call has: the command `safe-pmem` as nobody, and as root, and a program that watches its file, on real
+ * What a person on call has: the command `safe-pmem` as nobody and as root, and a program that watches its file, on real
  * filesystems with bad blocks that the kernel lists.
  */
 import assert from 'node:assert/strict';
@@ -40,7 +40,10 @@ function safePmem(...argv: string[]): CommandEnd {
 }
 
 function jsonOf(text: string): Json[] {
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Json);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Json);
 }
 
 /** Sector of the device that holds a page of the file. */
@@ -48,7 +51,8 @@ async function sectorOf(file: string, page: number): Promise<number> {
   const opened = await openForLooking(file, nativeDriver());
   const outcome = await opened.extents(page * PAGE, PAGE);
   await opened.close();
-  const extent = 'extents' in outcome ? outcome.extents.find(({ offset, length }) => offset + length > page * PAGE) : undefined;
+  const extent =
+    'extents' in outcome ? outcome.extents.find(({ offset, length }) => offset + length > page * PAGE) : undefined;
   assert.ok(extent !== undefined);
   return (extent.physicalOffset + page * PAGE - extent.offset) / 512;
 }
@@ -69,7 +73,9 @@ function range(page: number): { offset: number; length: number } {
 }
 
 void describe('safe-pmem', () => {
-  after(() => { injector.close(); });
+  after(() => {
+    injector.close();
+  });
 
   void it('check looks at no file while the device lists nothing', () => {
     const { status, stdout } = safePmem('check', context.mountPoint);
@@ -78,16 +84,27 @@ void describe('safe-pmem', () => {
   });
 
   void it('watch names the file of a new error and of one that is cleared', async () => {
-    const watch = spawn(process.execPath, [guestPaths.command, 'watch', '--json', context.mountPoint], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const watch = spawn(process.execPath, [guestPaths.command, 'watch', '--json', context.mountPoint], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
-    watch.stdout.on('data', (chunk: Buffer) => { text += String(chunk); });
-    const ended = new Promise<number | null>((resolve) => { watch.on('close', resolve); });
+    watch.stdout.on('data', (chunk: Buffer) => {
+      text += String(chunk);
+    });
+    const ended = new Promise<number | null>((resolve) => {
+      watch.on('close', resolve);
+    });
     await until(() => text.includes('"watching"'));
     const sector = await poison(database, 5);
     await until(() => text.includes('"new"'));
     const found = jsonOf(text).find(({ type }) => type === 'new');
     assert.deepEqual(
-      { path: found?.path, offset: found?.offset, length: found?.length, sector: Math.floor(Number(found?.sector) / 8) },
+      {
+        path: found?.path,
+        offset: found?.offset,
+        length: found?.length,
+        sector: Math.floor(Number(found?.sector) / 8),
+      },
       { path: database, ...range(5), sector: Math.floor(sector / 8) },
     );
     if (recoveryWrite) {
@@ -105,7 +122,10 @@ void describe('safe-pmem', () => {
     const records = jsonOf(stdout);
     const damage = records.find(({ type }) => type === 'damage');
     assert.equal(status, 1);
-    assert.deepEqual({ path: damage?.path, offset: damage?.offset, length: damage?.length }, { path: database, ...range(5) });
+    assert.deepEqual(
+      { path: damage?.path, offset: damage?.offset, length: damage?.length },
+      { path: database, ...range(5) },
+    );
     assert.equal(records.at(-1)?.badBlocksElsewhere, 0);
     chmodSync(database, 0);
     const blind = safePmem('check', '--json', directory);
@@ -120,7 +140,10 @@ void describe('safe-pmem', () => {
   void it('who, map, info and scrub agree', async () => {
     const sector = await sectorOf(database, 5);
     const who = safePmem('who', 'pmem0', String(sector + 1));
-    assert.deepEqual({ status: who.status, stdout: who.stdout }, { status: 0, stdout: `${database} +${5 * PAGE + 512}\n` });
+    assert.deepEqual(
+      { status: who.status, stdout: who.stdout },
+      { status: 0, stdout: `${database} +${5 * PAGE + 512}\n` },
+    );
     assert.match(safePmem('map', database, '--width', '64').stdout, / {2}#{5}X#{58}\n/);
     assert.match(safePmem('info', database).stdout, /DAX +yes/);
     const scrub = safePmem('scrub', database);
@@ -168,11 +191,18 @@ void describe('PmemFile.watch()', () => {
   void it('hears of errors and of clears by another process, before anything touches the bytes', async () => {
     const file = await PmemFile.open(replica, { driver: nativeDriver() });
     const events: WatchEvent[] = [];
-    await file.watch((event) => { events.push(event); });
+    await file.watch((event) => {
+      events.push(event);
+    });
     await poison(replica, 9);
     await until(() => events.length > 0);
     assert.deepEqual(events, [{ kind: 'new', ranges: [range(9)] }]);
-    assert.throws(() => { file.read(new Uint8Array(8), 9 * PAGE); }, { source: 'known' });
+    assert.throws(
+      () => {
+        file.read(new Uint8Array(8), 9 * PAGE);
+      },
+      { source: 'known' },
+    );
     if (recoveryWrite) {
       overwrite(replica, 9);
       await until(() => events.length > 1);
@@ -187,7 +217,10 @@ void describe('PmemFile.watch()', () => {
   void it('wakes nothing up while nothing happens, whatever the number of files', async () => {
     const file = await PmemFile.open(replica, { driver: nativeDriver() });
     const watches = await Promise.all(Array.from({ length: 100 }, () => file.watch(() => undefined)));
-    assert.deepEqual(process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout'), []);
+    assert.deepEqual(
+      process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout'),
+      [],
+    );
     const before = wakeUps();
     await sleep(1500);
     const during = wakeUps() - before;
@@ -202,7 +235,14 @@ void describe('PmemFile.watch()', () => {
 function overwrite(file: string, page: number): void {
   const source = path.join(directory, 'page');
   writeFileSync(source, content.subarray(page * PAGE, (page + 1) * PAGE));
-  const { status, stderr } = spawnSync('dd', [`if=${source}`, `of=${file}`, 'bs=4096', 'count=1', `seek=${page}`, 'conv=notrunc,fsync']);
+  const { status, stderr } = spawnSync('dd', [
+    `if=${source}`,
+    `of=${file}`,
+    'bs=4096',
+    'count=1',
+    `seek=${page}`,
+    'conv=notrunc,fsync',
+  ]);
   assert.equal(status, 0, String(stderr));
 }
 
