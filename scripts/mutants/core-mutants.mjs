@@ -99,7 +99,7 @@ const list = [
   [core('repair/recover.ts'), 'if (failure !== undefined) throw journalError(journal, failure);\n  hazards', 'hazards', 'open with a stale intent on disk'],
   [core('repair/journal/format.ts'), 'range.offset % unitBytes !== 0 || ', '', 'hostile intents'],
   [core('repair/journal/format.ts'), 'if (!isUnit({ offset, length }, fileSizeBytes, unitBytes) || shorter > 1) {', 'if (shorter > 1) {', 'hostile intents, unchecked'],
-  [core('repair/recover.ts'), 'const tail = await grownTail(file, intents, journal.isSameBoot);', 'const tail = undefined as Intent | undefined;', 'the size after a crash in the last page'],
+  [core('repair/recover.ts'), 'const tail = await grownTail(file, intents, mayBeTorn);', 'const tail = undefined as Intent | undefined;', 'the size after a crash in the last page'],
   [core('repair/recover.ts'), 'sizeBytes > intent.offset + unitBytes) continue;', 'sizeBytes !== intent.offset + unitBytes) continue;', 'a last page that was written in part'],
   [core('repair/recover.ts'), 'if (!file.facts.readOnly && (await acquired(journal))) {', 'if (await acquired(journal)) {', 'recovery writes to a read-only file'],
   [core('repair/recover.ts'), 'const left: Intent[] = works.filter((work) => work.strategy === undefined).map((work) => intentOf(work, fileSizeBytes));', 'const left: Intent[] = [];', 'an unfinished unit is open after recovery'],

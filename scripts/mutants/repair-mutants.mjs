@@ -57,6 +57,20 @@ const list = [
   [core('pmem-file.ts'), 'await this.#clipJournal();', '', 'what resize() cut off stays lost for what takes its place'],
   [repair('batch.ts'), ', ...lostNow, ...lostBefore])', ', ...lostNow])', 'the loss of a unit that was refused is forgotten'],
   [repair('batch.ts'), 'else hazards.addMet(work.lost);', '', 'a unit that was refused is not known to be bad'],
+  // An intent from before, and what others have stored since
+  [journal('journal.ts'), "if (bootId !== '' && journal.identity.bootId === bootId) return false;", '', 'what others stored after a process died is written over'],
+  [journal('journal.ts'), "if (bootId !== '' && journal.identity.bootId === bootId) return false;", "if (bootId !== '') return false;", 'a restart of the machine is not noticed'],
+  [journal('journal.ts'), 'return modifiedMs <= writtenMs + WRITING_MS_MAX;', 'return true;', 'what others stored after a restart is written over'],
+  [journal('journal.ts'), 'return modifiedMs <= writtenMs + WRITING_MS_MAX;', 'return false;', 'what a torn write left is taken for data'],
+  [journal('journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
+  [repair('recover.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
+  // Bytes that are cut off inside a page
+  [core('guarded-io.ts'), "if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);", '', 'zeros behind a cut are read around a fault'],
+  [core('guarded-io.ts'), "if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;", "if (!('failure' in size) && size.sizeBytes >= rangeEnd(range)) return;\n    if ('failure' in size) throw new PmemError('ERR_PMEM_IO', 'no size', { path: this.#path });", 'zeros are hidden by a filesystem that does not tell the size'],
+  [core('guarded-io.ts'), 'const start = Math.max(size.sizeBytes, range.offset);', 'const start = size.sizeBytes;', 'a cut before the range names bytes before the range'],
+  [core('memory-access.ts'), 'if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);', '', 'zeros behind a cut are read'],
+  [core('memory-access.ts'), "state.io.requireInFile('view', range);", '', 'a view over a cut is verified'],
+  [core('salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],
   // Units that fail
   [repair('batch.ts'), 'const open = works.filter((work) => work.strategy === undefined && work.altered);', 'const open: PreparedUnit[] = [];', 'a unit that was half written loses its intent'],
   [repair('batch.ts'), 'if (present !== undefined && remains !== true) return;', 'return;', 'an intent that reached the disk although its write failed stays'],
@@ -82,9 +96,8 @@ const list = [
   [repair('recover.ts'), ' && isZero(found)) return intent;', ') return intent;', 'recovery cuts off what was appended in the unit'],
   [repair('recover.ts'), 'if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;', 'if (sizeBytes <= fileSizeBytes) return true;', 'recovery cuts off what was appended while it wrote'],
   [repair('recover.ts'), ' || isZero(found)) continue;', ') continue;', 'the zeros of a zero-range pass for what was stored since'],
-  [repair('recover.ts'), 'if (isSameBoot || Buffer.compare', 'if (Buffer.compare', 'bytes that were stored after a repair whose process died are written over'],
-  [repair('recover.ts'), 'if (isSameBoot || Buffer.compare(found, intent.content) === 0)', 'if (true)', 'after a restart whatever reads well is believed'],
-  [journal('journal.ts'), "return bootId !== '' && bootId === this.#file.facts.bootId;", "return bootId !== '';", 'a restart of the machine is not noticed'],
+  [repair('recover.ts'), 'if (!mayBeTorn || Buffer.compare', 'if (Buffer.compare', 'bytes that were stored after a repair whose process died are written over'],
+  [repair('recover.ts'), 'if (!mayBeTorn || Buffer.compare(found, intent.content) === 0)', 'if (true)', 'after a restart whatever reads well is believed'],
   // A repair does not take the machine down
   [repair('strategy.ts'), "=== 'relocates') return !isHeldBack(readErrno) || allowRelocation;", "=== 'relocates') return true;", 'a page that the kernel holds back is handed to free space'],
   [repair('strategy.ts'), 'if (isHeldBack(readErrno)) return false;', '', 'zero-range on a page that the kernel holds back'],

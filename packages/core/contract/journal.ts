@@ -15,6 +15,8 @@ async function assertJournal(file: DriverFile, place: string, expected: Uint8Arr
     if (outcome.status !== 'present') assert.fail(`the journal is ${outcome.status}`);
     assertSameBytes(Uint8Array.from(outcome.bytes), expected);
     assert.equal(outcome.ownerId, file.facts.ownerId);
+    // Made after the file, by the same clock.
+    assert.ok(outcome.modifiedMs >= file.facts.modifiedMs && file.facts.modifiedMs > 0);
     if (file.readMark().status !== 'unsupported') assertSameBytes(Uint8Array.from(outcome.mark ?? []), MARK);
   }
 }

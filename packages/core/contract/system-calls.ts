@@ -77,6 +77,15 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     });
   }
 
+  check('the size is the same on this thread, also after another process has cut the file', async (machine) => {
+    await withNewFile(machine, 20_480, async (file, path) => {
+      assert.deepEqual(file.fileSizeSync(), { sizeBytes: 20_480 });
+      await machine.truncate(path, 12_300);
+      assert.deepEqual(file.fileSizeSync(), { sizeBytes: 12_300 });
+      assert.deepEqual(await file.fileSize(), { sizeBytes: 12_300 });
+    });
+  });
+
   check('resize grows with zeros and shrinks, and the mapping follows', async (machine) => {
     await withNewFile(machine, 6000, async (file) => {
       store(file, 0, pattern(6000));

@@ -103,6 +103,8 @@ export type JournalOutcome =
       readonly bytes: Uint8Array;
       /** User who owns the journal file. */
       readonly ownerId: number;
+      /** When it was written, in milliseconds since 1970, by the clock of the filesystem. */
+      readonly modifiedMs: number;
       /** The mark of the journal file itself; undefined if it has none. A copy made without attributes has none. */
       readonly mark: Uint8Array | undefined;
     }
@@ -152,6 +154,8 @@ export interface FileFacts {
   readonly ownerId: number;
   readonly groupId: number;
   readonly mode: number;
+  /** When the file's bytes were last changed before it was opened, in milliseconds since 1970, by the filesystem's clock. */
+  readonly modifiedMs: number;
   /** Effective user of this process: who owns the files that it creates. */
   readonly userId: number;
   /** Changes with every boot of the machine; tells whether a process died or the machine did. Empty: not known. */
@@ -311,6 +315,11 @@ export interface DriverFile {
   truncate(sizeBytes: number): Promise<SystemFailure | undefined>;
   /** fstat's size. */
   fileSize(): Promise<FileSizeOutcome>;
+  /**
+   * fileSize() on this thread, after a load of zeros: the kernel fills the rest of the last page with them, so that bytes
+   * which another process has cut off load without a fault.
+   */
+  fileSizeSync(): FileSizeOutcome;
   /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents are clipped by nobody. */
   extents(position: number, length: number): Promise<ExtentsOutcome>;
   /** The kernel's list for the device under the file. */

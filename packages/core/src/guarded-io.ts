@@ -35,7 +35,19 @@ export class GuardedIo {
       this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
     this.#throwFor('read', gaps, known);
+    if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);
     this.#requireNothingLost(this.#hazards.tombstonesWithin(range));
+  }
+
+  /**
+   * After a load that ended with a zero: throws if the file has been cut off before the end of the range. Inside the last
+   * page such bytes load as zeros without a fault. A filesystem that does not answer hides nothing that was loaded.
+   */
+  requireInFile(operation: Operation, range: ByteRange): void {
+    const size = this.#file.fileSizeSync();
+    if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;
+    const start = Math.max(size.sizeBytes, range.offset);
+    this.#throwFor(operation, [{ offset: start, length: rangeEnd(range) - start, reason: 'truncated' }], []);
   }
 
   /** Stores everything that can be stored. Throws unless that was all of it. */

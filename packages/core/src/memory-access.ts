@@ -18,10 +18,19 @@ import { PmemView, requireViewable, viewError } from './view.js';
  */
 const COPY_IS_LEAN = Number(process.versions.node.split('.', 1)[0]) >= 22;
 
+/** How far behind a zero is looked for another byte before the file is asked, which takes a system call. */
+const NEAR_BYTES = 16;
+
+function hasByte(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] !== 0) return true;
+  return false;
+}
+
 export class MemoryAccess extends NumberReads {
   readonly #state: OpenState;
   /** The state's own: one load less for each access. */
   readonly #window: AccessWindow;
+  readonly #pageBytes: number;
   /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
   readonly #shortStoreBytesMax: number;
   readonly #number = new Uint8Array(8);
@@ -35,6 +44,7 @@ export class MemoryAccess extends NumberReads {
     super();
     this.#state = state;
     this.#window = state.window;
+    this.#pageBytes = state.file.facts.pageBytes;
     this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
   }
 
@@ -57,8 +67,9 @@ export class MemoryAccess extends NumberReads {
    *
    * Throws MediaError (`ranges`: the pages that cannot be read; all other bytes of `target` are as in the file),
    * ERR_PMEM_LOST (a repair could not bring these bytes back), ERR_PMEM_TRUNCATED, ERR_PMEM_NO_SPACE (a hole on a full
-   * tmpfs), ERR_PMEM_IO (the filesystem has shut down), ERR_PMEM_CLOSED. The file is never changed. Truncation by
-   * somebody else is noticed by whole pages only: the kernel maps the rest of the last page as zeros.
+   * tmpfs), ERR_PMEM_IO (the filesystem has shut down), ERR_PMEM_CLOSED. The file is never changed. A
+   * truncation by another process is noticed to the byte: if the last byte read is 0, and the bytes behind it in its page do
+   * not show that the file still has it, the file is asked for its size, which is a system call.
    */
   read(target: Uint8Array, position: number): void {
     if (COPY_IS_LEAN) {
@@ -67,7 +78,10 @@ export class MemoryAccess extends NumberReads {
       // Whatever is wrong with an argument, one of these is false then, and #readElsewhere() finds the words for it.
       const length = target instanceof Uint8Array ? target.length : 0;
       if (length <= WINDOW_ACCESS_BYTES_MAX && length > 0 && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
-        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) return;
+        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) {
+          if (target[length - 1] === 0) this.#requireUncut(position, length);
+          return;
+        }
       }
     }
     this.#readElsewhere(target, position);
@@ -256,7 +270,13 @@ export class MemoryAccess extends NumberReads {
 
   /** @internal */
   protected override reread(position: number, length: number): DataView | undefined {
-    if (this.#window.faults[0] === 0) return undefined;
+    const { data, faults, limit, start } = this.#window;
+    if (faults[0] === 0) {
+      // The bytes that the number was made of, unless read() got them, which has looked by itself.
+      const last = position - start + length - 1;
+      if (last >>> 0 === last && last < limit && data.getUint8(last) === 0) this.#requireUncut(position, length);
+      return undefined;
+    }
     this.#state.io.read(this.#number.subarray(0, length), position, this.#takeFault());
     return this.#numberView;
   }
@@ -276,8 +296,29 @@ export class MemoryAccess extends NumberReads {
       return;
     }
     const fault = (COPY_IS_LEAN ? this.#takeFault() : undefined) ?? file.read(target, position);
-    if (fault !== undefined) io.read(target, position, fault);
-    else if (COPY_IS_LEAN && target.length <= WINDOW_ACCESS_BYTES_MAX) state.openWindow(position, target.length);
+    if (fault !== undefined) {
+      io.read(target, position, fault);
+      return;
+    }
+    if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);
+    if (COPY_IS_LEAN && target.length <= WINDOW_ACCESS_BYTES_MAX) state.openWindow(position, target.length);
+  }
+
+  /**
+   * After a load that ended with a zero: what another process cuts off inside a page is zeros from there to the end of the
+   * page, and loads without a fault. A byte behind it in its page that is not zero shows that there was no cut; if there is
+   * none the file is asked for its size.
+   */
+  #requireUncut(position: number, length: number): void {
+    const { bytes, faults, limit, start } = this.#window;
+    const end = position - start + length;
+    if (end > 0 && end < limit) {
+      const pageEnd = Math.min(limit, Math.ceil(end / this.#pageBytes) * this.#pageBytes);
+      if (bytes[pageEnd - 1] !== 0 || hasByte(bytes, end, Math.min(pageEnd, end + NEAR_BYTES))) {
+        if (faults[0] === 0) return;
+      }
+    }
+    this.#state.io.requireInFile('read', { offset: position, length });
   }
 
   /** The fault that an access through the window met. Getting it may have taken the window's memory away. */
@@ -316,8 +357,8 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     state.assertOpen();
     const faults = view.faulted ? (view.faults() ?? [{ position: range.offset, length: range.length, signalCode: 0 }]) : [];
-    if (faults.length === 0 && state.hazards.clear) return;
-    state.io.requireViewed(range, faults);
+    if (faults.length > 0 || !state.hazards.clear) state.io.requireViewed(range, faults);
+    state.io.requireInFile('view', range);
   }
 
   /** True where there is nothing to do: an empty file. */

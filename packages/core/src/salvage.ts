@@ -72,11 +72,20 @@ function salvageChunk(
     hazards.addMet(met.filter((gap) => gap.reason === 'media'));
     found.push(...met);
   }
+  found.push(...cutOff(file, chunk, found));
   for (const piece of subtract([chunk], found)) {
     const from = piece.offset - chunk.offset;
     pieces.push({ offset: piece.offset, bytes: bytes.subarray(from, from + piece.length) });
   }
   for (const gap of found.sort((a, b) => a.offset - b.offset)) appendGap(gaps, gap);
+}
+
+/** What the file no longer has of the chunk by now: inside its last page that loads as zeros, without a fault. */
+function cutOff(file: DriverFile, chunk: ByteRange, found: readonly ByteRange[]): SalvageGap[] {
+  const size = file.fileSizeSync();
+  if ('failure' in size || size.sizeBytes >= rangeEnd(chunk)) return [];
+  const gone = rangeBetween(Math.max(chunk.offset, size.sizeBytes), rangeEnd(chunk));
+  return subtract([gone], found).map((range) => ({ ...range, reason: 'truncated' }));
 }
 
 /** Neighbours with the same reason are one gap, also across chunks. */

@@ -22,7 +22,7 @@ interface Written {
 function journal({ inode = facts.inode, id = ID, ownerId = 1000, marked }: Written = {}): JournalOutcome {
   const bytes = encodeJournal({ inode, birthTimeNs: facts.birthTimeNs, id, bootId: 'boot' }, { intents: [], tombstones: [{ offset: 0, length: 8 }] });
   const mark = marked === undefined ? undefined : encodeMark({ id: marked, ownerId, path: '/pmem/file.repair' });
-  return { status: 'present', bytes, ownerId, mark };
+  return { status: 'present', modifiedMs: 0, bytes, ownerId, mark };
 }
 
 function markOf(id = ID, path = '/pmem/file.repair', ownerId = 1000): MarkOutcome {
@@ -41,7 +41,7 @@ async function look(mark: MarkOutcome, files: Record<string, JournalOutcome>, ch
 }
 
 const absent: MarkOutcome = { status: 'absent' };
-const foreign: JournalOutcome = { status: 'present', bytes: Buffer.from('the notes of a garage'), ownerId: 1000, mark: undefined };
+const foreign: JournalOutcome = { status: 'present', modifiedMs: 0, bytes: Buffer.from('the notes of a garage'), ownerId: 1000, mark: undefined };
 
 describe('a file without a mark', () => {
   it('has none', async () => {

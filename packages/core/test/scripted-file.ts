@@ -9,6 +9,7 @@ export const facts: FileFacts = {
   ownerId: 1000,
   groupId: 1000,
   mode: 0o600,
+  modifiedMs: 0,
   userId: 1000,
   bootId: 'boot',
   device: '259:0',

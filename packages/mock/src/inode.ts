@@ -17,6 +17,8 @@ export class Inode {
   /** Names that lead to the file (st_nlink). */
   links = 0;
   openCount = 0;
+  /** When its bytes were last changed, by the clock of the machine. */
+  modifiedMs = 0;
   /** User who owns the file. */
   ownerId = USER_ID;
   /** The extended attribute that names the journal of the file, or on a journal the journal itself. */

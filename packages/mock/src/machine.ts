@@ -30,6 +30,8 @@ export class Machine {
   life = 0;
   /** Operations and steps so far. */
   operations = 0;
+  /** The clock that files are stamped with, in milliseconds since 1970. It stands still unless a test moves it. */
+  nowMs = 1_700_000_000_000;
   /** When asynchronous calls happen. */
   turns: Turns;
   /** Who watches the kernel's list of bad blocks. */

@@ -340,6 +340,11 @@ export class MockDriver implements Driver {
     filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 
+  /** Moves the machine's clock, which stands still otherwise: files that are changed from now on are so much younger. */
+  advanceClock(milliseconds: number): void {
+    this.#machine.nowMs += checkedCount(milliseconds, 'milliseconds');
+  }
+
   /** The filesystem gives up, as XFS does after an error it cannot undo: all calls fail with EIO until crash() mounts it again. */
   shutDown(): void {
     this.#machine.filesystem.shutDown = true;

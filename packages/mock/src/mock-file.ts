@@ -227,6 +227,13 @@ export class MockFile implements DriverFile, OpenHandle {
     });
   }
 
+  /** Announced to nobody: it loads nothing, changes nothing, and follows every load of zeros. */
+  fileSizeSync(): FileSizeOutcome {
+    this.#checkAlive();
+    if (this.#closed) return { failure: { errno: Errno.EBADF, syscall: 'fstat' } };
+    return this.#statFails ? { failure: { errno: Errno.EIO, syscall: 'fstat' } } : { sizeBytes: this.#inode.sizeBytes };
+  }
+
   extents(position: number, length: number): Promise<ExtentsOutcome> {
     return this.#later('extents', position, length, () => {
       const errno = this.#errno('extents', position, length);

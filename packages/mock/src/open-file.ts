@@ -78,6 +78,7 @@ function factsOf(
     ownerId: inode.ownerId,
     groupId: inode.ownerId,
     mode: 0o600,
+    modifiedMs: inode.modifiedMs,
     userId: USER_ID,
     bootId: `00000000-0000-4000-8000-${machine.life.toString(16).padStart(12, '0')}`,
     device: DEVICE_ID,

@@ -8,7 +8,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 5;
+export const INTERFACE_NUMBER = 6;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -45,6 +45,7 @@ export interface BindingHandle {
   readonly writeMark: (mark: Uint8Array) => Promise<SystemFailure | undefined>;
   readonly writeMarkSync: (mark: Uint8Array) => SystemFailure | undefined;
   readonly names: () => NamesOutcome;
+  readonly fileSizeSync: () => FileSizeOutcome;
   /** Positions and lengths in turn; resolves with two numbers for each: bytes transferred and errno. */
   readonly readEach: (pairs: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
   readonly pread: (target: Uint8Array, position: number) => Promise<Transfer>;
@@ -106,6 +107,7 @@ export interface OpenedFile {
   readonly ownerId: number;
   readonly groupId: number;
   readonly mode: number;
+  readonly modifiedMs: number;
   readonly userId: number;
   /** f_type of statfs(2). */
   readonly filesystemMagic: number;

@@ -109,6 +109,7 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
     ownerId: opened.ownerId,
     groupId: opened.groupId,
     mode: opened.mode,
+    modifiedMs: opened.modifiedMs,
     userId: opened.userId,
     bootId: bootId(),
     device: opened.device,
@@ -280,6 +281,10 @@ class NativeFile implements DriverFile {
 
   async fileSize(): Promise<FileSizeOutcome> {
     return this.#closed ? { failure: closed('fstat') } : this.#handle.fileSize();
+  }
+
+  fileSizeSync(): FileSizeOutcome {
+    return this.#closed ? { failure: closed('fstat') } : this.#handle.fileSizeSync();
   }
 
   async extents(position: number, length: number): Promise<ExtentsOutcome> {

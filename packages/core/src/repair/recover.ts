@@ -53,7 +53,7 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
     }
   }
   hazards.adopt(located.journal);
-  return (await grownTail(file, located.journal.intents, journal.isSameBoot))?.fileSizeBytes ?? file.mappedBytes;
+  return (await grownTail(file, located.journal.intents, journal.mayBeTorn))?.fileSizeBytes ?? file.mappedBytes;
 }
 
 /** Removes a journal that is not in force, unless it is just coming into force. */
@@ -82,12 +82,13 @@ async function acquired(journal: Journal): Promise<boolean> {
 async function finish({ file, hazards, journal }: RecoverContext, located: Located): Promise<number> {
   if (located.status === 'copied') await takeOver(journal, located.journal);
   const { intents, tombstones } = journal.content;
-  const tail = await grownTail(file, intents, journal.isSameBoot);
+  const { mayBeTorn } = journal;
+  const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
   hazards.adopt({ intents, tombstones });
   hazards.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
-  const finished = await alreadyThere(file, pending, journal.isSameBoot && repairUnitBytes(file.facts) === file.facts.pageBytes);
+  const finished = await alreadyThere(file, pending, mayBeTorn || repairUnitBytes(file.facts) !== file.facts.pageBytes);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.
   if (finished.size > 0) await synced(file);
   const rest = pending.filter((intent) => !finished.has(intent.offset));
@@ -123,17 +124,17 @@ async function prepared(
 }
 
 /**
- * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: if only a
- * process died, not the machine, a page that was bad reads well only after it was written whole. Zeros say nothing: a
+ * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: unless the
+ * machine died in the write, a page that was bad reads well only after it was written whole. Zeros say nothing: a
  * zero-range leaves them as well.
  */
-async function alreadyThere(file: DriverFile, intents: readonly Intent[], isSameBoot: boolean): Promise<Set<number>> {
+async function alreadyThere(file: DriverFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Set<number>> {
   const there = new Set<number>();
   for (const intent of intents) {
     const found = new Uint8Array(intent.length);
     const { errno, transferredBytes } = await file.pread(found, intent.offset);
     if (errno !== 0 || transferredBytes !== intent.length || isZero(found)) continue;
-    if (isSameBoot || Buffer.compare(found, intent.content) === 0) there.add(intent.offset);
+    if (!mayBeTorn || Buffer.compare(found, intent.content) === 0) there.add(intent.offset);
   }
   return there;
 }
@@ -152,7 +153,7 @@ function isZero(bytes: Uint8Array): boolean {
  * truncation after it. Only zeros up to the end of its own unit are that growth, or a file that ends with that unit
  * exactly and whose zeros cannot be expected; anything else was appended.
  */
-async function grownTail(file: DriverFile, intents: readonly Intent[], isSameBoot: boolean): Promise<Intent | undefined> {
+async function grownTail(file: DriverFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Intent | undefined> {
   const unitBytes = repairUnitBytes(file.facts);
   const sizeBytes = await sizeOf(file);
   for (const intent of intents) {
@@ -164,7 +165,7 @@ async function grownTail(file: DriverFile, intents: readonly Intent[], isSameBoo
     if (errno === 0 && transferredBytes === added.length && isZero(found)) return intent;
     // Poison keeps its zeros from being seen; a machine that died in the write may have left anything in their place.
     const isWholeUnit = sizeBytes === intent.offset + unitBytes;
-    if (isWholeUnit && (isMediaErrno(errno) || !isSameBoot)) return intent;
+    if (isWholeUnit && (isMediaErrno(errno) || mayBeTorn)) return intent;
   }
   return undefined;
 }

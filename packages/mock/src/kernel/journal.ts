@@ -36,7 +36,7 @@ export function readJournal(machine: Machine, facts: FileFacts, place: string, l
     if (errno !== 0) return failed(errno, 'read');
     done += transferredBytes;
   }
-  return { status: 'present', bytes, ownerId: inode.ownerId, mark: inode.mark };
+  return { status: 'present', bytes, ownerId: inode.ownerId, modifiedMs: inode.modifiedMs, mark: inode.mark };
 }
 
 export function writeJournal(machine: Machine, facts: FileFacts, place: string, journal: JournalFile): SystemFailure | undefined {

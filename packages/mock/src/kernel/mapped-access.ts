@@ -49,6 +49,7 @@ export function load(machine: Machine, mapping: Mapping, target: Uint8Array, pos
 export function store(machine: Machine, mapping: Mapping, source: Uint8Array, position: number): Fault | undefined {
   const { device } = machine;
   const { inode, table } = mapping;
+  inode.modifiedMs = machine.nowMs;
   for (let done = 0; done < source.length; ) {
     const at = position + done;
     const offset = at % BLOCK_BYTES;

@@ -14,6 +14,7 @@ export function pwrite(machine: Machine, inode: Inode, source: Uint8Array, posit
     const errno = zeroTail(machine, inode, inode.sizeBytes);
     if (errno !== 0) return ended(0, errno);
   }
+  inode.modifiedMs = machine.nowMs;
   const end = position + source.length;
   let at = position;
   let errno = 0;

@@ -9,6 +9,7 @@ import { preallocate, unmapFile } from './fallocate.js';
 export function truncate(machine: Machine, inode: Inode, sizeBytes: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
   unmapFile(machine, inode);
+  inode.modifiedMs = machine.nowMs;
   // A truncate to the same size zeroes the tail again, as the kernel does.
   return sizeBytes <= inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
 }

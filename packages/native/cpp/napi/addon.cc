@@ -13,7 +13,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 5;
+constexpr int kInterfaceNumber = 6;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:

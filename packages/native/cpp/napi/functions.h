@@ -37,6 +37,7 @@ napi_value sync(napi_env env, napi_callback_info info);
 napi_value zero_range(napi_env env, napi_callback_info info);
 napi_value truncate(napi_env env, napi_callback_info info);
 napi_value file_size(napi_env env, napi_callback_info info);
+napi_value file_size_sync(napi_env env, napi_callback_info info);
 napi_value extents(napi_env env, napi_callback_info info);
 napi_value lock(napi_env env, napi_callback_info info);
 napi_value unlock(napi_env env, napi_callback_info info);

@@ -35,6 +35,7 @@ constexpr Verb kVerbs[] = {
     {"zeroRange", zero_range},
     {"truncate", truncate},
     {"fileSize", file_size},
+    {"fileSizeSync", file_size_sync},
     {"extents", extents},
     {"readJournal", read_journal},
     {"writeJournal", write_journal},

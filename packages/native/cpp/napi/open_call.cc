@@ -43,6 +43,7 @@ class OpenCall final : public AsyncCall {
         .number("ownerId", file.owner)
         .number("groupId", file.group)
         .number("mode", file.mode)
+        .number("modifiedMs", static_cast<double>(file.modified_ms))
         .number("userId", geteuid())
         .string("device", device)
         .number("filesystemMagic", static_cast<double>(file.filesystem_magic))

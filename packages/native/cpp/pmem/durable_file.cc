@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "mark.h"
+#include "media.h"
+#include "uninterrupted.h"
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
@@ -54,6 +56,7 @@ DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   if (!S_ISREG(facts.st_mode)) return failed(S_ISDIR(facts.st_mode) ? EISDIR : EINVAL, "open");
   read.size = static_cast<uint64_t>(facts.st_size);
   read.owner = facts.st_uid;
+  read.modified_ms = modified_ms(facts);
   read.state = DurableState::too_large;
   if (read.size > limit) return read;
 
@@ -61,8 +64,8 @@ DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   read.bytes.resize(read.size + 1);
   size_t filled = 0;
   while (filled < read.bytes.size()) {
-    const ssize_t got = ::read(fd.number(), read.bytes.data() + filled, read.bytes.size() - filled);
-    if (got == -1 && errno == EINTR) continue;
+    const ssize_t got =
+        uninterrupted([&] { return ::read(fd.number(), read.bytes.data() + filled, read.bytes.size() - filled); });
     if (got == -1) return failed(errno, "read");
     if (got == 0) break;
     filled += static_cast<size_t>(got);
@@ -134,8 +137,7 @@ Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& co
   const unsigned char* next = static_cast<const unsigned char*>(content.bytes);
   size_t length = content.length;
   while (length > 0) {
-    const ssize_t put = ::write(fd.number(), next, length);
-    if (put == -1 && errno == EINTR) continue;
+    const ssize_t put = uninterrupted([&] { return ::write(fd.number(), next, length); });
     if (put == -1) return {errno, "write"};
     next += put;
     length -= static_cast<size_t>(put);

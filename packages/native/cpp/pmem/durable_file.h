@@ -21,6 +21,8 @@ struct DurableRead {
   std::vector<unsigned char> bytes;
   uint64_t size = 0;
   uint32_t owner = 0;
+  // Milliseconds since 1970, by the clock of the filesystem.
+  int64_t modified_ms = 0;
   // The extended attribute of the file; empty if it has none.
   std::string mark;
   Status failure;

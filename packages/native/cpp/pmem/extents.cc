@@ -1,4 +1,5 @@
 #include "extents.h"
+#include "uninterrupted.h"
 
 #include <cerrno>
 #include <cstring>
@@ -44,8 +45,7 @@ Status list_extents(int fd, uint64_t position, uint64_t length, ExtentSync sync,
     header->fm_length = end - next;
     header->fm_flags = sync == ExtentSync::yes ? FIEMAP_FLAG_SYNC : 0;
     header->fm_extent_count = kPerCall;
-    int result = ioctl(fd, FS_IOC_FIEMAP, header);
-    while (result == -1 && errno == EINTR) result = ioctl(fd, FS_IOC_FIEMAP, header);
+    const int result = uninterrupted([&] { return ioctl(fd, FS_IOC_FIEMAP, header); });
     if (result != 0) return {errno, "ioctl"};
 
     const uint32_t count = header->fm_mapped_extents;

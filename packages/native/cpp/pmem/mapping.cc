@@ -10,6 +10,7 @@
 #include "guarded_copy.h"
 #include "media.h"
 #include "persist.h"
+#include "uninterrupted.h"
 
 #ifndef MAP_SHARED_VALIDATE
 #define MAP_SHARED_VALIDATE 0x03
@@ -115,10 +116,7 @@ PersistOutcome Mapping::persist_once(const Range* ranges, size_t count) const {
 PersistOutcome Mapping::sync_pages(uint64_t first, uint64_t last) const {
   PersistOutcome outcome;
   const uint64_t start = first & ~(page_bytes() - 1);
-  int result = 0;
-  do {
-    result = msync(base_ + start, last - start, MS_SYNC);
-  } while (result != 0 && errno == EINTR);
+  const int result = uninterrupted([&] { return msync(base_ + start, last - start, MS_SYNC); });
   if (result != 0) {
     outcome.status = {errno, "msync"};
     return outcome;

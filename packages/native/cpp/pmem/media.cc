@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "extents.h"
+#include "uninterrupted.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -21,13 +22,6 @@
 
 namespace pmem {
 namespace {
-
-template <typename Call>
-auto uninterrupted(Call call) {
-  auto result = call();
-  while (result == -1 && errno == EINTR) result = call();
-  return result;
-}
 
 Status status_of(int result, const char* call) { return result == 0 ? Status{} : Status{errno, call}; }
 
@@ -124,6 +118,10 @@ Status zero_range(int fd, uint64_t position, uint64_t length) {
 
 Status truncate_to(int fd, uint64_t size) {
   return status_of(uninterrupted([&] { return ftruncate(fd, static_cast<off_t>(size)); }), "ftruncate");
+}
+
+int64_t modified_ms(const struct stat& facts) {
+  return static_cast<int64_t>(facts.st_mtim.tv_sec) * 1000 + facts.st_mtim.tv_nsec / 1'000'000;
 }
 
 Status file_size(int fd, uint64_t* size) {

@@ -1,6 +1,8 @@
 // The system calls that move bytes to and from the medium, or change what the file is made of. One call each, repeated
-// after EINTR and for no other reason. They may block.
+// after EINTR (see uninterrupted.h) and for no other reason. They may block.
 #pragma once
+
+#include <sys/stat.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +66,9 @@ Status sync_data(int fd);
 Status zero_range(int fd, uint64_t position, uint64_t length);
 Status truncate_to(int fd, uint64_t size);
 Status file_size(int fd, uint64_t* size);
+
+// When the bytes of a file were last changed, in milliseconds since 1970, by the clock of its filesystem.
+int64_t modified_ms(const struct stat& facts);
 
 // Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.

@@ -159,6 +159,7 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
   file->owner = facts.st_uid;
   file->group = facts.st_gid;
   file->mode = facts.st_mode & 07777;
+  file->modified_ms = modified_ms(facts);
   file->device_major = major(facts.st_dev);
   file->device_minor = minor(facts.st_dev);
   // The kernel's field is signed and some magic numbers have the top bit set: no sign extension.

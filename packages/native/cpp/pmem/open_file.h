@@ -40,13 +40,14 @@ struct OpenedFile {
   uint32_t owner = 0;
   uint32_t group = 0;
   uint32_t mode = 0;
+  int64_t modified_ms = 0;
 };
 
 // Resolves every symbolic link, opens, creates and sizes the file as asked, and maps it whole.
 //
 // Failures beyond those of open(2): EISDIR for a directory even when it is opened for reading; ENXIO for anything else
 // that is not a regular file, without opening it (opening a FIFO would wait, opening a device may act); ELOOP or
-// EEXIST where the name keeps changing under us, or is a dangling link that `create` would have to follow.
+// EEXIST where the name keeps changing under us. `create` makes nothing through a link that leads nowhere: ENOENT.
 // A new file has mode 0600 whatever the umask, and its directory entry is durable before this returns. If a creation
 // fails half way, the file that it made is gone again; an existing file of 0 bytes is left with 0 bytes.
 Status open_file(const char* path, const OpenOptions& options, OpenedFile* file);

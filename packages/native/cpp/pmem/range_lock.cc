@@ -1,4 +1,5 @@
 #include "range_lock.h"
+#include "uninterrupted.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -27,8 +28,7 @@ struct flock range_of(short type, uint64_t position, uint64_t length) {
 
 Status set_lock(int fd, short type, uint64_t position, uint64_t length) {
   struct flock lock = range_of(type, position, length);
-  int result = fcntl(fd, F_OFD_SETLK, &lock);
-  while (result == -1 && errno == EINTR) result = fcntl(fd, F_OFD_SETLK, &lock);
+  const int result = uninterrupted([&] { return fcntl(fd, F_OFD_SETLK, &lock); });
   if (result == 0) return {};
   // POSIX lets a filesystem say either.
   return {errno == EACCES ? EAGAIN : errno, "fcntl"};

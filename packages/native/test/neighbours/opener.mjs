@@ -22,6 +22,17 @@ const calls = {
     const rebuild = byte === undefined ? supplyLater : ({ length }) => new Uint8Array(length).fill(byte);
     return (await file.repair(range, { rebuild })).units.map((unit) => unit.outcome);
   },
+  /** Supplies `byte` for ranges that begin at one of `supplied`, and nothing for the others. What became of each unit. */
+  repairSome: async (ranges, supplied, byte) => {
+    const rebuild = ({ offset, length }) => (supplied.includes(offset) ? new Uint8Array(length).fill(byte) : undefined);
+    const told = ({ units }) => units.map(({ range, outcome, rebuilt, tombstoned }) => ({ at: range.offset, outcome, rebuilt, tombstoned }));
+    try {
+      return { units: told(await file.repair(ranges, { rebuild })) };
+    } catch (error) {
+      return { code: error.code, message: error.message, ranges: error.ranges, units: told(error.receipt) };
+    }
+  },
+  scrub: async () => (await file.scrub()).mediaErrors,
   supply: (byte) => { supply(byte); },
   store: (range, byte) => {
     file.write(new Uint8Array(range.length).fill(byte), range.offset);

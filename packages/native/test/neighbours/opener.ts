@@ -15,8 +15,9 @@ export class Opener {
   readonly #child: ChildProcess;
   #next = 0;
 
-  constructor() {
-    this.#child = fork(path.join(import.meta.dirname, 'opener.mjs'), [], { execArgv: [], env: { PATH: process.env.PATH } });
+  /** `env`: beside PATH, what the process is to have in its environment. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#child = fork(path.join(import.meta.dirname, 'opener.mjs'), [], { execArgv: [], env: { PATH: process.env.PATH, ...env } });
     onTestFinished(() => { this.#child.kill('SIGKILL'); });
   }
 

@@ -17,7 +17,9 @@ interface Identity {
 }
 
 /** A journal, version 2: `lost` are tombstones, `intended` a unit that is to be filled with one byte. */
-export function journalBytes(identity: Identity, lost: readonly ByteRange[], intended?: { range: ByteRange; byte: number }): Buffer {
+export function journalBytes(
+  identity: Identity, lost: readonly ByteRange[], intended?: { range: ByteRange; byte: number }, bootId = '',
+): Buffer {
   const records = [
     ...(intended === undefined ? [] : [{ kind: 3, detail: intended.byte, range: intended.range, sizeBytes: SIZE }]),
     ...lost.map((range) => ({ kind: 2, detail: 0, range, sizeBytes: 0 })),
@@ -30,6 +32,7 @@ export function journalBytes(identity: Identity, lost: readonly ByteRange[], int
   bytes.writeBigInt64LE(identity.birthTimeNs, 24);
   bytes.writeBigUInt64LE(BigInt(bytes.byteLength), 32);
   bytes.write(ID, 40, 16, 'hex');
+  bytes.write(bootId, 56, 'latin1');
   for (const [i, { kind, detail, range, sizeBytes }] of records.entries()) {
     const at = 96 + 32 * i;
     bytes.writeUInt32LE(kind, at);

@@ -21,6 +21,12 @@ import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usu
 /** One byte far past any file: holding its lock means being the one who may change the journal. */
 export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
 
+/**
+ * A repair writes its units at once after their intents, which takes milliseconds. If the file was changed later than this
+ * after its journal, the machine was not in the middle of that write when it died.
+ */
+const WRITING_MS_MAX = 10_000;
+
 const EMPTY: JournalContent = { intents: [], tombstones: [] };
 
 export type JournalChange = (content: JournalContent) => JournalContent;
@@ -57,11 +63,16 @@ export class Journal {
     return this.#located?.status === 'copied';
   }
 
-  /** The machine has not been restarted since the journal was written: at most a process died. */
-  get isSameBoot(): boolean {
-    if (this.#located === undefined || this.#located.status === 'none') return false;
-    const { bootId } = this.#located.journal.identity;
-    return bootId !== '' && bootId === this.#file.facts.bootId;
+  /**
+   * The machine may have died while a repair wrote a unit: then the unit may hold anything. False if at most a process
+   * died (the same boot), and if the file's bytes were changed so late that the write must have been over.
+   */
+  get mayBeTorn(): boolean {
+    if (this.#located === undefined || this.#located.status === 'none') return true;
+    const { bootId, modifiedMs } = this.#file.facts;
+    const { journal, writtenMs } = this.#located;
+    if (bootId !== '' && journal.identity.bootId === bootId) return false;
+    return modifiedMs <= writtenMs + WRITING_MS_MAX;
   }
 
   /** What the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
@@ -294,16 +305,26 @@ export class Journal {
   }
 
   #sealed(content: JournalContent): JournalFile {
-    const { inode, birthTimeNs, bootId, userId } = this.#file.facts;
+    const { inode, birthTimeNs, userId } = this.#file.facts;
     // A journal of version 1 has no id; one that was never marked gets a new one, too.
     if (this.#id === undefined) this.#marked = false;
     const id = (this.#id ??= randomBytes(16).toString('hex'));
     return {
-      bytes: encodeJournal({ inode, birthTimeNs, id, bootId }, content),
+      bytes: encodeJournal({ inode, birthTimeNs, id, bootId: this.#bootIdFor(content) }, content),
       mark: encodeMark({ id, ownerId: userId, path: this.path }),
       temporary: temporaryName(inode),
       isNew: !this.#exists,
     };
+  }
+
+  /** The oldest boot that an intent is of: what may be torn since then still may be. */
+  #bootIdFor({ intents }: JournalContent): string {
+    if (this.#located !== undefined && this.#located.status !== 'none') {
+      const { journal } = this.#located;
+      const before = new Set(journal.intents.map(({ offset }) => offset));
+      if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;
+    }
+    return this.#file.facts.bootId;
   }
 
   #markedBy(failure: SystemFailure | undefined): SystemFailure | undefined {

@@ -39,6 +39,8 @@ export type Located =
       readonly status: 'own' | 'copied';
       readonly place: string;
       readonly journal: DecodedJournal;
+      /** When it was written, by the clock of the filesystem. */
+      readonly writtenMs: number;
       /** The file has a mark that names this journal. */
       readonly marked: boolean;
     };
@@ -104,7 +106,7 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       obstacle ??= untrusted(facts, place);
       continue;
     }
-    return { status: isOf(facts, journal) ? 'own' : 'copied', place, journal, marked: true };
+    return { status: isOf(facts, journal) ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true };
   }
   if (obstacle !== undefined) throw obstacle;
   return 'gone';
@@ -131,9 +133,10 @@ function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Se
   if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);
   if (!isTrusted(facts, outcome)) throw untrusted(facts, place);
   if (isOwn && isMarkable && isMarkedAsOriginal(outcome, journal)) return { ...none, isStale: true };
-  if (isOwn) return { status: 'own', place, journal, marked: false };
+  const writtenMs = writtenMsOf(outcome);
+  if (isOwn) return { status: 'own', place, journal, writtenMs, marked: false };
   const own = yield* searchElsewhere(facts, elsewhere, none);
-  return own !== 'gone' && own.status === 'own' ? own : { status: 'copied', place, journal, marked: false };
+  return own !== 'gone' && own.status === 'own' ? own : { status: 'copied', place, journal, writtenMs, marked: false };
 }
 
 /** The usual name is taken by another file: ours, if there is one, is at the place that names the inode. */
@@ -146,7 +149,7 @@ function* searchElsewhere(facts: FileFacts, place: string, none: NoJournal): Sea
   if (found.status === 'damaged') throw refusal(facts, place, found.reason);
   if (found.status === 'foreign' || !isOf(facts, found.journal)) return nothing;
   if (!isTrusted(facts, outcome)) throw untrusted(facts, place);
-  return { status: 'own', place, journal: found.journal, marked: false };
+  return { status: 'own', place, journal: found.journal, writtenMs: writtenMsOf(outcome), marked: false };
 }
 
 /** A directory, a link or a device has the name: no journal, whatever it leads to. */
@@ -181,6 +184,10 @@ function isOf(facts: FileFacts, { identity }: DecodedJournal): boolean {
 function isTrusted(facts: FileFacts, outcome: JournalOutcome, markedOwnerId?: number): boolean {
   if (outcome.status !== 'present') return false;
   return outcome.ownerId === facts.ownerId || outcome.ownerId === 0 || outcome.ownerId === markedOwnerId;
+}
+
+function writtenMsOf(outcome: JournalOutcome): number {
+  return outcome.status === 'present' ? outcome.modifiedMs : 0;
 }
 
 function isMarkedAsOriginal(outcome: JournalOutcome, { identity }: DecodedJournal): boolean {

@@ -1,0 +1,103 @@
+// An intent is left in the journal: a process was killed, or the machine died. Others store into its unit before the
+// library opens the file again. What they stored is newer than the intent and stays.
+import { Errno, PmemFile } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { failNth, type MockDriver, type MockOptions, mockDriver, SimulatedCrash } from '../../src/index.js';
+import { content, failure, filled, PAGE, PATH, part, read } from './opened.js';
+
+const SIZE = 4 * PAGE;
+const bad = { offset: PAGE, length: PAGE };
+const whole = content(SIZE);
+const newer = new Uint8Array(PAGE).fill(77);
+const machines: MockOptions[] = [{ filesystem: 'ext4' }, { filesystem: 'xfs' }];
+
+/** A repair of page 1 that ends, with its process, just before the intent would be dropped: the unit is whole. */
+async function killedBeforeTheEnd(driver: MockDriver): Promise<void> {
+  await (await filled(driver, SIZE)).close();
+  driver.poison(PATH, bad);
+  const process = driver.process('a');
+  const file = await PmemFile.open(PATH, { driver: process });
+  const stop = driver.observe(({ name }) => {
+    if (name === 'removeJournal') process.kill();
+    return undefined;
+  });
+  await expect(file.repair(bad, { rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+  stop();
+}
+
+/** A repair of page 1 during which power fails: its block is cleared, and holds anything. */
+async function tornByPowerFailure(driver: MockDriver): Promise<void> {
+  const file = await filled(driver, SIZE);
+  driver.poison(PATH, bad);
+  const stop = driver.observe(({ step }) => (step === 'cleared' ? { crash: true } : undefined));
+  await expect(file.repair(bad, { rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+  stop();
+}
+
+async function contentAfterOpen(driver: MockDriver): Promise<Uint8Array> {
+  const file = await PmemFile.open(PATH, { driver });
+  const found = read(file, 0, SIZE);
+  await file.close();
+  expect(driver.listFiles()).toEqual([PATH]);
+  return found;
+}
+
+function withPage(bytes: Uint8Array): Uint8Array {
+  const expected = Uint8Array.from(whole);
+  expected.set(bytes, PAGE);
+  return expected;
+}
+
+describe.each(machines)('%o', (options) => {
+  it('a process is killed, another one stores, the machine is restarted: the store stays', async () => {
+    const driver = mockDriver(options);
+    await killedBeforeTheEnd(driver);
+    driver.advanceClock(60_000);
+    driver.overwrite(PATH, newer, PAGE);
+    driver.crash('keep-all');
+    expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+  });
+
+  it('the machine dies in the repair, and after the restart another program stores first: the store stays', async () => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver);
+    driver.advanceClock(60_000);
+    driver.overwrite(PATH, newer, PAGE);
+    expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+  });
+
+  it('the machine dies in the repair and nothing else happens: the intent is written over what the block holds', async () => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver);
+    driver.advanceClock(60_000);
+    expect(await contentAfterOpen(driver)).toEqual(whole);
+  });
+
+  it('the machine dies in the repair and the first open() cannot write: the next one does not take the remains for data', async () => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver);
+    const stop = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
+    const file = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 8));
+    await file.close();
+    stop();
+    expect(await contentAfterOpen(driver)).toEqual(whole);
+  });
+
+  it('a tail: the machine dies, and another program appends up to the end of the page: nothing is cut off', async () => {
+    const driver = mockDriver(options);
+    const tail = { offset: 3 * PAGE, length: 1000 };
+    const file = await filled(driver, 3 * PAGE + 1000);
+    driver.poison(PATH, tail);
+    const stop = driver.observe(({ step }) => (step === 'cleared' ? { crash: true, chooser: () => 0 } : undefined));
+    await expect(file.repair(tail, { rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+    stop();
+    driver.advanceClock(60_000);
+    const page = new Uint8Array(PAGE).fill(66);
+    driver.truncate(PATH, 3 * PAGE);
+    driver.append(PATH, page);
+    const again = await PmemFile.open(PATH, { driver });
+    expect(again.size).toBe(SIZE);
+    expect(read(again, 3 * PAGE, PAGE)).toEqual(page);
+  });
+});
