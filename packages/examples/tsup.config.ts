@@ -9,6 +9,7 @@ export default defineConfig({
     'pages/index': 'src/pages/index.ts',
     'level/index': 'src/level/index.ts',
     'replicated/index': 'src/replicated/index.ts',
+    'exporter/index': 'src/exporter/index.ts',
     'demo/index': 'src/demo/index.ts',
   },
 });

@@ -1,5 +1,5 @@
 /**
- * What a person on call has: the command `safe-pmem` as nobody and as root, and a program that watches its file, on real
+ * What a person on call has: `safe-pmem` as nobody and as root, and a program that watches its file, on real
  * filesystems with bad blocks that the kernel lists.
  */
 import assert from 'node:assert/strict';

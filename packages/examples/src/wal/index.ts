@@ -9,3 +9,4 @@ export { Wal } from './wal.js';
 export type { CommitResult, WalOptions } from './wal-options.js';
 export { WalError } from './wal-error.js';
 export type { WalErrorCode } from './wal-error.js';
+export type { WalWatch, WalWatchOptions, WalWatchOutcome } from './watch-log.js';

@@ -1,4 +1,5 @@
 /** Repairs of an open log: one portion at a time, whoever asks for it, beside commits. */
+import type { ByteRange } from '@safe-pmem/core';
 import { PmemError, overlaps } from '@safe-pmem/core';
 import type { Committer } from './committer.js';
 import type { LogHeader } from './header-page.js';
@@ -121,7 +122,11 @@ export class LogRepairs {
 
   /** Repairs the pages, of all files, that an error names; one that names none says that a repair is in the way. */
   async repairNamed(refusal: unknown): Promise<void> {
-    const ranges = refusal instanceof PmemError ? refusal.ranges : [];
+    await this.repairRanges(refusal instanceof PmemError ? refusal.ranges : []);
+  }
+
+  /** Repairs the pages, of all files, that the ranges touch, after the repairs that run now. */
+  async repairRanges(ranges: readonly ByteRange[]): Promise<WalRepairReport> {
     const named = (offset: number): boolean => ranges.some((range) => overlaps(range, { offset, length: PAGE_BYTES }));
     await this.#queue;
     const report = new RepairReport();
@@ -130,6 +135,7 @@ export class LogRepairs {
       const positions = portion.filter(named);
       if (positions.length > 0) await this.#repair(positions, report);
     }
+    return report;
   }
 
   /** Brings back header copies that did not take a commit point; returns those that the medium refuses. */

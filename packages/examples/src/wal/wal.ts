@@ -24,6 +24,8 @@ import { surveyPages } from './survey-pages.js';
 import type { WalErrorCode } from './wal-error.js';
 import { WalError } from './wal-error.js';
 import type { CommitResult, WalOptions } from './wal-options.js';
+import type { WalWatch, WalWatchOptions } from './watch-log.js';
+import { watchLog } from './watch-log.js';
 
 /** Between this many items, replay() lets the event loop have its turn. */
 const REPLAY_TURN = 1024;
@@ -49,6 +51,7 @@ export class Wal {
   readonly #readOnly: boolean;
   readonly #blockMs: number;
   readonly #claim: FileClaim | undefined;
+  readonly #watches: WalWatch[] = [];
   #replays = 0;
   #repairing = false;
   #closed = false;
@@ -244,6 +247,21 @@ export class Wal {
   }
 
   /**
+   * Repairs pages of both files as soon as the kernel lists them as bad, from the other file, before anybody reads them,
+   * and those first that it lists already. Resolves when the watch is in force. It costs nothing while nothing happens,
+   * keeps no process alive, and ends with close().
+   *
+   * Throws ERR_PMEM_NOT_SUPPORTED where a file's device has no list that can be watched, and the signal's reason.
+   */
+  async watch(options: WalWatchOptions = {}): Promise<WalWatch> {
+    const { repairs } = this.#appendable();
+    const watch = await watchLog(this.#place.members, (ranges) => repairs.repairRanges(ranges), options);
+    if (this.#closed) watch.close();
+    this.#watches.push(watch);
+    return watch;
+  }
+
+  /**
    * Begins anew where the commit point is lost: everything in the log is dropped, and the next record gets the number
    * `nextSequence`. Replay first. A crash in the middle may leave files that have to be made anew.
    *
@@ -276,6 +294,7 @@ export class Wal {
     if (this.#closed) return;
     this.#engine?.committer.close(this.#error('ERR_WAL_CLOSED', 'the log is closed'));
     this.#closed = true;
+    for (const watch of this.#watches.splice(0)) watch.close();
     const release = (): void => this.#claim?.release();
     if (this.#engine?.repairs.isRunning === true) void this.#engine.repairs.ended().then(release);
     else release();

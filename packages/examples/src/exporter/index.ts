@@ -1,0 +1,3 @@
+/** Prometheus metrics from the diagnostics channels. */
+export { HealthMetrics } from './health-metrics.js';
+export type { HealthMetricsOptions } from './health-metrics.js';
