@@ -1,6 +1,6 @@
 /**
- * Prometheus metrics of a process that uses PmemFile, from the diagnostics channels, and of the devices under its files, from
- * the kernel's lists. Nothing is polled between scrapes: a device is asked when Prometheus asks.
+ * Prometheus metrics of a process that uses PmemFile, from the diagnostics channels, and of the devices under its
+ * files, from the kernel's lists. Nothing is polled between scrapes: a device is asked when Prometheus asks.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ChannelListener } from 'node:diagnostics_channel';

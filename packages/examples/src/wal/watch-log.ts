@@ -20,7 +20,9 @@ export interface WalWatch {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `repair` is given file ranges that the kernel lists; it is called first for those that it listed before the watch. */
+/**
+ * `repair` is given file ranges that the kernel lists; it is called first for those that it listed before the watch.
+ */
 export async function watchLog(
   members: readonly Member[],
   repair: (ranges: readonly ByteRange[]) => Promise<WalRepairReport>,

@@ -27,12 +27,15 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
-test.each(['log', 'mirror'] as const)('a page of the %s comes back from the other file before it is read', async (role) => {
+const ROLES = ['log', 'mirror'] as const;
+
+test.each(ROLES)('a page of the %s comes back from the other file before it is read', async (role) => {
   const { machine, wal, records, outcomes } = await watched();
   const before = machine.page(role, 3).slice();
   machine.poison(role, 3);
   await until(() => outcomes.length > 0);
-  expect(outcomes).toMatchObject([{ report: { rebuilt: [{ role, range: { offset: 3 * PAGE } }], lost: [], failed: [] } }]);
+  const rebuilt = [{ role, range: { offset: 3 * PAGE } }];
+  expect(outcomes).toMatchObject([{ report: { rebuilt, lost: [], failed: [] } }]);
   expect(machine.driver.poisoned).toEqual([]);
   expect(Buffer.compare(machine.page(role, 3), before)).toBe(0);
   expect((await accountFor(wal, records)).lost).toEqual([]);
