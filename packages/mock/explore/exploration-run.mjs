@@ -1,4 +1,5 @@
 // Explores targets on worker threads, named ones first and then random ones, and adds up what comes back.
+import { createHash } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 
 const PROGRESS_MS = 10_000;
@@ -6,27 +7,39 @@ const PROGRESS_MS = 10_000;
 const NAMED_SHARE = 0.7;
 const LEAST_LIMIT = 30;
 const RANDOM_LIMIT = 2000;
+/** Of one target, if the time is bounded: many targets a little rather than few far. */
+const TIMED_LIMIT = 60;
 
 export class ExplorationRun {
   states = 0;
   targets = 0;
   failures = 0;
   byKind = new Map();
+  /** States and targets, by module. */
+  byModule = new Map();
+  /** Targets that were chosen, whether or not the time was enough for them. */
+  chosen = 0;
   #queue;
   #random;
+  #deadline;
   #options;
   /** Jobs under way, by worker. */
   #running = new Map();
 
-  /** `states` at least, unless `only` leaves random targets out. */
-  constructor(modules, { states, seed, only, verbose }) {
+  /** `states` at least, unless `only` leaves random targets out. With `seconds`, a part of the targets that the seed chooses. */
+  constructor(modules, { states, seconds, seed, only, verbose }) {
     this.#options = { states, verbose };
-    this.#queue = interleaved(modules.map((module) => jobsOf(module, { seed, only })));
+    const timed = seconds !== undefined;
+    const lists = modules.map((module) => jobsOf(module, { seed, only }));
+    this.#queue = timed ? interleaved(lists.map((list) => shuffled(list, seed))) : interleaved(lists);
     if (this.#queue.length === 0) throw new TypeError(`no target is called '${only ?? ''}'`);
+    this.chosen = this.#queue.length;
     const share = (states * (only === undefined ? NAMED_SHARE : 1)) / this.#queue.length;
-    for (const job of this.#queue) job.limit = Math.max(LEAST_LIMIT, Math.floor(share));
-    this.#random = only === undefined ? randomJobs(modules, seed) : [].values();
-    console.log(`${states} states, seed ${seed}: ${this.#queue.length} targets of ${modules.map(({ name }) => name).join(', ')}`);
+    for (const job of this.#queue) job.limit = timed ? TIMED_LIMIT : Math.max(LEAST_LIMIT, Math.floor(share), job.least);
+    this.#random = only === undefined && !timed ? randomJobs(modules, seed) : [].values();
+    this.#deadline = timed ? performance.now() + seconds * 1000 : Infinity;
+    const much = timed ? `${seconds} s` : `${states} states`;
+    console.log(`${much}, seed ${seed}: ${this.#queue.length} targets of ${modules.map(({ name }) => name).join(', ')}`);
   }
 
   async go(workers) {
@@ -42,6 +55,7 @@ export class ExplorationRun {
   }
 
   #next() {
+    if (performance.now() > this.#deadline) return undefined;
     const job = this.#queue.shift();
     if (job !== undefined || this.states >= this.#options.states) return job;
     return this.#random.next().value;
@@ -80,6 +94,8 @@ export class ExplorationRun {
   #record(job, { name, states, byKind, failure }, seconds) {
     this.states += states;
     this.targets++;
+    const module = this.byModule.get(job.module) ?? { states: 0, targets: 0 };
+    this.byModule.set(job.module, { states: module.states + states, targets: module.targets + 1 });
     for (const [kind, more] of Object.entries(byKind)) this.byKind.set(kind, (this.byKind.get(kind) ?? 0) + more);
     if (this.#options.verbose) console.log(`${String(states).padStart(8)} states ${seconds.toFixed(1).padStart(6)} s  ${name}`);
     if (failure === undefined) return;
@@ -99,9 +115,15 @@ function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function jobsOf({ name: module, url, targets }, { seed, only }) {
+function jobsOf({ name: module, url, targets, statesEach = 0 }, { seed, only }) {
   const chosen = targets.filter(({ name }) => only === undefined || name.includes(only));
-  return chosen.map(({ name }) => ({ module, url, name, seed }));
+  return chosen.map(({ name }) => ({ module, url, name, seed, least: only === undefined ? statesEach : 0 }));
+}
+
+/** In an order that the seed decides, and nothing else. */
+function shuffled(list, seed) {
+  const key = ({ name }) => createHash('sha256').update(`${seed} ${name}`).digest('hex');
+  return list.map((job) => [key(job), job]).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, job]) => job);
 }
 
 function interleaved(lists) {

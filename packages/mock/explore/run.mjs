@@ -1,7 +1,8 @@
-// npm run explore [-- [--states N] [--seed N] [--workers N] [--only TEXT] [--verbose] [MODULE.ts …]]
+// npm run explore [-- [--states N | --seconds N] [--seed N] [--workers N] [--only TEXT] [--verbose] [MODULE.ts …]]
 // npm run explore -- (--target NAME | --random MODULE.ts:SEED) --replay SCHEDULE
 //
-// Explores every target of every module, then random ones until there are N states. A failure is printed with the
+// Explores every target of every module, then random ones until there are N states; with --seconds, as many targets as there
+// is time for, chosen by the seed. A failure is printed with the
 // line that replays it, and does not stop the rest; the exit code is 1. See README.md in this folder.
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -14,6 +15,7 @@ const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     states: { type: 'string', default: '1000000' },
+    seconds: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     workers: { type: 'string', default: String(availableParallelism()) },
     only: { type: 'string' },
@@ -50,13 +52,22 @@ function randomTarget() {
 
 async function explore() {
   const seed = count('seed');
-  const run = new ExplorationRun(modules, { ...asked, states: count('states'), seed });
+  const run = new ExplorationRun(modules, {
+    ...asked,
+    states: count('states'),
+    seconds: asked.seconds === undefined ? undefined : count('seconds'),
+    seed,
+  });
   const begun = performance.now();
   await run.go(Math.max(1, count('workers')));
   const seconds = (performance.now() - begun) / 1000;
   const rate = Math.round(run.states / seconds);
-  console.log(`\nexplored ${run.states} states of ${run.targets} targets with seed ${seed} in ${Math.round(seconds)} s (${rate} a second)`);
+  const of = asked.seconds === undefined ? '' : ` of ${run.chosen}`;
+  console.log(`\nexplored ${run.states} states of ${run.targets}${of} targets with seed ${seed} in ${Math.round(seconds)} s (${rate} a second)`);
   for (const [kind, states] of [...run.byKind].sort()) console.log(`  ${String(states).padStart(8)} ${kind}`);
+  for (const [module, { states, targets }] of [...run.byModule].sort()) {
+    console.log(`  ${String(states).padStart(8)} of ${targets} targets of ${module}`);
+  }
   console.log(`${run.failures} failures`);
   process.exitCode = run.failures === 0 ? 0 : 1;
 }

@@ -32,6 +32,9 @@ const WAYS: Readonly<Record<string, EveryInterleavingOptions>> = {
   'every order, poison': { poison: true, files: (path) => !path.includes('.repair') },
 };
 
+/** Orders are many: a full run has 250,000 states of them, if they have so many. */
+export const statesEach = 660;
+
 export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
   Object.entries(SITUATIONS).flatMap(([name, situation]) => {
     const interleaving = interleavingOf(situation, machine);

@@ -40,6 +40,6 @@ async function compile(folder, files) {
 
 async function load(file) {
   const url = pathToFileURL(path.join(path.dirname(file), 'dist', `${entryOf(file)}.js`)).href;
-  const { targets, randomTarget } = await import(url);
-  return { name: path.relative(root, file), url, targets, randomTarget };
+  const { targets, randomTarget, statesEach } = await import(url);
+  return { name: path.relative(root, file), url, targets, randomTarget, statesEach };
 }
