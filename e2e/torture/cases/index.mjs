@@ -1,7 +1,8 @@
-// The situations of which it is known how they once went wrong, on real files. The numbers are those of the list
-// in README.md.
+// The situations of which it is known how they once went wrong, on real files. Their numbers: README.md, "Cases".
+import { controlCases } from './controls.mjs';
+import { engineCases } from './engines.mjs';
 import { nameCases } from './names.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
 
-export const cases = [...nameCases, ...repairCases, ...storageCases];
+export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...engineCases];
