@@ -248,8 +248,8 @@ export class Wal {
 
   /**
    * Repairs pages of both files as soon as the kernel lists them as bad, from the other file, before anybody reads
-   * them, and those first that it lists already. Resolves when the watch is in force. It costs nothing while nothing happens,
-   * keeps no process alive, and ends with close().
+   * them, and those first that it lists already. Resolves when the watch is in force. It costs nothing while nothing
+   * happens, keeps no process alive, and ends with close().
    *
    * Throws ERR_PMEM_NOT_SUPPORTED where a file's device has no list that can be watched, and the signal's reason.
    */

@@ -95,6 +95,31 @@ describe('watch', () => {
     }).toThrow(MediaError);
   });
 
+  it('notices what changes while it begins', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 16 * PAGE);
+    driver.poison(PATH, page(5));
+    // The list has been read by then, and page 9 was not on it.
+    const stop = driver.observe(({ name }) => {
+      if (name !== 'extents') return undefined;
+      stop();
+      driver.poison(PATH, page(9));
+      return undefined;
+    });
+    const events: WatchEvent[] = [];
+    await file.watch((event) => { events.push(event); });
+    await settled();
+    expect(events).toEqual([{ kind: 'new', ranges: [page(9)] }]);
+  });
+
+  it('does not begin where the list can be watched and not read', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    let reads = 0;
+    driver.observe(({ name }) => (name === 'badBlocks' && ++reads > 1 ? { errno: 13 } : undefined));
+    await expect(file.watch(() => undefined)).rejects.toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED' });
+  });
+
   it('says that the list cannot be read once, and goes on when it can', async () => {
     const driver = mockDriver();
     const { events } = await watched(driver);
