@@ -19,6 +19,7 @@ export type PmemErrorCode =
   | 'ERR_PMEM_LOCKED'
   | 'ERR_PMEM_READ_ONLY'
   | 'ERR_PMEM_NOT_FOUND'
+  | 'ERR_PMEM_EXISTS'
   | 'ERR_PMEM_ACCESS'
   | 'ERR_PMEM_NOT_A_FILE'
   | 'ERR_PMEM_TOO_SMALL'

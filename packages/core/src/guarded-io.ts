@@ -9,7 +9,7 @@ import type { DriverFile, Fault, PersistProblem, ViewFault } from './driver.js';
 import { Errno } from './errno.js';
 import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
-import { publishMediaError } from './events.js';
+import { publishFailure, publishMediaError, publishPersistFailure } from './events.js';
 import type { Hazards } from './hazards.js';
 import type { Journal } from './repair/journal/journal.js';
 import { systemError, unexplainedFault } from './system-error.js';
@@ -79,7 +79,7 @@ export class GuardedIo {
     const ranges = this.#hazards.unpersistedWithin(range);
     if (ranges.length === 0) return;
     const message = 'an earlier persist of these bytes failed, and they have not been written again since';
-    throw new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges });
+    throw publishPersistFailure(this.#path, new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges }));
   }
 
   /** Throws for what loads of a view met, by what the file says of those pages now, and for what is known to be bad. */
@@ -118,6 +118,11 @@ export class GuardedIo {
    * pages clean, so that the next one succeeds though the bytes never reached the medium: they are remembered.
    */
   persistError(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, Fault | undefined>): PmemError {
+    const error = publishFailure(this.#path, this.#persistErrorOf(ranges, problem));
+    return publishPersistFailure(this.#path, error);
+  }
+
+  #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, Fault | undefined>): PmemError {
     const path = this.#path;
     if ('fileSizeBytes' in problem) {
       const size = problem.fileSizeBytes;
@@ -208,15 +213,16 @@ export class GuardedIo {
     if (unstored.length > 0) {
       const facts = gaps.find(({ reason }) => reason === 'no-space')?.facts;
       const message = `${operation} found no space left${facts === undefined ? '' : ` (${facts})`}`;
-      error = new PmemError('ERR_PMEM_NO_SPACE', message, { path, ranges: unstored, cause: error });
+      error = publishFailure(path, new PmemError('ERR_PMEM_NO_SPACE', message, { path, ranges: unstored, cause: error }));
     }
     if (truncated.length > 0) {
       const message = `${operation} met the end of a file that was truncated`;
-      error = new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: truncated, cause: error });
+      error = publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: truncated, cause: error }));
     }
     if (met.length > 0 || known.length > 0) {
       error = this.mediaError(operation, met.length > 0 ? 'sigbus' : 'known', [...met, ...known], error);
     }
-    if (error !== undefined) throw error;
+    if (error === undefined) return;
+    throw operation === 'persist' ? publishPersistFailure(path, error) : error;
   }
 }

@@ -15,10 +15,18 @@ export type { WatchEvent } from './watch-event.js';
 export { Errno, errnoName } from './errno.js';
 export type { BadBlockReport } from './bad-blocks.js';
 export type { ClearAbility, FileInfo } from './file-info.js';
-export type { Salvage, SalvagedPiece, SalvageGap, SalvageGapReason } from './salvage.js';
+export type {
+  Salvage, SalvageControl, SalvagedPiece, SalvageGap, SalvageGapReason, SalvageOptions, SalvagePart, SalvageProgress,
+} from './salvage.js';
+export type { SalvageCopy } from './salvage-copy.js';
 export type { ScrubOptions, ScrubProgress, ScrubReport } from './scrub.js';
 export type { Rebuild } from './repair/prepare-units.js';
+export { mirrorOf } from './repair/mirror.js';
+export type { MirrorOptions } from './repair/mirror.js';
 export type { RepairAttempt, RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
 export type { RepairProgress } from './repair/repair.js';
-export { MEDIA_ERROR_CHANNEL, REPAIR_CHANNEL, WATCH_CHANNEL } from './events.js';
-export type { MediaErrorEvent, RepairEvent, WatchNotice } from './events.js';
+export {
+  LOSS_CHANNEL, MEDIA_ERROR_CHANNEL, NO_SPACE_CHANNEL, PERSIST_FAILED_CHANNEL, REPAIR_CHANNEL, TRUNCATED_CHANNEL,
+  WATCH_CHANNEL,
+} from './events.js';
+export type { FailureEvent, LossEvent, MediaErrorEvent, RepairEvent, WatchNotice } from './events.js';

@@ -4,7 +4,10 @@ import type { Driver } from './driver.js';
 export interface OpenOptions {
   /** The driver: `nativeDriver()` in production, `mockDriver()` in tests. */
   readonly driver: Driver;
-  /** Create the file (mode 0600) where there is none; `size` says how long. Default false. */
+  /**
+   * Create the file (mode 0600) if there is none, of `size` bytes. Without `size` the new file is empty, as one of open(2)
+   * is: nothing can be read or written before resize(). Default false.
+   */
   readonly create?: boolean;
   /** Bytes of a new file, and the least that an existing one must have. */
   readonly size?: number;
@@ -33,10 +36,15 @@ export interface OpenOptions {
 
 const NAMES = ['driver', 'create', 'size', 'readOnly', 'preallocate', 'exclusive', 'journal'] as const;
 
-/** The options, each read once. Throws TypeError or RangeError; nothing has been opened yet. */
-export function checkedOpenOptions(path: unknown, options: unknown): OpenOptions {
+/** Throws TypeError unless it can be the path of a file. */
+export function checkedPath(path: unknown): asserts path is string {
   if (typeof path !== 'string' || path.length === 0) throw new TypeError('path must be a string that is not empty');
   if (path.includes('\0')) throw new TypeError('path must not contain a null byte');
+}
+
+/** The options, each read once. Throws TypeError or RangeError; nothing has been opened yet. */
+export function checkedOpenOptions(path: unknown, options: unknown): OpenOptions {
+  checkedPath(path);
   if (options === null || typeof options !== 'object') throw new TypeError('options must be an object with a driver');
   const own = ownOptions(options as OpenOptions, NAMES);
   const { driver, create, size, readOnly, preallocate, exclusive, journal = 'require' } = own;

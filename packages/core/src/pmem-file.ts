@@ -5,14 +5,15 @@ import { queryBadBlocks, reportOf } from './bad-blocks.js';
 import type { ByteRange } from './byte-range.js';
 import { coalesce } from './byte-range.js';
 import { refusedCuts } from './cuts.js';
-import { PmemError } from './errors.js';
-import { publishRepair } from './events.js';
+import type { Driver } from './driver.js';
+import { isRepairError, PmemError } from './errors.js';
+import { publishFailure, publishLoss, publishRepair } from './events.js';
 import type { FileInfo } from './file-info.js';
 import { fileInfo } from './file-info.js';
 import { MemoryAccess } from './memory-access.js';
 import { OpenState } from './open-state.js';
 import type { OpenOptions } from './open-options.js';
-import { checkedOpenOptions } from './open-options.js';
+import { checkedOpenOptions, checkedPath } from './open-options.js';
 import { journalError } from './repair/journal/journal.js';
 import { clippedTo } from './repair/journal/format.js';
 import type { RepairReceipt } from './repair/receipt.js';
@@ -21,8 +22,10 @@ import type { RepairOptions } from './repair/repair-options.js';
 import { repairRequest } from './repair/repair-options.js';
 import { repairRanges } from './repair/repair.js';
 import { repairsAround, runInside } from './repair/repairs-around.js';
-import type { Salvage } from './salvage.js';
-import { salvageRange } from './salvage.js';
+import type { Salvage, SalvageControl, SalvageOptions, SalvagePart, SalvageRequest } from './salvage.js';
+import { salvageParts, salvageRange } from './salvage.js';
+import type { SalvageCopy } from './salvage-copy.js';
+import { copyParts } from './salvage-copy.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
 import { scrubRange } from './scrub.js';
 import { systemError } from './system-error.js';
@@ -48,12 +51,14 @@ export interface ResizeOptions {
 export class PmemFile extends MemoryAccess {
   readonly #state: OpenState;
   readonly #claims: ClaimLock;
+  readonly #driver: Driver;
   #repairs: Promise<unknown> = Promise.resolve();
   #pendingRepairs = 0;
 
-  private constructor(state: OpenState) {
+  private constructor(state: OpenState, driver: Driver) {
     super(state);
     this.#state = state;
+    this.#driver = driver;
     this.#claims = new ClaimLock(state.file);
   }
 
@@ -68,14 +73,14 @@ export class PmemFile extends MemoryAccess {
     const checked = checkedOpenOptions(path, options);
     const { driver, create = false, size, readOnly = false, preallocate = false, exclusive = false, journal = 'require' } = checked;
     const outcome = await driver.open(path, { create, readOnly, preallocate, sizeBytes: size });
-    if ('failure' in outcome) throw systemError('cannot open', outcome.failure, { path });
+    if ('failure' in outcome) throw publishFailure(path, systemError('cannot open', outcome.failure, { path }));
     const { file } = outcome;
     try {
       if (size !== undefined && file.mappedBytes < size) {
         throw new PmemError('ERR_PMEM_TOO_SMALL', `the file has ${file.mappedBytes} bytes, ${size} were asked for`, { path });
       }
       lockWriter(file, exclusive);
-      const opened = new PmemFile(new OpenState(file, driver.devices));
+      const opened = new PmemFile(new OpenState(file, driver.devices), driver);
       await opened.#recover(journal);
       await opened.#refreshKnown();
       return opened;
@@ -88,20 +93,42 @@ export class PmemFile extends MemoryAccess {
   /**
    * Reads all of `range` (default: the whole file) that still can be read: pieces of bytes, and gaps with a reason.
    * Throws only for bad arguments and ERR_PMEM_CLOSED. Changes nothing. Between megabytes the event loop gets its turn;
-   * what a resize() cuts off meanwhile is a gap, `truncated`.
+   * what a resize() cuts off meanwhile is a gap, `truncated`. `control.signal` stops it there: its reason is thrown.
    */
-  async salvage(range?: ByteRange): Promise<Salvage> {
-    this.#state.assertOpen();
-    const asked = this.#rangeOrWhole(range);
-    try {
-      this.#state.io.reconsiderLosses(asked);
-    } catch (error) {
-      // A journal that cannot be read now: what is known to be lost is a gap.
-      if (!(error instanceof PmemError)) throw error;
-    }
-    return salvageRange(this.#state.file, this.#state.hazards, asked, () => {
-      this.#state.assertOpen();
-    });
+  async salvage(range?: ByteRange, control: SalvageControl = {}): Promise<Salvage> {
+    return salvageRange(this.#state.file, this.#state.hazards, this.#salvageRequest(range, control));
+  }
+
+  /**
+   * salvage() part by part: pieces of at most a megabyte and gaps, in ascending order, each byte in exactly one of them.
+   * Memory does not grow with the file. Throws at the first part what salvage() throws.
+   *
+   * @example
+   * for await (const part of file.salvageParts({ signal })) {
+   *   if ('bytes' in part) await copy.write(part.bytes, 0, part.bytes.length, part.offset);
+   *   else console.warn(`${part.length} bytes at ${part.offset} are missing: ${part.reason}`);
+   * }
+   */
+  async *salvageParts(options: SalvageOptions = {}): AsyncGenerator<SalvagePart, void, undefined> {
+    yield* salvageParts(this.#state.file, this.#state.hazards, this.#salvageRequest(ownOption(options, 'range'), options));
+  }
+
+  /**
+   * Salvages into a new file at `path` (mode 0600): byte 0 of it is the first of `range`. What cannot be read is lost there,
+   * as after a repair: reads through PmemFile throw ERR_PMEM_LOST, also after a restart (other programs see zeros). The copy
+   * is durable when this returns. Memory does not grow with the file, and the driver is that of this file.
+   *
+   * Throws ERR_PMEM_EXISTS if there is a file at `path` that is not empty, and ERR_PMEM_NO_SPACE, ERR_PMEM_ACCESS,
+   * ERR_PMEM_NOT_SUPPORTED (no locks there), ERR_PMEM_JOURNAL, ERR_PMEM_IO of the copy; ERR_PMEM_CLOSED; the reason of the signal.
+   * A copy that is cut off stays, and all of it is lost until it is written. This file is not changed.
+   *
+   * @example
+   * const { gaps } = await file.salvageTo('/mnt/other/app.db', { onProgress });
+   */
+  async salvageTo(path: string, options: SalvageOptions = {}): Promise<SalvageCopy> {
+    checkedPath(path);
+    const request = this.#salvageRequest(ownOption(options, 'range'), options);
+    return copyParts(this.#driver, path, request.range, salvageParts(this.#state.file, this.#state.hazards, request));
   }
 
   /**
@@ -174,9 +201,16 @@ export class PmemFile extends MemoryAccess {
       this.#pendingRepairs--;
     });
     this.#repairs = receipt.catch(() => undefined);
-    const result = await receipt;
-    publishRepair({ path: this.path, receipt: result });
-    return result;
+    try {
+      const result = await receipt;
+      publishRepair({ path: this.path, receipt: result });
+      this.#publishLosses(result);
+      return result;
+    } catch (error) {
+      // Units of earlier batches are repaired all the same.
+      if (isRepairError(error)) this.#publishLosses(error.receipt);
+      throw error;
+    }
   }
 
   /**
@@ -293,6 +327,29 @@ export class PmemFile extends MemoryAccess {
     await this.close();
   }
 
+  #publishLosses({ units }: RepairReceipt): void {
+    publishLoss({ path: this.path, ranges: coalesce(units.flatMap((unit) => unit.tombstoned)) });
+  }
+
+  #salvageRequest(range: ByteRange | undefined, control: SalvageControl): SalvageRequest {
+    this.#state.assertOpen();
+    const onProgress = ownOption(control, 'onProgress');
+    requireFunction('onProgress', onProgress);
+    const asked = this.#rangeOrWhole(range);
+    try {
+      this.#state.io.reconsiderLosses(asked);
+    } catch (error) {
+      // A journal that cannot be read now: what is known to be lost is a gap.
+      if (!(error instanceof PmemError)) throw error;
+    }
+    return {
+      range: asked,
+      signal: ownOption(control, 'signal'),
+      onProgress,
+      assertOpen: () => { this.#state.assertOpen(); },
+    };
+  }
+
   /** The default, the whole file, may be empty; what somebody asks for may not. */
   #rangeOrWhole(range: ByteRange | undefined): ByteRange {
     if (range === undefined) return this.#state.wholeFile();
@@ -350,8 +407,11 @@ export class PmemFile extends MemoryAccess {
     await this.#refuseBadCuts(size, await this.#refreshKnown(), allowRelease);
     state.assertOpen();
     const failure = await state.whileResizing(() => state.file.resize(size, preallocate));
-    if (failure !== undefined) throw systemError(`cannot resize to ${size} bytes`, failure, { path: this.path });
-    state.hazards.clip(state.sizeBytes);
+    if (failure === undefined) {
+      state.hazards.clip(state.sizeBytes);
+      return;
+    }
+    throw publishFailure(this.path, systemError(`cannot resize to ${size} bytes`, failure, { path: this.path }));
   }
 
   /** Under the repair lock: drops what the journal says about bytes that were cut off. */

@@ -26,36 +26,92 @@ export interface Salvage {
   readonly gaps: readonly SalvageGap[];
 }
 
+/** What salvageParts() yields: a piece has `bytes`, a gap has `reason`. */
+export type SalvagePart = SalvagedPiece | SalvageGap;
+
+export interface SalvageProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Bytes in gaps so far. */
+  readonly missingBytes: number;
+}
+
+/** How a salvage reports and stops. */
+export interface SalvageControl {
+  /** Looked at between megabytes: the reason is thrown. */
+  readonly signal?: AbortSignal;
+  /** Called after each megabyte. */
+  readonly onProgress?: (progress: SalvageProgress) => void;
+}
+
+export interface SalvageOptions extends SalvageControl {
+  /** Default: the whole file. */
+  readonly range?: ByteRange;
+}
+
+/** SalvageOptions with their defaults filled in, and what every turn of the event loop may have changed. */
+export interface SalvageRequest {
+  readonly range: ByteRange;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: SalvageProgress) => void) | undefined;
+  readonly assertOpen: () => void;
+}
+
 /** Between chunks of this size the event loop gets its turn. */
 const CHUNK_BYTES = 1024 * 1024;
 
-export async function salvageRange(
-  file: DriverFile,
-  hazards: Hazards,
-  range: ByteRange,
-  assertOpen: () => void,
-): Promise<Salvage> {
+export async function salvageRange(file: DriverFile, hazards: Hazards, request: SalvageRequest): Promise<Salvage> {
   const pieces: SalvagedPiece[] = [];
   const gaps: SalvageGap[] = [];
-  for (let start = range.offset; start < rangeEnd(range); start += CHUNK_BYTES) {
-    if (start > range.offset) await new Promise(setImmediate);
-    assertOpen();
-    const end = Math.min(start + CHUNK_BYTES, rangeEnd(range));
-    // resize() may have run since the last chunk.
-    const mapped = Math.max(start, Math.min(end, file.mappedBytes));
-    if (start < mapped) salvageChunk(file, hazards, rangeBetween(start, mapped), pieces, gaps);
-    if (mapped < end) appendGap(gaps, { ...rangeBetween(mapped, end), reason: 'truncated' });
+  for await (const part of salvageParts(file, hazards, request)) {
+    if ('bytes' in part) pieces.push(part);
+    else gaps.push(part);
   }
-  return { range, pieces, gaps };
+  return { range: request.range, pieces, gaps };
 }
 
-function salvageChunk(
+/** Pieces and gaps in ascending order, of which one chunk is held at a time. Neighbours with one reason are one gap. */
+export async function* salvageParts(
   file: DriverFile,
   hazards: Hazards,
-  chunk: ByteRange,
-  pieces: SalvagedPiece[],
-  gaps: SalvageGap[],
-): void {
+  { range, signal, onProgress, assertOpen }: SalvageRequest,
+): AsyncGenerator<SalvagePart, void, undefined> {
+  let missingBytes = 0;
+  let held: SalvageGap | undefined;
+  for (let start = range.offset; start < rangeEnd(range); start += CHUNK_BYTES) {
+    if (start > range.offset) await new Promise(setImmediate);
+    signal?.throwIfAborted();
+    assertOpen();
+    const end = Math.min(start + CHUNK_BYTES, rangeEnd(range));
+    for (const part of salvageChunk(file, hazards, rangeBetween(start, end))) {
+      if ('bytes' in part) {
+        if (held !== undefined) yield held;
+        held = undefined;
+        yield part;
+        continue;
+      }
+      missingBytes += part.length;
+      if (held !== undefined && (held.reason !== part.reason || rangeEnd(held) < part.offset)) {
+        yield held;
+        held = undefined;
+      }
+      held = { ...rangeBetween(held?.offset ?? part.offset, rangeEnd(part)), reason: part.reason };
+    }
+    onProgress?.({ doneBytes: end - range.offset, totalBytes: range.length, missingBytes });
+  }
+  if (held !== undefined) yield held;
+}
+
+/** Every byte of the chunk, in ascending order. */
+function salvageChunk(file: DriverFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
+  // resize() may have run since the last chunk.
+  const mappedEnd = Math.max(chunk.offset, Math.min(rangeEnd(chunk), file.mappedBytes));
+  const parts = chunk.offset < mappedEnd ? salvageMapped(file, hazards, rangeBetween(chunk.offset, mappedEnd)) : [];
+  if (mappedEnd < rangeEnd(chunk)) parts.push({ ...rangeBetween(mappedEnd, rangeEnd(chunk)), reason: 'truncated' });
+  return parts;
+}
+
+function salvageMapped(file: DriverFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
   const bytes = new Uint8Array(chunk.length);
   forgetHealthy(file, hazards, chunk);
   const media = hazards.knownBadWithin(chunk);
@@ -70,14 +126,14 @@ function salvageChunk(
       return file.read(bytes.subarray(from, from + piece.length), piece.offset);
     });
     hazards.addMet(met.filter((gap) => gap.reason === 'media'));
-    found.push(...met);
+    found.push(...met.map(({ offset, length, reason }) => ({ offset, length, reason })));
   }
   found.push(...cutOff(file, chunk, found));
-  for (const piece of subtract([chunk], found)) {
+  const pieces = subtract([chunk], found).map((piece) => {
     const from = piece.offset - chunk.offset;
-    pieces.push({ offset: piece.offset, bytes: bytes.subarray(from, from + piece.length) });
-  }
-  for (const gap of found.sort((a, b) => a.offset - b.offset)) appendGap(gaps, gap);
+    return { offset: piece.offset, bytes: bytes.subarray(from, from + piece.length) };
+  });
+  return [...pieces, ...found].sort((a, b) => a.offset - b.offset);
 }
 
 /** What the file no longer has of the chunk by now: inside its last page that loads as zeros, without a fault. */
@@ -87,14 +143,3 @@ function cutOff(file: DriverFile, chunk: ByteRange, found: readonly ByteRange[])
   const gone = rangeBetween(Math.max(chunk.offset, size.sizeBytes), rangeEnd(chunk));
   return subtract([gone], found).map((range) => ({ ...range, reason: 'truncated' }));
 }
-
-/** Neighbours with the same reason are one gap, also across chunks. */
-function appendGap(gaps: SalvageGap[], gap: SalvageGap): void {
-  const last = gaps.at(-1);
-  if (last?.reason === gap.reason && rangeEnd(last) >= gap.offset) {
-    gaps[gaps.length - 1] = { ...rangeBetween(last.offset, Math.max(rangeEnd(last), rangeEnd(gap))), reason: gap.reason };
-  } else {
-    gaps.push({ offset: gap.offset, length: gap.length, reason: gap.reason });
-  }
-}
-

@@ -5,6 +5,7 @@ import { forgetHealthy } from './ask-again.js';
 import { classifyPage, isMediaErrno } from './classify.js';
 import type { DriverFile } from './driver.js';
 import { PmemError } from './errors.js';
+import { publishFailure } from './events.js';
 import type { Hazards } from './hazards.js';
 import type { Clock } from './pace.js';
 import { Pace, wallClock } from './pace.js';
@@ -98,7 +99,7 @@ async function scrubChunk(
     }
     if (errno === 0) {
       // End of file: the mapping is longer than the file by now.
-      throw new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] });
+      throw publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] }));
     }
     if (!isMediaErrno(errno)) throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
     const pages = alignOut(piece, pageBytes);

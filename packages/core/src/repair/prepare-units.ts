@@ -13,6 +13,7 @@ import { isMediaErrno } from '../classify.js';
 import type { DriverFile, Transfer } from '../driver.js';
 import { Errno } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
+import { publishFailure } from '../events.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
@@ -159,7 +160,8 @@ function salvageUnit(
 function mediaErrno(file: DriverFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
   const { path } = file.facts;
   if (errno === 0 && transferredBytes < page.length) {
-    throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges: [page] });
+    const message = 'cannot repair: the file was truncated';
+    throw publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: [page] }));
   }
   if (isMediaErrno(errno)) return errno;
   throw systemError('cannot repair', { errno, syscall: 'pread' }, { path, ranges: [page] });

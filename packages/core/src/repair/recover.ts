@@ -5,6 +5,7 @@ import { isMediaErrno } from '../classify.js';
 import { unreadableCuts } from '../cuts.js';
 import type { DriverFile } from '../driver.js';
 import { PmemError } from '../errors.js';
+import { publishLoss } from '../events.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
@@ -105,6 +106,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const failure = await journal.update(() => content);
   if (failure !== undefined) throw journalError(journal, failure);
   hazards.adopt(content);
+  publishLoss({ path: file.facts.path, ranges: subtract(content.tombstones, tombstones) });
   return Math.min(fileSizeBytes, file.mappedBytes);
 }
 

@@ -1,0 +1,72 @@
+/** Salvages into a new file whose gaps are lost bytes, as a repair leaves them: no zero in it passes for data. */
+import type { ByteRange } from './byte-range.js';
+import { coalesce } from './byte-range.js';
+import type { Driver, DriverFile } from './driver.js';
+import { PmemError } from './errors.js';
+import { Hazards } from './hazards.js';
+import { Journal, journalError } from './repair/journal/journal.js';
+import type { SalvageGap, SalvagePart } from './salvage.js';
+import { systemError } from './system-error.js';
+
+export interface SalvageCopy {
+  /** The range of the file that was salvaged: it begins at byte 0 of the copy. */
+  readonly range: ByteRange;
+  readonly path: string;
+  /** What is missing, by its place in the file that was salvaged. In the copy, reads of it throw ERR_PMEM_LOST. */
+  readonly gaps: readonly SalvageGap[];
+}
+
+/** Writes `parts` of `range` to a new file at `path`. */
+export async function copyParts(
+  driver: Driver,
+  path: string,
+  range: ByteRange,
+  parts: AsyncIterable<SalvagePart>,
+): Promise<SalvageCopy> {
+  const sizeBytes = range.length === 0 ? undefined : range.length;
+  const outcome = await driver.open(path, { create: true, readOnly: false, preallocate: false, sizeBytes });
+  if ('failure' in outcome) throw systemError('cannot create the copy', outcome.failure, { path });
+  const { file } = outcome;
+  try {
+    // An empty file is as good as none.
+    if (!file.facts.created) throw new PmemError('ERR_PMEM_EXISTS', 'there is a file already', { path });
+    const gaps = range.length === 0 ? [] : await fillCopy(file, range, parts);
+    return { range, path: file.facts.path, gaps };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Until all is durable, all of the copy counts as lost: a copy that is cut off must not be taken for the file. */
+async function fillCopy(file: DriverFile, range: ByteRange, parts: AsyncIterable<SalvagePart>): Promise<SalvageGap[]> {
+  const journal = new Journal(file, new Hazards(() => undefined));
+  await journal.clearStale();
+  await journal.acquire('cannot salvage into the copy');
+  try {
+    await setLost(journal, [{ offset: 0, length: range.length }]);
+    const gaps: SalvageGap[] = [];
+    for await (const part of parts) {
+      if ('bytes' in part) await writeAll(file, part.bytes, part.offset - range.offset);
+      else gaps.push(part);
+    }
+    const failure = await file.sync();
+    if (failure !== undefined) throw systemError('cannot make the copy durable', failure, { path: file.facts.path });
+    await setLost(journal, coalesce(gaps.map(({ offset, length }) => ({ offset: offset - range.offset, length }))));
+    return gaps;
+  } finally {
+    journal.release();
+  }
+}
+
+async function setLost(journal: Journal, lost: readonly ByteRange[]): Promise<void> {
+  const failure = await journal.update(() => ({ intents: [], tombstones: lost }));
+  if (failure !== undefined) throw journalError(journal, failure);
+}
+
+async function writeAll(file: DriverFile, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { transferredBytes, errno } = await file.pwrite(bytes.subarray(done), position + done);
+    if (errno !== 0) throw systemError('cannot write the copy', { errno, syscall: 'pwrite' }, { path: file.facts.path });
+    done += transferredBytes;
+  }
+}
