@@ -3,6 +3,16 @@
 const mock = (file) => `packages/mock/src/${file}`;
 
 const list = [
+  // Clones
+  [mock('machine.ts'), "    copy.device.medium.copyFrom(this.device.medium);\n", '', 'a clone has no bytes'],
+  [mock('machine.ts'), "    copy.device.known.copyFrom(this.device.known);\n", '', "a clone's kernel knows of no poison"],
+  [mock('machine.ts'), "    copy.random.copyFrom(this.random);\n", '', 'a clone is random from its start'],
+  [mock('filesystem.ts'), 'if (copy.links === 0) this.freeIfUnused(copy);', '', 'a clone keeps the blocks of files that are gone'],
+  [mock('medium.ts'), 'this.#chunks[index] = chunk?.slice();', 'this.#chunks[index] = chunk;', 'a clone shares its bytes'],
+  [mock('block-map.ts'), 'this.#leaves[index] = leaf?.slice();', 'this.#leaves[index] = leaf;', 'a clone shares its block maps'],
+  [mock('block-owners.ts'), 'this.#counts[index] = leaf?.slice();', 'this.#counts[index] = leaf;', 'a clone shares who owns what'],
+  [mock('inode.ts'), '    this.mark = other.mark?.slice();\n', '', 'files of a clone have no marks'],
+  [mock('machine.ts'), '      this.device.cache.persistOwner(inode.number);\n      inode.protect();\n    }\n    this.filesystem.commit();', '    }\n    this.filesystem.commit();', 'settle() leaves stores volatile'],
   // Power loss
   [mock('cpu-cache.ts'), 'if (shadow.volatileLines[line] === 1) continue;\n      shadow.volatileLines[line] = 1;', 'shadow.volatileLines[line] = 1;', 'the second store makes the first durable'],
   [mock('cpu-cache.ts'), 'if ((kept & (1 << bit)) === 0) this.#medium.copyIn(block, at, shadow.durable, at, WORD_BYTES);', 'if (kept === 0) this.#medium.copyIn(block, at, shadow.durable, at, WORD_BYTES);', 'lines are not torn'],

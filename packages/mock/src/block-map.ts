@@ -32,6 +32,13 @@ export class BlockMap {
     return this.#endBlock;
   }
 
+  copyFrom(other: BlockMap): void {
+    other.#leaves.forEach((leaf, index) => {
+      this.#leaves[index] = leaf?.slice();
+    });
+    this.#endBlock = other.#endBlock;
+  }
+
   at(block: number): number {
     return this.#leaves[Math.floor(block / LEAF_BLOCKS)]?.[block % LEAF_BLOCKS] ?? HOLE;
   }

@@ -12,6 +12,13 @@ export class BlockOwners {
     this.#pool = pool;
   }
 
+  /** The pool is copied by who owns it. */
+  copyFrom(other: BlockOwners): void {
+    other.#counts.forEach((leaf, index) => {
+      this.#counts[index] = leaf?.slice();
+    });
+  }
+
   of(block: number): number {
     return this.#counts[Math.floor(block / LEAF_BLOCKS)]?.[block % LEAF_BLOCKS] ?? 0;
   }

@@ -49,6 +49,34 @@ export class Filesystem {
     this.#owners = new BlockOwners(this.pool);
   }
 
+  /**
+   * Takes over the files of a filesystem of the same size, with none of them open. Files that have no name any more are
+   * gone. Nothing of it can be undone.
+   */
+  copyFrom(other: Filesystem): void {
+    this.pool.copyFrom(other.pool);
+    this.#owners.copyFrom(other.#owners);
+    this.shutDown = other.shutDown;
+    this.quotaBlocks = other.quotaBlocks;
+    this.#nextInode = other.#nextInode;
+    for (const directory of other.#directories) this.#directories.add(directory);
+    const copies = new Map<Inode, Inode>();
+    for (const inode of [...other.#names.values(), ...other.#orphans]) {
+      if (copies.has(inode)) continue;
+      const copy = new Inode(inode.number);
+      copy.copyFrom(inode);
+      copies.set(inode, copy);
+      if (copy.links === 0) this.freeIfUnused(copy);
+    }
+    for (const [path, inode] of other.#names) this.#names.set(path, copies.get(inode) as Inode);
+    this.commit();
+  }
+
+  /** Every file that has a name or is open. */
+  inodes(): Set<Inode> {
+    return new Set([...this.#names.values(), ...this.#orphans]);
+  }
+
   find(path: string): Inode | undefined {
     return this.#names.get(path);
   }
@@ -140,7 +168,7 @@ export class Filesystem {
   remount(keptChanges: number): void {
     this.log.keep(keptChanges);
     this.shutDown = false;
-    for (const inode of new Set([...this.#names.values(), ...this.#orphans])) {
+    for (const inode of this.inodes()) {
       inode.openCount = 0;
       inode.mappings.clear();
       inode.locks.clear();

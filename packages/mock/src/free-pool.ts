@@ -24,6 +24,12 @@ export class FreePool {
     this.#freeBlocks = count;
   }
 
+  copyFrom(other: FreePool): void {
+    this.#runs = [...other.#runs];
+    this.#waiting = [...other.#waiting];
+    this.#freeBlocks = other.#freeBlocks;
+  }
+
   /** Bytes that files can still get, those that wait for a commit included. */
   get freeBytes(): number {
     return this.#freeBlocks * BLOCK_BYTES;

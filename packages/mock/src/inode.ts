@@ -26,6 +26,16 @@ export class Inode {
 
   constructor(readonly number: number) {}
 
+  /** Takes over all but who has the file open. */
+  copyFrom(other: Inode): void {
+    this.map.copyFrom(other.map);
+    for (const [logical, entry] of other.onDisk) this.onDisk.set(logical, entry);
+    this.sizeBytes = other.sizeBytes;
+    this.links = other.links;
+    this.ownerId = other.ownerId;
+    this.mark = other.mark?.slice();
+  }
+
   diskEntry(logical: number): number {
     return this.onDisk.get(logical) ?? this.map.at(logical);
   }

@@ -38,6 +38,7 @@ export class Machine {
   readonly listWatches = new ListWatches(() => this.turns);
   /** Files of this machine can be locked. */
   readonly locks: boolean;
+  readonly #options: Omit<CheckedOptions, 'bus'>;
   readonly #hooks: OperationHook[];
   #current: Omit<MockOperation, 'index' | 'step'> | undefined;
   /** The process of the running operation. */
@@ -46,6 +47,7 @@ export class Machine {
 
   constructor(options: Omit<CheckedOptions, 'bus'>) {
     const { kernel, mount, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes } = options;
+    this.#options = options;
     this.mount = mount;
     this.keepsAttributes = extendedAttributes;
     const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
@@ -148,6 +150,26 @@ export class Machine {
         deviceOffset,
       });
     });
+  }
+
+  /** Makes every store and all metadata durable. */
+  settle(): void {
+    for (const inode of this.filesystem.inodes()) {
+      this.device.cache.persistOwner(inode.number);
+      inode.protect();
+    }
+    this.filesystem.commit();
+  }
+
+  /** A machine of the same options (without the hooks that were added since), whose disk is a copy of this one's. */
+  clone(): Machine {
+    const copy = new Machine(this.#options);
+    copy.life = this.life;
+    copy.random.copyFrom(this.random);
+    copy.device.medium.copyFrom(this.device.medium);
+    copy.device.known.copyFrom(this.device.known);
+    copy.filesystem.copyFrom(this.filesystem);
+    return copy;
   }
 
   /** The chooser that the seed stands for. */

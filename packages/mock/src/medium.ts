@@ -28,6 +28,14 @@ export class Medium {
     this.#neverWritten = new Uint8Array(CHUNK_BYTES).fill(staleByte);
   }
 
+  /** Takes over the bytes and the poison of a medium of the same size. */
+  copyFrom(other: Medium): void {
+    this.poison.copyFrom(other.poison);
+    other.#chunks.forEach((chunk, index) => {
+      this.#chunks[index] = chunk?.slice();
+    });
+  }
+
   /** Copies bytes of one block, poisoned or not: whether they may be seen is decided above. */
   copyOut(block: number, offset: number, target: Uint8Array, targetOffset: number, length: number): void {
     const chunk = this.#chunks[Math.floor(block / CHUNK_BLOCKS)] ?? this.#neverWritten;

@@ -68,11 +68,11 @@ export class MockDriver implements Driver {
   readonly #self = new Process(undefined);
   readonly #processes = new Map<string, MockProcess>();
 
-  constructor(options: MockOptions) {
-    const checked = checkOptions(options);
-    this.#machine = new Machine(checked);
-    this.#bus = checked.bus;
-    this.devices = new MockDevices(this.#machine, this.#bus, this.#self);
+  /** Use mockDriver(). */
+  constructor(machine: Machine, bus: FileFacts['bus']) {
+    this.#machine = machine;
+    this.#bus = bus;
+    this.devices = new MockDevices(machine, bus, this.#self);
     machines.set(this, this.#machine);
   }
 
@@ -360,6 +360,38 @@ export class MockDriver implements Driver {
     this.#machine.crash(chosen ?? this.#machine.randomChooser);
   }
 
+  /**
+   * Makes everything durable that was stored so far, in open files too: no crash() can take it back. Throws
+   * MockSystemError (EIO) after shutDown().
+   *
+   * @example
+   * const file = await PmemFile.open('/pmem/db', { driver, create: true, size: 65536 });
+   * file.write(bytes, 0);
+   * driver.settle();
+   * driver.crash('lose-all'); // the bytes are there
+   */
+  settle(): void {
+    throwUnless0(this.#machine.filesystem.shutDown ? Errno.EIO : 0, 'sync', '/');
+    this.#machine.settle();
+  }
+
+  /**
+   * A machine of its own with the same files, poison and options: what happens to one does not happen to the other. All
+   * that was stored is durable in the clone, no file is open there, and no lock is held. Observers that observe() added stay
+   * with this machine; the `faults` and `onOperation` of the options are shared, with what they count.
+   *
+   * @example
+   * const prepared = await machineWithData();
+   * for (const page of [0, 1, 2]) {
+   *   const driver = prepared.clone();
+   *   driver.poison('/pmem/db', { offset: page * 4096, length: 1 });
+   *   // …
+   * }
+   */
+  clone(): MockDriver {
+    return new MockDriver(this.#machine.clone(), this.#bus);
+  }
+
   #writeAll(inode: Inode, path: string, bytes: Uint8Array, position: number): void {
     for (let done = 0; done < bytes.length; ) {
       const { transferredBytes, errno } = pwrite(this.#machine, inode, bytes.subarray(done), position + done);
@@ -408,5 +440,6 @@ export function machineOf(driver: MockDriver): Machine {
 
 /** A driver over a new simulated machine of its own: same options and same calls, same outcome. */
 export function mockDriver(options: MockOptions = {}): MockDriver {
-  return new MockDriver(options);
+  const checked = checkOptions(options);
+  return new MockDriver(new Machine(checked), checked.bus);
 }

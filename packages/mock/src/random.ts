@@ -10,6 +10,11 @@ export class Random {
     this.#state = (mixed ^ (mixed >>> 13)) >>> 0 || 0x6d2b79f5;
   }
 
+  /** Goes on as `other` will. */
+  copyFrom(other: Random): void {
+    this.#state = other.#state;
+  }
+
   /** An integer in [0, 2^32). */
   next(): number {
     let x = this.#state;

@@ -18,6 +18,11 @@ export class SectorSet {
     return this.#masks.size === 0;
   }
 
+  copyFrom(other: SectorSet): void {
+    this.#masks.clear();
+    for (const [block, mask] of other.#masks) this.#masks.set(block, mask);
+  }
+
   /** Flags of the block's sectors, bit i for sector i. */
   maskOf(block: number): number {
     return this.#masks.get(block) ?? 0;

@@ -85,8 +85,25 @@ describe('diagnostics channels', () => {
     expect(heard.length).toBe(1);
   });
 
-  it('say nothing of a file that was closed', async () => {
-    const file = await filled(mockDriver(), PAGE);
+  it('tell of what an open loses that finishes a repair, and not of what was lost before', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, { offset: PAGE, length: 1 });
+    await file.repair({ offset: PAGE, length: PAGE });
+    driver.poison(PATH, { offset: 2 * PAGE, length: 1 });
+    const remove = driver.observe(({ name, path }) => (name === 'pwrite' && path === PATH ? { crash: true } : undefined));
+    await expect(file.repair({ offset: 2 * PAGE, length: PAGE })).rejects.toThrow('power failed');
+    remove();
+    heard.length = 0;
+    await PmemFile.open(PATH, { driver });
+    expect(heard).toEqual([{ channel: LOSS_CHANNEL, message: { path: PATH, ranges: [{ offset: 2 * PAGE, length: PAGE }] } }]);
+  });
+
+  it('say nothing of a file that was closed, before a persist or during it', async () => {
+    const driver = mockDriver({ dax: false });
+    const file = await filled(driver, PAGE);
+    driver.observe(({ name }) => (name === 'persist' ? { errno: Errno.EBADF } : undefined));
+    await failure('ERR_PMEM_CLOSED', () => { file.persist(); });
     await file.close();
     await failure('ERR_PMEM_CLOSED', () => { file.persist(); });
     expect(heard).toEqual([]);

@@ -39,6 +39,17 @@ describe('a salvage part by part', () => {
     expect(whole.gaps.map(({ offset, length }) => [offset / PAGE, length / PAGE])).toEqual([[0, 1], [5, 2], [255, 2], [511, 1]]);
   });
 
+  it('tells gaps apart by their reasons, the last one too', async () => {
+    const { driver, file } = await damaged(4 * PAGE, 1);
+    await file.repair({ offset: PAGE, length: PAGE });
+    driver.poison(PATH, { offset: 2 * PAGE, length: 2 * PAGE });
+    const { gaps } = await file.salvage();
+    expect(gaps).toEqual([
+      { offset: PAGE, length: PAGE, reason: 'lost' },
+      { offset: 2 * PAGE, length: 2 * PAGE, reason: 'media' },
+    ]);
+  });
+
   it('reads no megabyte ahead of the one that is asked for', async () => {
     const { driver, file } = await damaged(8 * MIB);
     let readBytes = 0;
