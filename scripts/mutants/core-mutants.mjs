@@ -39,7 +39,7 @@ const list = [
   [core('salvage-copy.ts'), 'offset: offset - range.offset, length', 'offset, length', 'gaps of a part are elsewhere in its copy'],
   [core('repair/mirror.ts'), "|| error.code === 'ERR_PMEM_LOST'", '', 'a mirror that has lost the bytes fails the repair'],
   [core('repair/mirror.ts'), "if (rangeEnd(range) > mirror.size - offset) return undefined;", '', 'a mirror that is too short fails the repair'],
-  [core('repair/recover.ts'), 'ranges: subtract(content.tombstones, tombstones)', 'ranges: content.tombstones', 'a loss is told at each open'],
+  [core('repair/recover.ts'), 'ranges: intersectAll(content.tombstones, coalesce(pending))', 'ranges: content.tombstones', 'a loss is told at each open'],
   [core('events.ts'), "if (error.code !== 'ERR_PMEM_CLOSED' && ", 'if (', 'a closed file is a failed persist'],
   [core('guarded-io.ts'), "throw operation === 'persist' ? publishPersistFailure(path, error) : error;", 'throw error;', 'a persist that faults is not told'],
   // Claims

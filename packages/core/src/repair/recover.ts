@@ -1,6 +1,6 @@
 /** What open() does with a journal that it finds: finishes repairs that were cut off, remembers what was lost. */
 import type { ByteRange } from '../byte-range.js';
-import { coalesce, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
+import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
 import { isMediaErrno } from '../classify.js';
 import { unreadableCuts } from '../cuts.js';
 import type { DriverFile } from '../driver.js';
@@ -106,7 +106,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const failure = await journal.update(() => content);
   if (failure !== undefined) throw journalError(journal, failure);
   hazards.adopt(content);
-  publishLoss({ path: file.facts.path, ranges: subtract(content.tombstones, tombstones) });
+  publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
 }
 
