@@ -10,6 +10,8 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WatchEvent } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
+import type { WalWatchOutcome } from '@safe-pmem/examples/wal';
+import { Wal } from '@safe-pmem/examples/wal';
 import { openForLooking } from '@safe-pmem/core/tools';
 import { nativeDriver } from '@safe-pmem/native';
 import type { CommandEnd } from '../protocol.js';
@@ -228,6 +230,32 @@ void describe('PmemFile.watch()', () => {
     assert.ok(during <= 3, `${during} wake-ups`);
     for (const watch of watches) watch.close();
     await file.close();
+  });
+});
+
+void describe('a log with a mirror', () => {
+  void it(`${recoveryWrite ? 'repairs' : 'names'} what the kernel announces before it is read`, async () => {
+    const files = await Promise.all(['log', 'mirror'].map((name) => {
+      return PmemFile.open(path.join(directory, name), { driver: nativeDriver(), create: true, size: 12 * PAGE });
+    }));
+    const [file, mirror] = files;
+    assert.ok(file !== undefined && mirror !== undefined);
+    const log = await Wal.open({ file, mirror, create: true });
+    for (let i = 0; i < 8; i++) log.append(Buffer.alloc(3000, i + 1));
+    log.commit();
+    const outcomes: WalWatchOutcome[] = [];
+    await log.watch({ onRepair: (outcome) => { outcomes.push(outcome); } });
+    await poison(file.path, 3);
+    await until(() => outcomes.length > 0);
+    const [outcome] = outcomes;
+    assert.ok(outcome !== undefined && 'report' in outcome);
+    assert.equal(outcome.report.rebuilt.length, recoveryWrite ? 1 : 0);
+    assert.equal(outcome.report.failed.length, recoveryWrite ? 0 : 1);
+    let records = 0;
+    for await (const item of log.replay()) if (item.type === 'record') records++;
+    assert.equal(records, 8);
+    log.close();
+    for (const one of files) await one.close();
   });
 });
 
