@@ -107,7 +107,8 @@ export class PmemFile extends MemoryAccess {
   /**
    * Asks the kernel which blocks of this file it knows to be bad: its list for the device, intersected with FIEMAP.
    * Touches no data and needs no privilege. `unsupported` means that nobody can tell, not that the file is healthy;
-   * `none` does not exclude errors that nobody has met yet (see scrub()). Ranges are whole blocks clipped to the file.
+   * `none` does not exclude errors that no program has met yet, nor, unless `info().listsConsumedErrors` is `yes`,
+   * those that one has met (see scrub()). Ranges are whole blocks clipped to the file.
    */
   async badBlocks(): Promise<BadBlockReport> {
     this.#state.assertOpen();

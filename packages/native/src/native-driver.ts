@@ -36,6 +36,7 @@ import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
 import { requirePermission } from './permission.js';
 import { refuseHugePages } from './refuse-huge-pages.js';
+import { whatDevice } from './what-device.js';
 
 let loaded: Binding | undefined;
 
@@ -92,11 +93,15 @@ class NativeDriver implements Driver {
     requirePermission(path, readOnly);
     refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
-    if ('failure' in opened) return opened;
+    if ('failure' in opened) return { failure: await explained(opened.failure, path) };
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
     const facts = factsOf(opened, readOnly, await device.bus());
     return { file: new NativeFile(this.#binding, opened, facts, device) };
   }
+}
+
+async function explained(failure: SystemFailure, path: string): Promise<SystemFailure> {
+  return failure.errno === Errno.ENXIO ? { ...failure, device: await whatDevice(path) } : failure;
 }
 
 function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): FileFacts {
