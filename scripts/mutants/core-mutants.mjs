@@ -44,8 +44,8 @@ const list = [
   [core('bad-blocks.ts'), 'alignOut(range, blockBytes)', 'range', 'only the sector is reported'],
   [core('bad-blocks.ts'), "if (!answer.supported) return { status: 'unsupported', reason: answer.reason };", "if (!answer.supported) return { status: 'none' };", 'unsupported reads as healthy'],
   // Ladder
-  [core('repair/strategy.ts'), "zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes'", "zeroRangeBehaviour(facts) === 'in-place'", 'zero-range on a device that cannot clear'],
-  [core('repair/strategy.ts'), "zeroRangeBehaviour(facts) === 'in-place' && clearAbility", "clearAbility", 'zero-range first on xfs'],
+  [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility(facts) === 'yes'", "zeroRange === 'in-place'", 'zero-range on a device that cannot clear'],
+  [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility", "clearAbility", 'zero-range first on xfs'],
   [core('repair/strategy.ts'), 'const curedByRelocation = shared && refusal === Errno.EIO;', 'const curedByRelocation = refusal === Errno.EIO;', 'relocation gives poison away'],
   [core('repair/strategy.ts'), 'const nothingBetter = !hasWrite && allowRelocation;', 'const nothingBetter = !hasWrite;', 'relocation without leave'],
   [core('file-info.ts'), "if (bus.provider === CXL_BUS) return 'no';", '', 'CXL may clear'],

@@ -113,8 +113,16 @@ const list = [
   [core('cuts.ts'), "clearAbility(facts) === 'yes' ? await", "false ? await", 'what can be cleared may not be cut off'],
   [repair('strategy.ts'), 'return readErrno === Errno.EFAULT || ', 'return ', 'EFAULT of a pread is no machine check'],
   [repair('strategy.ts'), "if (!tried.has('recovery-write')) return 'recovery-write';", "if (!tried.has('zero-range') && mayZero) return 'zero-range';\n  if (!tried.has('recovery-write')) return 'recovery-write';", 'zero-range before the write that changes nothing if it is refused'],
-  [repair('strategy.ts'), 'if (!hasWrite && mayZero && zeroRangeBehaviour', 'if (mayZero && zeroRangeBehaviour', 'zero-range first on ext4 from 5.19 on'],
-  [repair('strategy.ts'), 'if (!hasWrite && mayZero && ', 'if (!hasWrite && ', 'zero-range first on a page that an old kernel holds back'],
+  [repair('strategy.ts'), 'const clearsByWrite = !hasWrite && ', 'const clearsByWrite = ', 'zero-range first on ext4 from 5.19 on'],
+  [repair('strategy.ts'), 'if (mayZero && (clearsAtOnce || clearsByWrite)) {', 'if (clearsAtOnce || clearsByWrite) {', 'zero-range first on a page that it may harm'],
+  [repair('strategy.ts'), " && unit.listed && readErrno === Errno.EIO;", ' && readErrno === Errno.EIO;', 'zero-range first on a page that no list has'],
+  [repair('zero-range.ts'), "return facts.dax && clearAbility(facts) === 'yes';", 'return facts.dax;', 'zero-range is tried on a device that cannot clear'],
+  [repair('zero-range.ts'), 'isOwnWritten(first) && isOwnWritten(last) && ', '', 'an unwritten block counts as one that zero-range has zeroed'],
+  [repair('zero-range.ts'), "return failure.errno === Errno.EIO ? 'does-not-clear' : 'reaches-media';", "return 'reaches-media';", 'a refusal of zero-range is not remembered'],
+  [repair('zero-range.ts'), 'const isCleared = after !== undefined && !after.isListed && after.physicalOffset === before.physicalOffset;', 'const isCleared = after !== undefined;', 'a page that zero-range left on the list counts as cleared'],
+  [repair('zero-range.ts'), "if (outcome === undefined || 'failure' in outcome) return 'untried';", "if (outcome === undefined || 'failure' in outcome) return 'stock';", 'a trial that found no room is not repeated'],
+  [repair('zero-range.ts'), '  work.altered = true;\n', '', 'a page that the trial has zeroed loses its intent'],
+  [repair('write-units.ts'), "if (request.strategy === 'auto') await learnZeroRange(file, works);", 'await learnZeroRange(file, works);', 'a strategy asked for by name is not the only one tried'],
   [repair('write-units.ts'), 'if (pending.some((work) => work.attempts.length > 0)) await askAgain(file, pending);', '', 'after a refusal the page is not asked again'],
 ];
 

@@ -6,6 +6,17 @@ export type ClearAbility = 'yes' | 'no' | 'unknown';
 /** Whether the bus of the device reports consumed errors to the kernel's list: `unknown` where no nvdimm bus says. */
 export type ListingAbility = 'yes' | 'no' | 'unknown';
 
+/**
+ * What FALLOC_FL_ZERO_RANGE does to a block with a media error.
+ *
+ * - `in-place`: the block stays with the file, and so does the error, until the next write (ext4).
+ * - `relocates`: the file gets another block, and the poisoned one goes to free space (XFS).
+ * - `clears-in-place`: it clears the error at once and keeps the block. A repair on this device has seen that happen,
+ *   in this process: no released kernel does it, see docs/concepts/repair.md.
+ * - `unknown`: not measured on this filesystem.
+ */
+export type ZeroRangeBehaviour = 'in-place' | 'relocates' | 'clears-in-place' | 'unknown';
+
 /** What PmemFile knows about an open file and the machine under it. */
 export interface FileInfo {
   readonly path: string;
@@ -27,8 +38,8 @@ export interface FileInfo {
   readonly listsConsumedErrors: ListingAbility;
   /** A whole-page write clears poison in place (Linux 5.19). On files without DAX it rewrites the block. */
   readonly recoveryWrite: boolean;
-  /** FALLOC_FL_ZERO_RANGE keeps the block where it is (ext4), moves it (xfs), or nobody measured. */
-  readonly zeroRange: 'in-place' | 'relocates' | 'unknown';
+  /** What FALLOC_FL_ZERO_RANGE does to a block with a media error, as far as that is known. */
+  readonly zeroRange: ZeroRangeBehaviour;
   readonly kernelRelease: string;
 }
 
@@ -70,12 +81,13 @@ export function hasRecoveryWrite(facts: FileFacts): boolean {
   return major > 5 || (major === 5 && minor >= 19);
 }
 
-export function zeroRangeBehaviour(facts: FileFacts): FileInfo['zeroRange'] {
+/** What stock kernels do. */
+export function stockZeroRange(facts: FileFacts): ZeroRangeBehaviour {
   if (facts.filesystem === 'ext4') return 'in-place';
   return facts.filesystem === 'xfs' ? 'relocates' : 'unknown';
 }
 
-export function fileInfo(facts: FileFacts, sizeBytes: number): FileInfo {
+export function fileInfo(facts: FileFacts, sizeBytes: number, zeroRange: ZeroRangeBehaviour): FileInfo {
   return {
     path: facts.path,
     sizeBytes,
@@ -88,7 +100,7 @@ export function fileInfo(facts: FileFacts, sizeBytes: number): FileInfo {
     canClear: clearAbility(facts),
     listsConsumedErrors: listingAbility(facts),
     recoveryWrite: hasRecoveryWrite(facts),
-    zeroRange: zeroRangeBehaviour(facts),
+    zeroRange,
     kernelRelease: facts.kernelRelease,
   };
 }

@@ -14,7 +14,7 @@ export type { FileWatch, WatchOptions } from './watch.js';
 export type { WatchEvent } from './watch-event.js';
 export { Errno, errnoName } from './errno.js';
 export type { BadBlockReport } from './bad-blocks.js';
-export type { ClearAbility, ListingAbility, FileInfo } from './file-info.js';
+export type { ClearAbility, ListingAbility, FileInfo, ZeroRangeBehaviour } from './file-info.js';
 export type { Salvage, SalvagedPiece, SalvageGap, SalvageGapReason } from './salvage.js';
 export type { ScrubOptions, ScrubProgress, ScrubReport } from './scrub.js';
 export type { Rebuild } from './repair/prepare-units.js';

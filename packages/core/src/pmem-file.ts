@@ -21,6 +21,7 @@ import type { RepairOptions } from './repair/repair-options.js';
 import { repairRequest } from './repair/repair-options.js';
 import { repairRanges } from './repair/repair.js';
 import { repairsAround, runInside } from './repair/repairs-around.js';
+import { zeroRangeOf } from './repair/zero-range.js';
 import type { Salvage } from './salvage.js';
 import { salvageRange } from './salvage.js';
 import type { ScrubOptions, ScrubReport } from './scrub.js';
@@ -205,7 +206,8 @@ export class PmemFile extends MemoryAccess {
 
   /** What is known of the file and of the machine under it: how persist() persists, what repair() can do. */
   info(): FileInfo {
-    return fileInfo(this.#state.file.facts, this.#state.sizeBytes);
+    const { file, sizeBytes } = this.#state;
+    return fileInfo(file.facts, sizeBytes, zeroRangeOf(file));
   }
 
   /**
