@@ -1,8 +1,8 @@
 // npm run test:long [-- --seconds 3600] [--seed N] [--folder DIR] [--lives S]
 //
-// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, a restart every S seconds (every
-// second one is a kill -9), an oracle that knows what was acknowledged, a watchdog, and percentiles of every kind of
-// operation. Needs no root. What takes longer than a second is named, with what went on beside it.
+// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, a restart every S seconds
+// (every second one is a kill -9), an oracle that knows what was acknowledged, a watchdog, and percentiles of every
+// kind of operation. Needs no root. What takes longer than a second is named, with what went on beside it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
