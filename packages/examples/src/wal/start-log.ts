@@ -87,14 +87,18 @@ async function startMembers(given: readonly Member[], intent: OpenIntent): Promi
  * record would get a number that is taken. No log writes that; bytes from elsewhere, with a checksum that holds, may
  * say it.
  */
-function requireAgreement(place: LogPlace, { endOffset, lastSequence }: CommitPoint): void {
-  const pageNumber = lastPageBefore(endOffset);
-  if (pageNumber < 0) return;
-  const { best } = readBest(place, pageNumber, limitIn(pageNumber, endOffset));
-  const beyond = best.parsed.fragments.find(({ sequence }) => sequence > lastSequence);
-  if (beyond === undefined) return;
-  const what = `record ${beyond.sequence} lies before the end of the log, whose last one is said to be ${lastSequence}`;
-  throw new WalError('ERR_WAL_UNREADABLE', best.member.file.path, what);
+function requireAgreement(place: LogPlace, { headPage, endOffset, lastSequence }: CommitPoint): void {
+  for (let pageNumber = lastPageBefore(endOffset); pageNumber >= headPage; pageNumber--) {
+    const { best } = readBest(place, pageNumber, limitIn(pageNumber, endOffset));
+    const { fragments } = best.parsed;
+    const beyond = fragments.find(({ sequence }) => sequence > lastSequence);
+    if (beyond !== undefined) {
+      const what = `record ${beyond.sequence} lies before the end of the log, whose last one is said to be ${lastSequence}`;
+      throw new WalError('ERR_WAL_UNREADABLE', best.member.file.path, what);
+    }
+    // The pages before the last one that can be read hold older records.
+    if (fragments.length > 0) return;
+  }
 }
 
 /** The commit point of an empty log. */
