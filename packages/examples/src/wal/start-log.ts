@@ -83,17 +83,21 @@ async function startMembers(given: readonly Member[], intent: OpenIntent): Promi
 }
 
 /**
- * Throws if a record lies before the end that the commit point names, and after the last one that it names: the next
- * record would get a number that is taken. No log writes that; bytes from elsewhere, with a checksum that holds, may
- * say it.
+ * Throws if a record lies before an end that the commit point names, and after the last one there: another record would
+ * get its number. No log writes that; bytes from elsewhere, with a checksum that holds, may say it.
  */
-function requireAgreement(place: LogPlace, { headPage, endOffset, lastSequence }: CommitPoint): void {
+function requireAgreement(place: LogPlace, point: CommitPoint): void {
+  requireLast(place, point.headPage, point.endOffset, point.lastSequence);
+  requireLast(place, point.headPage, point.certainOffset, point.certainSequence);
+}
+
+function requireLast(place: LogPlace, headPage: number, endOffset: number, last: number): void {
   for (let pageNumber = lastPageBefore(endOffset); pageNumber >= headPage; pageNumber--) {
     const { best } = readBest(place, pageNumber, limitIn(pageNumber, endOffset));
     const { fragments } = best.parsed;
-    const beyond = fragments.find(({ sequence }) => sequence > lastSequence);
+    const beyond = fragments.find(({ sequence }) => sequence > last);
     if (beyond !== undefined) {
-      const what = `record ${beyond.sequence} lies before the end of the log, whose last one is said to be ${lastSequence}`;
+      const what = `record ${beyond.sequence} lies before an end whose last record is said to be ${last}`;
       throw new WalError('ERR_WAL_UNREADABLE', best.member.file.path, what);
     }
     // The pages before the last one that can be read hold older records.
