@@ -48,7 +48,8 @@ async function safePmem(...argv: string[]): Promise<CommandEnd> {
     err: (text) => { stderr += text; },
     hasColor: false, canRewrite: false, columns: 80,
   };
-  const { driver, tree, destination, now, interrupted, stayAlive } = surroundings;
+  const { driver, tree, destination, now, interrupted } = surroundings;
+  const stayAlive = (): (() => void) => surroundings.stayAlive();
   const status = await runCli(argv, { driver, tree, destination, screen, now, interrupted, stayAlive });
   return { status, stdout, stderr };
 }

@@ -127,7 +127,8 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   }
 
   noticed(name: string): string {
-    return this.#noticed.get(name)?.join(', ') || 'nothing';
+    const noticed = this.#noticed.get(name) ?? [];
+    return noticed.length === 0 ? 'nothing' : noticed.join(', ');
   }
 
   scrub(name: string): Promise<string> {
