@@ -64,6 +64,9 @@ const list = [
   [journal('journal.ts'), 'return modifiedMs <= writtenMs + WRITING_MS_MAX;', 'return false;', 'what a torn write left is taken for data'],
   [journal('journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
   [repair('recover.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
+  // Journals of the largest size
+  [core('range-set.ts'), 'this.#ranges = coalesce(ranges);\n  }', 'this.#ranges = [];\n    for (const range of [...ranges].reverse()) this.add(range);\n  }', 'a list of losses is moved along for each of them'],
+  [journal('format.ts'), ' || shorter > 1) {', ') {', 'any number of intents may be shorter than a unit'],
   // Bytes that are cut off inside a page
   [core('guarded-io.ts'), "if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);", '', 'zeros behind a cut are read around a fault'],
   [core('guarded-io.ts'), "if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;", "if (!('failure' in size) && size.sizeBytes >= rangeEnd(range)) return;\n    if ('failure' in size) throw new PmemError('ERR_PMEM_IO', 'no size', { path: this.#path });", 'zeros are hidden by a filesystem that does not tell the size'],

@@ -167,7 +167,7 @@ export interface FileFacts {
   readonly ownerId: number;
   readonly groupId: number;
   readonly mode: number;
-  /** When the file's bytes were last changed before it was opened, in milliseconds since 1970, by the filesystem's clock. */
+  /** When the file's bytes were last changed before open(), in milliseconds since 1970, by the filesystem's clock. */
   readonly modifiedMs: number;
   /** Effective user of this process: who owns the files that it creates. */
   readonly userId: number;
@@ -340,8 +340,8 @@ export interface DriverFile {
   /** fstat's size. */
   fileSize(): Promise<FileSizeOutcome>;
   /**
-   * fileSize() on this thread, after a load of zeros: the kernel fills the rest of the last page with them, so that bytes
-   * which another process has cut off load without a fault.
+   * fileSize() on this thread, after a load of zeros: the kernel fills the rest of the last page with them, so that
+   * bytes which another process has cut off load without a fault.
    */
   fileSizeSync(): FileSizeOutcome;
   /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents are clipped by nobody. */
