@@ -91,7 +91,10 @@ describe('a repair of a large healthy file', () => {
     };
     setImmediate(turn);
     const done: number[] = [];
-    const { units } = await file.repair({ offset: 0, length: file.size }, { fill: 0, onProgress: ({ doneBytes }) => done.push(doneBytes) });
+    const { units } = await file.repair({ offset: 0, length: file.size }, {
+      fill: 0,
+      onProgress: ({ doneBytes }) => done.push(doneBytes),
+    });
     running = false;
     expect(done).toEqual(Array.from({ length: BATCHES }, (_, i) => (i + 1) * BATCH));
     expect(turns).toBeGreaterThanOrEqual(BATCHES);
