@@ -63,10 +63,10 @@ async function check(expected) {
 const healthyNs = await check(0);
 if (opened !== 0) throw new Error('a device without bad blocks was answered by looking at files');
 listed = [{ offset: extents[0].physicalOffset, length: 512 }];
-global.gc();
+globalThis.gc();
 const before = process.memoryUsage.rss();
 const checkNs = await check(1);
-global.gc();
+globalThis.gc();
 const grown = process.memoryUsage.rss() - before;
 const grownText = `${Math.round(grown / 2 ** 20)} MiB`;
 if (opened !== 1) throw new Error(`${opened} files were asked for their place, 1 has any`);

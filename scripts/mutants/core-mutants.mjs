@@ -57,10 +57,13 @@ const list = [
   [core('bad-blocks.ts'), 'alignOut(range, blockBytes)', 'range', 'only the sector is reported'],
   [core('bad-blocks.ts'), "if (!answer.supported) return { status: 'unsupported', reason: answer.reason };", "if (!answer.supported) return { status: 'none' };", 'unsupported reads as healthy'],
   // Ladder
-  [core('repair/strategy.ts'), "zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes'", "zeroRangeBehaviour(facts) === 'in-place'", 'zero-range on a device that cannot clear'],
-  [core('repair/strategy.ts'), "zeroRangeBehaviour(facts) === 'in-place' && clearAbility", "clearAbility", 'zero-range first on xfs'],
+  [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility(facts) === 'yes'", "zeroRange === 'in-place'", 'zero-range on a device that cannot clear'],
+  [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility", "clearAbility", 'zero-range first on xfs'],
   [core('repair/strategy.ts'), 'const curedByRelocation = shared && refusal === Errno.EIO;', 'const curedByRelocation = refusal === Errno.EIO;', 'relocation gives poison away'],
   [core('repair/strategy.ts'), 'const nothingBetter = !hasWrite && allowRelocation;', 'const nothingBetter = !hasWrite;', 'relocation without leave'],
+  [core('file-info.ts'), "if (bus.provider === CXL_BUS) return 'no';", '', 'CXL may clear'],
+  [core('file-info.ts'), "if (bus.provider.startsWith('ACPI')) return 'yes';", "return 'yes';", 'every bus lists consumed errors'],
+  [core('system-error.ts'), 'insteadOf[failure.device]', "''", 'open() of a device does not say what to open'],
   [core('file-info.ts'), 'minor >= 19', 'minor >= 10', 'recovery write on old kernels'],
   // Writing and verifying
   [core('repair/verify-units.ts'), 'data.offset) !== undefined) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'data.offset) !== undefined && data.length === 0) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'a fault in verification'],

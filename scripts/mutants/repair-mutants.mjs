@@ -64,6 +64,9 @@ const list = [
   [journal('journal.ts'), 'return modifiedMs <= writtenMs + WRITING_MS_MAX;', 'return false;', 'what a torn write left is taken for data'],
   [journal('journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
   [repair('recover.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
+  // Journals of the largest size
+  [core('range-set.ts'), 'this.#ranges = coalesce(ranges);\n  }', 'this.#ranges = [];\n    for (const range of [...ranges].reverse()) this.add(range);\n  }', 'a list of losses is moved along for each of them'],
+  [journal('format.ts'), ' || shorter > 1) {', ') {', 'any number of intents may be shorter than a unit'],
   // Bytes that are cut off inside a page
   [core('guarded-io.ts'), "if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);", '', 'zeros behind a cut are read around a fault'],
   [core('guarded-io.ts'), "if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;", "if (!('failure' in size) && size.sizeBytes >= rangeEnd(range)) return;\n    if ('failure' in size) throw new PmemError('ERR_PMEM_IO', 'no size', { path: this.#path });", 'zeros are hidden by a filesystem that does not tell the size'],
@@ -113,8 +116,16 @@ const list = [
   [core('cuts.ts'), "clearAbility(facts) === 'yes' ? await", "false ? await", 'what can be cleared may not be cut off'],
   [repair('strategy.ts'), 'return readErrno === Errno.EFAULT || ', 'return ', 'EFAULT of a pread is no machine check'],
   [repair('strategy.ts'), "if (!tried.has('recovery-write')) return 'recovery-write';", "if (!tried.has('zero-range') && mayZero) return 'zero-range';\n  if (!tried.has('recovery-write')) return 'recovery-write';", 'zero-range before the write that changes nothing if it is refused'],
-  [repair('strategy.ts'), 'if (!hasWrite && mayZero && zeroRangeBehaviour', 'if (mayZero && zeroRangeBehaviour', 'zero-range first on ext4 from 5.19 on'],
-  [repair('strategy.ts'), 'if (!hasWrite && mayZero && ', 'if (!hasWrite && ', 'zero-range first on a page that an old kernel holds back'],
+  [repair('strategy.ts'), 'const clearsByWrite = !hasWrite && ', 'const clearsByWrite = ', 'zero-range first on ext4 from 5.19 on'],
+  [repair('strategy.ts'), 'if (mayZero && (clearsAtOnce || clearsByWrite)) {', 'if (clearsAtOnce || clearsByWrite) {', 'zero-range first on a page that it may harm'],
+  [repair('strategy.ts'), " && unit.listed && readErrno === Errno.EIO;", ' && readErrno === Errno.EIO;', 'zero-range first on a page that no list has'],
+  [repair('zero-range.ts'), "return facts.dax && clearAbility(facts) === 'yes';", 'return facts.dax;', 'zero-range is tried on a device that cannot clear'],
+  [repair('zero-range.ts'), 'isOwnWritten(first) && isOwnWritten(last) && ', '', 'an unwritten block counts as one that zero-range has zeroed'],
+  [repair('zero-range.ts'), "return failure.errno === Errno.EIO ? 'does-not-clear' : 'reaches-media';", "return 'reaches-media';", 'a refusal of zero-range is not remembered'],
+  [repair('zero-range.ts'), 'const isCleared = after !== undefined && !after.isListed && after.physicalOffset === before.physicalOffset;', 'const isCleared = after !== undefined;', 'a page that zero-range left on the list counts as cleared'],
+  [repair('zero-range.ts'), "if (outcome === undefined || 'failure' in outcome) return 'untried';", "if (outcome === undefined || 'failure' in outcome) return 'stock';", 'a trial that found no room is not repeated'],
+  [repair('zero-range.ts'), '  work.altered = true;\n', '', 'a page that the trial has zeroed loses its intent'],
+  [repair('write-units.ts'), "if (request.strategy === 'auto') await learnZeroRange(file, works);", 'await learnZeroRange(file, works);', 'a strategy asked for by name is not the only one tried'],
   [repair('write-units.ts'), 'if (pending.some((work) => work.attempts.length > 0)) await askAgain(file, pending);', '', 'after a refusal the page is not asked again'],
 ];
 

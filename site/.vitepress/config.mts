@@ -52,6 +52,7 @@ export default defineConfig({
             page('A write-ahead log', '/guides/write-ahead-log'),
             page('A store of your own', '/guides/make-your-own-store'),
             page('A replicated log', '/guides/replicated-log'),
+            page('A media error was reported', '/guides/a-media-error-was-reported'),
             page('Troubleshooting', '/guides/troubleshooting'),
           ],
         },
@@ -59,6 +60,7 @@ export default defineConfig({
           text: 'Reference',
           items: [
             page('Errors', '/reference/errors'),
+            page('The command safe-pmem', '/reference/cli'),
             page('Kernels and filesystems', '/reference/kernel-matrix'),
             page('Memory errors', '/reference/memory-errors'),
             page('Glossary', '/reference/glossary'),

@@ -16,7 +16,7 @@ describe('a run that nothing was asked of', () => {
 
   it('has every job, both filesystems, and both devices', () => {
     const jobs = new Set(Object.values(usual).flat());
-    expect([...jobs].sort()).toEqual(['contract', 'cost', 'fuzz', 'repair', 'smoke', 'traces']);
+    expect([...jobs].sort()).toEqual(['command', 'contract', 'cost', 'fuzz', 'repair', 'smoke', 'traces']);
     for (const part of ['ext4', 'xfs', '-clearable', 'unclearable', '6.1-', '6.12-', '7.3-']) expect(Object.keys(usual).join(' ')).toContain(part);
   });
 
@@ -32,7 +32,7 @@ describe('--all', () => {
 
   it('has all jobs, and compares only traces that are there', () => {
     const all = planned('--all');
-    expect(all['5.10-xfs-clearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz']);
+    expect(all['5.10-xfs-clearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz']);
     for (const [cell, jobs] of Object.entries(all)) expect([cell, jobs.includes('traces')]).toEqual([cell, traces.includes(cell)]);
   });
 

@@ -57,6 +57,8 @@ describe('what was seen, in words', () => {
     ['ERR_PMEM_MEDIA by sigbus, page 4-6', 'ERR_PMEM_MEDIA by sigbus, page 4-6'],
     ['page 5', 'that page'],
     ['no error', 'no error'],
+    ['ERR_PMEM_REPAIR_FAILED ()', 'ERR_PMEM_REPAIR_FAILED (nothing was tried)'],
+    ['ERR_PMEM_MEDIA by errno, page 5', 'MediaError of that page (errno)'],
   ])('%s: %s', (seen, words) => {
     expect(describeSeen(seen)).toBe(words);
   });

@@ -5,7 +5,7 @@ import { parseOptions, UsageError } from '../src/host/options.js';
 describe('command line', () => {
   it('selects every job and the default matrix when nothing is asked for', () => {
     const options = parseOptions([]);
-    expect(options.jobs).toEqual(['smoke', 'contract', 'repair', 'cost', 'traces', 'fuzz']);
+    expect(options.jobs).toEqual(['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz']);
     expect([options.seed, options.sequences]).toEqual([1, 500]);
     expect(options.selection).toEqual({ kernels: [], devices: [], filesystems: [] });
     expect(options.parallel).toBe(Math.min(2, availableParallelism()));

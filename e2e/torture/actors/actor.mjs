@@ -4,6 +4,7 @@ import process from 'node:process';
 import { fileCalls } from './file-calls.mjs';
 import { liveOnFile, lookAtFile } from './file-life.mjs';
 import { liveOnLog } from './log-life.mjs';
+import { liveLong } from './long-life.mjs';
 import { liveOnStore } from './store-life.mjs';
 import { liveOnReplica } from './replica-life.mjs';
 import { teller } from '../oracle/tell.mjs';
@@ -22,7 +23,14 @@ const calls = {
     stopping = true;
   },
 };
-const lives = { file: liveOnFile, reader: lookAtFile, log: liveOnLog, store: liveOnStore, replica: liveOnReplica };
+const lives = {
+  file: liveOnFile,
+  reader: lookAtFile,
+  log: liveOnLog,
+  long: liveLong,
+  store: liveOnStore,
+  replica: liveOnReplica,
+};
 let stopping = false;
 
 process.on('message', async ({ id, call, args }) => {

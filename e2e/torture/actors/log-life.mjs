@@ -23,7 +23,8 @@ export async function liveOnLog({ paths, seed, look }, { tell, stopped }) {
       }
     } catch (error) {
       // What was being committed may be there or not: so it was told.
-      tell('ended', 'log', error.code ?? error.stack);
+      tell('note', 'log', error.stack);
+      tell('ended', 'log', error.code ?? error.name);
       await turn();
     } finally {
       await open?.close();

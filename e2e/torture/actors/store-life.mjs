@@ -77,6 +77,8 @@ const valueOf = (key, version) => {
 
 export class StoreLife {
   operations = 0;
+  /** What has begun and not ended, a name for each. */
+  underWay = new Set();
   #options;
   #name;
   #stopped;
@@ -104,7 +106,11 @@ export class StoreLife {
         while (!this.#stopped()) {
           const kind = random.weighted(this.#options.weights ?? WEIGHTS);
           const begun = performance.now();
-          if (await this.#step(kind, random, tell)) onOperation(kind, performance.now() - begun);
+          const what = `${kind} of lane ${lane}`;
+          this.underWay.add(what);
+          const succeeded = await this.#step(kind, random, tell);
+          this.underWay.delete(what);
+          if (succeeded) onOperation(kind, performance.now() - begun);
           if (++this.operations % 8 === 0) await turn();
         }
       }),

@@ -16,7 +16,7 @@ const levelAt = (location, options = {}) =>
   new PmemLevel(location, { driver: nativeDriver(), logBytes: 256 * 1024, ...options });
 const keyOf = (number) => `k${String(number).padStart(4, '0')}`;
 
-/** One or two of four files are from an older moment: every key is current, or reported lost, or the open is refused. */
+/** One or two of four files are older: every key is current, or reported lost, or the open is refused. */
 async function olderFiles({ place }) {
   const { folder } = await place('tmpfs');
   const base = path.join(folder, 'db');

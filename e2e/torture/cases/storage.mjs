@@ -79,6 +79,25 @@ async function transientErrnos({ place, startActor }) {
   }
 }
 
+/** What never reached the medium is not durable, whatever errno says so, and whoever asks again. */
+async function failedWriteBack({ place, startActor }) {
+  for (const [name, errno] of Object.entries({ EINTR: 4, EIO: 5, EAGAIN: 11, ENOSPC: 28, ETIMEDOUT: 110 })) {
+    const fuse = await place('fuse');
+    const file = await makeFile(fuse, 'file');
+    const actor = await opener(startActor, 'actor', file);
+    await actor.ask('write', 3 * PAGE, PAGE, 7);
+    await fuse.command('fail', 'write', errno, 1);
+    for (const time of ['first', 'second']) {
+      const { error } = await actor.call('persist', 3 * PAGE, PAGE);
+      assert.ok(error !== undefined, `${name}: the ${time} persist says that the bytes are durable`);
+    }
+    await actor.ask('write', 3 * PAGE, PAGE, 8);
+    await actor.ask('persist', 3 * PAGE, PAGE);
+    await actor.ask('close');
+    assert.equal(await readAnew(startActor, file, page(3)), 8, name);
+  }
+}
+
 /** EIO of that very block is a media error for as long as it lasts. */
 async function passingMediaError({ place, startActor }) {
   const fuse = await place('fuse');
@@ -154,6 +173,7 @@ export const storageCases = [
   { name: '07 a file that its owner rewrites in place', run: rewrittenFile },
   { name: '07 a view of a file that is rewritten', run: viewOfRewrittenFile },
   { name: 'every errno of a network filesystem is no media error', run: transientErrnos },
+  { name: 'a write back that fails is told, also the next time', run: failedWriteBack },
   { name: 'a media error that passes', run: passingMediaError },
   { name: 'a device that cannot clear', run: unclearable },
   { name: 'a filesystem without locks', run: noLocks },

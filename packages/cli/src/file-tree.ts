@@ -1,5 +1,5 @@
 /** Walks directories. Holds one open directory a level and nothing else, however many files there are. */
-import { constants, closeSync, lstatSync, opendirSync, openSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { constants, closeSync, lstatSync, opendirSync, openSync, statfsSync, statSync } from 'node:fs';
 import type { Dir } from 'node:fs';
 import { isUtf8 } from 'node:buffer';
 
@@ -35,8 +35,6 @@ export interface FileTree {
   isDirectory(path: string): boolean;
   /** About how many files walk() will find; undefined if nobody can tell. */
   estimate(path: string, mountPoints: readonly string[]): number | undefined;
-  /** The first bytes of a small file, or undefined. */
-  readSmall(path: string): string | undefined;
 }
 
 const SLASH = Buffer.from('/');
@@ -48,13 +46,6 @@ export const nativeTree: FileTree = {
     try {
       const { files, ffree } = statfsSync(path);
       return mountPoints.includes(path.replace(/(?<=.)\/+$/, '')) && files > ffree ? files - ffree : undefined;
-    } catch {
-      return undefined;
-    }
-  },
-  readSmall(path) {
-    try {
-      return readFileSync(path, 'utf8');
     } catch {
       return undefined;
     }

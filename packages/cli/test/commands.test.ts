@@ -79,6 +79,13 @@ describe('check', () => {
     expect((await line.run('check', '/pmem')).status).toBe(0);
   });
 
+  it('ends with the worst of several paths, in whatever order', async () => {
+    const line = damaged();
+    expect((await line.run('check', '/pmem/db', '/pmem/other')).status).toBe(1);
+    expect((await line.run('check', '/pmem/other', '/pmem/db')).status).toBe(1);
+    expect((await line.run('check', '/pmem/other')).status).toBe(0);
+  });
+
   it('tells of losses that earlier repairs left in a file that is named', async () => {
     const line = damaged();
     await line.run('repair', DB, '--leave-lost', '--yes');

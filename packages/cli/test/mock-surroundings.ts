@@ -102,7 +102,6 @@ function treeOf(driver: MockDriver, looks: string[], estimate: number | undefine
     },
     isDirectory: (path) => !driver.listFiles().includes(path),
     estimate: () => estimate,
-    readSmall: () => undefined,
   };
 }
 

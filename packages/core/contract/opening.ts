@@ -96,6 +96,9 @@ export function checkOpening(check: Check): void {
     assertErrno(await file.sync(), Errno.EBADF);
     assertErrno(await file.resize(8192, false), Errno.EBADF);
     assertErrno(await file.zeroRange(0, 4096), Errno.EBADF);
+    assert.deepEqual((await file.tryZeroRange?.()) ?? { failure: { errno: Errno.EBADF, syscall: 'open' } }, {
+      failure: { errno: Errno.EBADF, syscall: 'open' },
+    });
     assert.equal((await file.pread(new Uint8Array(1), 0)).errno, Errno.EBADF);
     assert.equal((await file.pwrite(new Uint8Array(1), 0)).errno, Errno.EBADF);
     assert.equal((await file.scrub(0, 4096)).errno, Errno.EBADF);

@@ -86,6 +86,26 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('the trial of zero-range tells what became of a written block, and leaves nothing', async (machine) => {
+    await withNewFile(machine, 8192, async (file) => {
+      store(file, 0, pattern(8192));
+      if (file.tryZeroRange === undefined) return;
+      const outcome = await file.tryZeroRange();
+      if ('failure' in outcome) {
+        assert.ok(!supports.zeroRange || !supports.extents, `${outcome.failure.syscall} gave ${outcome.failure.errno}`);
+        assert.equal(outcome.failure.errno, Errno.EOPNOTSUPP);
+      } else {
+        assert.equal(outcome.dax, file.facts.dax);
+        assert.ok(outcome.readsZeros);
+        assert.equal(outcome.before.length, 1);
+        assert.equal(outcome.before[0]?.unwritten, false);
+        assert.equal(outcome.after.length, 1);
+      }
+      assertSameBytes(load(file, 0, 8192), pattern(8192));
+      assert.deepEqual(await file.fileSize(), { sizeBytes: 8192 });
+    });
+  });
+
   check('resize grows with zeros and shrinks, and the mapping follows', async (machine) => {
     await withNewFile(machine, 6000, async (file) => {
       store(file, 0, pattern(6000));

@@ -8,6 +8,8 @@ import type { ByteRange } from './byte-range.js';
 export interface SystemFailure {
   readonly errno: number;
   readonly syscall: string;
+  /** Of an open() that fails with ENXIO: what has the name, if it is a device. */
+  readonly device?: 'block' | 'device-dax' | 'character' | undefined;
 }
 
 /** The kernel's bad-block list of the device under a file, in bytes on the device that extents refer to. */

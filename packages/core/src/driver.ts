@@ -96,6 +96,19 @@ export interface Extent {
 /** Extents of a range, or the failure of the query. */
 export type ExtentsOutcome = { readonly extents: readonly Extent[] } | { readonly failure: SystemFailure };
 
+/** What zero-range did to one healthy, written block of a file without a name. */
+export interface ZeroRangeTrial {
+  /** That file was on DAX, as this one is. */
+  readonly dax: boolean;
+  /** Its extents before and after. */
+  readonly before: readonly Extent[];
+  readonly after: readonly Extent[];
+  /** pread(2) of the block gave zeros afterwards. */
+  readonly readsZeros: boolean;
+}
+
+export type ZeroRangeTrialOutcome = ZeroRangeTrial | { readonly failure: SystemFailure };
+
 /** Contents of a journal file, with what says whose it is. */
 export type JournalOutcome =
   | {
@@ -154,7 +167,7 @@ export interface FileFacts {
   readonly ownerId: number;
   readonly groupId: number;
   readonly mode: number;
-  /** When the file's bytes were last changed before it was opened, in milliseconds since 1970, by the filesystem's clock. */
+  /** When the file's bytes were last changed before open(), in milliseconds since 1970, by the filesystem's clock. */
   readonly modifiedMs: number;
   /** Effective user of this process: who owns the files that it creates. */
   readonly userId: number;
@@ -247,6 +260,11 @@ export interface Driver {
  */
 export interface DriverFile {
   readonly facts: FileFacts;
+  /**
+   * The same object for all files of one filesystem on one device in this process, another one for any other: core
+   * keeps by it what it has learnt of the device. Undefined: nothing is remembered.
+   */
+  readonly deviceIdentity?: object | undefined;
   /** Bytes mapped now: the size of the file at open() or at the last resize() of this DriverFile. */
   readonly mappedBytes: number;
 
@@ -295,6 +313,12 @@ export interface DriverFile {
   /** fallocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE). */
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;
   /**
+   * Tries zeroRange() on a block where it can harm nothing: makes a file without a name (O_TMPFILE) in the directory of
+   * the file, of one block that is written and synced, and notes its extents before and after. Leaves nothing. A driver
+   * that cannot do that leaves the method out.
+   */
+  tryZeroRange?(): Promise<ZeroRangeTrialOutcome>;
+  /**
    * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. What fails ends its own piece
    * and no other. `bytes` holds what is written of all of them; the outcomes are in their order.
    */
@@ -316,8 +340,8 @@ export interface DriverFile {
   /** fstat's size. */
   fileSize(): Promise<FileSizeOutcome>;
   /**
-   * fileSize() on this thread, after a load of zeros: the kernel fills the rest of the last page with them, so that bytes
-   * which another process has cut off load without a fault.
+   * fileSize() on this thread, after a load of zeros: the kernel fills the rest of the last page with them, so that
+   * bytes which another process has cut off load without a fault.
    */
   fileSizeSync(): FileSizeOutcome;
   /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents are clipped by nobody. */

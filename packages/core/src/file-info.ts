@@ -3,6 +3,20 @@ import type { FileFacts, PersistMethod } from './driver.js';
 /** Whether the device can clear poison: `unknown` where no nvdimm bus says. Read before anything is touched. */
 export type ClearAbility = 'yes' | 'no' | 'unknown';
 
+/** Whether the bus of the device reports consumed errors to the kernel's list: `unknown` where no nvdimm bus says. */
+export type ListingAbility = 'yes' | 'no' | 'unknown';
+
+/**
+ * What FALLOC_FL_ZERO_RANGE does to a block with a media error.
+ *
+ * - `in-place`: the block stays with the file, and so does the error, until the next write (ext4).
+ * - `relocates`: the file gets another block, and the poisoned one goes to free space (XFS).
+ * - `clears-in-place`: it clears the error at once and keeps the block. A repair on this device has seen that happen,
+ *   in this process: no released kernel does it, see docs/concepts/repair.md.
+ * - `unknown`: not measured on this filesystem.
+ */
+export type ZeroRangeBehaviour = 'in-place' | 'relocates' | 'clears-in-place' | 'unknown';
+
 /** What PmemFile knows about an open file and the machine under it. */
 export interface FileInfo {
   readonly path: string;
@@ -17,10 +31,15 @@ export interface FileInfo {
   /** Smallest aligned range that repair() replaces. */
   readonly repairUnitBytes: number;
   readonly canClear: ClearAbility;
+  /**
+   * Errors that an access has consumed get on the kernel's list of bad blocks. If this is not `yes`, badBlocks() may
+   * say `none` of a file that has bad pages: scrub() asks pread, which tells of them from Linux 5.19 on.
+   */
+  readonly listsConsumedErrors: ListingAbility;
   /** A whole-page write clears poison in place (Linux 5.19). On files without DAX it rewrites the block. */
   readonly recoveryWrite: boolean;
-  /** FALLOC_FL_ZERO_RANGE keeps the block where it is (ext4), moves it (xfs), or nobody measured. */
-  readonly zeroRange: 'in-place' | 'relocates' | 'unknown';
+  /** What FALLOC_FL_ZERO_RANGE does to a block with a media error, as far as that is known. */
+  readonly zeroRange: ZeroRangeBehaviour;
   readonly kernelRelease: string;
 }
 
@@ -29,11 +48,30 @@ export function repairUnitBytes(facts: FileFacts): number {
   return Math.max(facts.blockBytes, facts.pageBytes);
 }
 
-/** Legacy e820 devices always clear; an ACPI NVDIMM only with the Clear Uncorrectable Error command. */
-export function clearAbility(facts: Pick<FileFacts, 'bus'>): ClearAbility {
-  if (facts.bus === undefined) return 'unknown';
-  if (facts.bus.provider === 'e820' || facts.bus.commands.includes('clear_error')) return 'yes';
-  return facts.bus.provider.startsWith('ACPI') ? 'no' : 'unknown';
+/** `provider` of the buses without a command set: the kernel takes a clear for done (nvdimm_clear_poison()). */
+const BUSES_WITHOUT_COMMANDS: readonly string[] = ['e820', 'virtio-pmem'];
+/** `provider` of the bus that drivers/cxl registers. Its commands are those of single devices; none of them clears. */
+const CXL_BUS = 'CXL';
+
+/**
+ * Legacy e820 devices and virtio-pmem always clear, an ACPI NVDIMM only with the Clear Uncorrectable Error command, and
+ * CXL never: its bus answers the kernel's question for the range to clear with ENOTTY.
+ */
+export function clearAbility({ bus }: Pick<FileFacts, 'bus'>): ClearAbility {
+  if (bus === undefined) return 'unknown';
+  if (bus.provider === CXL_BUS) return 'no';
+  if (BUSES_WITHOUT_COMMANDS.includes(bus.provider) || bus.commands.includes('clear_error')) return 'yes';
+  return bus.provider.startsWith('ACPI') ? 'no' : 'unknown';
+}
+
+/**
+ * Only the ACPI driver adds what a machine check has met to the list (drivers/acpi/nfit). Measured on e820, virtio-pmem
+ * and NFIT; of CXL known from the kernel's source.
+ */
+export function listingAbility({ bus }: Pick<FileFacts, 'bus'>): ListingAbility {
+  if (bus === undefined) return 'unknown';
+  if (bus.provider.startsWith('ACPI')) return 'yes';
+  return bus.provider === CXL_BUS || BUSES_WITHOUT_COMMANDS.includes(bus.provider) ? 'no' : 'unknown';
 }
 
 /** Measured on Linux 5.10, 6.1 and 6.12: the DAX recovery write came with 5.19. */
@@ -43,12 +81,13 @@ export function hasRecoveryWrite(facts: FileFacts): boolean {
   return major > 5 || (major === 5 && minor >= 19);
 }
 
-export function zeroRangeBehaviour(facts: FileFacts): FileInfo['zeroRange'] {
+/** What stock kernels do. */
+export function stockZeroRange(facts: FileFacts): ZeroRangeBehaviour {
   if (facts.filesystem === 'ext4') return 'in-place';
   return facts.filesystem === 'xfs' ? 'relocates' : 'unknown';
 }
 
-export function fileInfo(facts: FileFacts, sizeBytes: number): FileInfo {
+export function fileInfo(facts: FileFacts, sizeBytes: number, zeroRange: ZeroRangeBehaviour): FileInfo {
   return {
     path: facts.path,
     sizeBytes,
@@ -59,8 +98,9 @@ export function fileInfo(facts: FileFacts, sizeBytes: number): FileInfo {
     persistInstruction: facts.persistInstruction,
     repairUnitBytes: repairUnitBytes(facts),
     canClear: clearAbility(facts),
+    listsConsumedErrors: listingAbility(facts),
     recoveryWrite: hasRecoveryWrite(facts),
-    zeroRange: zeroRangeBehaviour(facts),
+    zeroRange,
     kernelRelease: facts.kernelRelease,
   };
 }

@@ -40,8 +40,9 @@ export class GuardedIo {
   }
 
   /**
-   * After a load that ended with a zero: throws if the file has been cut off before the end of the range. Inside the last
-   * page such bytes load as zeros without a fault. A filesystem that does not answer hides nothing that was loaded.
+   * After a load that ended with a zero: throws if the file has been cut off before the end of the range. Inside the
+   * last page such bytes load as zeros without a fault. A filesystem that does not answer hides nothing that was
+   * loaded.
    */
   requireInFile(operation: Operation, range: ByteRange): void {
     const size = this.#file.fileSizeSync();

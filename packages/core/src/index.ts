@@ -14,7 +14,7 @@ export type { FileWatch, WatchOptions } from './watch.js';
 export type { WatchEvent } from './watch-event.js';
 export { Errno, errnoName } from './errno.js';
 export type { BadBlockReport } from './bad-blocks.js';
-export type { ClearAbility, FileInfo } from './file-info.js';
+export type { ClearAbility, ListingAbility, FileInfo, ZeroRangeBehaviour } from './file-info.js';
 export type {
   Salvage, SalvageControl, SalvagedPiece, SalvageGap, SalvageGapReason, SalvageOptions, SalvagePart, SalvageProgress,
 } from './salvage.js';

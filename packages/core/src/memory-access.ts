@@ -68,8 +68,8 @@ export class MemoryAccess extends NumberReads {
    * Throws MediaError (`ranges`: the pages that cannot be read; all other bytes of `target` are as in the file),
    * ERR_PMEM_LOST (a repair could not bring these bytes back), ERR_PMEM_TRUNCATED, ERR_PMEM_NO_SPACE (a hole on a full
    * tmpfs), ERR_PMEM_IO (the filesystem has shut down), ERR_PMEM_CLOSED. The file is never changed. A
-   * truncation by another process is noticed to the byte: if the last byte read is 0, and the bytes behind it in its page do
-   * not show that the file still has it, the file is asked for its size, which is a system call.
+   * truncation by another process is noticed to the byte: if the last byte read is 0, and the bytes after it in its
+   * page do not show that the file still has it, the file is asked for its size, which is a system call.
    */
   read(target: Uint8Array, position: number): void {
     if (COPY_IS_LEAN) {
@@ -305,9 +305,9 @@ export class MemoryAccess extends NumberReads {
   }
 
   /**
-   * After a load that ended with a zero: what another process cuts off inside a page is zeros from there to the end of the
-   * page, and loads without a fault. A byte behind it in its page that is not zero shows that there was no cut; if there is
-   * none the file is asked for its size.
+   * After a load that ended with a zero: what another process cuts off inside a page is zeros from there to the end of
+   * the page, and loads without a fault. A byte after it in its page that is not zero shows that there was no cut; if
+   * there is none the file is asked for its size.
    */
   #requireUncut(position: number, length: number): void {
     const { bytes, faults, limit, start } = this.#window;

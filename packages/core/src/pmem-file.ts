@@ -22,6 +22,7 @@ import type { RepairOptions } from './repair/repair-options.js';
 import { repairRequest } from './repair/repair-options.js';
 import { repairRanges } from './repair/repair.js';
 import { repairsAround, runInside } from './repair/repairs-around.js';
+import { zeroRangeOf } from './repair/zero-range.js';
 import type { Salvage, SalvageControl, SalvageOptions, SalvagePart, SalvageRequest } from './salvage.js';
 import { salvageParts, salvageRange } from './salvage.js';
 import type { SalvageCopy } from './salvage-copy.js';
@@ -134,7 +135,8 @@ export class PmemFile extends MemoryAccess {
   /**
    * Asks the kernel which blocks of this file it knows to be bad: its list for the device, intersected with FIEMAP.
    * Touches no data and needs no privilege. `unsupported` means that nobody can tell, not that the file is healthy;
-   * `none` does not exclude errors that nobody has met yet (see scrub()). Ranges are whole blocks clipped to the file.
+   * `none` does not exclude errors that no program has met yet, nor, unless `info().listsConsumedErrors` is `yes`,
+   * those that one has met (see scrub()). Ranges are whole blocks clipped to the file.
    */
   async badBlocks(): Promise<BadBlockReport> {
     this.#state.assertOpen();
@@ -238,7 +240,8 @@ export class PmemFile extends MemoryAccess {
 
   /** What is known of the file and of the machine under it: how persist() persists, what repair() can do. */
   info(): FileInfo {
-    return fileInfo(this.#state.file.facts, this.#state.sizeBytes);
+    const { file, sizeBytes } = this.#state;
+    return fileInfo(file.facts, sizeBytes, zeroRangeOf(file));
   }
 
   /**

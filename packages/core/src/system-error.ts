@@ -54,8 +54,20 @@ export function systemError(
   // From any other call EAGAIN means something else: a network filesystem that has no answer yet.
   const isLocked = errno === Errno.EAGAIN && syscall === 'fcntl';
   const [code, reason] = isLocked ? LOCKED : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
-  return new PmemError(code, `${what}: ${reason}`, { ...details, cause: new SystemCallError(failure) });
+  const instead = failure.device === undefined ? '' : insteadOf[failure.device];
+  return new PmemError(code, `${what}: ${reason}${instead}`, { ...details, cause: new SystemCallError(failure) });
 }
+
+/** What to open in place of a device. */
+const insteadOf: Readonly<Record<NonNullable<SystemFailure['device']>, string>> = {
+  block:
+    ' but a block device: make ext4 or XFS on it (this erases it) unless it has a filesystem, ' +
+    'mount that with -o dax, and open a file in it',
+  'device-dax':
+    ' but a device-dax device: give the namespace a block device (ndctl create-namespace --mode=fsdax ' +
+    '--reconfigure=NAME, which erases it), make ext4 or XFS on that, mount it with -o dax, and open a file in it',
+  character: ' but a character device',
+};
 
 /** ERR_PMEM_IO for a fault that is not the medium's, not a truncation's and not for want of space, with what is known of it. */
 export function unexplainedFault(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FileBadBlock } from '../src/bad-blocks.js';
 import { Errno } from '../src/index.js';
+import { stockZeroRange } from '../src/file-info.js';
 import { failureOf } from '../src/repair/failure.js';
 import type { UnitSummary } from '../src/repair/receipt.js';
 import { facts } from './scripted-file.js';
@@ -14,7 +15,9 @@ const refused = (errno: number): UnitSummary => ({
 
 function failure(errno: number, before: readonly FileBadBlock[], after: readonly FileBadBlock[], filesystem = 'ext4') {
   const request = { strategy: 'auto', allowRelocation: false } as const;
-  return failureOf({ ...facts, filesystem }, [refused(errno)], request, { units: [] }, { before, after });
+  const changed = { ...facts, filesystem };
+  const ground = { facts: changed, zeroRange: stockZeroRange(changed) };
+  return failureOf(ground, [refused(errno)], request, { units: [] }, { before, after });
 }
 
 describe('a write that the kernel refuses with EFAULT', () => {

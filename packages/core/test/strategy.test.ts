@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FileFacts, RepairAttempt } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import { nextStrategy } from '../src/repair/strategy.js';
+import { stockZeroRange, type ZeroRangeBehaviour } from '../src/file-info.js';
+import { nextStrategy, type RepairGround } from '../src/repair/strategy.js';
 import { facts } from './scripted-file.js';
 
 const cannotClear = { provider: 'ACPI.NFIT', commands: ['smart', 'cap'] };
@@ -13,17 +14,24 @@ interface Unit {
   readonly listed?: boolean;
   readonly mayBeHuge?: boolean;
   readonly allowRelocation?: boolean;
+  /** Default: what stock kernels do. */
+  readonly zeroRange?: ZeroRangeBehaviour;
 }
 
 const plain = { shared: false, listed: true, mayBeHuge: false };
 
+function groundOf(changed: Partial<FileFacts>, zeroRange?: ZeroRangeBehaviour): RepairGround {
+  const all = { ...facts, ...changed };
+  return { facts: all, zeroRange: zeroRange ?? stockZeroRange(all) };
+}
+
 /** All strategies that auto would try, each refused with `errno`. */
 function ladder(changed: Partial<FileFacts>, errno: number, unit: Unit = {}): string[] {
-  const { readErrno = Errno.EIO, allowRelocation = false, ...given } = unit;
+  const { readErrno = Errno.EIO, allowRelocation = false, zeroRange, ...given } = unit;
   const attempts: RepairAttempt[] = [];
   for (;;) {
     const request = { strategy: 'auto', allowRelocation } as const;
-    const next = nextStrategy({ ...facts, ...changed }, request, { ...plain, ...given, attempts, readErrno });
+    const next = nextStrategy(groundOf(changed, zeroRange), request, { ...plain, ...given, attempts, readErrno });
     if (next === undefined) return attempts.map((attempt) => attempt.strategy);
     attempts.push({ range, strategy: next, step: 'pwrite', errno });
   }
@@ -31,9 +39,9 @@ function ladder(changed: Partial<FileFacts>, errno: number, unit: Unit = {}): st
 
 /** What is tried of a strategy that the caller names. */
 function byName(changed: Partial<FileFacts>, unit: Unit): string | undefined {
-  const { readErrno = Errno.EIO, allowRelocation = false, ...given } = unit;
+  const { readErrno = Errno.EIO, allowRelocation = false, zeroRange, ...given } = unit;
   const request = { strategy: 'zero-range', allowRelocation } as const;
-  return nextStrategy({ ...facts, ...changed }, request, { ...plain, ...given, attempts: [], readErrno });
+  return nextStrategy(groundOf(changed, zeroRange), request, { ...plain, ...given, attempts: [], readErrno });
 }
 
 const before519 = { kernelRelease: '5.10.0-33-amd64' };
@@ -70,12 +78,24 @@ describe('the order of repair strategies', () => {
     expect(ladder(old, Errno.EIO, { allowRelocation: true })).toEqual(['recovery-write', 'zero-range']);
   });
 
+  it.each(['ext4', 'xfs'])('%s whose zero-range was seen to clear at once: it comes first for listed pages', (filesystem) => {
+    const seen = { zeroRange: 'clears-in-place' } as const;
+    const write = ['recovery-write'];
+    expect(ladder({ filesystem }, Errno.EIO, seen)).toEqual(['zero-range', 'recovery-write']);
+    expect(ladder({ filesystem }, Errno.EIO, { ...seen, shared: true })).toEqual(['zero-range', 'recovery-write']);
+    expect(ladder({ filesystem }, Errno.EIO, { ...seen, mayBeHuge: true })).toEqual(write);
+    for (const kernel of [{ filesystem }, { ...before519, filesystem }]) {
+      expect(ladder(kernel, Errno.EIO, { ...seen, listed: false })).toEqual(write);
+      expect(ladder(kernel, Errno.EFAULT, { ...seen, readErrno: Errno.EFAULT, allowRelocation: true })).toEqual(write);
+    }
+  });
+
   it('a strategy asked for by name is the only one', () => {
     const request = { strategy: 'recovery-write', allowRelocation: false } as const;
     const unit = { ...plain, readErrno: Errno.EIO };
-    expect(nextStrategy(facts, request, { ...unit, attempts: [] })).toBe('recovery-write');
+    expect(nextStrategy(groundOf({}), request, { ...unit, attempts: [] })).toBe('recovery-write');
     const failed = { range, strategy: 'recovery-write', step: 'pwrite', errno: Errno.EIO } as const;
-    expect(nextStrategy(facts, request, { ...unit, shared: true, attempts: [failed] })).toBeUndefined();
+    expect(nextStrategy(groundOf({}), request, { ...unit, shared: true, attempts: [failed] })).toBeUndefined();
   });
 });
 
@@ -84,7 +104,7 @@ describe('a page that the kernel holds back after a machine check', () => {
     expect(ladder({}, Errno.EFAULT, { readErrno, allowRelocation: true })).toEqual(['recovery-write']);
     for (const allowRelocation of [false, true]) {
       const request = { strategy: 'zero-range', allowRelocation } as const;
-      expect(nextStrategy(facts, request, { ...plain, attempts: [], readErrno })).toBeUndefined();
+      expect(nextStrategy(groundOf({}), request, { ...plain, attempts: [], readErrno })).toBeUndefined();
     }
   });
 

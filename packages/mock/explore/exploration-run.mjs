@@ -26,7 +26,7 @@ export class ExplorationRun {
   /** Jobs under way, by worker. */
   #running = new Map();
 
-  /** `states` at least, unless `only` leaves random targets out. With `seconds`, a part of the targets that the seed chooses. */
+  /** `states` at least, unless `only` leaves random targets out; with `seconds`, targets that the seed chooses. */
   constructor(modules, { states, seconds, seed, only, verbose }) {
     this.#options = { states, verbose };
     const timed = seconds !== undefined;
@@ -35,7 +35,9 @@ export class ExplorationRun {
     if (this.#queue.length === 0) throw new TypeError(`no target is called '${only ?? ''}'`);
     this.chosen = this.#queue.length;
     const share = (states * (only === undefined ? NAMED_SHARE : 1)) / this.#queue.length;
-    for (const job of this.#queue) job.limit = timed ? TIMED_LIMIT : Math.max(LEAST_LIMIT, Math.floor(share), job.least);
+    for (const job of this.#queue) {
+      job.limit = timed ? TIMED_LIMIT : Math.max(LEAST_LIMIT, Math.floor(share), job.least);
+    }
     this.#random = only === undefined && !timed ? randomJobs(modules, seed) : [].values();
     this.#deadline = timed ? performance.now() + seconds * 1000 : Infinity;
     const much = timed ? `${seconds} s` : `${states} states`;

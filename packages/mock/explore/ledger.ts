@@ -204,9 +204,15 @@ export class Ledger {
     }
   }
 
-  /** Throws where a loss is reported of bytes that nothing has happened to. */
-  checkReport(range: ByteRange): void {
-    const at = this.#reportable.subarray(range.offset, rangeEnd(range)).indexOf(0);
+  /** Of which bytes a loss may be reported now. */
+  get reports(): Uint8Array {
+    return this.#reportable.slice();
+  }
+
+  /** Throws where a loss is reported of bytes that nothing has happened to, now or at the moment of `earlier`. */
+  checkReport(range: ByteRange, earlier?: Uint8Array): void {
+    const reported = this.#reportable.subarray(range.offset, rangeEnd(range));
+    const at = reported.findIndex((may, index) => may === 0 && earlier?.[range.offset + index] !== 1);
     if (at >= 0) throw new Error(`byte ${range.offset + at} is reported lost and was not`);
   }
 

@@ -201,6 +201,28 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
       },
     ],
   },
+  'reads of a loss that is written over, beside another repair': {
+    sizeBytes: 4 * PAGE,
+    before: async (scene, a) => {
+      await loseTwo(scene, a);
+      scene.poison(1);
+    },
+    bodies: [
+      async (a) => {
+        await a.commit(2 * PAGE, PAGE);
+        await a.close();
+      },
+      async (b) => {
+        await b.read();
+        await b.read();
+        await b.close();
+      },
+      async (c) => {
+        await c.repair(1, 'rebuild');
+        await c.close();
+      },
+    ],
+  },
   'two losses in one file by two openers': {
     sizeBytes: 4 * PAGE,
     before: (scene) => {

@@ -187,10 +187,15 @@ export class Opener {
     return true;
   }
 
-  /** Reads all that can be read, and holds it against the ledger. */
+  /** Reads all that can be read, and holds it and what is reported lost against the ledger. */
   async read(): Promise<void> {
     const { ledger } = this.scene;
-    const { pieces } = await this.file.salvage();
+    // What is lost when the look begins may be mended before it ends.
+    const { reports } = ledger;
+    const { pieces, gaps } = await this.file.salvage();
+    // A journal that could not be read says nothing new.
+    const lost = this.scene.disturbed ? [] : gaps.filter(({ reason }) => reason === 'lost');
+    for (const gap of lost) ledger.checkReport(gap, reports);
     for (const { offset, bytes } of pieces) {
       for (let at = offset; at < offset + bytes.length; at = nextPage(at)) {
         const page = Math.floor(at / PAGE);

@@ -105,6 +105,14 @@ export class Filesystem {
     return inode;
   }
 
+  /** A file without a name, open once: it is gone when that ends (O_TMPFILE). */
+  createUnnamed(): Inode {
+    const inode = new Inode(this.#nextInode++);
+    inode.openCount = 1;
+    this.#orphans.add(inode);
+    return inode;
+  }
+
   /** Gives the file one more name, which no file has. */
   link(inode: Inode, path: string): void {
     this.#names.set(path, inode);
@@ -157,8 +165,12 @@ export class Filesystem {
       this.#orphans.add(inode);
       return;
     }
-    this.#orphans.delete(inode);
-    this.assignHoles(inode, 0, inode.map.endBlock);
+    this.log.atomically(inode.number, () => {
+      // If power loss takes that back, the next mount finds a file without a name.
+      this.log.record(inode.number, () => this.#orphans.add(inode));
+      this.#orphans.delete(inode);
+      this.assignHoles(inode, 0, inode.map.endBlock);
+    });
   }
 
   /**

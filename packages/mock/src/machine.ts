@@ -28,6 +28,8 @@ export class Machine {
   readonly keepsAttributes: boolean;
   /** Power failures so far: a file opened in an earlier life is dead. */
   life = 0;
+  /** Of the device in this life: what a process has learnt ends with it. */
+  identity: object = {};
   /** Operations and steps so far. */
   operations = 0;
   /** The clock that files are stamped with, in milliseconds since 1970. It stands still unless a test moves it. */
@@ -128,6 +130,7 @@ export class Machine {
   /** Fails power and starts again. Files that were open are dead; what survives is the chooser's choice. */
   crash(chooser: CrashChooser): void {
     this.life++;
+    this.identity = {};
     this.#current = undefined;
     this.listWatches.endAll();
     const { cache } = this.device;

@@ -340,7 +340,7 @@ export class MockDriver implements Driver {
     filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 
-  /** Moves the machine's clock, which stands still otherwise: files that are changed from now on are so much younger. */
+  /** Moves the machine's clock, which stands still otherwise: files that change from now on are so much younger. */
   advanceClock(milliseconds: number): void {
     this.#machine.nowMs += checkedCount(milliseconds, 'milliseconds');
   }

@@ -22,6 +22,7 @@ import {
   type Transfer,
   type Truncation,
   type ViewOutcome,
+  type ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from './simulated-crash.js';
 import { BLOCK_BYTES } from './geometry.js';
@@ -34,6 +35,7 @@ import { flushLines, syncFile, syncRange } from './kernel/persist.js';
 import { pread } from './kernel/pread.js';
 import { pwrite } from './kernel/pwrite.js';
 import { growAllocated, truncate } from './kernel/truncate.js';
+import { tryZeroRange } from './kernel/zero-range-trial.js';
 import type { Machine } from './machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
@@ -46,6 +48,7 @@ const ENOLCK = 37;
 
 export class MockFile implements DriverFile, OpenHandle {
   readonly facts: FileFacts;
+  readonly deviceIdentity: object;
   mappedBytes: number;
   readonly #machine: Machine;
   readonly #inode: Inode;
@@ -58,6 +61,7 @@ export class MockFile implements DriverFile, OpenHandle {
 
   constructor(machine: Machine, inode: Inode, facts: FileFacts, process: Process) {
     this.facts = facts;
+    this.deviceIdentity = machine.identity;
     this.mappedBytes = inode.sizeBytes;
     this.#machine = machine;
     this.#inode = inode;
@@ -196,6 +200,13 @@ export class MockFile implements DriverFile, OpenHandle {
 
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
     return this.#later('zeroRange', position, length, () => this.#zeroRange(position, length));
+  }
+
+  tryZeroRange(): Promise<ZeroRangeTrialOutcome> {
+    return this.#later('tryZeroRange', 0, 0, () => {
+      const errno = this.#errno('tryZeroRange', 0, 0);
+      return errno === 0 ? tryZeroRange(this.#machine) : { failure: { errno, syscall: 'open' } };
+    });
   }
 
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {

@@ -18,6 +18,7 @@ export type OperationName =
   | 'pwrite'
   | 'sync'
   | 'zeroRange'
+  | 'tryZeroRange'
   | 'resize'
   | 'truncate'
   | 'fileSize'
@@ -45,7 +46,8 @@ export interface MockOperation {
   readonly length: number;
   /**
    * Undefined at the start of the operation. Later steps are points at which power can fail half-way: `cleared` (poison
-   * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `temporary` and `renamed` (journal); or at
+   * is gone, the new bytes are not there), `freed` (XFS let go of the blocks), `written` (the file
+   * of tryZeroRange()), `temporary` and `renamed` (journal); or at
    * which a call within it can fail: `fstat` and `pwrite` (of probe).
    */
   readonly step?: string | undefined;

@@ -8,7 +8,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 6;
+export const INTERFACE_NUMBER = 7;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -59,6 +59,8 @@ export interface BindingHandle {
   readonly persistAsync: (position: number, length: number) => Promise<PersistProblem>;
   readonly sync: () => Promise<SystemFailure | undefined>;
   readonly zeroRange: (position: number, length: number) => Promise<SystemFailure | undefined>;
+  /** Extents as those of extents(), before and after. */
+  readonly tryZeroRange: () => Promise<BoundTrial | { readonly failure: SystemFailure }>;
   readonly truncate: (sizeBytes: number) => Promise<SystemFailure | undefined>;
   readonly fileSize: () => Promise<FileSizeOutcome>;
   /** Four numbers for each extent: offset, length, physical offset, and 1 for unwritten, 2 for shared, 4 for unmapped. */
@@ -73,6 +75,14 @@ export interface BindingHandle {
   readonly removeJournal: (place: string) => Promise<SystemFailure | undefined>;
   readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;
   readonly close: () => Promise<SystemFailure | undefined>;
+}
+
+/** What became of the block that tryZeroRange() made. */
+export interface BoundTrial {
+  readonly dax: boolean;
+  readonly readsZeros: boolean;
+  readonly before: Float64Array;
+  readonly after: Float64Array;
 }
 
 /** A private mapping of the pages of a range. */

@@ -2,7 +2,7 @@
  * What sysfs says about the block device under a file: its bad blocks, and the nvdimm bus it hangs on. All of it is
  * readable without privilege.
  */
-import { readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
 import { coalesce, intersect } from '@safe-pmem/core';
@@ -47,7 +47,7 @@ export class BlockDevice {
    */
   async badBlocks(): Promise<DeviceBadBlocks> {
     const list = await this.list();
-    if (!list.supported) return list;
+    if (!list.supported) return (await this.#listBelow()) ?? list;
     const { file, text, startBytes, lengthBytes } = list;
     const disk = path.basename(path.dirname(file));
     if (text.length >= this.#pageBytes - 1) {
@@ -96,16 +96,52 @@ export class BlockDevice {
     }
   }
 
-  /** The nvdimm bus above the device; undefined where there is none, or where sysfs does not say. */
+  /**
+   * The nvdimm bus above the device, or above all devices that a device-mapper device lies on, if these have one bus in
+   * common; undefined where there is none, or where sysfs does not say.
+   */
   async bus(): Promise<Bus | undefined> {
     try {
       for (let folder = await this.#folder(); folder !== undefined; folder = parentOf(folder)) {
         if (/^ndbus\d+$/.test(path.basename(folder))) return await readBus(folder);
       }
+      return commonBus(await Promise.all((await this.#below()).map((device) => device.bus())));
     } catch {
       return undefined;
     }
-    return undefined;
+  }
+
+  /**
+   * What the devices below a device-mapper device list. Which of their bytes lie where here, the kernel tells only
+   * root; if none of them lists anything, there is nothing to translate. Undefined if sysfs names none.
+   */
+  async #listBelow(): Promise<DeviceBadBlocks | undefined> {
+    try {
+      const below = await this.#below();
+      for (const device of below) {
+        const list = await device.badBlocks();
+        if (!list.supported) return unsupported(`below the device-mapper device ${this.#device}, ${list.reason}`);
+        if (list.ranges.length === 0) continue;
+        return unsupported(
+          `below the device-mapper device ${this.#device}, ${device.#device} lists bad blocks, in other coordinates: ` +
+            'only root can ask which bytes these are here (dmsetup table)',
+        );
+      }
+      return below.length === 0 ? undefined : { supported: true, ranges: [] };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The devices that a device-mapper device lies on, as far as sysfs names them. None for others. */
+  async #below(): Promise<BlockDevice[]> {
+    const folder = await this.#folder();
+    if (folder === undefined || (await readIfPresent(path.join(folder, 'dm', 'name'))) === undefined) return [];
+    const slaves = path.join(folder, 'slaves');
+    const names = await readdir(slaves).catch(() => []);
+    const numbers = await Promise.all(names.map((name) => readFile(path.join(slaves, name, 'dev'), 'utf8')));
+    const options = { sysfsRoot: this.#sysfsRoot, pageBytes: this.#pageBytes };
+    return numbers.map((number) => new BlockDevice(number.trim(), options));
   }
 
   async #folder(): Promise<string | undefined> {
@@ -168,6 +204,11 @@ async function readBus(folder: string): Promise<Bus> {
     readFile(path.join(folder, 'commands'), 'utf8'),
   ]);
   return { provider: provider.trim(), commands: commands.split(/\s+/).filter((command) => command !== '') };
+}
+
+/** The bus that all of them hang on. */
+function commonBus([first, ...others]: readonly (Bus | undefined)[]): Bus | undefined {
+  return others.every((other) => JSON.stringify(other) === JSON.stringify(first)) ? first : undefined;
 }
 
 async function readIfPresent(file: string): Promise<string | undefined> {

@@ -24,6 +24,7 @@ import type {
   SystemFailure,
   Transfer,
   ViewOutcome,
+  ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
@@ -36,6 +37,7 @@ import { MappedWindow } from './mapped-window.js';
 import { NativeView } from './native-view.js';
 import { requirePermission } from './permission.js';
 import { refuseHugePages } from './refuse-huge-pages.js';
+import { whatDevice } from './what-device.js';
 
 let loaded: Binding | undefined;
 
@@ -92,11 +94,15 @@ class NativeDriver implements Driver {
     requirePermission(path, readOnly);
     refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
-    if ('failure' in opened) return opened;
+    if ('failure' in opened) return { failure: await explained(opened.failure, path) };
     const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
     const facts = factsOf(opened, readOnly, await device.bus());
     return { file: new NativeFile(this.#binding, opened, facts, device) };
   }
+}
+
+async function explained(failure: SystemFailure, path: string): Promise<SystemFailure> {
+  return failure.errno === Errno.ENXIO ? { ...failure, device: await whatDevice(path) } : failure;
 }
 
 function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): FileFacts {
@@ -125,6 +131,16 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
   };
 }
 
+const identities = new Map<string, object>();
+
+/** One object for each filesystem of each device. Kept for the life of the process: there are few of them. */
+function identityOf({ device, filesystem, dax }: FileFacts): object {
+  const key = `${device} ${filesystem} ${dax ? 'dax' : ''}`;
+  const identity = identities.get(key) ?? {};
+  identities.set(key, identity);
+  return identity;
+}
+
 let boot: string | undefined;
 
 /** The kernel's own name for this boot; empty if /proc does not say. */
@@ -143,6 +159,7 @@ function bootId(): string {
  */
 class NativeFile implements DriverFile {
   readonly facts: FileFacts;
+  readonly deviceIdentity: object;
   // Where the addon does the work, its own functions, without a frame of JavaScript around them.
   readonly write: BindingHandle['write'];
   readonly persist: BindingHandle['persist'];
@@ -158,6 +175,7 @@ class NativeFile implements DriverFile {
 
   constructor(binding: Binding, { handle, number }: OpenedFile, facts: FileFacts, device: BlockDevice) {
     this.facts = facts;
+    this.deviceIdentity = identityOf(facts);
     this.#binding = binding;
     this.#number = number;
     this.write = handle.write;
@@ -273,6 +291,14 @@ class NativeFile implements DriverFile {
 
   async zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
     return this.#closed ? closed('fallocate') : this.#handle.zeroRange(position, length);
+  }
+
+  async tryZeroRange(): Promise<ZeroRangeTrialOutcome> {
+    if (this.#closed) return { failure: closed('open') };
+    const outcome = await this.#handle.tryZeroRange();
+    if ('failure' in outcome) return outcome;
+    const { before, after, dax, readsZeros } = outcome;
+    return { dax, readsZeros, before: extentsOf(before), after: extentsOf(after) };
   }
 
   async truncate(sizeBytes: number): Promise<SystemFailure | undefined> {

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BlockDevice } from '../src/block-device.js';
 import { scratchFolder } from './scratch.js';
 
@@ -136,4 +136,52 @@ it('knows no bus where its attributes are missing', async () => {
   const root = sysfs({ 'devices/platform/e820_pmem/ndbus0/provider': 'e820\n' }, { '259:0': e820 });
   chmodSync(path.join(root, 'devices/platform/e820_pmem/ndbus0/provider'), 0o444);
   expect(await new BlockDevice('259:0', { sysfsRoot: root }).bus()).toBeUndefined();
+});
+
+describe('a device-mapper device', () => {
+  const dm = 'devices/virtual/block/dm-0';
+  const nfit = 'devices/platform/ACPI0012:00/ndbus0/region0/namespace0.0/block/pmem1';
+  const busOf = (folder: string, provider: string) => {
+    const at = folder.slice(0, folder.indexOf('/region0'));
+    return { [`${at}/provider`]: `${provider}\n`, [`${at}/commands`]: '\n' };
+  };
+
+  /** dm-0 over pmem0, and over pmem1 too if that has a list. */
+  function mapped(first: string, second?: string): BlockDevice {
+    const below = second === undefined ? ['pmem0'] : ['pmem0', 'pmem1'];
+    const slaves = below.map((name, i) => [`${dm}/slaves/${name}/dev`, `259:${i}\n`] as const);
+    const files = {
+      [`${dm}/dm/name`]: 'log\n',
+      [`${dm}/badblocks`]: '\n',
+      ...Object.fromEntries(slaves),
+      [`${e820}/badblocks`]: first,
+      ...busOf(e820, 'e820'),
+      ...(second === undefined ? {} : { [`${nfit}/badblocks`]: second, ...busOf(nfit, 'ACPI.NFIT') }),
+    };
+    return new BlockDevice('253:0', { sysfsRoot: sysfs(files, { '253:0': dm, '259:0': e820, '259:1': nfit }) });
+  }
+
+  it('lists nothing if no device below it does', async () => {
+    expect(await mapped('').badBlocks()).toEqual({ supported: true, ranges: [] });
+    expect(await mapped('', '').badBlocks()).toEqual({ supported: true, ranges: [] });
+  });
+
+  it('cannot tell what it is here that a device below it lists', async () => {
+    for (const device of [mapped('8 1\n'), mapped('8 1\n', '')]) {
+      const reason = expect.stringMatching(/^below the device-mapper device 253:0, 259:0 lists bad blocks/) as string;
+      expect(await device.badBlocks()).toEqual({ supported: false, reason });
+    }
+    const reason = expect.stringContaining(' 259:1 lists bad blocks') as string;
+    expect(await mapped('', '8 1\n').badBlocks()).toEqual({ supported: false, reason });
+  });
+
+  it('cannot tell if a device below it cannot', async () => {
+    const reason = expect.stringContaining('253:0, pmem1 keeps no bad-block list') as string;
+    expect(await mapped('', '\n').badBlocks()).toEqual({ supported: false, reason });
+  });
+
+  it('hangs on the bus that all devices below it hang on', async () => {
+    expect(await mapped('').bus()).toEqual({ provider: 'e820', commands: [] });
+    expect(await mapped('', '').bus()).toBeUndefined();
+  });
 });

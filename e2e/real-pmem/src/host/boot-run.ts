@@ -5,7 +5,7 @@ import type { GuestFacts } from '../protocol.js';
 import { buildInitramfs, type GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import { runJob } from './job-run.js';
-import type { KernelImage } from './kernel-image.js';
+import type { BootableKernel } from './bootable-kernel.js';
 import { cellName, type Cell } from './matrix.js';
 import type { Progress } from './progress.js';
 import { deviceSizeMiB, expectMessage, GuestLost, runInteractively, VirtualMachine } from './virtual-machine.js';
@@ -19,7 +19,7 @@ export interface JobOutcome {
 }
 
 export interface BootEnvironment {
-  readonly kernel: KernelImage;
+  readonly kernel: BootableKernel;
   readonly runDirectory: string;
   readonly guest: GuestConfig;
   readonly jobs: readonly Job[];
@@ -145,14 +145,14 @@ export function skippedOutcomes(cell: Cell, jobs: readonly Job[], reason: string
 }
 
 /** A shell in the guest on this terminal; the exit status of QEMU. */
-export async function runShell(cell: Cell, kernel: KernelImage, guest: GuestConfig, runDirectory: string): Promise<number | null> {
+export async function runShell(cell: Cell, kernel: BootableKernel, guest: GuestConfig, runDirectory: string): Promise<number | null> {
   const { filesystem, device } = cell;
   const files = await bootFiles(path.join(runDirectory, 'shell'), kernel, { ...guest, shell: { filesystem, device } });
   return runInteractively({ kernel, device, ...files });
 }
 
 /** What a boot needs, in the directory: an initramfs, and a device that nothing has been written to. */
-export async function bootFiles(directory: string, kernel: KernelImage, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
+export async function bootFiles(directory: string, kernel: BootableKernel, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
   await mkdir(directory, { recursive: true });
   const initramfs = path.join(directory, 'initramfs');
   await buildInitramfs(kernel, guest, initramfs);

@@ -11,7 +11,8 @@ import { DebianArchive } from './debian-archive.js';
 import { fuzzJob } from './fuzz-job.js';
 import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
-import { kernelImage, type KernelImage } from './kernel-image.js';
+import type { BootableKernel } from './bootable-kernel.js';
+import { kernelImage } from './kernel-image.js';
 import { inLanes } from './lanes.js';
 import { cellName, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
@@ -80,8 +81,8 @@ function endMachinesWithProcess(running: ReadonlySet<VirtualMachine>): void {
 }
 
 /** The kernel of every series that is needed; what is wrong where there is none. */
-async function kernelsOf(cells: readonly Cell[], fetch: (series: string) => Promise<KernelImage>): Promise<Map<string, KernelImage | Error>> {
-  const kernels = new Map<string, KernelImage | Error>();
+async function kernelsOf(cells: readonly Cell[], fetch: (series: string) => Promise<BootableKernel>): Promise<Map<string, BootableKernel | Error>> {
+  const kernels = new Map<string, BootableKernel | Error>();
   for (const series of new Set(cells.map(({ kernel }) => kernel))) {
     try {
       kernels.set(series, await fetch(series));

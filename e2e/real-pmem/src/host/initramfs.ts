@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { DeviceKind, Filesystem } from '../protocol.js';
 import { guestPaths } from '../protocol.js';
 import { capture, capturePipeline } from './command.js';
-import type { KernelImage } from './kernel-image.js';
+import type { BootableKernel } from './bootable-kernel.js';
 import { programPath } from './prerequisites.js';
 import { SetupError } from './setup-error.js';
 
@@ -36,7 +36,7 @@ export interface GuestConfig {
 }
 
 /** Writes the archive to `target`. Needs no root: the kernel makes the device nodes itself. */
-export async function buildInitramfs(kernel: KernelImage, config: GuestConfig, target: string): Promise<void> {
+export async function buildInitramfs(kernel: BootableKernel, config: GuestConfig, target: string): Promise<void> {
   const root = `${target}.root`;
   await rm(root, { recursive: true, force: true });
   const directories = ['bin', 'dev', 'proc', 'sys', 'host', 'stage/tree', 'safe-pmem/modules'];
@@ -73,7 +73,7 @@ async function staticBusybox(): Promise<string> {
   return busybox;
 }
 
-async function placeModules(kernel: KernelImage, directory: string): Promise<void> {
+async function placeModules(kernel: BootableKernel, directory: string): Promise<void> {
   const files = new Set<string>();
   for (const { name, optional } of modules) {
     for (const file of await dependencies(kernel, name, optional === true)) files.add(file);
@@ -90,7 +90,7 @@ async function placeModules(kernel: KernelImage, directory: string): Promise<voi
 }
 
 /** Module files to load for one module, dependencies first; none where it is built in. */
-async function dependencies(kernel: KernelImage, name: string, optional: boolean): Promise<string[]> {
+async function dependencies(kernel: BootableKernel, name: string, optional: boolean): Promise<string[]> {
   let shown: string;
   try {
     // Without -C the host's own modprobe configuration applies, and ndctl's hides libnvdimm.

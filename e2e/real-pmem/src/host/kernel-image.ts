@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { BootableKernel } from './bootable-kernel.js';
 import { capture, capturePipeline } from './command.js';
 import type { DebianArchive } from './debian-archive.js';
 import { zeroinitName } from './matrix.js';
@@ -9,15 +10,6 @@ import { programPath } from './prerequisites.js';
 import type { Progress } from './progress.js';
 import { SetupError } from './setup-error.js';
 import { zeroinitKernel } from './zeroinit-kernel.js';
-
-export interface KernelImage {
-  readonly series: string;
-  /** `uname -r`. */
-  readonly release: string;
-  readonly bootImage: string;
-  /** Holds lib/modules/RELEASE; what `modprobe -d` takes. */
-  readonly root: string;
-}
 
 interface Manifest {
   readonly release: string;
@@ -30,7 +22,7 @@ const wantedDirectories = ['fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvd
 export async function kernelImage(
   series: string,
   options: { tree: string; cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
-): Promise<KernelImage> {
+): Promise<BootableKernel> {
   if (series === zeroinitName) return zeroinitKernel(options);
   const root = path.join(options.cacheDirectory, 'kernels', series);
   if (options.refresh || !existsSync(path.join(root, 'manifest.json'))) await unpack(series, root, options);

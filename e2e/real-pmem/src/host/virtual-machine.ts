@@ -8,12 +8,12 @@ import type { DeviceKind, GuestMessage, HostMessage } from '../protocol.js';
 import { portName } from '../protocol.js';
 import { DebugStub } from './debug-stub.js';
 import { MachineCheckInjector, type ErrorInjector } from './error-injector.js';
-import type { KernelImage } from './kernel-image.js';
+import type { BootableKernel } from './bootable-kernel.js';
 import { programPath } from './prerequisites.js';
 import { QemuMonitor } from './qemu-monitor.js';
 
 export interface MachineSpec {
-  readonly kernel: KernelImage;
+  readonly kernel: BootableKernel;
   readonly initramfs: string;
   readonly device: DeviceKind;
   /** A sparse file that backs the unclearable device. */

@@ -8,9 +8,9 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import type { BootableKernel } from './bootable-kernel.js';
 import { capture, capturePipeline, CommandError } from './command.js';
 import type { DebianArchive } from './debian-archive.js';
-import type { KernelImage } from './kernel-image.js';
 import { zeroinitName } from './matrix.js';
 import { ensurePrograms, programPath, type Prerequisite } from './prerequisites.js';
 import type { Progress } from './progress.js';
@@ -72,7 +72,7 @@ export function unmetOptions(fragment: string, configuration: string): string[] 
   return fragment.split('\n').filter((line) => line.startsWith('CONFIG_') && !got.has(line));
 }
 
-export async function zeroinitKernel(options: ZeroinitOptions): Promise<KernelImage> {
+export async function zeroinitKernel(options: ZeroinitOptions): Promise<BootableKernel> {
   const home = path.join(options.cacheDirectory, 'kernels', zeroinitName);
   await mkdir(home, { recursive: true });
   const recipe = await readRecipe(options.tree);

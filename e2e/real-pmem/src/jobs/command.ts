@@ -9,7 +9,11 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WatchEvent } from '@safe-pmem/core';
+import type { Screen } from '@safe-pmem/cli';
+import { nativeSurroundings, runCli } from '@safe-pmem/cli';
 import { PmemFile } from '@safe-pmem/core';
+import type { WalWatchOutcome } from '@safe-pmem/examples/wal';
+import { Wal } from '@safe-pmem/examples/wal';
 import { openForLooking } from '@safe-pmem/core/tools';
 import { nativeDriver } from '@safe-pmem/native';
 import type { CommandEnd } from '../protocol.js';
@@ -34,8 +38,19 @@ interface Json extends Record<string, unknown> {
   readonly type: string;
 }
 
-function safePmem(...argv: string[]): CommandEnd {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [guestPaths.command, ...argv], { encoding: 'utf8' });
+const surroundings = nativeSurroundings();
+
+/** In this process: a start of node takes seconds in an emulated machine. The watch and root have their own. */
+async function safePmem(...argv: string[]): Promise<CommandEnd> {
+  let [stdout, stderr] = ['', ''];
+  const screen: Screen = {
+    out: (text) => { stdout += text; },
+    err: (text) => { stderr += text; },
+    hasColor: false, canRewrite: false, columns: 80,
+  };
+  const { driver, tree, destination, now, interrupted } = surroundings;
+  const stayAlive = (): (() => void) => surroundings.stayAlive();
+  const status = await runCli(argv, { driver, tree, destination, screen, now, interrupted, stayAlive });
   return { status, stdout, stderr };
 }
 
@@ -77,8 +92,8 @@ void describe('safe-pmem', () => {
     injector.close();
   });
 
-  void it('check looks at no file while the device lists nothing', () => {
-    const { status, stdout } = safePmem('check', context.mountPoint);
+  void it('check looks at no file while the device lists nothing', async () => {
+    const { status, stdout } = await safePmem('check', context.mountPoint);
     assert.equal(status, 0);
     assert.match(stdout, /lists no bad blocks/);
   });
@@ -118,7 +133,7 @@ void describe('safe-pmem', () => {
   });
 
   void it('check names the file, the bytes and the sector, and root sees what nobody may not', async () => {
-    const { status, stdout } = safePmem('check', '--json', context.mountPoint);
+    const { status, stdout } = await safePmem('check', '--json', context.mountPoint);
     const records = jsonOf(stdout);
     const damage = records.find(({ type }) => type === 'damage');
     assert.equal(status, 1);
@@ -128,7 +143,7 @@ void describe('safe-pmem', () => {
     );
     assert.equal(records.at(-1)?.badBlocksElsewhere, 0);
     chmodSync(database, 0);
-    const blind = safePmem('check', '--json', directory);
+    const blind = await safePmem('check', '--json', directory);
     const root = await injector.safePmem('check', '--json', directory);
     chmodSync(database, 0o600);
     assert.equal(blind.status, 2);
@@ -139,21 +154,21 @@ void describe('safe-pmem', () => {
 
   void it('who, map, info and scrub agree', async () => {
     const sector = await sectorOf(database, 5);
-    const who = safePmem('who', 'pmem0', String(sector + 1));
+    const who = await safePmem('who', 'pmem0', String(sector + 1));
     assert.deepEqual(
       { status: who.status, stdout: who.stdout },
       { status: 0, stdout: `${database} +${5 * PAGE + 512}\n` },
     );
-    assert.match(safePmem('map', database, '--width', '64').stdout, / {2}#{5}X#{58}\n/);
-    assert.match(safePmem('info', database).stdout, /DAX +yes/);
-    const scrub = safePmem('scrub', database);
+    assert.match((await safePmem('map', database, '--width', '64')).stdout, / {2}#{5}X#{58}\n/);
+    assert.match((await safePmem('info', database)).stdout, /DAX +yes/);
+    const scrub = await safePmem('scrub', database);
     assert.equal(scrub.status, 1);
     assert.match(scrub.stdout, /\[20480, 24576\).*known before/);
   });
 
-  void it('salvage copies what cp does not', () => {
+  void it('salvage copies what cp does not', async () => {
     const copy = path.join(directory, 'copy.db');
-    const { status, stdout } = safePmem('salvage', database, copy);
+    const { status, stdout } = await safePmem('salvage', database, copy);
     assert.equal(status, 1);
     assert.match(stdout, /^258048 of 262144 bytes; 1 gap \[20480, 24576\)/);
     const bytes = readFileSync(copy);
@@ -165,24 +180,24 @@ void describe('safe-pmem', () => {
   });
 
   void it('report enters nothing that can be read, and root is told the same', async () => {
-    assert.match(safePmem('report', database, '0', '--yes').stdout, /nothing to report/);
+    assert.match((await safePmem('report', database, '0', '--yes')).stdout, /nothing to report/);
     const root = await injector.safePmem('report', database, String(5 * PAGE), '--yes');
     assert.match(root.stdout, /listed already/);
   });
 
-  void it(`repair ${recoveryWrite ? 'takes the bytes of a replica' : 'fails and changes nothing'}`, () => {
-    const plan = safePmem('repair', database, '--from', replica);
+  void it(`repair ${recoveryWrite ? 'takes the bytes of a replica' : 'fails and changes nothing'}`, async () => {
+    const plan = await safePmem('repair', database, '--from', replica);
     assert.equal(plan.status, 1);
     assert.match(plan.stdout, /nothing was changed/);
-    const done = safePmem('repair', database, '--from', replica, '--yes');
+    const done = await safePmem('repair', database, '--from', replica, '--yes');
     if (recoveryWrite) {
       assert.equal(done.status, 0, done.stdout + done.stderr);
       assert.ok(readFileSync(database).equals(content));
-      assert.equal(safePmem('check', context.mountPoint).status, 0);
+      assert.equal((await safePmem('check', context.mountPoint)).status, 0);
     } else {
       assert.equal(done.status, 1);
       assert.match(done.stdout, /not repaired/);
-      assert.equal(safePmem('check', context.mountPoint).status, 1);
+      assert.equal((await safePmem('check', context.mountPoint)).status, 1);
     }
   });
 });
@@ -228,6 +243,32 @@ void describe('PmemFile.watch()', () => {
     assert.ok(during <= 3, `${during} wake-ups`);
     for (const watch of watches) watch.close();
     await file.close();
+  });
+});
+
+void describe('a log with a mirror', () => {
+  void it(`${recoveryWrite ? 'repairs' : 'names'} what the kernel announces before it is read`, async () => {
+    const files = await Promise.all(['log', 'mirror'].map((name) => {
+      return PmemFile.open(path.join(directory, name), { driver: nativeDriver(), create: true, size: 12 * PAGE });
+    }));
+    const [file, mirror] = files;
+    assert.ok(file !== undefined && mirror !== undefined);
+    const log = await Wal.open({ file, mirror, create: true });
+    for (let i = 0; i < 8; i++) log.append(Buffer.alloc(3000, i + 1));
+    log.commit();
+    const outcomes: WalWatchOutcome[] = [];
+    await log.watch({ onRepair: (outcome) => { outcomes.push(outcome); } });
+    await poison(file.path, 3);
+    await until(() => outcomes.length > 0);
+    const [outcome] = outcomes;
+    assert.ok(outcome !== undefined && 'report' in outcome);
+    assert.equal(outcome.report.rebuilt.length, recoveryWrite ? 1 : 0);
+    assert.equal(outcome.report.failed.length, recoveryWrite ? 0 : 1);
+    let records = 0;
+    for await (const item of log.replay()) if (item.type === 'record') records++;
+    assert.equal(records, 8);
+    log.close();
+    for (const one of files) await one.close();
   });
 });
 

@@ -15,6 +15,10 @@ export interface ActorCalls {
   /** What the last fault of a guarded copy was exact to, in bytes. */
   granule(): string;
   badBlocks(name: string): string;
+  /** Watches the file from now on. */
+  watch(name: string): string;
+  /** What the watch has noticed so far. */
+  noticed(name: string): string;
   scrub(name: string): string;
   salvage(name: string): string;
   /** Repairs the page with its own bytes. */

@@ -36,6 +36,7 @@ function tellingDriver(tell: (granuleLog2: number) => void): Driver {
   const driver = nativeDriver();
   return {
     name: driver.name,
+    devices: driver.devices,
     async open(path, request) {
       const outcome = await driver.open(path, request);
       if ('failure' in outcome) return outcome;
@@ -54,6 +55,7 @@ function tellingDriver(tell: (granuleLog2: number) => void): Driver {
 class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | Promise<string>> {
   readonly #files = new Map<string, PmemFile>();
   readonly #views = new Map<string, PmemView>();
+  readonly #noticed = new Map<string, string[]>();
   #granuleBytes: number | undefined;
   readonly #driver = tellingDriver((granuleLog2) => { this.#granuleBytes ??= 2 ** granuleLog2; });
 
@@ -112,6 +114,21 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
       const report = await this.#file(name).badBlocks();
       return report.status === 'known' ? `page ${pagesOf(report.ranges)}` : report.status;
     });
+  }
+
+  watch(name: string): Promise<string> {
+    return outcomeOf(async () => {
+      const noticed: string[] = [];
+      this.#noticed.set(name, noticed);
+      await this.#file(name).watch((event) => {
+        noticed.push(event.kind === 'unsupported' ? event.kind : `${event.kind} page ${pagesOf(event.ranges)}`);
+      });
+    });
+  }
+
+  noticed(name: string): string {
+    const noticed = this.#noticed.get(name) ?? [];
+    return noticed.length === 0 ? 'nothing' : noticed.join(', ');
   }
 
   scrub(name: string): Promise<string> {

@@ -133,6 +133,24 @@ function mappedDiscovery(early: boolean): MachineCheckCase {
   };
 }
 
+/** The error is known before anybody touches the page, so nothing consumes it. */
+const announced: MachineCheckCase = {
+  name: 'announced to a watch',
+  async run(stage) {
+    const file = await stage.written('file');
+    const { actor, name } = await stage.opened(stage.actor(), 'file', file);
+    stage.expect('before', await actor.call('access', name, 'number', badPage), 'ok');
+    stage.expect('watch()', await actor.call('watch', name), 'ok');
+    await stage.discover(file);
+    const { listsConsumedErrors } = stage;
+    stage.expect('noticed', await actor.call('noticed', name), listsConsumedErrors ? `new page ${badPage}` : 'nothing');
+    const outcome = await actor.call('access', name, 'number', badPage);
+    if (listsConsumedErrors) stage.expect('a read', outcome, `ERR_PMEM_MEDIA by known, page ${badPage}`);
+    else stage.note('a read', outcome);
+    stage.expect('the process goes on', await actor.call('access', name, 'number', 9), 'ok');
+  },
+};
+
 const kernelWrites: MachineCheckCase = {
   name: 'writes by the kernel afterwards',
   async run(stage) {
@@ -250,7 +268,7 @@ const accesses: readonly AccessName[] = ['long read', 'short read', 'number', 'v
 export const machineCheckCases: readonly MachineCheckCase[] = [
   ...accesses.map(consumedBy),
   inWorker, twoProcesses, twoFiles, viewAndFile,
-  unmapped, mappedDiscovery(false), mappedDiscovery(true),
+  unmapped, mappedDiscovery(false), mappedDiscovery(true), announced,
   kernelWrites, hugePage, endMoved,
   repaired('repair once root has listed it', { listed: true }),
   repaired('repair', {}),

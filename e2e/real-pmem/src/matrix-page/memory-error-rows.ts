@@ -89,6 +89,27 @@ export const memoryErrorSections: readonly ObservedSection[] = [
       row('… after root has entered the page into the list', 'repair once root has listed it', 'repair()'),
       row('… met through a mapping of 2 MiB', 'repair in a page of 2 MiB', 'repair()'),
       row('… through 2 MiB, and listed by root', 'repair in a page of 2 MiB, once root has listed it', 'repair()'),
+      row(
+        "… likewise, with `strategy: 'zero-range'`",
+        'zero-range in a page of 2 MiB, once root has listed it', 'repair() by zero-range',
+      ),
+    ],
+  },
+  {
+    heading: 'The end of the file',
+    text: [
+      'After `read()` of one process has met the error, another process that knows of none makes the file end inside the',
+      'page. The library asks pread first. Without it the kernel zeroes the rest of a page that it has taken out of its',
+      'memory map, and goes down: seen on 6.12 ext4, e820, done by an ordinary user; likewise a zero-range by name and a',
+      'write after it in a page that was met through 2 MiB on 7.3 ext4, e820. Other programs can do both.',
+    ].join(' '),
+    rows: [
+      row('`resize()` to an end in another page', 'end of the file moved into the page', 'resize() to an end in another page'),
+      row('`resize()` to an end in that page', 'end of the file moved into the page', 'resize() to an end in that page'),
+      row(
+        '… by the process that met the error',
+        'end of the file moved into the page', 'resize() of the process that met it',
+      ),
     ],
   },
 ];

@@ -29,7 +29,8 @@ export function describeSeen(seen: string): string {
   if (letter !== undefined && letters[letter] !== undefined) return `all but that page (${letters[letter]})`;
   return seen
     .replace(/ERR_PMEM_MEDIA by (\w+), page 5\b/, (_, source: string) => `MediaError of that page${source === 'sigbus' ? '' : ` (${source})`}`)
-    .replace(/\bpage 5\b/, 'that page');
+    .replace(/\bpage 5\b/, 'that page')
+    .replace(/ \(\)$/, ' (nothing was tried)');
 }
 
 function answer({ cases, subject }: MachineCheckRecording, { case: name, observed }: ObservedRow): string {
@@ -66,6 +67,9 @@ Nothing below was measured, so nothing is promised about it beyond that the same
   still read *everything*, it got the right bytes here. Real memory would give it a machine check of its own, which the first table shows.
 - **An error met by the kernel's own copy** (pread of a page with a latent error, page cache write-back, a poisoned buffer handed to a system call): the
   emulator cannot place one there without a panic. What pread says of a page whose error is known already is in the tables.
+- **What other programs do to such a page.** A file that is deleted or cut short hands a page that the kernel holds
+  back to the next file, whose first write takes the kernel down on ext4 (seen by hand). \`resize()\` refuses only what
+  its own process has met or the list has.
 - **Many errors at once, or one consumed over and over,** on several processors: the guests have one.
 - **Partial clears, errors of the clear command, address-range scrubs:** the emulated devices clear everything or nothing.
 - **Flushes of bad lines:** the emulated \`clwb\` touches no memory; the error was injected while one was under way.

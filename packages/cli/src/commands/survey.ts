@@ -2,7 +2,7 @@
  * Which files of a tree hold bad blocks of its device: one walk, and a question to the kernel for each file with
  * storage.
  */
-import type { ByteRange, DeviceFacts } from '@safe-pmem/core';
+import type { ByteRange } from '@safe-pmem/core';
 import { rangeEnd } from '@safe-pmem/core';
 import type { FileBadBlock } from '@safe-pmem/core/tools';
 import { mapToFile } from '@safe-pmem/core/tools';
@@ -112,8 +112,4 @@ export function joined(blocks: readonly FileBadBlock[]): FileBadBlock[] {
 /** Where a range of the file is on the device. */
 export function onDevice(block: FileBadBlock): ByteRange {
   return { offset: block.physicalOffset, length: block.length };
-}
-
-export function deviceName(device: DeviceFacts): string {
-  return device.name;
 }

@@ -1,13 +1,11 @@
 /** What a repair says about the units that it could not make usable, and what can be done about them. */
 import type { FileBadBlock } from '../bad-blocks.js';
 import { coalesce, overlappingOf } from '../byte-range.js';
-import type { FileFacts } from '../driver.js';
 import { errnoName } from '../errno.js';
 import { RepairError } from '../errors.js';
-import { zeroRangeBehaviour } from '../file-info.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
-import { isHeldBack, nextStrategy } from './strategy.js';
+import { isHeldBack, nextStrategy, type RepairGround } from './strategy.js';
 
 /** What the kernel's list had of the units. */
 export interface ListedBlocks {
@@ -16,12 +14,13 @@ export interface ListedBlocks {
 }
 
 export function failureOf(
-  facts: FileFacts,
+  ground: RepairGround,
   failed: readonly UnitSummary[],
   request: StrategyRequest,
   receipt: RepairReceipt,
   listed: ListedBlocks,
 ): RepairError {
+  const { facts } = ground;
   const attempts = failed.flatMap((unit) => unit.attempts);
   const details = { path: facts.path, ranges: coalesce(failed.map((unit) => unit.range)) };
   const heldBack = facts.dax && failed.every(({ range, attempts: own }) => {
@@ -29,22 +28,24 @@ export function failureOf(
     return isHeldBack(refusal) && overlappingOf(listed.after, range).length === 0;
   });
   if (heldBack) {
-    const message = heldBackMessage(facts, failed, listed.before);
+    const message = heldBackMessage(ground, failed, listed.before);
     return new RepairError(message, attempts, details, receipt, 'ERR_PMEM_HELD_BACK');
   }
   const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
     return `${strategy}: ${step} ${errno === 0 ? 'found other bytes' : `gave ${errnoName(errno)}`}`;
   });
   const asked = steps.length === 0 ? `strategy ${request.strategy} may not be tried on them` : steps.join('; ');
-  return new RepairError(`repair failed (${asked})${advice(facts, failed, request)}`, attempts, details, receipt);
+  return new RepairError(`repair failed (${asked})${advice(ground, failed, request)}`, attempts, details, receipt);
 }
 
-function heldBackMessage(facts: FileFacts, failed: readonly UnitSummary[], before: readonly FileBadBlock[]): string {
+function heldBackMessage(
+  { facts, zeroRange }: RepairGround, failed: readonly UnitSummary[], before: readonly FileBadBlock[],
+): string {
   // The refused write may strike a page that 2 MiB met from the list, and leave it out of the memory map.
   const wereListed = failed.every(({ range }) => overlappingOf(before, range).length > 0);
   const ways = ['restart the machine'];
   if (!wereListed) ways.unshift(`let root enter their sectors into /sys/dev/block/${facts.device}/badblocks`);
-  if (zeroRangeBehaviour(facts) === 'relocates') ways.unshift('repair with allowRelocation');
+  if (zeroRange === 'relocates') ways.unshift('repair with allowRelocation');
   const list = wereListed
     ? 'the refused write struck them from its bad-block list'
     : 'its bad-block list does not have them';
@@ -52,11 +53,11 @@ function heldBackMessage(facts: FileFacts, failed: readonly UnitSummary[], befor
 }
 
 /** What the caller did not allow, and what would have been tried next. */
-function advice(facts: FileFacts, failed: readonly UnitSummary[], request: StrategyRequest): string {
+function advice(ground: RepairGround, failed: readonly UnitSummary[], request: StrategyRequest): string {
   if (request.allowRelocation || request.strategy !== 'auto') return '';
   const wouldMove = failed.some(({ attempts }) => {
     const unit = { shared: false, attempts: [...attempts], readErrno: 0, listed: true, mayBeHuge: false };
-    return nextStrategy(facts, { ...request, allowRelocation: true }, unit) !== undefined;
+    return nextStrategy(ground, { ...request, allowRelocation: true }, unit) !== undefined;
   });
   return wouldMove ? '; allowRelocation: true would move the file off its bad blocks, which go back to free space' : '';
 }

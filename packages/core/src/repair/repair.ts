@@ -24,6 +24,7 @@ import { healthyUnits, reportUnit } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { suspectsIn } from './survey.js';
 import { writeUnits } from './write-units.js';
+import { zeroRangeOf } from './zero-range.js';
 
 /** Of units per journal: bounds the memory a repair takes, and how much a crash leaves to be finished. */
 const BATCH_BYTES = 8 * 1024 * 1024;
@@ -127,7 +128,8 @@ class Repair {
     const failed = this.#worked.filter((unit) => unit.strategy === undefined);
     if (failed.length > 0) {
       const listed = { before: this.#blocks, after: after.supported ? after.blocks : this.#blocks };
-      throw failureOf(file.facts, failed, this.#request, receipt, listed);
+      const ground = { facts: file.facts, zeroRange: zeroRangeOf(file) };
+      throw failureOf(ground, failed, this.#request, receipt, listed);
     }
     return receipt;
   }

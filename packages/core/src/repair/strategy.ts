@@ -3,9 +3,9 @@
  * the machine down.
  *
  * The whole-page write comes first wherever the kernel has it (Linux 5.19), because its refusal changes nothing.
- * Zero-range comes first on ext4 before 5.19, where it stays in place and the write after it clears. After a refusal
- * it follows only if relocation cures that (a reflinked page on XFS) or if the kernel has nothing better and the caller
- * allows relocation.
+ * Zero-range comes first on ext4 before 5.19, where it stays in place and the write after it clears, and for listed
+ * pages of a device where it was seen to clear at once and in place. After a refusal it follows only if relocation
+ * cures that (a reflinked page on XFS) or if the kernel has nothing better and the caller allows relocation.
  *
  * A page whose pread says EFAULT is held back by the kernel after a machine check. On ext4 a write after zero-range
  * oopses the kernel there (measured on 6.12 and 7.3, e820 and virtio-pmem; 5.10 does not), so zero-range is never tried
@@ -15,7 +15,7 @@
  */
 import type { FileFacts } from '../driver.js';
 import { Errno } from '../errno.js';
-import { clearAbility, hasRecoveryWrite, zeroRangeBehaviour } from '../file-info.js';
+import { clearAbility, hasRecoveryWrite, type ZeroRangeBehaviour } from '../file-info.js';
 import type { RepairStrategy } from './receipt.js';
 import type { UnitWork } from './unit-work.js';
 
@@ -25,22 +25,31 @@ export interface StrategyRequest {
   readonly allowRelocation: boolean;
 }
 
+/** What the choice depends on besides the unit. */
+export interface RepairGround {
+  readonly facts: FileFacts;
+  readonly zeroRange: ZeroRangeBehaviour;
+}
+
 /** The next strategy for a unit after its attempts failed, or undefined if nothing is left to try. */
 export function nextStrategy(
-  facts: FileFacts,
+  ground: RepairGround,
   request: StrategyRequest,
   unit: Pick<UnitWork, 'shared' | 'attempts' | 'readErrno' | 'listed' | 'mayBeHuge'>,
 ): RepairStrategy | undefined {
   const { shared, attempts, readErrno } = unit;
   const tried = new Set(attempts.map((attempt) => attempt.strategy));
+  const { facts, zeroRange } = ground;
   const { allowRelocation } = request;
-  const mayZero = isZeroRangeSafe(facts, unit, allowRelocation);
+  const mayZero = isZeroRangeSafe(ground, unit, allowRelocation);
   if (request.strategy !== 'auto') {
     if (tried.size > 0 || (request.strategy === 'zero-range' && !mayZero)) return undefined;
     return request.strategy;
   }
   const hasWrite = hasRecoveryWrite(facts);
-  if (!hasWrite && mayZero && zeroRangeBehaviour(facts) === 'in-place' && clearAbility(facts) === 'yes') {
+  const clearsAtOnce = zeroRange === 'clears-in-place' && unit.listed && readErrno === Errno.EIO;
+  const clearsByWrite = !hasWrite && zeroRange === 'in-place' && clearAbility(facts) === 'yes';
+  if (mayZero && (clearsAtOnce || clearsByWrite)) {
     return (['zero-range', 'recovery-write'] as const).find((strategy) => !tried.has(strategy));
   }
   if (!tried.has('recovery-write')) return 'recovery-write';
@@ -59,12 +68,12 @@ export function isHeldBack(readErrno: number): boolean {
 }
 
 function isZeroRangeSafe(
-  facts: FileFacts,
+  { facts, zeroRange }: RepairGround,
   { readErrno, listed, mayBeHuge }: Pick<UnitWork, 'readErrno' | 'listed' | 'mayBeHuge'>,
   allowRelocation: boolean,
 ): boolean {
   if (!facts.dax || readErrno === 0) return true;
-  if (zeroRangeBehaviour(facts) === 'relocates') return !isHeldBack(readErrno) || allowRelocation;
+  if (zeroRange === 'relocates') return !isHeldBack(readErrno) || allowRelocation;
   if (isHeldBack(readErrno)) return false;
   return !hasRecoveryWrite(facts) || (listed && !mayBeHuge);
 }

@@ -12,6 +12,7 @@ import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
+import { learnZeroRange, zeroRangeOf } from './zero-range.js';
 import { verifyUnits, type WrittenUnit } from './verify-units.js';
 
 /** Writes that get no further than the one before are repeated so often. */
@@ -28,6 +29,7 @@ export async function writeUnits(
   request: StrategyRequest,
   fileSizeBytes: number,
 ): Promise<void> {
+  if (request.strategy === 'auto') await learnZeroRange(file, works);
   let pending = [...works];
   while (pending.length > 0) {
     if (pending.some((work) => work.attempts.length > 0)) await askAgain(file, pending);
@@ -50,7 +52,7 @@ async function askAgain(file: DriverFile, works: readonly UnitWork[]): Promise<v
 }
 
 function next(file: DriverFile, work: UnitWork, request: StrategyRequest): RepairStrategy | undefined {
-  return nextStrategy(file.facts, request, work);
+  return nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, work);
 }
 
 /** Groups adjacent units that want the same strategy. */

@@ -5,6 +5,7 @@ import {
   AGELESS_CHECKPOINT_MARKER,
   CHECKPOINT_HEADER_BYTES,
   CHECKPOINT_MARKER,
+  GENERATION_MAX,
 } from './format.js';
 import { Bits } from './slot-map.js';
 
@@ -67,6 +68,7 @@ export function decodeCheckpoint(record: Buffer): Checkpoint | undefined {
   const agesStart = headerBytes + Math.ceil(slotCount / 8);
   if (agesStart > record.length) throw new TypeError(`a checkpoint of ${slotCount} slots that has no room for them`);
   const generation = requireSafe(record.readBigUInt64LE(16), 'generation');
+  if (generation > GENERATION_MAX) throw new TypeError(`a checkpoint of number ${generation}`);
   const leaves = record.subarray(headerBytes, agesStart);
   const slots = [...new Bits(slotCount, leaves)];
   if (slots[0] === 0 || (slots.at(-1) ?? 0) >= slotCount) throw new TypeError('a checkpoint with a leaf in no slot');

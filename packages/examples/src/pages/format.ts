@@ -110,3 +110,6 @@ export const PIECE_BYTES_MAX = PAGE_BYTES - PAGE_HEADER_BYTES;
 
 /** The file is made longer by at least so many slots at a time. */
 export const LEAST_GROWTH_SLOTS = 64;
+
+/** The highest number of a checkpoint: it has 6 bytes in a header page, and so have the numbers that follow a crash. */
+export const GENERATION_MAX = 2 ** 48 - 2 ** 17;

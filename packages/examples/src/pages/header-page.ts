@@ -1,7 +1,7 @@
 /** Slot 0: which store a data file belongs to. */
 import type { Bytes } from './bytes.js';
 import { bufferOf, checksumOf } from './bytes.js';
-import { FORMAT_VERSION, HEADER_MARKER, MAGIC, PAGE_BYTES } from './format.js';
+import { FORMAT_VERSION, GENERATION_MAX, HEADER_MARKER, MAGIC, PAGE_BYTES } from './format.js';
 
 const HEADER_BYTES = 48;
 
@@ -42,6 +42,8 @@ export function decodeHeaderPage(bytes: Bytes): HeaderState {
   if (page.readUInt32LE(0) !== checksumOf(page.subarray(4, HEADER_BYTES))) return { status: 'none' };
   const version = page.readUInt32LE(16);
   if (version !== FORMAT_VERSION || page.readUInt32LE(20) !== PAGE_BYTES) return { status: 'other-version', version };
+  const inForce = page.readUIntLE(40, 6);
+  if (inForce > GENERATION_MAX) return { status: 'none' };
   const [storeId, fileId] = [page.readBigUInt64LE(24), page.readBigUInt64LE(32)];
-  return { status: 'valid', header: { storeId, fileId, inForce: page.readUIntLE(40, 6), attempts: page.readUInt16LE(46) } };
+  return { status: 'valid', header: { storeId, fileId, inForce, attempts: page.readUInt16LE(46) } };
 }

@@ -9,4 +9,4 @@ export { LostKeysError, PagesError } from './pages-error.js';
 export type { PagesErrorCode } from './pages-error.js';
 export type { PageAddress, StoreRepairReport } from './repair-store.js';
 export { EntryCursor, Snapshot } from './snapshot.js';
-export type { StoreOptions } from './store-options.js';
+export type { OpenProgress, StoreOptions } from './store-options.js';

@@ -8,27 +8,23 @@ import { emptyLeaf, Leaf, lostLeaf, treeOf } from './node.js';
 import type { PageDamage } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { causeOf } from './page-pool.js';
+import type { OpenProgress } from './store-options.js';
+
+/** Some milliseconds of work: reading, checking and decoding 4 KiB each. */
+const LEAVES_A_TURN = 128;
+
+export type OnProgress = (progress: OpenProgress) => void;
+
+interface ReadLeaves {
+  readonly leaves: Leaf[];
+  readonly damage: PageDamage[];
+  /** Slots that no file gives back. */
+  readonly unread: number[];
+}
 
 /** The tree of the checkpoint in force. Between leaves that can be read, what is missing is lost. */
-export function loadTree(pool: PagePool): Node {
-  const leaves: Leaf[] = [];
-  const damage: PageDamage[] = [];
-  const unread: number[] = [];
-  for (const slot of pool.slots.leaves) {
-    const read = pool.readLeaf(slot);
-    if (read.page === undefined) {
-      damage.push(...read.damage);
-      unread.push(slot);
-      continue;
-    }
-    const { low, high, lost, generation, entryBytes, keys, values } = read.page;
-    const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
-    leaf.place = { slot, generation };
-    pool.slots.setGeneration(slot, generation);
-    leaf.lost = lost;
-    if (lost) leaf.cause = lostBefore(pool);
-    leaves.push(leaf);
-  }
+export async function loadTree(pool: PagePool, onProgress?: OnProgress): Promise<Node> {
+  const { leaves, damage, unread } = await readLeaves(pool, onProgress);
   if (leaves.length === 0 && unread.length === 0) return emptyLeaf(0);
   leaves.sort((a, b) => compareBytes(a.low, b.low));
   const contested = contestedLeaves(leaves);
@@ -44,6 +40,35 @@ export function loadTree(pool: PagePool): Node {
   pool.slots.retire(unread, 0);
   const cause = contested.size > 0 ? new Error(`pages of '${pool.path}' do not hold what was stored there`) : causeOf(damage);
   return treeOf([...withoutGaps(believed, cause)], 0);
+}
+
+/** In pieces, between which the event loop has its turn. */
+async function readLeaves(pool: PagePool, onProgress: OnProgress | undefined): Promise<ReadLeaves> {
+  const read: ReadLeaves = { leaves: [], damage: [], unread: [] };
+  const slots = [...pool.slots.leaves];
+  for (let done = 0; done < slots.length; ) {
+    for (const slot of slots.slice(done, done + LEAVES_A_TURN)) readLeaf(pool, slot, read);
+    done = Math.min(done + LEAVES_A_TURN, slots.length);
+    onProgress?.({ doneLeaves: done, totalLeaves: slots.length });
+    if (done < slots.length) await new Promise(setImmediate);
+  }
+  return read;
+}
+
+function readLeaf(pool: PagePool, slot: number, { leaves, damage, unread }: ReadLeaves): void {
+  const read = pool.readLeaf(slot);
+  if (read.page === undefined) {
+    damage.push(...read.damage);
+    unread.push(slot);
+    return;
+  }
+  const { low, high, lost, generation, entryBytes, keys, values } = read.page;
+  const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
+  leaf.place = { slot, generation };
+  pool.slots.setGeneration(slot, generation);
+  leaf.lost = lost;
+  if (lost) leaf.cause = lostBefore(pool);
+  leaves.push(leaf);
 }
 
 /** Leaves whose ranges overlap that of another one, in leaves sorted by where they begin: none of them can be believed. */

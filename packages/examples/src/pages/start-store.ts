@@ -37,6 +37,7 @@ export interface ClaimedStore extends StartedStore {
 /** Opens the store on its files. See PageStore.open(). */
 export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
   const { cachedLeaves = DEFAULT_CACHED_LEAVES } = options;
+  if (!['undefined', 'function'].includes(typeof options.onProgress)) throw new TypeError('onProgress must be a function');
   if (!(cachedLeaves >= 0)) throw new RangeError(`cachedLeaves must be at least 0, got ${String(cachedLeaves)}`);
   const files = new PageFiles(options.file, options.mirror);
   const claim = claimFiles(files.members.map((member) => member.file));
@@ -67,5 +68,6 @@ async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Pro
   const pool = new PagePool(files, found.storeId, slots, options.cachedLeaves ?? DEFAULT_CACHED_LEAVES);
   const { checkpoint, lastGeneration } = await joinFiles(pool, log, found, options);
   const batches = content.batches.filter(({ sequence }) => sequence > found.covers);
-  return { pool, log, checkpoint, lastGeneration, root: loadTree(pool), batches: batches.map(({ changes }) => changes) };
+  const root = await loadTree(pool, options.onProgress);
+  return { pool, log, checkpoint, lastGeneration, root, batches: batches.map(({ changes }) => changes) };
 }

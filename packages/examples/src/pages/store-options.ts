@@ -25,4 +25,11 @@ export interface StoreOptions {
   readonly acceptLostBatches?: boolean;
   /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number;
+  /** Called by open() after each piece of the leaves that it reads; the event loop gets its turn in between. */
+  readonly onProgress?: (progress: OpenProgress) => void;
+}
+
+export interface OpenProgress {
+  readonly doneLeaves: number;
+  readonly totalLeaves: number;
 }

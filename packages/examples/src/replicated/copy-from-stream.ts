@@ -2,6 +2,7 @@
 import type { Wal } from '../wal/index.js';
 import { isFrame, isLostFrame } from './frame.js';
 import type { RecordStream } from './record-stream.js';
+import { boundsOf } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 import { becomeWriter } from './sole-writer.js';
 
@@ -10,7 +11,7 @@ const CHUNK_RECORDS = 256;
 
 /** Throws ERR_REPLICATED_DIVERGED where the last record that both still have is not the same in both. */
 export async function requireSameHistory(wal: Wal, stream: RecordStream): Promise<void> {
-  const { first, last } = await stream.bounds();
+  const { first, last } = await boundsOf(stream);
   const oldest = Math.max(first, wal.firstSequence ?? 1);
   for (let sequence = Math.min(last, wal.lastSequence ?? 0); sequence >= oldest; sequence--) {
     const theirs = (await stream.fetch(sequence, sequence)).get(sequence);
@@ -30,7 +31,7 @@ async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefi
  * Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw.
  */
 export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<void> {
-  const { last } = await stream.bounds();
+  const { last } = await boundsOf(stream);
   for (let first = wal.nextSequence ?? 1; first <= last; first = wal.nextSequence ?? 1) {
     await appendFrom(wal, stream, first, Math.min(last, first + CHUNK_RECORDS - 1));
     await wal.commitAsync();

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isLostFrame, mayBeOneRecord } from './frame.js';
 import type { RecordStream } from './record-stream.js';
+import { boundsOf } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 
 /** Records on their way at a time. */
@@ -178,7 +179,7 @@ export class Publisher {
       if (refusal === undefined) throw error;
       return refusal;
     }
-    const { last } = await this.#stream.bounds().catch(() => ({ last: this.#published }));
+    const { last } = await boundsOf(this.#stream).catch(unlessForeign(this.#published));
     if (last > this.#newest) throw diverged(this.#newest + 1);
     for (let first = this.#published + 1; first <= last; first = this.#published + 1) {
       const ours = await this.#nextRecords();
@@ -217,6 +218,14 @@ export class Publisher {
 /** The error, where it says that the server has answered, and will not. */
 function refusalIn(error: unknown): Error | undefined {
   return error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_REFUSED' ? error : undefined;
+}
+
+/** A server that does not answer is asked again; an answer that cannot be is an end. */
+function unlessForeign(published: number): (error: unknown) => { readonly last: number } {
+  return (error) => {
+    if (error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_FOREIGN') throw error;
+    return { last: published };
+  };
 }
 
 function diverged(sequence: number): ReplicatedError {

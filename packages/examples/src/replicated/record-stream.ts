@@ -1,4 +1,5 @@
 /** What a replicated log needs of the other place: a sequence of records that somebody else keeps. */
+import { ReplicatedError } from './replicated-error.js';
 
 /** Numbers of the records that a stream holds; `last` is `first - 1` where it holds none. */
 export interface StreamBounds {
@@ -11,7 +12,8 @@ export interface StreamBounds {
  * second attempt to store the same record harmless, whatever became of the first, and lets one writer alone go on.
  *
  * Methods that ask the server reject where it does not answer; a publish() that does may have been stored all the same.
- * Where the server answers that it will not, they reject with ERR_REPLICATED_REFUSED, and the server's words as the cause.
+ * Where the server answers that it will not, they reject with ERR_REPLICATED_REFUSED, and the server's words as the
+ * cause.
  */
 export interface RecordStream {
   /** The longest record that it takes. */
@@ -21,7 +23,10 @@ export interface RecordStream {
   publish(sequence: number, bytes: Uint8Array): Promise<void>;
   /** Those of the records `first` … `last` that it holds. */
   fetch(first: number, last: number): Promise<ReadonlyMap<number, Uint8Array>>;
-  /** Resolves when the server answers. Rejects with the signal's reason, once the stream is closed, and where it is gone. */
+  /**
+   * Resolves when the server answers. Rejects with the signal's reason, once the stream is closed, and where it is
+   * gone.
+   */
   ready(signal?: AbortSignal): Promise<void>;
   /** Resolves when records behind `sequence` may have come, and now and then without. */
   changed(sequence: number, signal?: AbortSignal): Promise<void>;
@@ -34,4 +39,15 @@ export class StreamConflict extends Error {
     super(`record ${sequence} is not the next one of the stream`, { cause });
     this.name = 'StreamConflict';
   }
+}
+
+/**
+ * The bounds, as numbers that can be counted with. Throws ERR_REPLICATED_FOREIGN for any others, which would be waited
+ * for without end, or counted up to.
+ */
+export async function boundsOf(stream: RecordStream): Promise<StreamBounds> {
+  const { first, last } = await stream.bounds();
+  const arePossible = Number.isSafeInteger(first) && Number.isSafeInteger(last) && first >= 1 && last >= first - 1;
+  if (arePossible) return { first, last };
+  throw new ReplicatedError('ERR_REPLICATED_FOREIGN', `the stream says that it holds records ${first} to ${last}`);
 }

@@ -6,6 +6,7 @@ import { FRAME_BYTES, decodeFrame, encodeFrame, encodeLost, framesOf, isFrame } 
 import type { Outgoing } from './publisher.js';
 import { Publisher } from './publisher.js';
 import type { RecordStream } from './record-stream.js';
+import { boundsOf } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 import { becomeWriter } from './sole-writer.js';
 
@@ -74,7 +75,7 @@ export class ReplicatedWal {
     try {
       await requireSameHistory(wal, stream);
       await copyFromStream(wal, stream);
-      const { last } = await stream.bounds();
+      const { last } = await boundsOf(stream);
       return new ReplicatedWal(options, last, release);
     } catch (error) {
       release();

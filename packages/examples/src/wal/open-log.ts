@@ -91,9 +91,12 @@ function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint
   );
 }
 
-/** True if a file was part of the same log at a later moment. */
+/**
+ * True if a file was part of the same log at a later moment. The next commit point alone says nothing: attaching a
+ * mirror stores it there first, and may have been cut off.
+ */
 function hasGoneOn(inspection: Inspection, header: LogHeader, point: CommitPoint): boolean {
-  return inspection.header?.logId === header.logId && (inspection.commitPoint?.generation ?? 0) > point.generation;
+  return inspection.header?.logId === header.logId && (inspection.commitPoint?.generation ?? 0) > point.generation + 1;
 }
 
 function newestOf(...inspections: readonly Inspection[]): CommitPoint {

@@ -12,9 +12,10 @@ import type { OpenIntent, Verdict } from './open-log.js';
 import { judge } from './open-log.js';
 import type { Tail } from './pending-records.js';
 import type { LogPlace } from './read-pages.js';
+import { readBest } from './read-pages.js';
 import { completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
-import { lastPageBefore } from './ring.js';
+import { lastPageBefore, limitIn } from './ring.js';
 import { lengthenShort, ringOf } from './ring-size.js';
 import { WalError } from './wal-error.js';
 
@@ -65,6 +66,7 @@ async function startMembers(given: readonly Member[], intent: OpenIntent): Promi
     const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
     return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0, wasShort };
   }
+  if (verdict.action !== 'format') requireAgreement(judged, verdict.commitPoint);
   const point = await pointOf(verdict, judged, header, intent);
   const place = { ...judged, era: intent.readOnly ? 0 : point.era };
   if (!intent.readOnly) {
@@ -78,6 +80,29 @@ async function startMembers(given: readonly Member[], intent: OpenIntent): Promi
   // Not before the commit point is stored: until then zeros would read as a last batch that was never written.
   const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
   return { place, header, point, tail, writeOffset, wasShort };
+}
+
+/**
+ * Throws if a record lies before an end that the commit point names, and after the last one there: another record would
+ * get its number. No log writes that; bytes from elsewhere, with a checksum that holds, may say it.
+ */
+function requireAgreement(place: LogPlace, point: CommitPoint): void {
+  requireLast(place, point.headPage, point.endOffset, point.lastSequence);
+  requireLast(place, point.headPage, point.certainOffset, point.certainSequence);
+}
+
+function requireLast(place: LogPlace, headPage: number, endOffset: number, last: number): void {
+  for (let pageNumber = lastPageBefore(endOffset); pageNumber >= headPage; pageNumber--) {
+    const { best } = readBest(place, pageNumber, limitIn(pageNumber, endOffset));
+    const { fragments } = best.parsed;
+    const beyond = fragments.find(({ sequence }) => sequence > last);
+    if (beyond !== undefined) {
+      const what = `record ${beyond.sequence} lies before an end whose last record is said to be ${last}`;
+      throw new WalError('ERR_WAL_UNREADABLE', best.member.file.path, what);
+    }
+    // The pages before the last one that can be read hold older records.
+    if (fragments.length > 0) return;
+  }
 }
 
 /** The commit point of an empty log. */

@@ -73,7 +73,7 @@ export class Wal {
    * in all of its pages first, so that no later store meets a hole.
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
-   * ERR_WAL_UNREADABLE (nobody can tell: no header copy and no page of a log can be read), ERR_WAL_VERSION,
+   * ERR_WAL_UNREADABLE (no header copy and no page of a log can be read, or they contradict each other), ERR_WAL_VERSION,
    * ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the
    * two files are not a pair), ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log, in this process or in
    * another one, writes to these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell).

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import * as core from '@safe-pmem/core';
 import type { PmemFile } from '@safe-pmem/core';
+import type * as mock from '@safe-pmem/mock';
 import { SimulatedServer } from '../../explore/simulated-stream.js';
 import { LostKeysError, PageStore } from '../../src/pages/index.js';
 import { ReplicatedWal } from '../../src/replicated/index.js';
@@ -11,7 +12,7 @@ import { itemsOf } from '../wal/log-machine.js';
 
 const require = createRequire(import.meta.url);
 const otherCore = require('@safe-pmem/core') as typeof core;
-const { mockDriver } = require('@safe-pmem/mock') as typeof import('@safe-pmem/mock');
+const { mockDriver } = require('@safe-pmem/mock') as typeof mock;
 
 const PAGE = 4096;
 

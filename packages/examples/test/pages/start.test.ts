@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PmemFile } from '@safe-pmem/core';
+import type { OpenProgress } from '../../src/pages/index.js';
 import { Wal } from '../../src/wal/index.js';
 import { PAGE, PATHS, StoreMachine, valueOf } from './store-machine.js';
 
@@ -166,4 +167,56 @@ test('no leaf stays in memory with cachedLeaves: 0; less than that is refused', 
   await machine.open({ cachedLeaves: 0 });
   expect(machine.account()).toEqual([]);
   for (const cachedLeaves of [-1, NaN]) await expect(machine.open({ cachedLeaves })).rejects.toThrow(RangeError);
+});
+
+describe('opening a store of many pages', () => {
+  /** Two or three fit into a leaf. */
+  const KEYS = 1200;
+
+  async function manyLeaves(): Promise<StoreMachine> {
+    const machine = new StoreMachine({ pages: 700, logPages: 200 });
+    await machine.open({ create: true });
+    for (let i = 0; i < KEYS; i += 20) {
+      const keys = Array.from({ length: 20 }, (_, j) => Buffer.from(`key ${String(i + j).padStart(4, '0')}`));
+      await machine.batch(...keys.map((key, j) => ({ type: 'put' as const, key, value: valueOf(i + j, 950) })));
+    }
+    await machine.store.checkpoint();
+    return machine;
+  }
+
+  test('the event loop has its turn in between, and progress is told', async () => {
+    const machine = await manyLeaves();
+    const told: OpenProgress[] = [];
+    let turns = 0;
+    let opening = true;
+    const count = (): void => {
+      turns++;
+      if (opening) setImmediate(count);
+    };
+    await machine.open({
+      onProgress: (progress) => {
+        told.push(progress);
+        if (told.length === 1) setImmediate(count);
+      },
+    });
+    opening = false;
+    const total = machine.store.slots().filter((kind) => kind === 'leaf').length;
+    expect(total).toBeGreaterThan(256);
+    expect(told.map(({ doneLeaves }) => doneLeaves)).toEqual([...told].map((_, i) => Math.min(128 * (i + 1), total)));
+    expect(told.at(-1)).toEqual({ doneLeaves: total, totalLeaves: total });
+    expect(turns).toBeGreaterThanOrEqual(told.length - 1);
+    expect(machine.account()).toEqual([]);
+  });
+
+  test('an error of onProgress ends it, and the store can be opened again', async () => {
+    const machine = await manyLeaves();
+    await expect(machine.open({ onProgress: () => { throw new Error('enough'); } })).rejects.toThrow('enough');
+    await machine.open();
+    expect(machine.account()).toEqual([]);
+  });
+
+  test('what is no function is refused', async () => {
+    const machine = new StoreMachine();
+    await expect(machine.open({ create: true, onProgress: 5 as never })).rejects.toThrow(TypeError);
+  });
 });

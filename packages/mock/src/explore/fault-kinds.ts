@@ -15,6 +15,7 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   pwrite: ['EIO', 'ENOSPC', 'EFAULT', 'EDQUOT', 'ENOMEM', 'EINTR', 'EAGAIN'],
   sync: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
   zeroRange: ['EIO', 'ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'EINTR'],
+  tryZeroRange: ['EIO', 'ENOSPC', 'EOPNOTSUPP', 'EMFILE', 'EACCES'],
   resize: ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG', 'EINTR'],
   truncate: ['EIO', 'EINTR'],
   fileSize: ['EIO', 'ENOMEM'],

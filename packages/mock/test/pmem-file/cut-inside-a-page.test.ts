@@ -1,6 +1,6 @@
-// Another process truncates the file inside a page. The kernel fills the rest of that page with zeros, which load without
-// a fault: they are not bytes of the file, and are never returned for any.
-import type { PmemFile } from '@safe-pmem/core';
+// Another process truncates the file inside a page. The kernel fills the rest of that page with zeros, which load
+// without a fault: they are not bytes of the file, and are never returned for any.
+import { Errno, type PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, PATH, read } from './opened.js';
@@ -8,7 +8,9 @@ import { content, failure, filled, PAGE, PATH, read } from './opened.js';
 const SIZE = 2 * PAGE + 1000;
 const CUT = 2 * PAGE + 300;
 const gone = { offset: CUT, length: SIZE - CUT };
-const machines: MockOptions[] = [{ filesystem: 'ext4' }, { filesystem: 'xfs' }, { dax: false }, { filesystem: 'tmpfs' }];
+const machines: MockOptions[] = [
+  { filesystem: 'ext4' }, { filesystem: 'xfs' }, { dax: false }, { filesystem: 'tmpfs' },
+];
 
 async function cut(options: MockOptions): Promise<[MockDriver, PmemFile]> {
   const driver = mockDriver(options);
@@ -26,8 +28,10 @@ describe.each(machines)('%o: a file that another process has cut off inside its 
       const start = Math.max(CUT, position);
       expect(error.ranges).toEqual([{ offset: start, length: position + lengthBytes - start }]);
     }
-    expect((await failure('ERR_PMEM_TRUNCATED', () => file.readUInt32LE(CUT + 10))).ranges).toEqual([{ offset: CUT + 10, length: 4 }]);
-    expect((await failure('ERR_PMEM_TRUNCATED', () => file.readBigUInt64BE(CUT - 4))).ranges).toEqual([{ offset: CUT, length: 4 }]);
+    const after = await failure('ERR_PMEM_TRUNCATED', () => file.readUInt32LE(CUT + 10));
+    expect(after.ranges).toEqual([{ offset: CUT + 10, length: 4 }]);
+    const across = await failure('ERR_PMEM_TRUNCATED', () => file.readBigUInt64BE(CUT - 4));
+    expect(across.ranges).toEqual([{ offset: CUT, length: 4 }]);
     expect(file.readUInt32LE(CUT - 4)).not.toBe(0);
   });
 
@@ -36,7 +40,8 @@ describe.each(machines)('%o: a file that another process has cut off inside its 
     const { pieces, gaps } = await file.salvage();
     expect(gaps).toEqual([{ ...gone, reason: 'truncated' }]);
     expect(pieces.map(({ offset, bytes }) => [offset, bytes.byteLength])).toEqual([[0, CUT]]);
-    const error = await failure('ERR_PMEM_TRUNCATED', () => file.withView({ offset: 0, length: SIZE }, (view) => view[CUT]));
+    const whole = { offset: 0, length: SIZE };
+    const error = await failure('ERR_PMEM_TRUNCATED', () => file.withView(whole, (view) => view[CUT]));
     expect(error.ranges).toEqual([gone]);
     expect(file.withView({ offset: 0, length: CUT }, (view) => view[CUT - 1])).toBe(content(SIZE)[CUT - 1]);
   });
@@ -56,6 +61,18 @@ describe.each(machines)('%o: a file that another process has cut off inside its 
     expect(read(file, SIZE - 600, 600)).toEqual(new Uint8Array(600));
     expect(file.readUInt32LE(SIZE - 8)).toBe(0);
   });
+});
+
+it('bytes that a failed persist may have dropped, and that were then cut off, are truncated', async () => {
+  const driver = mockDriver({ dax: false });
+  const file = await filled(driver, SIZE);
+  const stop = driver.observe(({ name }) => (name === 'persist' ? { errno: Errno.EIO } : undefined));
+  await failure('ERR_PMEM_IO', () => { file.persist(); });
+  stop();
+  driver.truncate(PATH, CUT);
+  const error = await failure('ERR_PMEM_TRUNCATED', () => read(file, SIZE - 8, 8));
+  expect(error.ranges).toEqual([{ offset: SIZE - 8, length: 8 }]);
+  expect(read(file, CUT - 8, 8)).toEqual(content(SIZE).slice(CUT - 8, CUT));
 });
 
 it('a filesystem that no longer tells the size hides no zeros', async () => {

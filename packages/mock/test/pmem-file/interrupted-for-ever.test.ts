@@ -5,7 +5,8 @@ import { mockDriver, type OperationName } from '../../src/index.js';
 import { content, failure, filled, PAGE, PATH, read } from './opened.js';
 
 const bad = { offset: PAGE, length: PAGE };
-const rebuild = ({ offset, length }: { offset: number; length: number }): Uint8Array => content(4 * PAGE).slice(offset, offset + length);
+const rebuild = ({ offset, length }: { offset: number; length: number }): Uint8Array =>
+  content(4 * PAGE).slice(offset, offset + length);
 
 it.each(['pread', 'pwrite', 'sync', 'fileSize', 'lock', 'readJournal'] as const)(
   'every %s is interrupted: each call ends with an error that says so, and nothing of it is remembered',

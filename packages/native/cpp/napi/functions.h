@@ -35,6 +35,7 @@ napi_value rewrite(napi_env env, napi_callback_info info);
 napi_value persist_async(napi_env env, napi_callback_info info);
 napi_value sync(napi_env env, napi_callback_info info);
 napi_value zero_range(napi_env env, napi_callback_info info);
+napi_value try_zero_range(napi_env env, napi_callback_info info);
 napi_value truncate(napi_env env, napi_callback_info info);
 napi_value file_size(napi_env env, napi_callback_info info);
 napi_value file_size_sync(napi_env env, napi_callback_info info);

@@ -33,6 +33,7 @@ constexpr Verb kVerbs[] = {
     {"persistAsync", persist_async},
     {"sync", sync},
     {"zeroRange", zero_range},
+    {"tryZeroRange", try_zero_range},
     {"truncate", truncate},
     {"fileSize", file_size},
     {"fileSizeSync", file_size_sync},

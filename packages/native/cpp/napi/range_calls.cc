@@ -1,7 +1,10 @@
 // Calls of the kernel about the file or a range of it, on threads of the pool but for locks.
+#include <algorithm>
+
 #include "../pmem/extents.h"
 #include "../pmem/media.h"
 #include "../pmem/sigbus_guard.h"
+#include "../pmem/zero_range_trial.h"
 #include "arguments.h"
 #include "async_call.h"
 #include "functions.h"
@@ -47,6 +50,21 @@ class PersistCall final : public AsyncCall {
   pmem::PersistOutcome outcome_;
 };
 
+// Four for each extent in one array: a property by its name costs a microsecond, and there may be tens of thousands.
+napi_value extent_numbers(napi_env env, const pmem::ExtentList& extents) {
+  constexpr size_t kNumbers = 4;
+  double* next = nullptr;
+  const napi_value list = new_doubles(env, kNumbers * extents.size(), &next);
+  if (list == nullptr) return nullptr;
+  for (const pmem::FileExtent& extent : extents) {
+    *next++ = static_cast<double>(extent.offset);
+    *next++ = static_cast<double>(extent.length);
+    *next++ = static_cast<double>(extent.physical_offset);
+    *next++ = (extent.unwritten ? 1 : 0) + (extent.shared ? 2 : 0) + (extent.unmapped ? 4 : 0);
+  }
+  return list;
+}
+
 class ExtentsCall final : public AsyncCall {
  public:
   ExtentsCall(FileHandle* file, uint64_t position, uint64_t length)
@@ -60,17 +78,8 @@ class ExtentsCall final : public AsyncCall {
 
   napi_value settle(napi_env env) override {
     if (!status_.ok()) return failed_outcome(env, status_);
-    // Numbers in one array: a property by its name costs a microsecond, and there may be tens of thousands.
-    constexpr size_t kNumbers = 4;
-    double* next = nullptr;
-    const napi_value list = new_doubles(env, kNumbers * extents_.size(), &next);
+    const napi_value list = extent_numbers(env, extents_);
     if (list == nullptr) return nullptr;
-    for (const pmem::FileExtent& extent : extents_) {
-      *next++ = static_cast<double>(extent.offset);
-      *next++ = static_cast<double>(extent.length);
-      *next++ = static_cast<double>(extent.physical_offset);
-      *next++ = (extent.unwritten ? 1 : 0) + (extent.shared ? 2 : 0) + (extent.unmapped ? 4 : 0);
-    }
     return PlainObject(env).set("extents", list).value();
   }
 
@@ -79,6 +88,33 @@ class ExtentsCall final : public AsyncCall {
   uint64_t length_;
   pmem::Status status_;
   pmem::ExtentList extents_;
+};
+
+class ZeroRangeTrialCall final : public AsyncCall {
+ public:
+  explicit ZeroRangeTrialCall(FileHandle* file) : AsyncCall(file, Order::any) {}
+
+ protected:
+  void run() override {
+    const uint64_t length = std::max<uint64_t>(file()->file.block_bytes, pmem::page_bytes());
+    trial_ = pmem::try_zero_range(file()->file.directory.number(), length);
+  }
+
+  napi_value settle(napi_env env) override {
+    if (!trial_.status.ok()) return failed_outcome(env, trial_.status);
+    const napi_value before = extent_numbers(env, trial_.before);
+    const napi_value after = before == nullptr ? nullptr : extent_numbers(env, trial_.after);
+    if (after == nullptr) return nullptr;
+    return PlainObject(env)
+        .boolean("dax", trial_.dax)
+        .boolean("readsZeros", trial_.reads_zeros)
+        .set("before", before)
+        .set("after", after)
+        .value();
+  }
+
+ private:
+  pmem::ZeroRangeTrial trial_;
 };
 
 // fcntl's locks never wait, so they need no thread of the pool.
@@ -116,6 +152,12 @@ napi_value zero_range(napi_env env, napi_callback_info info) {
   if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
   const int fd = file->file.fd.number();
   return start_status_call(env, file, [fd, position, length] { return pmem::zero_range(fd, position, length); });
+}
+
+napi_value try_zero_range(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  return file == nullptr ? nullptr : AsyncCall::start(env, std::make_unique<ZeroRangeTrialCall>(file));
 }
 
 napi_value lock(napi_env env, napi_callback_info info) {

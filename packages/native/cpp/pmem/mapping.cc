@@ -10,7 +10,6 @@
 #include "guarded_copy.h"
 #include "media.h"
 #include "persist.h"
-#include "uninterrupted.h"
 
 #ifndef MAP_SHARED_VALIDATE
 #define MAP_SHARED_VALIDATE 0x03
@@ -116,8 +115,9 @@ PersistOutcome Mapping::persist_once(const Range* ranges, size_t count) const {
 PersistOutcome Mapping::sync_pages(uint64_t first, uint64_t last) const {
   PersistOutcome outcome;
   const uint64_t start = first & ~(page_bytes() - 1);
-  const int result = uninterrupted([&] { return msync(base_ + start, last - start, MS_SYNC); });
-  if (result != 0) {
+  // Not repeated after EINTR, which may be what a filesystem in user space answered to the write of a page. That is
+  // told once: the next msync would succeed for bytes that never reached the medium.
+  if (msync(base_ + start, last - start, MS_SYNC) != 0) {
     outcome.status = {errno, "msync"};
     return outcome;
   }

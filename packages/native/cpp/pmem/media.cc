@@ -105,7 +105,8 @@ std::vector<Transferred> read_pieces(int fd, const std::vector<ReadPiece>& piece
 }
 
 Status sync_data(int fd) {
-  return status_of(uninterrupted([&] { return fdatasync(fd); }), "fdatasync");
+  // Not repeated after EINTR, as msync in Mapping::sync_pages().
+  return status_of(fdatasync(fd), "fdatasync");
 }
 
 Status zero_range(int fd, uint64_t position, uint64_t length) {

@@ -1,5 +1,5 @@
 // The system calls that move bytes to and from the medium, or change what the file is made of. One call each, repeated
-// after EINTR (see uninterrupted.h) and for no other reason. They may block.
+// after EINTR (see uninterrupted.h) and for no other reason, but for flushes, which are never repeated. They may block.
 #pragma once
 
 #include <sys/stat.h>

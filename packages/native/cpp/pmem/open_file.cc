@@ -141,10 +141,16 @@ void undo_creation(const OpenOptions& options, bool created, const OpenedFile& f
 }
 
 // statx may be missing (Linux before 4.11, or a seccomp filter): then there is no DAX attribute and no birth time.
+bool ask_statx(int fd, struct statx* facts) {
+  return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, facts) == 0;
+}
+
+bool has_dax(const struct statx& facts) { return (facts.stx_attributes & STATX_ATTR_DAX) != 0; }
+
 void gather_statx_facts(OpenedFile* file) {
   struct statx facts = {};
-  if (syscall(SYS_statx, file->fd.number(), "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &facts) != 0) return;
-  file->dax = (facts.stx_attributes & STATX_ATTR_DAX) != 0;
+  if (!ask_statx(file->fd.number(), &facts)) return;
+  file->dax = has_dax(facts);
   if ((facts.stx_mask & STATX_BTIME) == 0 || facts.stx_btime.tv_sec < 0) return;
   file->birth_time_ns = static_cast<uint64_t>(facts.stx_btime.tv_sec) * 1'000'000'000 + facts.stx_btime.tv_nsec;
 }
@@ -170,6 +176,11 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
 }
 
 }  // namespace
+
+bool is_on_dax(int fd) {
+  struct statx facts = {};
+  return ask_statx(fd, &facts) && has_dax(facts);
+}
 
 Status open_file(const char* path, const OpenOptions& options, OpenedFile* file) {
   const int guard = install_sigbus_guard();

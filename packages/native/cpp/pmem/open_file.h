@@ -52,4 +52,7 @@ struct OpenedFile {
 // fails half way, the file that it made is gone again; an existing file of 0 bytes is left with 0 bytes.
 Status open_file(const char* path, const OpenOptions& options, OpenedFile* file);
 
+// True if statx says that loads and stores of the file reach the media. False if there is no statx.
+bool is_on_dax(int fd);
+
 }  // namespace pmem

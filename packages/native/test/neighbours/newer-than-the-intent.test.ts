@@ -1,4 +1,4 @@
-/** An intent is left beside the file. Others store into its unit before the library opens the file again: that stays. */
+/** An intent is left beside the file. What others store into its unit before the next open() stays. */
 import { closeSync, openSync, readFileSync, readdirSync, statSync, utimesSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -15,7 +15,8 @@ async function intentIn(where: 'disk' | 'tmpfs', bootId: string, secondsAgo: num
   const bytes = journalBytes(file.facts, [], { range: LOST, byte: 2 }, bootId);
   const mark = file.readMark();
   if (mark.status !== 'present') throw new Error('the file has no mark');
-  expect(await file.writeJournal('file.repair', { bytes, mark: mark.bytes, temporary: '.repair-planting.tmp', isNew: false })).toBeUndefined();
+  const journal = { bytes, mark: mark.bytes, temporary: '.repair-planting.tmp', isNew: false };
+  expect(await file.writeJournal('file.repair', journal)).toBeUndefined();
   await file.close();
   const then = Date.now() / 1000 - secondsAgo;
   for (const touched of [name, `${name}.repair`]) utimesSync(touched, then, then);
@@ -52,7 +53,7 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     expect(await byteAfterOpen(name)).toBe(77);
   });
 
-  it('the machine was restarted in the middle of the repair, and the file is as it was then: the intent is finished', async () => {
+  it('the machine was restarted in the repair, and the file is as it was: the intent is finished', async () => {
     const name = await intentIn(where, EARLIER_BOOT, 3600);
     const { atimeMs, mtimeMs } = statSync(name);
     store(name, 66);

@@ -1,4 +1,4 @@
-/** Filesystems that answer a call as no local one does: no locks, reads that are interrupted for ever, writes refused. */
+/** Filesystems that answer as no local one does: no locks, reads interrupted for ever, writes refused. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -39,7 +39,8 @@ describe('a filesystem without locks', () => {
   it('who asks for the file alone is refused, and who does not may write', async () => {
     const name = path.join(scratchFolder(), 'file');
     const alone = new Opener(refusing(`fcntl ${ENOLCK}`));
-    expect(await alone.call('open', name, { create: true, size: SIZE, exclusive: true })).toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED' });
+    const refused = await alone.call('open', name, { create: true, size: SIZE, exclusive: true });
+    expect(refused).toMatchObject({ code: 'ERR_PMEM_NOT_SUPPORTED' });
     const process = await opener(name, `fcntl ${ENOLCK}`, { create: true, size: SIZE });
     expect(await process.call('store', LOST, 3)).toEqual({});
     expect(await process.call('resize', 2 * SIZE)).toEqual({});
@@ -48,7 +49,7 @@ describe('a filesystem without locks', () => {
 });
 
 describe('a filesystem that interrupts every call of a kind, for ever', () => {
-  it.each(['pread', 'pwrite', 'fdatasync'])('%s: each call ends with an error that says so, and nothing is lost', async (call) => {
+  it.each(['pread', 'pwrite', 'fdatasync'])('%s: each call ends with an error, and nothing is lost', async (call) => {
     const name = await lossIn();
     const process = await opener(name, `${call} ${EINTR}`);
     const answer = call === 'pread' ? await process.call('scrub') : await process.call('repair', LOST, 5);
@@ -84,7 +85,8 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     const process = new Opener();
     expect(await process.call('open', name, {})).toMatchObject({ value: {} });
     const { value } = await process.call('repairSome', [LOST, SECOND], [SECOND.offset], 5);
-    expect(value).toMatchObject({ units: [{ at: LOST.offset, tombstoned: [LOST] }, { at: SECOND.offset, rebuilt: [SECOND], tombstoned: [] }] });
+    const units = [{ at: LOST.offset, tombstoned: [LOST] }, { at: SECOND.offset, rebuilt: [SECOND], tombstoned: [] }];
+    expect(value).toMatchObject({ units });
     expect(await process.call('byteAt', LOST.offset)).toMatchObject({ code: 'ERR_PMEM_LOST' });
     expect(await process.call('byteAt', SECOND.offset)).toEqual({ value: 5 });
     await process.call('close');

@@ -22,10 +22,12 @@ const calls = {
     const rebuild = byte === undefined ? supplyLater : ({ length }) => new Uint8Array(length).fill(byte);
     return (await file.repair(range, { rebuild })).units.map((unit) => unit.outcome);
   },
-  /** Supplies `byte` for ranges that begin at one of `supplied`, and nothing for the others. What became of each unit. */
+  /** Supplies `byte` for ranges that begin at one of `supplied`. Returns what became of each unit. */
   repairSome: async (ranges, supplied, byte) => {
     const rebuild = ({ offset, length }) => (supplied.includes(offset) ? new Uint8Array(length).fill(byte) : undefined);
-    const told = ({ units }) => units.map(({ range, outcome, rebuilt, tombstoned }) => ({ at: range.offset, outcome, rebuilt, tombstoned }));
+    const told = ({ units }) => units.map(({ range, outcome, rebuilt, tombstoned }) => {
+      return { at: range.offset, outcome, rebuilt, tombstoned };
+    });
     try {
       return { units: told(await file.repair(ranges, { rebuild })) };
     } catch (error) {

@@ -12,7 +12,8 @@ export function refusing(asked: string): Record<string, string> {
   if (!built) {
     mkdirSync(path.dirname(LIBRARY), { recursive: true });
     const source = path.join(import.meta.dirname, 'refusing.c');
-    execFileSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', LIBRARY, source, '-ldl'], { stdio: 'inherit' });
+    const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror'];
+    execFileSync(process.env.CC ?? 'cc', [...flags, '-o', LIBRARY, source, '-ldl'], { stdio: 'inherit' });
     built = true;
   }
   return { LD_PRELOAD: LIBRARY, REFUSING: asked };

@@ -22,8 +22,8 @@ import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usu
 export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
 
 /**
- * A repair writes its units at once after their intents, which takes milliseconds. If the file was changed later than this
- * after its journal, the machine was not in the middle of that write when it died.
+ * A repair writes its units at once after their intents, which takes milliseconds. If the file was changed later than
+ * this after its journal, the machine was not in the middle of that write when it died.
  */
 const WRITING_MS_MAX = 10_000;
 

@@ -106,7 +106,8 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       obstacle ??= untrusted(facts, place);
       continue;
     }
-    return { status: isOf(facts, journal) ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true };
+    const status = isOf(facts, journal) ? 'own' : 'copied';
+    return { status, place, journal, writtenMs: writtenMsOf(outcome), marked: true };
   }
   if (obstacle !== undefined) throw obstacle;
   return 'gone';

@@ -1,0 +1,30 @@
+/** What has a name that is not a regular file: so that the error can say what to open instead. */
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { SystemFailure } from '@safe-pmem/core';
+
+/** Undefined for what is no device, or cannot be looked at. */
+export async function whatDevice(name: string, sysfsRoot = '/sys'): Promise<SystemFailure['device']> {
+  try {
+    const facts = await stat(name);
+    if (facts.isBlockDevice()) return 'block';
+    return facts.isCharacterDevice() ? await whatCharacterDevice(facts.rdev, sysfsRoot) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `subsystem` of a device in sysfs links to its bus or class: both that device-dax has had are called `dax`. */
+async function whatCharacterDevice(device: number, sysfsRoot: string): Promise<'device-dax' | 'character'> {
+  const folder = path.join(sysfsRoot, 'dev', 'char', majorAndMinor(device), 'subsystem');
+  const subsystem = await realpath(folder).catch(() => '');
+  return path.basename(subsystem) === 'dax' ? 'device-dax' : 'character';
+}
+
+/** glibc's makedev(): 12 bits of the major number above 8 of the minor, and the upper bits of both above these. */
+function majorAndMinor(device: number): string {
+  const number = BigInt(device);
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n);
+  const minor = (number & 0xffn) | ((number >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
