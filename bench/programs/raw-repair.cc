@@ -1,12 +1,11 @@
 // What a repair would cost if it were nothing but its system calls: raw-repair FILE COUNT STRIDE_BYTES [JOURNAL] rewrites a page
-// each STRIDE_BYTES, by fallocate(ZERO_RANGE) and pwrite, with one fdatasync at the end. With JOURNAL the pages are stored there
+// each STRIDE_BYTES, by pwrite, with one fdatasync at the end. With JOURNAL the pages are stored there
 // first, with another: what has to survive a crash in between. Prints nanoseconds as JSON.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <unistd.h>
 
 static char page[4096];
@@ -27,8 +26,7 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   if (argc == 5 && !store_journal(argv[4], count)) return 1;
   for (long i = 0; i < count; i++) {
-    if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, i * stride, sizeof page) != 0 ||
-        pwrite(fd, page, sizeof page, i * stride) != static_cast<ssize_t>(sizeof page)) {
+    if (pwrite(fd, page, sizeof page, i * stride) != static_cast<ssize_t>(sizeof page)) {
       perror("raw-repair");
       return 1;
     }

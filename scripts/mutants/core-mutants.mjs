@@ -83,7 +83,7 @@ const list = [
   [core('repair/write-units.ts'), 'reset === undefined ? position + transferredBytes : rangeEnd(reset)', 'position + transferredBytes', 'zeros of a refused repair are readable'],
   [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
   [core('repair/write-units.ts'), 'for (const work of run) if (work.unit.offset < end) work.altered = true;', '', 'a written unit that was not verified loses its intent'],
-  [core('repair/batch.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n  hazards.addTombstones(work.tombstoned);', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
+  [core('repair/batch.ts'), 'hazards.addUnfinished(intentOf(work, fileSizeBytes));\n  hazards.addTombstones(lossOf(work));', 'hazards.addUnfinished(intentOf(work, fileSizeBytes));', 'tombstones of a failed repair'],
   [core('cuts.ts'), ': inReleased));', ': []));', 'poison is cut off for somebody else'],
   // Content
   [core('repair/prepare-units.ts'), 'if (hazards.metWithin(page).length > 0 || ', 'if (', 'bad pages are touched again'],
@@ -106,7 +106,7 @@ const list = [
   [core('repair/batch.ts'), 'else if (work.altered) closeUnit(hazards, work, fileSizeBytes);', 'else if (work.altered) continue;', 'an altered unit stays open'],
   [core('repair/repair.ts'), 'hazards.releaseBusy(runs);', '', 'units stay locked'],
   [core('repair/repair.ts'), '    journal.release();\n', '', 'the repair lock is kept'],
-  [core('repair/journal/journal.ts'), 'this.#hazards.adopt(content);\n', '\n', 'losses recorded by another process'],
+  [core('repair/journal/journal.ts'), 'this.#hazards.adopt(this.#file.facts.readOnly ? withLosses(content) : content);\n', '\n', 'losses recorded by another process'],
   [core('repair/receipt.ts'), '    .filter((block) => !block.shared)\n', '', 'shared blocks count as given back'],
   [core('hazards.ts'), 'this.#unfinished.clear();', '', 'stale intents of a repair that another process finished'],
   [core('guarded-io.ts'), 'this.#journal.reconsider();\n    forgetHealthy', 'forgetHealthy', 'units stay closed after another process repaired them'],

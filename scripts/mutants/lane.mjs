@@ -26,6 +26,7 @@ const FIRST_TESTS = [
   [/core\/src\/watch\.ts/, '/watch.test.ts'],
   [/core\/src\/(open-state|memory-access)/, '/access-window.test.ts'],
   [/repair\/(journal|recover)/, '/journal.test.ts'],
+  [/repair\/zero-range/, '/zero-range.test.ts'],
   [/core\/src\/repair\//, '/repair.test.ts'],
   [/(cpu-cache|metadata-log|kernel\/persist|kernel\/journal|free-pool)\.ts/, '/crash.test.ts'],
   [/(device|medium|kernel\/.*)\.ts/, '/facts-repair.test.ts'],

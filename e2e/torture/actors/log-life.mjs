@@ -7,6 +7,8 @@ import { LOG_BYTES, payloadOf } from '../../../packages/examples/kill/content.mj
 import { randomFrom } from '../random.mjs';
 
 const driver = nativeDriver();
+/** New pages may turn bad between a repair and the next try. */
+const TRIES_MAX = 3;
 
 export async function liveOnLog({ paths, seed, look }, { tell, stopped }) {
   if (look) return lookAtLog(paths, tell);
@@ -62,14 +64,26 @@ async function openLog(paths, options) {
 async function step(wal, random, tell) {
   tell('begin', 'log');
   const last = appendSome(wal, random);
-  if (last === undefined || random.chance(0.1)) drop(wal, random, tell);
+  if (last === undefined || random.chance(0.1)) await drop(wal, random, tell);
   if (last === undefined) return;
   tell('tryCommit', last);
-  if (random.chance(0.5)) await wal.commitAsync();
-  else wal.commit();
+  const isAsync = random.chance(0.5);
+  await repairing(wal, () => (isAsync ? wal.commitAsync() : wal.commit()));
   tell('committed', last);
   if (random.chance(0.02)) await wal.repair();
   if (random.chance(0.01)) await wal.scrub();
+}
+
+/** A page that refuses a store leaves the log as it was: it is repaired, and the call is made again. */
+async function repairing(wal, action) {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await action();
+    } catch (error) {
+      if (error.code !== 'ERR_PMEM_MEDIA' || tries === TRIES_MAX) throw error;
+      await wal.repair();
+    }
+  }
 }
 
 /** The last sequence appended, or undefined if the ring is full. */
@@ -86,11 +100,11 @@ function appendSome(wal, random) {
   return last;
 }
 
-function drop(wal, random, tell) {
+async function drop(wal, random, tell) {
   if (wal.lastSequence <= wal.firstSequence) return;
   const through = wal.firstSequence + random.below(wal.lastSequence - wal.firstSequence);
   tell('tryDrop', through);
-  wal.truncate(through);
+  await repairing(wal, () => wal.truncate(through));
   tell('dropped', through);
 }
 

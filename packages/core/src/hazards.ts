@@ -19,7 +19,7 @@ export class Hazards {
   readonly #busy = new RangeSet();
   /** Bytes that a failed msync may have dropped: no persist of them succeeds until they are written again. */
   readonly #unpersisted = new RangeSet();
-  /** Units whose repair began and could not be finished, with what they are to hold: neither readable nor writable. */
+  /** Units half repaired, with what they are to hold if it is known: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
   readonly #appeared: () => void;
   #clear = true;
@@ -72,7 +72,9 @@ export class Hazards {
 
   /** Copies the content, which may be a small part of a large buffer. */
   addUnfinished(intent: Intent): void {
-    this.#unfinished.set(intent.offset, { ...intent, content: Uint8Array.from(intent.content) });
+    const { content } = intent;
+    const own = content === undefined ? undefined : Uint8Array.from(content);
+    this.#unfinished.set(intent.offset, { ...intent, content: own });
     this.#update();
   }
 

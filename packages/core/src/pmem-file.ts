@@ -170,7 +170,9 @@ export class PmemFile extends MemoryAccess {
    * Makes the repair units that `ranges` touch usable again, without privilege, and verifies it: salvages what they
    * hold, takes lost bytes from `rebuild` or `fill`, and writes whole units. With neither, lost bytes are tombstoned:
    * they read as ERR_PMEM_LOST until they are written and persisted, also after a restart. Healthy units are left
-   * alone, so calling it twice is safe. Repairs of one file run one after the other.
+   * alone, so calling it twice is safe. Repairs of one file run one after the other. If the machine or the process goes
+   * down meanwhile, the next open() finishes what it can; units that `rebuild` alone could supply read as
+   * ERR_PMEM_LOST, and are repaired once more (see `journalRebuilt`).
    *
    * Throws RepairError where a unit could not be repaired or `rebuild` failed: such units stay with the file and stay
    * known to be bad, units of earlier batches stay repaired. ERR_PMEM_LOCKED: another process is repairing, or this is

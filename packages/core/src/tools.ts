@@ -15,12 +15,17 @@ export { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
 export { printable } from './printable.js';
 export { systemError } from './system-error.js';
 
-/** A unit whose repair began and did not end: what it is to hold is in the journal, and the next open() writes it. */
+/**
+ * A unit whose repair began and did not end. The journal has what it is to hold, and the next open() writes it,
+ * or only notes that it was being rebuilt.
+ */
 export interface PendingUnit extends ByteRange {
   /** Size of the file when the repair began. */
   readonly fileSizeBytes: number;
   /** The one byte that all of it is to be; undefined if its bytes differ. */
   readonly uniformByte: number | undefined;
+  /** False: only the application can supply its bytes. Lost, unless only the process died, after the write. */
+  readonly hasContent: boolean;
 }
 
 /** What the repair journal of a file says. */
@@ -66,9 +71,10 @@ export async function journalOf(file: DriverFile): Promise<JournalReport> {
     id: identity.id,
     isSameBoot: isKnown ? identity.bootId === file.facts.bootId : undefined,
     pending: intents.map(({ offset, length, fileSizeBytes, content }) => {
-      const first = content[0];
-      const isUniform = content.every((byte) => byte === first);
-      return { offset, length, fileSizeBytes, uniformByte: isUniform ? first : undefined };
+      const first = content?.[0];
+      const isUniform = content?.every((byte) => byte === first) === true;
+      const hasContent = content !== undefined;
+      return { offset, length, fileSizeBytes, uniformByte: isUniform ? first : undefined, hasContent };
     }),
     lost: tombstones,
   };

@@ -91,6 +91,31 @@ describe('journal format', () => {
     expect(decode(sealed(noByte))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
   });
 
+  it('names units that are being rebuilt without their content', () => {
+    const bare = { offset: 3 * UNIT, length: UNIT, content: undefined, fileSizeBytes: 9 * UNIT };
+    const bytes = encodeJournal(identity, { ...none, intents: [bare] });
+    expect(bytes.byteLength).toBe(HEADER + 32 + 32);
+    expect(decode(bytes)).toEqual({ status: 'ok', journal: { ...none, intents: [bare], identity } });
+    const many = Array.from({ length: 100_000 }, (_, page) => ({ ...bare, offset: page * UNIT }));
+    expect(journalFits({ intents: many, tombstones: [] })).toBe(true);
+    const withDetail = Buffer.from(bytes);
+    withDetail.writeUInt32LE(1, HEADER + 4);
+    expect(decode(sealed(withDetail))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+    const short = Buffer.from(bytes);
+    short.writeBigUInt64LE(100n, HEADER + 16);
+    short.writeBigUInt64LE(BigInt(3 * UNIT + 100), HEADER + 24);
+    expect(decode(sealed(short))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
+  });
+
+  it('of a unit that is being rebuilt, what a new size leaves is lost', () => {
+    const bare = { offset: 3 * UNIT, length: UNIT, content: undefined, fileSizeBytes: 9 * UNIT };
+    const content: JournalContent = { intents: [bare], tombstones: [{ offset: 0, length: 5 }] };
+    expect(clippedTo(content, 4 * UNIT)).toBe(content);
+    const lost = [{ offset: 0, length: 5 }, { offset: 3 * UNIT, length: 100 }];
+    expect(clippedTo(content, 3 * UNIT + 100)).toEqual({ intents: [], tombstones: lost });
+    expect(clippedTo(content, 3 * UNIT)).toEqual({ intents: [], tombstones: [{ offset: 0, length: 5 }] });
+  });
+
   it('has the bytes that its table says', () => {
     const bytes = Buffer.from(encodeJournal({ ...identity, inode: 1n, birthTimeNs: 2n }, { intents: [], tombstones: [{ offset: 5, length: 6 }] }));
     expect(bytes.byteLength).toBe(HEADER + 32 + 32);
@@ -155,7 +180,7 @@ describe('journal format', () => {
           expect(Number.isSafeInteger(record.offset + record.length)).toBe(true);
           expect(record.length).toBeGreaterThan(0);
         }
-        for (const intent of intents) expect(intent.content.byteLength).toBe(intent.length);
+        for (const { content, length } of intents) expect(content?.byteLength ?? UNIT).toBe(length);
       }),
       3000,
     );

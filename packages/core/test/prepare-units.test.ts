@@ -14,7 +14,9 @@ const fault = (_: Uint8Array, position: number): { position: number; signalCode:
   position, signalCode: 2, granuleLog2: 0,
 });
 const filled = ({ length }: ByteRange): Uint8Array => new Uint8Array(length).fill(1);
-const rebuilding: PrepareRequest = { rebuild: filled, fill: undefined };
+const filling: PrepareRequest = { rebuild: undefined, fill: 9, journalRebuilt: false };
+const losing: PrepareRequest = { rebuild: undefined, fill: undefined, journalRebuilt: false };
+const rebuilding: PrepareRequest = { rebuild: filled, fill: undefined, journalRebuilt: false };
 
 /** Answers each piece by errno, or with bytes of `byte`; every load faults. */
 function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial<DriverFile> = {}): DriverFile {
@@ -94,14 +96,14 @@ describe('what rebuild returns', () => {
     const buffer = new Uint8Array(PAGE);
     const rebuild = ({ offset }: ByteRange): Uint8Array => buffer.fill(1 + offset / PAGE);
     const units = [0, 2].map((page) => ({ offset: page * PAGE, length: PAGE }));
-    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined });
+    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined, journalRebuilt: false });
     expect(works.map(({ content }) => [content[0], content.at(-1)])).toEqual([[1, 1], [3, 3]]);
   });
 
   it('may be undefined: those bytes stay lost, others are rebuilt', async () => {
     const rebuild = (range: ByteRange): Uint8Array | undefined => (range.offset === 0 ? filled(range) : undefined);
     const units = [0, 2].map((page) => ({ offset: page * PAGE, length: PAGE }));
-    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined });
+    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild, fill: undefined, journalRebuilt: false });
     expect(works.map(({ rebuilt, tombstoned }) => [rebuilt, tombstoned])).toEqual([[[units[0]], []], [[], [units[1]]]]);
   });
 });
@@ -109,7 +111,7 @@ describe('what rebuild returns', () => {
 describe('contents', () => {
   it('of units of which nothing is left are one, but for a shorter one at the end of the file', async () => {
     const units = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: 2 * PAGE + 100 }];
-    const works = await prepare(fileOf(() => Errno.EIO), units, { rebuild: undefined, fill: 9 }, new Hazards(), 4 * PAGE + 100);
+    const works = await prepare(fileOf(() => Errno.EIO), units, filling, new Hazards(), 4 * PAGE + 100);
     expect(new Set(works.map(({ content }) => content)).size).toBe(2);
     for (const { data, content } of works) expect(content).toEqual(new Uint8Array(data.length).fill(9));
     expect(works.map(({ data }) => data.length)).toEqual([PAGE, PAGE, PAGE, 100]);
@@ -118,7 +120,7 @@ describe('contents', () => {
   it('keep what a unit still holds beside what was lost before', async () => {
     const hazards = new Hazards();
     hazards.addTombstones([{ offset: PAGE, length: 100 }]);
-    const [work] = await prepare(fileOf(() => 0), [unit], { rebuild: undefined, fill: 9 }, hazards);
+    const [work] = await prepare(fileOf(() => 0), [unit], filling, hazards);
     expect([work?.content[99], work?.content[100], work?.content[PAGE - 1]]).toEqual([9, 7, 7]);
     expect(work).toMatchObject({ lost: [{ offset: PAGE, length: 100 }], filled: [{ offset: PAGE, length: 100 }] });
   });
@@ -128,7 +130,7 @@ describe('contents', () => {
     hazards.addUnfinished({ offset: PAGE, length: 1000, content: new Uint8Array(1000).fill(3), fileSizeBytes: PAGE + 1000 });
     const [work] = await prepare(fileOf(() => 0), [unit], rebuilding, hazards);
     expect([work?.content[999], work?.content[1000], work?.lost]).toEqual([3, 7, []]);
-    const [lost] = await prepare(fileOf(() => Errno.EIO), [unit], { rebuild: undefined, fill: undefined }, hazards);
+    const [lost] = await prepare(fileOf(() => Errno.EIO), [unit], losing, hazards);
     expect([lost?.content[999], lost?.lost]).toEqual([3, [{ offset: PAGE + 1000, length: PAGE - 1000 }]]);
   });
 });

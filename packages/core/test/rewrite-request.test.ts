@@ -7,7 +7,7 @@ const PAGE = 4096;
 
 function work(page: number, content: Uint8Array): UnitWork {
   const unit = { offset: page * PAGE, length: PAGE };
-  return { unit, data: { ...unit, length: content.length }, content, shared: false, listed: true, mayBeHuge: false, readErrno: 5, attempts: [], strategy: undefined, altered: false };
+  return { unit, data: { ...unit, length: content.length }, content, suppliable: false, shared: false, listed: true, mayBeHuge: false, readErrno: 5, attempts: [], strategy: undefined, altered: false };
 }
 
 function page(fill: number, length = PAGE): Uint8Array {

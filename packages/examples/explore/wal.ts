@@ -72,9 +72,15 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
     recover: (life) =>
       unlessAtRisk(life, isPmemError, async () => {
         life.forget();
-        await life.open();
-        await goOn(life);
-        await life.wal.repair();
+        try {
+          await life.open();
+          await goOn(life);
+          await life.wal.repair();
+        } catch (error) {
+          // Its claim on the files must not hide what is wrong from the next start.
+          await life.close().catch(() => undefined);
+          throw error;
+        }
         await life.close();
       }),
     check: (life, { crashed }) => {

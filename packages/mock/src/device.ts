@@ -1,11 +1,15 @@
 /** The block device: medium, CPU cache and the kernel's bad-block list, and what the kernel does across the three. */
 import { CpuCache } from './cpu-cache.js';
 import { BLOCK_BYTES } from './geometry.js';
+import { KernelOops } from './kernel-oops.js';
 import { Medium } from './medium.js';
 import type { Random } from './random.js';
 import { SectorSet } from './sector-set.js';
 
 const WHOLE_BLOCK = 0xff;
+
+/** What the kernel does with a block in which an access consumed an error: list it, unmap it, or neither. */
+export type ConsumedErrors = 'listed' | 'held back' | 'forgotten';
 
 export class Device {
   readonly medium: Medium;
@@ -14,9 +18,16 @@ export class Device {
   readonly known: SectorSet;
   /** Whether the device clears poison when it is asked to. */
   readonly clearable: boolean;
+  readonly #consumedErrors: ConsumedErrors;
+  /** Blocks that are out of the kernel's own memory map. Programs may still have them mapped. */
+  readonly #heldBack = new Set<number>();
 
   /** `listChanged` is called after each change of `known`. */
-  constructor(blockCount: number, clearable: boolean, random: Random, staleByte: number, listChanged: () => void) {
+  constructor(
+    blockCount: number, clearable: boolean, random: Random, staleByte: number,
+    listChanged: () => void, consumedErrors: ConsumedErrors = 'listed',
+  ) {
+    this.#consumedErrors = consumedErrors;
     this.known = new SectorSet(listChanged);
     this.medium = new Medium(blockCount, random, staleByte);
     this.cache = new CpuCache(this.medium);
@@ -27,6 +38,16 @@ export class Device {
     return !this.known.empty && this.known.maskOf(block) !== 0;
   }
 
+  /** System calls cannot read or write the block, and the list does not say why. */
+  isHeldBack(block: number): boolean {
+    return this.#heldBack.has(block) && !this.isKnownBad(block);
+  }
+
+  /** A restart maps everything again, and knows nothing of what was met. */
+  restart(): void {
+    this.#heldBack.clear();
+  }
+
   /** Stores bytes; they are volatile until persisted. */
   store(block: number, offset: number, source: Uint8Array, from: number, length: number, owner: number): void {
     this.cache.beforeStore(block, offset, length, owner);
@@ -34,6 +55,7 @@ export class Device {
   }
 
   storeZeros(block: number, offset: number, length: number, owner: number): void {
+    this.#requireMapped(block);
     this.cache.beforeStore(block, offset, length, owner);
     this.medium.fillZeros(block, offset, length);
   }
@@ -47,6 +69,7 @@ export class Device {
     if (!this.isKnownBad(block)) return true;
     if (!this.clearable) return false;
     this.medium.clear(block, WHOLE_BLOCK);
+    this.#heldBack.delete(block);
     this.known.remove(block, WHOLE_BLOCK);
     this.cache.persist(block, 0, BLOCK_BYTES);
     return true;
@@ -55,6 +78,7 @@ export class Device {
   /** Zeroes a block through the block layer: clears it first where need be, durable at once. False where it cannot. */
   writeZeros(block: number): boolean {
     if (!this.clearKnown(block)) return false;
+    this.#requireMapped(block);
     this.medium.fillZeros(block, 0, BLOCK_BYTES);
     this.cache.persist(block, 0, BLOCK_BYTES);
     return true;
@@ -68,7 +92,13 @@ export class Device {
     if (this.medium.poison.empty) return undefined;
     const at = this.medium.firstPoisoned(block, offset, length);
     if (at === undefined || this.isKnownBad(block)) return undefined;
-    this.known.add(block, this.medium.poison.maskOf(block));
+    if (this.#consumedErrors === 'listed') this.known.add(block, this.medium.poison.maskOf(block));
+    else if (this.#consumedErrors === 'held back') this.#heldBack.add(block);
     return at;
+  }
+
+  /** What the kernel zeroes by itself it reaches through its own memory map, and no fault there is expected. */
+  #requireMapped(block: number): void {
+    if (this.isHeldBack(block)) throw new KernelOops(`the kernel zeroed block ${block}, which it holds back`);
   }
 }

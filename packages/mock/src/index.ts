@@ -43,6 +43,7 @@ export {
   type Mount,
   type SignalFacts,
 } from './kernel-profile.js';
+export { KernelOops } from './kernel-oops.js';
 export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './mock-driver.js';
 export { type MockProcess } from './mock-process.js';
 export { MockSystemError } from './mock-system-error.js';

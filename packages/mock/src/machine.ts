@@ -56,7 +56,9 @@ export class Machine {
     this.rules = kernelRules(kernel, mount);
     this.random = new Random(seed);
     const listChanged = (): void => { this.listWatches.tell(); };
-    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte, listChanged);
+    const unlisted = this.rules.poisonedWrite === 'recovery' ? 'held back' : 'forgotten';
+    const consumed = options.listsConsumedErrors ? 'listed' : unlisted;
+    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte, listChanged, consumed);
     this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
     this.#hooks = [...hooks];
     this.locks = options.locks;
@@ -133,6 +135,7 @@ export class Machine {
     this.identity = {};
     this.#current = undefined;
     this.listWatches.endAll();
+    this.device.restart();
     const { cache } = this.device;
     if (this.mount.filesystem === 'tmpfs') {
       cache.powerFail(() => 0);

@@ -24,6 +24,12 @@ export interface MockOptions {
   readonly filesystem?: FilesystemName | undefined;
   /** The device can clear poison. True by default, as a legacy e820 device; false is an NVDIMM that cannot. */
   readonly clearable?: boolean | undefined;
+  /**
+   * An error that an access consumes gets on the kernel's list, as on ACPI NFIT. True by default. False: as on e820,
+   * virtio-pmem and CXL, and from Linux 5.19 on the kernel then holds the page back: system calls give EFAULT, and
+   * one that would have the kernel zero the page ends the machine (KernelOops).
+   */
+  readonly listsConsumedErrors?: boolean | undefined;
   /** Mounted with dax, so that loads and stores reach the medium. True by default, except on tmpfs. */
   readonly dax?: boolean | undefined;
   /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
@@ -59,6 +65,7 @@ export interface CheckedOptions {
   readonly seed: number;
   readonly kernel: KernelName;
   readonly mount: Mount;
+  readonly listsConsumedErrors: boolean;
   readonly capacityBytes: number;
   readonly staleByte: number;
   readonly hooks: readonly OperationHook[];
@@ -100,6 +107,7 @@ export function checkOptions(options: MockOptions): CheckedOptions {
     placement: options.placement,
     extendedAttributes: options.extendedAttributes ?? true,
     locks: checkedFlag(options.locks, true, 'locks'),
+    listsConsumedErrors: checkedFlag(options.listsConsumedErrors, true, 'listsConsumedErrors'),
     turns: checkedFlag(options.turns, false, 'turns'),
     bus: options.bus ?? (dax ? busOf(clearable) : undefined),
   };

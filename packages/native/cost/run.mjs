@@ -1,10 +1,11 @@
-// npm run test:cost [-- --update]: the cost of the hot path in what is not noise. Instructions of the C++ core by callgrind, system
-// calls of the operations by strace; both against cost/expected.json. Needs valgrind and strace (apt-get install valgrind strace).
+// npm run test:cost [-- --update]: the cost of the hot path, of a commit of the log and of a repair, in what is not noise:
+// instructions by callgrind (of JavaScript, those of the interpreter) and system calls by strace, against
+// cost/expected.json. Needs valgrind and strace (apt-get install valgrind strace), and the packages built.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { systemCallsOf } from './system-calls.mjs';
+import { systemCallsOf, systemCallsOfWhole } from './system-calls.mjs';
 
 const here = import.meta.dirname;
 const packageFolder = path.join(here, '..');
@@ -12,6 +13,8 @@ const build = path.join(packageFolder, 'build', 'cost');
 const expectedFile = path.join(here, 'expected.json');
 /** Another release of the compiler moves a few instructions; a lost inlining or a new branch moves more. */
 const TOLERANCE = 0.05;
+/** Of JavaScript: the garbage collector comes when it comes. */
+const TOLERANCE_OF_JAVASCRIPT = 0.15;
 const COUNT = 20_000;
 /** The C library picks its memcpy by the CPU; with these features out of sight it is the same one everywhere. */
 const ONE_MEMCPY = 'glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM,-AVX_Fast_Unaligned_Load';
@@ -45,19 +48,44 @@ function instructions() {
   ]));
 }
 
+/** The engine's interpreter alone: what is compiled, and when, differs from run to run. */
+const INTERPRETED = ['--jitless', '--single-threaded', '--predictable-gc-schedule', '--no-lazy-feedback-allocation'];
+
+function interpreted() {
+  const program = path.join(here, 'whole-operations.mjs');
+  const total = (operation, count) => {
+    const callgrind = ['--tool=callgrind', `--callgrind-out-file=${path.join(build, 'out')}`];
+    const { stderr } = run('valgrind', [...callgrind, process.execPath, ...INTERPRETED, program, build, operation, String(count)]);
+    return Number(/Collected : (\d+)/.exec(stderr)?.[1]);
+  };
+  return Object.fromEntries([['logCommit', 50], ['repairScattered', 50]].map(([name, count]) => [
+    name, Math.round((total(name, 3 * count) - total(name, count)) / (2 * count)),
+  ]));
+}
+
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build, { recursive: true });
-const found = { instructions: instructions(), systemCalls: systemCallsOf(build, path.join(build, 'strace'), run) };
+const log = path.join(build, 'strace');
+const found = {
+  instructions: instructions(),
+  systemCalls: { ...systemCallsOf(build, log, run), ...systemCallsOfWhole(build, log, run) },
+  interpreted: interpreted(),
+};
 if (process.argv.includes('--update')) writeFileSync(expectedFile, `${JSON.stringify(found, undefined, 2)}\n`);
 const expected = JSON.parse(readFileSync(expectedFile, 'utf8'));
 let worse = 0;
-for (const kind of ['instructions', 'systemCalls']) {
+const kinds = {
+  instructions: ['instructions', TOLERANCE],
+  systemCalls: ['system calls', 0],
+  interpreted: ['instructions, interpreted,', TOLERANCE_OF_JAVASCRIPT],
+};
+for (const [kind, [unit, tolerance]] of Object.entries(kinds)) {
   for (const [name, was] of Object.entries(expected[kind])) {
     const is = found[kind][name];
-    const limit = kind === 'instructions' ? was * (1 + TOLERANCE) : was;
+    const limit = was * (1 + tolerance);
     const verdict = is === undefined || Number.isNaN(is) || is > limit ? 'MORE' : 'ok';
     if (verdict !== 'ok') worse++;
-    console.log(`${verdict.padEnd(5)} ${kind === 'instructions' ? 'instructions' : 'system calls'} of ${name.padEnd(16)} ${String(is).padStart(6)} (expected ${was})`);
+    console.log(`${verdict.padEnd(5)} ${unit} of ${name.padEnd(26)} ${String(is).padStart(6)} (expected ${was})`);
   }
 }
 if (worse > 0) console.error(`${worse} operations cost more than cost/expected.json says; if that is meant: npm run test:cost -- --update`);

@@ -23,3 +23,31 @@ export function systemCallsOf(directory, log, run) {
   }
   return Object.fromEntries(Object.entries(counts).map(([operation, calls]) => [operation, Math.round(calls / 100) / 10]));
 }
+
+/** Of whole operations, which may use the pool's threads: everything that touches a file. */
+const FILE_CALLS =
+  'msync fsync fdatasync sync_file_range pread64 pwrite64 fallocate ftruncate openat renameat renameat2 unlinkat ' +
+  'fsetxattr fgetxattr fremovexattr fchown fchmod ioctl fcntl';
+const OF_FILES = new RegExp(String.raw`^\d+ +(?:${FILE_CALLS.replaceAll(' ', '|')})\(`);
+
+/** [operation, what it is counted for, how often it is done, by how much the count is divided] */
+const WHOLE = [
+  ['logCommit', 'logCommit', 100, 100],
+  ['repairOne', 'repairOfOnePage', 1, 1],
+  ['repairScattered', 'repairOfEachScatteredPage', 500, 500],
+  ['repairAdjoining', 'repairOfEachAdjoiningPage', 500, 500],
+];
+
+/** System calls on files of a commit of the log, and of a repair: of all threads, between the marks. */
+export function systemCallsOfWhole(directory, log, run) {
+  return Object.fromEntries(WHOLE.map(([operation, name, count, divisor]) => {
+    const program = path.join(import.meta.dirname, 'whole-operations.mjs');
+    run('strace', ['-f', '-o', log, process.execPath, program, directory, operation, String(count)]);
+    const lines = readFileSync(log, 'utf8').split('\n');
+    const start = lines.findIndex((line) => line.includes(`cost-marker/${operation}`));
+    const end = lines.findIndex((line) => line.includes('cost-marker/end'));
+    if (start < 0 || end < start) throw new Error(`strace saw no marks of ${operation}`);
+    const calls = lines.slice(start, end).filter((line) => OF_FILES.test(line)).length;
+    return [name, Math.round((calls / divisor) * 100) / 100];
+  }));
+}

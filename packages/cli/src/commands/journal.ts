@@ -50,6 +50,7 @@ export async function journal(context: Context, path: string): Promise<ExitStatu
 }
 
 function contentText(unit: PendingUnit): string {
-  const content = unit.uniformByte === undefined ? 'content in the journal' : `all bytes ${unit.uniformByte}`;
+  const uniform = unit.uniformByte === undefined ? 'content in the journal' : `all bytes ${unit.uniformByte}`;
+  const content = unit.hasContent ? uniform : 'being rebuilt, no content in the journal';
   return `${content}, file of ${unit.fileSizeBytes} B then`;
 }

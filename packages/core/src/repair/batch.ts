@@ -5,7 +5,7 @@ import { RepairError } from '../errors.js';
 import { systemError } from '../system-error.js';
 import type { SystemFailure } from '../driver.js';
 import type { Hazards } from '../hazards.js';
-import type { Journal } from './journal/journal.js';
+import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { journalFits } from './journal/format.js';
 import type { PreparedUnit } from './prepare-units.js';
@@ -28,19 +28,32 @@ export function hasTail({ works, fileSizeBytes }: Batch): boolean {
   return works.some((work) => rangeEnd(work.unit) >= fileSizeBytes);
 }
 
-/** After this, open() finishes what becomes of the batch. Throws RepairError with nothing touched. */
+/** What has to be told to the journal about a batch that was written, with the next that it is told. */
+export interface Unstruck {
+  readonly works: readonly PreparedUnit[];
+  readonly fileSizeBytes: number;
+  readonly change: JournalChange;
+}
+
+/**
+ * After this, open() finishes what becomes of the batch, or knows that it is lost. Strikes what was written before it
+ * in the same replacement of the journal. Throws RepairError with nothing of the batch touched.
+ */
 export async function recordIntents(
-  journal: Journal, hazards: Hazards, batch: Batch, assertOpen: () => void,
+  journal: Journal, hazards: Hazards, batch: Batch, written: Unstruck | undefined, assertOpen: () => void,
 ): Promise<void> {
   const { works, fileSizeBytes } = batch;
   const { path } = journal;
   const units = unitsOf(works);
   const intents = works.map((work) => intentOf(work, fileSizeBytes));
-  const added = (content: JournalContent): JournalContent => ({
-    intents: [...without(content.intents, intents), ...intents],
-    // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-    tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),
-  });
+  const added = (now: JournalContent): JournalContent => {
+    const content = written === undefined ? now : written.change(now);
+    return {
+      intents: [...without(content.intents, intents), ...intents],
+      // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
+      tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),
+    };
+  };
   const before = journal.content;
   if (!journalFits(added(before))) {
     throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: units });
@@ -66,34 +79,46 @@ export async function takeBack(journal: Journal, hazards: Hazards, { works, file
     intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
     tombstones: coalesce([...subtract(tombstones, units), ...intersectAll(before.tombstones, units)]),
   }));
-  if (present !== undefined && failure === undefined) return;
+  if (present !== undefined && failure === undefined) {
+    // What was read from the disk a moment ago had them as half done.
+    hazards.adopt(journal.content);
+    return;
+  }
   for (const work of works) closeUnit(hazards, work, fileSizeBytes);
 }
 
-/** Strikes what was written from the journal, keeps what is half done. Throws RepairError if the journal resists. */
-export async function strikeIntents(journal: Journal, hazards: Hazards, { works, fileSizeBytes }: Batch): Promise<void> {
+/** Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them. */
+export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstruck {
   const units = unitsOf(works);
   const open = works.filter((work) => work.strategy === undefined && work.altered);
   // What an earlier repair had lost in a unit that was not touched is still lost.
   const lostBefore = works.filter(isUntouched).flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
-  const lostNow = works.filter((work) => !isUntouched(work)).flatMap((work) => work.tombstoned);
+  const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
   hazards.markRepaired(works.filter((work) => work.strategy !== undefined).map((work) => work.data));
   for (const work of works) {
     if (work.strategy !== undefined) hazards.addTombstones(work.tombstoned);
     else if (work.altered) closeUnit(hazards, work, fileSizeBytes);
     else hazards.addMet(work.lost);
   }
-  const failure = await journal.update((content) => ({
+  const change: JournalChange = (content) => ({
     intents: [
       ...without(content.intents, works.map((work) => intentOf(work, fileSizeBytes))),
       ...open.map((work) => intentOf(work, fileSizeBytes)),
     ],
     tombstones: coalesce([...subtract(content.tombstones, units), ...lostNow, ...lostBefore]),
-  }));
+  });
+  return { works, fileSizeBytes, change };
+}
+
+/** Strikes what was written from the journal, keeps what is half done. Throws RepairError if the journal resists. */
+export async function strikeIntents(journal: Journal, hazards: Hazards, written: Unstruck): Promise<void> {
+  const { works, fileSizeBytes, change } = written;
+  const failure = await journal.update(change);
   if (failure === undefined) return;
   // The intents are still on disk: the next open() would write them over anything stored in between.
   for (const work of works) closeUnit(hazards, work, fileSizeBytes);
-  throw unwritable('the units were written, but their intents could not be dropped from the journal', journal, failure, units);
+  const message = 'the units were written, but their intents could not be dropped from the journal';
+  throw unwritable(message, journal, failure, unitsOf(works));
 }
 
 /**
@@ -102,7 +127,12 @@ export async function strikeIntents(journal: Journal, hazards: Hazards, { works,
  */
 function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number): void {
   hazards.addUnfinished(intentOf(work, fileSizeBytes));
-  hazards.addTombstones(work.tombstoned);
+  hazards.addTombstones(lossOf(work));
+}
+
+/** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */
+function lossOf({ suppliable, strategy, data, tombstoned }: PreparedUnit): readonly ByteRange[] {
+  return suppliable && strategy === undefined ? [data] : tombstoned;
 }
 
 function isUntouched({ strategy, altered }: PreparedUnit): boolean {

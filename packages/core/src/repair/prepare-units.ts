@@ -27,6 +27,8 @@ export type Rebuild = (range: ByteRange) => Uint8Array | undefined | Promise<Uin
 export interface PrepareRequest {
   readonly rebuild: Rebuild | undefined;
   readonly fill: number | undefined;
+  /** What `rebuild` returned goes into the journal as well, so that open() can finish the repair. */
+  readonly journalRebuilt: boolean;
 }
 
 /** A unit that needs repair, and what becomes of the bytes that it lost. */
@@ -88,8 +90,18 @@ export async function prepareUnits(
     const { lost } = unit;
     const unsupplied = left.get(unit) ?? [];
     const isPartial = unsupplied.length > 0;
+    const isGone = lost.length === 1 && lost[0]?.length === unitBytes;
+    // Field by field: a spread of thousands of units is a tenth of the repair.
     return {
-      ...unit,
+      unit: unit.unit,
+      data: unit.data,
+      content: unit.content,
+      lost,
+      shared: unit.shared,
+      listed: unit.listed,
+      mayBeHuge: unit.mayBeHuge,
+      readErrno: unit.readErrno,
+      suppliable: rebuild !== undefined && !request.journalRebuilt && !isPartial && isGone,
       attempts: [],
       strategy: undefined,
       // What an earlier repair left half done stays so until one succeeds.
@@ -135,7 +147,12 @@ function salvageUnit(
     if (!loadsFromBefore(scene, page, part, readErrno)) lost.push(page);
   }
   const unfinished = hazards.unfinishedAt(data.offset);
-  if (unfinished !== undefined) {
+  if (unfinished !== undefined && unfinished.content === undefined) {
+    // Whatever it reads as by now: its repair may have stopped anywhere.
+    const content = contents.keep(data, found, [data]);
+    return { unit, data, content, lost: [data], shared, listed, mayBeHuge, readErrno };
+  }
+  if (unfinished?.content !== undefined) {
     // What its repair wanted to put there, and of what was appended since, what is there.
     const appended = data.length > unfinished.length ? lost.filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
     const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
@@ -198,11 +215,19 @@ async function rebuildLost(
   units: readonly Salvaged[],
   rebuild: Rebuild,
 ): Promise<Map<Salvaged, ByteRange[]>> {
+  const refusal: Refusal = (range, reason, cause) =>
+    new RepairError(`rebuild of ${formatRange(range)} ${reason}; no unit of this batch was touched`, [], {
+      path: file.facts.path,
+      ranges: coalesce(units.map((unit) => unit.data)),
+      cause,
+    });
   const left = new Map<Salvaged, ByteRange[]>();
   const parts = units.flatMap((unit) => unit.lost.map((lost) => ({ lost, unit })));
   let done = 0;
   for (const range of coalesce(parts.map((part) => part.lost))) {
-    const bytes = await rebuilt(file, units, rebuild, range);
+    const supplied = ask(refusal, rebuild, range);
+    const answer = supplied instanceof Promise ? await awaited(refusal, range, supplied) : supplied;
+    const bytes = checked(refusal, range, answer);
     // Copied at once: the caller may reuse its buffer for the next call.
     for (let part = parts[done]; part !== undefined && part.lost.offset < rangeEnd(range); part = parts[++done]) {
       const { lost, unit } = part;
@@ -213,28 +238,31 @@ async function rebuildLost(
   return left;
 }
 
-async function rebuilt(
-  file: DriverFile,
-  units: readonly Salvaged[],
-  rebuild: Rebuild,
-  range: ByteRange,
-): Promise<Uint8Array | undefined> {
-  const refuse = (reason: string, cause?: unknown): RepairError =>
-    new RepairError(`rebuild of ${formatRange(range)} ${reason}; no unit of this batch was touched`, [], {
-      path: file.facts.path,
-      ranges: coalesce(units.map((unit) => unit.data)),
-      cause,
-    });
-  let bytes: unknown;
+type Refusal = (range: ByteRange, reason: string, cause?: unknown) => RepairError;
+
+/** Waits for nothing where `rebuild` answers at once: of ten thousand calls each wait costs as much as the call. */
+function ask(refuse: Refusal, rebuild: Rebuild, range: ByteRange): ReturnType<Rebuild> {
   try {
-    bytes = await rebuild(range);
+    const supplied = rebuild(range);
+    return supplied === undefined || isBytes(supplied) ? supplied : Promise.resolve(supplied);
   } catch (cause) {
-    throw refuse('threw', cause);
+    throw refuse(range, 'threw', cause);
   }
+}
+
+async function awaited(refuse: Refusal, range: ByteRange, supplied: Promise<unknown>): Promise<unknown> {
+  try {
+    return await supplied;
+  } catch (cause) {
+    throw refuse(range, 'threw', cause);
+  }
+}
+
+function checked(refuse: Refusal, range: ByteRange, bytes: unknown): Uint8Array | undefined {
   if (bytes === undefined) return undefined;
-  if (!isBytes(bytes)) throw refuse('did not return a Uint8Array or undefined');
+  if (!isBytes(bytes)) throw refuse(range, 'did not return a Uint8Array or undefined');
   if (bytes.byteLength !== range.length) {
-    throw refuse(`returned ${bytes.byteLength} bytes where ${range.length} were lost`);
+    throw refuse(range, `returned ${bytes.byteLength} bytes where ${range.length} were lost`);
   }
   return bytes;
 }

@@ -1,4 +1,7 @@
-/** What open() does with a journal that it finds: finishes repairs that were cut off, remembers what was lost. */
+/**
+ * What open() does with a journal that it finds: finishes repairs that were cut off, remembers what was lost. A unit of
+ * which there is only the note that it was being rebuilt is lost, unless only the process died, after its write.
+ */
 import type { ByteRange } from '../byte-range.js';
 import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
 import { isMediaErrno } from '../classify.js';
@@ -10,6 +13,7 @@ import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
 import type { Intent, JournalContent } from './journal/format.js';
+import { isBare, withLosses } from './journal/format.js';
 import type { Journal } from './journal/journal.js';
 import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
@@ -53,7 +57,8 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
       journal.release();
     }
   }
-  hazards.adopt(located.journal);
+  // A reader cannot store, so what a repair is still writing is lost to it for now.
+  hazards.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
   return (await grownTail(file, located.journal.intents, journal.mayBeTorn))?.fileSizeBytes ?? file.mappedBytes;
 }
 
@@ -92,7 +97,8 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const finished = await alreadyThere(file, pending, mayBeTorn || repairUnitBytes(file.facts) !== file.facts.pageBytes);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.
   if (finished.size > 0) await synced(file);
-  const rest = pending.filter((intent) => !finished.has(intent.offset));
+  const rest = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
+  const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
   const works = await prepared(file, hazards, rest, fileSizeBytes);
   await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const left: Intent[] = works.filter((work) => work.strategy === undefined).map((work) => intentOf(work, fileSizeBytes));
@@ -100,7 +106,8 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
     left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
   }
-  const lost = coalesce([...subtract(tombstones, works.map((work) => work.data)), ...works.flatMap((work) => work.lost)]);
+  const lostBefore = subtract(tombstones, works.map((work) => work.data));
+  const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
   const content: JournalContent = { intents: left, tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]) };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   const failure = await journal.update(() => content);
@@ -122,7 +129,7 @@ async function prepared(
   const unitBytes = repairUnitBytes(file.facts);
   const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
   const scene = { file, hazards, fileSizeBytes, blocks: [] };
-  return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined });
+  return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined, journalRebuilt: false });
 }
 
 /**
@@ -136,7 +143,8 @@ async function alreadyThere(file: DriverFile, intents: readonly Intent[], mayBeT
     const found = new Uint8Array(intent.length);
     const { errno, transferredBytes } = await file.pread(found, intent.offset);
     if (errno !== 0 || transferredBytes !== intent.length || isZero(found)) continue;
-    if (!mayBeTorn || Buffer.compare(found, intent.content) === 0) there.add(intent.offset);
+    const { content } = intent;
+    if (!mayBeTorn || (content !== undefined && Buffer.compare(found, content) === 0)) there.add(intent.offset);
   }
   return there;
 }

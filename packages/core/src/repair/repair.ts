@@ -12,8 +12,8 @@ import { PmemError, RepairError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import { systemError } from '../system-error.js';
-import type { Batch } from './batch.js';
-import { hasTail, recordIntents, strikeIntents, takeBack, unitsOf } from './batch.js';
+import type { Batch, Unstruck } from './batch.js';
+import { hasTail, recordIntents, settle, strikeIntents, takeBack, unitsOf } from './batch.js';
 import { failureOf } from './failure.js';
 import type { Journal } from './journal/journal.js';
 import { journalError } from './journal/journal.js';
@@ -31,6 +31,9 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** How often a batch is prepared again because other processes have changed it meanwhile. */
 const CHANGES_MAX = 16;
+
+/** How long what was written may wait in the journal for the next batch to be recorded. */
+const STRIKE_WITHIN_MS = 100;
 
 export interface RepairProgress {
   readonly doneBytes: number;
@@ -78,6 +81,8 @@ class Repair {
   readonly #surveyed: ByteRange[] = [];
   #blocks: readonly FileBadBlock[] = [];
   #listedAgain = false;
+  /** Written and verified, and still to be struck from the journal. */
+  #written: Unstruck | undefined;
 
   constructor(context: RepairContext, request: RepairRequest) {
     this.#context = context;
@@ -106,8 +111,12 @@ class Repair {
         window = windows.next();
         // While the driver writes this batch, the next is read and rebuilt here.
         prepared = window.done === true ? undefined : this.#prepare(window.value);
-        prepared?.catch(() => undefined);
+        const next = { isPrepared: false };
+        const preparing = prepared?.then(() => { next.isPrepared = true; }, () => undefined);
         await writing;
+        if (preparing !== undefined) await atMost(preparing, STRIKE_WITHIN_MS);
+        // The next record strikes it as well, if that comes soon: an intent must not outlive newer stores of others.
+        if (window.done === true || !next.isPrepared) await this.#strike();
         this.#note(batch);
         onProgress?.({ doneBytes: Math.min(doneBytes, totalBytes), totalBytes });
         if (window.done === true) break;
@@ -115,7 +124,8 @@ class Repair {
         assertOpen();
         signal?.throwIfAborted();
       }
-    } catch (error) {
+    } catch (thrown) {
+      const error = await this.#struckOr(thrown);
       if (error instanceof RepairError) attach(error, this.#receipt(before, before));
       throw error;
     } finally {
@@ -182,12 +192,11 @@ class Repair {
       assertOpen();
       this.#request.signal?.throwIfAborted();
       if (batch.works.length === 0) return batch;
-      if (!(await this.#hasChanged(batch, window))) {
-        const before = journal.content;
-        await recordIntents(journal, hazards, batch, assertOpen);
-        if (!(await this.#hasChanged(batch, window))) return batch;
-        await takeBack(journal, hazards, batch, before);
-      }
+      const before = journal.content;
+      await recordIntents(journal, hazards, batch, this.#written, assertOpen);
+      this.#written = undefined;
+      if (!(await this.#hasChanged(batch, window))) return batch;
+      await takeBack(journal, hazards, batch, before);
       await this.#listAgain(window);
       batch = await this.#prepare(window);
     }
@@ -223,10 +232,38 @@ class Repair {
 
   /** Begins with the driver's call, before it returns. */
   async #write(batch: Batch): Promise<void> {
-    const { file, hazards, journal, assertOpen } = this.#context;
+    const { file, hazards, assertOpen } = this.#context;
     await writeUnits(file, hazards, batch.works, this.#request, batch.fileSizeBytes);
     assertOpen();
-    await strikeIntents(journal, hazards, batch);
+    this.#written = settle(hazards, batch);
+  }
+
+  /** What a batch leaves in the journal goes with the next replacement of it, or, after the last one, by itself. */
+  async #strike(): Promise<void> {
+    const { hazards, journal } = this.#context;
+    const written = this.#written;
+    this.#written = undefined;
+    if (written !== undefined) await strikeIntents(journal, hazards, written);
+  }
+
+  /** The error to throw instead of `thrown`: that the batch before it could not be struck weighs more. */
+  async #struckOr(thrown: unknown): Promise<unknown> {
+    const { hazards, journal, assertOpen } = this.#context;
+    if (this.#written === undefined) return thrown;
+    try {
+      assertOpen();
+    } catch {
+      // The next open() finishes it.
+      return thrown;
+    }
+    try {
+      await this.#strike();
+      // What was read from the disk after a failure still had its units as half done.
+      hazards.adopt(journal.content);
+      return thrown;
+    } catch (error) {
+      return error;
+    }
   }
 
   /** Not the works themselves: their contents are needed no longer. */
@@ -271,6 +308,12 @@ function* windowsOf(runs: readonly ByteRange[], bytesMax: number): Generator<rea
   }
   if (window.length > 0) yield window;
   return undefined;
+}
+
+async function atMost(settling: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([settling, new Promise((resolve) => { timer = setTimeout(resolve, timeoutMs); })]);
+  clearTimeout(timer);
 }
 
 /** The error was made where the receipt is not known. */

@@ -14,6 +14,8 @@ export interface UnitPlan {
 export interface UnitWork extends UnitPlan {
   /** What `data` is to hold. */
   readonly content: Uint8Array;
+  /** Nothing was left of the unit and the application can supply it again: its intent is bare. */
+  readonly suppliable: boolean;
   /** The block is shared with another file (reflink). */
   readonly shared: boolean;
   /** The kernel's list has a block of the unit. False if there is no list. */
@@ -47,6 +49,6 @@ export function planUnit(offset: number, unitBytes: number, fileSizeBytes: numbe
   return { unit, data: intersect(unit, { offset: 0, length: fileSizeBytes }) ?? unit };
 }
 
-export function intentOf(work: UnitWork, fileSizeBytes: number): Intent {
-  return { offset: work.data.offset, length: work.data.length, content: work.content, fileSizeBytes };
+export function intentOf({ data, content, suppliable }: UnitWork, fileSizeBytes: number): Intent {
+  return { offset: data.offset, length: data.length, content: suppliable ? undefined : content, fileSizeBytes };
 }

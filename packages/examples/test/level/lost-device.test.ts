@@ -117,6 +117,23 @@ describe.each(['a', 'b'] as const)('device %s is new and empty', (device) => {
   });
 });
 
+test.each(['/a/db.log', '/b/db.log-mirror'])('%s was cut off by a copy tool that died: it comes back', async (path) => {
+  for (const missing of [100, 4096, 20 * 4096]) {
+    const driver = await filled();
+    const size = driver.readFile(path).length;
+    driver.truncate(path, size - missing);
+    const db = await opened(driver);
+    await expectAll(db);
+    await db.close();
+    expect(driver.readFile(path)).toHaveLength(size);
+    const twin = path === '/a/db.log' ? '/b/db.log-mirror' : '/a/db.log';
+    driver.poison(twin, { offset: 0, length: size });
+    const again = await opened(driver, { autoRepair: false });
+    await expectAll(again);
+    await again.close();
+  }
+});
+
 test('an open() that was interrupted while it made its files is gone on with', async () => {
   const driver = mockDriver();
   for (const path of ['/a/db.log', '/b/db.log-mirror']) {

@@ -1,4 +1,8 @@
 import { expect, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
 import { MemoryLevel } from 'memory-level';
 import type { AbstractLevel } from 'abstract-level';
 import { LevelMachine } from './level-machine.js';
@@ -55,4 +59,37 @@ test('a target that the caller changes after seek() is the one that was given', 
   iterator.seek(target);
   target.write('g');
   expect(await iterator.next()).toEqual([Buffer.from('c'), 'c']);
+});
+
+/** The first two keys of a sublevel's iterator, and two more after seek(). */
+async function seekIn(db: Level, path: string[], keys: readonly string[], range: object, target: string) {
+  const sub = db.sublevel(path);
+  await sub.clear();
+  await sub.batch(keys.map((key) => ({ type: 'put', key, value: key })));
+  const iterator = sub.keys(range);
+  const found = [await iterator.next(), await iterator.next()];
+  iterator.seek(target);
+  found.push(await iterator.next(), await iterator.next());
+  await iterator.close();
+  return found;
+}
+
+test('a sublevel whose iterator seeks to its separator, or out of it, answers as the others do', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'level-seek-'));
+  const opened = [await new LevelMachine().open(), new MemoryLevel(), new ClassicLevel(directory)];
+  const databases = opened as unknown as readonly Level[];
+  for (const keys of [['a', 'b', 'c'], ['!', '!a', 'a', 'b']]) {
+    for (const range of [{}, { gt: 'a' }, { reverse: true }, { lt: 'c', reverse: true }, { gte: '' }]) {
+      for (const target of ['!', '"', '', 'zz']) {
+        for (const path of [['s'], ['s', 't']]) {
+          const answers = await Promise.all(databases.map((db) => seekIn(db, path, keys, range, target)));
+          const asked = { keys, range, target, path };
+          expect({ ...asked, answer: answers[0] }).toEqual({ ...asked, answer: answers[1] });
+          expect(answers[2]).toEqual(answers[1]);
+        }
+      }
+    }
+  }
+  for (const db of databases) await db.close();
+  await rm(directory, { recursive: true });
 });

@@ -47,6 +47,7 @@ function readWritten(
     const block = first + Math.floor((offset + done) / BLOCK_BYTES);
     const within = (offset + done) % BLOCK_BYTES;
     const step = Math.min(BLOCK_BYTES - within, readable - done);
+    if (device.isHeldBack(block)) return { transferredBytes: done, errno: done === 0 ? Errno.EFAULT : 0 };
     const poisonAt = device.touchLatent(block, within, step);
     const good = poisonAt === undefined ? step : poisonAt - within;
     device.medium.copyOut(block, within, target, from + done, good);

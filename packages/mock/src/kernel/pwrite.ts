@@ -53,6 +53,13 @@ function writeWritten(
       device.store(first + index, within, source, from + done, step, inode.number);
     });
   };
+  for (let held = 0; held < blocksIn(offset + length); held++) {
+    if (!device.isHeldBack(first + held)) continue;
+    // No clear is tried on what is not on the list, so a write of the whole page is refused like any other.
+    const good = Math.max(0, held * BLOCK_BYTES - offset);
+    const before = writeWritten(machine, inode, first, offset, source, good);
+    return { ...before, errno: before.errno === 0 ? Errno.EFAULT : before.errno };
+  }
   for (let done = 0; done < length; ) {
     const block = Math.floor((offset + done) / BLOCK_BYTES);
     const within = (offset + done) % BLOCK_BYTES;

@@ -30,11 +30,11 @@ async function killedBeforeTheEnd(driver: MockDriver): Promise<void> {
 }
 
 /** A repair of page 1 during which power fails: its block is cleared, and holds anything. */
-async function tornByPowerFailure(driver: MockDriver): Promise<void> {
+async function tornByPowerFailure(driver: MockDriver, journalRebuilt = true): Promise<void> {
   const file = await filled(driver, SIZE);
   driver.poison(PATH, bad);
   const stop = driver.observe(({ step }) => (step === 'cleared' ? { crash: true } : undefined));
-  await expect(file.repair(bad, { rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+  await expect(file.repair(bad, { journalRebuilt, rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
   stop();
 }
 
@@ -69,12 +69,20 @@ describe.each(machines)('%o', (options) => {
     expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
   });
 
-  it('the machine dies in the repair, another program stores after the restart: the store stays', async () => {
+  it.each([true, false])('the machine dies in the repair, another program stores after the restart: it stays (%s)', async (copied) => {
     const driver = mockDriver(options);
-    await tornByPowerFailure(driver);
+    await tornByPowerFailure(driver, copied);
     driver.advanceClock(60_000);
     driver.overwrite(PATH, newer, PAGE);
     expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+  });
+
+  it('the machine dies in the repair, the journal has no copy, and nothing else happens: the page is lost', async () => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver, false);
+    driver.advanceClock(60_000);
+    const file = await PmemFile.open(PATH, { driver });
+    expect((await failure('ERR_PMEM_LOST', () => read(file, 0, SIZE))).ranges).toEqual([bad]);
   });
 
   it('the machine dies in the repair and nothing else happens: the intent is written', async () => {

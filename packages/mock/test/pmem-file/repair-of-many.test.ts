@@ -59,7 +59,8 @@ it('a rebuild that throws ends the repair, and the receipt tells of the batch th
   expect(reached.every(({ outcome, attempts }) => outcome === 'failed' && attempts.length > 0)).toBe(true);
   stop();
   await file.repair(all, { fill: 4 });
-  expect(read(file, batch - 1, 2)).toEqual(Uint8Array.of(3, 4));
+  // What rebuild had returned for the first batch was kept nowhere.
+  expect(read(file, batch - 1, 2)).toEqual(Uint8Array.of(4, 4));
 });
 
 it('bad pages with healthy ones between them, in one call', async () => {

@@ -11,7 +11,7 @@ it.each(['ext4', 'xfs'] as const)('%s: no byte of the unit is read before its re
   const file = await filled(driver, 4 * PAGE);
   driver.poison(PATH, bad);
   const stop = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
-  await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, { strategy: 'zero-range', rebuild: () => whole.slice(PAGE, 2 * PAGE) }));
+  await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, { strategy: 'zero-range', journalRebuilt: true, rebuild: () => whole.slice(PAGE, 2 * PAGE) }));
   await file.close();
   const again = await PmemFile.open(PATH, { driver });
   expect((await failure('ERR_PMEM_MEDIA', () => read(again, 0, 4 * PAGE))).ranges).toEqual([bad]);

@@ -16,8 +16,8 @@
  *    end-32 32  SHA-256 of every byte before it
  *
  * record:
- *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent
- *      4     4  content bytes after this header (intent), the one byte that all of it is (uniform intent), 0 (tombstone)
+ *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent, 4 bare intent
+ *      4     4  content bytes after this header (intent), the one byte of all of it (uniform intent), 0 (others)
  *      8     8  offset in the file
  *     16     8  length in the file
  *     24     8  size of the file when the intent was written, 0 (tombstone)
@@ -25,12 +25,13 @@
  * ```
  *
  * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
- * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A tombstone marks bytes that
- * were lost. Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
+ * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A bare intent names a whole
+ * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A tombstone marks bytes that were
+ * lost. Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
  */
 import { createHash } from 'node:crypto';
 import type { ByteRange } from '../../byte-range.js';
-import { formatRange, intersectAll, rangeEnd } from '../../byte-range.js';
+import { coalesce, formatRange, intersectAll, rangeEnd } from '../../byte-range.js';
 
 export const JOURNAL_VERSION = 2;
 /** Largest journal that is read, and most bytes that its intents may hold together. */
@@ -46,10 +47,11 @@ const DIGEST_BYTES = 32;
 const KIND_INTENT = 1;
 const KIND_TOMBSTONE = 2;
 const KIND_UNIFORM = 3;
+const KIND_BARE = 4;
 
 export interface Intent extends ByteRange {
-  /** What the unit is to hold: `length` bytes. */
-  readonly content: Uint8Array;
+  /** What the unit is to hold: `length` bytes. Undefined in a bare intent: the application can supply them again. */
+  readonly content: Uint8Array | undefined;
   readonly fileSizeBytes: number;
 }
 
@@ -64,15 +66,28 @@ export function clippedTo(content: JournalContent, sizeBytes: number): JournalCo
   const file: ByteRange = { offset: 0, length: sizeBytes };
   const isInFile = (range: ByteRange): boolean => rangeEnd(range) <= sizeBytes;
   if (content.intents.every(isInFile) && content.tombstones.every(isInFile)) return content;
+  // A bare intent is a whole unit: what is left of one that is cut is lost.
+  const cut = content.intents.filter((intent) => isBare(intent) && !isInFile(intent));
   return {
-    tombstones: intersectAll(content.tombstones, [file]),
+    tombstones: intersectAll(coalesce([...content.tombstones, ...cut]), [file]),
     intents: content.intents.flatMap((intent) => {
       if (isInFile(intent)) return [intent];
       const length = sizeBytes - intent.offset;
-      if (length <= 0) return [];
+      if (length <= 0 || intent.content === undefined) return [];
       return [{ offset: intent.offset, length, content: intent.content.subarray(0, length), fileSizeBytes: sizeBytes }];
     }),
   };
+}
+
+/** Says of a unit only that it was being repaired: unless that was finished, the unit is lost. */
+export function isBare(intent: Intent): boolean {
+  return intent.content === undefined;
+}
+
+/** The content with its bare intents as losses. */
+export function withLosses({ intents, tombstones }: JournalContent): JournalContent {
+  const kept = intents.filter((intent) => !isBare(intent));
+  return { intents: kept, tombstones: coalesce([...tombstones, ...intents.filter(isBare)]) };
 }
 
 /** Which file a journal belongs to, and which journal it is. */
@@ -102,12 +117,13 @@ function padded(bytes: number): number {
 /** True if open() would accept a journal of this content, with every byte written out. */
 export function journalFits({ intents, tombstones }: JournalContent): boolean {
   let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * (intents.length + tombstones.length);
-  for (const { content } of intents) bytes += padded(content.byteLength);
+  for (const { content } of intents) bytes += padded(content?.byteLength ?? 0);
   return bytes <= JOURNAL_LIMIT_BYTES;
 }
 
 /** True if every byte equals the one before it. */
-function isUniform(content: Uint8Array): boolean {
+function isUniform(content: Uint8Array | undefined): boolean {
+  if (content === undefined) return false;
   const { byteLength } = content;
   return byteLength > 0 && Buffer.compare(content.subarray(1), content.subarray(0, byteLength - 1)) === 0;
 }
@@ -117,7 +133,7 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
   const uniform = intents.map((intent) => isUniform(intent.content));
   const records = intents.length + content.tombstones.length;
   let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * records;
-  for (const [i, intent] of intents.entries()) if (uniform[i] === false) total += padded(intent.content.byteLength);
+  for (const [i, { content: unit }] of intents.entries()) if (uniform[i] === false) total += padded(unit?.byteLength ?? 0);
   const bytes = Buffer.alloc(total);
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32LE(JOURNAL_VERSION, 8);
@@ -129,13 +145,16 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
   bytes.write(identity.bootId, 56, BOOT_ID_BYTES, 'latin1');
   let at = HEADER_BYTES;
   for (const [i, intent] of intents.entries()) {
-    if (uniform[i] === true) {
-      at = writeRecord(bytes, at, KIND_UNIFORM, intent, intent.content[0] as number, intent.fileSizeBytes);
-      continue;
+    const { content: unit, fileSizeBytes } = intent;
+    if (unit === undefined) {
+      at = writeRecord(bytes, at, KIND_BARE, intent, 0, fileSizeBytes);
+    } else if (uniform[i] === true) {
+      at = writeRecord(bytes, at, KIND_UNIFORM, intent, unit[0] as number, fileSizeBytes);
+    } else {
+      at = writeRecord(bytes, at, KIND_INTENT, intent, unit.byteLength, fileSizeBytes);
+      bytes.set(unit, at);
+      at += padded(unit.byteLength);
     }
-    at = writeRecord(bytes, at, KIND_INTENT, intent, intent.content.byteLength, intent.fileSizeBytes);
-    bytes.set(intent.content, at);
-    at += padded(intent.content.byteLength);
   }
   for (const tombstone of content.tombstones) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 0, 0);
   createHash('sha256').update(bytes.subarray(0, at)).digest().copy(bytes, at);
@@ -218,6 +237,8 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
     } else if (kind === KIND_UNIFORM && detail <= 255 && length <= uniformLimit) {
       intents.push({ offset, length, fileSizeBytes, content: new Uint8Array(length).fill(detail) });
       uniformLimit -= length;
+    } else if (kind === KIND_BARE && detail === 0 && length === unitBytes) {
+      intents.push({ offset, length, fileSizeBytes, content: undefined });
     } else {
       return damaged(`record ${i} is not valid`);
     }

@@ -13,7 +13,7 @@ import { repairUnitBytes } from '../../file-info.js';
 import type { Hazards } from '../../hazards.js';
 import { systemError } from '../../system-error.js';
 import type { JournalContent } from './format.js';
-import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
+import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
 import type { Located } from './locate.js';
 import { locate, locateSync } from './locate.js';
 import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usualPlace } from './names.js';
@@ -69,10 +69,14 @@ export class Journal {
    */
   get mayBeTorn(): boolean {
     if (this.#located === undefined || this.#located.status === 'none') return true;
-    const { bootId, modifiedMs } = this.#file.facts;
-    const { journal, writtenMs } = this.#located;
-    if (bootId !== '' && journal.identity.bootId === bootId) return false;
-    return modifiedMs <= writtenMs + WRITING_MS_MAX;
+    return !this.isSameBoot && this.#file.facts.modifiedMs <= this.#located.writtenMs + WRITING_MS_MAX;
+  }
+
+  /** The machine has not been restarted since the journal was written: at most a process died. */
+  get isSameBoot(): boolean {
+    if (this.#located === undefined || this.#located.status === 'none') return false;
+    const { bootId } = this.#file.facts;
+    return bootId !== '' && this.#located.journal.identity.bootId === bootId;
   }
 
   /** What the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
@@ -277,7 +281,7 @@ export class Journal {
       return (this.#content = lostOf(located.journal));
     }
     const content = located.status === 'none' ? EMPTY : located.journal;
-    this.#hazards.adopt(content);
+    this.#hazards.adopt(this.#file.facts.readOnly ? withLosses(content) : content);
     return (this.#content = content);
   }
 
