@@ -87,11 +87,12 @@ function range(page: number): { offset: number; length: number } {
   return { offset: page * PAGE, length: PAGE };
 }
 
-void describe('safe-pmem', () => {
-  after(() => {
-    injector.close();
-  });
+// After the last of all tests: each of them poisons through it.
+after(() => {
+  injector.close();
+});
 
+void describe('safe-pmem', () => {
   void it('check looks at no file while the device lists nothing', async () => {
     const { status, stdout } = await safePmem('check', context.mountPoint);
     assert.equal(status, 0);
