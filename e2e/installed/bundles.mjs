@@ -7,13 +7,13 @@ import path from 'node:path';
 const require = createRequire(import.meta.url);
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Bundles `entry` of the installed project and returns where the output is: alone, in the root's /root/bundle. */
+/** Bundles `entry` of the installed project and returns where the output is: alone, in the root's /home/bundle. */
 function bundle(place, entry, options) {
   const esbuild = require('esbuild');
-  const out = path.join(place, 'root', 'bundle');
+  const out = path.join(place, 'home', 'bundle');
   mkdirSync(out, { recursive: true });
   esbuild.buildSync({
-    entryPoints: [path.join(place, 'root', 'project', entry)],
+    entryPoints: [path.join(place, 'home', 'project', entry)],
     bundle: true, platform: 'node', target: 'node20', outdir: out, logLevel: 'error', ...options,
   });
   return out;
@@ -24,7 +24,7 @@ export const BUNDLES = [
     name: 'esbuild, CommonJS',
     make: (place) => {
       bundle(place, 'five-ways.mjs', { format: 'cjs', outExtension: { '.js': '.cjs' }, loader: { '.node': 'copy' } });
-      return ['/usr/bin/node', '/root/bundle/five-ways.cjs'];
+      return ['/usr/bin/node', '/home/bundle/five-ways.cjs'];
     },
   },
   {
@@ -37,7 +37,7 @@ export const BUNDLES = [
         // A bundle of ESM has no require; the addon cannot be loaded without.
         banner: { js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);" },
       });
-      return ['/usr/bin/node', '/root/bundle/five-ways.mjs'];
+      return ['/usr/bin/node', '/home/bundle/five-ways.mjs'];
     },
   },
   {
@@ -53,7 +53,7 @@ export const BUNDLES = [
       cpSync(process.execPath, at('app'));
       chmodSync(at('app'), 0o755);
       await require(path.join(modules, 'postject')).inject(at('app'), 'NODE_SEA_BLOB', readFileSync(at('blob')), { sentinelFuse: FUSE });
-      return ['/root/bundle/app'];
+      return ['/home/bundle/app'];
     },
   },
 ];

@@ -98,7 +98,7 @@ export const managers = [
   {
     name: 'deno',
     place: inBin('deno', '@deno/linux-x64-glibc/deno'),
-    env: { DENO_NO_UPDATE_CHECK: '1', DENO_DIR: '/root/.deno' },
+    env: { DENO_NO_UPDATE_CHECK: '1', DENO_DIR: '/home/.deno' },
     files: { 'deno.json': '{ "nodeModulesDir": "auto" }' },
     steps: [
       { name: 'install', command: ['/usr/bin/deno', 'install'] },

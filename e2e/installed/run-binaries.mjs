@@ -128,8 +128,8 @@ function runAddon({ bare, command, env }, folder) {
     return run(command[0], [...command.slice(1), path.join(project, 'five-ways.mjs'), folder], { cwd: project });
   }
   const place = bare();
-  makeProject(path.join(place, 'root'));
-  return runIn(place, [...command, '/root/five-ways.mjs', '/tmp'], { env });
+  makeProject(path.join(place, 'home'));
+  return runIn(place, [...command, '/home/five-ways.mjs', '/tmp'], { env });
 }
 
 /** Throws unless all tests pass, but for those that fail for the emulator's sake. */

@@ -28,7 +28,7 @@ function pack() {
 }
 
 function makeProject(place, packages, { url, files = {} }) {
-  const folder = path.join(place, 'root', 'project');
+  const folder = path.join(place, 'home', 'project');
   mkdirSync(folder, { recursive: true });
   const dependencies = Object.fromEntries(packages.map(({ manifest }) => [manifest.name, manifest.version]));
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'user', version: '1.0.0', private: true, type: 'module', dependencies }));
@@ -54,19 +54,19 @@ async function use(manager, packages, url) {
     http_proxy: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9', no_proxy: '127.0.0.1',
     CI: '1', npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false', ...manager.env,
   };
-  const at = { cwd: '/root/project', env };
+  const at = { cwd: '/home/project', env };
   for (const step of manager.steps) {
-    if (step.fresh) rmSync(path.join(place, 'root', 'project', 'node_modules'), { recursive: true, force: true });
+    if (step.fresh) rmSync(path.join(place, 'home', 'project', 'node_modules'), { recursive: true, force: true });
     runIn(place, step.command, at);
     console.log(`${manager.name}: ${step.name}: ${fiveWays(place, [...manager.run, 'five-ways.mjs'], at)}`);
   }
   for (const { name, make } of manager.bundles ? BUNDLES : []) {
-    rmSync(path.join(place, 'root', 'bundle'), { recursive: true, force: true });
+    rmSync(path.join(place, 'home', 'bundle'), { recursive: true, force: true });
     const command = await make(place, installed);
     // Only what was bundled is there.
-    renameSync(path.join(place, 'root', 'project'), path.join(place, 'root', 'away'));
+    renameSync(path.join(place, 'home', 'project'), path.join(place, 'home', 'away'));
     console.log(`${name}: ${fiveWays(place, command, { ...at, cwd: '/tmp' })}`);
-    renameSync(path.join(place, 'root', 'away'), path.join(place, 'root', 'project'));
+    renameSync(path.join(place, 'home', 'away'), path.join(place, 'home', 'project'));
   }
   rmSync(place, { recursive: true, force: true });
 }

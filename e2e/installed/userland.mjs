@@ -83,12 +83,12 @@ export const nodeLibraries = (arch, suite = 'bullseye') =>
 export function makeBareRoot(folder, { node = process.execPath, userland = nodeLibraries('amd64') } = {}) {
   rmSync(folder, { recursive: true, force: true });
   cpSync(userland, folder, { recursive: true, verbatimSymlinks: true });
-  for (const name of ['proc', 'dev', 'tmp', 'etc', 'root', 'usr/bin']) mkdirSync(path.join(folder, name), { recursive: true });
+  for (const name of ['proc', 'dev', 'tmp', 'etc', 'home', 'usr/bin']) mkdirSync(path.join(folder, name), { recursive: true });
   for (const [name, minor] of [['null', 3], ['zero', 5], ['random', 8], ['urandom', 9]]) {
     run('mknod', ['-m', '666', path.join(folder, 'dev', name), 'c', '1', String(minor)]);
   }
   cpSync(node, path.join(folder, 'usr', 'bin', 'node'));
-  writeFileSync(path.join(folder, 'etc', 'passwd'), 'root:x:0:0:root:/root:/nonexistent\n');
+  writeFileSync(path.join(folder, 'etc', 'passwd'), 'root:x:0:0:root:/home:/nonexistent\n');
   return folder;
 }
 
@@ -96,8 +96,8 @@ export function makeBareRoot(folder, { node = process.execPath, userland = nodeL
  * Runs `command` (a path in `folder` and arguments) with `folder` as the root and returns what it wrote. Throws if it fails,
  * or with `allowFailure` returns `{ status, output }`. /proc is mounted for this command alone.
  */
-export function runIn(folder, command, { cwd = '/root', env = {}, allowFailure = false } = {}) {
-  const options = { encoding: 'utf8', maxBuffer: 1 << 28, env: { PATH: '/usr/bin', HOME: '/root', ...env } };
+export function runIn(folder, command, { cwd = '/home', env = {}, allowFailure = false } = {}) {
+  const options = { encoding: 'utf8', maxBuffer: 1 << 28, env: { PATH: '/usr/bin', HOME: '/home', ...env } };
   const args = ['--mount', '--pid', '--fork', '--mount-proc', `--root=${folder}`, `--wd=${cwd}`, ...command];
   if (!allowFailure) return run('/usr/bin/unshare', args, options);
   const { status, stdout, stderr } = spawnSync('/usr/bin/unshare', args, options);
