@@ -31,6 +31,7 @@ export const IO_CODES = [
   'ERR_PMEM_TOO_SMALL',
   'ERR_PMEM_LOCKED',
 ];
+const WRITE_BACK_CODES = ['ERR_PMEM_IO', 'ERR_PMEM_NO_SPACE', 'ERR_PMEM_ACCESS', 'ERR_PMEM_REPAIR_FAILED'];
 const SPACE_CODES = ['ERR_PMEM_NO_SPACE', 'ERR_PMEM_JOURNAL', 'ERR_PMEM_REPAIR_FAILED', 'ERR_PMEM_IO'];
 
 /** While `action` runs the oracle forgives the codes. */
@@ -121,6 +122,8 @@ export async function badPages({ place, paths, random, pages, tell }) {
       await place.makeBad(path, page).catch((error) => {
         if (error.code !== 'ENOENT') throw error;
       });
+    // It came to pass somewhere between the two.
+    tell('lose', page);
   }
 }
 
@@ -141,6 +144,8 @@ export async function transientErrors({ place, random, tell }) {
     ]);
     const errno = random.pick(Object.values(TRANSIENT));
     tell('note', 'fuse', request, errno);
+    // The kernel tells each open file once of a page that could not be written back, whenever it asks next.
+    if (request === 'write' || request === 'fsync') tell('excuse', WRITE_BACK_CODES.join(','));
     await place.command('fail', request, errno, 1 + random.below(20));
     await sleep(20 + random.below(60));
     await place.command('calm');

@@ -149,7 +149,7 @@ class FileLife {
       values = valuesIn(bytes, page);
     } catch (error) {
       if (this.#isPoison(page, error)) return this.tell('unread', page, 'own-poison');
-      if (error.code === 'ERR_PMEM_LOST' || error instanceof MediaError) values = [LOST];
+      if (error.code === 'ERR_PMEM_LOST') values = [LOST];
       else if (error instanceof PmemError) return this.tell('unread', page, error.code);
       else {
         this.tell('unread', page, 'wrong-bytes');

@@ -72,15 +72,20 @@ export class History {
     },
     /** A look ended in an error. */
     unread: (actor, name, code) => {
-      this.#cell(name).impossible(actor, []);
-      this.#error(actor, name, code);
+      const mayBeLost = this.#cell(name).impossible(actor, [LOST]).length === 0;
+      if (LOSSES.has(code) && mayBeLost) this.counts.errors++;
+      else this.#error(actor, name, code);
     },
     /** An operation on the whole began; `ended` says how, with a code or `ok`. */
     begin: (actor) => {
       this.#begins(actor);
     },
     ended: (actor, name, code) => {
-      if (code !== 'ok') this.#error(actor, name, code);
+      if (code === 'ok') return;
+      // An operation on the whole may meet any page that is lost.
+      const isLoss = LOSSES.has(code) && [...this.#cells.values()].some((cell) => cell.possible.has(LOST));
+      if (isLoss) this.counts.errors++;
+      else this.#error(actor, name, code);
     },
     lose: (_, name) => {
       this.#cell(name).disturb(LOST);

@@ -22,5 +22,6 @@ function hear(line) {
   else if (who === 'runner' && word === 'round') history = new History();
   else history.hear(line);
 }
-process.on('disconnect', () => process.exit(0));
+// exit() would wait for the read of the FIFO, which nobody writes to any more.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.send('listening');

@@ -310,7 +310,11 @@ export class MemoryAccess extends NumberReads {
    * there is none the file is asked for its size.
    */
   #requireUncut(position: number, length: number): void {
-    const { bytes, faults, limit, start } = this.#window;
+    const window = this.#window;
+    // On Node 20 reads have no need of a window, and this has.
+    const isOpen = position >= window.start && position + length <= window.start + window.limit;
+    if (!isOpen) this.#state.openWindow(position, length);
+    const { bytes, faults, limit, start } = window;
     const end = position - start + length;
     if (end > 0 && end < limit) {
       const pageEnd = Math.min(limit, Math.ceil(end / this.#pageBytes) * this.#pageBytes);

@@ -13,8 +13,8 @@ const build = path.join(packageFolder, 'build', 'cost');
 const expectedFile = path.join(here, 'expected.json');
 /** Another release of the compiler moves a few instructions; a lost inlining or a new branch moves more. */
 const TOLERANCE = 0.05;
-/** Of JavaScript: the garbage collector comes when it comes. */
-const TOLERANCE_OF_JAVASCRIPT = 0.15;
+/** Of JavaScript: each count is a small difference of two long runs. */
+const TOLERANCE_OF_JAVASCRIPT = 0.3;
 const COUNT = 20_000;
 /** The C library picks its memcpy by the CPU; with these features out of sight it is the same one everywhere. */
 const ONE_MEMCPY = 'glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM,-AVX_Fast_Unaligned_Load';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PmemFile } from '@safe-pmem/core';
 import { mockDriver } from '@safe-pmem/mock';
+import { FRAME_BYTES } from '../replicated/frame.js';
 import type { NatsServer } from '../replicated/index.js';
 import { NatsStream, ReplicatedWal, followStream, startNatsServer } from '../replicated/index.js';
 import { Wal } from '../wal/index.js';
@@ -150,12 +151,12 @@ async function fill(screen: Screen, log: ReplicatedWal, last: number): Promise<v
   }
 }
 
-/** The local log alone, its records as the application wrote them: behind the byte that says what they are. */
+/** The local log alone, its records as the application wrote them: without the frame of the replicated log. */
 function withoutFrames(wal: Wal): Pick<ReplicatedWal, 'replay'> {
   return {
     async *replay() {
       for await (const item of wal.replay()) {
-        yield item.type === 'record' ? { ...item, payload: item.payload.subarray(1) } : item;
+        yield item.type === 'record' ? { ...item, payload: item.payload.subarray(FRAME_BYTES) } : item;
       }
     },
   };

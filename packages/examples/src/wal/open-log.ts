@@ -92,11 +92,12 @@ function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint
 }
 
 /**
- * True if a file was part of the same log at a later moment. The next commit point alone says nothing: attaching a
- * mirror stores it there first, and may have been cut off.
+ * True if a file was part of the same log at a later moment. A later commit point that names the same records is not:
+ * an attach that was cut off has stored it.
  */
-function hasGoneOn(inspection: Inspection, header: LogHeader, point: CommitPoint): boolean {
-  return inspection.header?.logId === header.logId && (inspection.commitPoint?.generation ?? 0) > point.generation + 1;
+function hasGoneOn({ header: other, commitPoint: later }: Inspection, header: LogHeader, point: CommitPoint): boolean {
+  if (other?.logId !== header.logId || later === undefined || later.generation <= point.generation) return false;
+  return later.endOffset !== point.endOffset || later.firstSequence !== point.firstSequence;
 }
 
 function newestOf(...inspections: readonly Inspection[]): CommitPoint {

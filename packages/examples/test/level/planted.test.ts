@@ -11,5 +11,5 @@ findsPlantedBugs(() => import('../../explore/level.js'), {
   damage: ({ BODIES, briefLevelExploration }) =>
     everyCrash(briefLevelExploration(bodyOf(BODIES, 'silent damage'), mirrored), { limit: 300, shrinkRuns: 20 }),
   poison: ({ BODIES, briefLevelExploration }) =>
-    everyPoison(briefLevelExploration(bodyOf(BODIES, 'put and del'), alone), { limit: 200, shrinkRuns: 20 }),
+    everyPoison(briefLevelExploration(bodyOf(BODIES, 'put and del'), alone), { limit: 700, shrinkRuns: 20 }),
 });
