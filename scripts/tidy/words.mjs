@@ -2,7 +2,7 @@
 
 const RULES = [
   { pattern: /\brows? \d+\b/, why: 'names a table that is not here: say what the row says', only: /\.(ts|mjs|cc|h)$/ },
-  { pattern: /\/root\/(?!\.)|\/home\/[a-z]+\/|\/work\//, why: 'a path of one machine' },
+  { pattern: /\/root\/(?!\.)|\/work\//, why: 'a path of one machine' },
   { pattern: /\bbit[ -]rot\b/i, why: 'the word is "media error"', only: /^(packages|docs)\/.*\.(ts|md)$/ },
   { pattern: /\bbad sectors?\b/i, why: 'the word is "bad block"', only: /^packages\/(core|native|mock)\/src\/.*\.ts$/ },
   { pattern: /\bTODO\b|\bFIXME\b|\bXXX\b/, why: 'do it, or write an issue', only: /\.(ts|mjs|cc|h|md)$/ },
