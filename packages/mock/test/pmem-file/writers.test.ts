@@ -1,4 +1,4 @@
-import type { Driver } from '@safe-pmem/core';
+import type { ByteRange, Driver } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
@@ -135,7 +135,9 @@ it('zeros that another opener stored after it had finished a repair outlive an o
   const cutOff = await filled(driver, size);
   driver.poison(PATH, { offset: PAGE, length: PAGE });
   const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
-  await expect(cutOff.repair({ offset: PAGE, length: PAGE }, { rebuild: (range) => part(content(size), range) })).rejects.toThrow(SimulatedCrash);
+  const rebuild = (range: ByteRange): Uint8Array => part(content(size), range);
+  const repair = cutOff.repair({ offset: PAGE, length: PAGE }, { rebuild, journalRebuilt: true });
+  await expect(repair).rejects.toThrow(SimulatedCrash);
   stop();
   const slow = slowReader(driver, async () => {
     const other = await PmemFile.open(PATH, { driver });
