@@ -1,6 +1,6 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersect, rangeEnd, subtract } from './byte-range.js';
+import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
 import { forgetHealthy } from './ask-again.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
@@ -42,13 +42,14 @@ export class GuardedIo {
   /**
    * After a load that ended with a zero: throws if the file has been cut off before the end of the range. Inside the
    * last page such bytes load as zeros without a fault. A filesystem that does not answer hides nothing that was
-   * loaded.
+   * loaded. Pages after that one fault by themselves, and what a view has of them it loaded before the cut.
    */
   requireInFile(operation: Operation, range: ByteRange): void {
     const size = this.#file.fileSizeSync();
     if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;
-    const start = Math.max(size.sizeBytes, range.offset);
-    this.#throwFor(operation, [{ offset: start, length: rangeEnd(range) - start, reason: 'truncated' }], []);
+    const lastPage = alignOut({ offset: size.sizeBytes, length: 0 }, this.#file.facts.pageBytes);
+    const cut = intersect(range, rangeBetween(size.sizeBytes, rangeEnd(lastPage)));
+    if (cut !== undefined) this.#throwFor(operation, [{ ...cut, reason: 'truncated' }], []);
   }
 
   /** Stores everything that can be stored. Throws unless that was all of it. */

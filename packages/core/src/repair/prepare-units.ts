@@ -157,8 +157,8 @@ function salvageUnit(
     const appended = data.length > unfinished.length ? lost.filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
     const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
-    const content = contents.keep(data, found, gaps);
-    return { unit, data, content, lost: coalesce([...tombstones, ...gaps]), shared, listed, mayBeHuge, readErrno };
+    const allLost = coalesce([...tombstones, ...gaps]);
+    return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && !listed && readErrno === 0) {

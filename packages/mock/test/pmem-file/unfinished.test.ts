@@ -21,3 +21,20 @@ it.each(['ext4', 'xfs'] as const)('%s: no byte of the unit is read before its re
   expect(read(last, 0, 4 * PAGE)).toEqual(whole);
   await last.close();
 });
+
+it.each(['fill', 'rebuild'] as const)('bytes that a first repair could neither give back nor finish hold what a second one puts there: %s', async (how) => {
+  const driver = mockDriver({ kernel: '5.10' }); // zero-range comes first: the page is not what it was when the write fails
+  const bad = { offset: PAGE, length: PAGE };
+  const file = await filled(driver, 2 * PAGE);
+  driver.poison(PATH, bad);
+  const stop = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
+  await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad));
+  stop();
+  const sevens = new Uint8Array(PAGE).fill(7);
+  await file.repair(bad, how === 'fill' ? { fill: 7 } : { rebuild: () => sevens });
+  expect(read(file, PAGE, PAGE)).toEqual(sevens);
+  await file.close();
+  const again = await PmemFile.open(PATH, { driver });
+  expect(read(again, PAGE, PAGE)).toEqual(sevens);
+  await again.close();
+});
