@@ -158,7 +158,8 @@ function salvageUnit(
     const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
     const allLost = coalesce([...tombstones, ...gaps]);
-    return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, mayBeHuge, readErrno };
+    const content = contents.keep(data, found, allLost);
+    return { unit, data, content, lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
   const mediaLost = lost.length > tombstones.length;
   if (!mediaLost && !listed && readErrno === 0) {

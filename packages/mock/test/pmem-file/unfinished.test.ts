@@ -22,8 +22,9 @@ it.each(['ext4', 'xfs'] as const)('%s: no byte of the unit is read before its re
   await last.close();
 });
 
-it.each(['fill', 'rebuild'] as const)('bytes that a first repair could neither give back nor finish hold what a second one puts there: %s', async (how) => {
-  const driver = mockDriver({ kernel: '5.10' }); // zero-range comes first: the page is not what it was when the write fails
+it.each(['fill', 'rebuild'] as const)('what a first repair could neither give back nor finish is put there by a second: %s', async (how) => {
+  // Zero-range comes first there: the page is not what it was when the write fails.
+  const driver = mockDriver({ kernel: '5.10' });
   const bad = { offset: PAGE, length: PAGE };
   const file = await filled(driver, 2 * PAGE);
   driver.poison(PATH, bad);
