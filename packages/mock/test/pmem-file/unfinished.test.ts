@@ -22,7 +22,7 @@ it.each(['ext4', 'xfs'] as const)('%s: no byte of the unit is read before its re
   await last.close();
 });
 
-it.each(['fill', 'rebuild'] as const)('what a first repair could neither give back nor finish is put there by a second: %s', async (how) => {
+it.each(['fill', 'rebuild'] as const)('a second repair puts bytes where a first one failed: %s', async (how) => {
   // Zero-range comes first there: the page is not what it was when the write fails.
   const driver = mockDriver({ kernel: '5.10' });
   const bad = { offset: PAGE, length: PAGE };
