@@ -70,7 +70,9 @@ const list = [
   // Bytes that are cut off inside a page
   [core('guarded-io.ts'), "if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);", '', 'zeros behind a cut are read around a fault'],
   [core('guarded-io.ts'), "if ('failure' in size || size.sizeBytes >= rangeEnd(range)) return;", "if (!('failure' in size) && size.sizeBytes >= rangeEnd(range)) return;\n    if ('failure' in size) throw new PmemError('ERR_PMEM_IO', 'no size', { path: this.#path });", 'zeros are hidden by a filesystem that does not tell the size'],
-  [core('guarded-io.ts'), 'const start = Math.max(size.sizeBytes, range.offset);', 'const start = size.sizeBytes;', 'a cut before the range names bytes before the range'],
+  [core('guarded-io.ts'), 'const cut = intersect(range, rangeBetween(size.sizeBytes, rangeEnd(lastPage)));', 'const cut = rangeBetween(size.sizeBytes, rangeEnd(lastPage));', 'a cut before the range names bytes before the range'],
+  [core('guarded-io.ts'), 'rangeBetween(size.sizeBytes, rangeEnd(lastPage))', 'rangeBetween(size.sizeBytes, rangeEnd(range))', 'pages of a view that were loaded before a cut are called truncated'],
+  [repair('prepare-units.ts'), 'const allLost = coalesce([...tombstones, ...gaps]);', 'const allLost = coalesce(gaps);', 'what an unfinished repair had nothing for passes for kept'],
   [core('memory-access.ts'), 'if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);', '', 'zeros behind a cut are read'],
   [core('memory-access.ts'), "state.io.requireInFile('view', range);", '', 'a view over a cut is verified'],
   [core('salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],

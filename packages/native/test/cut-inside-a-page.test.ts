@@ -52,7 +52,7 @@ describe.each(['disk', 'tmpfs'] as const)('on %s: a file that another process ha
     truncateSync(file.path, 3 * PAGE + 10);
     expect(() => file.readUInt8(3 * PAGE + 10)).toThrow(expect.objectContaining(cutFrom(3 * PAGE + 10, 3 * PAGE + 11)));
     expect(file.readUInt8(3 * PAGE + 9)).toBe(7);
-    const cut = expect.objectContaining(cutFrom(3 * PAGE + 10, 4 * PAGE)) as object;
+    const cut: unknown = expect.objectContaining(cutFrom(3 * PAGE + 10, 4 * PAGE));
     expect(() => { file.read(new Uint8Array(PAGE), 3 * PAGE); }).toThrow(cut as Error);
     const { pieces, gaps } = await file.salvage();
     expect(gaps).toEqual([{ offset: 3 * PAGE + 10, length: 13 * PAGE - 10, reason: 'truncated' }]);
