@@ -13,6 +13,7 @@ export { mapToFile } from './bad-blocks.js';
 export { isMediaErrno } from './classify.js';
 export { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
 export { printable } from './printable.js';
+export { zeroRangeOf } from './repair/zero-range.js';
 export { systemError } from './system-error.js';
 
 /**

@@ -52,8 +52,8 @@ describe.each(['disk', 'tmpfs'] as const)('on %s: a file that another process ha
     truncateSync(file.path, 3 * PAGE + 10);
     expect(() => file.readUInt8(3 * PAGE + 10)).toThrow(expect.objectContaining(cutFrom(3 * PAGE + 10, 3 * PAGE + 11)));
     expect(file.readUInt8(3 * PAGE + 9)).toBe(7);
-    const cut: unknown = expect.objectContaining(cutFrom(3 * PAGE + 10, 4 * PAGE));
-    expect(() => { file.read(new Uint8Array(PAGE), 3 * PAGE); }).toThrow(cut as Error);
+    const cut = expect.objectContaining(cutFrom(3 * PAGE + 10, 4 * PAGE)) as Error;
+    expect(() => { file.read(new Uint8Array(PAGE), 3 * PAGE); }).toThrow(cut);
     const { pieces, gaps } = await file.salvage();
     expect(gaps).toEqual([{ offset: 3 * PAGE + 10, length: 13 * PAGE - 10, reason: 'truncated' }]);
     expect(pieces.map(({ bytes }) => bytes.byteLength)).toEqual([3 * PAGE + 10]);

@@ -1,6 +1,6 @@
 /** safe-pmem info: what is promised for a file here, and what is not. */
 import type { FileInfo } from '@safe-pmem/core';
-import { fileInfo, journalOf } from '@safe-pmem/core/tools';
+import { fileInfo, journalOf, zeroRangeOf } from '@safe-pmem/core/tools';
 import type { Context } from '../context.js';
 import { deviceUnder, listsConsumedErrors, lookingAt, reasonOf } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
@@ -49,7 +49,7 @@ async function factsOf(context: Context, path: string): Promise<Facts> {
     const aligned =
       'extents' in outcome ? outcome.extents.reduce((sum, extent) => sum + alignedIn(extent), 0) : undefined;
     return {
-      info: fileInfo(file.facts, file.mappedBytes),
+      info: fileInfo(file.facts, file.mappedBytes, zeroRangeOf(file)),
       list,
       deviceName: device.name,
       listsConsumed: listsConsumedErrors(device),
