@@ -11,7 +11,7 @@ import { PAGE, requireRight, rightBytes, SPAN } from './content.mjs';
 import { farAway, hostileNumber, hostilePaths, isBytes } from './hostile-values.mjs';
 import { letGo } from './memory-calls.mjs';
 import { Problem } from './problem.mjs';
-import { isFailure } from './shapes.mjs';
+import { isFailure, isOpenFailure } from './shapes.mjs';
 
 const binding = createRequire(import.meta.url)(binaryPath(path.resolve(import.meta.dirname, '..', '..')));
 const driver = nativeDriver();
@@ -144,7 +144,7 @@ export class Actor {
         : await driver.open(name, { readOnly, create, sizeBytes: size, preallocate });
       if (typeof name !== 'string' || (size !== undefined && !isBytes(size)))
         throw new Problem(`open took ${inspect([name, size])}`);
-      if ('failure' in outcome && !isFailure(outcome.failure)) throw new Problem(`open answered ${inspect(outcome)}`);
+      if ('failure' in outcome && !isOpenFailure(outcome.failure)) throw new Problem(`open answered ${inspect(outcome)}`);
       if (!('failure' in outcome)) await (raw ? outcome.handle : outcome.file).close();
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error;

@@ -383,6 +383,8 @@ export const calls = {
   sync: { weight: 1, asynchronous: true, make: plain('sync', shapes.nothingOrFailure) },
   zeroRange: { weight: 3, asynchronous: true, make: zeroRange },
   truncate: { weight: 3, asynchronous: true, make: truncate },
+  tryZeroRange: { weight: 1, asynchronous: true, make: plain('tryZeroRange', shapes.trial) },
+  fileSizeSync: { weight: 2, make: plain('fileSizeSync', shapes.size) },
   fileSize: { weight: 2, asynchronous: true, make: plain('fileSize', shapes.size) },
   extents: { weight: 2, asynchronous: true, make: ranged('extents', shapes.extents, bothNumbers) },
   badBlocks: { weight: 1, asynchronous: true, driverOnly: true, make: plain('badBlocks', shapes.badBlocks) },

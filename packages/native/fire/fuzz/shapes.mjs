@@ -20,6 +20,11 @@ const count = (value) => Number.isInteger(value) && value >= 0;
 export const isFailure = (value) =>
   has(value, { errno: positive, syscall: (name) => typeof name === 'string' && name !== '' });
 
+/** open() of a device says what kind it is. */
+export const isOpenFailure = (value) =>
+  isFailure(value) ||
+  has(value, { errno: positive, syscall: (name) => name === 'open', device: (kind) => kind === 'block' || kind === 'character' });
+
 /** `position` is exact, or the start of its page, or of the granule that the signal names. */
 export function isFault(value, position, length) {
   if (
@@ -90,6 +95,13 @@ export const extents = (what) => (value) => {
   );
 };
 
+/** Before and after as extents(): four numbers for each, or objects. */
+export const trial = (what) => (value) => {
+  const isList = (list) => Array.isArray(list) || (list instanceof Float64Array && list.length % 4 === 0 && list.every(count));
+  const isTrial = has(value, { dax: boolean, readsZeros: boolean, before: isList, after: isList });
+  demand(what, isTrial || has(value, { failure: isFailure }), value);
+};
+
 export const badBlocks = (what) => (value) => {
   const known = has(value, { supported: (yes) => yes === true, ranges: Array.isArray });
   demand(
@@ -130,6 +142,7 @@ export const journal = (what, limit) => (value) => {
         status: (s) => s === 'present',
         bytes: (b) => b instanceof Uint8Array && b.length <= limit,
         ownerId: count,
+        modifiedMs: Number.isFinite,
         mark: (m) => m === undefined || m instanceof Uint8Array,
       }),
     value,
