@@ -1,7 +1,8 @@
-// npm run test:torture [-- --seconds 90] [--seed N] [--only TEXT] [--round N]
+// npm run test:torture [-- --seconds 90] [--seed N] [--only TEXT] [--skip TEXT …] [--round N]
 //
 // Real processes at real files on real filesystems, in bad weather, and an oracle that knows what was acknowledged.
 // First every case whose name contains TEXT, then rounds of the kinds whose names do, until the time is over.
+// Names that contain the text of a `--skip` are left out.
 // `--round` runs that round alone. See README.md in this folder.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ const { values: asked } = parseArgs({
     seconds: { type: 'string', default: '90' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     only: { type: 'string', default: '' },
+    skip: { type: 'string', multiple: true, default: [] },
     round: { type: 'string' },
   },
 });
@@ -32,7 +34,7 @@ if (process.env.SAFE_PMEM_NAMESPACE === undefined) inOwnNamespace();
 
 const { TortureRun } = await import('./torture-run.mjs');
 const folder = mkdtempSync(path.join(tmpdir(), 'safe-pmem-torture-'));
-const run = new TortureRun({ folder, seed: Number(asked.seed), seconds: Number(asked.seconds), only: asked.only });
+const run = new TortureRun({ folder, seed: Number(asked.seed), seconds: Number(asked.seconds), only: asked.only, skip: asked.skip });
 const end = async (code) => {
   await run.close();
   rmSync(folder, { recursive: true, force: true });

@@ -27,7 +27,8 @@ export class TortureRun {
 
   /** How much went wrong. `only`: the number of the one round that is to run. */
   async go(only) {
-    const { folder, seed, seconds, only: text } = this.#options;
+    const { folder, seed, seconds, only: text, skip = [] } = this.#options;
+    const isAsked = ({ name }) => name.includes(text) && !skip.some((left) => name.includes(left));
     console.log(`seed ${seed}, ${seconds} s`);
     this.#watchdog = new Watchdog({
       limitMs: LIMIT_MS,
@@ -40,10 +41,10 @@ export class TortureRun {
     this.#oracle = await Oracle.start(folder);
     this.#actors = new Actors(this.#oracle.fifo);
     this.#places = new Places(folder);
-    if (only !== undefined) await this.#round(only, kindsLike(text));
+    if (only !== undefined) await this.#round(only, rounds.filter(isAsked));
     else {
-      await this.#runCases(cases.filter(({ name }) => name.includes(text)));
-      await this.#runRounds(kindsLike(text), seconds);
+      await this.#runCases(cases.filter(isAsked));
+      await this.#runRounds(rounds.filter(isAsked), seconds);
     }
     this.#watchdog.stop();
     console.log(`${this.#watchdog.elapsed()} s: ${this.#status()}`);
@@ -110,8 +111,9 @@ export class TortureRun {
     this.#counts.rounds++;
     for (const what of ['writes', 'looks', 'errors']) this.#counts[what] += counts[what];
     const found = [...(problem === undefined ? [] : [problem]), ...wrong];
-    const { seed, only } = this.#options;
-    const again = `npm run test:torture -- --seed ${seed} --round ${number}${only === '' ? '' : ` --only '${only}'`}`;
+    const { seed, only, skip = [] } = this.#options;
+    const chosen = [...(only === '' ? [] : [`--only '${only}'`]), ...skip.map((left) => `--skip '${left}'`)];
+    const again = ['npm run test:torture --', `--seed ${seed} --round ${number}`, ...chosen].join(' ');
     if (found.length > 0) this.#fail(`round ${number}, ${name}: ${again}`, found.join('\n    '));
   }
 
@@ -132,8 +134,4 @@ export class TortureRun {
     this.#failures.push(`FAILED ${what}\n    ${details}`);
     console.error(`FAILED ${what}`);
   }
-}
-
-function kindsLike(text) {
-  return rounds.filter(({ name }) => name.includes(text));
 }

@@ -21,16 +21,16 @@ export async function liveOnReplica({ path, url, token, stream, ack, look }, { t
       while (!stopped()) {
         const sequence = open.wal.nextSequence;
         tell('tryCommit', sequence);
-        if ((await open.log.append(payloadOf(sequence))) !== sequence)
-          tell('wrong', `record ${sequence} has another number`);
+        const given = await open.log.append(payloadOf(sequence)).catch(async (error) => {
+          if (error.code !== 'ERR_WAL_FULL') throw error;
+          // The ring filled up while the server was away.
+          await open.log.drained();
+          dropPublished(open, tell);
+        });
+        if (given === undefined) continue;
+        if (given !== sequence) tell('wrong', `record ${sequence} has another number`);
         tell('committed', sequence);
-        appended++;
-        if (appended % 50 === 0 && open.log.published > open.wal.firstSequence) {
-          const through = Math.min(open.log.published, open.wal.lastSequence) - 1;
-          tell('tryDrop', through);
-          open.log.truncate(through);
-          tell('dropped', through);
-        }
+        if (++appended % 50 === 0) dropPublished(open, tell);
       }
       await open.log.drained();
     } catch (error) {
@@ -41,6 +41,14 @@ export async function liveOnReplica({ path, url, token, stream, ack, look }, { t
     }
   }
   return appended;
+}
+
+function dropPublished({ log, wal }, tell) {
+  if (log.published <= wal.firstSequence) return;
+  const through = Math.min(log.published, wal.lastSequence) - 1;
+  tell('tryDrop', through);
+  log.truncate(through);
+  tell('dropped', through);
 }
 
 async function openReplica({ path, url, token, stream, ack = 'both' }) {
