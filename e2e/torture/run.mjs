@@ -34,7 +34,8 @@ if (process.env.SAFE_PMEM_NAMESPACE === undefined) inOwnNamespace();
 
 const { TortureRun } = await import('./torture-run.mjs');
 const folder = mkdtempSync(path.join(tmpdir(), 'safe-pmem-torture-'));
-const run = new TortureRun({ folder, seed: Number(asked.seed), seconds: Number(asked.seconds), only: asked.only, skip: asked.skip });
+const { only, skip } = asked;
+const run = new TortureRun({ folder, seed: Number(asked.seed), seconds: Number(asked.seconds), only, skip });
 const end = async (code) => {
   await run.close();
   rmSync(folder, { recursive: true, force: true });
