@@ -73,7 +73,7 @@ const list = [
   [core('repair/verify-units.ts'), 'if (gapBytes > GAP_PAGES_MAX * file.facts.pageBytes) break;', '', 'pages far from each other lose their mapping'],
   [core('repair/verify-units.ts'), 'const unmapped = remapUnits(', 'const unmapped = first.unit.offset >= 0 ? undefined : remapUnits(', 'verification through a stale page'],
   [core('repair/verify-units.ts'), 'rangeBetween(first.unit.offset, rangeEnd(last.unit))', 'first.unit', 'only the first of a group is mapped anew'],
-  [core('repair/write-units.ts'), 'done = Math.max(done, start + more);', 'done = bytes.byteLength;', 'short writes count as whole'],
+  [core('write-on.ts'), 'done = Math.max(done, start + transferredBytes);', 'done = bytes.byteLength;', 'short writes count as whole'],
   [core('repair/write-units.ts'), 'outcome.transferredBytes === piece.length && ', 'outcome.errno === 0 && ', 'short rewrites count as whole'],
   [core('repair/rewrite-request.ts'), 'pieceOf(run, total);', 'pieceOf(run, 0);', 'a run is written with the bytes of another'],
   [core('repair/rewrite-request.ts'), 'pieceOf(run, firstOf(run).content.byteOffset - start)', 'pieceOf(run, 0)', 'a run is written with the bytes of another, in place'],

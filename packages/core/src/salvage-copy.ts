@@ -7,6 +7,7 @@ import { Hazards } from './hazards.js';
 import { Journal, journalError } from './repair/journal/journal.js';
 import type { SalvageGap, SalvagePart } from './salvage.js';
 import { systemError } from './system-error.js';
+import { writeOn } from './write-on.js';
 
 export interface SalvageCopy {
   /** The range of the file that was salvaged: it begins at byte 0 of the copy. */
@@ -46,8 +47,12 @@ async function fillCopy(file: DriverFile, range: ByteRange, parts: AsyncIterable
     await setLost(journal, [{ offset: 0, length: range.length }]);
     const gaps: SalvageGap[] = [];
     for await (const part of parts) {
-      if ('bytes' in part) await writeAll(file, part.bytes, part.offset - range.offset);
-      else gaps.push(part);
+      if ('bytes' in part) {
+        const failure = await writeOn(file, part.bytes, part.offset - range.offset);
+        if (failure !== undefined) throw systemError('cannot write the copy', failure, { path: file.facts.path });
+      } else {
+        gaps.push(part);
+      }
     }
     const failure = await file.sync();
     if (failure !== undefined) throw systemError('cannot make the copy durable', failure, { path: file.facts.path });
@@ -61,12 +66,4 @@ async function fillCopy(file: DriverFile, range: ByteRange, parts: AsyncIterable
 async function setLost(journal: Journal, lost: readonly ByteRange[]): Promise<void> {
   const failure = await journal.update(() => ({ intents: [], tombstones: lost }));
   if (failure !== undefined) throw journalError(journal, failure);
-}
-
-async function writeAll(file: DriverFile, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { transferredBytes, errno } = await file.pwrite(bytes.subarray(done), position + done);
-    if (errno !== 0) throw systemError('cannot write the copy', { errno, syscall: 'pwrite' }, { path: file.facts.path });
-    done += transferredBytes;
-  }
 }

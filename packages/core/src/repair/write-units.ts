@@ -4,7 +4,6 @@
  */
 import { rangeEnd } from '../byte-range.js';
 import type { DriverFile, Rewrite, Rewritten } from '../driver.js';
-import { Errno } from '../errno.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import type { RepairStrategy } from './receipt.js';
@@ -12,11 +11,9 @@ import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
+import { writeOn } from '../write-on.js';
 import { learnZeroRange, zeroRangeOf } from './zero-range.js';
 import { verifyUnits, type WrittenUnit } from './verify-units.js';
-
-/** Writes that get no further than the one before are repeated so often. */
-const IDLE_WRITES_MAX = 2;
 
 /**
  * Works through `works` (ascending). Afterwards `strategy` is set on those that succeeded; the others have their
@@ -121,10 +118,7 @@ async function cutBack(file: DriverFile, writtenEnd: number, fileSizeBytes: numb
   return failure === undefined ? undefined : { step: failure.syscall, errno: failure.errno };
 }
 
-/**
- * Short transfers are normal near poison: go on from where the kernel stopped, or from the beginning of that unit if only
- * a write of all of it clears. No progress is a failure.
- */
+/** Goes on after a short transfer: from where it ended, or from the beginning of that unit if only a whole write clears. */
 async function writeRest(
   file: DriverFile,
   strategy: RepairStrategy,
@@ -133,17 +127,14 @@ async function writeRest(
   bytes: Uint8Array,
   transferredBytes: number,
 ): Promise<StepFailure | undefined> {
-  const stepBytes = strategy === 'recovery-write' ? repairUnitBytes(file.facts) : 1;
-  let done = transferredBytes;
-  for (let idle = 0; done < bytes.byteLength; ) {
-    const start = Math.floor(done / stepBytes) * stepBytes;
-    const { transferredBytes: more, errno } = await file.pwrite(bytes.subarray(start), position + start);
-    if (errno !== 0) return { step: 'pwrite', errno };
-    if (start + more <= done && ++idle > IDLE_WRITES_MAX) return { step: 'pwrite', errno: Errno.EIO };
-    done = Math.max(done, start + more);
-    noteWritten(run, position + done);
-  }
-  return undefined;
+  const failure = await writeOn(file, bytes, position, {
+    doneBytes: transferredBytes,
+    stepBytes: strategy === 'recovery-write' ? repairUnitBytes(file.facts) : 1,
+    onWritten: (doneBytes) => {
+      noteWritten(run, position + doneBytes);
+    },
+  });
+  return failure === undefined ? undefined : { step: failure.syscall, errno: failure.errno };
 }
 
 function noteWritten(run: readonly UnitWork[], end: number): void {

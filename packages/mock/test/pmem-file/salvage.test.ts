@@ -90,6 +90,19 @@ describe('a salvage part by part', () => {
 });
 
 describe('a salvage into another file', () => {
+  it('ends with an error where the filesystem takes nothing, and does not ask for ever', async () => {
+    const { driver, file } = await damaged(4 * PAGE);
+    let writes = 0;
+    const stop = driver.observe(({ name, path }) => {
+      if (name !== 'pwrite' || path !== COPY) return undefined;
+      if (++writes > 100) throw new Error('asked for ever');
+      return { shortBytes: 0 };
+    });
+    const { cause } = await failure('ERR_PMEM_IO', () => file.salvageTo(COPY));
+    expect(cause).toMatchObject({ syscall: 'pwrite', code: 'EIO' });
+    stop();
+  });
+
   it('copies what can be read; what cannot is lost there, also after a restart', async () => {
     const { driver, file } = await damaged(2 * MIB + 7, 3, 256);
     const { gaps, path } = await file.salvageTo(COPY);
