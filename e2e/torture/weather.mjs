@@ -2,21 +2,11 @@
 import { linkSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PAGE } from './actors/content.mjs';
+import { TRANSIENT_ERRNOS } from './errnos.mjs';
 import { LOST } from './oracle/cell.mjs';
 
-/** Errnos of a network filesystem that say nothing of the medium, by number. */
-const TRANSIENT = {
-  ENOSPC: 28,
-  EDQUOT: 122,
-  EACCES: 13,
-  ESTALE: 116,
-  ETIMEDOUT: 110,
-  ENOTCONN: 107,
-  ENOMEM: 12,
-  EINTR: 4,
-  EAGAIN: 11,
-  EIO: 5,
-};
+/** EIO too: here it is not the medium's last word. */
+const TRANSIENT = { ...TRANSIENT_ERRNOS, EIO: 5 };
 export const IO_CODES = [
   'ERR_PMEM_IO',
   'ERR_PMEM_NO_SPACE',

@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { PmemFile } from '@safe-pmem/core';
 import { Wal } from '@safe-pmem/examples/wal';
 import { nativeDriver } from '@safe-pmem/native';
+import { appendSome } from '../../../packages/examples/kill/append-some.mjs';
 import { LOG_BYTES, payloadOf } from '../../../packages/examples/kill/content.mjs';
 import { randomFrom } from '../random.mjs';
 
@@ -63,7 +64,7 @@ async function openLog(paths, options) {
 
 async function step(wal, random, tell) {
   tell('begin', 'log');
-  const last = appendSome(wal, random);
+  const last = appendSome(wal, random.below);
   if (last === undefined || random.chance(0.1)) await drop(wal, random, tell);
   if (last === undefined) return;
   tell('tryCommit', last);
@@ -84,20 +85,6 @@ async function repairing(wal, action) {
       await wal.repair();
     }
   }
-}
-
-/** The last sequence appended, or undefined if the ring is full. */
-function appendSome(wal, random) {
-  let last;
-  for (let records = 1 + random.below(4); records > 0; records--) {
-    try {
-      last = wal.append(payloadOf(wal.nextSequence));
-    } catch (error) {
-      if (error.code !== 'ERR_WAL_FULL') throw error;
-      return last;
-    }
-  }
-  return last;
 }
 
 async function drop(wal, random, tell) {

@@ -1,6 +1,7 @@
 // Healthy storage that answers oddly, and views of what is gone.
 import { truncateSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { TRANSIENT_ERRNOS } from '../errnos.mjs';
 import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
 
 const MIB = 2 ** 20;
@@ -51,18 +52,7 @@ async function stridedView({ place, startActor }) {
 
 /** Every errno of a network filesystem, once. */
 async function transientErrnos({ place, startActor }) {
-  const names = {
-    ENOSPC: 28,
-    EDQUOT: 122,
-    EACCES: 13,
-    ESTALE: 116,
-    ETIMEDOUT: 110,
-    ENOTCONN: 107,
-    ENOMEM: 12,
-    EINTR: 4,
-    EAGAIN: 11,
-  };
-  for (const [name, errno] of Object.entries(names)) {
+  for (const [name, errno] of Object.entries(TRANSIENT_ERRNOS)) {
     const fuse = await place('fuse');
     const file = await makeFile(fuse, 'file');
     const actor = await opener(startActor, 'actor', file);

@@ -83,6 +83,7 @@ function* walk(path: string): Generator<FoundFile | NotLookedAt> {
         continue;
       }
       if (!entry.isFile() && !entry.isDirectory() && !isUnknown(entry)) continue;
+      // @types/node says string whatever the encoding.
       const below = join(level.path, entry.name as unknown as Buffer);
       const outcome = look(below, stat.dev);
       if (outcome === undefined) continue;

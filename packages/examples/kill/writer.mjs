@@ -3,7 +3,8 @@
 import { PmemFile } from '@safe-pmem/core';
 import { Wal } from '@safe-pmem/examples/wal';
 import { nativeDriver } from '@safe-pmem/native';
-import { LOG_BYTES, PAGE, payloadOf, randomFrom } from './content.mjs';
+import { appendSome } from './append-some.mjs';
+import { LOG_BYTES, PAGE, randomFrom } from './content.mjs';
 import { say } from './protocol.mjs';
 
 /** How often, besides whenever the ring is full. */
@@ -39,20 +40,6 @@ async function open(path) {
   return mistake === 'reordered' ? reordered(file) : file;
 }
 
-/** Returns the last sequence appended, or undefined where the ring is full. */
-function appendSome(wal) {
-  let last;
-  for (let records = 1 + Math.floor(random() * 4); records > 0; records--) {
-    try {
-      last = wal.append(payloadOf(wal.nextSequence));
-    } catch (error) {
-      if (error.code !== 'ERR_WAL_FULL') throw error;
-      return last;
-    }
-  }
-  return last;
-}
-
 function dropOldest(wal) {
   const through = wal.firstSequence + Math.floor((wal.lastSequence - wal.firstSequence) * random());
   say('tryTruncate', through);
@@ -65,7 +52,7 @@ const [file, mirror] = await Promise.all(paths.map(open));
 const wal = await Wal.open({ file, create: true, ...(mirror === undefined ? {} : { mirror }) });
 say('opened', wal.lastSequence);
 for (;;) {
-  const last = appendSome(wal);
+  const last = appendSome(wal, (limit) => Math.floor(random() * limit));
   if (last === undefined) {
     dropOldest(wal);
     continue;

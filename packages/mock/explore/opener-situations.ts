@@ -28,6 +28,11 @@ const poisonOne = (scene: SharedScene): Promise<void> => {
   return Promise.resolve();
 };
 
+const loseTwoAndPoisonOne = async (scene: SharedScene, a: Opener): Promise<void> => {
+  await loseTwo(scene, a);
+  scene.poison(1);
+};
+
 /** Repairs page 1 from the content that it had, then stores at `offset`, and closes. */
 const repairThenCommit = (offset: number) => async (opener: Opener): Promise<void> => {
   if (await opener.repair(1, 'rebuild')) await opener.commit(offset, 16);
@@ -45,10 +50,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'a persist over a loss while the same opener repairs': {
     sizeBytes: 4 * PAGE,
-    before: async (scene, a) => {
-      await loseTwo(scene, a);
-      scene.poison(1);
-    },
+    before: loseTwoAndPoisonOne,
     bodies: [
       async (a) => {
         await Promise.all([a.repair(1, 'rebuild'), a.commit(2 * PAGE, 16)]);
@@ -76,10 +78,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'a resize beside a repair without rebuild': {
     sizeBytes: 3 * PAGE,
-    before: async (scene, a) => {
-      await loseTwo(scene, a);
-      scene.poison(1);
-    },
+    before: loseTwoAndPoisonOne,
     bodies: [
       async (a) => {
         await a.resize(4 * PAGE);
@@ -93,10 +92,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'a resize beside a repair with rebuild': {
     sizeBytes: 3 * PAGE,
-    before: async (scene, a) => {
-      await loseTwo(scene, a);
-      scene.poison(1);
-    },
+    before: loseTwoAndPoisonOne,
     bodies: [
       async (a) => {
         await a.resize(4 * PAGE);
@@ -167,10 +163,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'stores over a loss beside a repair': {
     sizeBytes: 4 * PAGE,
-    before: async (scene, a) => {
-      await loseTwo(scene, a);
-      scene.poison(1);
-    },
+    before: loseTwoAndPoisonOne,
     bodies: [
       async (a) => {
         await a.write(2 * PAGE, 16);
@@ -203,10 +196,7 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
   'reads of a loss that is written over, beside another repair': {
     sizeBytes: 4 * PAGE,
-    before: async (scene, a) => {
-      await loseTwo(scene, a);
-      scene.poison(1);
-    },
+    before: loseTwoAndPoisonOne,
     bodies: [
       async (a) => {
         await a.commit(2 * PAGE, PAGE);

@@ -1,16 +1,17 @@
 /** A stream to one of QEMU's own servers, read by whoever waits for what it says next. */
 import type { Duplex } from 'node:stream';
+import { WakeUp } from './wake-up.js';
 
 /** Hands out what arrives, piece by piece, in order. */
 export class IncomingPieces<Piece> {
   readonly #arrived: Piece[] = [];
-  #wake: (() => void) | undefined;
+  readonly #wake = new WakeUp();
   #end: string | undefined;
 
   constructor(stream: Duplex, whose: string) {
     stream.on('close', () => {
       this.#end = `${whose} closed the connection`;
-      this.#wake?.();
+      this.#wake.now();
     });
     // The end of QEMU is reported once, by its exit.
     stream.on('error', () => undefined);
@@ -18,7 +19,7 @@ export class IncomingPieces<Piece> {
 
   push(piece: Piece): void {
     this.#arrived.push(piece);
-    this.#wake?.();
+    this.#wake.now();
   }
 
   /** Removes and returns the first piece for which `wanted` holds. Rejects after `limitMs`, or when the stream has ended. */
@@ -31,14 +32,7 @@ export class IncomingPieces<Piece> {
       if (this.#end !== undefined) throw new Error(this.#end);
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) throw new Error(`nothing arrived for ${limitMs} ms`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+      await this.#wake.sleep(leftMs);
     }
   }
 }

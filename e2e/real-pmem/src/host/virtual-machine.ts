@@ -11,6 +11,7 @@ import { MachineCheckInjector, type ErrorInjector } from './error-injector.js';
 import type { BootableKernel } from './bootable-kernel.js';
 import { programPath } from './prerequisites.js';
 import { QemuMonitor } from './qemu-monitor.js';
+import { WakeUp } from './wake-up.js';
 
 export interface MachineSpec {
   readonly kernel: BootableKernel;
@@ -92,7 +93,7 @@ export class VirtualMachine {
   readonly #closed: Promise<void>;
   #stderr = '';
   #end: string | undefined;
-  #wake: (() => void) | undefined;
+  readonly #wake = new WakeUp();
   #lastSignMs = performance.now();
 
   constructor(spec: MachineSpec) {
@@ -143,7 +144,7 @@ export class VirtualMachine {
     const frames = new LineSplitter((line) => {
       this.#sign();
       this.#messages.push(JSON.parse(line) as GuestMessage);
-      this.#wake?.();
+      this.#wake.now();
     });
     this.#channel.on('data', (chunk: Buffer) => {
       frames.push(chunk);
@@ -158,7 +159,7 @@ export class VirtualMachine {
 
   #finish(reason: string): void {
     this.#end ??= reason;
-    this.#wake?.();
+    this.#wake.now();
   }
 
   send(message: HostMessage): void {
@@ -177,14 +178,7 @@ export class VirtualMachine {
       if (this.#end !== undefined) throw this.#lost(this.#end);
       const leftMs = this.#lastSignMs + silenceLimitMs - performance.now();
       if (leftMs <= 0) throw this.#lost(`the guest has been silent for ${Math.round(silenceLimitMs / 1000)} s`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, leftMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+      await this.#wake.sleep(leftMs);
     }
   }
 

@@ -1,4 +1,5 @@
 /** A simulated machine with a paged store on it, and an independent account of what the store must give back. */
+import { expect } from 'vitest';
 import { PmemError, PmemFile } from '@safe-pmem/core';
 import type { MockDriver, MockOptions } from '@safe-pmem/mock';
 import { mockDriver } from '@safe-pmem/mock';
@@ -183,6 +184,21 @@ export function scan(state: Snapshot, model: Model, reverse = false): string[] {
   for (const key of sorted) lost.delete(key);
   for (const key of model.keys()) if (!lost.has(key) && !sorted.includes(key)) throw new Error(`'${key}' is missing`);
   return [...lost].sort();
+}
+
+/** As many calls as there are keys and losses, and then some: a scan has an end, either way. */
+export function expectScansToEnd(snapshot: Snapshot): void {
+  for (const reverse of [false, true]) {
+    const cursor = snapshot.cursor({ reverse });
+    for (let calls = 0; ; calls++) {
+      expect(calls).toBeLessThan(5000);
+      try {
+        if (cursor.next() === undefined) break;
+      } catch (error) {
+        if (!(error instanceof LostKeysError)) throw error;
+      }
+    }
+  }
 }
 
 /** Only a loss whose cause says what happened to the medium is one. */

@@ -3,7 +3,7 @@ import type { ByteRange } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { crashAt, failNth, keepAll, loseAll, type MockDriver, mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { content, failure, filled, openIn, PAGE, part, PATH, read } from './opened.js';
 
 const JOURNAL = `${PATH}.repair`;
 const SIZE = 4 * PAGE;
@@ -132,15 +132,21 @@ describe('power fails', () => {
   });
 });
 
+/** The file as process `a` has it, with a bad page. */
+async function poisonedIn(): Promise<{ driver: MockDriver; a: PmemFile }> {
+  const driver = mockDriver();
+  const a = await openIn(driver, 'a', { create: true, size: SIZE });
+  a.write(whole, 0);
+  a.persist();
+  driver.poison(PATH, bad);
+  return { driver, a };
+}
+
 describe('only the process dies', () => {
   it('before each operation: what it had written whole is there, everything else is bad or lost', async () => {
     const seen = new Set<string>();
     for (let call = 1; ; call++) {
-      const driver = mockDriver();
-      const a = await PmemFile.open(PATH, { driver: driver.process('a'), create: true, size: SIZE });
-      a.write(whole, 0);
-      a.persist();
-      driver.poison(PATH, bad);
+      const { driver, a } = await poisonedIn();
       let calls = 0;
       const stop = driver.observe(({ process }) => {
         if (process === 'a' && ++calls === call) driver.process('a').kill();
@@ -160,11 +166,7 @@ describe('only the process dies', () => {
 
   it.each(['pwrite', 'sync'] as const)('after a %s that failed: the page is lost, and rebuild is asked once more', async (operation) => {
     for (const dies of [true, false]) {
-      const driver = mockDriver();
-      const a = await PmemFile.open(PATH, { driver: driver.process('a'), create: true, size: SIZE });
-      a.write(whole, 0);
-      a.persist();
-      driver.poison(PATH, bad);
+      const { driver, a } = await poisonedIn();
       const stop = driver.observe(({ name }) => (name === operation ? { errno: 5 } : undefined));
       await failure('ERR_PMEM_REPAIR_FAILED', () => a.repair(bad, { rebuild: ({ length }) => new Uint8Array(length).fill(77), strategy: 'zero-range' }));
       stop();
@@ -180,11 +182,7 @@ describe('only the process dies', () => {
 
   it('a page that was lost before and reads as something is still lost', async () => {
     for (let call = 1; ; call++) {
-      const driver = mockDriver();
-      const a = await PmemFile.open(PATH, { driver: driver.process('a'), create: true, size: SIZE });
-      a.write(whole, 0);
-      a.persist();
-      driver.poison(PATH, bad);
+      const { driver, a } = await poisonedIn();
       await a.repair(bad);
       // Stored and never persisted: that the page reads as this says nothing of the repair.
       driver.overwrite(PATH, new Uint8Array(PAGE).fill(3), PAGE);

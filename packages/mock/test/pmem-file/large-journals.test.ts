@@ -64,7 +64,6 @@ afterEach(() => {
 /** Elements that splice() moves or removes, over `body`: what makes a list of ranges quadratic. */
 async function splicedElements(body: () => Promise<void>): Promise<number> {
   let moved = 0;
-  // eslint-disable-next-line @typescript-eslint/unbound-method
   const splice = Array.prototype.splice;
   vi.spyOn(Array.prototype, 'splice').mockImplementation(function (this: unknown[], start: number, ...rest: unknown[]) {
     moved += Math.max(0, this.length - start);

@@ -1,15 +1,12 @@
 /** Locks of open files: a filesystem that has none, and an opener that wants the file alone. */
-import { type OpenOptions, PmemFile } from '@safe-pmem/core';
+import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { type MockDriver, mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { mockDriver } from '../../src/index.js';
+import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 const size = 8 * PAGE;
 const whole = content(size);
-const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
 const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
-const openIn = (driver: MockDriver, name: string, options: Partial<OpenOptions> = {}): Promise<PmemFile> =>
-  PmemFile.open(PATH, { driver: driver.process(name), ...options });
 
 describe('a filesystem without locks', () => {
   it('says so when a repair asks for one, and the file can be used otherwise', async () => {

@@ -1,15 +1,12 @@
 /** What other openers of the same file do while one repairs it, resizes it or opens it. */
-import { Errno, type OpenOptions, PmemFile } from '@safe-pmem/core';
+import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { loseAll, type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 const size = 8 * PAGE;
 const whole = content(size);
-const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
 const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
-const openIn = (driver: MockDriver, name: string, options: Partial<OpenOptions> = {}): Promise<PmemFile> =>
-  PmemFile.open(PATH, { driver: driver.process(name), ...options });
 
 /** The file of `lengthBytes`, opened by two processes that have their own mappings and locks. */
 async function twoOpeners(options: MockOptions = {}, lengthBytes = size): Promise<[MockDriver, PmemFile, PmemFile]> {

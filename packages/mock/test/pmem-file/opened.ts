@@ -35,6 +35,13 @@ export function read(file: PmemFile, position: number, lengthBytes: number): Uin
   return bytes;
 }
 
+export const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
+
+/** The file, opened by the process `name` of the machine. */
+export function openIn(driver: MockDriver, name: string, options: Partial<OpenOptions> = {}): Promise<PmemFile> {
+  return PmemFile.open(PATH, { driver: driver.process(name), ...options });
+}
+
 /** Runs `body`, which must fail with this code and, where `kind` is given, this class, and returns the error. */
 export async function failure<Kind extends PmemError = PmemError>(
   code: PmemErrorCode,

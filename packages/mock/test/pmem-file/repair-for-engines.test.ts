@@ -2,11 +2,10 @@
 import { Errno, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { content, failure, filled, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 const size = 8 * PAGE;
 const whole = content(size);
-const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
 const all = { offset: 0, length: size };
 
 describe('an engine has no copy of some of the bytes', () => {

@@ -1,6 +1,6 @@
 /** What the playground does: a file of eight pages on a simulated machine, and everything that can happen to it. No page here. */
 import './node/globals.js';
-import type { PmemError, RepairReceipt } from '@safe-pmem/core';
+import type { ByteRange, PmemError, RepairReceipt } from '@safe-pmem/core';
 import { PmemFile, isPmemError, isRepairError } from '@safe-pmem/core';
 import type { KernelName, MockDriver } from '@safe-pmem/mock';
 import { mockDriver } from '@safe-pmem/mock';
@@ -43,7 +43,6 @@ export interface Snapshot {
   readonly files: readonly string[];
 }
 
-const letterOf = (index: number): string => String.fromCharCode(65 + index);
 const pageOf = (index: number): Uint8Array => new Uint8Array(PAGE).fill(65 + index);
 
 export class PlaygroundMachine {
@@ -91,8 +90,8 @@ export class PlaygroundMachine {
 
   async repair({ strategy, rebuild, allowRelocation }: RepairChoice): Promise<string> {
     const options = { strategy, allowRelocation };
-    const replica = (range: { offset: number; length: number }): Uint8Array =>
-      new Uint8Array(range.length).fill(65 + Math.floor(range.offset / PAGE));
+    const replica = ({ offset, length }: ByteRange): Uint8Array =>
+      new Uint8Array(length).fill(65 + Math.floor(offset / PAGE));
     try {
       const receipt = await this.#file.repair({ offset: 0, length: PAGES * PAGE }, rebuild ? { ...options, rebuild: replica } : options);
       return `repair: ${told(receipt)}`;
@@ -167,8 +166,6 @@ export class PlaygroundMachine {
     }
   }
 }
-
-export { letterOf };
 
 const blocksOf = (offset: number, length: number): number[] =>
   Array.from({ length: Math.ceil((offset + length) / PAGE) - Math.floor(offset / PAGE) }, (_, i) => Math.floor(offset / PAGE) + i);
