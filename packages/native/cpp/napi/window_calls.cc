@@ -15,8 +15,10 @@ napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* 
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(env, data, length, release, held, &buffer);
   if (status == napi_ok) return buffer;
-  // Only then it is certain that `release` is not called: where an array is too large for the engine, Node has queued
-  // it.
+  // JavaScript gets no buffer, so nothing touches the memory: the owner is let go of now. Whether `release` still runs
+  // is known of one status only (Node 20 to 24: it is queued where an array is too large for the engine, and not where
+  // the thread is being terminated; both are napi_pending_exception), so of the others these 16 bytes may stay.
+  held->reset();
   if (status != napi_no_external_buffers_allowed) return nullptr;
   delete held;
   return undefined(env);
