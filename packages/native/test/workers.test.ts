@@ -75,7 +75,8 @@ it('survives termination with every kind of call in flight', async () => {
   }
 });
 
-// Termination is seen by whichever call of Node-API comes next: also by the one that would have given the memory an owner.
+// Termination is seen by whichever call of Node-API comes next, also by the one that would have given the memory an
+// owner.
 it('unmaps what a worker was being given when it was terminated', async () => {
   for (let round = 0; round < 60; round++) {
     const file = path.join(scratchFolder(), 'file');
