@@ -29,7 +29,7 @@ struct uffdio_poison {
 namespace injector {
 namespace {
 
-// One userfaultfd for the process, kept open: closing it would unregister the ranges.
+// One userfaultfd for the process.
 int uffd = -1;
 
 int open_uffd(const char** call) {
@@ -52,6 +52,15 @@ int open_uffd(const char** call) {
   }
   uffd = fd;
   return 0;
+}
+
+int poison_registered(const struct uffdio_range& range, const char** call) {
+  *call = "madvise";
+  if (madvise(reinterpret_cast<void*>(range.start), range.len, MADV_DONTNEED) != 0) return errno;
+  struct uffdio_poison request = {};
+  request.range = range;
+  *call = "UFFDIO_POISON";
+  return ioctl(uffd, UFFDIO_POISON, &request) == 0 ? 0 : errno;
 }
 
 }  // namespace
@@ -85,20 +94,18 @@ int poison(const char* path, uint64_t offset, uint64_t length, Kind kind, const 
   if (find_mapping(path, offset, kind, &address).end == 0) return ENOENT;
   const int opened = open_uffd(call);
   if (opened != 0) return opened;
-  // Only these pages are registered: a missing page elsewhere in the mapping would wait for a handler that is not
-  // there.
   struct uffdio_register range = {};
   range.range.start = address;
   range.range.len = length;
   range.mode = UFFDIO_REGISTER_MODE_MISSING;
   *call = "UFFDIO_REGISTER";
   if (ioctl(uffd, UFFDIO_REGISTER, &range) != 0) return errno;
-  *call = "madvise";
-  if (madvise(reinterpret_cast<void*>(address), length, MADV_DONTNEED) != 0) return errno;
-  struct uffdio_poison request = {};
-  request.range = range.range;
-  *call = "UFFDIO_POISON";
-  return ioctl(uffd, UFFDIO_POISON, &request) == 0 ? 0 : errno;
+  const int error = poison_registered(range.range, call);
+  // Poison stays without a registration. With one, a page that is missing later (the file was cut off and made as long
+  // as before) would wait for a handler that is not there: for ever.
+  if (ioctl(uffd, UFFDIO_UNREGISTER, &range.range) == 0 || error != 0) return error;
+  *call = "UFFDIO_UNREGISTER";
+  return errno;
 }
 
 }  // namespace injector
