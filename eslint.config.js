@@ -50,5 +50,17 @@ export default defineConfig(
   },
   wall('core', ['@safe-pmem/native', '@safe-pmem/mock', '@safe-pmem/examples', '@safe-pmem/cli'], 'core knows no driver: the application hands one in.'),
   wall('native', ['@safe-pmem/mock', '@safe-pmem/examples', '@safe-pmem/cli'], 'native depends on core alone.'),
+  {
+    files: ['packages/core/src/**', 'packages/native/src/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "ImportDeclaration[source.value='node:fs/promises']",
+          message: 'It ends the process if a worker is terminated beside it: packages/native/src/file-calls.ts.',
+        },
+      ],
+    },
+  },
   wall('mock', ['@safe-pmem/native', '@safe-pmem/examples', '@safe-pmem/cli'], 'mock depends on core alone.'),
 );

@@ -200,8 +200,10 @@ class FileLife {
     await turn();
   }
 
+  /** A hole that cannot be loaded (the file was cut off meanwhile) is taken for one that no space is left for. */
   #isPoison(page, error) {
-    return error instanceof MediaError && this.#poisoned.has(page);
+    const isOfPoison = error instanceof MediaError || error.code === 'ERR_PMEM_NO_SPACE';
+    return isOfPoison && this.#poisoned.has(page);
   }
 
   #codeAt(page, error) {

@@ -2,10 +2,10 @@
  * What sysfs says about the block device under a file: its bad blocks, and the nvdimm bus it hangs on. All of it is
  * readable without privilege.
  */
-import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
 import { coalesce, intersect } from '@safe-pmem/core';
+import { readdir, readFile, realpath } from './file-calls.js';
 
 /** sysfs counts in 512-byte sectors whatever the logical block size of the device is. */
 export const SECTOR_BYTES = 512;

@@ -1,5 +1,4 @@
 /** Block devices as sysfs and /proc show them to anybody, for core's DeviceDriver. */
-import { open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type {
   ByteRange,
@@ -12,6 +11,7 @@ import type {
 import { Errno } from '@safe-pmem/core';
 import { BlockDevice, SECTOR_BYTES } from './block-device.js';
 import { watchFile } from './device-watch.js';
+import { close, open, readFile, stat, write } from './file-calls.js';
 
 export interface DeviceFolders {
   /** Default `/sys`. */
@@ -65,11 +65,11 @@ export class NativeDevices implements DeviceDriver {
     const first = Math.floor((list.startBytes + offset) / SECTOR_BYTES);
     const end = Math.ceil((list.startBytes + offset + length) / SECTOR_BYTES);
     try {
-      const handle = await open(list.file, 'r+');
+      const fd = await open(list.file, 'r+');
       try {
-        await handle.write(`${first} ${end - first}\n`);
+        await write(fd, `${first} ${end - first}\n`);
       } finally {
-        await handle.close();
+        await close(fd);
       }
       return undefined;
     } catch (error) {

@@ -1,7 +1,7 @@
 /** What has a name that is not a regular file: so that the error can say what to open instead. */
-import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { SystemFailure } from '@safe-pmem/core';
+import { realpath, stat } from './file-calls.js';
 
 /** Undefined for what is no device, or cannot be looked at. */
 export async function whatDevice(name: string, sysfsRoot = '/sys'): Promise<SystemFailure['device']> {
