@@ -1,5 +1,5 @@
 /** What every command gets, and the questions that several of them ask. */
-import type { ByteRange, DeviceBadBlocks, DeviceDriver, DeviceFacts, Driver, DriverFile } from '@safe-pmem/core';
+import type { ByteRange, DeviceBadBlocks, DeviceDriver, DeviceFacts, Driver, CompleteFile } from '@safe-pmem/core';
 import { alignOut, coalesce, PmemError } from '@safe-pmem/core';
 import { clearAbility, openForLooking, systemError } from '@safe-pmem/core/tools';
 import type { Output } from './output/output.js';
@@ -25,7 +25,7 @@ export async function deviceUnder(context: Context, path: string): Promise<Devic
 }
 
 /** Opens a file to look at it, and closes it when `use` has ended. */
-export async function lookingAt<T>(path: string, driver: Driver, use: (file: DriverFile) => Promise<T>): Promise<T> {
+export async function lookingAt<T>(path: string, driver: Driver, use: (file: CompleteFile) => Promise<T>): Promise<T> {
   const file = await openForLooking(path, driver);
   try {
     return await use(file);

@@ -36,7 +36,7 @@ export function driverContract(options: ContractOptions): void {
   describe(`driver contract: ${name}`, () => {
     describe('opening', () => { checkOpening(check); });
     describe('loads and stores', () => { checkLoadsAndStores(check); });
-    describe('views and batches', () => { checkViewsAndBatches(check); });
+    describe('views and batches', () => { checkViewsAndBatches(check, supports); });
     describe('system calls', () => { checkSystemCalls(check, supports); });
     describe('journal file', () => { checkJournal(check); });
     describe('mark of the file', () => { checkMark(check); });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DriverFile, JournalFile } from '../src/index.js';
+import type { CompleteFile, JournalFile } from '../src/index.js';
 import type { Check } from './machine.js';
 import { assertErrno, assertSameBytes, openFile, pattern, withNewFile } from './opened-file.js';
 
@@ -10,7 +10,7 @@ function journalOf(bytes: Uint8Array): JournalFile {
   return { bytes, mark: MARK, temporary: '.repair-contract.tmp', isNew: false };
 }
 
-async function assertJournal(file: DriverFile, place: string, expected: Uint8Array): Promise<void> {
+async function assertJournal(file: CompleteFile, place: string, expected: Uint8Array): Promise<void> {
   for (const outcome of [await file.readJournal(place, LIMIT_BYTES), file.readJournalSync(place, LIMIT_BYTES)]) {
     if (outcome.status !== 'present') assert.fail(`the journal is ${outcome.status}`);
     assertSameBytes(Uint8Array.from(outcome.bytes), expected);

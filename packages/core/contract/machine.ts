@@ -1,4 +1,4 @@
-import type { ByteRange, Driver, DriverFile } from '../src/index.js';
+import type { ByteRange, Driver, CompleteFile } from '../src/index.js';
 
 /**
  * What a driver claims to do. A claim of `false` is not a skip: the contract then checks that the driver says so
@@ -6,8 +6,8 @@ import type { ByteRange, Driver, DriverFile } from '../src/index.js';
  */
 export interface DriverSupport {
   /**
-   * `medium`: poison is real for every access, pread included, and the kernel lists it. `mapping`: only loads and
-   * stores meet it. `none`: the machine has no way to make any.
+   * `medium`: poison is real for every access, pread included, and the kernel lists it if `badBlocks`. `mapping`: only
+   * loads and stores meet it. `none`: the machine has no way to make any.
    */
   readonly poison: 'medium' | 'mapping' | 'none';
   /** A whole-page write clears poison (Linux 5.19 on a device that can clear). Asked for with `poison: 'medium'`. */
@@ -17,6 +17,10 @@ export interface DriverSupport {
   readonly zeroRange: boolean;
   readonly extents: boolean;
   readonly badBlocks: boolean;
+  /** `view()` maps a range once more. Default true. */
+  readonly views?: boolean;
+  /** Open files exclude each other by locks. Default true. */
+  readonly locks?: boolean;
   /** A sparse file of this many bytes can be created. */
   readonly sparseFileBytes: number;
 }
@@ -29,7 +33,7 @@ export interface ContractMachine {
   /** Makes a directory and returns its path. */
   makeDirectory(name: string): string | Promise<string>;
   /** Poisons file bytes so that the next load or store of them through `file` faults. */
-  poison(file: DriverFile, range: ByteRange): void | Promise<void>;
+  poison(file: CompleteFile, range: ByteRange): void | Promise<void>;
   /** Truncates the file as another process would. */
   truncate(path: string, sizeBytes: number): void | Promise<void>;
   dispose(): void | Promise<void>;

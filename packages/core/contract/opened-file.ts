@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Driver, DriverFile, OpenRequest } from '../src/index.js';
-import { errnoName } from '../src/index.js';
+import type { Driver, CompleteFile, OpenRequest } from '../src/index.js';
+import { completeFile, errnoName } from '../src/index.js';
 import type { ContractMachine } from './machine.js';
 
 const newFile: OpenRequest = { create: true, readOnly: false, preallocate: false, sizeBytes: undefined };
@@ -10,17 +10,17 @@ export async function openFile(
   machine: { readonly driver: Driver },
   path: string,
   request: Partial<OpenRequest> = {},
-): Promise<DriverFile> {
+): Promise<CompleteFile> {
   const outcome = await machine.driver.open(path, { ...newFile, create: false, ...request });
   if ('failure' in outcome) assert.fail(`open of '${path}' failed with ${errnoName(outcome.failure.errno)}`);
-  return outcome.file;
+  return completeFile(outcome.file);
 }
 
 /** A new file of `sizeBytes`, closed again after `body` whatever happens in it. */
 export async function withNewFile(
   machine: ContractMachine,
   sizeBytes: number,
-  body: (file: DriverFile, path: string) => Promise<void> | void,
+  body: (file: CompleteFile, path: string) => Promise<void> | void,
 ): Promise<void> {
   const path = machine.path('file');
   const file = await openFile(machine, path, { create: true, sizeBytes });
@@ -39,14 +39,14 @@ export function pattern(lengthBytes: number, seed = 1): Uint8Array {
 }
 
 /** Every byte of the range through the mapping, or the test fails. */
-export function load(file: DriverFile, position: number, lengthBytes: number): Uint8Array {
+export function load(file: CompleteFile, position: number, lengthBytes: number): Uint8Array {
   const bytes = new Uint8Array(lengthBytes);
   const fault = file.read(bytes, position);
   assert.equal(fault, undefined, `load of ${lengthBytes} bytes at ${position} faulted`);
   return bytes;
 }
 
-export function store(file: DriverFile, position: number, bytes: Uint8Array): void {
+export function store(file: CompleteFile, position: number, bytes: Uint8Array): void {
   assert.equal(file.write(bytes, position), undefined, `store at ${position} faulted`);
 }
 

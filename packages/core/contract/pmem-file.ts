@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
-import type { Driver, DriverFile } from '../src/index.js';
-import { PmemFile } from '../src/index.js';
+import type { Driver, CompleteFile } from '../src/index.js';
+import { completeFile, PmemFile } from '../src/index.js';
 import type { Check, ContractMachine, DriverSupport } from './machine.js';
 import { assertSameBytes, pattern, rejectsWith } from './opened-file.js';
 
 const PAGE = 4096;
 
 /** A driver that hands out what it opened, so that poison can be put under an open PmemFile. */
-function observed(driver: Driver): { readonly driver: Driver; readonly opened: () => DriverFile } {
-  let last: DriverFile | undefined;
+function observed(driver: Driver): { readonly driver: Driver; readonly opened: () => CompleteFile } {
+  let last: CompleteFile | undefined;
   return {
     driver: {
       name: driver.name,
       async open(path, request) {
         const outcome = await driver.open(path, request);
-        if ('file' in outcome) last = outcome.file;
+        if ('file' in outcome) last = completeFile(outcome.file);
         return outcome;
       },
     },
@@ -28,7 +28,7 @@ function observed(driver: Driver): { readonly driver: Driver; readonly opened: (
 async function withPmemFile(
   machine: ContractMachine,
   pages: number,
-  body: (file: PmemFile, under: DriverFile) => void | Promise<void>,
+  body: (file: PmemFile, under: CompleteFile) => void | Promise<void>,
 ): Promise<void> {
   const { driver, opened } = observed(machine.driver);
   const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: pages * PAGE });
@@ -110,10 +110,11 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     });
   });
 
-  check('views, stores that persist, and batches', async (machine) => {
+  check('stores that persist, and batches', async (machine) => {
     await withPmemFile(machine, 4, (file) => {
       file.writeAndPersist(pattern(100, 9), PAGE - 50);
-      const seen = file.withView({ offset: PAGE - 50, length: 100 }, (view) => Uint8Array.from(view));
+      const seen = new Uint8Array(100);
+      file.read(seen, PAGE - 50);
       assertSameBytes(seen, pattern(100, 9));
       file.persistRanges([{ offset: 0, length: 1 }, { offset: 3 * PAGE, length: PAGE }]);
       const good = { offset: 0, length: 8 };
@@ -124,13 +125,39 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
       for (const wrong of [null, undefined, 5, 'text', [], {}, { offset: '0', length: 8 }, { offset: 0, length: 8n }]) {
         assert.throws(() => { file.persistRanges([good, wrong as typeof good]); }, { name: 'TypeError', message: /ranges\[1\]/ });
       }
-      const view = file.view({ offset: 0, length: PAGE });
-      view.verify();
-      view.release();
-      assert.equal(view.length, 0);
-      assert.throws(() => { file.withView({ offset: 0, length: 1 }, () => { throw new SyntaxError('mine'); }); }, SyntaxError);
     });
   });
+
+  if (supports.views === false) {
+    check('a view is refused with a code, and nothing changes', async (machine) => {
+      await withPmemFile(machine, 2, async (file) => {
+        await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.view({ offset: 0, length: PAGE }));
+        assert.equal(file.readUInt8(0), pattern(1)[0]);
+      });
+    });
+  } else {
+    check('a view shows the file and verifies', async (machine) => {
+      await withPmemFile(machine, 4, (file) => {
+        const seen = file.withView({ offset: PAGE - 50, length: 100 }, (view) => Uint8Array.from(view));
+        assertSameBytes(seen, pattern(4 * PAGE).subarray(PAGE - 50, PAGE + 50));
+        const view = file.view({ offset: 0, length: PAGE });
+        view.verify();
+        view.release();
+        assert.equal(view.length, 0);
+        assert.throws(() => { file.withView({ offset: 0, length: 1 }, () => { throw new SyntaxError('mine'); }); }, SyntaxError);
+      });
+    });
+  }
+
+  if (supports.locks === false) {
+    check('repair and claim are refused with a code: other processes could not be kept out', async (machine) => {
+      await withPmemFile(machine, 2, async (file) => {
+        await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.claim());
+        await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.repair({ offset: 0, length: 1 }, { fill: 0 }));
+        assert.equal(file.readUInt8(0), pattern(1)[0]);
+      });
+    });
+  }
 
   if (supports.poison === 'none') return;
 
@@ -145,6 +172,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
       assert.deepEqual(stored.ranges, bad);
       const ranges = [{ offset: 0, length: PAGE }, { offset: 3 * PAGE + 5, length: 8 }, { offset: 6 * PAGE, length: 1 }];
       assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => { file.persistRanges(ranges); })).ranges, [{ offset: 3 * PAGE, length: PAGE }]);
+      if (supports.views === false) return;
       assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => file.view({ offset: 0, length: 8 * PAGE }))).ranges, bad);
       file.view({ offset: 4 * PAGE, length: PAGE }).verify();
     });
@@ -183,7 +211,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
         await machine.poison(under, { offset: PAGE, length: PAGE });
         await rejectsWith('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { fill: 0 }));
         await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), PAGE); });
-        assert.equal((await file.badBlocks()).status, 'known');
+        assert.equal((await file.badBlocks()).status, supports.badBlocks ? 'known' : 'unsupported');
         file.write(pattern(PAGE, 3), 2 * PAGE);
       });
     });

@@ -153,7 +153,13 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     });
   });
 
-  check('a lock excludes other open files until it is released or its file is closed', async (machine) => {
+  if (supports.locks === false) {
+    check('refuses to lock, and takes no part in claims and repairs', async (machine) => {
+      await withNewFile(machine, 4096, (file) => {
+        assertErrno(file.lock(0, 1), Errno.ENOLCK);
+      });
+    });
+  } else check('a lock excludes other open files until it is released or its file is closed', async (machine) => {
     await withNewFile(machine, 4096, async (file, path) => {
       const other = await openFile(machine, path);
       const far = Number.MAX_SAFE_INTEGER - 1;

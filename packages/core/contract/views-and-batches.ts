@@ -1,18 +1,33 @@
 import assert from 'node:assert/strict';
-import type { DriverFile, DriverView } from '../src/index.js';
+import type { CompleteFile, DriverView } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import type { Check } from './machine.js';
-import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
+import type { Check, DriverSupport } from './machine.js';
+import { assertErrno, assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
 
 const PAGE = 4096;
 
-function viewOf(file: DriverFile, position: number, length: number): DriverView {
+function viewOf(file: CompleteFile, position: number, length: number): DriverView {
   const outcome = file.view(position, length);
   assert.ok('view' in outcome, JSON.stringify(outcome));
   return outcome.view;
 }
 
-export function checkViewsAndBatches(check: Check): void {
+export function checkViewsAndBatches(check: Check, supports: DriverSupport): void {
+  checkBatches(check);
+  if (supports.views === false) {
+    check('says EOPNOTSUPP to a view', async (machine) => {
+      await withNewFile(machine, PAGE, (file) => {
+        const outcome = file.view(0, PAGE);
+        assertErrno('failure' in outcome ? outcome.failure : undefined, Errno.EOPNOTSUPP);
+      });
+    });
+  } else {
+    checkViews(check);
+  }
+  checkWindow(check);
+}
+
+function checkBatches(check: Check): void {
   check('stores and persists in one call, any length at any position', async (machine) => {
     await withNewFile(machine, 70_000, async (file, path) => {
       const expected = new Uint8Array(70_000);
@@ -80,7 +95,9 @@ export function checkViewsAndBatches(check: Check): void {
       }
     });
   });
+}
 
+function checkViews(check: Check): void {
   check('a view shows the file, also what is stored later, and stores into it stay there', async (machine) => {
     await withNewFile(machine, 5 * PAGE + 10, (file) => {
       store(file, 0, pattern(5 * PAGE + 10));
@@ -133,7 +150,9 @@ export function checkViewsAndBatches(check: Check): void {
       assert.equal(part.length, 0);
     });
   });
+}
 
+function checkWindow(check: Check): void {
   check('a window of the driver shows the mapping, and nothing once that has been replaced', async (machine) => {
     await withNewFile(machine, 3 * PAGE, async (file) => {
       store(file, 0, pattern(3 * PAGE));

@@ -2,7 +2,7 @@
 import type { ByteRange } from './byte-range.js';
 import { alignOut, rangeEnd, subtract } from './byte-range.js';
 import { isHealthyPage } from './classify.js';
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import type { Hazards } from './hazards.js';
 import type { JournalContent } from './repair/journal/format.js';
 import { locateSync } from './repair/journal/locate.js';
@@ -12,7 +12,7 @@ import { locateSync } from './repair/journal/locate.js';
  * process has repaired or rewritten them, or storage that did not answer was taken for a bad medium. A pread on DAX
  * consults the kernel's list and touches no poison. A filesystem that does not answer changes nothing.
  */
-export function forgetHealthy(file: DriverFile, hazards: Hazards, within: ByteRange): void {
+export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: ByteRange): void {
   const { pageBytes } = file.facts;
   const healthy: ByteRange[] = [];
   for (const met of hazards.metWithin(within)) {
@@ -30,7 +30,7 @@ export function forgetHealthy(file: DriverFile, hazards: Hazards, within: ByteRa
   hazards.forgetMet(subtract(healthy, journal?.intents ?? []));
 }
 
-function readableJournal(file: DriverFile): JournalContent | 'unreadable' | undefined {
+function readableJournal(file: CompleteFile): JournalContent | 'unreadable' | undefined {
   try {
     const located = locateSync(file);
     return located.status === 'none' ? undefined : located.journal;

@@ -1,7 +1,7 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from './byte-range.js';
-import type { DriverFile, Extent } from './driver.js';
+import type { CompleteFile, Extent } from './driver.js';
 import { errnoName } from './errno.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
@@ -32,7 +32,7 @@ export type FileBadBlocks =
  * as well: in proportion to extents and bad blocks, never to bytes.
  */
 export async function queryBadBlocks(
-  file: DriverFile,
+  file: CompleteFile,
   within: ByteRange,
   needExtents = false,
 ): Promise<FileBadBlocks> {
@@ -54,7 +54,7 @@ export async function queryBadBlocks(
 }
 
 /** FIEMAP cuts extents off at the range that it is asked about: so all of the 2 MiB are asked about. */
-function hugePagesAround({ mappedBytes }: DriverFile, within: ByteRange): ByteRange {
+function hugePagesAround({ mappedBytes }: CompleteFile, within: ByteRange): ByteRange {
   const { offset, length } = alignOut(within, HUGE_PAGE_BYTES);
   return rangeBetween(offset, Math.max(rangeEnd(within), Math.min(offset + length, mappedBytes)));
 }

@@ -21,7 +21,7 @@
  * statfs shows no quota, no project quota, no reserved blocks, and nothing of what copy-on-write needs; so free space is
  * told in the message and decides nothing.
  */
-import type { DriverFile, Fault, Probe, SystemFailure } from './driver.js';
+import type { CompleteFile, Fault, Probe, SystemFailure } from './driver.js';
 import { Errno } from './errno.js';
 
 export type FaultKind = 'media' | 'truncated' | 'no-space' | 'io';
@@ -56,7 +56,7 @@ export function isMediaErrno(errno: number): boolean {
  * leave it out if that cannot be done. Returns undefined if the repeated access worked.
  */
 export function classifyFault(
-  file: DriverFile,
+  file: CompleteFile,
   operation: 'read' | 'write',
   fault: Fault,
   repeat?: () => Fault | undefined,
@@ -79,7 +79,7 @@ export function classifyFault(
 }
 
 /** What the file itself says of a page, without a load; undefined if the page reads well. */
-export function classifyPage(file: DriverFile, pageStart: number): Classification | undefined {
+export function classifyPage(file: CompleteFile, pageStart: number): Classification | undefined {
   const answer = askPage(file, pageStart);
   if ('kind' in answer) return answer;
   const { readErrno: errno, fileSizeBytes } = answer;
@@ -87,18 +87,18 @@ export function classifyPage(file: DriverFile, pageStart: number): Classificatio
 }
 
 /** True if the kernel refuses to read the page as it does bad media. */
-export function isMediaPage(file: DriverFile, pageStart: number): boolean {
+export function isMediaPage(file: CompleteFile, pageStart: number): boolean {
   return classifyPage(file, pageStart)?.kind === 'media';
 }
 
 /** True if the page can be read now, or is gone from the file: whatever was wrong with it, it is no media error. */
-export function isHealthyPage(file: DriverFile, pageStart: number): boolean {
+export function isHealthyPage(file: CompleteFile, pageStart: number): boolean {
   const verdict = classifyPage(file, pageStart);
   return verdict === undefined || verdict.kind === 'truncated';
 }
 
 /** A verdict if the file's own answer gives one, else the answer. */
-function askPage(file: DriverFile, pageStart: number): Classification | Probe {
+function askPage(file: CompleteFile, pageStart: number): Classification | Probe {
   const { mappedBytes, facts: { pageBytes } } = file;
   // A view outlives a resize of its file: what lies after the end of the mapping was cut off.
   if (pageStart >= mappedBytes) return { kind: 'truncated', fileSizeBytes: mappedBytes };

@@ -6,7 +6,7 @@ import type { ByteRange } from './byte-range.js';
 import { alignOut, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
 import type { Classification, FaultKind } from './classify.js';
 import { classifyFault, isMediaPage } from './classify.js';
-import type { DriverFile, Fault, SystemFailure } from './driver.js';
+import type { CompleteFile, Fault, SystemFailure } from './driver.js';
 
 /** A part of the requested range that could not be copied, and why. */
 export interface Gap extends ByteRange {
@@ -23,7 +23,7 @@ export interface Gap extends ByteRange {
  * truncated file, everything from its new end. A fault that has passed when the access is repeated leaves no gap.
  */
 export function copyAround(
-  file: DriverFile,
+  file: CompleteFile,
   operation: 'read' | 'write',
   range: ByteRange,
   copy: (piece: ByteRange) => Fault | undefined,
@@ -66,7 +66,7 @@ function locate(fault: Fault, piece: ByteRange, pageBytes: number): ByteRange | 
  * consume its poison once more. So the pages are asked by pread, from the named one on. Those that fail become gaps. If
  * none does, each page is copied by itself, which consumes each bad one once. Returns what is left to copy, last first.
  */
-function spreadOut(file: DriverFile, fault: Fault, piece: ByteRange, gaps: Gap[]): ByteRange[] {
+function spreadOut(file: CompleteFile, fault: Fault, piece: ByteRange, gaps: Gap[]): ByteRange[] {
   const { pageBytes } = file.facts;
   const named = alignOut({ offset: Math.max(0, fault.position), length: 1 }, Math.max(pageBytes, 2 ** fault.granuleLog2));
   const granule = intersect(named, piece) ?? piece;

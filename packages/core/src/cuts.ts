@@ -8,7 +8,7 @@
  */
 import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, type ByteRange } from './byte-range.js';
 import { isMediaErrno } from './classify.js';
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import { clearAbility, repairUnitBytes } from './file-info.js';
 import { isHeldBack } from './repair/strategy.js';
 
@@ -27,7 +27,7 @@ export interface RefusedCut {
   readonly found: readonly ByteRange[];
 }
 
-export async function refusedCuts(file: DriverFile, cut: Cut): Promise<RefusedCut> {
+export async function refusedCuts(file: CompleteFile, cut: Cut): Promise<RefusedCut> {
   const { sizeBytes, newSizeBytes, bad, allowRelease } = cut;
   const { facts } = file;
   const ends = unitsCutThrough(file, [sizeBytes, newSizeBytes]);
@@ -43,33 +43,33 @@ export async function refusedCuts(file: DriverFile, cut: Cut): Promise<RefusedCu
 }
 
 /** The units that an end inside of them would have zeroed in part, and that pread cannot give. Only DAX is asked. */
-export async function unreadableCuts(file: DriverFile, ends: readonly number[]): Promise<ByteRange[]> {
+export async function unreadableCuts(file: CompleteFile, ends: readonly number[]): Promise<ByteRange[]> {
   return file.facts.dax ? unreadableAmong(file, unitsCutThrough(file, ends)) : [];
 }
 
-function unitsCutThrough({ facts }: DriverFile, ends: readonly number[]): ByteRange[] {
+function unitsCutThrough({ facts }: CompleteFile, ends: readonly number[]): ByteRange[] {
   const unitBytes = repairUnitBytes(facts);
   const inside = ends.filter((end) => end % unitBytes !== 0);
   return coalesce(inside.map((end) => alignOut({ offset: end, length: 1 }, unitBytes)));
 }
 
-async function unreadableAmong(file: DriverFile, ranges: readonly ByteRange[]): Promise<ByteRange[]> {
+async function unreadableAmong(file: CompleteFile, ranges: readonly ByteRange[]): Promise<ByteRange[]> {
   const unreadable: ByteRange[] = [];
   for (const page of pagesOf(file, ranges)) if (isMediaErrno(await readErrno(file, page))) unreadable.push(page);
   return unreadable;
 }
 
-async function heldBackAmong(file: DriverFile, ranges: readonly ByteRange[]): Promise<ByteRange[]> {
+async function heldBackAmong(file: CompleteFile, ranges: readonly ByteRange[]): Promise<ByteRange[]> {
   const heldBack: ByteRange[] = [];
   for (const page of pagesOf(file, ranges)) if (isHeldBack(await readErrno(file, page))) heldBack.push(page);
   return heldBack;
 }
 
-async function readErrno(file: DriverFile, page: ByteRange): Promise<number> {
+async function readErrno(file: CompleteFile, page: ByteRange): Promise<number> {
   return (await file.pread(new Uint8Array(page.length), page.offset)).errno;
 }
 
-function pagesOf({ facts: { pageBytes } }: DriverFile, ranges: readonly ByteRange[]): ByteRange[] {
+function pagesOf({ facts: { pageBytes } }: CompleteFile, ranges: readonly ByteRange[]): ByteRange[] {
   return coalesce(ranges.map((range) => alignOut(range, pageBytes))).flatMap(({ offset, length }) => {
     const count = length / pageBytes;
     return Array.from({ length: count }, (_, i) => ({ offset: offset + i * pageBytes, length: pageBytes }));

@@ -5,7 +5,7 @@ import { forgetHealthy } from './ask-again.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
-import type { DriverFile, Fault, PersistProblem, ViewFault } from './driver.js';
+import type { CompleteFile, Fault, PersistProblem, ViewFault } from './driver.js';
 import { Errno } from './errno.js';
 import type { MediaErrorSource, Operation } from './errors.js';
 import { MediaError, PmemError } from './errors.js';
@@ -15,11 +15,11 @@ import type { Journal } from './repair/journal/journal.js';
 import { systemError, unexplainedFault } from './system-error.js';
 
 export class GuardedIo {
-  readonly #file: DriverFile;
+  readonly #file: CompleteFile;
   readonly #hazards: Hazards;
   readonly #journal: Journal;
 
-  constructor(file: DriverFile, hazards: Hazards, journal: Journal) {
+  constructor(file: CompleteFile, hazards: Hazards, journal: Journal) {
     this.#file = file;
     this.#hazards = hazards;
     this.#journal = journal;

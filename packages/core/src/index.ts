@@ -9,6 +9,7 @@ export { SystemCallError } from './system-error.js';
 export { PmemView } from './view.js';
 export * from './byte-range.js';
 export * from './driver.js';
+export { completeFile } from './driver/complete-file.js';
 export type { DeviceDriver, DeviceFacts, DeviceOutcome, DeviceWatch, NvdimmBus, WatchOutcome } from './devices.js';
 export type { FileWatch, WatchOptions } from './watch.js';
 export type { WatchEvent } from './watch-event.js';

@@ -2,7 +2,7 @@ import { AccessWindow } from './access-window.js';
 import { isInside, requireBytes, requireInside } from './arguments.js';
 import type { ByteRange } from './byte-range.js';
 import type { DeviceDriver } from './devices.js';
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import { PmemError } from './errors.js';
 import { GuardedIo } from './guarded-io.js';
 import { Hazards } from './hazards.js';
@@ -10,7 +10,7 @@ import { Journal } from './repair/journal/journal.js';
 
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
-  readonly file: DriverFile;
+  readonly file: CompleteFile;
   /** Of the driver that opened the file. */
   readonly devices: DeviceDriver | undefined;
   readonly window = new AccessWindow();
@@ -22,7 +22,7 @@ export class OpenState {
   readonly #closing = new AbortController();
   #resizes = 0;
 
-  constructor(file: DriverFile, devices?: DeviceDriver) {
+  constructor(file: CompleteFile, devices?: DeviceDriver) {
     this.file = file;
     this.devices = devices;
     this.journal = new Journal(file, this.hazards);

@@ -6,6 +6,7 @@ import type { ByteRange } from './byte-range.js';
 import { coalesce } from './byte-range.js';
 import { refusedCuts } from './cuts.js';
 import type { Driver } from './driver.js';
+import { completeFile } from './driver/complete-file.js';
 import { isRepairError, PmemError } from './errors.js';
 import { publishFailure, publishLoss, publishRepair } from './events.js';
 import type { FileInfo } from './file-info.js';
@@ -75,7 +76,7 @@ export class PmemFile extends MemoryAccess {
     const { driver, create = false, size, readOnly = false, preallocate = false, exclusive = false, journal = 'require' } = checked;
     const outcome = await driver.open(path, { create, readOnly, preallocate, sizeBytes: size });
     if ('failure' in outcome) throw publishFailure(path, systemError('cannot open', outcome.failure, { path }));
-    const { file } = outcome;
+    const file = completeFile(outcome.file);
     try {
       if (size !== undefined && file.mappedBytes < size) {
         throw new PmemError('ERR_PMEM_TOO_SMALL', `the file has ${file.mappedBytes} bytes, ${size} were asked for`, { path });

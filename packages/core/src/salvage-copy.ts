@@ -1,7 +1,8 @@
 /** Salvages into a new file whose gaps are lost bytes, as a repair leaves them: no zero in it passes for data. */
 import type { ByteRange } from './byte-range.js';
 import { coalesce } from './byte-range.js';
-import type { Driver, DriverFile } from './driver.js';
+import type { Driver, CompleteFile } from './driver.js';
+import { completeFile } from './driver/complete-file.js';
 import { PmemError } from './errors.js';
 import { Hazards } from './hazards.js';
 import { Journal, journalError } from './repair/journal/journal.js';
@@ -27,7 +28,7 @@ export async function copyParts(
   const sizeBytes = range.length === 0 ? undefined : range.length;
   const outcome = await driver.open(path, { create: true, readOnly: false, preallocate: false, sizeBytes });
   if ('failure' in outcome) throw systemError('cannot create the copy', outcome.failure, { path });
-  const { file } = outcome;
+  const file = completeFile(outcome.file);
   try {
     // An empty file is as good as none.
     if (!file.facts.created) throw new PmemError('ERR_PMEM_EXISTS', 'there is a file already', { path });
@@ -39,7 +40,7 @@ export async function copyParts(
 }
 
 /** Until all is durable, all of the copy counts as lost: a copy that is cut off must not be taken for the file. */
-async function fillCopy(file: DriverFile, range: ByteRange, parts: AsyncIterable<SalvagePart>): Promise<SalvageGap[]> {
+async function fillCopy(file: CompleteFile, range: ByteRange, parts: AsyncIterable<SalvagePart>): Promise<SalvageGap[]> {
   const journal = new Journal(file, new Hazards(() => undefined));
   await journal.clearStale();
   await journal.acquire('cannot salvage into the copy');

@@ -4,7 +4,7 @@ import { rangeBetween, rangeEnd, subtract } from './byte-range.js';
 import type { FaultKind } from './classify.js';
 import { forgetHealthy } from './ask-again.js';
 import { copyAround } from './copy-around.js';
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import type { Hazards } from './hazards.js';
 
 /** Why bytes are missing: what classification says, or `lost`, a tombstone that an earlier repair left. */
@@ -60,7 +60,7 @@ export interface SalvageRequest {
 /** Between chunks of this size the event loop gets its turn. */
 const CHUNK_BYTES = 1024 * 1024;
 
-export async function salvageRange(file: DriverFile, hazards: Hazards, request: SalvageRequest): Promise<Salvage> {
+export async function salvageRange(file: CompleteFile, hazards: Hazards, request: SalvageRequest): Promise<Salvage> {
   const pieces: SalvagedPiece[] = [];
   const gaps: SalvageGap[] = [];
   for await (const part of salvageParts(file, hazards, request)) {
@@ -72,7 +72,7 @@ export async function salvageRange(file: DriverFile, hazards: Hazards, request: 
 
 /** Pieces and gaps in ascending order, of which one chunk is held at a time. Neighbours with one reason are one gap. */
 export async function* salvageParts(
-  file: DriverFile,
+  file: CompleteFile,
   hazards: Hazards,
   { range, signal, onProgress, assertOpen }: SalvageRequest,
 ): AsyncGenerator<SalvagePart, void, undefined> {
@@ -103,7 +103,7 @@ export async function* salvageParts(
 }
 
 /** Every byte of the chunk, in ascending order. */
-function salvageChunk(file: DriverFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
+function salvageChunk(file: CompleteFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
   // resize() may have run since the last chunk.
   const mappedEnd = Math.max(chunk.offset, Math.min(rangeEnd(chunk), file.mappedBytes));
   const parts = chunk.offset < mappedEnd ? salvageMapped(file, hazards, rangeBetween(chunk.offset, mappedEnd)) : [];
@@ -111,7 +111,7 @@ function salvageChunk(file: DriverFile, hazards: Hazards, chunk: ByteRange): Sal
   return parts;
 }
 
-function salvageMapped(file: DriverFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
+function salvageMapped(file: CompleteFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
   const bytes = new Uint8Array(chunk.length);
   forgetHealthy(file, hazards, chunk);
   const media = hazards.knownBadWithin(chunk);
@@ -137,7 +137,7 @@ function salvageMapped(file: DriverFile, hazards: Hazards, chunk: ByteRange): Sa
 }
 
 /** What the file no longer has of the chunk by now: inside its last page that loads as zeros, without a fault. */
-function cutOff(file: DriverFile, chunk: ByteRange, found: readonly ByteRange[]): SalvageGap[] {
+function cutOff(file: CompleteFile, chunk: ByteRange, found: readonly ByteRange[]): SalvageGap[] {
   const size = file.fileSizeSync();
   if ('failure' in size || size.sizeBytes >= rangeEnd(chunk)) return [];
   const gone = rangeBetween(Math.max(chunk.offset, size.sizeBytes), rangeEnd(chunk));

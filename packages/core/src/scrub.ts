@@ -3,7 +3,7 @@ import type { ByteRange } from './byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from './byte-range.js';
 import { forgetHealthy } from './ask-again.js';
 import { classifyPage, isMediaErrno } from './classify.js';
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import { PmemError } from './errors.js';
 import { publishFailure } from './events.js';
 import type { Hazards } from './hazards.js';
@@ -48,7 +48,7 @@ const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Known media errors are counted, not read again: each consumption of poison is a risk. */
 export async function scrubRange(
-  file: DriverFile,
+  file: CompleteFile,
   hazards: Hazards,
   request: ScrubRequest,
   assertOpen: () => void,
@@ -83,7 +83,7 @@ export async function scrubRange(
  * a failed piece is halved until single pages answer for themselves.
  */
 async function scrubChunk(
-  file: DriverFile,
+  file: CompleteFile,
   chunk: ByteRange,
   assertOpen: () => void,
 ): Promise<ByteRange[]> {

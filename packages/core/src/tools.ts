@@ -2,7 +2,8 @@
  * For programs that look after files of others: backup tools, exporters, the command line. They speak with a driver
  * directly, because they look at files without taking part in them. Changes follow semantic versioning, as elsewhere.
  */
-import type { Driver, DriverFile } from './driver.js';
+import type { Driver, CompleteFile } from './driver.js';
+import { completeFile } from './driver/complete-file.js';
 import type { ByteRange } from './byte-range.js';
 import { locate } from './repair/journal/locate.js';
 import { absolutePlace } from './repair/journal/names.js';
@@ -50,17 +51,17 @@ export type JournalReport =
  * Opens `path` read-only as a driver sees it, without recovering, locking or reading anything. The caller closes it.
  * Throws what PmemFile.open() throws for a path that cannot be opened.
  */
-export async function openForLooking(path: string, driver: Driver): Promise<DriverFile> {
+export async function openForLooking(path: string, driver: Driver): Promise<CompleteFile> {
   const outcome = await driver.open(path, { create: false, readOnly: true, preallocate: false, sizeBytes: undefined });
   if ('failure' in outcome) throw systemError('cannot open', outcome.failure, { path });
-  return outcome.file;
+  return completeFile(outcome.file);
 }
 
 /**
  * Finds and decodes the repair journal of an open file, and changes nothing. Throws ERR_PMEM_JOURNAL if it cannot be
  * trusted.
  */
-export async function journalOf(file: DriverFile): Promise<JournalReport> {
+export async function journalOf(file: CompleteFile): Promise<JournalReport> {
   const located = await locate(file);
   const path = absolutePlace(file.facts.path, located.place);
   if (located.status === 'none') return { status: 'none', path, isStale: located.isStale };

@@ -1,5 +1,5 @@
 /** Writing bytes to their end, over short transfers. */
-import type { DriverFile, SystemFailure } from './driver.js';
+import type { CompleteFile, SystemFailure } from './driver.js';
 import { Errno } from './errno.js';
 
 /** Writes that get no further than the one before are repeated so often. */
@@ -19,7 +19,7 @@ export interface WriteProgress {
  * beginning of that step. No progress is a failure (EIO).
  */
 export async function writeOn(
-  file: DriverFile,
+  file: CompleteFile,
   bytes: Uint8Array,
   position: number,
   { doneBytes = 0, stepBytes = 1, onWritten }: WriteProgress = {},

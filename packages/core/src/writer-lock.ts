@@ -3,7 +3,7 @@
  * writer holds all of them. A claim is one more byte, which only those ask for who cannot share the file. The locks
  * (OFD locks, fcntl(2)) end with the open file, also when its process dies.
  */
-import type { DriverFile } from './driver.js';
+import type { CompleteFile } from './driver.js';
 import { Errno } from './errno.js';
 import { PmemError } from './errors.js';
 import { REPAIR_LOCK_POSITION } from './repair/journal/journal.js';
@@ -20,7 +20,7 @@ export interface FileClaim {
 }
 
 /** Throws ERR_PMEM_LOCKED, or for an exclusive writer ERR_PMEM_NOT_SUPPORTED if the filesystem has no locks. */
-export function lockWriter(file: DriverFile, exclusive: boolean): void {
+export function lockWriter(file: CompleteFile, exclusive: boolean): void {
   const { path, readOnly } = file.facts;
   if (readOnly) return;
   if (exclusive) {
@@ -39,10 +39,10 @@ export function lockWriter(file: DriverFile, exclusive: boolean): void {
 
 /** One claim of an open file: the kernel tells open files apart, and does not refuse one of them its own lock. */
 export class ClaimLock {
-  readonly #file: DriverFile;
+  readonly #file: CompleteFile;
   #holder: FileClaim | undefined;
 
-  constructor(file: DriverFile) {
+  constructor(file: CompleteFile) {
     this.#file = file;
   }
 

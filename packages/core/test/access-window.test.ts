@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { AccessWindow } from '../src/access-window.js';
 import { OpenState } from '../src/open-state.js';
-import type { DriverFile, Fault, MemoryWindow } from '../src/index.js';
+import type { CompleteFile, Fault, MemoryWindow } from '../src/index.js';
 import { MemoryAccess } from '../src/memory-access.js';
 import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
 
@@ -13,7 +13,7 @@ function windowOf(length: number): MemoryWindow {
 }
 
 class Access extends MemoryAccess {
-  constructor(answers: Partial<DriverFile>) {
+  constructor(answers: Partial<CompleteFile>) {
     super(new OpenState(scriptedFile(answers)));
   }
 }

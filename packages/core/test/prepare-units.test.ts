@@ -1,6 +1,6 @@
 /** What a repair makes of units that it asks by pread: which bytes are lost, and which only seemed to be. */
 import { describe, expect, it } from 'vitest';
-import type { ByteRange, DriverFile, Transfer } from '../src/index.js';
+import type { ByteRange, CompleteFile, Transfer } from '../src/index.js';
 import { Errno } from '../src/index.js';
 import { Hazards } from '../src/hazards.js';
 import type { PrepareRequest } from '../src/repair/prepare-units.js';
@@ -19,7 +19,7 @@ const losing: PrepareRequest = { rebuild: undefined, fill: undefined, journalReb
 const rebuilding: PrepareRequest = { rebuild: filled, fill: undefined, journalRebuilt: false };
 
 /** Answers each piece by errno, or with bytes of `byte`; every load faults. */
-function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial<DriverFile> = {}): DriverFile {
+function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial<CompleteFile> = {}): CompleteFile {
   return scriptedFile({
     read: fault,
     readEach: (pieces, bytes) => {
@@ -37,7 +37,7 @@ function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial
 }
 
 function prepare(
-  file: DriverFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, hazards = new Hazards(), fileSizeBytes = SIZE,
+  file: CompleteFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, hazards = new Hazards(), fileSizeBytes = SIZE,
 ): ReturnType<typeof prepareUnits> {
   return prepareUnits({ file, hazards, fileSizeBytes, blocks: [] }, suspects, request);
 }

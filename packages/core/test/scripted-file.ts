@@ -1,4 +1,4 @@
-import type { DriverFile, Fault, FileFacts, Probe } from '../src/index.js';
+import type { CompleteFile, Fault, FileFacts, Probe } from '../src/index.js';
 
 export const facts: FileFacts = {
   path: '/pmem/file',
@@ -26,15 +26,15 @@ export const facts: FileFacts = {
 
 export const healthyProbe: Probe = { fileSizeBytes: 1 << 20, readErrno: 0, writeErrno: 0, hole: false, freeBytes: 1 << 30 };
 
-/** A DriverFile that answers only what a test gives it; any other call fails the test. */
-export function scriptedFile(answers: Partial<DriverFile>): DriverFile {
-  const given: Partial<DriverFile> = { facts, mappedBytes: 1 << 20, ...answers };
+/** A CompleteFile that answers only what a test gives it; any other call fails the test. */
+export function scriptedFile(answers: Partial<CompleteFile>): CompleteFile {
+  const given: Partial<CompleteFile> = { facts, mappedBytes: 1 << 20, ...answers };
   return new Proxy(given, {
-    get(target, name: keyof DriverFile) {
+    get(target, name: keyof CompleteFile) {
       if (name in target) return target[name];
       throw new Error(`the test did not expect a call of ${name}`);
     },
-  }) as DriverFile;
+  }) as CompleteFile;
 }
 
 /** A copy function over a set of bad pages that counts how often each was touched. */

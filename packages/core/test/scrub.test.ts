@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import type { Clock } from '../src/pace.js';
 import { Hazards } from '../src/hazards.js';
 import { scrubRange } from '../src/scrub.js';
-import type { DriverFile } from '../src/index.js';
+import type { CompleteFile } from '../src/index.js';
 
 const PAGE = 4096;
 const MIB = 2 ** 20;
 
 /** A clock that only sleeping and reading move, and a medium that takes `readMs` for a megabyte. */
-function scene(readMs: number, stallMs = 0): { clock: Clock; file: DriverFile; reads: { atMs: number; bytes: number }[]; now: () => number } {
+function scene(readMs: number, stallMs = 0): { clock: Clock; file: CompleteFile; reads: { atMs: number; bytes: number }[]; now: () => number } {
   let nowMs = 1000;
   const reads: { atMs: number; bytes: number }[] = [];
   const clock: Clock = {
@@ -29,7 +29,7 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: DriverFile; r
       return Promise.resolve({ transferredBytes: bytes, errno: 0 });
     },
     // scrub() calls nothing else of a driver's file.
-  } as unknown as DriverFile;
+  } as unknown as CompleteFile;
   return { clock, file, reads, now: () => nowMs - 1000 };
 }
 

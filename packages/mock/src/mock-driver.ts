@@ -1,6 +1,7 @@
 /** The driver that a test opens files with, and the levers by which the test moves the machine under them. */
 import {
   type ByteRange,
+  type CompleteFile,
   type DeviceDriver,
   type Driver,
   Errno,
@@ -60,7 +61,7 @@ const machines = new WeakMap<MockDriver, Machine>();
  * driver.poison('/pmem/app.db', { offset: 4096, length: 64 });
  * assert.throws(() => file.read(new Uint8Array(16), 4096), MediaError);
  */
-export class MockDriver implements Driver {
+export class MockDriver implements Driver<CompleteFile> {
   readonly name = 'mock';
   readonly devices: DeviceDriver;
   readonly #machine: Machine;
@@ -76,7 +77,7 @@ export class MockDriver implements Driver {
     machines.set(this, this.#machine);
   }
 
-  open(path: string, request: OpenRequest): Promise<OpenOutcome> {
+  open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
     const call = { process: this.#self, name: 'open', path, position: 0, length: 0 } as const;
     return this.#machine.turns.wait(call, () => openFile(this.#machine, checkedPath(path), request, this.#bus, this.#self));
   }

@@ -2,7 +2,7 @@
 import {
   type ByteRange,
   type DeviceBadBlocks,
-  type DriverFile,
+  type CompleteFile,
   Errno,
   errnoName,
   type ExtentsOutcome,
@@ -46,7 +46,7 @@ import { atOnce } from './turns.js';
 /** fcntl: this filesystem has no locks. */
 const ENOLCK = 37;
 
-export class MockFile implements DriverFile, OpenHandle {
+export class MockFile implements CompleteFile, OpenHandle {
   readonly facts: FileFacts;
   readonly deviceIdentity: object;
   mappedBytes: number;

@@ -1,5 +1,5 @@
 /** One of several processes on a simulated machine: a driver of its own, which can die alone. */
-import type { DeviceDriver, Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
+import type { CompleteFile, DeviceDriver, Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
 import { checkedPath } from './check.js';
 import { SimulatedCrash } from './simulated-crash.js';
 import type { Machine } from './machine.js';
@@ -17,7 +17,7 @@ import { Process } from './process.js';
  * const reader = await PmemFile.open('/pmem/db', { driver: driver.process('reader') });
  * driver.process('writer').kill(); // the reader goes on; the writer's locks are free
  */
-export class MockProcess implements Driver {
+export class MockProcess implements Driver<CompleteFile> {
   readonly name: string;
   readonly devices: DeviceDriver;
   readonly #machine: Machine;
@@ -38,7 +38,7 @@ export class MockProcess implements Driver {
     return this.#process.alive;
   }
 
-  open(path: string, request: OpenRequest): Promise<OpenOutcome> {
+  open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
     const call = { process: this.#process, name: 'open', path, position: 0, length: 0 } as const;
     return this.#machine.turns.wait(call, () => {
       if (!this.alive) throw new SimulatedCrash(`process '${this.name}' was killed`);

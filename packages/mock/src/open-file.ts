@@ -1,5 +1,5 @@
 /** open(2), and ftruncate and fallocate of a new file. */
-import { Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
+import { type CompleteFile, Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
 import { BLOCK_BYTES } from './geometry.js';
 import { type Inode, USER_ID } from './inode.js';
 import { NAME_BYTES_MAX } from './kernel/journal.js';
@@ -11,6 +11,8 @@ import { MockFile } from './mock-file.js';
 import type { OperationEffect } from './operation.js';
 import type { Process } from './process.js';
 
+type MockOutcome = OpenOutcome<CompleteFile>;
+
 /** Birth times differ from file to file and do not depend on the clock. */
 const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
 
@@ -20,7 +22,7 @@ export function openFile(
   request: OpenRequest,
   bus: FileFacts['bus'],
   process: Process,
-): OpenOutcome {
+): MockOutcome {
   const { filesystem } = machine;
   let effect: OperationEffect | undefined;
   if (machine.observed) effect = machine.begin('open', path, 0, 0, process);
@@ -53,7 +55,7 @@ export function unsuitable(machine: Machine, path: string): number {
   return above === undefined ? 0 : Errno.ENOTDIR;
 }
 
-function makeNew(machine: Machine, inode: Inode, sizeBytes: number, allocated: boolean): OpenOutcome | undefined {
+function makeNew(machine: Machine, inode: Inode, sizeBytes: number, allocated: boolean): MockOutcome | undefined {
   const errno = truncate(machine, inode, sizeBytes);
   if (errno !== 0) return refused(errno, 'ftruncate');
   const full = allocated ? preallocate(machine, inode, 0, sizeBytes) : 0;
@@ -94,6 +96,6 @@ function factsOf(
   };
 }
 
-function refused(errno: number, syscall: string): OpenOutcome {
+function refused(errno: number, syscall: string): MockOutcome {
   return { failure: { errno, syscall } };
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type DriverFile, Errno } from '@safe-pmem/core';
+import { type CompleteFile, Errno } from '@safe-pmem/core';
 import { expectBytes, extentsOf, isListed, JOURNAL, journalFile, loaded, open, P, PAGE, PATH, pattern, physicalOf, preadOf, scenario } from './scenario.js';
 
 const KERNELS = ['5.10', '6.1', '6.12'] as const;
 const SUB_PAGE = [[P, 100], [P + 100, PAGE - 100], [P + 7, 512], [P - 100, 200]] as const;
 
 /** Makes a fresh block, as an ordinary writer would. */
-async function otherFileWrites(file: DriverFile): Promise<number> {
+async function otherFileWrites(file: CompleteFile): Promise<number> {
   return (await file.pwrite(pattern(PAGE, 3), 0)).errno;
 }
 

@@ -1,11 +1,11 @@
 /** What a change of size or of blocks does to pages that are mapped already, and to bytes beyond the end of the file. */
 import assert from 'node:assert/strict';
-import { type DriverFile, Errno } from '@safe-pmem/core';
+import { type CompleteFile, Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../src/index.js';
 import { loaded, open, P, PAGE, PATH, pattern, scenario } from './scenario.js';
 
-type Call = (file: DriverFile, driver: MockDriver) => unknown;
+type Call = (file: CompleteFile, driver: MockDriver) => unknown;
 
 const elsewhere = { offset: 8 * PAGE, length: PAGE };
 /** Calls that leave the bad page alone, and the filesystems on which they end its old mapping. */

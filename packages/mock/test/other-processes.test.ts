@@ -1,18 +1,18 @@
 /** What other processes do to a file that is open: names, sizes, contents; quotas, and a filesystem that has given up. */
 import { describe, expect, it } from 'vitest';
-import { Errno, type DriverFile } from '@safe-pmem/core';
+import { Errno, type CompleteFile } from '@safe-pmem/core';
 import { type MockDriver, mockDriver } from '../src/index.js';
 
 const PATH = '/pmem/file';
 const PAGE = 4096;
 
-async function opened(driver: MockDriver, path = PATH): Promise<DriverFile> {
+async function opened(driver: MockDriver, path = PATH): Promise<CompleteFile> {
   const outcome = await driver.open(path, { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
   if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
   return outcome.file;
 }
 
-function first(file: DriverFile): number {
+function first(file: CompleteFile): number {
   const bytes = new Uint8Array(1);
   const fault = file.read(bytes, 0);
   if (fault !== undefined) throw new Error(`signal ${fault.signalCode}`);

@@ -1,14 +1,14 @@
 /** Several processes on one machine: what is each one's own, and what its death ends. */
 import { describe, expect, it } from 'vitest';
 import { PmemFile } from '@safe-pmem/core';
-import { Errno, type DriverFile } from '@safe-pmem/core';
+import { Errno, type CompleteFile } from '@safe-pmem/core';
 import { type MockDriver, mockDriver, type MockProcess, SimulatedCrash } from '../src/index.js';
 
 const PATH = '/pmem/file';
 const PAGE = 4096;
 const REQUEST = { readOnly: false, create: false, sizeBytes: undefined, preallocate: false } as const;
 
-async function opened(driver: MockDriver | MockProcess): Promise<DriverFile> {
+async function opened(driver: MockDriver | MockProcess): Promise<CompleteFile> {
   const outcome = await driver.open(PATH, REQUEST);
   if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
   return outcome.file;

@@ -1,6 +1,6 @@
 /** What most tests start from: a file of ten pages whose bytes are all different, page 5 of it bad. */
 import assert from 'node:assert/strict';
-import type { DriverFile, Extent, JournalFile } from '@safe-pmem/core';
+import type { CompleteFile, Extent, JournalFile } from '@safe-pmem/core';
 import { type MockDriver, mockDriver, type MockOptions, type PoisonOptions } from '../src/index.js';
 
 export const PAGE = 4096;
@@ -16,7 +16,7 @@ export function journalFile(bytes: Uint8Array): JournalFile {
 
 export interface Scenario {
   readonly driver: MockDriver;
-  readonly file: DriverFile;
+  readonly file: CompleteFile;
   readonly bytes: Uint8Array;
 }
 
@@ -47,7 +47,7 @@ export async function open(
   driver: MockDriver,
   path = PATH,
   request: { readonly create?: boolean; readonly readOnly?: boolean; readonly sizeBytes?: number; readonly preallocate?: boolean } = {},
-): Promise<DriverFile> {
+): Promise<CompleteFile> {
   const outcome = await driver.open(path, {
     create: request.create ?? false,
     readOnly: request.readOnly ?? false,
@@ -59,7 +59,7 @@ export async function open(
 }
 
 /** Outcome of a pread: its errno, or how many bytes it gave. */
-export async function preadOf(file: DriverFile, position: number, length: number): Promise<{ bytes: Uint8Array; errno: number }> {
+export async function preadOf(file: CompleteFile, position: number, length: number): Promise<{ bytes: Uint8Array; errno: number }> {
   const target = new Uint8Array(length);
   const { transferredBytes, errno } = await file.pread(target, position);
   return { bytes: target.subarray(0, transferredBytes), errno };
@@ -73,19 +73,19 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array): void {
   assert.fail(`byte ${at} is ${actual[at] ?? 'missing'}, expected ${expected[at] ?? 'none'}`);
 }
 
-export function loaded(file: DriverFile, position: number, length: number): Uint8Array {
+export function loaded(file: CompleteFile, position: number, length: number): Uint8Array {
   const target = new Uint8Array(length);
   assert.equal(file.read(target, position), undefined);
   return target;
 }
 
-export async function isListed(file: DriverFile, physicalOffset: number): Promise<boolean> {
+export async function isListed(file: CompleteFile, physicalOffset: number): Promise<boolean> {
   const list = await file.badBlocks();
   assert.ok(list.supported);
   return list.ranges.some((range) => range.offset < physicalOffset + PAGE && range.offset + range.length > physicalOffset);
 }
 
-export async function extentsOf(file: DriverFile): Promise<readonly Extent[]> {
+export async function extentsOf(file: CompleteFile): Promise<readonly Extent[]> {
   const outcome = await file.extents(0, 1 << 20);
   assert.ok('extents' in outcome);
   return outcome.extents;

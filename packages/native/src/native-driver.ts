@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import type {
   ByteRange,
+  CompleteFile,
   DeviceBadBlocks,
   Driver,
-  DriverFile,
   Extent,
   ExtentsOutcome,
   Fault,
@@ -58,7 +58,7 @@ export interface NativeDriverOptions {
  * load, or one that was built from other sources; `path` is where it was looked for); TypeError if `binary` is not a
  * path that ends in `.node`.
  */
-export function nativeDriver(options: NativeDriverOptions = {}): Driver {
+export function nativeDriver(options: NativeDriverOptions = {}): Driver<CompleteFile> {
   const { binary } = options;
   if (binary !== undefined && !(typeof binary === 'string' && binary.endsWith('.node'))) {
     throw new TypeError("'binary' must be a path that ends in '.node'");
@@ -80,7 +80,7 @@ export function advisoryMemoryErrors(): number {
   return loaded?.advisoryMemoryErrors() ?? 0;
 }
 
-class NativeDriver implements Driver {
+class NativeDriver implements Driver<CompleteFile> {
   readonly name = 'native';
   readonly devices = new NativeDevices();
   readonly #binding: Binding;
@@ -89,7 +89,7 @@ class NativeDriver implements Driver {
     this.#binding = binding;
   }
 
-  async open(path: string, request: OpenRequest): Promise<OpenOutcome> {
+  async open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
     const { readOnly, create, sizeBytes, preallocate } = request;
     requirePermission(path, readOnly);
     refuseHugePages(path);
@@ -157,7 +157,7 @@ function bootId(): string {
  * After close() this class answers EBADF for the calls that report failures, so that no call reaches the addon, which
  * would throw. Methods that return a promise are `async` so that wrong arguments, for which the addon throws, reject.
  */
-class NativeFile implements DriverFile {
+class NativeFile implements CompleteFile {
   readonly facts: FileFacts;
   readonly deviceIdentity: object;
   // Where the addon does the work, its own functions, without a frame of JavaScript around them.

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { DriverFile } from '@safe-pmem/core';
+import type { CompleteFile } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
 import { journalFile, openScratch, PLACE, scratchFolder } from './scratch.js';
 
-async function openBeside(): Promise<{ file: DriverFile; folder: string; journal: string }> {
+async function openBeside(): Promise<{ file: CompleteFile; folder: string; journal: string }> {
   const folder = scratchFolder();
   const file = await openScratch(path.join(folder, 'file'), { sizeBytes: 4096 });
   return { file, folder, journal: path.join(folder, 'file.repair') };

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DriverFile, JournalFile, OpenRequest } from '@safe-pmem/core';
+import type { CompleteFile, JournalFile, OpenRequest } from '@safe-pmem/core';
 import { errnoName } from '@safe-pmem/core';
 import { onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
@@ -46,7 +46,7 @@ export function request(over: Partial<OpenRequest> = {}): OpenRequest {
 }
 
 /** An open file, closed when the test is over if the test has not closed it. */
-export async function openScratch(file: string, over: Partial<OpenRequest> = {}): Promise<DriverFile> {
+export async function openScratch(file: string, over: Partial<OpenRequest> = {}): Promise<CompleteFile> {
   const outcome = await nativeDriver().open(file, request(over));
   if ('failure' in outcome) throw new Error(`${outcome.failure.syscall}: ${errnoName(outcome.failure.errno)}`);
   onTestFinished(async () => {

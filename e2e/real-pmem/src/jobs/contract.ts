@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import type { ByteRange, Driver, DriverFile } from '@safe-pmem/core';
+import type { ByteRange, Driver, CompleteFile } from '@safe-pmem/core';
 import { alignOut, errnoName, intersect } from '@safe-pmem/core';
 import { driverContract, type ContractMachine } from '@safe-pmem/core/contract';
 import { nativeDriver } from '@safe-pmem/native';
@@ -15,7 +15,7 @@ const context = jobContext();
 const injector = await InjectorClient.connect(context.injector);
 
 /** The device bytes under a range of the file: what has to be poisoned for the range to be bad. */
-async function deviceRanges(file: DriverFile, range: ByteRange): Promise<ByteRange[]> {
+async function deviceRanges(file: CompleteFile, range: ByteRange): Promise<ByteRange[]> {
   const found = await file.extents(range.offset, range.length);
   if ('failure' in found) throw new Error(`${found.failure.syscall} failed with ${errnoName(found.failure.errno)}`);
   const ranges = found.extents.flatMap((extent) => {
@@ -28,12 +28,12 @@ async function deviceRanges(file: DriverFile, range: ByteRange): Promise<ByteRan
 
 /** A directory of its own for each test; a whole filesystem of its own for the test after one that left poison. */
 class Machine implements ContractMachine {
-  readonly driver: Driver;
+  readonly driver: Driver<CompleteFile>;
   readonly #directory: string;
-  readonly #opened: DriverFile[] = [];
+  readonly #opened: CompleteFile[] = [];
   #poisoned = false;
 
-  constructor(directory: string, driver: Driver) {
+  constructor(directory: string, driver: Driver<CompleteFile>) {
     this.#directory = directory;
     mkdirSync(directory);
     this.driver = {
@@ -55,7 +55,7 @@ class Machine implements ContractMachine {
     return this.path(name);
   }
 
-  async poison(file: DriverFile, range: ByteRange): Promise<void> {
+  async poison(file: CompleteFile, range: ByteRange): Promise<void> {
     this.#poisoned = true;
     for (const { offset, length } of await deviceRanges(file, range)) {
       const sectors = alignOut({ offset, length }, sectorBytes);

@@ -1,7 +1,7 @@
 /** The guest as a machine that scenarios run on: the native driver on a real DAX filesystem. */
 import { closeSync, existsSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { ByteRange, Driver } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, Driver } from '@safe-pmem/core';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
 import { sectorBytes } from '../scenarios/file-steps.js';
 import type { InjectorClient } from './injector-client.js';
@@ -27,7 +27,7 @@ export interface GuestHelpers {
   readonly mappingCalls: MappingCalls;
 }
 
-export function guestMachine(driver: Driver, directory: string, { injector, xfsIo, mappingCalls }: GuestHelpers): ReplayMachine {
+export function guestMachine(driver: Driver<CompleteFile>, directory: string, { injector, xfsIo, mappingCalls }: GuestHelpers): ReplayMachine {
   const fallocate = (command: string) => (file: string, range: ByteRange): Promise<Errno> =>
     xfsIo.run(file, `${command} ${range.offset} ${range.length}`);
   const copy = (command: string) => async (file: string, target: string): Promise<Errno> => {

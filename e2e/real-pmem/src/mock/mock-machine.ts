@@ -1,5 +1,5 @@
 /** The simulated machine of @safe-pmem/mock as a machine that scenarios run on. */
-import type { ByteRange, DriverFile } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile } from '@safe-pmem/core';
 import { mockDriver, MockSystemError, type MockDriver, type MockOptions } from '@safe-pmem/mock';
 import type { LayoutFollower } from './layout-follower.js';
 import type { Errno, ReplayMachine } from '../scenarios/replay-machine.js';
@@ -19,7 +19,7 @@ function errnoOf(body: () => void): Promise<Errno> {
 }
 
 /** A program without a mapping: it opens the file, does one thing and closes it again. */
-async function briefly<T>(driver: MockDriver, path: string, body: (file: DriverFile) => Promise<T>): Promise<T | Errno> {
+async function briefly<T>(driver: MockDriver, path: string, body: (file: CompleteFile) => Promise<T>): Promise<T | Errno> {
   const opened = await driver.open(path, { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
   if ('failure' in opened) return opened.failure.errno;
   try {

@@ -2,7 +2,7 @@
  * What calls of other processes do on the mock. The mock has no processes: which page faults is asked of a mapping made for the
  * call, and what the kernel makes of a fault inside itself is said here, as the traces have it.
  */
-import type { ByteRange, DriverFile, Fault } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, Fault } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { pageBytes } from '../scenarios/file-steps.js';
 import type { CallOutcome } from '../scenarios/replay-machine.js';
@@ -20,7 +20,12 @@ const failed = (errno: number): CallOutcome => ({ errno, value: 0 });
 const returned = (value: number): CallOutcome => ({ errno: 0, value });
 
 /** `file` has just been opened for the call; its mapping is the process's. */
-export async function ownCall(file: DriverFile, kernel: string, call: OwnCall, range: ByteRange): Promise<CallOutcome> {
+export async function ownCall(
+  file: CompleteFile,
+  kernel: string,
+  call: OwnCall,
+  range: ByteRange,
+): Promise<CallOutcome> {
   switch (call) {
     case 'mapPopulate':
       firstFault(file, range, 'load');
@@ -61,7 +66,7 @@ export async function ownCall(file: DriverFile, kernel: string, call: OwnCall, r
 }
 
 /** Touches page by page, in order; a store leaves the bytes as they are, unless the fault was already in reading them. */
-function firstFault(file: DriverFile, { offset, length }: ByteRange, access: 'load' | 'store'): Fault | undefined {
+function firstFault(file: CompleteFile, { offset, length }: ByteRange, access: 'load' | 'store'): Fault | undefined {
   const byte = new Uint8Array(1);
   for (let position = offset; position < offset + length; position += pageBytes) {
     const fault = file.read(byte, position) ?? (access === 'store' ? file.write(byte, position) : undefined);
@@ -77,7 +82,7 @@ function transferred({ offset, length }: ByteRange, fault: Fault | undefined, er
   return before > 0 ? returned(before) : failed(errno);
 }
 
-async function seek(file: DriverFile, from: number, wantsData: boolean): Promise<CallOutcome> {
+async function seek(file: CompleteFile, from: number, wantsData: boolean): Promise<CallOutcome> {
   const size = await file.fileSize();
   const found = await file.extents(0, 'sizeBytes' in size ? size.sizeBytes : 0);
   if ('failure' in size || 'failure' in found) return failed(Errno.EIO);

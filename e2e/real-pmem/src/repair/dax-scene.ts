@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
-import type { ByteRange, Driver, DriverFile, OpenOptions } from '@safe-pmem/core';
+import type { ByteRange, Driver, CompleteFile, OpenOptions } from '@safe-pmem/core';
 import { alignOut, errnoName, intersectAll, PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { jobContext } from '../jobs/job-io.js';
@@ -16,7 +16,7 @@ const injector = await InjectorClient.connect(context.injector);
 
 /** One test's own files; the next test has a new filesystem, without bad blocks. */
 class DaxScene {
-  readonly driver: Driver = nativeDriver();
+  readonly driver: Driver<CompleteFile> = nativeDriver();
   #directory = '';
   #runs = 0;
   readonly #open: { close(): Promise<unknown> }[] = [];
@@ -64,7 +64,7 @@ class DaxScene {
   }
 
   /** Runs `body` on a driver's file of its own. */
-  async driverFile<T>(name: string, body: (file: DriverFile) => Promise<T>): Promise<T> {
+  async driverFile<T>(name: string, body: (file: CompleteFile) => Promise<T>): Promise<T> {
     const opened = await this.driver.open(this.path(name), { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
     if ('failure' in opened) throw new Error(`${opened.failure.syscall} of ${name} failed with ${errnoName(opened.failure.errno)}`);
     try {

@@ -1,5 +1,5 @@
 /** What a scenario runs on: a driver, and the things that are done to its files from outside. */
-import type { ByteRange, Driver } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, Driver } from '@safe-pmem/core';
 import type { OwnCall } from './step.js';
 
 /** errno; 0 for success. */
@@ -12,7 +12,7 @@ export interface CallOutcome {
 }
 
 export interface ReplayMachine {
-  readonly driver: Driver;
+  readonly driver: Driver<CompleteFile>;
   /** Directory for the scenario's files; empty, on a filesystem of its own without any bad block. */
   readonly directory: string;
   /** Device block that layouts are counted from; by default the first one that the scenario has. */

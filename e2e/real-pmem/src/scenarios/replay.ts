@@ -1,6 +1,6 @@
 /** Runs a scenario on a machine and says what every step did, in words that are the same on every machine alike. */
 import path from 'node:path';
-import type { DeviceBadBlocks, DriverFile, Extent, ExtentsOutcome, Fault, SystemFailure } from '@safe-pmem/core';
+import type { DeviceBadBlocks, CompleteFile, Extent, ExtentsOutcome, Fault, SystemFailure } from '@safe-pmem/core';
 import { errnoName, intersect, rangeEnd, subtract } from '@safe-pmem/core';
 import { BlockNames } from './block-names.js';
 import { describeContent } from './content.js';
@@ -41,7 +41,7 @@ export async function replayWithLayouts(scenario: Scenario, machine: ReplayMachi
 
 class Replay {
   readonly #machine: ReplayMachine;
-  readonly #files = new Map<string, DriverFile>();
+  readonly #files = new Map<string, CompleteFile>();
   readonly #blocks = new BlockNames();
   readonly #layouts: LayoutRecorder;
 
@@ -155,7 +155,7 @@ class Replay {
     }
   }
 
-  async #fill(file: DriverFile, length: number, firstByte: number): Promise<Outcome> {
+  async #fill(file: CompleteFile, length: number, firstByte: number): Promise<Outcome> {
     const bytes = new Uint8Array(length);
     for (let start = 0; start < length; start += pageBytes) bytes.fill(firstByte + start / pageBytes, start, start + pageBytes);
     const done = await file.pwrite(bytes, 0);
@@ -199,18 +199,18 @@ class Replay {
     }
   }
 
-  async #describeExtents(file: DriverFile): Promise<Outcome> {
+  async #describeExtents(file: CompleteFile): Promise<Outcome> {
     const found = await allExtents(file);
     return 'failure' in found ? failureOutcome(found.failure) : { extents: describeExtents(found.extents) };
   }
 
-  async #physical(file: DriverFile, offset: number): Promise<number | undefined> {
+  async #physical(file: CompleteFile, offset: number): Promise<number | undefined> {
     const found = await allExtents(file);
     const extent = 'failure' in found ? undefined : found.extents.find((candidate) => candidate.offset <= offset && offset < rangeEnd(candidate));
     return extent === undefined ? undefined : extent.physicalOffset + offset - extent.offset;
   }
 
-  async #badBlocks(file: DriverFile): Promise<Outcome> {
+  async #badBlocks(file: CompleteFile): Promise<Outcome> {
     const list: DeviceBadBlocks = await file.badBlocks();
     if (!list.supported) return { unsupported: list.reason };
     const found = await allExtents(file);
@@ -232,12 +232,12 @@ function movesBlocks(step: Step): boolean {
 }
 
 /** Every extent of the file, those beyond its end or its mapping too. */
-function allExtents(file: DriverFile): Promise<ExtentsOutcome> {
+function allExtents(file: CompleteFile): Promise<ExtentsOutcome> {
   return file.extents(0, maximumFileBytes);
 }
 
 /** The size, or why there is none: a filesystem that has shut itself down does not even answer fstat. */
-async function sizeOf(file: DriverFile): Promise<OutcomeValue> {
+async function sizeOf(file: CompleteFile): Promise<OutcomeValue> {
   const outcome = await file.fileSize();
   return 'failure' in outcome ? 'unknown' : outcome.sizeBytes;
 }

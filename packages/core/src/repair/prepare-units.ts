@@ -10,7 +10,7 @@ import type { FileBadBlock } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength } from '../byte-range.js';
 import { isMediaErrno } from '../classify.js';
-import type { DriverFile, Transfer } from '../driver.js';
+import type { CompleteFile, Transfer } from '../driver.js';
 import { Errno } from '../errno.js';
 import { PmemError, RepairError } from '../errors.js';
 import { publishFailure } from '../events.js';
@@ -50,7 +50,7 @@ interface Salvaged extends UnitPlan {
 
 /** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
 export interface PrepareScene {
-  readonly file: DriverFile;
+  readonly file: CompleteFile;
   readonly hazards: Hazards;
   readonly fileSizeBytes: number;
   readonly blocks: readonly FileBadBlock[];
@@ -175,7 +175,7 @@ function salvageUnit(
 }
 
 /** The errno of a read that failed, if it speaks of the medium. Throws for everything else: nothing is touched then. */
-function mediaErrno(file: DriverFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
+function mediaErrno(file: CompleteFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
   const { path } = file.facts;
   if (errno === 0 && transferredBytes < page.length) {
     const message = 'cannot repair: the file was truncated';
@@ -212,7 +212,7 @@ function afterEnd(page: ByteRange, end: number): ByteRange[] {
 
 /** One call of `rebuild` per run of lost bytes; runs that touch across units are one. Returns what it did not supply. */
 async function rebuildLost(
-  file: DriverFile,
+  file: CompleteFile,
   units: readonly Salvaged[],
   rebuild: Rebuild,
 ): Promise<Map<Salvaged, ByteRange[]>> {

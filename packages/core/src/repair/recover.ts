@@ -6,7 +6,7 @@ import type { ByteRange } from '../byte-range.js';
 import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
 import { isMediaErrno } from '../classify.js';
 import { unreadableCuts } from '../cuts.js';
-import type { DriverFile } from '../driver.js';
+import type { CompleteFile } from '../driver.js';
 import { PmemError } from '../errors.js';
 import { publishLoss } from '../events.js';
 import { repairUnitBytes } from '../file-info.js';
@@ -23,7 +23,7 @@ import { intentOf } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
 export interface RecoverContext {
-  readonly file: DriverFile;
+  readonly file: CompleteFile;
   readonly hazards: Hazards;
   readonly journal: Journal;
 }
@@ -124,7 +124,7 @@ async function takeOver(journal: Journal, content: JournalContent): Promise<void
 
 /** The units of the intents with what was appended to them since; `lost` is what cannot be had of them. */
 async function prepared(
-  file: DriverFile, hazards: Hazards, intents: readonly Intent[], fileSizeBytes: number,
+  file: CompleteFile, hazards: Hazards, intents: readonly Intent[], fileSizeBytes: number,
 ): Promise<PreparedUnit[]> {
   const unitBytes = repairUnitBytes(file.facts);
   const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
@@ -137,7 +137,7 @@ async function prepared(
  * machine died in the write, a page that was bad reads well only after it was written whole. Zeros say nothing: a
  * zero-range leaves them as well.
  */
-async function alreadyThere(file: DriverFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Set<number>> {
+async function alreadyThere(file: CompleteFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Set<number>> {
   const there = new Set<number>();
   for (const intent of intents) {
     const found = new Uint8Array(intent.length);
@@ -149,7 +149,7 @@ async function alreadyThere(file: DriverFile, intents: readonly Intent[], mayBeT
   return there;
 }
 
-async function synced(file: DriverFile): Promise<void> {
+async function synced(file: CompleteFile): Promise<void> {
   const failure = await file.sync();
   if (failure !== undefined) throw systemError('cannot recover', failure, { path: file.facts.path });
 }
@@ -163,7 +163,7 @@ function isZero(bytes: Uint8Array): boolean {
  * truncation after it. Only zeros up to the end of its own unit are that growth, or a file that ends with that unit
  * exactly and whose zeros cannot be expected; anything else was appended.
  */
-async function grownTail(file: DriverFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Intent | undefined> {
+async function grownTail(file: CompleteFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Intent | undefined> {
   const unitBytes = repairUnitBytes(file.facts);
   const sizeBytes = await sizeOf(file);
   for (const intent of intents) {
@@ -181,14 +181,14 @@ async function grownTail(file: DriverFile, intents: readonly Intent[], mayBeTorn
 }
 
 /** Cuts the growth off again. False if that failed, or would have the kernel zero a page that cannot be read. */
-async function isCut(file: DriverFile, tail: Intent, fileSizeBytes: number): Promise<boolean> {
+async function isCut(file: CompleteFile, tail: Intent, fileSizeBytes: number): Promise<boolean> {
   const sizeBytes = await sizeOf(file);
   if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;
   if ((await unreadableCuts(file, [fileSizeBytes])).length > 0) return false;
   return (await file.resize(fileSizeBytes, false)) === undefined;
 }
 
-async function sizeOf(file: DriverFile): Promise<number> {
+async function sizeOf(file: CompleteFile): Promise<number> {
   const outcome = await file.fileSize();
   if ('sizeBytes' in outcome) return outcome.sizeBytes;
   throw systemError('cannot recover', outcome.failure, { path: file.facts.path });

@@ -7,7 +7,7 @@ import type { FileBadBlock, FileBadBlocks } from '../bad-blocks.js';
 import { queryBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { alignOut, coalesce, intersectAll, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
-import type { DriverFile } from '../driver.js';
+import type { CompleteFile } from '../driver.js';
 import { PmemError, RepairError } from '../errors.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
@@ -46,7 +46,7 @@ export interface RepairRequest extends PrepareRequest, StrategyRequest {
 }
 
 export interface RepairContext {
-  readonly file: DriverFile;
+  readonly file: CompleteFile;
   readonly hazards: Hazards;
   readonly journal: Journal;
   /** Throws ERR_PMEM_CLOSED once close() was called. */

@@ -4,12 +4,12 @@
  */
 import type { ByteRange } from '../byte-range.js';
 import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
-import type { DriverFile } from '../driver.js';
+import type { CompleteFile } from '../driver.js';
 import type { Hazards } from '../hazards.js';
 
 /** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */
 export async function suspectsIn(
-  file: DriverFile,
+  file: CompleteFile,
   hazards: Hazards,
   window: readonly ByteRange[],
   listed: readonly ByteRange[],
@@ -27,7 +27,7 @@ export async function suspectsIn(
 }
 
 /** Adds the units that cannot be read whole. */
-async function readStretch(file: DriverFile, stretch: ByteRange, unitBytes: number, suspects: ByteRange[]): Promise<void> {
+async function readStretch(file: CompleteFile, stretch: ByteRange, unitBytes: number, suspects: ByteRange[]): Promise<void> {
   let stepBytes = stretch.length;
   for (let position = stretch.offset; position < rangeEnd(stretch); ) {
     const length = Math.min(stepBytes, rangeEnd(stretch) - position);

@@ -1,10 +1,10 @@
 /**
- * Reads back what was written, through a fresh mapping: the old one may still hold a page that was mapped before the kernel
+ * Reads back what was written, through a fresh mapping: the old one may hold a page that was mapped before the kernel
  * knew of its bad block, and a page of zeros reads well on a device that refuses every write.
  */
 import type { ByteRange } from '../byte-range.js';
 import { rangeBetween, rangeEnd } from '../byte-range.js';
-import type { DriverFile, SystemFailure } from '../driver.js';
+import type { CompleteFile, SystemFailure } from '../driver.js';
 import { Errno } from '../errno.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
@@ -21,7 +21,11 @@ const UNITS_PER_TURN = 512;
 const GAP_PAGES_MAX = 16;
 
 /** Sets `strategy` of those of `written` (ascending) that hold what they are to hold; the others have their attempts recorded. */
-export async function verifyUnits(file: DriverFile, hazards: Hazards, written: readonly WrittenUnit[]): Promise<void> {
+export async function verifyUnits(
+  file: CompleteFile,
+  hazards: Hazards,
+  written: readonly WrittenUnit[],
+): Promise<void> {
   const found = new Uint8Array(repairUnitBytes(file.facts));
   let units = 0;
   let start = 0;
@@ -40,7 +44,7 @@ export async function verifyUnits(file: DriverFile, hazards: Hazards, written: r
  * Up to where units lie so near each other that they are mapped anew together. A page between them that is known to be bad
  * stays as it is: mapped before the kernel knew, it may still give its bytes.
  */
-function endOfGroup(file: DriverFile, hazards: Hazards, written: readonly WrittenUnit[], start: number): number {
+function endOfGroup(file: CompleteFile, hazards: Hazards, written: readonly WrittenUnit[], start: number): number {
   let end = start + 1;
   while (end < written.length && end - start < UNITS_PER_TURN) {
     const from = rangeEnd((written[end - 1] as WrittenUnit)[0].unit);
@@ -52,7 +56,7 @@ function endOfGroup(file: DriverFile, hazards: Hazards, written: readonly Writte
   return end;
 }
 
-async function verifyGroup(file: DriverFile, group: readonly WrittenUnit[], found: Uint8Array): Promise<void> {
+async function verifyGroup(file: CompleteFile, group: readonly WrittenUnit[], found: Uint8Array): Promise<void> {
   const [first] = group[0] as WrittenUnit;
   const [last] = group.at(-1) as WrittenUnit;
   const unmapped = remapUnits(file, rangeBetween(first.unit.offset, rangeEnd(last.unit)));
@@ -66,7 +70,7 @@ async function verifyGroup(file: DriverFile, group: readonly WrittenUnit[], foun
 }
 
 /** Maps anew what of whole units lies in the mapping. */
-export function remapUnits(file: DriverFile, { offset, length }: ByteRange): SystemFailure | undefined {
+export function remapUnits(file: CompleteFile, { offset, length }: ByteRange): SystemFailure | undefined {
   const { pageBytes } = file.facts;
   const mappedEnd = Math.ceil(file.mappedBytes / pageBytes) * pageBytes;
   return file.remap(offset, Math.min(offset + length, mappedEnd) - offset);
@@ -74,7 +78,7 @@ export function remapUnits(file: DriverFile, { offset, length }: ByteRange): Sys
 
 /** `found` is room for a unit. What was appended by others lies past the mapping and is read by pread. */
 function verifyUnit(
-  file: DriverFile,
+  file: CompleteFile,
   { data, content }: UnitWork,
   found: Uint8Array,
 ): StepFailure | undefined | Promise<StepFailure | undefined> {
@@ -88,7 +92,7 @@ function verifyUnit(
 }
 
 async function verifyPast(
-  file: DriverFile, data: ByteRange, content: Uint8Array, bytes: Uint8Array, mappedBytes: number,
+  file: CompleteFile, data: ByteRange, content: Uint8Array, bytes: Uint8Array, mappedBytes: number,
 ): Promise<StepFailure | undefined> {
   const { errno } = await file.pread(bytes.subarray(mappedBytes), data.offset + mappedBytes);
   if (errno !== 0) return { step: 'verify', errno };

@@ -3,7 +3,7 @@
  * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
 import { rangeEnd } from '../byte-range.js';
-import type { DriverFile, Rewrite, Rewritten } from '../driver.js';
+import type { CompleteFile, Rewrite, Rewritten } from '../driver.js';
 import { repairUnitBytes } from '../file-info.js';
 import type { Hazards } from '../hazards.js';
 import type { RepairStrategy } from './receipt.js';
@@ -20,7 +20,7 @@ import { verifyUnits, type WrittenUnit } from './verify-units.js';
  * attempts recorded. `fileSizeBytes` is the true size, put back after a whole-page write of the last page.
  */
 export async function writeUnits(
-  file: DriverFile,
+  file: CompleteFile,
   hazards: Hazards,
   works: readonly UnitWork[],
   request: StrategyRequest,
@@ -42,18 +42,18 @@ export async function writeUnits(
  * After a refusal: what reads say of these units now. A write that the kernel refused may have taken the block off its
  * list and kept the page held back, which decides what may be tried next.
  */
-async function askAgain(file: DriverFile, works: readonly UnitWork[]): Promise<void> {
+async function askAgain(file: CompleteFile, works: readonly UnitWork[]): Promise<void> {
   const pieces = works.map((work) => ({ offset: work.data.offset, length: Math.min(work.data.length, file.facts.pageBytes) }));
   const reads = await file.readEach(pieces, new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0)));
   for (const [i, work] of works.entries()) work.readErrno = reads[i]?.errno ?? work.readErrno;
 }
 
-function next(file: DriverFile, work: UnitWork, request: StrategyRequest): RepairStrategy | undefined {
+function next(file: CompleteFile, work: UnitWork, request: StrategyRequest): RepairStrategy | undefined {
   return nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, work);
 }
 
 /** Groups adjacent units that want the same strategy. */
-function runsOf(file: DriverFile, works: readonly UnitWork[], request: StrategyRequest): Run[] {
+function runsOf(file: CompleteFile, works: readonly UnitWork[], request: StrategyRequest): Run[] {
   const runs: [RepairStrategy, UnitWork[]][] = [];
   for (const work of works) {
     const strategy = next(file, work, request);
@@ -70,7 +70,11 @@ function runsOf(file: DriverFile, works: readonly UnitWork[], request: StrategyR
 }
 
 /** Returns the units that were written; the attempts of the others are recorded. */
-async function writeRuns(file: DriverFile, runs: readonly Run[], fileSizeBytes: number): Promise<readonly WrittenUnit[]> {
+async function writeRuns(
+  file: CompleteFile,
+  runs: readonly Run[],
+  fileSizeBytes: number,
+): Promise<readonly WrittenUnit[]> {
   if (runs.length === 0) return [];
   const { pieces, bytes } = rewriteRequestOf(runs);
   const outcomes = await file.rewrite(pieces, bytes);
@@ -95,7 +99,7 @@ function noteRewritten(run: readonly UnitWork[], { reset, position }: Rewrite, {
 
 /** Goes on from where the driver stopped, and puts the size of the file back. */
 async function finishRun(
-  file: DriverFile,
+  file: CompleteFile,
   strategy: RepairStrategy,
   run: readonly UnitWork[],
   { position, from, length }: Rewrite,
@@ -110,7 +114,11 @@ async function finishRun(
 }
 
 /** Undoes what the whole-page write of the last page added, and nothing else: what was appended meanwhile stays. */
-async function cutBack(file: DriverFile, writtenEnd: number, fileSizeBytes: number): Promise<StepFailure | undefined> {
+async function cutBack(
+  file: CompleteFile,
+  writtenEnd: number,
+  fileSizeBytes: number,
+): Promise<StepFailure | undefined> {
   const size = await file.fileSize();
   if ('failure' in size) return { step: size.failure.syscall, errno: size.failure.errno };
   if (size.sizeBytes !== writtenEnd) return undefined;
@@ -120,7 +128,7 @@ async function cutBack(file: DriverFile, writtenEnd: number, fileSizeBytes: numb
 
 /** Goes on after a short transfer: from where it ended, or from the beginning of that unit if only a whole write clears. */
 async function writeRest(
-  file: DriverFile,
+  file: CompleteFile,
   strategy: RepairStrategy,
   run: readonly UnitWork[],
   position: number,

@@ -12,7 +12,7 @@
 import { queryBadBlocks } from '../bad-blocks.js';
 import type { ByteRange } from '../byte-range.js';
 import { rangeEnd } from '../byte-range.js';
-import type { DriverFile, Extent, FileFacts, ZeroRangeTrial } from '../driver.js';
+import type { CompleteFile, Extent, FileFacts, ZeroRangeTrial } from '../driver.js';
 import { Errno } from '../errno.js';
 import { clearAbility, stockZeroRange, type ZeroRangeBehaviour } from '../file-info.js';
 import { record, type UnitWork } from './unit-work.js';
@@ -31,7 +31,7 @@ interface Place {
 
 const knowledgeOf = new WeakMap<object, Knowledge>();
 
-type OfDevice = Pick<DriverFile, 'facts' | 'deviceIdentity'>;
+type OfDevice = Pick<CompleteFile, 'facts' | 'deviceIdentity'>;
 
 /** What zero-range does on the device of the file, by what is known now. */
 export function zeroRangeOf({ facts, deviceIdentity }: OfDevice): ZeroRangeBehaviour {
@@ -44,7 +44,7 @@ export function zeroRangeOf({ facts, deviceIdentity }: OfDevice): ZeroRangeBehav
  * Learns what can be learnt from one of `works`, whose intents are durable. A unit that was tried holds zeros
  * afterwards, or is as it was and has the refusal among its attempts: it still has to be written.
  */
-export async function learnZeroRange(file: DriverFile, works: readonly UnitWork[]): Promise<void> {
+export async function learnZeroRange(file: CompleteFile, works: readonly UnitWork[]): Promise<void> {
   const { deviceIdentity } = file;
   if (deviceIdentity === undefined || !mayTry(file.facts)) return;
   const known = knowledgeOf.get(deviceIdentity) ?? 'untried';
@@ -66,7 +66,7 @@ function isProof({ listed, readErrno, shared, mayBeHuge, attempts }: UnitWork): 
   return listed && readErrno === Errno.EIO && !shared && !mayBeHuge && attempts.length === 0;
 }
 
-async function onHealthyBlock(file: DriverFile): Promise<Knowledge> {
+async function onHealthyBlock(file: CompleteFile): Promise<Knowledge> {
   const outcome = await file.tryZeroRange?.();
   // No space, no descriptor: next time it may go better.
   if (outcome === undefined || 'failure' in outcome) return 'untried';
@@ -84,7 +84,7 @@ function isOwnWritten({ unwritten, shared, unmapped }: Extent): boolean {
   return !unwritten && !shared && !unmapped;
 }
 
-async function onBadUnit(file: DriverFile, work: UnitWork): Promise<Knowledge> {
+async function onBadUnit(file: CompleteFile, work: UnitWork): Promise<Knowledge> {
   const { unit, data } = work;
   const before = await placeOf(file, data);
   if (before?.isListed !== true) return 'reaches-media';
@@ -102,7 +102,7 @@ async function onBadUnit(file: DriverFile, work: UnitWork): Promise<Knowledge> {
 }
 
 /** Undefined unless the bytes are one written extent of this file alone, or if the list cannot be read. */
-async function placeOf(file: DriverFile, data: ByteRange): Promise<Place | undefined> {
+async function placeOf(file: CompleteFile, data: ByteRange): Promise<Place | undefined> {
   const found = await queryBadBlocks(file, data, true);
   if (!found.supported) return undefined;
   const [extent] = found.extents.filter((each) => each.offset <= data.offset && rangeEnd(each) >= rangeEnd(data));

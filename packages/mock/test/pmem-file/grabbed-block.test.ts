@@ -1,5 +1,5 @@
 /** Why repair() never punches: somebody else gets the block. The guest's own version is e2e/real-pmem/src/repair. */
-import type { DriverFile } from '@safe-pmem/core';
+import type { CompleteFile } from '@safe-pmem/core';
 import { Errno, PmemError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, mockDriver } from '../../src/index.js';
@@ -16,7 +16,7 @@ function machine(clearable: boolean): MockDriver {
 }
 
 /** The folk cure: the owner punches the bad page, a neighbour that knows nothing of it writes a page of its own. */
-async function punchedAndGrabbed(driver: MockDriver): Promise<{ neighbour: DriverFile; errno: number; grabbed: number | undefined }> {
+async function punchedAndGrabbed(driver: MockDriver): Promise<{ neighbour: CompleteFile; errno: number; grabbed: number | undefined }> {
   await (await filled(driver, 8 * PAGE)).close();
   driver.poison(PATH, bad);
   driver.punch(PATH, bad);

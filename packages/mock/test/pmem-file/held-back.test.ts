@@ -2,7 +2,7 @@
  * Machine checks on a bus that lists none (e820, virtio-pmem), as e2e/real-pmem/machine-checks has recorded them: the
  * page is out of the kernel's memory map, no list has it, and a kernel that zeroes it is gone.
  */
-import type { DriverFile } from '@safe-pmem/core';
+import type { CompleteFile } from '@safe-pmem/core';
 import { Errno, MediaError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { KernelOops, mockDriver, type MockDriver, type MockOptions } from '../../src/index.js';
@@ -22,7 +22,7 @@ async function consumed(options: MockOptions = {}): Promise<{ readonly driver: M
   return { driver, file };
 }
 
-async function plain(driver: MockDriver): Promise<DriverFile> {
+async function plain(driver: MockDriver): Promise<CompleteFile> {
   const request = { create: false, readOnly: false, sizeBytes: undefined, preallocate: false };
   const outcome = await driver.open(PATH, request);
   if ('failure' in outcome) throw new Error('cannot open');

@@ -1,7 +1,7 @@
 /** Repairs of more than one unit: which go together, what a batch is, and what the end of one means for the next. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { ByteRange, Driver } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, Driver } from '@safe-pmem/core';
 import { PmemFile, RepairError } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
@@ -116,7 +116,7 @@ it('a bad page between two written ones stays mapped from before, and gives its 
 it('does not keep what it has written', async () => {
   const machine = mockDriver();
   const written: WeakRef<ArrayBufferLike>[] = [];
-  const driver: Driver = {
+  const driver: Driver<CompleteFile> = {
     name: 'mock that looks on',
     open: async (path, request) => {
       const outcome = await machine.open(path, request);

@@ -1,5 +1,5 @@
 /** Whose a journal is when files are renamed, linked, rotated and copied, and when others put files beside them. */
-import { type DriverFile, Errno, PmemFile } from '@safe-pmem/core';
+import { type CompleteFile, Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
@@ -27,7 +27,7 @@ async function expectLoss(driver: MockDriver, path: string): Promise<void> {
   await file.close();
 }
 
-async function bare(driver: MockDriver, path: string): Promise<DriverFile> {
+async function bare(driver: MockDriver, path: string): Promise<CompleteFile> {
   const outcome = await driver.open(path, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
   if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
   return outcome.file;

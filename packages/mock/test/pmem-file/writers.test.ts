@@ -1,4 +1,4 @@
-import type { ByteRange, Driver } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, Driver } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
@@ -108,7 +108,7 @@ describe('bytes that another opener has lost', () => {
 });
 
 /** The first open() reads a journal, and `meanwhile` happens before it does anything with what it read. */
-function slowReader(driver: MockDriver, meanwhile: () => Promise<void>): Driver {
+function slowReader(driver: MockDriver, meanwhile: () => Promise<void>): Driver<CompleteFile> {
   let waits = true;
   return {
     name: driver.name,

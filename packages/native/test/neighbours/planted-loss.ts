@@ -1,7 +1,7 @@
 /** A file with a loss, as a repair on real persistent memory leaves it: the journal beside it and the mark on it. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import type { ByteRange, DriverFile } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile } from '@safe-pmem/core';
 import { PmemError, PmemFile } from '@safe-pmem/core';
 import { expect } from 'vitest';
 import { nativeDriver } from '../../src/index.js';
@@ -46,7 +46,7 @@ export function journalBytes(
   return bytes;
 }
 
-export async function bareFile(path: string): Promise<DriverFile> {
+export async function bareFile(path: string): Promise<CompleteFile> {
   const outcome = await nativeDriver().open(path, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
   if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
   return outcome.file;

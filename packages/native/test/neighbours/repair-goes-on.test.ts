@@ -1,7 +1,7 @@
 /** Repairs that take long on real files: others open the file meanwhile, the event loop goes on, an abort is heard. */
 import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Driver, DriverFile } from '@safe-pmem/core';
+import type { Driver, CompleteFile } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { nativeDriver } from '../../src/index.js';
@@ -12,7 +12,7 @@ interface Gate {
   /** Resolves when the call has been made, which waits then. */
   readonly arrived: Promise<void>;
   readonly open: () => void;
-  readonly driver: Driver;
+  readonly driver: Driver<CompleteFile>;
 }
 
 /** The native driver, whose first call of `method` waits, as on a busy device. */
@@ -21,7 +21,7 @@ function waitingAt(method: 'rewrite' | 'fileSize'): Gate {
   let go: () => void = () => undefined;
   const arrived = new Promise<void>((resolve) => { arrive = resolve; });
   const opened = new Promise<void>((resolve) => { go = resolve; });
-  const slowed = (file: DriverFile): DriverFile => new Proxy(file, {
+  const slowed = (file: CompleteFile): CompleteFile => new Proxy(file, {
     get: (target, name) => {
       const value = Reflect.get(target, name, target) as unknown;
       if (typeof value !== 'function') return value;
@@ -34,7 +34,7 @@ function waitingAt(method: 'rewrite' | 'fileSize'): Gate {
       };
     },
   });
-  const driver: Driver = {
+  const driver: Driver<CompleteFile> = {
     name: 'slow',
     open: async (file, request) => {
       const outcome = await nativeDriver().open(file, request);

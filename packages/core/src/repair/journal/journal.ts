@@ -6,7 +6,7 @@
  * not exclude its own owner, so holders are counted, and all of them change one content in memory.
  */
 import { randomBytes } from 'node:crypto';
-import type { DriverFile, JournalFile, SystemFailure } from '../../driver.js';
+import type { CompleteFile, JournalFile, SystemFailure } from '../../driver.js';
 import { Errno } from '../../errno.js';
 import { PmemError } from '../../errors.js';
 import { repairUnitBytes } from '../../file-info.js';
@@ -32,7 +32,7 @@ const EMPTY: JournalContent = { intents: [], tombstones: [] };
 export type JournalChange = (content: JournalContent) => JournalContent;
 
 export class Journal {
-  readonly #file: DriverFile;
+  readonly #file: CompleteFile;
   readonly #hazards: Hazards;
   #holders = 0;
   #located: Located | undefined;
@@ -44,7 +44,7 @@ export class Journal {
   #exists = false;
   #place: string;
 
-  constructor(file: DriverFile, hazards: Hazards) {
+  constructor(file: CompleteFile, hazards: Hazards) {
     this.#file = file;
     this.#hazards = hazards;
     this.#place = usualPlace(file.facts.path);

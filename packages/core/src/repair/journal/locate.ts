@@ -14,7 +14,7 @@
  * | no mark | a journal of another inode, without a mark | copied (cp, tar, a container layer) |
  * | no mark | anything else | not a journal: left alone |
  */
-import type { DriverFile, FileFacts, JournalOutcome, MarkOutcome } from '../../driver.js';
+import type { CompleteFile, FileFacts, JournalOutcome, MarkOutcome } from '../../driver.js';
 import { Errno } from '../../errno.js';
 import { PmemError } from '../../errors.js';
 import { repairUnitBytes } from '../../file-info.js';
@@ -48,7 +48,7 @@ export type Located =
 /** Yields the places to read and takes their contents. `gone`: the mark names a journal that is nowhere. */
 type Search = Generator<string, Located | 'gone', JournalOutcome>;
 
-export async function locate(file: DriverFile): Promise<Located> {
+export async function locate(file: CompleteFile): Promise<Located> {
   for (let mark = file.readMark(); ; mark = markNow(file, mark)) {
     const search = searchWith(file.facts, mark);
     let next = search.next();
@@ -58,7 +58,7 @@ export async function locate(file: DriverFile): Promise<Located> {
 }
 
 /** locate() on this thread. */
-export function locateSync(file: DriverFile): Located {
+export function locateSync(file: CompleteFile): Located {
   for (let mark = file.readMark(); ; mark = markNow(file, mark)) {
     const search = searchWith(file.facts, mark);
     let next = search.next();
@@ -68,7 +68,7 @@ export function locateSync(file: DriverFile): Located {
 }
 
 /** Whoever ends a repair removes the mark, then the journal: a mark that was read before may be gone with it. */
-function markNow(file: DriverFile, before: MarkOutcome): MarkOutcome {
+function markNow(file: CompleteFile, before: MarkOutcome): MarkOutcome {
   const mark = file.readMark();
   const isSame = before.status === 'present' && mark.status === 'present' && Buffer.compare(before.bytes, mark.bytes) === 0;
   if (!isSame) return mark;

@@ -1,0 +1,99 @@
+/**
+ * What a driver may leave out. Core completes a file that lacks any of these methods (see complete-file.ts): each says
+ * what core does instead. A driver adds one if it can do better than that.
+ */
+import type { ByteRange } from '../byte-range.js';
+import type { DeviceBadBlocks, SystemFailure } from '../devices.js';
+import type { JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
+import type { MemoryWindow, ViewOutcome } from './memory.js';
+import type {
+  ExtentsOutcome, Fault, FileSizeOutcome, PersistProblem, Rewrite, Rewritten, Transfer,
+} from './outcomes.js';
+
+/** Faster ways to do what the required methods do. */
+export interface Batches {
+  /** persist() of many ranges with one fence, or one msync from the first byte to the last. Instead: one by one. */
+  persistRanges(ranges: readonly ByteRange[]): PersistProblem;
+  /**
+   * write() and persist() of the same bytes in one call. After a problem it may not have stored any. Instead: two
+   * calls.
+   */
+  writeAndPersist(source: Uint8Array, position: number): PersistProblem;
+  /** persist() off the main thread. Instead: on it. */
+  persistAsync(position: number, length: number): Promise<PersistProblem>;
+  /**
+   * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. A failure ends its
+   * own
+   * piece and no other. `bytes` holds what is written of all of them; the outcomes are in their order. Instead: call by
+   * call.
+   */
+  rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]>;
+  /**
+   * pread(2) of each piece in turn, one call each, into consecutive parts of `bytes`. A failure ends its own piece
+   * only.
+   * Instead: call by call.
+   */
+  readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
+  /**
+   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own. It ends where a call fails or
+   * falls short: with the bytes before that, or with its errno where there are none. Instead: pread() into scratch.
+   */
+  scrub(position: number, length: number): Promise<Transfer>;
+  /** fstat's size, off the main thread. Instead: fileSizeSync(). */
+  fileSize(): Promise<FileSizeOutcome>;
+}
+
+/** What only a driver that maps the file can have. */
+export interface MappedMemory {
+  /**
+   * Memory for short accesses, undefined where there is none for this range. Instead: none, read() and write() are
+   * called.
+   */
+  memoryWindow(position: number, length: number): MemoryWindow | undefined;
+  /** The fault that an access through the window met, once; undefined where there was none. */
+  takeFault(): Fault | undefined;
+  /**
+   * Maps the range once more, privately. Loads nothing. Instead: EOPNOTSUPP, so view() throws ERR_PMEM_NOT_SUPPORTED.
+   */
+  view(position: number, length: number): ViewOutcome;
+  /**
+   * Drops this mapping's view of the range and maps the file anew, so that the next access asks the kernel again
+   * instead of using a page that was mapped before the kernel learned of a bad block. Page-aligned. Instead: nothing,
+   * which is right only if read() asks the kernel each time.
+   */
+  remap(position: number, length: number): SystemFailure | undefined;
+}
+
+/** What the filesystem and the device may be able to do. Instead of each: a refusal, never a success. */
+export interface Storage {
+  /** fallocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE). Instead: EOPNOTSUPP. */
+  zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;
+  /** FIEMAP with FIEMAP_FLAG_SYNC over the range; extents may begin before and end after it. Instead: EOPNOTSUPP. */
+  extents(position: number, length: number): Promise<ExtentsOutcome>;
+  /** The kernel's list for the device under the file. Instead: `supported: false`. */
+  badBlocks(): Promise<DeviceBadBlocks>;
+  /**
+   * Write-locks the range against other open files, in this process or another (fcntl F_OFD_SETLK: never waits, so it
+   * is synchronous). errno EAGAIN: another open file holds it. The range may lie past the mapping and past end of file.
+   * Instead: ENOLCK, so that repair() and claim() throw ERR_PMEM_NOT_SUPPORTED.
+   */
+  lock(position: number, length: number): SystemFailure | undefined;
+  unlock(position: number, length: number): SystemFailure | undefined;
+}
+
+/** The journal off the main thread, and the mark by which a renamed file finds its own. */
+export interface JournalExtras {
+  /** readJournalSync() off the main thread. Instead: on it, as for the next two. */
+  readJournal(place: string, limitBytes: number): Promise<JournalOutcome>;
+  writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined>;
+  removeJournal(place: string): Promise<SystemFailure | undefined>;
+  /** Reads the mark of the file. Instead: `unsupported`, and a file with two names takes no journal. */
+  readMark(): MarkOutcome;
+  /** Sets the mark of the file (empty: removes it) and makes that durable. Instead: EOPNOTSUPP. */
+  writeMark(mark: Uint8Array): Promise<SystemFailure | undefined>;
+  /** writeMark() on this thread. */
+  writeMarkSync(mark: Uint8Array): SystemFailure | undefined;
+}
+
+/** All that core can do without. */
+export interface Accelerators extends Batches, MappedMemory, Storage, JournalExtras {}

@@ -1,0 +1,45 @@
+/** What a driver finds out about a file when it opens it. */
+import type { NvdimmBus } from '../devices.js';
+
+/** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
+export type PersistMethod = 'cpu-flush' | 'msync';
+
+/** What the driver found out about an open file. Facts only: strategy is chosen in core. */
+export interface FileFacts {
+  /** Path with every symbolic link resolved; the journal lives beside it. */
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** True where this open() created the file (or found it with 0 bytes and gave it its size). */
+  readonly created: boolean;
+  /** Inode number, and birth time by statx (0n where the filesystem keeps none): they tie a journal to its file. */
+  readonly inode: bigint;
+  readonly birthTimeNs: bigint;
+  /** Owner, group and permission bits of the file when it was opened. */
+  readonly ownerId: number;
+  readonly groupId: number;
+  readonly mode: number;
+  /** When the file's bytes were last changed before open(), in milliseconds since 1970, by the filesystem's clock. */
+  readonly modifiedMs: number;
+  /** Effective user of this process: who owns the files that it creates. */
+  readonly userId: number;
+  /** Changes with every boot of the machine; tells whether a process died or the machine did. Empty: not known. */
+  readonly bootId: string;
+  /** `MAJOR:MINOR` of the device the filesystem is on. */
+  readonly device: string;
+  /** `ext4`, `xfs`, `tmpfs` …, or the filesystem's magic number as `0x…`. */
+  readonly filesystem: string;
+  /** statx STATX_ATTR_DAX: loads and stores reach the media without the page cache. */
+  readonly dax: boolean;
+  /** The mapping was made with MAP_SYNC. */
+  readonly mapSync: boolean;
+  readonly persistMethod: PersistMethod;
+  /** `clwb`, `clflushopt`, `clflush`, `dc cvap`, `msync`: the instruction or call that persist() uses. */
+  readonly persistInstruction: string;
+  readonly pageBytes: number;
+  /** Filesystem block: the smallest range that can be repaired. */
+  readonly blockBytes: number;
+  /** `uname -r`. */
+  readonly kernelRelease: string;
+  /** The nvdimm bus under the file, where there is one: its `provider` and its `commands`. */
+  readonly bus?: NvdimmBus | undefined;
+}
