@@ -10,6 +10,7 @@ export default defineConfig({
     'level/index': 'src/level/index.ts',
     'replicated/index': 'src/replicated/index.ts',
     'exporter/index': 'src/exporter/index.ts',
+    'node-fs/index': 'src/node-fs/index.ts',
     'demo/index': 'src/demo/index.ts',
   },
 });

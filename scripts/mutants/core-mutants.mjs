@@ -42,6 +42,14 @@ const list = [
   [core('repair/recover.ts'), 'ranges: intersectAll(content.tombstones, coalesce(pending))', 'ranges: content.tombstones', 'a loss is told at each open'],
   [core('events.ts'), "if (error.code !== 'ERR_PMEM_CLOSED' && ", 'if (', 'a closed file is a failed persist'],
   [core('guarded-io.ts'), "throw operation === 'persist' ? publishPersistFailure(path, error) : error;", 'throw error;', 'a persist that faults is not told'],
+  // What core does for a driver that leaves it out
+  [core('driver/complete-file.ts'), "lock: () => refusal(Errno.ENOLCK, 'fcntl'),\n    unlock", 'lock: () => undefined,\n    unlock', 'a driver without locks grants them'],
+  [core('driver/complete-file.ts'), 'if (file[name as keyof Accelerators] !== undefined) continue;', '', "core's own way replaces the driver's"],
+  [core('driver/complete-file.ts'), "{ supported: false, reason: 'the driver does not read lists of bad blocks' }", '{ supported: true, ranges: [] }', 'a driver without a list says that nothing is bad'],
+  [core('driver/complete-file.ts'), 'if (errno !== 0 && readBytes === 0) return { transferredBytes: 0, errno };', '', 'a scrub that fails at its first byte has no errno'],
+  [core('driver/complete-file.ts'), 'if (failure !== undefined) outcomes.push', 'if (false) outcomes.push', 'a piece is written though its reset failed'],
+  [core('driver/complete-file.ts'), 'if (problem !== undefined) return problem;', '', 'a batch that is not durable is called so'],
+  [core('driver/complete-file.ts'), 'at += length;', '', 'each piece is read over the one before'],
   // Claims
   [core('writer-lock.ts'), 'if (this.#holder !== undefined ||', 'if (', 'only the kernel knows claims'],
   [core('writer-lock.ts'), 'if (this.#holder !== claim) return;', '', 'a released claim releases the next one'],

@@ -12,6 +12,8 @@ export interface DriverSupport {
   readonly poison: 'medium' | 'mapping' | 'none';
   /** A whole-page write clears poison (Linux 5.19 on a device that can clear). Asked for with `poison: 'medium'`. */
   readonly recoveryWrite: boolean;
+  /** A store of a whole page clears poison too: of drivers whose stores are pwrites. Default false. */
+  readonly storesClear?: boolean;
   /** PmemFile's `repair()` with default options can succeed on this machine. */
   readonly repair: boolean;
   readonly zeroRange: boolean;

@@ -73,7 +73,10 @@ function checkBatches(check: Check): void {
       assert.deepEqual(file.persist(2 * PAGE + 90, 11), cut);
       assert.deepEqual(file.persistRanges([{ offset: 0, length: 1 }, { offset: 5 * PAGE, length: 1 }]), cut);
       assert.deepEqual(await file.persistAsync(0, 8 * PAGE), cut);
-      assert.deepEqual(file.writeAndPersist(pattern(10), 2 * PAGE + 95), cut);
+      const problem = file.writeAndPersist(pattern(10), 2 * PAGE + 95);
+      // A mapping takes stores to the end of the last page; without one the store itself meets the end of the file.
+      if (problem !== undefined && 'signalCode' in problem) assert.equal(problem.position, 2 * PAGE + 100);
+      else assert.deepEqual(problem, cut);
     });
   });
 
