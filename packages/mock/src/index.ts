@@ -1,10 +1,10 @@
-export { type CrashChoice, type CrashChooser, keepAll, loseAll } from './crash.js';
-export { SimulatedCrash } from './simulated-crash.js';
-export { everyCrash, type EveryCrashOptions } from './every-crash.js';
-export { everyFault, type EveryFaultOptions } from './every-fault.js';
-export { everyInterleaving, type EveryInterleavingOptions } from './every-interleaving.js';
-export { everyPoison, type EveryPoisonOptions } from './every-poison.js';
-export { everyWay, type EveryWayOptions, type ExplorationTarget } from './every-way.js';
+export { type CrashChoice, type CrashChooser, keepAll, loseAll } from './hardware/crash.js';
+export { SimulatedCrash } from './faults/simulated-crash.js';
+export { everyCrash, type EveryCrashOptions } from './explore/every-crash.js';
+export { everyFault, type EveryFaultOptions } from './explore/every-fault.js';
+export { everyInterleaving, type EveryInterleavingOptions } from './explore/every-interleaving.js';
+export { everyPoison, type EveryPoisonOptions } from './explore/every-poison.js';
+export { everyWay, type EveryWayOptions, type ExplorationTarget } from './explore/every-way.js';
 export { type CrashOptions } from './explore/crash-points.js';
 export { ExplorationFailure } from './explore/exploration-failure.js';
 export type {
@@ -33,7 +33,7 @@ export type {
   ScheduledEvent,
   TurnEvent,
 } from './explore/schedule.js';
-export { crashAt, failNth, type FaultFilter, poisonAtRate, poisonNth } from './fault-plan.js';
+export { crashAt, failNth, type FaultFilter, poisonAtRate, poisonNth } from './faults/fault-plan.js';
 export {
   type FilesystemName,
   KERNEL_PROFILES,
@@ -42,10 +42,10 @@ export {
   kernelRules,
   type Mount,
   type SignalFacts,
-} from './kernel-profile.js';
-export { KernelOops } from './kernel-oops.js';
-export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './mock-driver.js';
-export { type MockProcess } from './mock-process.js';
-export { MockSystemError } from './mock-system-error.js';
-export type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
-export type { MockOptions, Placement, PlacementRequest } from './options.js';
+} from './kernel/kernel-profile.js';
+export { KernelOops } from './kernel/kernel-oops.js';
+export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './driver/mock-driver.js';
+export { type MockProcess } from './driver/mock-process.js';
+export { MockSystemError } from './driver/mock-system-error.js';
+export type { MockOperation, OperationEffect, OperationHook, OperationName } from './driver/operation.js';
+export type { MockOptions, Placement, PlacementRequest } from './driver/options.js';

@@ -1,19 +1,19 @@
 /** One simulated machine: kernel rules, device, filesystem, and the observer that may interfere with any operation. */
-import { Device } from './device.js';
-import { type BlockPlacement, Filesystem } from './filesystem.js';
-import { type CrashChooser, choose } from './crash.js';
-import { SimulatedCrash } from './simulated-crash.js';
-import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
-import { HOLE, mappedBlock } from './block-map.js';
-import type { Inode } from './inode.js';
-import { type KernelRules, kernelRules, type Mount } from './kernel-profile.js';
-import type { CheckedOptions, Placement } from './options.js';
-import { ListWatches } from './list-watches.js';
-import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
-import { POISON_MARKER } from './page-table.js';
-import type { Process } from './process.js';
+import { Device } from './hardware/device.js';
+import { type BlockPlacement, Filesystem } from './filesystem/filesystem.js';
+import { type CrashChooser, choose } from './hardware/crash.js';
+import { SimulatedCrash } from './faults/simulated-crash.js';
+import { BLOCK_BYTES, forEachBlock, sectorMask } from './hardware/geometry.js';
+import { HOLE, mappedBlock } from './filesystem/block-map.js';
+import type { Inode } from './filesystem/inode.js';
+import { type KernelRules, kernelRules, type Mount } from './kernel/kernel-profile.js';
+import type { CheckedOptions, Placement } from './driver/options.js';
+import { ListWatches } from './kernel/list-watches.js';
+import type { MockOperation, OperationEffect, OperationHook, OperationName } from './driver/operation.js';
+import { POISON_MARKER } from './kernel/page-table.js';
+import type { Process } from './kernel/process.js';
 import { Random } from './random.js';
-import { atOnce, realTurns, type Turns } from './turns.js';
+import { atOnce, realTurns, type Turns } from './driver/turns.js';
 
 /** Blocks before the first that a file can own: superblock, logs and the like. */
 const RESERVED_BLOCKS = 16;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BLOCK_BYTES, SECTOR_BYTES, sectorMask } from '../src/geometry.js';
-import { Medium } from '../src/medium.js';
+import { BLOCK_BYTES, SECTOR_BYTES, sectorMask } from '../src/hardware/geometry.js';
+import { Medium } from '../src/hardware/medium.js';
 import { Random } from '../src/random.js';
 import { expectBytes, pattern } from './scenario.js';
 

@@ -10,10 +10,10 @@ import {
   type SystemFailure,
   type WatchOutcome,
 } from '@safe-pmem/core';
-import { BLOCK_BYTES, forEachBlock, sectorMask } from './geometry.js';
-import type { Machine } from './machine.js';
+import { BLOCK_BYTES, forEachBlock, sectorMask } from '../hardware/geometry.js';
+import type { Machine } from '../machine.js';
 import type { OperationName } from './operation.js';
-import type { Process } from './process.js';
+import type { Process } from '../kernel/process.js';
 
 export const DEVICE_ID = '259:0';
 const DEVICE_NAME = 'pmem0';

@@ -10,25 +10,25 @@ import {
   type OpenOutcome,
   type OpenRequest,
 } from '@safe-pmem/core';
-import { HOLE, mappedBlock } from './block-map.js';
+import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
-import { type CrashChooser, keepAll, loseAll } from './crash.js';
-import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from './geometry.js';
-import { Inode } from './inode.js';
-import { fillHoles } from './kernel/blocks.js';
-import { punchHole } from './kernel/fallocate.js';
-import { linkFile, renameFile } from './kernel/names.js';
-import { pwrite } from './kernel/pwrite.js';
-import { copyFileRange, reflink, unshareRange } from './kernel/reflink.js';
-import { allocateAndGrow, truncate } from './kernel/truncate.js';
-import { Machine } from './machine.js';
+import { type CrashChooser, keepAll, loseAll } from '../hardware/crash.js';
+import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from '../hardware/geometry.js';
+import { Inode } from '../filesystem/inode.js';
+import { fillHoles } from '../kernel/blocks.js';
+import { punchHole } from '../kernel/fallocate.js';
+import { linkFile, renameFile } from '../kernel/names.js';
+import { pwrite } from '../kernel/pwrite.js';
+import { copyFileRange, reflink, unshareRange } from '../kernel/reflink.js';
+import { allocateAndGrow, truncate } from '../kernel/truncate.js';
+import { Machine } from '../machine.js';
 import { MockDevices } from './mock-devices.js';
 import { MockProcess } from './mock-process.js';
 import { MockSystemError, throwUnless0 } from './mock-system-error.js';
 import { openFile, unsuitable } from './open-file.js';
 import type { OperationHook } from './operation.js';
 import { checkOptions, type MockOptions } from './options.js';
-import { Process } from './process.js';
+import { Process } from '../kernel/process.js';
 
 export interface PoisonOptions {
   /** The kernel does not know yet: the bytes are lost, and the first to touch them finds out. */

@@ -24,23 +24,23 @@ import {
   type ViewOutcome,
   type ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
-import { SimulatedCrash } from './simulated-crash.js';
-import { BLOCK_BYTES } from './geometry.js';
-import type { Inode } from './inode.js';
-import { zeroRange } from './kernel/fallocate.js';
-import { fiemap } from './kernel/fiemap.js';
-import { readJournal, readMark, removeJournal, writeJournal, writeMark } from './kernel/journal.js';
-import { isHole, load, type Mapping, store } from './kernel/mapped-access.js';
-import { flushLines, syncFile, syncRange } from './kernel/persist.js';
-import { pread } from './kernel/pread.js';
-import { pwrite } from './kernel/pwrite.js';
-import { growAllocated, truncate } from './kernel/truncate.js';
-import { tryZeroRange } from './kernel/zero-range-trial.js';
-import type { Machine } from './machine.js';
+import { SimulatedCrash } from '../faults/simulated-crash.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
+import { zeroRange } from '../kernel/fallocate.js';
+import { fiemap } from '../kernel/fiemap.js';
+import { readJournal, readMark, removeJournal, writeJournal, writeMark } from '../kernel/journal.js';
+import { isHole, load, type Mapping, store } from '../kernel/mapped-access.js';
+import { flushLines, syncFile, syncRange } from '../kernel/persist.js';
+import { pread } from '../kernel/pread.js';
+import { pwrite } from '../kernel/pwrite.js';
+import { growAllocated, truncate } from '../kernel/truncate.js';
+import { tryZeroRange } from '../kernel/zero-range-trial.js';
+import type { Machine } from '../machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
-import { PageTable, POISON_MARKER } from './page-table.js';
-import type { OpenHandle, Process } from './process.js';
+import { PageTable, POISON_MARKER } from '../kernel/page-table.js';
+import type { OpenHandle, Process } from '../kernel/process.js';
 import { atOnce } from './turns.js';
 
 /** fcntl: this filesystem has no locks. */

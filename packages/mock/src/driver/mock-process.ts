@@ -1,11 +1,11 @@
 /** One of several processes on a simulated machine: a driver of its own, which can die alone. */
 import type { CompleteFile, DeviceDriver, Driver, FileFacts, OpenOutcome, OpenRequest } from '@safe-pmem/core';
 import { checkedPath } from './check.js';
-import { SimulatedCrash } from './simulated-crash.js';
-import type { Machine } from './machine.js';
+import { SimulatedCrash } from '../faults/simulated-crash.js';
+import type { Machine } from '../machine.js';
 import { MockDevices } from './mock-devices.js';
 import { openFile } from './open-file.js';
-import { Process } from './process.js';
+import { Process } from '../kernel/process.js';
 
 /**
  * A process of the machine: files that are opened through it have mappings and locks of their own, and end when it is

@@ -1,15 +1,15 @@
 /** open(2), and ftruncate and fallocate of a new file. */
 import { type CompleteFile, Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
-import { BLOCK_BYTES } from './geometry.js';
-import { type Inode, USER_ID } from './inode.js';
-import { NAME_BYTES_MAX } from './kernel/journal.js';
-import { preallocate } from './kernel/fallocate.js';
-import { truncate } from './kernel/truncate.js';
-import type { Machine } from './machine.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
+import { type Inode, USER_ID } from '../filesystem/inode.js';
+import { NAME_BYTES_MAX } from '../kernel/journal.js';
+import { preallocate } from '../kernel/fallocate.js';
+import { truncate } from '../kernel/truncate.js';
+import type { Machine } from '../machine.js';
 import { DEVICE_ID } from './mock-devices.js';
 import { MockFile } from './mock-file.js';
 import type { OperationEffect } from './operation.js';
-import type { Process } from './process.js';
+import type { Process } from '../kernel/process.js';
 
 type MockOutcome = OpenOutcome<CompleteFile>;
 

@@ -1,5 +1,5 @@
 /** What the mock tells an observer before each thing it does, and what the observer can have happen instead. */
-import type { CrashChooser } from './crash.js';
+import type { CrashChooser } from '../hardware/crash.js';
 
 /**
  * Names of DriverFile's methods; `persistAsync` and `persistRanges` report themselves as `persist`, `writeAndPersist` as `write` and

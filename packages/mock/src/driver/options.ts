@@ -1,7 +1,7 @@
 /** What a simulated machine is made of. */
-import { BLOCK_BYTES } from './geometry.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
 import { checkedChoice, checkedCount, checkedFlag } from './check.js';
-import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from './kernel-profile.js';
+import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from '../kernel/kernel-profile.js';
 import type { OperationHook } from './operation.js';
 
 /** A block of a file that is about to be given storage. */

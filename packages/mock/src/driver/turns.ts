@@ -1,6 +1,6 @@
 /** When the asynchronous calls of a driver happen: at once, in a later turn of the event loop, or as a scheduler says. */
 import type { OperationName } from './operation.js';
-import type { Process } from './process.js';
+import type { Process } from '../kernel/process.js';
 
 /** A call that has been made and has not happened yet. */
 export interface WaitingCall {

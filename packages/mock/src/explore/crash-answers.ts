@@ -1,5 +1,5 @@
 /** Answers to what power loss leaves open: as JSON, and as the ways in which an exploration comes by them. */
-import type { CrashChoice } from '../crash.js';
+import type { CrashChoice } from '../hardware/crash.js';
 import type { Random } from '../random.js';
 import type { CrashEvent } from './schedule.js';
 

@@ -1,5 +1,5 @@
 /** Power loss at every moment that follows some events, and at each the survivors that are worth trying. */
-import type { CrashChoice } from '../crash.js';
+import type { CrashChoice } from '../hardware/crash.js';
 import { answersOf, type Decide, keepEach, loseEach, neighboursOf, nextAnswers, productOf, randomDecide } from './crash-answers.js';
 import type { Explored } from './exploration.js';
 import type { Explorer } from './explorer.js';

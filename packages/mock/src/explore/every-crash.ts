@@ -1,7 +1,7 @@
 /** Power loss at every store, persist, system call and inner step of a body, with the survivors that matter. */
-import { CrashPoints, type CrashOptions } from './explore/crash-points.js';
-import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
-import { Explorer } from './explore/explorer.js';
+import { CrashPoints, type CrashOptions } from './crash-points.js';
+import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './exploration.js';
+import { Explorer } from './explorer.js';
 
 export type EveryCrashOptions = ExploreOptions & CrashOptions;
 

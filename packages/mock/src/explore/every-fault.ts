@@ -1,8 +1,8 @@
 /** Failure of every operation of a body, in every way that it can fail, once and from then on. */
-import { CrashPoints, type CrashOptions } from './explore/crash-points.js';
-import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
-import { Explorer } from './explore/explorer.js';
-import { faultEventsAt } from './explore/fault-events.js';
+import { CrashPoints, type CrashOptions } from './crash-points.js';
+import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './exploration.js';
+import { Explorer } from './explorer.js';
+import { faultEventsAt } from './fault-events.js';
 
 export type EveryFaultOptions = ExploreOptions &
   CrashOptions & {

@@ -1,9 +1,9 @@
 /** Two or three bodies side by side, in every order of their calls, and what else can happen in between. */
-import type { CrashOptions } from './explore/crash-points.js';
-import type { ExplorationReport, Explored, ExploreOptions, Interleaving } from './explore/exploration.js';
-import { Explorer } from './explore/explorer.js';
-import { disturb } from './explore/disturbances.js';
-import { Orders } from './explore/orders.js';
+import type { CrashOptions } from './crash-points.js';
+import type { ExplorationReport, Explored, ExploreOptions, Interleaving } from './exploration.js';
+import { Explorer } from './explorer.js';
+import { disturb } from './disturbances.js';
+import { Orders } from './orders.js';
 
 export type EveryInterleavingOptions = ExploreOptions &
   CrashOptions & {

@@ -1,10 +1,10 @@
 /** Poison in every page of every file at every moment of a body, and power loss on top of it. */
-import { CrashPoints, momentsAfter, type CrashOptions } from './explore/crash-points.js';
-import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
-import { Explorer } from './explore/explorer.js';
-import { faultEventsAt } from './explore/fault-events.js';
-import { poisonsAt } from './explore/poison-events.js';
-import type { FaultEvent, PoisonEvent } from './explore/schedule.js';
+import { CrashPoints, momentsAfter, type CrashOptions } from './crash-points.js';
+import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './exploration.js';
+import { Explorer } from './explorer.js';
+import { faultEventsAt } from './fault-events.js';
+import { poisonsAt } from './poison-events.js';
+import type { FaultEvent, PoisonEvent } from './schedule.js';
 
 export type EveryPoisonOptions = ExploreOptions &
   CrashOptions & {

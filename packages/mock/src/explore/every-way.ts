@@ -2,10 +2,10 @@
 import { everyCrash } from './every-crash.js';
 import { everyFault } from './every-fault.js';
 import { everyPoison, type EveryPoisonOptions } from './every-poison.js';
-import type { CrashOptions } from './explore/crash-points.js';
-import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './explore/exploration.js';
-import { replaySchedule } from './explore/replay.js';
-import type { Schedule } from './explore/schedule.js';
+import type { CrashOptions } from './crash-points.js';
+import type { Exploration, ExplorationReport, Explored, ExploreOptions } from './exploration.js';
+import { replaySchedule } from './replay.js';
+import type { Schedule } from './schedule.js';
 
 /** What a runner knows of an exploration. */
 export interface ExplorationTarget {

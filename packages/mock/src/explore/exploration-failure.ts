@@ -1,7 +1,7 @@
 /** What an exploration throws: the smallest schedule that fails, and the line that runs it again. */
 import { formatRange } from '@safe-pmem/core';
-import type { CrashChoice } from '../crash.js';
-import { WORD_BYTES } from '../geometry.js';
+import type { CrashChoice } from '../hardware/crash.js';
+import { WORD_BYTES } from '../hardware/geometry.js';
 import { labelOf, type Moment } from './moments.js';
 import type { RunRecord } from './run.js';
 import type { CrashEvent, Schedule, ScheduledEvent } from './schedule.js';

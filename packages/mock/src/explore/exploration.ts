@@ -1,7 +1,7 @@
 /** What is explored: how to make the machine, what runs on it, how it starts again, and what must hold afterwards. */
-import type { MockDriver } from '../mock-driver.js';
-import type { MockProcess } from '../mock-process.js';
-import type { MockOperation } from '../operation.js';
+import type { MockDriver } from '../driver/mock-driver.js';
+import type { MockProcess } from '../driver/mock-process.js';
+import type { MockOperation } from '../driver/operation.js';
 import type { FaultKind, Schedule, ScheduledEvent } from './schedule.js';
 
 /** What prep() returns: the machine, and beside it whatever body, recover and check share. */

@@ -1,6 +1,6 @@
 /** How each operation can fail: the errnos that the manual pages of its system calls list and that a disk can cause. */
 import { Errno } from '@safe-pmem/core';
-import type { MockOperation, OperationEffect, OperationName } from '../operation.js';
+import type { MockOperation, OperationEffect, OperationName } from '../driver/operation.js';
 import type { ErrnoName, FaultKind } from './schedule.js';
 
 const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {

@@ -1,8 +1,8 @@
 /** The moments of a run: operations, inner steps, choices between calls, and ends. */
-import { BLOCK_BYTES, blocksIn } from '../geometry.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import { isBetweenCalls } from '../machine.js';
-import type { MockDriver } from '../mock-driver.js';
-import type { MockOperation } from '../operation.js';
+import type { MockDriver } from '../driver/mock-driver.js';
+import type { MockOperation } from '../driver/operation.js';
 import { END } from './schedule.js';
 
 /** A moment at which something can happen: an operation, an inner step, or the end of body or recovery. */

@@ -1,5 +1,5 @@
 /** Poison that can appear at a moment: in each page of each file. */
-import { BLOCK_BYTES, SECTOR_BYTES } from '../geometry.js';
+import { BLOCK_BYTES, SECTOR_BYTES } from '../hardware/geometry.js';
 import { labelOf, type Moment } from './moments.js';
 import type { PoisonEvent } from './schedule.js';
 

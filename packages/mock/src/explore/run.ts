@@ -1,10 +1,10 @@
 /** One state of an exploration: makes the machine, runs body and recovery under the events, then lets check() judge. */
 import { PmemError } from '@safe-pmem/core';
-import { type CrashChoice, keepAll } from '../crash.js';
-import { SECTOR_BYTES } from '../geometry.js';
-import { machineOf } from '../mock-driver.js';
-import { MockSystemError } from '../mock-system-error.js';
-import type { MockOperation, OperationEffect } from '../operation.js';
+import { type CrashChoice, keepAll } from '../hardware/crash.js';
+import { SECTOR_BYTES } from '../hardware/geometry.js';
+import { machineOf } from '../driver/mock-driver.js';
+import { MockSystemError } from '../driver/mock-system-error.js';
+import type { MockOperation, OperationEffect } from '../driver/operation.js';
 import { answersOf, type Decide, decideBy } from './crash-answers.js';
 import type { Explorable, Explored, Interleaving } from './exploration.js';
 import { effectOf, faultsOf, isSameFault } from './fault-kinds.js';

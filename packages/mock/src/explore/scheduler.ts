@@ -1,6 +1,6 @@
 /** Runs bodies side by side, one call at a time: each asynchronous call waits here until it is chosen. */
-import { SimulatedCrash } from '../simulated-crash.js';
-import type { Turns, WaitingCall } from '../turns.js';
+import { SimulatedCrash } from '../faults/simulated-crash.js';
+import type { Turns, WaitingCall } from '../driver/turns.js';
 
 /** A choice between calls that wait. Calls are named by their process, later ones of the same process as `a 2`, `a 3` … */
 export interface TurnChoice {

@@ -1,7 +1,7 @@
 /** Ready-made observers that make operations fail. Give them to `mockDriver({ faults: [...] })` or to `observe()`. */
-import type { MockOperation, OperationEffect, OperationHook, OperationName } from './operation.js';
-import type { CrashChooser } from './crash.js';
-import { Random } from './random.js';
+import type { MockOperation, OperationEffect, OperationHook, OperationName } from '../driver/operation.js';
+import type { CrashChooser } from '../hardware/crash.js';
+import { Random } from '../random.js';
 
 /** Which operations a fault counts: all where undefined. Steps of an operation are never counted. */
 export interface FaultFilter {

@@ -1,5 +1,5 @@
 /** What code under test meets when power fails. */
-import type { MockOperation } from './operation.js';
+import type { MockOperation } from '../driver/operation.js';
 
 /** Thrown by an operation at which power failed, and by every later use of a file that was open then. */
 export class SimulatedCrash extends Error {

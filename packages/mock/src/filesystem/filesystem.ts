@@ -6,7 +6,7 @@ import { Errno } from '@safe-pmem/core';
 import { type BlockRun, FreePool } from './free-pool.js';
 import { BlockOwners } from './block-owners.js';
 import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
-import { BLOCK_BYTES } from './geometry.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
 import { Inode } from './inode.js';
 import { MetadataLog } from './metadata-log.js';
 

@@ -5,7 +5,7 @@
  * while another file may have them at once, as if a commit had happened just then.
  */
 import type { ByteRange } from '@safe-pmem/core';
-import { BLOCK_BYTES } from './geometry.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
 
 /** `count` blocks from `start` on the device. */
 export interface BlockRun {

@@ -1,7 +1,7 @@
 /** A file of the simulated filesystem, whatever name it has now. */
 import { BlockMap } from './block-map.js';
 import { RangeLocks } from './range-locks.js';
-import type { PageTable } from './page-table.js';
+import type { PageTable } from '../kernel/page-table.js';
 
 /** Who runs the programs of the machine, and owns what they make. */
 export const USER_ID = 1000;

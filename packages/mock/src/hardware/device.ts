@@ -1,9 +1,9 @@
 /** The block device: medium, CPU cache and the kernel's bad-block list, and what the kernel does across the three. */
 import { CpuCache } from './cpu-cache.js';
 import { BLOCK_BYTES } from './geometry.js';
-import { KernelOops } from './kernel-oops.js';
+import { KernelOops } from '../kernel/kernel-oops.js';
 import { Medium } from './medium.js';
-import type { Random } from './random.js';
+import type { Random } from '../random.js';
 import { SectorSet } from './sector-set.js';
 
 const WHOLE_BLOCK = 0xff;

@@ -4,7 +4,7 @@
  * it is first written, so a device of many GiB costs nothing until it is used.
  */
 import { BLOCK_BYTES, SECTOR_BYTES, sectorMask } from './geometry.js';
-import type { Random } from './random.js';
+import type { Random } from '../random.js';
 import { SectorSet } from './sector-set.js';
 
 const CHUNK_BLOCKS = 16;

@@ -1,8 +1,8 @@
 /** What every system call that writes shares: giving blocks to a file, zeroing them, and copying shared ones. */
 import { Errno } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
-import { BLOCK_BYTES } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { convertOnExt4 } from './ext4-unwritten.js';
 import type { BlocksOutcome } from './zero-blocks.js';

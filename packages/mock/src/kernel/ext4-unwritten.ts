@@ -13,9 +13,9 @@
  * `inode.map` is the cache, `inode.onDisk` what differs from it on disk; a new mount starts from the disk.
  */
 import { Errno } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
-import { blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
+import { blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { type BlocksOutcome, zeroBlocks } from './zero-blocks.js';
 

@@ -1,8 +1,8 @@
 /** fallocate(2): FALLOC_FL_ZERO_RANGE with KEEP_SIZE, PUNCH_HOLE, and plain preallocation. */
 import { Errno } from '@safe-pmem/core';
-import { isUnwritten, mappedBlock, unwrittenEntry } from '../block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { isUnwritten, mappedBlock, unwrittenEntry } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
 import { trustDiskWithin } from './ext4-unwritten.js';

@@ -1,7 +1,7 @@
 /** FIEMAP, and the block that lies under a byte. */
 import { Errno, type Extent, type ExtentsOutcome } from '@safe-pmem/core';
-import { BLOCK_BYTES, blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
 /** Extents that hold bytes of the range, cut at block boundaries of the range as the kernel's FIEMAP cuts them. */

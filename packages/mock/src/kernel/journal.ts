@@ -3,7 +3,7 @@
  * journal or the new one. It is a file like others: its blocks come from the same free pool. And the mark of a file.
  */
 import { Errno, type FileFacts, type JournalFile, type JournalOutcome, type MarkOutcome, type SystemFailure } from '@safe-pmem/core';
-import { type Inode, USER_ID } from '../inode.js';
+import { type Inode, USER_ID } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { pread } from './pread.js';
 import { pwrite } from './pwrite.js';

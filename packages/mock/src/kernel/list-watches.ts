@@ -1,6 +1,6 @@
 /** Who watches the kernel's list of bad blocks, and when they hear of a change. */
 import type { Process } from './process.js';
-import type { Turns } from './turns.js';
+import type { Turns } from '../driver/turns.js';
 
 interface ListWatch {
   readonly process: Process;

@@ -1,11 +1,11 @@
 /** Loads and stores through a mapping, and the page faults they take. */
 import type { Fault } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock } from '../block-map.js';
-import { BLOCK_BYTES, forEachBlock } from '../geometry.js';
-import type { Inode } from '../inode.js';
-import type { SignalFacts } from '../kernel-profile.js';
+import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, forEachBlock } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
+import type { SignalFacts } from './kernel-profile.js';
 import type { Machine } from '../machine.js';
-import { ABSENT, entryBlock, entryWritable, type PageTable, POISON_MARKER, presentEntry, ZERO_PAGE } from '../page-table.js';
+import { ABSENT, entryBlock, entryWritable, type PageTable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
 import { makeWritable } from './blocks.js';
 
 /** One mapping of a file, shared, read-only or writable. */

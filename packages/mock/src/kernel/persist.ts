@@ -1,8 +1,8 @@
 /** Making stores durable: CPU cache-line flushes through the mapping, msync of a range, fdatasync of the file. */
 import { Errno, type Fault } from '@safe-pmem/core';
-import { HOLE, mappedBlock } from '../block-map.js';
-import { forEachBlock } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, mappedBlock } from '../filesystem/block-map.js';
+import { forEachBlock } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { type Mapping, touchPages } from './mapped-access.js';
 

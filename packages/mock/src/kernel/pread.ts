@@ -1,8 +1,8 @@
 /** pread(2). On DAX the kernel asks for the whole part of the request that lies in one extent, and all of it fails. */
 import { Errno, type Transfer } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock } from '../block-map.js';
-import { BLOCK_BYTES, blocksIn, SECTOR_BYTES } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, blocksIn, SECTOR_BYTES } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
 export function pread(machine: Machine, inode: Inode, target: Uint8Array, position: number): Transfer {

@@ -1,8 +1,8 @@
 /** pwrite(2), extent by extent. What it stores is volatile until the file is synced or the bytes are persisted. */
 import { Errno, type Transfer } from '@safe-pmem/core';
-import { mappedBlock } from '../block-map.js';
-import { BLOCK_BYTES, blocksIn, forEachBlock, SECTOR_BYTES } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { mappedBlock } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, blocksIn, forEachBlock, SECTOR_BYTES } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { makeWritable, zeroTail } from './blocks.js';
 import { ended } from './pread.js';

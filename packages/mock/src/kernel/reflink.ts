@@ -1,8 +1,8 @@
 /** Two files, one set of blocks: FICLONE, copy_file_range, UNSHARE_RANGE. Sharing copies no byte, and so meets no poison. */
 import { Errno } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock } from '../block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { makeWritable } from './blocks.js';
 import { pread } from './pread.js';

@@ -1,7 +1,7 @@
 /** ftruncate(2), including sizes that lie inside a bad block. */
 import { Errno } from '@safe-pmem/core';
-import { blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { zeroTail } from './blocks.js';
 import { preallocate, unmapFile } from './fallocate.js';

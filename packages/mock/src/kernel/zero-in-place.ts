@@ -3,9 +3,9 @@
  * can be refused comes first (poison that cannot be cleared, then space for holes), while nothing has changed.
  */
 import { Errno } from '@safe-pmem/core';
-import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
 import { zeroBlocks } from './zero-blocks.js';

@@ -3,8 +3,8 @@
  * afterwards.
  */
 import { Errno, type SystemFailure, type ZeroRangeTrialOutcome } from '@safe-pmem/core';
-import { BLOCK_BYTES } from '../geometry.js';
-import type { Inode } from '../inode.js';
+import { BLOCK_BYTES } from '../hardware/geometry.js';
+import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { zeroRange } from './fallocate.js';
 import { fiemap } from './fiemap.js';
