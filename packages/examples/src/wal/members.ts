@@ -1,7 +1,7 @@
 /** The one or two files that hold the log, and what became of an access to one of their pages. */
 import type { ByteRange, PmemErrorCode, PmemFile } from '@safe-pmem/core';
 import { PmemError } from '@safe-pmem/core';
-import { PAGE_BYTES } from './format.js';
+import { PAGE_BYTES } from './format/format.js';
 
 /** `log` is the file given as `file`, `mirror` the one given as `mirror`. */
 export type Role = 'log' | 'mirror';

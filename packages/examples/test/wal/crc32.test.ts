@@ -1,6 +1,6 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { crc32 } from '../../src/wal/crc32.js';
+import { crc32 } from '../../src/wal/format/crc32.js';
 
 const ascending = Uint8Array.from({ length: 600 }, (_, i) => (i * 7 + (i >>> 3)) & 0xff);
 

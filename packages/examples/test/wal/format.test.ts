@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { crc32 } from '../../src/wal/crc32.js';
-import { encodeFragment, encodePageHeader, parsePage } from '../../src/wal/data-page.js';
-import { getUint64, setUint64, viewOf } from '../../src/wal/format.js';
-import { decodeHeaderPage, encodeHeaderPage } from '../../src/wal/header-page.js';
+import { crc32 } from '../../src/wal/format/crc32.js';
+import { encodeFragment, encodePageHeader, parsePage } from '../../src/wal/format/data-page.js';
+import { getUint64, setUint64, viewOf } from '../../src/wal/format/format.js';
+import { decodeHeaderPage, encodeHeaderPage } from '../../src/wal/format/header-page.js';
 
 const logId = 0x1122334455667788n;
 const identity = { logId, pageNumber: 0x0102030405 };

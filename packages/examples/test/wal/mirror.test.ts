@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeHeaderPage } from '../../src/wal/header-page.js';
+import { decodeHeaderPage } from '../../src/wal/format/header-page.js';
 import { Wal } from '../../src/wal/index.js';
 import type { Role } from '../../src/wal/index.js';
 import {

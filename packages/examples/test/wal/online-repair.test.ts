@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { PmemFile } from '@safe-pmem/core';
 import { SimulatedCrash, crashAt, keepAll, loseAll } from '@safe-pmem/mock';
-import { decodeHeaderPage } from '../../src/wal/header-page.js';
+import { decodeHeaderPage } from '../../src/wal/format/header-page.js';
 import { Wal } from '../../src/wal/index.js';
 import type { Role } from '../../src/wal/index.js';
 import type { LogMachineOptions } from './log-machine.js';

@@ -5,16 +5,18 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ByteRange, PmemFile } from '@safe-pmem/core';
 import type { ExplorationTarget } from '@safe-pmem/mock';
-import type * as CommitSlot from '../../src/wal/commit-slot.js';
-import type * as Crc32 from '../../src/wal/crc32.js';
-import type * as Format from '../../src/wal/format.js';
-import type * as LastBatch from '../../src/wal/last-batch.js';
+import type * as CommitSlot from '../../src/wal/format/commit-slot.js';
+import type * as Crc32 from '../../src/wal/format/crc32.js';
+import type * as Format from '../../src/wal/format/format.js';
+import type * as LastBatch from '../../src/wal/open/last-batch.js';
 import type * as Members from '../../src/wal/members.js';
-import type * as Replay from '../../src/wal/replay.js';
+import type * as Replay from '../../src/wal/read/replay.js';
 
 const PAGE = 4096;
 const TIMEOUT_MS = 300_000;
-const MODULES = ['commit-slot', 'crc32', 'format', 'last-batch', 'members', 'replay'];
+const MODULES = [
+  'format/commit-slot', 'format/crc32', 'format/format', 'open/last-batch', 'members', 'read/replay',
+];
 
 afterEach(() => {
   for (const name of MODULES) vi.doUnmock(`../../src/wal/${name}.js`);
@@ -70,7 +72,7 @@ function plantMissingPersist(forgets: (position: number, file: PmemFile) => bool
 
 /** Puts `change` in the place of what last-batch.ts finds. */
 function plantVerdict(change: (state: LastBatch.BatchState) => LastBatch.BatchState): void {
-  vi.doMock('../../src/wal/last-batch.js', async (original) => {
+  vi.doMock('../../src/wal/open/last-batch.js', async (original) => {
     const batch = await original<typeof LastBatch>();
     const judgeLastBatch: typeof batch.judgeLastBatch = (...args) => change(batch.judgeLastBatch(...args));
     return { ...batch, judgeLastBatch };
@@ -89,12 +91,14 @@ describe('a log', () => {
   }, TIMEOUT_MS);
 
   test('whose checksums verify everything is found out', async () => {
-    vi.doMock('../../src/wal/crc32.js', async (original) => ({ ...(await original<typeof Crc32>()), crc32: () => 7 }));
+    vi.doMock('../../src/wal/format/crc32.js', async (original) => (
+      { ...(await original<typeof Crc32>()), crc32: () => 7 }
+    ));
     expect(await finding('every crash')).toMatch(/state \d+ fails/);
   }, TIMEOUT_MS);
 
   test('that takes a page that it cannot read for the end is found out', async () => {
-    vi.doMock('../../src/wal/replay.js', async (original) => {
+    vi.doMock('../../src/wal/read/replay.js', async (original) => {
       const replay = await original<typeof Replay>();
       return {
         ...replay,
@@ -136,19 +140,21 @@ describe('a commit of one flush', () => {
   }, TIMEOUT_MS);
 
   test('that takes records of an earlier era for those of its last batch is found out', async () => {
-    vi.doMock('../../src/wal/format.js', async (original) => ({ ...(await original<typeof Format>()), eraMark: () => 1 }));
+    vi.doMock('../../src/wal/format/format.js', async (original) => (
+      { ...(await original<typeof Format>()), eraMark: () => 1 }
+    ));
     expect(await finding('a page begun, every crash', 3000)).toMatch(/wrong bytes/);
   }, TIMEOUT_MS);
 
   test('that takes a batch from one file and leaves the other without it is found out', async () => {
-    vi.doMock('../../src/wal/last-batch.js', async (original) => {
+    vi.doMock('../../src/wal/open/last-batch.js', async (original) => {
       return { ...(await original<typeof LastBatch>()), completeEveryFile: () => undefined };
     });
     expect(await finding('every crash')).toMatch(/lost, and no page is to blame/);
   }, TIMEOUT_MS);
 
   test('that stores each commit point over the one in force is found out', async () => {
-    vi.doMock('../../src/wal/commit-slot.js', async (original) => {
+    vi.doMock('../../src/wal/format/commit-slot.js', async (original) => {
       const slots = await original<typeof CommitSlot>();
       return { ...slots, slotOffset: () => slots.slotOffset(2) };
     });
@@ -156,7 +162,7 @@ describe('a commit of one flush', () => {
   }, TIMEOUT_MS);
 
   test('that calls the batch before certain while it is not is found out', async () => {
-    vi.doMock('../../src/wal/commit-slot.js', async (original) => {
+    vi.doMock('../../src/wal/format/commit-slot.js', async (original) => {
       const slots = await original<typeof CommitSlot>();
       class SlotEncoder extends slots.SlotEncoder {
         override encode(point: CommitSlot.CommitPoint): Uint8Array {

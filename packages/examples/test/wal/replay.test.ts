@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Fragment } from '../../src/wal/data-page.js';
-import type { PageView } from '../../src/wal/read-pages.js';
-import { assemble } from '../../src/wal/replay.js';
+import type { Fragment } from '../../src/wal/format/data-page.js';
+import type { PageView } from '../../src/wal/read/read-pages.js';
+import { assemble } from '../../src/wal/read/replay.js';
 
 /** A fragment in short: record, offset in it, length of the piece, length of the record. */
 type Piece = readonly [sequence: number, offset: number, length: number, of: number];

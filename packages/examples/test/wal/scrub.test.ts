@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pauseMs } from '../../src/wal/scrub-log.js';
+import { pauseMs } from '../../src/wal/repair/scrub-log.js';
 import type { WalScrubProgress } from '../../src/wal/index.js';
 import { LogMachine, PAGE, accountFor, commitRecords, payloadOf } from './log-machine.js';
 

@@ -173,7 +173,7 @@ describe('what open() refuses', () => {
   test('another version', async () => {
     const machine = new LogMachine({ pages: 8 });
     await machine.open({ create: true });
-    const { crc32 } = await import('../../src/wal/crc32.js');
+    const { crc32 } = await import('../../src/wal/format/crc32.js');
     const header = machine.page('log', 0).slice(0, 36);
     header[8] = 1;
     new DataView(header.buffer).setUint32(32, crc32(header.subarray(0, 32)), true);

@@ -1,9 +1,9 @@
 /** A page that is being filled in memory: fragments are encoded once, where they will lie in the file. */
-import { encodeFragment, encodePageHeader, identitySeed } from './data-page.js';
-import type { Fragment, PageHeader } from './data-page.js';
+import { encodeFragment, encodePageHeader, identitySeed } from '../format/data-page.js';
+import type { Fragment, PageHeader } from '../format/data-page.js';
 import {
   FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, eraMark, fragmentSpanBytes, getUint48, viewOf,
-} from './format.js';
+} from '../format/format.js';
 
 /** A fragment, but for the era in which it is stored. */
 export type RecordPiece = Omit<Fragment, 'era'>;

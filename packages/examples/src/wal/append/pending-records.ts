@@ -1,11 +1,11 @@
 /** Records between append() and commit(): encoded where they will lie, and moved where a page turns out unusable. */
 import { FillingPage } from './filling-page.js';
-import { LEAST_ROOM_BYTES, PAGE_BYTES, fragmentSpanBytes } from './format.js';
-import type { IsUsable, PageWrite, PendingRecord } from './layout.js';
-import { endAfter, endBehind, endOfPlace, placesOf } from './layout.js';
-import type { Ring } from './ring.js';
-import { lastPageBefore, pageOf } from './ring.js';
-import { WalError } from './wal-error.js';
+import { LEAST_ROOM_BYTES, PAGE_BYTES, fragmentSpanBytes } from '../format/format.js';
+import type { IsUsable, PageWrite, PendingRecord } from '../format/layout.js';
+import { endAfter, endBehind, endOfPlace, placesOf } from '../format/layout.js';
+import type { Ring } from '../format/ring.js';
+import { lastPageBefore, pageOf } from '../format/ring.js';
+import { WalError } from '../wal-error.js';
 
 /** The page that is being filled, as it is in the file up to the end of the log; zeros behind. */
 export interface Tail {

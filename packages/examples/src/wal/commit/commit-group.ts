@@ -1,5 +1,5 @@
 /** Callers that wait for one commit point together. */
-import type { CommitResult } from './wal-options.js';
+import type { CommitResult } from '../wal-options.js';
 
 /** Callers that share one commit point. */
 export interface Group {

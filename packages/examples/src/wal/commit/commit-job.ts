@@ -6,14 +6,14 @@
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { rangeBetween } from '@safe-pmem/core';
-import type { CommitPoint } from './commit-slot.js';
-import { slotOffset } from './commit-slot.js';
-import { PAGE_BYTES } from './format.js';
-import type { Damage, Member } from './members.js';
-import { damageOf, damageReason, storeDurably } from './members.js';
-import type { Batch } from './pending-records.js';
-import type { LogPlace } from './read-pages.js';
-import { WalError } from './wal-error.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import { slotOffset } from '../format/commit-slot.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { Damage, Member } from '../members.js';
+import { damageOf, damageReason, storeDurably } from '../members.js';
+import type { Batch } from '../append/pending-records.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { WalError } from '../wal-error.js';
 
 /** What a job has stored in one file and has to make durable. */
 interface Share {

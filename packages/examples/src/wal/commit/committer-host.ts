@@ -1,7 +1,7 @@
 /** What surrounds a committer: the log that it serves, and where that goes on. */
-import type { CommitPoint } from './commit-slot.js';
-import type { Damage } from './members.js';
-import type { Tail } from './pending-records.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { Damage } from '../members.js';
+import type { Tail } from '../append/pending-records.js';
 
 /** What the committer needs of the log around it. */
 export interface CommitterHost {

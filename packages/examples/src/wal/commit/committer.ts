@@ -5,15 +5,15 @@
 import type { Group } from './commit-group.js';
 import { newGroup } from './commit-group.js';
 import { CommitJob, refusalOf } from './commit-job.js';
-import type { CommitPoint } from './commit-slot.js';
-import { SlotEncoder, certainly, isCertain } from './commit-slot.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import { SlotEncoder, certainly, isCertain } from '../format/commit-slot.js';
 import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { FlushPlace } from './flush-place.js';
-import type { Batch, PendingPlace } from './pending-records.js';
-import { PendingRecords } from './pending-records.js';
-import type { LogPlace } from './read-pages.js';
-import { WalError } from './wal-error.js';
-import type { CommitResult } from './wal-options.js';
+import type { Batch, PendingPlace } from '../append/pending-records.js';
+import { PendingRecords } from '../append/pending-records.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { WalError } from '../wal-error.js';
+import type { CommitResult } from '../wal-options.js';
 
 /** How often a group is tried again after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;

@@ -3,7 +3,7 @@
  * takes as long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as
  * they come.
  */
-import type { Member } from './members.js';
+import type { Member } from '../members.js';
 
 /** Off this thread several files are flushed at the same time, which may be quicker: so often that is tried. */
 const GROUPS_BETWEEN_PROBES = 64;

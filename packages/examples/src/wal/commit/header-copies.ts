@@ -1,12 +1,12 @@
 /** The header copies of the files: finding the commit point in force, and storing the next one in every copy. */
-import type { CommitPoint } from './commit-slot.js';
-import { encodeSlot, newest, slotOffset } from './commit-slot.js';
-import type { HeaderState, LogHeader } from './header-page.js';
-import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
-import { MAGIC, PAGE_BYTES } from './format.js';
-import type { Damage, Member } from './members.js';
-import { readExisting, readPage, storeDurably } from './members.js';
-import type { Ring } from './ring.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import { encodeSlot, newest, slotOffset } from '../format/commit-slot.js';
+import type { HeaderState, LogHeader } from '../format/header-page.js';
+import { decodeHeaderPage, encodeHeaderPage } from '../format/header-page.js';
+import { MAGIC, PAGE_BYTES } from '../format/format.js';
+import type { Damage, Member } from '../members.js';
+import { readExisting, readPage, storeDurably } from '../members.js';
+import type { Ring } from '../format/ring.js';
 
 /** What the two header copies of one file say. */
 export interface Inspection {

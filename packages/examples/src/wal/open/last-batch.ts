@@ -3,14 +3,14 @@
  * of it was durable in every file. So a page that can be read and does not hold its part says that nobody was told of
  * the batch, and only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
  */
-import type { CommitPoint } from './commit-slot.js';
-import { certainly } from './commit-slot.js';
-import type { Fragment } from './data-page.js';
-import { PAGE_BYTES, eraMark, isZero } from './format.js';
-import { storeDurably } from './members.js';
-import type { LogPlace, PageCopy } from './read-pages.js';
-import { readCopy } from './read-pages.js';
-import { lastPageBefore, limitIn, pageOf } from './ring.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import { certainly } from '../format/commit-slot.js';
+import type { Fragment } from '../format/data-page.js';
+import { PAGE_BYTES, eraMark, isZero } from '../format/format.js';
+import { storeDurably } from '../members.js';
+import type { LogPlace, PageCopy } from '../read/read-pages.js';
+import { readCopy } from '../read/read-pages.js';
+import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 
 /** `whole`: every record verifies. `absent`: never acknowledged. `unknown`: what is missing lay in lost pages. */
 export type BatchState = 'whole' | 'absent' | 'unknown';

@@ -1,16 +1,16 @@
 /** Start-up: which log is in these files, and up to where it is committed. Decides; changes nothing. */
-import type { CommitPoint } from './commit-slot.js';
-import type { LogHeader } from './header-page.js';
-import { newest } from './commit-slot.js';
-import { FORMAT_VERSION, PAGE_BYTES, isZero } from './format.js';
-import type { Inspection } from './header-copies.js';
-import { inspect } from './header-copies.js';
-import type { Member, Role } from './members.js';
-import { readExisting } from './members.js';
-import { readHeaderAt } from './read-pages.js';
-import type { Ring } from './ring.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { LogHeader } from '../format/header-page.js';
+import { newest } from '../format/commit-slot.js';
+import { FORMAT_VERSION, PAGE_BYTES, isZero } from '../format/format.js';
+import type { Inspection } from '../commit/header-copies.js';
+import { inspect } from '../commit/header-copies.js';
+import type { Member, Role } from '../members.js';
+import { readExisting } from '../members.js';
+import { readHeaderAt } from '../read/read-pages.js';
+import type { Ring } from '../format/ring.js';
 import { isShort } from './ring-size.js';
-import { WalError } from './wal-error.js';
+import { WalError } from '../wal-error.js';
 
 export interface OpenIntent {
   readonly create: boolean;

@@ -1,12 +1,12 @@
 /** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
-import type { CommitPoint } from './commit-slot.js';
-import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from './format.js';
-import type { Member } from './members.js';
-import { damageReason, readPage, storeDurably } from './members.js';
-import type { Tail } from './pending-records.js';
-import type { LogPlace } from './read-pages.js';
-import { readBest, readCopy, readHeaderAt } from './read-pages.js';
-import { lastPageBefore, limitIn, pageOf } from './ring.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from '../format/format.js';
+import type { Member } from '../members.js';
+import { damageReason, readPage, storeDurably } from '../members.js';
+import type { Tail } from '../append/pending-records.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { readBest, readCopy, readHeaderAt } from '../read/read-pages.js';
+import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 
 /**
  * Erases what a crash in the middle of a commit has left behind the commit point: the rest of the last page, and the

@@ -2,12 +2,12 @@
  * How long the ring is: as the header copies say, since a file may have been cut off, or lengthened, since the log was
  * made.
  */
-import { PAGE_BYTES } from './format.js';
-import { decodeHeaderPage } from './header-page.js';
-import type { Member } from './members.js';
-import { readPage } from './members.js';
-import { Ring } from './ring.js';
-import { WalError } from './wal-error.js';
+import { PAGE_BYTES } from '../format/format.js';
+import { decodeHeaderPage } from '../format/header-page.js';
+import type { Member } from '../members.js';
+import { readPage } from '../members.js';
+import { Ring } from '../format/ring.js';
+import { WalError } from '../wal-error.js';
 
 /**
  * The ring of the log in these files. What follows it in a longer file is no part of the log, and is left alone; a

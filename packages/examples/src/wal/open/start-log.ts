@@ -1,23 +1,23 @@
 /** From files to a log that can be used: judges them, then makes, joins or cleans up what has to be. */
 import type { FileClaim, PmemFile } from '@safe-pmem/core';
-import { claimFiles } from '../claim-files.js';
-import { randomId } from '../random-id.js';
-import { PAGE_BYTES } from './format.js';
-import { refreshHeaders, writeHeaders } from './header-copies.js';
-import type { CommitPoint } from './commit-slot.js';
-import type { LogHeader } from './header-page.js';
-import type { Member } from './members.js';
-import { memberOf } from './members.js';
+import { claimFiles } from '../../claim-files.js';
+import { randomId } from '../../random-id.js';
+import { PAGE_BYTES } from '../format/format.js';
+import { refreshHeaders, writeHeaders } from '../commit/header-copies.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { LogHeader } from '../format/header-page.js';
+import type { Member } from '../members.js';
+import { memberOf } from '../members.js';
 import type { OpenIntent, Verdict } from './open-log.js';
 import { judge } from './open-log.js';
-import type { Tail } from './pending-records.js';
-import type { LogPlace } from './read-pages.js';
-import { readBest } from './read-pages.js';
+import type { Tail } from '../append/pending-records.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { readBest } from '../read/read-pages.js';
 import { completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
-import { lastPageBefore, limitIn } from './ring.js';
+import { lastPageBefore, limitIn } from '../format/ring.js';
 import { lengthenShort, ringOf } from './ring-size.js';
-import { WalError } from './wal-error.js';
+import { WalError } from '../wal-error.js';
 
 export interface StartedLog {
   readonly place: LogPlace;

@@ -1,8 +1,8 @@
 /** Where in the ring a record begins. */
-import type { CommitPoint } from './commit-slot.js';
+import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogPlace, PageView } from './read-pages.js';
 import { firstSequenceIn, readBest } from './read-pages.js';
-import { lastPageBefore, limitIn } from './ring.js';
+import { lastPageBefore, limitIn } from '../format/ring.js';
 
 /** The last page that is certain to begin no later than record `sequence`. Reads as many pages as halving takes. */
 export function pageOfRecord(place: LogPlace, point: CommitPoint, sequence: number): number {

@@ -1,11 +1,11 @@
 /** Reading committed pages from whichever copy proves to hold most of them. */
-import type { ParsedPage } from './data-page.js';
-import { decodePageHeader, parsePage } from './data-page.js';
-import { PAGE_BYTES, PAGE_HEADER_BYTES } from './format.js';
-import type { Damage, Member } from './members.js';
-import { damageOf, readPage } from './members.js';
-import type { Ring } from './ring.js';
-import { identityOf } from './ring.js';
+import type { ParsedPage } from '../format/data-page.js';
+import { decodePageHeader, parsePage } from '../format/data-page.js';
+import { PAGE_BYTES, PAGE_HEADER_BYTES } from '../format/format.js';
+import type { Damage, Member } from '../members.js';
+import { damageOf, readPage } from '../members.js';
+import type { Ring } from '../format/ring.js';
+import { identityOf } from '../format/ring.js';
 
 /** Where the pages of a log are. */
 export interface LogPlace {

@@ -1,5 +1,5 @@
 /** Which pages of a log there are, when no commit point says so. */
-import { PAGE_BYTES } from './format.js';
+import { PAGE_BYTES } from '../format/format.js';
 import type { LogPlace, PageView } from './read-pages.js';
 import { readBest, readHeaderAt } from './read-pages.js';
 

@@ -1,15 +1,15 @@
 /** Which pages of a file are damaged, and what they have to hold. Reads; changes nothing. */
-import type { CommitPoint } from './commit-slot.js';
-import type { LogHeader } from './header-page.js';
-import { encodeHeaderPage } from './header-page.js';
-import { holds } from './header-copies.js';
-import { PAGE_BYTES } from './format.js';
-import type { Damage, Member, Role } from './members.js';
-import { damageOf, readPage } from './members.js';
-import type { Tail } from './pending-records.js';
-import type { LogPlace, PageCopy } from './read-pages.js';
-import { readCopy } from './read-pages.js';
-import { limitIn } from './ring.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { LogHeader } from '../format/header-page.js';
+import { encodeHeaderPage } from '../format/header-page.js';
+import { holds } from '../commit/header-copies.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { Damage, Member, Role } from '../members.js';
+import { damageOf, readPage } from '../members.js';
+import type { Tail } from '../append/pending-records.js';
+import type { LogPlace, PageCopy } from '../read/read-pages.js';
+import { readCopy } from '../read/read-pages.js';
+import { limitIn } from '../format/ring.js';
 
 /** The log at one moment, with no commit on its way. */
 export interface LogState {

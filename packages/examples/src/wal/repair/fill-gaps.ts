@@ -1,13 +1,13 @@
 /** Putting records that somebody else still has back where they were, page by page. */
-import { FillingPage } from './filling-page.js';
+import { FillingPage } from '../append/filling-page.js';
 import type { Gap, MissingPiece } from './find-gaps.js';
-import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from './format.js';
-import type { CommitPoint } from './commit-slot.js';
-import type { Damage, Member } from './members.js';
-import { storeDurably } from './members.js';
-import type { LogPlace } from './read-pages.js';
-import { readBest, readCopy } from './read-pages.js';
-import { limitIn, pageOf } from './ring.js';
+import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from '../format/format.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { Damage, Member } from '../members.js';
+import { storeDurably } from '../members.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { readBest, readCopy } from '../read/read-pages.js';
+import { limitIn, pageOf } from '../format/ring.js';
 
 /** Whole records by sequence number, from wherever the application keeps another copy. */
 export type Records = ReadonlyMap<number, Uint8Array>;

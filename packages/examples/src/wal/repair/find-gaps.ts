@@ -1,9 +1,9 @@
 /** Where in the ring records are missing: which bytes of which records, and the room that they lay in. */
-import type { Fragment } from './data-page.js';
-import { PAGE_BYTES } from './format.js';
-import type { CommitPoint } from './commit-slot.js';
-import type { LogPlace } from './read-pages.js';
-import { committedPages } from './find-page.js';
+import type { Fragment } from '../format/data-page.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { CommitPoint } from '../format/commit-slot.js';
+import type { LogPlace } from '../read/read-pages.js';
+import { committedPages } from '../read/find-page.js';
 
 /** Bytes `from` … `to` of a record; `to` undefined: to its end. */
 export interface MissingPiece {

@@ -2,11 +2,11 @@
 import type { ByteRange } from '@safe-pmem/core';
 import type { DamagedPage, LogState } from './damaged-pages.js';
 import { findDamaged } from './damaged-pages.js';
-import { encodeHeaderPage } from './header-page.js';
-import type { Damage, Member, Role } from './members.js';
-import type { LogPlace } from './read-pages.js';
+import { encodeHeaderPage } from '../format/header-page.js';
+import type { Damage, Member, Role } from '../members.js';
+import type { LogPlace } from '../read/read-pages.js';
 import { repairMedium, storeWanted } from './repair-medium.js';
-import type { Ring } from './ring.js';
+import type { Ring } from '../format/ring.js';
 
 /** Pages examined in one go: bounds how long a commit waits for them. */
 const CHUNK_PAGES = 64;

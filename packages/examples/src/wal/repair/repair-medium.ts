@@ -1,9 +1,9 @@
 /** Making the units of damaged pages usable again, through PmemFile. */
-import { repairUnits } from '../repair-units.js';
+import { repairUnits } from '../../repair-units.js';
 import type { DamagedPage } from './damaged-pages.js';
-import { PAGE_BYTES } from './format.js';
-import type { Damage, Member } from './members.js';
-import { damageOf, readPage, storeDurably } from './members.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { Damage, Member } from '../members.js';
+import { damageOf, readPage, storeDurably } from '../members.js';
 
 /** Repairs the units of all pages with a media error; returns the pages that are still bad, by position. */
 export async function repairMedium(member: Member, damaged: readonly DamagedPage[]): Promise<Map<number, Damage>> {

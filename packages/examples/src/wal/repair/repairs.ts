@@ -1,14 +1,14 @@
 /** Repairs of an open log: one portion at a time, whoever asks for it, beside commits. */
 import type { ByteRange } from '@safe-pmem/core';
 import { PmemError, overlaps } from '@safe-pmem/core';
-import type { Committer } from './committer.js';
-import type { LogHeader } from './header-page.js';
+import type { Committer } from '../commit/committer.js';
+import type { LogHeader } from '../format/header-page.js';
 import type { Records, StoredPage } from './fill-gaps.js';
 import { pagesOfGap, storeGap } from './fill-gaps.js';
 import { findGaps } from './find-gaps.js';
-import { PAGE_BYTES } from './format.js';
-import type { Damage } from './members.js';
-import type { LogPlace } from './read-pages.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { Damage } from '../members.js';
+import type { LogPlace } from '../read/read-pages.js';
 import type { RepairSite, WalRepairReport } from './repair-log.js';
 import { RepairReport, portionsOf, repairPages } from './repair-log.js';
 import type { WalScrubOptions } from './scrub-log.js';

@@ -1,9 +1,9 @@
 /** Looking for damage before anybody needs the bytes, no faster than allowed, and repairing what is found. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rangeBetween } from '@safe-pmem/core';
-import { PAGE_BYTES } from './format.js';
-import type { Member } from './members.js';
-import { damageReason } from './members.js';
+import { PAGE_BYTES } from '../format/format.js';
+import type { Member } from '../members.js';
+import { damageReason } from '../members.js';
 import type { RepairReport, WalRepairReport } from './repair-log.js';
 
 export interface WalScrubProgress {

@@ -1,6 +1,6 @@
 /** Repairs pages as soon as the kernel lists them, before anybody reads them. */
 import type { ByteRange, FileWatch } from '@safe-pmem/core';
-import type { Member } from './members.js';
+import type { Member } from '../members.js';
 import type { WalRepairReport } from './repair-log.js';
 
 /** What became of one notice. */
