@@ -23,8 +23,8 @@ const EXPLORATIONS = ['packages/mock/test/explore/several-openers.test.ts', 'pac
 const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
 /** What is in a source of this name shows in these tests first. */
 const FIRST_TESTS = [
-  [/core\/src\/watch\.ts/, '/watch.test.ts'],
-  [/core\/src\/(open-state|memory-access)/, '/access-window.test.ts'],
+  [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
+  [/core\/src\/.*(open-state|memory-access)/, '/access-window.test.ts'],
   [/repair\/(journal|recover)/, '/journal.test.ts'],
   [/repair\/zero-range/, '/zero-range.test.ts'],
   [/core\/src\/repair\//, '/repair.test.ts'],

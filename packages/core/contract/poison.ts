@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isMediaErrno } from '../src/classify.js';
+import { isMediaErrno } from '../src/faults/classify.js';
 import type { Check, DriverSupport } from './machine.js';
 import { assertSameBytes, load, pattern, store, withNewFile } from './opened-file.js';
 

@@ -1,6 +1,6 @@
 /** Checks of what callers hand in: once, here, before anything is touched. Mistakes are TypeError or RangeError. */
 import { types } from 'node:util';
-import type { ByteRange } from './byte-range.js';
+import type { ByteRange } from './ranges/byte-range.js';
 
 function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;

@@ -2,20 +2,20 @@
  * For programs that look after files of others: backup tools, exporters, the command line. They speak with a driver
  * directly, because they look at files without taking part in them. Changes follow semantic versioning, as elsewhere.
  */
-import type { Driver, CompleteFile } from './driver.js';
+import type { Driver, CompleteFile } from './driver/driver.js';
 import { completeFile } from './driver/complete-file.js';
-import type { ByteRange } from './byte-range.js';
+import type { ByteRange } from './ranges/byte-range.js';
 import { locate } from './repair/journal/locate.js';
 import { absolutePlace } from './repair/journal/names.js';
-import { systemError } from './system-error.js';
+import { systemError } from './errors/system-error.js';
 
-export type { FileBadBlock } from './bad-blocks.js';
-export { mapToFile } from './bad-blocks.js';
-export { isMediaErrno } from './classify.js';
-export { clearAbility, fileInfo, repairUnitBytes } from './file-info.js';
-export { printable } from './printable.js';
+export type { FileBadBlock } from './rescue/bad-blocks.js';
+export { mapToFile } from './rescue/bad-blocks.js';
+export { isMediaErrno } from './faults/classify.js';
+export { clearAbility, fileInfo, repairUnitBytes } from './opening/file-info.js';
+export { printable } from './errors/printable.js';
 export { zeroRangeOf } from './repair/zero-range.js';
-export { systemError } from './system-error.js';
+export { systemError } from './errors/system-error.js';
 
 /**
  * A unit whose repair began and did not end. The journal has what it is to hold, and the next open() writes it,

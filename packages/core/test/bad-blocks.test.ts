@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { queryBadBlocks, reportOf } from '../src/bad-blocks.js';
+import { queryBadBlocks, reportOf } from '../src/rescue/bad-blocks.js';
 import type { Extent } from '../src/index.js';
 import { Errno, intersect } from '../src/index.js';
 import { scriptedFile } from './scripted-file.js';

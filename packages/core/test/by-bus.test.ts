@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { clearAbility, listingAbility } from '../src/file-info.js';
+import { clearAbility, listingAbility } from '../src/opening/file-info.js';
 import { Errno } from '../src/index.js';
-import { systemError } from '../src/system-error.js';
+import { systemError } from '../src/errors/system-error.js';
 import { facts } from './scripted-file.js';
 
 const on = (provider: string, ...commands: string[]) => ({ ...facts, bus: { provider, commands } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { classifyFault, classifyPage, isHealthyPage } from '../src/classify.js';
+import { classifyFault, classifyPage, isHealthyPage } from '../src/faults/classify.js';
 import { Errno } from '../src/index.js';
 import type { Fault, Probe, ProbeOutcome } from '../src/index.js';
 import { healthyProbe, scriptedFile } from './scripted-file.js';

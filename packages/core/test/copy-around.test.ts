@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { copyAround } from '../src/copy-around.js';
+import { copyAround } from '../src/faults/copy-around.js';
 import { Errno } from '../src/index.js';
 import { badPages, healthyProbe, scriptedFile } from './scripted-file.js';
 import { assertProperty } from './seeded.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refusedCuts, unreadableCuts, type Cut } from '../src/cuts.js';
+import { refusedCuts, unreadableCuts, type Cut } from '../src/resize/cuts.js';
 import type { FileFacts } from '../src/index.js';
 import { Errno } from '../src/index.js';
 import { facts, scriptedFile } from './scripted-file.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FileBadBlock } from '../src/bad-blocks.js';
+import type { FileBadBlock } from '../src/rescue/bad-blocks.js';
 import { Errno } from '../src/index.js';
-import { stockZeroRange } from '../src/file-info.js';
+import { stockZeroRange } from '../src/opening/file-info.js';
 import { failureOf } from '../src/repair/failure.js';
 import type { UnitSummary } from '../src/repair/receipt.js';
 import { facts } from './scripted-file.js';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteRange, CompleteFile, Transfer } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import { Hazards } from '../src/hazards.js';
+import { Hazards } from '../src/faults/hazards.js';
 import type { PrepareRequest } from '../src/repair/prepare-units.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
 import { scriptedFile } from './scripted-file.js';

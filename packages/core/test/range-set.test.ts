@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RangeSet } from '../src/range-set.js';
+import { RangeSet } from '../src/ranges/range-set.js';
 import { assertProperty } from './seeded.js';
 
 const range = fc.record({ offset: fc.nat(56), length: fc.nat(8) });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Clock } from '../src/pace.js';
-import { Hazards } from '../src/hazards.js';
-import { scrubRange } from '../src/scrub.js';
+import type { Clock } from '../src/rescue/pace.js';
+import { Hazards } from '../src/faults/hazards.js';
+import { scrubRange } from '../src/rescue/scrub.js';
 import type { CompleteFile } from '../src/index.js';
 
 const PAGE = 4096;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FileFacts, RepairAttempt } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import { stockZeroRange, type ZeroRangeBehaviour } from '../src/file-info.js';
+import { stockZeroRange, type ZeroRangeBehaviour } from '../src/opening/file-info.js';
 import { nextStrategy, type RepairGround } from '../src/repair/strategy.js';
 import { facts } from './scripted-file.js';
 

@@ -1,10 +1,10 @@
 /** Errors of one copy of the package in a program that holds another one too. */
 import { expect, test, vi } from 'vitest';
-import * as here from '../src/errors.js';
+import * as here from '../src/errors/errors.js';
 
 async function otherCopy(): Promise<typeof here> {
   vi.resetModules();
-  return import('../src/errors.js');
+  return import('../src/errors/errors.js');
 }
 
 test('errors of another copy of the package are errors of this one, each of its own class', async () => {

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { expect, it } from 'vitest';
-import { Errno } from '../src/errno.js';
-import { PmemView, requireViewable, viewError } from '../src/view.js';
+import { Errno } from '../src/errors/errno.js';
+import { PmemView, requireViewable, viewError } from '../src/access/view.js';
 
 const MOST = Math.floor(constants.MAX_LENGTH / 4096) * 4096;
 

@@ -1,6 +1,6 @@
 /** What short accesses touch: one of the driver's windows as far as the file reaches, or nothing. */
 import { Buffer } from 'node:buffer';
-import type { MemoryWindow } from './driver.js';
+import type { MemoryWindow } from '../driver/driver.js';
 
 const NOTHING = Buffer.alloc(0);
 const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };

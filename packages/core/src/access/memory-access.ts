@@ -1,14 +1,14 @@
 /** The half of PmemFile that runs at memory speed: loads, stores, what makes them durable, and views. */
 import type { AccessWindow } from './access-window.js';
-import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from './arguments.js';
-import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersect } from './byte-range.js';
-import type { DriverView, Fault } from './driver.js';
-import { WINDOW_ACCESS_BYTES_MAX } from './driver.js';
-import { MediaError } from './errors.js';
+import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from '../arguments.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, coalesce, intersect } from '../ranges/byte-range.js';
+import type { DriverView, Fault } from '../driver/driver.js';
+import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
+import { MediaError } from '../errors/errors.js';
 import { NumberReads } from './number-reads.js';
-import type { OpenState } from './open-state.js';
-import { dropPersistedTombstones } from './repair/journal/overwritten.js';
+import type { OpenState } from '../opening/open-state.js';
+import { dropPersistedTombstones } from '../repair/journal/overwritten.js';
 import type { ViewFile } from './view.js';
 import { PmemView, requireViewable, viewError } from './view.js';
 

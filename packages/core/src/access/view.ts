@@ -1,11 +1,11 @@
 /** A range of a file as a Uint8Array, and the question whether what was read from it is what the medium gave. */
 import { constants } from 'node:buffer';
-import type { ByteRange } from './byte-range.js';
-import { alignOut } from './byte-range.js';
-import type { DriverView, SystemFailure } from './driver.js';
-import { Errno } from './errno.js';
-import { PmemError } from './errors.js';
-import { SystemCallError, systemError } from './system-error.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut } from '../ranges/byte-range.js';
+import type { DriverView, SystemFailure } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { PmemError } from '../errors/errors.js';
+import { SystemCallError, systemError } from '../errors/system-error.js';
 
 /** What a view asks of its file. */
 export interface ViewFile {

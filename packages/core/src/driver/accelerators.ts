@@ -2,8 +2,8 @@
  * What a driver may leave out. Core completes a file that lacks any of these methods (see complete-file.ts): each says
  * what core does instead. A driver adds one if it can do better than that.
  */
-import type { ByteRange } from '../byte-range.js';
-import type { DeviceBadBlocks, SystemFailure } from '../devices.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { DeviceBadBlocks, SystemFailure } from './devices.js';
 import type { JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
 import type { MemoryWindow, ViewOutcome } from './memory.js';
 import type {

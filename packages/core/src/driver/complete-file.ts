@@ -1,8 +1,8 @@
 /** What core does for a driver that leaves an accelerator out. */
-import type { ByteRange } from '../byte-range.js';
-import type { CompleteFile, DriverFile } from '../driver.js';
-import type { SystemFailure } from '../devices.js';
-import { Errno } from '../errno.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { CompleteFile, DriverFile } from './driver.js';
+import type { SystemFailure } from './devices.js';
+import { Errno } from '../errors/errno.js';
 import type { Accelerators } from './accelerators.js';
 import type { Fault, PersistProblem, Rewrite, Rewritten, Transfer } from './outcomes.js';
 

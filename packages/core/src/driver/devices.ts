@@ -2,7 +2,7 @@
  * What a driver may say about whole devices: for tools that look after files which they have not opened, and for
  * watch().
  */
-import type { ByteRange } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
 
 /** A system call that failed. `errno` is Linux's number, `syscall` the name in section 2 of the manual. */
 export interface SystemFailure {

@@ -7,19 +7,19 @@
  * docs/guides/write-a-driver.md.
  */
 import type { DeviceDriver, SystemFailure } from './devices.js';
-import type { Accelerators } from './driver/accelerators.js';
-import type { FileFacts } from './driver/facts.js';
-import type { JournalStore } from './driver/journal-store.js';
+import type { Accelerators } from './accelerators.js';
+import type { FileFacts } from './facts.js';
+import type { JournalStore } from './journal-store.js';
 import type {
   Fault, FileSizeOutcome, PersistProblem, ProbeOutcome, Transfer, ZeroRangeTrialOutcome,
-} from './driver/outcomes.js';
+} from './outcomes.js';
 
 export type { DeviceBadBlocks, SystemFailure } from './devices.js';
-export type * from './driver/accelerators.js';
-export type * from './driver/facts.js';
-export type * from './driver/outcomes.js';
-export * from './driver/journal-store.js';
-export * from './driver/memory.js';
+export type * from './accelerators.js';
+export type * from './facts.js';
+export type * from './outcomes.js';
+export * from './journal-store.js';
+export * from './memory.js';
 
 export interface OpenRequest {
   readonly readOnly: boolean;

@@ -1,5 +1,5 @@
 /** What a driver finds out about a file when it opens it. */
-import type { NvdimmBus } from '../devices.js';
+import type { NvdimmBus } from './devices.js';
 
 /** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
 export type PersistMethod = 'cpu-flush' | 'msync';

@@ -1,5 +1,5 @@
 /** How a driver keeps the repair journal of a file: a small file beside it, replaced whole. */
-import type { SystemFailure } from '../devices.js';
+import type { SystemFailure } from './devices.js';
 
 /** The journal of `<path>` is the file `<path>` + this suffix, in the same directory. */
 export const JOURNAL_SUFFIX = '.repair';

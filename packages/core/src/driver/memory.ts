@@ -1,5 +1,5 @@
 /** Mapped memory that JavaScript may touch without a call: windows for short accesses, and views. */
-import type { SystemFailure } from '../devices.js';
+import type { SystemFailure } from './devices.js';
 import type { Fault } from './outcomes.js';
 
 /**

@@ -1,6 +1,6 @@
 /** What the calls of a driver report: plain facts, never what they mean. */
-import type { ByteRange } from '../byte-range.js';
-import type { SystemFailure } from '../devices.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { SystemFailure } from './devices.js';
 
 /** A SIGBUS that a guarded copy caught. `position` is the faulting byte counted from the start of the file. */
 export interface Fault {

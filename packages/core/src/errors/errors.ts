@@ -1,8 +1,8 @@
 /** Errors with stable codes. docs/reference/errors.md has one heading per code. */
-import type { ByteRange } from './byte-range.js';
-import { formatRanges } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { formatRanges } from '../ranges/byte-range.js';
 import { printable } from './printable.js';
-import type { RepairAttempt, RepairReceipt } from './repair/receipt.js';
+import type { RepairAttempt, RepairReceipt } from '../repair/receipt.js';
 
 /** Every code that a PmemError can carry. Codes are never renamed; new ones may be added in a minor version. */
 export type PmemErrorCode =

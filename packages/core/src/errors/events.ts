@@ -3,10 +3,10 @@
  * Publishing costs nothing while nobody listens.
  */
 import { channel } from 'node:diagnostics_channel';
-import type { ByteRange } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
 import type { MediaError, PmemError } from './errors.js';
-import type { RepairReceipt } from './repair/receipt.js';
-import type { WatchEvent } from './watch-event.js';
+import type { RepairReceipt } from '../repair/receipt.js';
+import type { WatchEvent } from '../rescue/watch-event.js';
 
 /** `{ path, error }` each time a media error comes to light that was not known before. */
 export const MEDIA_ERROR_CHANNEL = 'safe-pmem:media-error';

@@ -1,6 +1,6 @@
 /** Failed system calls as PmemErrors: one table from errno to code. */
-import type { ByteRange } from './byte-range.js';
-import type { SystemFailure } from './driver.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { SystemFailure } from '../driver/driver.js';
 import { Errno, errnoName } from './errno.js';
 import type { PmemErrorCode } from './errors.js';
 import { PmemError } from './errors.js';

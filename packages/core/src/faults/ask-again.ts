@@ -1,11 +1,11 @@
 /** Pages that once faulted are asked again before they are believed to be bad: by pread, never by a load. */
-import type { ByteRange } from './byte-range.js';
-import { alignOut, rangeEnd, subtract } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
-import type { CompleteFile } from './driver.js';
+import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from './hazards.js';
-import type { JournalContent } from './repair/journal/format.js';
-import { locateSync } from './repair/journal/locate.js';
+import type { JournalContent } from '../repair/journal/format.js';
+import { locateSync } from '../repair/journal/locate.js';
 
 /**
  * Forgets those media errors inside `within` that an access of this process met and that read well by now: another

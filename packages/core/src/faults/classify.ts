@@ -21,8 +21,8 @@
  * statfs shows no quota, no project quota, no reserved blocks, and nothing of what copy-on-write needs; so free space is
  * told in the message and decides nothing.
  */
-import type { CompleteFile, Fault, Probe, SystemFailure } from './driver.js';
-import { Errno } from './errno.js';
+import type { CompleteFile, Fault, Probe, SystemFailure } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
 
 export type FaultKind = 'media' | 'truncated' | 'no-space' | 'io';
 

@@ -2,11 +2,11 @@
  * Copies a range between memory and the mapping, walking around every byte that cannot be accessed. A bad page is
  * touched once: after a fault the copy goes on before and after the page that faulted, never over it again.
  */
-import type { ByteRange } from './byte-range.js';
-import { alignOut, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import type { Classification, FaultKind } from './classify.js';
 import { classifyFault, isMediaPage } from './classify.js';
-import type { CompleteFile, Fault, SystemFailure } from './driver.js';
+import type { CompleteFile, Fault, SystemFailure } from '../driver/driver.js';
 
 /** A part of the requested range that could not be copied, and why. */
 export interface Gap extends ByteRange {

@@ -1,20 +1,20 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
-import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { forgetHealthy } from './ask-again.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
-import type { CompleteFile, Fault, PersistProblem, ViewFault } from './driver.js';
-import { Errno } from './errno.js';
-import type { MediaErrorSource, Operation } from './errors.js';
-import { MediaError, PmemError } from './errors.js';
-import { publishFailure, publishMediaError, publishPersistFailure } from './events.js';
+import type { CompleteFile, Fault, PersistProblem, ViewFault } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import type { MediaErrorSource, Operation } from '../errors/errors.js';
+import { MediaError, PmemError } from '../errors/errors.js';
+import { publishFailure, publishMediaError, publishPersistFailure } from '../errors/events.js';
 import type { Hazards } from './hazards.js';
-import type { Journal } from './repair/journal/journal.js';
-import { systemError, unexplainedFault } from './system-error.js';
+import type { Journal } from '../repair/journal/journal.js';
+import { systemError, unexplainedFault } from '../errors/system-error.js';
 
-export class GuardedIo {
+export class FaultPath {
   readonly #file: CompleteFile;
   readonly #hazards: Hazards;
   readonly #journal: Journal;

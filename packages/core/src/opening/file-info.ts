@@ -1,4 +1,4 @@
-import type { FileFacts, PersistMethod } from './driver.js';
+import type { FileFacts, PersistMethod } from '../driver/driver.js';
 
 /** Whether the device can clear poison: `unknown` where no nvdimm bus says. Read before anything is touched. */
 export type ClearAbility = 'yes' | 'no' | 'unknown';

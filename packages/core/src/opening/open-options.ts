@@ -1,5 +1,5 @@
-import { ownOptions, requireBoolean, requireInteger, requireOneOf } from './arguments.js';
-import type { Driver } from './driver.js';
+import { ownOptions, requireBoolean, requireInteger, requireOneOf } from '../arguments.js';
+import type { Driver } from '../driver/driver.js';
 
 export interface OpenOptions {
   /** The driver: `nativeDriver()` in production, `mockDriver()` in tests. */

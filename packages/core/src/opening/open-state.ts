@@ -1,12 +1,12 @@
-import { AccessWindow } from './access-window.js';
-import { isInside, requireBytes, requireInside } from './arguments.js';
-import type { ByteRange } from './byte-range.js';
-import type { DeviceDriver } from './devices.js';
-import type { CompleteFile } from './driver.js';
-import { PmemError } from './errors.js';
-import { GuardedIo } from './guarded-io.js';
-import { Hazards } from './hazards.js';
-import { Journal } from './repair/journal/journal.js';
+import { AccessWindow } from '../access/access-window.js';
+import { isInside, requireBytes, requireInside } from '../arguments.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { DeviceDriver } from '../driver/devices.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { PmemError } from '../errors/errors.js';
+import { FaultPath } from '../faults/fault-path.js';
+import { Hazards } from '../faults/hazards.js';
+import { Journal } from '../repair/journal/journal.js';
 
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
@@ -16,7 +16,7 @@ export class OpenState {
   readonly window = new AccessWindow();
   readonly hazards = new Hazards(() => { this.window.shut(); });
   readonly journal: Journal;
-  readonly io: GuardedIo;
+  readonly io: FaultPath;
   sizeBytes: number;
   closed = false;
   readonly #closing = new AbortController();
@@ -26,7 +26,7 @@ export class OpenState {
     this.file = file;
     this.devices = devices;
     this.journal = new Journal(file, this.hazards);
-    this.io = new GuardedIo(file, this.hazards, this.journal);
+    this.io = new FaultPath(file, this.hazards, this.journal);
     this.sizeBytes = file.mappedBytes;
   }
 

@@ -3,11 +3,11 @@
  * writer holds all of them. A claim is one more byte, which only those ask for who cannot share the file. The locks
  * (OFD locks, fcntl(2)) end with the open file, also when its process dies.
  */
-import type { CompleteFile } from './driver.js';
-import { Errno } from './errno.js';
-import { PmemError } from './errors.js';
-import { REPAIR_LOCK_POSITION } from './repair/journal/journal.js';
-import { systemError } from './system-error.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { PmemError } from '../errors/errors.js';
+import { REPAIR_LOCK_POSITION } from '../repair/journal/journal.js';
+import { systemError } from '../errors/system-error.js';
 
 const WRITERS_MAX = 256;
 const POSITION = REPAIR_LOCK_POSITION - WRITERS_MAX;

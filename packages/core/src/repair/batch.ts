@@ -1,10 +1,10 @@
 /** Units that go through the journal together: prepared, recorded, written, and struck from the journal again. */
-import type { ByteRange } from '../byte-range.js';
-import { coalesce, intersect, intersectAll, rangeEnd, subtract } from '../byte-range.js';
-import { RepairError } from '../errors.js';
-import { systemError } from '../system-error.js';
-import type { SystemFailure } from '../driver.js';
-import type { Hazards } from '../hazards.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { coalesce, intersect, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
+import { RepairError } from '../errors/errors.js';
+import { systemError } from '../errors/system-error.js';
+import type { SystemFailure } from '../driver/driver.js';
+import type { Hazards } from '../faults/hazards.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { journalFits } from './journal/format.js';

@@ -1,8 +1,8 @@
 /** What a repair says about the units that it could not make usable, and what can be done about them. */
-import type { FileBadBlock } from '../bad-blocks.js';
-import { coalesce, overlappingOf } from '../byte-range.js';
-import { errnoName } from '../errno.js';
-import { RepairError } from '../errors.js';
+import type { FileBadBlock } from '../rescue/bad-blocks.js';
+import { coalesce, overlappingOf } from '../ranges/byte-range.js';
+import { errnoName } from '../errors/errno.js';
+import { RepairError } from '../errors/errors.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { isHeldBack, nextStrategy, type RepairGround } from './strategy.js';

@@ -1,7 +1,7 @@
 /** A `rebuild` that reads the lost bytes from another file. */
 import { requireInteger } from '../arguments.js';
-import { rangeEnd } from '../byte-range.js';
-import { isPmemError } from '../errors.js';
+import { rangeEnd } from '../ranges/byte-range.js';
+import { isPmemError } from '../errors/errors.js';
 import type { PmemFile } from '../pmem-file.js';
 import type { Rebuild } from './prepare-units.js';
 

@@ -6,17 +6,19 @@
  * trouble, the poison of one mapping, or repaired since.
  */
 import { isBytes } from '../arguments.js';
-import type { FileBadBlock } from '../bad-blocks.js';
-import type { ByteRange } from '../byte-range.js';
-import { coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength } from '../byte-range.js';
-import { isMediaErrno } from '../classify.js';
-import type { CompleteFile, Transfer } from '../driver.js';
-import { Errno } from '../errno.js';
-import { PmemError, RepairError } from '../errors.js';
-import { publishFailure } from '../events.js';
-import { repairUnitBytes } from '../file-info.js';
-import type { Hazards } from '../hazards.js';
-import { systemError } from '../system-error.js';
+import type { FileBadBlock } from '../rescue/bad-blocks.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import {
+  coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength,
+} from '../ranges/byte-range.js';
+import { isMediaErrno } from '../faults/classify.js';
+import type { CompleteFile, Transfer } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { PmemError, RepairError } from '../errors/errors.js';
+import { publishFailure } from '../errors/events.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { Hazards } from '../faults/hazards.js';
+import { systemError } from '../errors/system-error.js';
 import { UnitContents } from './unit-contents.js';
 import { remapUnits } from './verify-units.js';
 import { planUnit, type UnitPlan, type UnitWork } from './unit-work.js';

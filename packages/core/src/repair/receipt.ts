@@ -1,7 +1,7 @@
-import type { FileBadBlocks } from '../bad-blocks.js';
-import type { ByteRange } from '../byte-range.js';
-import { firstEndingAfter, overlappingOf } from '../byte-range.js';
-import type { Extent } from '../driver.js';
+import type { FileBadBlocks } from '../rescue/bad-blocks.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { firstEndingAfter, overlappingOf } from '../ranges/byte-range.js';
+import type { Extent } from '../driver/driver.js';
 
 export type RepairStrategy = 'zero-range' | 'recovery-write';
 

@@ -2,16 +2,16 @@
  * What open() does with a journal that it finds: finishes repairs that were cut off, remembers what was lost. A unit of
  * which there is only the note that it was being rebuilt is lost, unless only the process died, after its write.
  */
-import type { ByteRange } from '../byte-range.js';
-import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
-import { isMediaErrno } from '../classify.js';
-import { unreadableCuts } from '../cuts.js';
-import type { CompleteFile } from '../driver.js';
-import { PmemError } from '../errors.js';
-import { publishLoss } from '../events.js';
-import { repairUnitBytes } from '../file-info.js';
-import type { Hazards } from '../hazards.js';
-import { systemError } from '../system-error.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
+import { isMediaErrno } from '../faults/classify.js';
+import { unreadableCuts } from '../resize/cuts.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { PmemError } from '../errors/errors.js';
+import { publishLoss } from '../errors/events.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { Hazards } from '../faults/hazards.js';
+import { systemError } from '../errors/system-error.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { isBare, withLosses } from './journal/format.js';
 import type { Journal } from './journal/journal.js';

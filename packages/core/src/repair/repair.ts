@@ -3,15 +3,17 @@
  * by batch, under the repair lock. A crash at any instant leaves either the old state or an intent that the next open()
  * finishes. A unit that cannot be repaired does not keep the others from it.
  */
-import type { FileBadBlock, FileBadBlocks } from '../bad-blocks.js';
-import { queryBadBlocks } from '../bad-blocks.js';
-import type { ByteRange } from '../byte-range.js';
-import { alignOut, coalesce, intersectAll, rangeBetween, rangeEnd, subtract, totalLength } from '../byte-range.js';
-import type { CompleteFile } from '../driver.js';
-import { PmemError, RepairError } from '../errors.js';
-import { repairUnitBytes } from '../file-info.js';
-import type { Hazards } from '../hazards.js';
-import { systemError } from '../system-error.js';
+import type { FileBadBlock, FileBadBlocks } from '../rescue/bad-blocks.js';
+import { queryBadBlocks } from '../rescue/bad-blocks.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import {
+  alignOut, coalesce, intersectAll, rangeBetween, rangeEnd, subtract, totalLength,
+} from '../ranges/byte-range.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { PmemError, RepairError } from '../errors/errors.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { Hazards } from '../faults/hazards.js';
+import { systemError } from '../errors/system-error.js';
 import type { Batch, Unstruck } from './batch.js';
 import { hasTail, recordIntents, settle, strikeIntents, takeBack, unitsOf } from './batch.js';
 import { failureOf } from './failure.js';

@@ -1,6 +1,6 @@
 /** From runs of adjacent units to the one call of rewrite() that writes them all. */
-import { rangeBetween, rangeEnd } from '../byte-range.js';
-import type { Rewrite } from '../driver.js';
+import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import type { Rewrite } from '../driver/driver.js';
 import type { RepairStrategy } from './receipt.js';
 import type { UnitWork } from './unit-work.js';
 

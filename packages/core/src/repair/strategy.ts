@@ -13,9 +13,9 @@
  * block that a mapping of 2 MiB met (measured on 7.3), and which mapping another process had cannot be known. XFS moves
  * the file off the block, which is safe, but hands the block to free space.
  */
-import type { FileFacts } from '../driver.js';
-import { Errno } from '../errno.js';
-import { clearAbility, hasRecoveryWrite, type ZeroRangeBehaviour } from '../file-info.js';
+import type { FileFacts } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { clearAbility, hasRecoveryWrite, type ZeroRangeBehaviour } from '../opening/file-info.js';
 import type { RepairStrategy } from './receipt.js';
 import type { UnitWork } from './unit-work.js';
 

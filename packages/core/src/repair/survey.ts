@@ -2,10 +2,12 @@
  * Finds the units of a range that may need repair. Units about which nothing is known are read by pread(2), off this
  * thread: on DAX that consults the kernel's list and touches no poison, and a healthy stretch costs one call.
  */
-import type { ByteRange } from '../byte-range.js';
-import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract } from '../byte-range.js';
-import type { CompleteFile } from '../driver.js';
-import type { Hazards } from '../hazards.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import {
+  alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
+} from '../ranges/byte-range.js';
+import type { CompleteFile } from '../driver/driver.js';
+import type { Hazards } from '../faults/hazards.js';
 
 /** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */
 export async function suspectsIn(

@@ -1,5 +1,5 @@
-import type { ByteRange } from '../byte-range.js';
-import { rangeEnd } from '../byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { rangeEnd } from '../ranges/byte-range.js';
 
 /**
  * What the units of one batch are to hold, in one buffer: thousands of small ones would keep the garbage collector busy. Units

@@ -1,5 +1,5 @@
-import type { ByteRange } from '../byte-range.js';
-import { intersect } from '../byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { intersect } from '../ranges/byte-range.js';
 import type { Intent } from './journal/format.js';
 import type { RepairAttempt, RepairStrategy } from './receipt.js';
 

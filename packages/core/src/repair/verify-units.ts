@@ -2,12 +2,12 @@
  * Reads back what was written, through a fresh mapping: the old one may hold a page that was mapped before the kernel
  * knew of its bad block, and a page of zeros reads well on a device that refuses every write.
  */
-import type { ByteRange } from '../byte-range.js';
-import { rangeBetween, rangeEnd } from '../byte-range.js';
-import type { CompleteFile, SystemFailure } from '../driver.js';
-import { Errno } from '../errno.js';
-import { repairUnitBytes } from '../file-info.js';
-import type { Hazards } from '../hazards.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import type { CompleteFile, SystemFailure } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { Hazards } from '../faults/hazards.js';
 import type { RepairStrategy } from './receipt.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
 

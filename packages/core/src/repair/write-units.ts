@@ -2,16 +2,16 @@
  * Resets and rewrites units, strategy by strategy, until each is verified or nothing is left to try. Adjacent units go
  * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
-import { rangeEnd } from '../byte-range.js';
-import type { CompleteFile, Rewrite, Rewritten } from '../driver.js';
-import { repairUnitBytes } from '../file-info.js';
-import type { Hazards } from '../hazards.js';
+import { rangeEnd } from '../ranges/byte-range.js';
+import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { Hazards } from '../faults/hazards.js';
 import type { RepairStrategy } from './receipt.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import type { StrategyRequest } from './strategy.js';
 import { nextStrategy } from './strategy.js';
 import { record, type StepFailure, type UnitWork } from './unit-work.js';
-import { writeOn } from '../write-on.js';
+import { writeOn } from '../rescue/write-on.js';
 import { learnZeroRange, zeroRangeOf } from './zero-range.js';
 import { verifyUnits, type WrittenUnit } from './verify-units.js';
 

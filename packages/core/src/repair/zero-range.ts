@@ -9,12 +9,12 @@
  * that is to be repaired, and is believed if the page is off the list, readable, and where it was. The intent is
  * durable by then, so nothing depends on the outcome.
  */
-import { queryBadBlocks } from '../bad-blocks.js';
-import type { ByteRange } from '../byte-range.js';
-import { rangeEnd } from '../byte-range.js';
-import type { CompleteFile, Extent, FileFacts, ZeroRangeTrial } from '../driver.js';
-import { Errno } from '../errno.js';
-import { clearAbility, stockZeroRange, type ZeroRangeBehaviour } from '../file-info.js';
+import { queryBadBlocks } from '../rescue/bad-blocks.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { rangeEnd } from '../ranges/byte-range.js';
+import type { CompleteFile, Extent, FileFacts, ZeroRangeTrial } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { clearAbility, stockZeroRange, type ZeroRangeBehaviour } from '../opening/file-info.js';
 import { record, type UnitWork } from './unit-work.js';
 
 /**

@@ -1,8 +1,8 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
-import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from './byte-range.js';
-import type { CompleteFile, Extent } from './driver.js';
-import { errnoName } from './errno.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import type { CompleteFile, Extent } from '../driver/driver.js';
+import { errnoName } from '../errors/errno.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
 export interface FileBadBlock extends ByteRange {

@@ -1,13 +1,13 @@
 /** Salvages into a new file whose gaps are lost bytes, as a repair leaves them: no zero in it passes for data. */
-import type { ByteRange } from './byte-range.js';
-import { coalesce } from './byte-range.js';
-import type { Driver, CompleteFile } from './driver.js';
-import { completeFile } from './driver/complete-file.js';
-import { PmemError } from './errors.js';
-import { Hazards } from './hazards.js';
-import { Journal, journalError } from './repair/journal/journal.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { coalesce } from '../ranges/byte-range.js';
+import type { Driver, CompleteFile } from '../driver/driver.js';
+import { completeFile } from '../driver/complete-file.js';
+import { PmemError } from '../errors/errors.js';
+import { Hazards } from '../faults/hazards.js';
+import { Journal, journalError } from '../repair/journal/journal.js';
 import type { SalvageGap, SalvagePart } from './salvage.js';
-import { systemError } from './system-error.js';
+import { systemError } from '../errors/system-error.js';
 import { writeOn } from './write-on.js';
 
 export interface SalvageCopy {

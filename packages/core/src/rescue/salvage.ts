@@ -1,11 +1,11 @@
 /** Reads all that still can be read of a range, and names the rest. */
-import type { ByteRange } from './byte-range.js';
-import { rangeBetween, rangeEnd, subtract } from './byte-range.js';
-import type { FaultKind } from './classify.js';
-import { forgetHealthy } from './ask-again.js';
-import { copyAround } from './copy-around.js';
-import type { CompleteFile } from './driver.js';
-import type { Hazards } from './hazards.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
+import type { FaultKind } from '../faults/classify.js';
+import { forgetHealthy } from '../faults/ask-again.js';
+import { copyAround } from '../faults/copy-around.js';
+import type { CompleteFile } from '../driver/driver.js';
+import type { Hazards } from '../faults/hazards.js';
 
 /** Why bytes are missing: what classification says, or `lost`, a tombstone that an earlier repair left. */
 export type SalvageGapReason = FaultKind | 'lost';

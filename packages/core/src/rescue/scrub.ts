@@ -1,15 +1,15 @@
 /** Reads ahead, off the main thread and without touching mapped memory, to find media errors before anybody needs the bytes. */
-import type { ByteRange } from './byte-range.js';
-import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from './byte-range.js';
-import { forgetHealthy } from './ask-again.js';
-import { classifyPage, isMediaErrno } from './classify.js';
-import type { CompleteFile } from './driver.js';
-import { PmemError } from './errors.js';
-import { publishFailure } from './events.js';
-import type { Hazards } from './hazards.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { forgetHealthy } from '../faults/ask-again.js';
+import { classifyPage, isMediaErrno } from '../faults/classify.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { PmemError } from '../errors/errors.js';
+import { publishFailure } from '../errors/events.js';
+import type { Hazards } from '../faults/hazards.js';
 import type { Clock } from './pace.js';
 import { Pace, wallClock } from './pace.js';
-import { systemError } from './system-error.js';
+import { systemError } from '../errors/system-error.js';
 
 export interface ScrubProgress {
   readonly doneBytes: number;

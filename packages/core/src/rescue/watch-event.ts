@@ -1,4 +1,4 @@
-import type { ByteRange } from './byte-range.js';
+import type { ByteRange } from '../ranges/byte-range.js';
 
 /**
  * What a watch noticed. Ranges are whole blocks clipped to the file.

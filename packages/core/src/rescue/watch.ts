@@ -1,11 +1,11 @@
 /** Notices what the kernel learns about a file's blocks, before anybody touches them. */
 import type { FileBadBlocks } from './bad-blocks.js';
-import type { ByteRange } from './byte-range.js';
-import { coalesce, subtract } from './byte-range.js';
-import type { DeviceDriver, DeviceWatch } from './devices.js';
-import { PmemError } from './errors.js';
-import { publishWatch } from './events.js';
-import type { OpenState } from './open-state.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { coalesce, subtract } from '../ranges/byte-range.js';
+import type { DeviceDriver, DeviceWatch } from '../driver/devices.js';
+import { PmemError } from '../errors/errors.js';
+import { publishWatch } from '../errors/events.js';
+import type { OpenState } from '../opening/open-state.js';
 import type { WatchEvent } from './watch-event.js';
 
 export interface WatchOptions {

@@ -1,6 +1,6 @@
 /** Writing bytes to their end, over short transfers. */
-import type { CompleteFile, SystemFailure } from './driver.js';
-import { Errno } from './errno.js';
+import type { CompleteFile, SystemFailure } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
 
 /** Writes that get no further than the one before are repeated so often. */
 const IDLE_WRITES_MAX = 2;

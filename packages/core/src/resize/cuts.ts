@@ -6,11 +6,11 @@
  * and oopses (measured on ext4 of 6.12, in dax_zero_range), and so does the write of the file that gets it next. No
  * list has to know of the page, and another process may have met the error: so both ends are asked by pread.
  */
-import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, type ByteRange } from './byte-range.js';
-import { isMediaErrno } from './classify.js';
-import type { CompleteFile } from './driver.js';
-import { clearAbility, repairUnitBytes } from './file-info.js';
-import { isHeldBack } from './repair/strategy.js';
+import { alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, type ByteRange } from '../ranges/byte-range.js';
+import { isMediaErrno } from '../faults/classify.js';
+import type { CompleteFile } from '../driver/driver.js';
+import { clearAbility, repairUnitBytes } from '../opening/file-info.js';
+import { isHeldBack } from '../repair/strategy.js';
 
 export interface Cut {
   readonly sizeBytes: number;

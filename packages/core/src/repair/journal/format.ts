@@ -30,8 +30,8 @@
  * lost. Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
  */
 import { createHash } from 'node:crypto';
-import type { ByteRange } from '../../byte-range.js';
-import { coalesce, formatRange, intersectAll, rangeEnd } from '../../byte-range.js';
+import type { ByteRange } from '../../ranges/byte-range.js';
+import { coalesce, formatRange, intersectAll, rangeEnd } from '../../ranges/byte-range.js';
 
 export const JOURNAL_VERSION = 2;
 /** Largest journal that is read, and most bytes that its intents may hold together. */

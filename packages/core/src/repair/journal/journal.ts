@@ -6,12 +6,12 @@
  * not exclude its own owner, so holders are counted, and all of them change one content in memory.
  */
 import { randomBytes } from 'node:crypto';
-import type { CompleteFile, JournalFile, SystemFailure } from '../../driver.js';
-import { Errno } from '../../errno.js';
-import { PmemError } from '../../errors.js';
-import { repairUnitBytes } from '../../file-info.js';
-import type { Hazards } from '../../hazards.js';
-import { systemError } from '../../system-error.js';
+import type { CompleteFile, JournalFile, SystemFailure } from '../../driver/driver.js';
+import { Errno } from '../../errors/errno.js';
+import { PmemError } from '../../errors/errors.js';
+import { repairUnitBytes } from '../../opening/file-info.js';
+import type { Hazards } from '../../faults/hazards.js';
+import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
 import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
 import type { Located } from './locate.js';

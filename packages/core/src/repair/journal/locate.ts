@@ -14,11 +14,11 @@
  * | no mark | a journal of another inode, without a mark | copied (cp, tar, a container layer) |
  * | no mark | anything else | not a journal: left alone |
  */
-import type { CompleteFile, FileFacts, JournalOutcome, MarkOutcome } from '../../driver.js';
-import { Errno } from '../../errno.js';
-import { PmemError } from '../../errors.js';
-import { repairUnitBytes } from '../../file-info.js';
-import { systemError } from '../../system-error.js';
+import type { CompleteFile, FileFacts, JournalOutcome, MarkOutcome } from '../../driver/driver.js';
+import { Errno } from '../../errors/errno.js';
+import { PmemError } from '../../errors/errors.js';
+import { repairUnitBytes } from '../../opening/file-info.js';
+import { systemError } from '../../errors/system-error.js';
 import type { DecodedJournal } from './format.js';
 import { decodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
 import type { Mark } from './names.js';

@@ -1,6 +1,6 @@
 /** What journals, their temporary files and the marks of their files are called. */
 import { createHash } from 'node:crypto';
-import { JOURNAL_SUFFIX } from '../../driver.js';
+import { JOURNAL_SUFFIX } from '../../driver/driver.js';
 
 /** NAME_MAX of Linux, in bytes. */
 const NAME_BYTES_MAX = 255;

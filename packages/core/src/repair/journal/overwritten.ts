@@ -1,6 +1,6 @@
-import type { ByteRange } from '../../byte-range.js';
-import { subtract } from '../../byte-range.js';
-import type { Hazards } from '../../hazards.js';
+import type { ByteRange } from '../../ranges/byte-range.js';
+import { subtract } from '../../ranges/byte-range.js';
+import type { Hazards } from '../../faults/hazards.js';
 import type { Journal } from './journal.js';
 import { journalError } from './journal.js';
 
