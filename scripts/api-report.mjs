@@ -7,7 +7,7 @@ import path from 'node:path';
 import ts from 'typescript';
 
 const root = path.resolve(import.meta.dirname, '..');
-const ENTRIES = { core: ['index', 'contract', 'tools'], mock: ['index'], native: ['index'], cli: ['index'] };
+const ENTRIES = { core: ['index', 'contract', 'tools'], mock: ['index'], native: ['index', 'testing'], cli: ['index'] };
 const update = process.argv.includes('--update');
 const printer = ts.createPrinter({ removeComments: true });
 

@@ -62,6 +62,8 @@ async function main() {
   real.read(bytes, 60000);
   if (bytes.toString() !== 'world') throw new Error('read ' + bytes.toString());
   await real.close();
+  // Loads the other addon; what the kernel says to it is not what is checked here.
+  if (typeof poisonSupport().supported !== 'boolean') throw new Error('the helpers for tests are missing');
   if (typeof driverContract !== 'function') throw new Error('the contract is missing');
   console.log(bytes.toString());
 }
@@ -89,6 +91,7 @@ try {
 import { driverContract } from '@safe-pmem/core/contract';
 import { mockDriver } from '@safe-pmem/mock';
 import { nativeDriver } from '@safe-pmem/native';
+import { poisonSupport } from '@safe-pmem/native/testing';
 ${body}`,
   );
   writeFileSync(
@@ -97,6 +100,7 @@ ${body}`,
 const { driverContract } = require('@safe-pmem/core/contract');
 const { mockDriver } = require('@safe-pmem/mock');
 const { nativeDriver } = require('@safe-pmem/native');
+const { poisonSupport } = require('@safe-pmem/native/testing');
 ${body}`,
   );
   for (const file of ['use.mjs', 'use.cjs']) {

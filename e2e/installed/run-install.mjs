@@ -60,6 +60,7 @@ async function use(manager, packages, url) {
     runIn(place, step.command, at);
     console.log(`${manager.name}: ${step.name}: ${fiveWays(place, [...manager.run, 'five-ways.mjs'], at)}`);
   }
+  console.log(`${manager.name}: faults: ${runIn(place, [...manager.run, 'faults.mjs'], at).trim().split('\n').at(-1)}`);
   for (const { name, make } of manager.bundles ? BUNDLES : []) {
     rmSync(path.join(place, 'home', 'bundle'), { recursive: true, force: true });
     const command = await make(place, installed);

@@ -83,7 +83,7 @@ export const nodeLibraries = (arch, suite = 'bullseye') =>
 export function makeBareRoot(folder, { node = process.execPath, userland = nodeLibraries('amd64') } = {}) {
   rmSync(folder, { recursive: true, force: true });
   cpSync(userland, folder, { recursive: true, verbatimSymlinks: true });
-  for (const name of ['proc', 'dev', 'tmp', 'etc', 'home', 'usr/bin']) mkdirSync(path.join(folder, name), { recursive: true });
+  for (const name of ['proc', 'dev/shm', 'tmp', 'etc', 'home', 'usr/bin']) mkdirSync(path.join(folder, name), { recursive: true });
   for (const [name, minor] of [['null', 3], ['zero', 5], ['random', 8], ['urandom', 9]]) {
     run('mknod', ['-m', '666', path.join(folder, 'dev', name), 'c', '1', String(minor)]);
   }
@@ -94,11 +94,13 @@ export function makeBareRoot(folder, { node = process.execPath, userland = nodeL
 
 /**
  * Runs `command` (a path in `folder` and arguments) with `folder` as the root and returns what it wrote. Throws if it fails,
- * or with `allowFailure` returns `{ status, output }`. /proc is mounted for this command alone.
+ * or with `allowFailure` returns `{ status, output }`. /proc and /dev/shm are mounted for this command alone.
  */
 export function runIn(folder, command, { cwd = '/home', env = {}, allowFailure = false } = {}) {
-  const options = { encoding: 'utf8', maxBuffer: 1 << 28, env: { PATH: '/usr/bin', HOME: '/home', ...env } };
-  const args = ['--mount', '--pid', '--fork', '--mount-proc', `--root=${folder}`, `--wd=${cwd}`, ...command];
+  const options = { encoding: 'utf8', maxBuffer: 1 << 28, env: { PATH: '/usr/bin:/bin', HOME: '/home', ...env } };
+  const inRoot = ['--pid', '--fork', '--mount-proc', `--root=${folder}`, `--wd=${cwd}`, ...command];
+  const script = 'mount -t tmpfs shm "$1/dev/shm" && shift && exec unshare "$@"';
+  const args = ['--mount', 'sh', '-c', script, 'sh', folder, ...inRoot];
   if (!allowFailure) return run('/usr/bin/unshare', args, options);
   const { status, stdout, stderr } = spawnSync('/usr/bin/unshare', args, options);
   return { status, output: stdout + stderr };

@@ -37,7 +37,7 @@ function makeProject() {
   const program = readFileSync(path.join(here, 'use.ts.txt'), 'utf8');
   for (const name of ['use.mts', 'use.cts', 'use.ts']) writeFileSync(path.join(folder, name), program);
   // What knows no "exports" finds the main entry alone.
-  const mainOnly = program.replace("import { driverContract } from '@safe-pmem/core/contract';\n", '').replace('use, driverContract,', 'use,');
+  const mainOnly = program.replace("import { driverContract } from '@safe-pmem/core/contract';\n", '').replace('driverContract, ', '');
   writeFileSync(path.join(folder, 'commonjs.ts'), mainOnly);
   return folder;
 }

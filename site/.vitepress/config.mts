@@ -47,6 +47,7 @@ export default defineConfig({
           text: 'Guide, by task',
           items: [
             page('Test your engine on the mock', '/guides/test-with-the-mock'),
+            page('Test with real signals', '/guides/test-with-real-signals'),
             page('Explore your engine', '/guides/explore-your-engine'),
             page('Bodies worth exploring', '/guides/bodies-worth-exploring'),
             page('A write-ahead log', '/guides/write-ahead-log'),

@@ -4,22 +4,24 @@
 //   npm run build:binaries [-- linux-arm64-musl ...]
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ADDON_SOURCES, compileAddon, sourcesIn } from '../scripts/compile.mjs';
-import { shippedBinary, TARGETS } from '../scripts/target.mjs';
+import { ADDON_SOURCES, compileAddon, sourcesIn, TESTING_SOURCES } from '../scripts/compile.mjs';
+import { ADDON, shippedBinary, TARGETS, TESTING_ADDON } from '../scripts/target.mjs';
 import { inspectBinary, manifestFile, packageFolder, sha256, sourcesDigest } from './binary-facts.mjs';
 import { prepareZig, zigBuild } from './zig-targets.mjs';
 
-async function buildTarget(target, zig) {
+const SOURCES = { [ADDON]: ADDON_SOURCES, [TESTING_ADDON]: TESTING_SOURCES };
+
+async function buildAddon(target, zig, addon) {
   const build = zigBuild(target, zig);
   const output = path.join(build.objects, 'linked.node');
-  await compileAddon({ ...build, sources: sourcesIn(packageFolder, [...ADDON_SOURCES, ...build.extraSources]), output });
+  await compileAddon({ ...build, sources: sourcesIn(packageFolder, [...SOURCES[addon], ...build.extraSources]), output });
   const bytes = readFileSync(output);
   const { problems, floor } = inspectBinary(bytes, target);
-  if (problems.length > 0) throw new Error(`the binary for ${target} is not fit to be published: ${problems.join('; ')}`);
-  const binary = shippedBinary(packageFolder, target);
+  if (problems.length > 0) throw new Error(`${addon} for ${target} is not fit to be published: ${problems.join('; ')}`);
+  const binary = shippedBinary(packageFolder, target, addon);
   mkdirSync(path.dirname(binary), { recursive: true });
   renameSync(output, binary);
-  console.log(`${target}: ${bytes.length} bytes, ${floor ?? 'no versioned symbols'}`);
+  console.log(`${target}: ${addon}: ${bytes.length} bytes, ${floor ?? 'no versioned symbols'}`);
   return sha256(bytes);
 }
 
@@ -34,8 +36,9 @@ async function main() {
   const binaries = known?.sources === sources ? { ...known.binaries } : {};
   rmSync(manifestFile, { force: true });
   for (const target of asked.length > 0 ? asked : TARGETS) {
-    rmSync(shippedBinary(packageFolder, target), { force: true });
-    binaries[target] = await buildTarget(target, zig);
+    for (const addon of Object.keys(SOURCES)) rmSync(shippedBinary(packageFolder, target, addon), { force: true });
+    binaries[target] = {};
+    for (const addon of Object.keys(SOURCES)) binaries[target][addon] = await buildAddon(target, zig, addon);
   }
   writeFileSync(manifestFile, `${JSON.stringify({ sources, zig: zig.version, binaries }, undefined, 2)}\n`);
 }

@@ -10,9 +10,9 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ADDON_SOURCES, compileAddon, CompilerFailed, sourcesIn } from './compile.mjs';
+import { ADDON_SOURCES, compileAddon, CompilerFailed, sourcesIn, TESTING_SOURCES } from './compile.mjs';
 import { findNodeHeaders } from './node-headers.mjs';
-import { localBinary } from './target.mjs';
+import { localBinary, TESTING_ADDON } from './target.mjs';
 
 const require = createRequire(import.meta.url);
 const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
@@ -68,9 +68,10 @@ async function build() {
     throw new BuildError(`@safe-pmem/native supports Linux, and this is ${process.platform}`);
   }
   const binary = localBinary(packageFolder);
+  const testing = localBinary(packageFolder, undefined, TESTING_ADDON);
   const injector = path.join(packageFolder, 'build', 'Release', 'fault_injector.node');
   mkdirSync(path.dirname(binary), { recursive: true });
-  for (const file of [binary, injector]) rmSync(file, { force: true });
+  for (const file of [binary, testing, injector]) rmSync(file, { force: true });
   const { compiler, version, includes } = findTools();
   const { SAFE_PMEM_SANITIZE: sanitize, CPPFLAGS, CXXFLAGS, LDFLAGS } = process.env;
   const sanitizer = sanitize ? [`-fsanitize=${sanitize}`, '-fno-omit-frame-pointer', '-g', '-O1'] : [];
@@ -83,16 +84,19 @@ async function build() {
     flags: ['-frecord-gcc-switches', ...sanitizer, ...words(CPPFLAGS), ...words(CXXFLAGS)],
     linkFlags: words(LDFLAGS),
   };
-  const make = async (folders, objects, target) => {
+  const make = async (sources, objects, target) => {
     const output = path.join(packageFolder, 'build', 'objects', objects, 'linked.node');
-    await compileAddon({ ...shared, sources: sourcesIn(packageFolder, folders), objects: path.dirname(output), output });
+    await compileAddon({ ...shared, sources, objects: path.dirname(output), output });
     mkdirSync(path.dirname(target), { recursive: true });
     // By rename: overwriting a binary that some process has mapped would change the code under its feet.
     renameSync(output, target);
   };
-  await make(ADDON_SOURCES, 'addon', binary);
+  await make(sourcesIn(packageFolder, ADDON_SOURCES), 'addon', binary);
+  await make(sourcesIn(packageFolder, TESTING_SOURCES), 'testing', testing);
   // The published package has no test sources.
-  if (existsSync(path.join(packageFolder, 'cpp', 'fault_injector'))) await make(['cpp/fault_injector'], 'injector', injector);
+  if (existsSync(path.join(packageFolder, 'cpp', 'fault_injector'))) {
+    await make([...sourcesIn(packageFolder, ['cpp/fault_injector']), 'cpp/testing/poison.cc'], 'injector', injector);
+  }
   console.log(binary);
 }
 

@@ -7,6 +7,9 @@ import path from 'node:path';
 /** The folders whose sources make up the addon. */
 export const ADDON_SOURCES = ['cpp/napi', 'cpp/pmem'];
 
+/** The folders of the addon that applications test with. */
+export const TESTING_SOURCES = ['cpp/testing'];
+
 export const COMPILE_FLAGS = [
   '-std=c++17', '-O2', '-fPIC', '-pthread', '-fvisibility=hidden', '-fvisibility-inlines-hidden', '-fno-exceptions',
   '-fno-rtti', '-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra',

@@ -67,21 +67,25 @@ export function targetOf({ arch = process.arch, libc = libcOf(process.execPath) 
   return `linux-${arch}-${libc}`;
 }
 
+/** File names of the two addons: the one that applications run with, and the one that they test with. */
+export const ADDON = 'safe-pmem.node';
+export const TESTING_ADDON = 'testing.node';
+
 /** Where the binary of the published package is. */
-export function shippedBinary(packageFolder, target = targetOf()) {
-  return path.join(packageFolder, 'binary', target, 'safe-pmem.node');
+export function shippedBinary(packageFolder, target = targetOf(), addon = ADDON) {
+  return path.join(packageFolder, 'binary', target, addon);
 }
 
 /** Where a build from source puts its binary. */
-export function localBinary(packageFolder, target = targetOf()) {
-  return path.join(packageFolder, 'build', 'addon', target, 'safe-pmem.node');
+export function localBinary(packageFolder, target = targetOf(), addon = ADDON) {
+  return path.join(packageFolder, 'build', 'addon', target, addon);
 }
 
 /**
  * The one binary that the loader takes. After a build from source has begun that is the built one, also if the build
  * failed and left none: falling back to the shipped one would test, or run, other code than was asked for.
  */
-export function binaryPath(packageFolder, target = targetOf()) {
-  const local = localBinary(packageFolder, target);
-  return existsSync(path.dirname(local)) ? local : shippedBinary(packageFolder, target);
+export function binaryPath(packageFolder, target = targetOf(), addon = ADDON) {
+  const local = localBinary(packageFolder, target, addon);
+  return existsSync(path.dirname(local)) ? local : shippedBinary(packageFolder, target, addon);
 }

@@ -2,16 +2,12 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PmemError } from '@safe-pmem/core';
 import shipped from '../binaries.cjs';
 import { localBinary, shippedBinary, targetOf } from '../scripts/target.mjs';
 import { type Binding, INTERFACE_NUMBER } from './binding.js';
+import { ownFolder, self } from './own-folder.js';
 
-// Sources and built files are both one level below the package. The CommonJS build has `__filename`, and so has all that
-// `node -e` imports, where it is no path; import.meta.url is a URL, in which '#', '?' and '%' of an installation's path
-// are escaped.
-const self = typeof __filename === 'string' && path.isAbsolute(__filename) ? __filename : fileURLToPath(import.meta.url);
 const require = createRequire(self);
 
 /** One file and the way to load it. */
@@ -63,7 +59,7 @@ function named(binary: string): Candidate {
 }
 
 function found(target: string, otherFolder: string | undefined): Candidate {
-  const packageFolder = otherFolder ?? path.resolve(self, '..', '..');
+  const packageFolder = otherFolder ?? ownFolder;
   const local = localBinary(packageFolder, target);
   // A build from source that failed leaves its folder: the shipped binary would be other code than was asked for.
   if (existsSync(path.dirname(local))) return { file: local, load: (): unknown => require(local) };

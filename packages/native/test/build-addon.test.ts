@@ -18,7 +18,7 @@ function copyPackage(name: string, tools: readonly string[]): string {
   const root = mkdtempSync(path.join(tmpdir(), 'build-test-'));
   onTestFinished(() => { rmSync(root, { recursive: true, force: true }); });
   const folder = path.join(root, name, 'node_modules', '@safe-pmem', 'native');
-  for (const part of ['package.json', 'scripts', 'cpp/pmem', 'cpp/napi']) {
+  for (const part of ['package.json', 'scripts', 'cpp/pmem', 'cpp/napi', 'cpp/testing']) {
     cpSync(path.join(packageFolder, part), path.join(folder, part), { recursive: true });
   }
   for (const binary of [localBinary(folder), shippedBinary(folder)]) {
@@ -102,7 +102,8 @@ it('builds without headers beside node, without network, under a path with a spa
   const first = build(folder, { node, env });
   expect(first.output).toContain(localBinary(folder));
   expect(first.status).toBe(0);
-  const all = ['cpp/napi', 'cpp/pmem'].flatMap((part) => readdirSync(path.join(folder, part)).map((name) => `${part}/${name}`));
+  const parts = ['cpp/napi', 'cpp/pmem', 'cpp/testing'];
+  const all = parts.flatMap((part) => readdirSync(path.join(folder, part)).map((name) => `${part}/${name}`));
   expect(compiled(first.output)).toEqual(all.filter((name) => name.endsWith('.cc')).sort());
   const script = `typeof require(${JSON.stringify(localBinary(folder))}).open`;
   const loaded = spawnSync(process.execPath, ['-p', script], { encoding: 'utf8' });

@@ -5,23 +5,9 @@
 
 #include <node_api.h>
 
+#include "../testing/poison.h"
+
 namespace injector {
-
-// The shared mapping of an open file, or the private one of a view.
-enum class Kind { file, view };
-
-struct Range {
-  uintptr_t begin;
-  uintptr_t end;
-};
-
-// A mapping in this process of the file with this (resolved) path that holds file byte `offset`, after `skip` others of
-// its kind; {0, 0}: none.
-Range find_mapping(const char* path, uint64_t offset, Kind kind, uintptr_t* address, int skip = 0);
-
-// poison.cc: makes pages of a mapping of a tmpfs file raise SIGBUS (UFFDIO_POISON, Linux 6.6). Returns 0 or errno,
-// and the name of the call that failed.
-int poison(const char* path, uint64_t offset, uint64_t length, Kind kind, const char** call);
 
 // signals.cc
 // relabel: hands each fault on to the handler below as a memory failure at the address that name_memory_failure() gave.

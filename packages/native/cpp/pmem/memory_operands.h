@@ -17,6 +17,9 @@ struct MemoryOperands {
   // The first byte of each operand. Its length is not told; kOperandBytesMax bounds it but for string instructions,
   // where the registers name the byte that is next.
   uintptr_t address[2] = {0, 0};
+  // Of two operands, that the first is loaded and the second stored to: a string move. A machine check comes from a
+  // load.
+  bool moves = false;
 };
 
 constexpr uintptr_t kOperandBytesMax = 64;

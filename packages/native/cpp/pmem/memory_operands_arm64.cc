@@ -3,8 +3,8 @@
 namespace pmem {
 namespace {
 
-MemoryOperands none() { return {true, 0, {0, 0}}; }
-MemoryOperands one(uint64_t address) { return {true, 1, {address, 0}}; }
+MemoryOperands none() { return {true, 0, {0, 0}, false}; }
+MemoryOperands one(uint64_t address) { return {true, 1, {address, 0}, false}; }
 
 uint32_t bits(uint32_t word, int first, int count) { return (word >> first) & ((1U << count) - 1U); }
 

@@ -33,8 +33,8 @@ class Decoder {
   }
 
  private:
-  static MemoryOperands none() { return {true, 0, {0, 0}}; }
-  static MemoryOperands one(uintptr_t address) { return {true, 1, {address, 0}}; }
+  static MemoryOperands none() { return {true, 0, {0, 0}, false}; }
+  static MemoryOperands one(uintptr_t address) { return {true, 1, {address, 0}, false}; }
 
   int byte() {
     if (next_ == end_) {
@@ -143,8 +143,11 @@ class Decoder {
     const uint64_t rsi = registers_[6];
     const uint64_t rdi = registers_[7];
     switch (opcode) {
-      case 0xa4: case 0xa5: case 0xa6: case 0xa7:
-        *operands = {true, 2, {rsi, rdi}};
+      case 0xa4: case 0xa5:
+        *operands = {true, 2, {rsi, rdi}, true};
+        return true;
+      case 0xa6: case 0xa7:
+        *operands = {true, 2, {rsi, rdi}, false};
         return true;
       case 0xaa: case 0xab: case 0xae: case 0xaf:
         *operands = one(rdi);

@@ -161,11 +161,24 @@ bool claim(GuardFrame* frame, const FaultFacts& fault, const SignalContext& inte
   return claimed;
 }
 
+// A string move, which musl's memcpy is made of, failed at one of its two operands: at the one that the CPU itself has
+// reported, if that was a page fault; else, since a machine check comes from a load, at the one that it loads.
+MemoryOperands failed_operands(const SignalContext& interrupted) {
+  MemoryOperands operands = interrupted.operands();
+  if (!operands.moves) return operands;
+  const uintptr_t reported = interrupted.page_fault_address();
+  const bool stored = reported >= operands.address[1] && reported - operands.address[1] < kOperandBytesMax;
+  const bool loaded = reported >= operands.address[0] && reported - operands.address[0] < kOperandBytesMax;
+  if (stored && !loaded) operands.address[0] = operands.address[1];
+  operands.count = 1;
+  return operands;
+}
+
 // BUS_MCEERR_AR. The address is that of *a* mapping of the page: where a machine check was consumed the kernel walks
 // the mappings of the page, and one signal is pending at a time. So what the interrupted instruction accesses decides.
 bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interrupted, void* context) {
   GuardFrame* const frame = active_frame;
-  const MemoryOperands operands = interrupted.present() ? interrupted.operands() : MemoryOperands{};
+  const MemoryOperands operands = interrupted.present() ? failed_operands(interrupted) : MemoryOperands{};
   if (frame != nullptr && claim(frame, fault, interrupted, operands, context)) return true;
   if (interrupted.present() && is_about_other_memory(fault, interrupted, operands)) return false;
   for (int i = 0; i < operands.count; i++) {

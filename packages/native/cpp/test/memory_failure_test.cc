@@ -267,6 +267,47 @@ TEST(view_as_other_side, "a guarded copy out of a view that failed marks the vie
   }), 0));
 }
 
+#if defined(__x86_64__)
+// What musl's memcpy does.
+bool guarded_string_move(unsigned char* destination, const unsigned char* source, unsigned char* mapped,
+                         FaultFacts* fault) {
+  pmem::GuardFrame frame;
+  frame.begin = reinterpret_cast<uintptr_t>(mapped);
+  frame.end = frame.begin + 16;
+  if (sigsetjmp(frame.landing, 0) != 0) {
+    *fault = frame.fault;
+    return false;
+  }
+  pmem::arm(&frame);
+  size_t count = 16;
+  asm volatile("rep movsb" : "+D"(destination), "+S"(source), "+c"(count) : : "memory");
+  pmem::disarm();
+  return true;
+}
+
+TEST(string_move, "a string move between two of our mappings is answered on the side that failed") {
+  CHECK(exited(in_child([] {
+    const Twice file;
+    std::shared_ptr<pmem::ViewMapping> view;
+    if (!pmem::ViewMapping::map(file.fd, 0, 4 * kPage, &view).ok()) return 1;
+    file.lose_all_but_the_first();
+    unsigned char* const mapped = file.accessed->base();
+    FaultFacts fault;
+    for (const int log2 : {12, 21}) {
+      // Out of a page of the view that is gone, into one that is there.
+      file.name(file.other, 2 * kPage, log2);
+      const uint64_t page = log2 == 12 ? 1 : 2;
+      if (!guarded_string_move(mapped, view->base() + page * kPage, mapped, &fault)) return 2;
+      if (view->log()->count() != page) return 3;
+      // Into one that is gone.
+      if (guarded_string_move(mapped + 3 * kPage, view->base(), mapped + 3 * kPage, &fault)) return 4;
+      if (file.offset_of(fault) < 3 * kPage || file.offset_of(fault) >= 3 * kPage + 16) return 5;
+    }
+    return view->log()->count() == 2 && file.other->log()->count() == 0 ? 0 : 6;
+  }), 0));
+}
+#endif
+
 TEST(threads_named_elsewhere, "threads that are told of each other's mappings answer in their own") {
   CHECK(exited(in_child([] {
     const Twice file(64);

@@ -53,6 +53,8 @@ TEST(x86_plain, "x86-64: loads and stores by every form of address") {
 }
 
 TEST(x86_strings, "x86-64: string instructions name what is next") {
+  CHECK(x86({0xf3, 0xa4}).moves && x86({0xf3, 0x48, 0xa5}).moves);
+  CHECK(!x86({0xf3, 0xa6}).moves && !x86({0x8b, 0x06}).moves);
   CHECK(is(x86({0xf3, 0xa4}), {0x7000, 0x8000}));
   CHECK(is(x86({0xf3, 0x48, 0xa5}), {0x7000, 0x8000}));
   CHECK(is(x86({0xf3, 0xaa}), {0x8000}));
