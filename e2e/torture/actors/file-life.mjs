@@ -9,6 +9,8 @@ import { randomFrom } from '../random.mjs';
 import { PAGE, pageOf, valuesIn } from './content.mjs';
 
 const WEIGHTS = { load: 40, store: 25, view: 6, repair: 8, scrub: 3, salvage: 3, badBlocks: 2, reopen: 5, poison: 6 };
+/** Codes whose messages a finding shows: they say of which call they come. */
+const NAMED = new Set(['ERR_PMEM_MEDIA', 'ERR_PMEM_REPAIR_FAILED', 'ERR_PMEM_NO_SPACE']);
 /** Operations between turns of the event loop, in which `stop` is heard. */
 const OPERATIONS_A_TURN = 8;
 
@@ -82,7 +84,7 @@ class FileLife {
   async repair(page) {
     const value = this.#next++;
     let asked = false;
-    this.tell('try', page, value);
+    this.tell('try', page, value, 'repair');
     try {
       await this.#file.repair(
         { offset: page * PAGE, length: PAGE },
@@ -150,7 +152,7 @@ class FileLife {
     } catch (error) {
       if (this.#isPoison(page, error)) return this.tell('unread', page, 'own-poison');
       if (error.code === 'ERR_PMEM_LOST') values = [LOST];
-      else if (error instanceof PmemError) return this.tell('unread', page, error.code);
+      else if (error instanceof PmemError) return this.tell('unread', page, this.#code(error));
       else {
         this.tell('unread', page, 'wrong-bytes');
         return this.tell('wrong', error.stack);
@@ -212,6 +214,7 @@ class FileLife {
 
   #code(error) {
     if (!(error instanceof PmemError)) this.tell('wrong', error.stack);
+    else if (NAMED.has(error.code)) this.tell('note', error.code, error.message);
     return error.code ?? error.name;
   }
 }

@@ -8,7 +8,7 @@ export class Cell {
   #possible;
   /** By actor: the write that has begun and not ended, and the values of writes that it overlaps. */
   #open = new Map();
-  /** By actor: what its look, which has begun, may find. */
+  /** By actor: what its look or write, which has begun, may find. */
   #looks = new Map();
 
   constructor(initial) {
@@ -19,28 +19,36 @@ export class Cell {
     return this.#possible;
   }
 
-  begin(actor, value) {
+  begin(actor, value, isRepair = false) {
     const overlapped = new Set([...this.#open.values()].map((write) => write.value));
     for (const write of this.#open.values()) write.overlapped.add(value);
-    this.#open.set(actor, { value, overlapped });
+    this.#open.set(actor, { value, overlapped, isRepair });
     this.#seen(value);
+    // A write that fails says what it has met, as a look does.
+    this.look(actor);
   }
 
   /** The write has returned: what it does not overlap is gone. `keeping` stays possible. */
   end(actor, value, keeping) {
     const write = this.#open.get(actor);
     this.#open.delete(actor);
+    this.#looks.delete(actor);
     const kept = keeping !== undefined && this.#possible.has(keeping) ? [keeping] : [];
     this.#possible = new Set([value, ...(write?.overlapped ?? []), ...kept]);
     this.#seen(value);
   }
 
-  /** The write has failed, or its process was killed: it may have had its effect, and will have none from here on. */
+  /**
+   * The write has failed, or its process was killed: it may have had its effect, and will have none from here on. A
+   * repair of what was lost may have given it up, with what others stored in it meanwhile.
+   */
   fail(actor) {
     const write = this.#open.get(actor);
     if (write === undefined) return;
     this.#open.delete(actor);
     this.#possible.add(write.value);
+    if (write.isRepair && this.#looks.get(actor)?.has(LOST) === true) this.disturb(LOST);
+    this.#looks.delete(actor);
   }
 
   /** Something happens to the place at this instant that leaves either what was there or `value`. */
@@ -53,6 +61,11 @@ export class Cell {
   look(actor) {
     const values = [...this.#open.values()].map((write) => write.value);
     this.#looks.set(actor, new Set([...this.#possible, ...values]));
+  }
+
+  /** Whether the value could be met since the actor's operation began. */
+  mayBe(actor, value) {
+    return (this.#looks.get(actor) ?? this.#possible).has(value);
   }
 
   /** Values that the look found and that cannot be. */

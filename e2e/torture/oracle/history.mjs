@@ -3,6 +3,8 @@ import { Cell, LOST } from './cell.mjs';
 
 /** What a write says where its place is lost. */
 const LOSSES = new Set(['ERR_PMEM_MEDIA', 'ERR_PMEM_REPAIR_FAILED', 'ERR_PMEM_LOST']);
+/** What a view says of a bad page that has been repaired since: its loads cannot be repeated. */
+const UNEXPLAINED = 'ERR_PMEM_IO';
 /** Findings kept of a round; the rest is counted. */
 const KEPT = 4;
 
@@ -43,9 +45,9 @@ export class History {
     set: (_, name, value) => {
       this.#cells.set(name, new Cell(Number(value)));
     },
-    try: (actor, name, value) => {
+    try: (actor, name, value, kind) => {
       this.#begins(actor);
-      this.#cell(name).begin(actor, Number(value));
+      this.#cell(name).begin(actor, Number(value), kind === 'repair');
     },
     done: (actor, name, value, keeping) => {
       this.counts.writes++;
@@ -53,8 +55,9 @@ export class History {
     },
     failed: (actor, name, code) => {
       const cell = this.#cell(name);
+      const mayBeLost = cell.mayBe(actor, LOST);
       cell.fail(actor);
-      if (LOSSES.has(code) && cell.possible.has(LOST)) this.counts.errors++;
+      if (LOSSES.has(code) && mayBeLost) this.counts.errors++;
       else this.#error(actor, name, code);
     },
     look: (actor, name) => {
@@ -73,7 +76,7 @@ export class History {
     /** A look ended in an error. */
     unread: (actor, name, code) => {
       const mayBeLost = this.#cell(name).impossible(actor, [LOST]).length === 0;
-      if (LOSSES.has(code) && mayBeLost) this.counts.errors++;
+      if ((LOSSES.has(code) || code === UNEXPLAINED) && mayBeLost) this.counts.errors++;
       else this.#error(actor, name, code);
     },
     /** An operation on the whole began; `ended` says how, with a code or `ok`. */

@@ -215,8 +215,7 @@ export class MemoryAccess extends NumberReads {
     state.assertOpen();
     const { offset, length } = requireRange('range', range, state.sizeBytes);
     requireViewable({ offset, length }, state.file.facts.pageBytes);
-    state.io.reconsiderLosses({ offset, length });
-    state.io.requireViewed({ offset, length }, []);
+    state.io.requireNothingKnown({ offset, length });
     const outcome = state.file.view(offset, length);
     if ('failure' in outcome) throw viewError(outcome.failure, this.path, { offset, length });
     const { view } = outcome;

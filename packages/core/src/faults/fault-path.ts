@@ -94,11 +94,20 @@ export class FaultPath {
       const shared = intersect(range, { offset: fault.position, length: fault.length }) ?? range;
       return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
-    // What was lost when it was loaded, whatever #knownBad() learns of it now.
+    // What was lost or half repaired when it was loaded, whatever #knownBad() learns of it now.
     const lost = this.#hazards.tombstonesWithin(range);
+    const unfinished = this.#hazards.unfinishedWithin(range);
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
-    this.#throwFor('view', gaps, known);
+    this.#throwFor('view', gaps, coalesce([...known, ...unfinished]));
     this.#requireNothingLost(lost);
+  }
+
+  /** Before anything is loaded: throws for what is known to be bad or lost. */
+  requireNothingKnown(range: ByteRange): void {
+    if (this.#hazards.clear) return;
+    this.reconsiderLosses(range);
+    this.#throwFor('view', [], this.#knownBad(range));
+    this.#requireNothingLost(this.#hazards.tombstonesWithin(range));
   }
 
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */

@@ -55,11 +55,13 @@ export class Hazards {
     const found = new RangeSet();
     found.addAll(this.#listed.within(range));
     found.addAll(this.#met.within(range));
-    for (const intent of this.#unfinished.values()) {
-      const shared = intersect(intent, range);
-      if (shared !== undefined) found.add(shared);
-    }
+    found.addAll(this.unfinishedWithin(range));
     return found.ranges;
+  }
+
+  unfinishedWithin(range: ByteRange): ByteRange[] {
+    if (this.#unfinished.size === 0) return [];
+    return [...this.#unfinished.values()].flatMap((unit) => intersect(unit, range) ?? []);
   }
 
   get unfinished(): Intent[] {
@@ -149,9 +151,18 @@ export class Hazards {
     this.#update();
   }
 
-  /** Of what is known to be lost, only what lies in `ranges` still is. */
-  keepLost(ranges: readonly ByteRange[]): void {
-    this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, ranges));
+  /**
+   * Of what the journal on disk once said, what it does not name any more is mended. A unit whose repair gave up is
+   * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
+   */
+  forgetMended({ intents, tombstones }: JournalContent): void {
+    this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, [...tombstones, ...intents]));
+    const pending = new Set(intents.map(({ offset }) => offset));
+    for (const unit of this.#unfinished.values()) {
+      if (pending.has(unit.offset)) continue;
+      this.#unfinished.delete(unit.offset);
+      this.#tombstones.addAll(intersectAll(tombstones, [unit]));
+    }
     this.#update();
   }
 

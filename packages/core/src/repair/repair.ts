@@ -197,7 +197,15 @@ class Repair {
       const before = journal.content;
       await recordIntents(journal, hazards, batch, this.#written, assertOpen);
       this.#written = undefined;
-      if (!(await this.#hasChanged(batch, window))) return batch;
+      let isChanged: boolean;
+      try {
+        isChanged = await this.#hasChanged(batch, window);
+      } catch (error) {
+        // The filesystem does not answer: nothing was touched.
+        await takeBack(journal, hazards, batch, before);
+        throw error;
+      }
+      if (!isChanged) return batch;
       await takeBack(journal, hazards, batch, before);
       await this.#listAgain(window);
       batch = await this.#prepare(window);

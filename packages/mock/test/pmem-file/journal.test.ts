@@ -377,6 +377,31 @@ describe('the journal file', () => {
     expect(driver.listFiles()).toEqual([PATH]);
   });
 
+  it('of a repair that has ended is not in force, though its process repairs something else by now', async () => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const file = await filled(driver, size);
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
+    await expect(file.repair({ offset: PAGE, length: PAGE }, { rebuild })).rejects.toThrow(SimulatedCrash);
+    stop();
+    const options = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
+    const outcome = await driver.open(PATH, options);
+    if (!('file' in outcome)) throw new Error('open failed');
+    expect(outcome.file.lock(Number.MAX_SAFE_INTEGER - 1, 1)).toBeUndefined();
+    const opened = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => read(opened, PAGE, 1));
+    await failure('ERR_PMEM_MEDIA', () => opened.view({ offset: 0, length: size }));
+    // The other one's unit is durable, its intent is gone, and it keeps the lock for the next.
+    expect(await outcome.file.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
+    await outcome.file.sync();
+    await outcome.file.writeMark(new Uint8Array(0));
+    await outcome.file.removeJournal(JOURNAL);
+    expect(opened.withView({ offset: PAGE, length: PAGE }, (view) => view[0])).toBe(8);
+    expect(read(opened, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(8));
+    opened.write(Uint8Array.of(9), PAGE);
+    expect(read(opened, PAGE, 2)).toEqual(Uint8Array.of(9, 8));
+  });
+
   it('a repair tried again needs no second rebuild where the journal holds what the unit is to hold', async () => {
     const driver = mockDriver({ filesystem: 'ext4', clearable: false });
     const file = await filled(driver, size);

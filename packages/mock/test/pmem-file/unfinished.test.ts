@@ -39,3 +39,26 @@ it.each(['fill', 'rebuild'] as const)('a second repair puts bytes where a first 
   expect(read(again, PAGE, PAGE)).toEqual(sevens);
   await again.close();
 });
+
+it('a repair that a filesystem stops answering before it touches anything leaves no intent', async () => {
+  let failures = 0;
+  for (let nth = 1; ; nth++) {
+    const driver = mockDriver();
+    const bad = { offset: PAGE, length: PAGE };
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, bad);
+    const stop = driver.observe(failNth({ operation: 'fileSize', nth, errno: Errno.EIO }));
+    const outcome = await file.repair(bad, { fill: 7 }).then(() => 'repaired', (error: unknown) => error);
+    stop();
+    await file.close();
+    if (outcome === 'repaired') break;
+    expect(outcome).toMatchObject({ code: 'ERR_PMEM_IO' });
+    failures++;
+    // The next open() would write an intent that is left, over what others have stored since.
+    expect(driver.listFiles(), `fileSize ${nth}`).toEqual([PATH]);
+    const again = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => read(again, PAGE, PAGE));
+    await again.close();
+  }
+  expect(failures).toBeGreaterThan(2);
+});

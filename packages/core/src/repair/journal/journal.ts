@@ -106,8 +106,8 @@ export class Journal {
   }
 
   /**
-   * Without the lock, while another process repairs: a loss that the journal does not name any more is mended. An
-   * intent is in it before anything of its unit changes, and leaves it after the unit's bytes are durable.
+   * Without the lock, while another process repairs: a loss or an intent that the journal does not name any more is
+   * mended. An intent is in it before anything of its unit changes, and leaves it after the unit's bytes are durable.
    */
   #forgetMended(): void {
     let located: Located;
@@ -118,8 +118,7 @@ export class Journal {
       if (error instanceof PmemError) return;
       throw error;
     }
-    const { intents, tombstones } = located.status === 'none' ? EMPTY : located.journal;
-    this.#hazards.keepLost([...tombstones, ...intents]);
+    this.#hazards.forgetMended(located.status === 'none' ? EMPTY : located.journal);
   }
 
   /**
