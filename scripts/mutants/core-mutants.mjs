@@ -182,6 +182,10 @@ const list = [
   [core('rescue/watch.ts'), "if (this.#supported) this.#emit({ kind: 'unsupported'", "this.#emit({ kind: 'unsupported'", 'a list that cannot be read is said with every change'],
   [core('rescue/watch.ts'), 'if (!answer.supported) throw cannotWatch(this.#site.state.path, answer.reason);', '', 'a watch begins where the list cannot be read'],
   [core('rescue/watch.ts'), 'signals: readonly AbortSignal[]): void {', 'signals: readonly AbortSignal[]): void {\n    signals = signals.slice(0, 1);', 'a signal does not end the watch'],
+  // Huge pages
+  [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],
+  [core('opening/huge-pages.ts'), 'if (failure === undefined) avoiding.add(file);', 'avoiding.add(file);\n  if (failure === undefined) return;', 'info() says avoid of huge pages that the kernel did not avoid'],
+  [core('opening/huge-pages.ts'), '    if (wanted === undefined) return;\n', '', 'a driver without a say on huge pages cannot be used on DAX'],
 ];
 
 export const coreMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

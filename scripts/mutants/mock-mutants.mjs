@@ -73,6 +73,8 @@ const list = [
   [mock('kernel/truncate.ts'), "if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;", '', 'XFS shrinks into poison'],
   [mock('filesystem/free-pool.ts'), 'this.#waiting.push({ run: freed, by });', 'this.#runs = join([...this.#runs, freed]);', 'freed blocks are free at once'],
   [mock('filesystem/free-pool.ts'), 'const run = this.#runs[0];', 'const run = this.#runs.at(-1);', 'the highest block goes first'],
+  [mock('kernel/mapped-access.ts'), '  if (rules.keepsHugePoison) device.neverGiveBack(block);\n', '', 'a page that was met through 2 MiB comes back'],
+  [mock('kernel/huge-page.ts'), 'avoidsHugePages || ', '', 'huge pages cannot be avoided'],
   // The explorer
   [mock('explore/crash-answers.ts'), 'if (answer + 1 < (choices[at]?.alternatives ?? 1)) return', 'if (answer + 2 < (choices[at]?.alternatives ?? 1)) return', 'the last alternative is left out'],
   [mock('explore/crash-answers.ts'), '(_, bit) => 2 ** bit', '(_, bit) => 2 ** (bit + 1) - 1', 'neighbours are not single words'],

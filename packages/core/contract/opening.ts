@@ -70,6 +70,26 @@ export function checkOpening(check: Check): void {
     });
   });
 
+  check('mapped page by page, a file has the bytes that it had, also once it is larger', async (machine) => {
+    const sizeBytes = 4 * 1024 * 1024;
+    await withNewFile(machine, sizeBytes, async (file) => {
+      assert.equal(file.avoidHugePages?.(), undefined);
+      const bytes = pattern(sizeBytes);
+      store(file, 0, bytes);
+      assert.equal(file.persist(0, sizeBytes), undefined);
+      assert.equal(file.remap(1 << 20, 4096), undefined);
+      assertSameBytes(load(file, 0, sizeBytes), bytes);
+      const outcome = file.view(0, sizeBytes);
+      if ('failure' in outcome) assert.equal(outcome.failure.errno, Errno.EOPNOTSUPP);
+      else {
+        assertSameBytes(outcome.view.bytes, bytes);
+        outcome.view.release();
+      }
+      assert.equal(await file.resize(sizeBytes + 4096, false), undefined);
+      assertSameBytes(load(file, 0, sizeBytes), bytes);
+    });
+  });
+
   check('reports plausible facts', async (machine) => {
     await withNewFile(machine, 4096, async ({ facts }, path) => {
       assert.equal(facts.path, path);
@@ -106,6 +126,7 @@ export function checkOpening(check: Check): void {
     assert.equal(rewritten?.errno, Errno.EBADF);
     assertErrno(file.lock(0, 1), Errno.EBADF);
     assertErrno(file.remap(0, 4096), Errno.EBADF);
+    if (file.avoidHugePages !== undefined) assertErrno(file.avoidHugePages(), Errno.EBADF);
     assertErrno(await file.close(), Errno.EBADF);
   });
 

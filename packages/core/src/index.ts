@@ -18,6 +18,7 @@ export type { WatchEvent } from './rescue/watch-event.js';
 export { Errno, errnoName } from './errors/errno.js';
 export type { BadBlockReport } from './rescue/bad-blocks.js';
 export type { ClearAbility, ListingAbility, FileInfo, ZeroRangeBehaviour } from './opening/file-info.js';
+export type { HugePages } from './opening/huge-pages.js';
 export type {
   Salvage, SalvageControl, SalvagedPiece, SalvageGap, SalvageGapReason, SalvageOptions, SalvagePart, SalvageProgress,
 } from './rescue/salvage.js';

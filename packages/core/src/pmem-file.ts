@@ -15,6 +15,7 @@ import { MemoryAccess } from './access/memory-access.js';
 import { OpenState } from './opening/open-state.js';
 import type { OpenOptions } from './opening/open-options.js';
 import { checkedOpenOptions, checkedPath } from './opening/open-options.js';
+import { applyHugePages, hugePagesOf } from './opening/huge-pages.js';
 import { journalError } from './repair/journal/journal.js';
 import { clippedTo } from './repair/journal/format.js';
 import type { RepairReceipt } from './repair/receipt.js';
@@ -82,6 +83,7 @@ export class PmemFile extends MemoryAccess {
         throw new PmemError('ERR_PMEM_TOO_SMALL', `the file has ${file.mappedBytes} bytes, ${size} were asked for`, { path });
       }
       lockWriter(file, exclusive);
+      applyHugePages(file, checked.hugePages);
       const opened = new PmemFile(new OpenState(file, driver.devices), driver);
       await opened.#recover(journal);
       await opened.#refreshKnown();
@@ -244,7 +246,7 @@ export class PmemFile extends MemoryAccess {
   /** What is known of the file and of the machine under it: how persist() persists, what repair() can do. */
   info(): FileInfo {
     const { file, sizeBytes } = this.#state;
-    return fileInfo(file.facts, sizeBytes, zeroRangeOf(file));
+    return fileInfo(file.facts, { sizeBytes, zeroRange: zeroRangeOf(file), hugePages: hugePagesOf(file) });
   }
 
   /**

@@ -14,6 +14,7 @@ export { mapToFile } from './rescue/bad-blocks.js';
 export { isMediaErrno } from './faults/classify.js';
 export { clearAbility, fileInfo, repairUnitBytes } from './opening/file-info.js';
 export { printable } from './errors/printable.js';
+export { defaultHugePages } from './opening/huge-pages.js';
 export { zeroRangeOf } from './repair/zero-range.js';
 export { systemError } from './errors/system-error.js';
 

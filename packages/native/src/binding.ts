@@ -8,7 +8,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 7;
+export const INTERFACE_NUMBER = 8;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -73,6 +73,8 @@ export interface BindingHandle {
     place: string, bytes: Uint8Array, mark: Uint8Array, temporary: string, isNew: boolean,
   ) => Promise<SystemFailure | undefined>;
   readonly removeJournal: (place: string) => Promise<SystemFailure | undefined>;
+  /** madvise(MADV_NOHUGEPAGE) of the mapping, and of all that come after it. */
+  readonly avoidHugePages: () => SystemFailure | undefined;
   readonly resize: (sizeBytes: number, preallocate: boolean) => Promise<SystemFailure | undefined>;
   readonly close: () => Promise<SystemFailure | undefined>;
 }

@@ -246,6 +246,10 @@ class NativeFile implements CompleteFile {
     return this.#closed ? closed('fcntl') : this.#handle.unlock(position, length);
   }
 
+  avoidHugePages(): SystemFailure | undefined {
+    return this.#closed ? closed('madvise') : this.#handle.avoidHugePages();
+  }
+
   async resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined> {
     if (this.#closed) return closed('ftruncate');
     const failure = await this.#handle.resize(sizeBytes, preallocate);

@@ -1,9 +1,10 @@
 /** What an actor can be asked to do, and how the question and its answer travel. Texts only: they end up in recordings. */
+import type { HugePages } from '@safe-pmem/core';
 import type { AccessName } from './accesses.js';
 
 export interface ActorCalls {
-  /** Opens and maps the file, under a name of the actor's own; the mapping's first address in hexadecimal. */
-  open(name: string, path: string): string;
+  /** Opens and maps the file, under a name of the actor's own; the mapping's first address in hexadecimal. Default: as PmemFile does. */
+  open(name: string, path: string, hugePages?: HugePages): string;
   /** Maps a view of pages 4 to 6 of an open file; its first address. */
   view(name: string): string;
   /** One access; `ok` or the error's words. */

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import type { ByteRange, Driver, PmemView, RepairOptions } from '@safe-pmem/core';
+import type { ByteRange, Driver, HugePages, PmemView, RepairOptions } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { part } from '../repair/content.js';
@@ -59,9 +59,9 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   #granuleBytes: number | undefined;
   readonly #driver = tellingDriver((granuleLog2) => { this.#granuleBytes ??= 2 ** granuleLog2; });
 
-  async open(name: string, path: string): Promise<string> {
+  async open(name: string, path: string, hugePages?: HugePages): Promise<string> {
     this.#granuleBytes = undefined;
-    const [file, address] = await mapped(path, () => PmemFile.open(path, { driver: this.#driver }));
+    const [file, address] = await mapped(path, () => PmemFile.open(path, { driver: this.#driver, ...(hugePages && { hugePages }) }));
     this.#files.set(name, file);
     return address;
   }

@@ -1,4 +1,5 @@
 /** The situations of the machine-check job, in the order in which they run: the gravest for the kernel last. */
+import type { HugePages } from '@safe-pmem/core';
 import { badPage, hugeFilePages, type AccessName } from './accesses.js';
 import { page } from '../scenarios/file-steps.js';
 import { preadPages, pwritePage } from './guest-files.js';
@@ -170,7 +171,7 @@ const hugePage: MachineCheckCase = {
   name: 'consumed in a page of 2 MiB',
   async run(stage) {
     const file = await stage.written('file', hugeFilePages);
-    const opened = await stage.opened(stage.actor(), 'file', file);
+    const opened = await stage.opened(stage.actor(), 'file', file, 'allow');
     const { actor } = opened;
     stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
     stage.expect('the signal names bytes', await actor.call('granule'), String(2 ** 21));
@@ -182,33 +183,36 @@ const hugePage: MachineCheckCase = {
 };
 
 interface RepairSituation {
-  readonly huge?: boolean;
+  /** The file has 2 MiB in one piece, and was opened so. */
+  readonly huge?: HugePages;
   readonly listed?: boolean;
   readonly allowRelocation?: boolean;
 }
 
 /** Without a command to clear, nothing helps. Without a list, only root or another block does: see "Which strategy" in docs/concepts/repair.md. */
-function promisedOfRepair({ context: { device, filesystem } }: Stage, { huge = false, listed = false, allowRelocation = false }: RepairSituation): RegExp {
+function promisedOfRepair({ context: { device, filesystem } }: Stage, { huge, listed = false, allowRelocation = false }: RepairSituation): RegExp {
   if (device === 'unclearable') return /^ERR_PMEM_REPAIR_FAILED/;
   // Kernels differ in whether they let go of a page of 2 MiB: what is promised of it is that the answer is true.
-  if (listed) return huge ? /^(cleared|ERR_PMEM_)/ : /^cleared by recovery-write/;
+  if (listed) return huge === 'allow' ? /^(cleared|ERR_PMEM_)/ : /^cleared by recovery-write/;
   return allowRelocation && filesystem === 'xfs' ? /^relocated by zero-range/ : /^ERR_PMEM_HELD_BACK/;
 }
 
 /** A repair, refused or not, changes no other byte, and the machine goes on. */
-function repaired(name: string, { huge = false, listed = false, allowRelocation = false }: RepairSituation): MachineCheckCase {
+function repaired(name: string, situation: RepairSituation): MachineCheckCase {
+  const { huge, listed = false, allowRelocation = false } = situation;
   return {
     name,
     async run(stage) {
-      const [good, bad] = huge ? [`${hugeFilePages}o`, onlyBadHugePage] : [allGood, onlyBadPage];
-      const file = await stage.written('file', huge ? hugeFilePages : undefined);
-      const opened = await stage.opened(stage.actor(), 'file', file);
+      const [good, bad] = huge === undefined ? [allGood, onlyBadPage] : [`${hugeFilePages}o`, onlyBadHugePage];
+      const file = await stage.written('file', huge === undefined ? undefined : hugeFilePages);
+      const opened = await stage.opened(stage.actor(), 'file', file, huge);
       const { actor } = opened;
       stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
+      if (huge === 'avoid') stage.expect('the signal names bytes', await actor.call('granule'), String(2 ** 12));
       await stage.settled(file);
       if (listed) await stage.list(file);
       const repair = await actor.call('repair', 'file', badPage, allowRelocation);
-      stage.expect('repair()', repair, promisedOfRepair(stage, { huge, listed, allowRelocation }));
+      stage.expect('repair()', repair, promisedOfRepair(stage, situation));
       const done = /^(cleared|relocated)/.test(repair);
       stage.expect('every page, by the process', await actor.call('pages', 'file'), done ? good : bad);
       const refused = ['E', 'F'].map((letter) => bad.replace('M', letter));
@@ -249,7 +253,7 @@ const zeroRangeInHugePage: MachineCheckCase = {
   name: 'zero-range in a page of 2 MiB, once root has listed it',
   async run(stage) {
     const file = await stage.written('file', hugeFilePages);
-    const opened = await stage.opened(stage.actor(), 'file', file);
+    const opened = await stage.opened(stage.actor(), 'file', file, 'allow');
     stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
     await stage.settled(file);
     await stage.list(file);
@@ -273,7 +277,8 @@ export const machineCheckCases: readonly MachineCheckCase[] = [
   repaired('repair once root has listed it', { listed: true }),
   repaired('repair', {}),
   repaired('repair, relocation allowed', { allowRelocation: true }),
-  repaired('repair in a page of 2 MiB', { huge: true }),
-  repaired('repair in a page of 2 MiB, once root has listed it', { huge: true, listed: true }),
+  repaired('repair in a page of 2 MiB', { huge: 'allow' }),
+  repaired('repair in a page of 2 MiB, once root has listed it', { huge: 'allow', listed: true }),
+  repaired('repair in 2 MiB that are mapped page by page, once root has listed it', { huge: 'avoid', listed: true }),
   zeroRangeInHugePage,
 ];

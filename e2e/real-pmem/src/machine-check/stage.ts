@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { HugePages } from '@safe-pmem/core';
 import type { InjectorClient } from '../jobs/injector-client.js';
 import type { JobContext } from '../protocol.js';
 import { page } from '../scenarios/file-steps.js';
@@ -72,8 +73,9 @@ export class Stage {
     return actor;
   }
 
-  async opened(actor: ActorProcess, name: string, file: string): Promise<Mapped> {
-    return { actor, name, address: BigInt(`0x${await actor.call('open', name, file)}`), firstPage: 0 };
+  async opened(actor: ActorProcess, name: string, file: string, hugePages?: HugePages): Promise<Mapped> {
+    const address = await (hugePages === undefined ? actor.call('open', name, file) : actor.call('open', name, file, hugePages));
+    return { actor, name, address: BigInt(`0x${address}`), firstPage: 0 };
   }
 
   async viewed({ actor, name }: Mapped): Promise<Mapped> {

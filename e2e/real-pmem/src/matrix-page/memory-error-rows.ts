@@ -72,7 +72,10 @@ export const memoryErrorSections: readonly ObservedSection[] = [
   },
   {
     heading: 'Pages of 2 MiB',
-    text: 'Mapped by one entry of 2 MiB, the signal names all of these; the error is that of one page of 4 KiB.',
+    text: [
+      "Opened with `hugePages: 'allow'`. By default PmemFile avoids them on DAX. Mapped by one entry of 2 MiB, the signal names",
+      'all of these; the error is that of one page of 4 KiB.',
+    ].join(' '),
     rows: [
       row('what `read()` throws', 'consumed in a page of 2 MiB', 'outcome'),
       row('what the same PmemFile can still read', 'consumed in a page of 2 MiB', 'every page, by the process that met it'),
@@ -90,7 +93,11 @@ export const memoryErrorSections: readonly ObservedSection[] = [
       row('… met through a mapping of 2 MiB', 'repair in a page of 2 MiB', 'repair()'),
       row('… through 2 MiB, and listed by root', 'repair in a page of 2 MiB, once root has listed it', 'repair()'),
       row(
-        "… likewise, with `strategy: 'zero-range'`",
+        '… in the same 2 MiB mapped page by page (the default), and listed by root',
+        'repair in 2 MiB that are mapped page by page, once root has listed it', 'repair()',
+      ),
+      row(
+        "… through 2 MiB, listed by root, with `strategy: 'zero-range'`",
         'zero-range in a page of 2 MiB, once root has listed it', 'repair() by zero-range',
       ),
     ],

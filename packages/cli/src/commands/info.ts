@@ -1,6 +1,6 @@
 /** safe-pmem info: what is promised for a file here, and what is not. */
 import type { FileInfo } from '@safe-pmem/core';
-import { fileInfo, journalOf, zeroRangeOf } from '@safe-pmem/core/tools';
+import { defaultHugePages, fileInfo, journalOf, zeroRangeOf } from '@safe-pmem/core/tools';
 import type { Context } from '../context.js';
 import { deviceUnder, listsConsumedErrors, lookingAt, reasonOf } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
@@ -49,7 +49,11 @@ async function factsOf(context: Context, path: string): Promise<Facts> {
     const aligned =
       'extents' in outcome ? outcome.extents.reduce((sum, extent) => sum + alignedIn(extent), 0) : undefined;
     return {
-      info: fileInfo(file.facts, file.mappedBytes, zeroRangeOf(file)),
+      info: fileInfo(file.facts, {
+        sizeBytes: file.mappedBytes,
+        zeroRange: zeroRangeOf(file),
+        hugePages: defaultHugePages(file.facts),
+      }),
       list,
       deviceName: device.name,
       listsConsumed: listsConsumedErrors(device),
@@ -116,7 +120,11 @@ function rowsOf({ info: file, list, deviceName, listsConsumed, hugePages, journa
       'huge pages',
       hugePages === undefined
         ? 'extents cannot be had'
-        : `${hugePages} aligned 2 MiB pages: an error in one may be reported for all of it`,
+        : `${hugePages} aligned 2 MiB pages: ${
+            file.hugePages === 'avoid'
+              ? 'PmemFile maps them by 4 KiB unless told otherwise; other programs may map them whole'
+              : 'an error in one may be reported for all of it'
+          }`,
     ],
     ['journal', journal],
     ['not promised', 'that what is not listed is healthy; that other programs which open the file are spared'],

@@ -91,6 +91,12 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    * poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
+  /**
+   * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)). Core
+   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge pages.
+   * A driver that cannot say how files are mapped leaves the method out.
+   */
+  avoidHugePages?(): SystemFailure | undefined;
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */
   truncate(sizeBytes: number): Promise<SystemFailure | undefined>;
   /**

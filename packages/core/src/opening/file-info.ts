@@ -1,4 +1,5 @@
 import type { FileFacts, PersistMethod } from '../driver/driver.js';
+import type { HugePages } from './huge-pages.js';
 
 /** Whether the device can clear poison: `unknown` where no nvdimm bus says. Read before anything is touched. */
 export type ClearAbility = 'yes' | 'no' | 'unknown';
@@ -40,7 +41,16 @@ export interface FileInfo {
   readonly recoveryWrite: boolean;
   /** What FALLOC_FL_ZERO_RANGE does to a block with a media error, as far as that is known. */
   readonly zeroRange: ZeroRangeBehaviour;
+  /** How this open file is mapped: `avoid` if each page has an entry of its own, `allow` if the kernel decides. */
+  readonly hugePages: HugePages;
   readonly kernelRelease: string;
+}
+
+/** What is known of an open file beyond its driver's facts. */
+export interface FileState {
+  readonly sizeBytes: number;
+  readonly zeroRange: ZeroRangeBehaviour;
+  readonly hugePages: HugePages;
 }
 
 /** Smallest range that both the filesystem and the MMU can replace. */
@@ -87,7 +97,7 @@ export function stockZeroRange(facts: FileFacts): ZeroRangeBehaviour {
   return facts.filesystem === 'xfs' ? 'relocates' : 'unknown';
 }
 
-export function fileInfo(facts: FileFacts, sizeBytes: number, zeroRange: ZeroRangeBehaviour): FileInfo {
+export function fileInfo(facts: FileFacts, { sizeBytes, zeroRange, hugePages }: FileState): FileInfo {
   return {
     path: facts.path,
     sizeBytes,
@@ -101,6 +111,7 @@ export function fileInfo(facts: FileFacts, sizeBytes: number, zeroRange: ZeroRan
     listsConsumedErrors: listingAbility(facts),
     recoveryWrite: hasRecoveryWrite(facts),
     zeroRange,
+    hugePages,
     kernelRelease: facts.kernelRelease,
   };
 }

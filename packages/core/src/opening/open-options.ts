@@ -1,5 +1,6 @@
 import { ownOptions, requireBoolean, requireInteger, requireOneOf } from '../arguments.js';
 import type { Driver } from '../driver/driver.js';
+import type { HugePages } from './huge-pages.js';
 
 export interface OpenOptions {
   /** The driver: `nativeDriver()` in production, `mockDriver()` in tests. */
@@ -21,6 +22,13 @@ export interface OpenOptions {
    */
   readonly exclusive?: boolean;
   /**
+   * Whether the kernel may map 2 MiB of the file by one entry. Default `avoid` on DAX and `allow` elsewhere: an error that is met
+   * through 2 MiB leaves a page that stock kernels cannot repair. `allow` makes first accesses and
+   * random reads of large files cheaper: docs/internals/performance.md says by how much. It concerns this
+   * open file alone; other programs map as they like.
+   */
+  readonly hugePages?: HugePages;
+  /**
    * What to do with a repair journal that cannot be taken at its word.
    *
    * - `require` (default): one that is damaged, too large, not readable, or not owned by the file's owner or root, and a
@@ -34,7 +42,7 @@ export interface OpenOptions {
   readonly journal?: 'require' | 'adopt' | 'discard';
 }
 
-const NAMES = ['driver', 'create', 'size', 'readOnly', 'preallocate', 'exclusive', 'journal'] as const;
+const NAMES = ['driver', 'create', 'size', 'readOnly', 'preallocate', 'exclusive', 'hugePages', 'journal'] as const;
 
 /** Throws TypeError unless it can be the path of a file. */
 export function checkedPath(path: unknown): asserts path is string {
@@ -47,7 +55,7 @@ export function checkedOpenOptions(path: unknown, options: unknown): OpenOptions
   checkedPath(path);
   if (options === null || typeof options !== 'object') throw new TypeError('options must be an object with a driver');
   const own = ownOptions(options as OpenOptions, NAMES);
-  const { driver, create, size, readOnly, preallocate, exclusive, journal = 'require' } = own;
+  const { driver, create, size, readOnly, preallocate, exclusive, hugePages, journal = 'require' } = own;
   if (driver === undefined || typeof (driver as { open?: unknown } | null)?.open !== 'function') {
     throw new TypeError('options.driver must be a driver, such as nativeDriver() or mockDriver()');
   }
@@ -55,6 +63,7 @@ export function checkedOpenOptions(path: unknown, options: unknown): OpenOptions
   requireBoolean('options.readOnly', readOnly);
   requireBoolean('options.preallocate', preallocate);
   requireBoolean('options.exclusive', exclusive);
+  if (hugePages !== undefined) requireOneOf('options.hugePages', hugePages, ['avoid', 'allow']);
   requireOneOf('options.journal', journal, ['require', 'adopt', 'discard']);
   if (size !== undefined) {
     requireInteger('options.size', size);

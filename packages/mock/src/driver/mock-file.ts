@@ -65,7 +65,7 @@ export class MockFile implements CompleteFile, OpenHandle {
     this.mappedBytes = inode.sizeBytes;
     this.#machine = machine;
     this.#inode = inode;
-    this.#mapping = { inode, table: new PageTable(), sync: facts.mapSync };
+    this.#mapping = { inode, table: new PageTable(), sync: facts.mapSync, avoidsHugePages: false };
     this.#life = machine.life;
     this.#process = process;
     process.handles.add(this);
@@ -133,7 +133,7 @@ export class MockFile implements CompleteFile, OpenHandle {
       view: new MockView((target, at) => {
         if (signal !== undefined) return { granuleLog2: 0, ...signal, position: at };
         // Mapped anew for each page, so that none is remembered from before the kernel learned of a bad block.
-        return load(this.#machine, { inode: this.#inode, table: new PageTable(), sync: false }, target, at);
+        return load(this.#machine, { ...this.#mapping, table: new PageTable(), sync: false }, target, at);
       }, position, length),
     };
   }
@@ -162,6 +162,12 @@ export class MockFile implements CompleteFile, OpenHandle {
       hole: isHole(this.#machine, this.#inode, position),
       freeBytes: filesystem.pool.freeBytes,
     };
+  }
+
+  avoidHugePages(): SystemFailure | undefined {
+    if (this.#closed) return { errno: Errno.EBADF, syscall: 'madvise' };
+    this.#mapping.avoidsHugePages = true;
+    return undefined;
   }
 
   remap(position: number, length: number): SystemFailure | undefined {

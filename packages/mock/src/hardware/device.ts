@@ -21,6 +21,8 @@ export class Device {
   readonly #consumedErrors: ConsumedErrors;
   /** Blocks that are out of the kernel's own memory map. Programs may still have them mapped. */
   readonly #heldBack = new Set<number>();
+  /** Those of them that no clear brings back: a program has met the error through 2 MiB. */
+  readonly #heldForGood = new Set<number>();
 
   /** `listChanged` is called after each change of `known`. */
   constructor(
@@ -40,12 +42,18 @@ export class Device {
 
   /** System calls cannot read or write the block, and the list does not say why. */
   isHeldBack(block: number): boolean {
-    return this.#heldBack.has(block) && !this.isKnownBad(block);
+    return (this.#heldBack.has(block) || this.#heldForGood.has(block)) && !this.isKnownBad(block);
+  }
+
+  /** Holds the block back until the next restart, whatever clears it: the kernel has marked another page than it asks about. */
+  neverGiveBack(block: number): void {
+    this.#heldForGood.add(block);
   }
 
   /** A restart maps everything again, and knows nothing of what was met. */
   restart(): void {
     this.#heldBack.clear();
+    this.#heldForGood.clear();
   }
 
   /** Stores bytes; they are volatile until persisted. */

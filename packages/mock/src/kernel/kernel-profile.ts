@@ -51,6 +51,8 @@ interface KernelProfile {
   readonly ext4FailedAppendGrows: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
+  /** A page whose error was met through 2 MiB stays out of the kernel's memory map after it was cleared. */
+  readonly keepsHugePoison: boolean;
   /** Rules of this profile that no measurement backs, besides NEVER_MEASURED. */
   readonly unmeasured: readonly string[];
 }
@@ -69,6 +71,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: false,
+    keepsHugePoison: false,
     unmeasured: ['devices that cannot clear'],
   },
   '6.1': {
@@ -81,6 +84,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
+    keepsHugePoison: false,
     unmeasured: ['devices that cannot clear'],
   },
   '6.12': {
@@ -93,6 +97,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
+    keepsHugePoison: false,
     unmeasured: [],
   },
   '7.3': {
@@ -105,6 +110,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: true,
     reflinkWithDax: true,
+    keepsHugePoison: true,
     unmeasured: ['devices that cannot clear', 'growing a file whose truncation has failed half way'],
   },
   // Linux 6.12 with the patches of e2e/real-pmem/zeroinit-kernel.
@@ -118,6 +124,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
+    keepsHugePoison: false,
     unmeasured: [],
   },
 };
@@ -184,6 +191,10 @@ export interface KernelRules {
   /** A load from a hole allocates a block, so that it can run out of space. */
   readonly loadAllocates: boolean;
   readonly badBlockList: boolean;
+  /** As KernelProfile says. */
+  readonly keepsHugePoison: boolean;
+  /** The signal for an error met through 2 MiB names where these begin, not the byte. */
+  readonly hugeFaultNamesStart: boolean;
   /**
    * Poison is a property of the medium. Where it is not (tmpfs), it is put into mappings, as UFFDIO_POISON does: loads
    * and stores meet it, system calls do not, and mapping the page anew ends it.
@@ -227,6 +238,8 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
     fiemap: !tmpfs,
     loadAllocates: tmpfs,
     badBlockList: dax,
+    keepsHugePoison: dax && profile.keepsHugePoison,
+    hugeFaultNamesStart: filesystem === 'ext4',
     persistentMedium: !tmpfs,
   };
 }

@@ -7,6 +7,7 @@ import type { SignalFacts } from './kernel-profile.js';
 import type { Machine } from '../machine.js';
 import { ABSENT, entryBlock, entryWritable, type PageTable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
 import { makeWritable } from './blocks.js';
+import { HUGE_PAGE_LOG2, hugePageAround } from './huge-page.js';
 
 /** One mapping of a file, shared, read-only or writable. */
 export interface Mapping {
@@ -14,6 +15,8 @@ export interface Mapping {
   readonly table: PageTable;
   /** MAP_SYNC: the fault that makes a page writable commits the file's metadata first. */
   readonly sync: boolean;
+  /** MADV_NOHUGEPAGE: no entry of its page tables maps more than a page. */
+  avoidsHugePages: boolean;
 }
 
 export function load(machine: Machine, mapping: Mapping, target: Uint8Array, position: number): Fault | undefined {
@@ -125,7 +128,10 @@ function faultForStore(machine: Machine, mapping: Mapping, page: number, present
   return undefined;
 }
 
-/** The fault of touching poison that the kernel did not know of. From then on it does, and the page is unmapped. */
+/**
+ * The fault of touching poison that the kernel did not know of. From then on it does, and the page is unmapped. Of a page in
+ * 2 MiB that one entry maps, ext4 tells where these begin, and XFS the byte.
+ */
 function machineCheck(
   machine: Machine,
   mapping: Mapping,
@@ -134,10 +140,16 @@ function machineCheck(
   offset: number,
   length: number,
 ): Fault | undefined {
-  const poisonAt = machine.device.touchLatent(block, offset, length);
+  const { device, rules } = machine;
+  const poisonAt = device.touchLatent(block, offset, length);
   if (poisonAt === undefined) return undefined;
+  const huge = hugePageAround(machine, mapping, page);
   mapping.inode.invalidate(page, 1);
-  return { position: page * BLOCK_BYTES + poisonAt, ...machine.rules.machineCheckSignal };
+  const position = page * BLOCK_BYTES + poisonAt;
+  if (huge === undefined) return { position, ...rules.machineCheckSignal };
+  if (rules.keepsHugePoison) device.neverGiveBack(block);
+  const named = rules.hugeFaultNamesStart ? huge * BLOCK_BYTES : position;
+  return { position: named, ...rules.machineCheckSignal, granuleLog2: HUGE_PAGE_LOG2 };
 }
 
 /** The block at `position` has no storage: by FIEMAP, or where there is none by SEEK_DATA, which skips unwritten blocks. */

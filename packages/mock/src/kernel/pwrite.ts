@@ -102,5 +102,7 @@ function overwrite(machine: Machine, block: number, within: number, bytes: numbe
   if (within !== 0 || bytes % BLOCK_BYTES !== 0) return refusal;
   for (let i = 0; i < count; i++) if (!device.clearKnown(block + i)) return refusal;
   machine.step('cleared');
+  // The clear took them off the list and did not bring them back into the memory map.
+  for (let i = 0; i < count; i++) if (device.isHeldBack(block + i)) return Errno.EFAULT;
   return 0;
 }

@@ -13,7 +13,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 7;
+constexpr int kInterfaceNumber = 8;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:

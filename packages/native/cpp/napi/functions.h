@@ -61,6 +61,7 @@ napi_value names(napi_env env, napi_callback_info info);
 napi_value read_each(napi_env env, napi_callback_info info);
 
 // life_calls.cc
+napi_value avoid_huge_pages(napi_env env, napi_callback_info info);
 napi_value resize(napi_env env, napi_callback_info info);
 napi_value close(napi_env env, napi_callback_info info);
 

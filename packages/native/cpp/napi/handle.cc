@@ -49,6 +49,7 @@ constexpr Verb kVerbs[] = {
     {"writeMarkSync", write_mark_sync},
     {"names", names},
     {"readEach", read_each},
+    {"avoidHugePages", avoid_huge_pages},
     {"resize", resize},
     {"close", close},
 };

@@ -1,4 +1,4 @@
-// The calls that change what is mapped: resize and close.
+// The calls that change what is mapped, and how: resize, close, and by which pages.
 #include <cerrno>
 
 #include "../pmem/media.h"
@@ -15,7 +15,10 @@ namespace {
 class ResizeCall final : public AsyncCall {
  public:
   ResizeCall(FileHandle* file, uint64_t size, bool preallocate)
-      : AsyncCall(file, Order::after_resizes), size_(size), preallocate_(preallocate) {}
+      : AsyncCall(file, Order::after_resizes),
+        size_(size),
+        preallocate_(preallocate),
+        avoid_huge_pages_(file->mapping()->avoids_huge_pages()) {}
 
  protected:
   // Mapped first, which needs no bytes to be there: once the size has changed nothing can fail any more, so that a file
@@ -25,6 +28,7 @@ class ResizeCall final : public AsyncCall {
     mapped_ = file()->mapped_bytes;
     status_ = pmem::Mapping::map(fd, size_, file()->writable, &mapping_);
     if (status_.error == EOVERFLOW) status_ = {EFBIG, "mmap"};
+    if (status_.ok() && avoid_huge_pages_) status_ = mapping_->avoid_huge_pages();
     if (status_.ok()) status_ = pmem::resize_to(fd, mapped_, size_, preallocate_);
   }
 
@@ -37,6 +41,7 @@ class ResizeCall final : public AsyncCall {
   uint64_t size_;
   uint64_t mapped_ = 0;
   bool preallocate_;
+  bool avoid_huge_pages_;
   std::shared_ptr<pmem::Mapping> mapping_;
   pmem::Status status_;
 };
@@ -69,6 +74,12 @@ napi_value resize(napi_env env, napi_callback_info info) {
   bool preallocate = false;
   if (file == nullptr || !arguments.bytes(0, &size) || !arguments.boolean(1, &preallocate)) return nullptr;
   return AsyncCall::start(env, std::make_unique<ResizeCall>(file, size, preallocate));
+}
+
+napi_value avoid_huge_pages(napi_env env, napi_callback_info info) {
+  const Arguments<1> arguments(env, info);
+  FileHandle* const file = arguments.open_file();
+  return file == nullptr ? nullptr : failure_or_undefined(env, file->mapping()->avoid_huge_pages());
 }
 
 napi_value close(napi_env env, napi_callback_info info) {

@@ -135,7 +135,8 @@ napi_value view(napi_env env, napi_callback_info info) {
   }
   pmem::keep_sigbus_guard();
   std::shared_ptr<pmem::ViewMapping> mapping;
-  const pmem::Status status = pmem::ViewMapping::map(file->file.fd.number(), position, length, &mapping);
+  const pmem::Status status = pmem::ViewMapping::map(file->file.fd.number(), position, length,
+                                                       file->mapping()->avoids_huge_pages(), &mapping);
   if (!status.ok()) return failed_outcome(env, status);
   return PlainObject(env)
       .number("position", static_cast<double>(mapping->position()))

@@ -36,6 +36,12 @@ uint64_t page_bytes() {
   return bytes;
 }
 
+// EINVAL is what a kernel without transparent huge pages answers.
+Status advise_no_huge_pages(void* begin, uint64_t length) {
+  const bool done = length == 0 || madvise(begin, length, MADV_NOHUGEPAGE) == 0 || errno == EINVAL;
+  return done ? Status{} : Status{errno, "madvise"};
+}
+
 Status Mapping::map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapping>* mapping) {
   void* base = nullptr;
   bool map_sync = false;
@@ -63,6 +69,12 @@ Status Mapping::map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapp
 Mapping::~Mapping() {
   remove_mapped_range(range_);
   if (mapped_ > 0) munmap(base_, mapped_);
+}
+
+Status Mapping::avoid_huge_pages() {
+  const Status status = advise_no_huge_pages(base_, mapped_);
+  avoids_huge_pages_ = avoids_huge_pages_ || status.ok();
+  return status;
 }
 
 bool Mapping::persists_by_flush() const { return map_sync_ && best_cache_flush().flush_lines != nullptr; }
@@ -173,7 +185,10 @@ Status Mapping::remap(int fd, uint64_t position, uint64_t length) {
     return mmap(base_ + position, end - position, protection(writable_), kind(map_sync_) | MAP_FIXED, fd,
                 static_cast<off_t>(position)) != MAP_FAILED;
   };
-  if (replace()) return {};
+  if (replace()) {
+    // The new pages are advised before anything can touch them; if that fails, they are mapped all the same.
+    return avoids_huge_pages_ ? advise_no_huge_pages(base_ + position, end - position) : Status{};
+  }
   const Status failure{errno, "mmap"};
   // ENOMEM from msync means that part of the range is not mapped at all; MS_ASYNC starts no I/O.
   if (msync(base_ + position, end - position, MS_ASYNC) != 0 && errno == ENOMEM && !replace()) length_ = 0;

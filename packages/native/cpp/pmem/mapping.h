@@ -41,6 +41,10 @@ class Mapping {
   unsigned char* base() const { return base_; }
   uint64_t length() const { return length_; }
   bool map_sync() const { return map_sync_; }
+  // Has every page of at most page_bytes() mapped by an entry of its own, now and after remap(): MADV_NOHUGEPAGE. Call it
+  // before anything is loaded or stored, since entries that exist stay. A kernel without huge pages has nothing to avoid.
+  Status avoid_huge_pages();
+  bool avoids_huge_pages() const { return avoids_huge_pages_; }
   // True: persist() flushes cache lines; false: it calls msync.
   bool persists_by_flush() const;
 
@@ -87,10 +91,14 @@ class Mapping {
   uint64_t mapped_;
   bool writable_;
   bool map_sync_;
+  bool avoids_huge_pages_ = false;
   std::shared_ptr<SubstitutionLog> log_;
   MappedRange* range_ = nullptr;
 };
 
 uint64_t page_bytes();
+
+// madvise(MADV_NOHUGEPAGE) of whole pages. Ok where the kernel has no huge pages.
+Status advise_no_huge_pages(void* begin, uint64_t length);
 
 }  // namespace pmem

@@ -39,7 +39,8 @@ uint64_t views_max() {
 
 // PROT_WRITE although nothing should store: a stray store gets a page of the process's own (copy-on-write), where
 // without the permission it would be a SIGSEGV. NORESERVE: such pages are not counted before there are any.
-Status ViewMapping::map(int fd, uint64_t position, uint64_t length, std::shared_ptr<ViewMapping>* mapping) {
+Status ViewMapping::map(int fd, uint64_t position, uint64_t length, bool avoid_huge_pages,
+                        std::shared_ptr<ViewMapping>* mapping) {
   if (mapped_views.load(std::memory_order_relaxed) >= views_max()) return {ENOMEM, "mmap"};
   const uint64_t page = page_bytes();
   const uint64_t start = position & ~(page - 1);
@@ -50,6 +51,11 @@ Status ViewMapping::map(int fd, uint64_t position, uint64_t length, std::shared_
   constexpr int kFlags = MAP_PRIVATE | MAP_NORESERVE;
   void* const base = mmap(nullptr, whole, PROT_READ | PROT_WRITE, kFlags, fd, static_cast<off_t>(start));
   if (base == MAP_FAILED) return {errno, "mmap"};
+  const Status advised = avoid_huge_pages ? advise_no_huge_pages(base, whole) : Status{};
+  if (!advised.ok()) {
+    munmap(base, whole);
+    return advised;
+  }
   unsigned char* const first = static_cast<unsigned char*>(base);
   ViewMapping* const made = new (std::nothrow) ViewMapping(first, start, whole, std::move(log));
   if (made == nullptr) {

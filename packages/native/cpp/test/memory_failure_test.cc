@@ -257,7 +257,7 @@ TEST(view_as_other_side, "a guarded copy out of a view that failed marks the vie
   CHECK(exited(in_child([] {
     const Twice file;
     std::shared_ptr<pmem::ViewMapping> view;
-    if (!pmem::ViewMapping::map(file.fd, 0, 4 * kPage, &view).ok()) return 1;
+    if (!pmem::ViewMapping::map(file.fd, 0, 4 * kPage, false, &view).ok()) return 1;
     file.lose_all_but_the_first();
     file.name(file.other, 2 * kPage, 21);
     FaultFacts fault;
@@ -318,7 +318,7 @@ TEST(threads_named_elsewhere, "threads that are told of each other's mappings an
     for (int i = 0; i < 4; i++) {
       threads.emplace_back([&, i] {
         std::shared_ptr<pmem::ViewMapping> view;
-        if (!pmem::ViewMapping::map(file.fd, 0, 64 * kPage, &view).ok()) abort();
+        if (!pmem::ViewMapping::map(file.fd, 0, 64 * kPage, false, &view).ok()) abort();
         for (uint64_t page = 1; page <= 20; page++) {
           calls = 0;
           if (static_cast<volatile unsigned char*>(view->base())[page * kPage] != 0) wrong++;

@@ -144,7 +144,7 @@ TEST(abandoned, "what was put aside and never brought back goes with the mapping
 TEST(view, "a view reads the file, keeps stores to itself, and records every page it could not get") {
   const Scene scene(8);
   std::shared_ptr<ViewMapping> view;
-  REQUIRE(ViewMapping::map(scene.fd, kPage + 100, 5 * kPage, &view).ok());
+  REQUIRE(ViewMapping::map(scene.fd, kPage + 100, 5 * kPage, false, &view).ok());
   CHECK(view->position() == kPage && view->length() == 6 * kPage);
   volatile unsigned char* const bytes = view->base();
   CHECK(bytes[0] == 0x5a);
@@ -163,7 +163,7 @@ TEST(view, "a view reads the file, keeps stores to itself, and records every pag
 TEST(view_as_source, "a guarded copy out of a view that cannot be read goes on, and the view is marked") {
   const Scene scene(4);
   std::shared_ptr<ViewMapping> view;
-  REQUIRE(ViewMapping::map(scene.fd, 2 * kPage, kPage, &view).ok());
+  REQUIRE(ViewMapping::map(scene.fd, 2 * kPage, kPage, false, &view).ok());
   scene.keep_pages(1);
   FaultFacts fault;
   CHECK(pmem::guarded_copy(scene.mapping->base(), view->base(), 16, scene.mapping->base(), &fault));
@@ -173,7 +173,7 @@ TEST(view_as_source, "a guarded copy out of a view that cannot be read goes on, 
 TEST(view_threads, "threads that fault in one view at once lose no fault") {
   const Scene scene(64);
   std::shared_ptr<ViewMapping> view;
-  REQUIRE(ViewMapping::map(scene.fd, 0, 64 * kPage, &view).ok());
+  REQUIRE(ViewMapping::map(scene.fd, 0, 64 * kPage, false, &view).ok());
   scene.keep_pages(0);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; i++) {
@@ -201,7 +201,7 @@ TEST(granule, "a fault that names a larger granule takes the page that was touch
 TEST(strided, "a view of which more pages fail than can be recorded is zeros all over, and says so") {
   const Scene scene(4096);
   std::shared_ptr<ViewMapping> view;
-  REQUIRE(ViewMapping::map(scene.fd, 0, 4096 * kPage, &view).ok());
+  REQUIRE(ViewMapping::map(scene.fd, 0, 4096 * kPage, false, &view).ok());
   const std::string path = scene.directory.file("f");
   scene.keep_pages(1);
   const volatile unsigned char* const bytes = view->base();
@@ -219,7 +219,7 @@ TEST(no_entries_left, "with no map entry left for a piece the whole mapping is r
   CHECK(scratch::exited(scratch::in_child([] {
     const Scene scene(9);
     std::shared_ptr<ViewMapping> view;
-    if (!ViewMapping::map(scene.fd, 0, 9 * kPage, &view).ok()) return 1;
+    if (!ViewMapping::map(scene.fd, 0, 9 * kPage, false, &view).ok()) return 1;
     scene.keep_pages(5);
     // One page after the other cut off from the rest of some memory, until the kernel splits no mapping any more.
     constexpr uint64_t kPieces = 1 << 20;

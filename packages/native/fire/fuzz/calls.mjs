@@ -391,6 +391,7 @@ export const calls = {
   readJournal: { weight: 1, asynchronous: true, rawOnly: true, make: readsJournal('readJournal') },
   writeJournal: { weight: 1, asynchronous: true, rawOnly: true, make: writesJournal('writeJournal') },
   removeJournal: { weight: 1, asynchronous: true, rawOnly: true, make: removesJournal('removeJournal') },
+  avoidHugePages: { weight: 1, make: plain('avoidHugePages', shapes.nothingOrFailure) },
   resize: { weight: 4, asynchronous: true, make: resize },
   close: { weight: 1, asynchronous: true, make: plain('close', shapes.nothingOrFailure) },
 };
