@@ -91,12 +91,6 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    * poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
-  /**
-   * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)). Core
-   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge pages.
-   * A driver that cannot say how files are mapped leaves the method out.
-   */
-  avoidHugePages?(): SystemFailure | undefined;
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */
   truncate(sizeBytes: number): Promise<SystemFailure | undefined>;
   /**
@@ -110,6 +104,12 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    * it core does not know what zero-range does here.
    */
   tryZeroRange?(): Promise<ZeroRangeTrialOutcome>;
+  /**
+   * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)). Core
+   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge pages.
+   * Without it core cannot say how the file is mapped.
+   */
+  avoidHugePages?(): SystemFailure | undefined;
 
   /** Unmaps and closes, after every call in flight has ended. */
   close(): Promise<SystemFailure | undefined>;
