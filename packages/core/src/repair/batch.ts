@@ -9,7 +9,7 @@ import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { journalFits } from './journal/format.js';
 import type { PreparedUnit } from './prepare-units.js';
-import { intentOf } from './unit-work.js';
+import { intentOf, isOpen } from './unit-work.js';
 
 export interface Batch {
   /** The parts of the file that this batch covers, whole units clipped to the file. */
@@ -90,15 +90,15 @@ export async function takeBack(journal: Journal, hazards: Hazards, { works, file
 /** Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them. */
 export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstruck {
   const units = unitsOf(works);
-  const open = works.filter((work) => work.strategy === undefined && work.altered);
+  const open = works.filter(isOpen);
   // What an earlier repair had lost in a unit that was not touched is still lost.
   const lostBefore = works.filter(isUntouched).flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
   const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
-  hazards.markRepaired(works.filter((work) => work.strategy !== undefined).map((work) => work.data));
+  hazards.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
   for (const work of works) {
-    if (work.strategy !== undefined) hazards.addTombstones(work.tombstoned);
-    else if (work.altered) closeUnit(hazards, work, fileSizeBytes);
-    else hazards.addMet(work.lost);
+    if (isUntouched(work)) hazards.addMet(work.lost);
+    else if (isOpen(work)) closeUnit(hazards, work, fileSizeBytes);
+    else hazards.addTombstones(work.tombstoned);
   }
   const change: JournalChange = (content) => ({
     intents: [
@@ -131,8 +131,8 @@ function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number):
 }
 
 /** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */
-function lossOf({ suppliable, strategy, data, tombstoned }: PreparedUnit): readonly ByteRange[] {
-  return suppliable && strategy === undefined ? [data] : tombstoned;
+function lossOf(work: PreparedUnit): readonly ByteRange[] {
+  return work.suppliable && isOpen(work) ? [work.data] : work.tombstoned;
 }
 
 function isUntouched({ strategy, altered }: PreparedUnit): boolean {

@@ -7,6 +7,8 @@ import type { RepairReceipt, UnitSummary } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
 import { isHeldBack, nextStrategy, type RepairGround } from './strategy.js';
 
+const OTHER_BYTES = 'found other bytes: another process has stored there meanwhile, or the device is wrong';
+
 /** What the kernel's list had of the units. */
 export interface ListedBlocks {
   readonly before: readonly FileBadBlock[];
@@ -32,7 +34,7 @@ export function failureOf(
     return new RepairError(message, attempts, details, receipt, 'ERR_PMEM_HELD_BACK');
   }
   const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
-    return `${strategy}: ${step} ${errno === 0 ? 'found other bytes' : `gave ${errnoName(errno)}`}`;
+    return `${strategy}: ${step} ${errno === 0 ? OTHER_BYTES : `gave ${errnoName(errno)}`}`;
   });
   const asked = steps.length === 0 ? `strategy ${request.strategy} may not be tried on them` : steps.join('; ');
   return new RepairError(`repair failed (${asked})${advice(ground, failed, request)}`, attempts, details, receipt);

@@ -101,7 +101,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
   const works = await prepared(file, hazards, rest, fileSizeBytes);
   await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
-  const left: Intent[] = works.filter((work) => work.strategy === undefined).map((work) => intentOf(work, fileSizeBytes));
+  const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
     left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
@@ -115,6 +115,11 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   hazards.adopt(content);
   publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
+}
+
+/** Its intent stays: the next open() tries again. */
+function isNotThere({ strategy, holdsOthers }: PreparedUnit): boolean {
+  return strategy === undefined && holdsOthers !== true;
 }
 
 async function takeOver(journal: Journal, content: JournalContent): Promise<void> {

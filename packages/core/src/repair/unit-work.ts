@@ -32,11 +32,21 @@ export interface UnitWork extends UnitPlan {
    * until the unit is verified.
    */
   altered: boolean;
+  /**
+   * It reads well, and what it holds is neither what was written nor zeros: another process has stored there meanwhile,
+   * or the device gives other bytes than it was given. Nothing more is written to it, and nothing of it is hidden.
+   */
+  holdsOthers?: boolean;
 }
 
 export interface StepFailure {
   readonly step: string;
   readonly errno: number;
+}
+
+/** Half done: what it was is gone, and what it is to be is not there. */
+export function isOpen({ strategy, altered, holdsOthers }: UnitWork): boolean {
+  return strategy === undefined && altered && holdsOthers !== true;
 }
 
 export function record(work: UnitWork, strategy: RepairStrategy, failure: StepFailure): void {

@@ -66,6 +66,7 @@ async function verifyGroup(file: CompleteFile, group: readonly WrittenUnit[], fo
     const failure = verified instanceof Promise ? await verified : verified;
     if (failure === undefined) work.strategy = strategy;
     else record(work, strategy, failure);
+    if (failure?.errno === 0) work.holdsOthers = found.subarray(0, work.data.length).some((byte) => byte !== 0);
   }
 }
 

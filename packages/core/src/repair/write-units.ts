@@ -34,7 +34,9 @@ export async function writeUnits(
     const unsynced = written.length === 0 ? undefined : await file.sync();
     if (unsynced === undefined) await verifyUnits(file, hazards, written);
     else for (const [work, strategy] of written) record(work, strategy, { step: unsynced.syscall, errno: unsynced.errno });
-    pending = pending.filter((work) => work.strategy === undefined && next(file, work, request) !== undefined);
+    pending = pending.filter((work) => {
+      return work.strategy === undefined && work.holdsOthers !== true && next(file, work, request) !== undefined;
+    });
   }
 }
 

@@ -316,3 +316,38 @@ describe('another process writes over bytes that a repair had lost', () => {
     await failure('ERR_PMEM_LOST', () => { read(a, LOST.offset, PAGE); });
   });
 });
+
+describe('another process stores into a unit between the write of its repair and the look at what was written', () => {
+  const bad = pageOf(2);
+
+  it.each([
+    ['rebuild', '6.12'],
+    ['fill', '6.12'],
+    ['nothing', '6.12'],
+    // There a second way follows where the first one fails.
+    ['rebuild', '5.10'],
+  ] as const)('what it stored and persisted is kept: %s on %s', async (how, kernel) => {
+    const [driver, a, b] = await twoOpeners({ kernel, filesystem: 'ext4' });
+    driver.poison(PATH, bad);
+    const stored = Uint8Array.of(1, 2, 3, 4);
+    const stop = driver.observe(({ name }) => {
+      if (name !== 'remap') return undefined;
+      stop();
+      b.write(stored, bad.offset + 8);
+      b.persist(bad.offset + 8, 4);
+      return undefined;
+    });
+    const request = how === 'nothing' ? {} : how === 'fill' ? { fill: 9 } : { rebuild };
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => a.repair(bad, request));
+    expect(error.message).toContain('stored there meanwhile');
+    expect(read(b, bad.offset + 8, 4)).toEqual(stored);
+    if (how !== 'nothing') expect(read(a, bad.offset + 8, 4)).toEqual(stored);
+    await a.close();
+    const again = await openIn(driver, 'c');
+    expect(driver.readFile(PATH).subarray(bad.offset + 8, bad.offset + 12)).toEqual(stored);
+    if (how === 'nothing') return;
+    const rest = how === 'fill' ? new Uint8Array(PAGE - 12).fill(9) : part(whole, { offset: bad.offset + 12, length: PAGE - 12 });
+    expect(read(again, bad.offset + 12, PAGE - 12)).toEqual(rest);
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+});
