@@ -10,6 +10,7 @@
  */
 import { checkJournal, checkMark } from './journal.js';
 import { checkLoadsAndStores } from './loads-and-stores.js';
+import { checkLimits } from './limits.js';
 import { checkViewsAndBatches } from './views-and-batches.js';
 import type { Check, ContractOptions } from './machine.js';
 import { checkOpening } from './opening.js';
@@ -41,6 +42,7 @@ export function driverContract(options: ContractOptions): void {
     describe('journal file', () => { checkJournal(check); });
     describe('mark of the file', () => { checkMark(check); });
     describe('poison', () => { checkPoison(check, supports); });
+    describe('limits', () => { checkLimits(check); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });
     describe('short accesses of PmemFile', () => { checkShortAccesses(check); });
   });

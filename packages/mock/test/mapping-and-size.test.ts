@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type CompleteFile, Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import type { MockDriver } from '../src/index.js';
+import { type MockDriver, mockDriver } from '../src/index.js';
 import { loaded, open, P, PAGE, PATH, pattern, scenario } from './scenario.js';
 
 type Call = (file: CompleteFile, driver: MockDriver) => unknown;
@@ -92,4 +92,13 @@ it('a resize on XFS that has shut itself down fails in fstat, which comes first'
   expect((await other.pwrite(pattern(PAGE), 0)).errno).toBe(Errno.EIO);
   expect(await file.resize(20 * PAGE, true)).toEqual({ errno: Errno.EIO, syscall: 'fstat' });
   expect(await file.resize(PAGE, false)).toEqual({ errno: Errno.EIO, syscall: 'fstat' });
+});
+
+it('ext4 keeps no file of 16 TiB, and XFS does', async () => {
+  for (const [filesystem, errno] of [['ext4', Errno.EFBIG], ['xfs', 0]] as const) {
+    const outcome = await mockDriver({ filesystem }).open('/pmem/large', {
+      create: true, readOnly: false, preallocate: false, sizeBytes: 2 ** 44,
+    });
+    expect('failure' in outcome ? outcome.failure.errno : 0).toBe(errno);
+  }
 });

@@ -292,7 +292,10 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** Makes a directory. Not needed before files are put into it: parents of a file exist by themselves. */
+  /**
+   * Makes a directory. Needed before PmemFile makes a file in it, but for mount points (`/pmem`, `/mnt/pmem`: any right
+   * below the root or /mnt), which are there; for the methods of the machine itself the parents of a file exist.
+   */
   makeDirectory(path: string): void {
     const resolved = checkedPath(path);
     this.#durably(() => {

@@ -25,7 +25,7 @@ import {
   type ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from '../faults/simulated-crash.js';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
+import { ADDRESS_SPACE_BYTES, BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import { zeroRange } from '../kernel/fallocate.js';
 import { fiemap } from '../kernel/fiemap.js';
@@ -217,6 +217,7 @@ export class MockFile implements CompleteFile, OpenHandle {
 
   resize(sizeBytes: number, preallocated: boolean): Promise<SystemFailure | undefined> {
     return this.#later('resize', sizeBytes, 0, () => {
+      if (sizeBytes > ADDRESS_SPACE_BYTES) return { errno: Errno.ENOMEM, syscall: 'mmap' };
       const allocates = preallocated && sizeBytes > this.#inode.sizeBytes && !this.facts.readOnly;
       // Whether the file grows or shrinks, fstat has to tell.
       const syscall = this.#machine.filesystem.shutDown ? 'fstat' : allocates ? 'fallocate' : 'ftruncate';

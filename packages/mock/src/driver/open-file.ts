@@ -1,6 +1,6 @@
 /** open(2), and ftruncate and fallocate of a new file. */
 import { type CompleteFile, Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
+import { ADDRESS_SPACE_BYTES, BLOCK_BYTES } from '../hardware/geometry.js';
 import { type Inode, USER_ID } from '../filesystem/inode.js';
 import { NAME_BYTES_MAX } from '../kernel/journal.js';
 import { preallocate } from '../kernel/fallocate.js';
@@ -33,6 +33,9 @@ export function openFile(
   if (errno !== 0) return refused(errno, 'open');
   const existing = filesystem.find(path);
   if (existing === undefined && !request.create) return refused(Errno.ENOENT, 'open');
+  if (existing === undefined && !isFolder(machine, path.slice(0, path.lastIndexOf('/')))) {
+    return refused(Errno.ENOENT, 'realpath');
+  }
   const inode = existing ?? filesystem.create(path);
   const sized = request.create && inode.sizeBytes === 0 && request.sizeBytes !== undefined;
   if (sized) {
@@ -43,6 +46,7 @@ export function openFile(
       return failure;
     }
   }
+  if (inode.sizeBytes > ADDRESS_SPACE_BYTES) return refused(Errno.ENOMEM, 'mmap');
   const facts = factsOf(machine, path, inode, request.readOnly, existing === undefined || sized, bus);
   return { file: new MockFile(machine, inode, facts, process) };
 }
@@ -55,7 +59,15 @@ export function unsuitable(machine: Machine, path: string): number {
   return above === undefined ? 0 : Errno.ENOTDIR;
 }
 
+/** Where a filesystem may be mounted: those folders are there. Others are made, or hold a file. */
+const MOUNT_POINT = /^(?:\/mnt)?(?:\/[^/]*)?$/;
+
+function isFolder(machine: Machine, folder: string): boolean {
+  return MOUNT_POINT.test(folder) || machine.filesystem.isDirectory(folder);
+}
+
 function makeNew(machine: Machine, inode: Inode, sizeBytes: number, allocated: boolean): MockOutcome | undefined {
+  if (sizeBytes > ADDRESS_SPACE_BYTES) return refused(Errno.ENOMEM, 'mmap');
   const errno = truncate(machine, inode, sizeBytes);
   if (errno !== 0) return refused(errno, 'ftruncate');
   const full = allocated ? preallocate(machine, inode, 0, sizeBytes) : 0;

@@ -1,5 +1,7 @@
 /** Sizes of the simulated machine, in bytes. They are those of the measured machines and cannot be chosen. */
 
+/** What a program can map: 47 bits of addresses. */
+export const ADDRESS_SPACE_BYTES = 2 ** 47;
 /** What the kernel's bad-block list counts in. */
 export const SECTOR_BYTES = 512;
 /** Filesystem block and page: the granule of mapping, allocation and repair. */

@@ -1,6 +1,6 @@
 /** ftruncate(2), including sizes that lie inside a bad block. */
 import { Errno } from '@safe-pmem/core';
-import { blocksIn } from '../hardware/geometry.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { zeroTail } from './blocks.js';
@@ -8,10 +8,16 @@ import { preallocate, unmapFile } from './fallocate.js';
 
 export function truncate(machine: Machine, inode: Inode, sizeBytes: number): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
+  if (sizeBytes > fileBytesMax(machine)) return Errno.EFBIG;
   unmapFile(machine, inode);
   inode.modifiedMs = machine.nowMs;
   // A truncate to the same size zeroes the tail again, as the kernel does.
   return sizeBytes <= inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
+}
+
+/** ext4 counts 2^32 blocks; the others count more than a program can map. */
+function fileBytesMax({ mount }: Machine): number {
+  return mount.filesystem === 'ext4' ? (2 ** 32 - 1) * BLOCK_BYTES : Infinity;
 }
 
 function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {

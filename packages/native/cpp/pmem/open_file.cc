@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -108,12 +109,22 @@ Status sync_directory(int directory) {
   return fsync(readable.number()) == 0 ? Status{} : Status{errno, "fsync"};
 }
 
+// Whether this process has room for a mapping of so many bytes, asked before a file of that size is left to others.
+Status ask_for_address_space(uint64_t size) {
+  void* const room = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return {errno, "mmap"};
+  munmap(room, size);
+  return {};
+}
+
 // fsync of the file and of its directory: persist() would promise little if a power loss could take the name away.
 Status give_initial_size(const OpenOptions& options, bool created, const OpenedFile& file) {
   const int fd = file.fd.number();
   // fchmod: the umask, or a default ACL of the directory, has had its say on open's mode.
   if (created && fchmod(fd, 0600) != 0) return {errno, "fchmod"};
   if (options.has_size && options.size > 0) {
+    const Status room = ask_for_address_space(options.size);
+    if (!room.ok()) return room;
     // From 0: another process may have appended to the file between its creation and here.
     const Status sized = resize_to(fd, 0, options.size, options.preallocate);
     if (!sized.ok()) return sized;
