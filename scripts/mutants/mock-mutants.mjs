@@ -59,7 +59,7 @@ const list = [
   [mock('kernel/kernel-profile.ts'), "unshare: filesystem === 'xfs',", "unshare: filesystem === 'xfs' && profile.reflinkWithDax,", 'XFS without reflinks does not know UNSHARE_RANGE'],
   [mock('kernel/truncate.ts'), "if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {", 'if (sizeBytes < 0) {', 'a truncate that fails half way frees blocks'],
   [mock('kernel/truncate.ts'), "errno !== 0 && sizeBytes < inode.sizeBytes && rules", 'errno !== 0 && rules', 'a truncate to the same size frees no blocks'],
-  [mock('kernel/fallocate.ts'), "  machine.step('freed');\n", '', 'no crash point after blocks were freed'],
+  [mock('kernel/xfs-relocate.ts'), "  machine.step('freed');\n", '', 'no crash point after blocks were freed'],
   [mock('kernel/fallocate.ts'), 'entries.map((entry) => unwrittenEntry(mappedBlock(entry)))', 'entries', 'ZERO_RANGE of ext4 changes nothing'],
   [mock('kernel/zero-in-place.ts'), '  const refused = clearPoison(machine, inode, pieces);\n  if (refused !== 0) return refused;\n', '', 'holes are filled before poison is cleared'],
   [mock('kernel/zero-in-place.ts'), 'entry === HOLE || filesystem.isShared(mappedBlock(entry)) || !device', 'entry === HOLE || !device', 'shared poison is cleared in place'],

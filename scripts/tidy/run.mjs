@@ -4,6 +4,7 @@
  * - links of Markdown files lead to files and headings that exist; READMEs that npm shows have absolute links only
  * - every `npm run NAME` in a Markdown file is a script of the root or of a package
  * - no source file imports itself through others
+ * - every export of a source file is used by another file (a test counts), or passed on by `export *`
  * - words that the glossary rules out, tables that are not here ("row 12"), and paths of one machine appear nowhere
  * - no file of source gets longer lines than it had (line-lengths.json); `--accept` takes today's
  */
@@ -12,6 +13,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { circles } from './circles.mjs';
+import { deadExports } from './dead-exports.mjs';
 import { deadLinks } from './links.mjs';
 import { longLines } from './long-lines.mjs';
 import { strayWords } from './words.mjs';
@@ -33,6 +35,7 @@ const findings = [
   ...deadLinks(root, texts),
   ...unknownCommands(root, texts),
   ...circles(texts),
+  ...deadExports(texts),
   ...strayWords(texts),
   ...longLines(root, texts, process.argv.includes('--accept')),
 ];

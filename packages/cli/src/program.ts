@@ -12,7 +12,7 @@ export interface Asked {
   readonly options: OptionValues;
 }
 
-export const STATUS_TEXT = `Exit status: 0 healthy or done, 1 damaged, 2 cannot tell or not finished, 64 wrong usage.`;
+const STATUS_TEXT = `Exit status: 0 healthy or done, 1 damaged, 2 cannot tell or not finished, 64 wrong usage.`;
 
 /** `ask` is called with the command that the line names, `complete` with a shell that completion is asked for. */
 export function programFor(

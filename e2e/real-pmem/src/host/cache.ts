@@ -2,7 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 
-export const cacheVariable = 'SAFE_PMEM_REAL_PMEM_CACHE';
+const cacheVariable = 'SAFE_PMEM_REAL_PMEM_CACHE';
 
 /** `$SAFE_PMEM_REAL_PMEM_CACHE`, or `safe-pmem/real-pmem` below `$XDG_CACHE_HOME` or `~/.cache`. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {

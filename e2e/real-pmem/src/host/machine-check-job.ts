@@ -21,7 +21,7 @@ export interface MachineCheckJobOptions {
 }
 
 /** Of the tree. */
-export const recordingsFolder = path.join('e2e', 'real-pmem', 'machine-checks');
+const recordingsFolder = path.join('e2e', 'real-pmem', 'machine-checks');
 
 async function runCase(name: string, ask: Ask, errors: ErrorInjector): Promise<CaseResult> {
   let question: MachineCheckQuestion = { run: name };

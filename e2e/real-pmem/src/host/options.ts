@@ -9,7 +9,7 @@ const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'command', 'traces'
  * In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
  * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.
  */
-export const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
+const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {

@@ -19,7 +19,7 @@ interface StoredPage {
 }
 
 /** The pages that the newest checkpoint has written, read by their byte table (packages/examples/src/pages/README.md). */
-export function storedPages(name: string): StoredPage[] {
+function storedPages(name: string): StoredPage[] {
   const file = readFileSync(scene.path(name));
   const pages = Array.from({ length: file.length / pageBytes }, (_, slot) => ({ slot, bytes: file.subarray(page(slot), page(slot + 1)) }));
   const generationOf = (bytes: Buffer): bigint => bytes.readBigUInt64LE(16);

@@ -23,7 +23,7 @@ export interface FileOptions {
 type Role = keyof StoreFiles;
 
 /** Another database, in this process or another, has the files open: with the code that every Level has for that. */
-export class LockedError extends Error {
+class LockedError extends Error {
   readonly code = 'LEVEL_LOCKED';
 
   constructor(location: string, cause: unknown) {

@@ -91,7 +91,7 @@ export class Explorer<State extends Explored> {
   }
 }
 
-export function checkedInteger(value: number, least: number, name: string): number {
+function checkedInteger(value: number, least: number, name: string): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
   throw new RangeError(`${name} must be an integer of at least ${least}, got ${value}`);
 }

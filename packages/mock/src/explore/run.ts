@@ -49,7 +49,7 @@ export async function runEvents<State extends Explored>(
 }
 
 /** The process of the body with this index. */
-export function processName(index: number): string {
+function processName(index: number): string {
   return PROCESS_NAMES.charAt(index);
 }
 

@@ -4,16 +4,11 @@ import { isUnwritten, mappedBlock, unwrittenEntry } from '../filesystem/block-ma
 import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
-import { fillHoles, zeroWithinBlock } from './blocks.js';
+import { fillHoles } from './blocks.js';
+import { type Cover, coverOf, zeroEdges } from './cover.js';
 import { trustDiskWithin } from './ext4-unwritten.js';
+import { relocate } from './xfs-relocate.js';
 import { zeroInPlace } from './zero-in-place.js';
-
-/** The blocks that a range covers whole, and the parts of blocks at its edges. */
-interface Cover {
-  readonly first: number;
-  readonly count: number;
-  readonly edges: readonly { readonly position: number; readonly length: number }[];
-}
 
 export function zeroRange(machine: Machine, inode: Inode, position: number, length: number): number {
   const { filesystem, rules } = machine;
@@ -83,34 +78,4 @@ function makeUnwritten(machine: Machine, inode: Inode, cover: Cover): number {
     machine.filesystem.assign(inode, cover.first, entries.map((entry) => unwrittenEntry(mappedBlock(entry))));
   }
   return zeroesEdgesFirst ? 0 : zeroEdges(machine, inode, cover);
-}
-
-/** XFS: the old blocks go back to the free pool, poison and all; other ones take their place. */
-function relocate(machine: Machine, inode: Inode, cover: Cover): number {
-  machine.filesystem.assignHoles(inode, cover.first, cover.count);
-  machine.step('freed');
-  return zeroEdges(machine, inode, cover);
-}
-
-function zeroEdges(machine: Machine, inode: Inode, cover: Cover): number {
-  for (const edge of cover.edges) {
-    // XFS zeroes nothing beyond the end of the file.
-    const limit = machine.rules.punch === 'blocks-first' ? inode.sizeBytes - edge.position : edge.length;
-    if (limit <= 0) continue;
-    const errno = zeroWithinBlock(machine, inode, edge.position, Math.min(edge.length, limit));
-    if (errno !== 0) return errno;
-  }
-  return 0;
-}
-
-function coverOf(position: number, length: number): Cover {
-  const end = position + length;
-  const first = Math.ceil(position / BLOCK_BYTES);
-  const after = Math.floor(end / BLOCK_BYTES);
-  if (after < first) return { first, count: 0, edges: [{ position, length }] };
-  const edges = [
-    { position, length: first * BLOCK_BYTES - position },
-    { position: after * BLOCK_BYTES, length: end - after * BLOCK_BYTES },
-  ];
-  return { first, count: after - first, edges: edges.filter((edge) => edge.length > 0) };
 }

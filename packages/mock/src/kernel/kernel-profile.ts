@@ -3,7 +3,7 @@
  * it with a mount into the flat list of rules that the rest of the mock asks. Nothing else looks at a version.
  *
  * Values were measured on stock kernels with real fsdax (ext4 and XFS) under QEMU, and the recordings in traces/ replay on
- * the mock step by step. What no measurement backs is named in `unmeasured` and `NEVER_MEASURED`: it follows from reading
+ * the mock step by step. What no measurement backs is named in `unmeasured`: it follows from reading
  * the kernel's code paths, or is the least convenient legal choice.
  */
 import { Errno } from '@safe-pmem/core';
@@ -53,12 +53,12 @@ interface KernelProfile {
   readonly reflinkWithDax: boolean;
   /** A page whose error was met through 2 MiB stays out of the kernel's memory map after it was cleared. */
   readonly keepsHugePoison: boolean;
-  /** Rules of this profile that no measurement backs, besides NEVER_MEASURED. */
+  /**
+   * Rules of this profile that no measurement backs. Of no profile were measured: latent poison inside the kernel's own
+   * copies, and poison on mounts without dax.
+   */
   readonly unmeasured: readonly string[];
 }
-
-/** What no kernel was measured for. */
-export const NEVER_MEASURED: readonly string[] = ['latent poison inside kernel copies', 'poison on mounts without dax'];
 
 export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
   '5.10': {

@@ -33,7 +33,7 @@ import { createHash } from 'node:crypto';
 import type { ByteRange } from '../../ranges/byte-range.js';
 import { coalesce, formatRange, intersectAll, rangeEnd } from '../../ranges/byte-range.js';
 
-export const JOURNAL_VERSION = 2;
+const JOURNAL_VERSION = 2;
 /** Largest journal that is read, and most bytes that its intents may hold together. */
 export const JOURNAL_LIMIT_BYTES = 64 * 1024 * 1024;
 

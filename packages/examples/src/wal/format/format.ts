@@ -71,13 +71,10 @@ export const PAGE_MARKER = 0x65676170;
 
 export const FRAGMENT_HEADER_BYTES = 24;
 export const FRAGMENT_MARKER = 0x4657;
-export const ALIGNMENT_BYTES = 8;
+const ALIGNMENT_BYTES = 8;
 
 /** A fragment begins only where at least this much of the page is left. */
 export const LEAST_ROOM_BYTES = 32;
-
-/** The most payload that one fragment holds, in a page of its own. */
-export const FRAGMENT_BYTES_MAX = PAGE_BYTES - PAGE_HEADER_BYTES - FRAGMENT_HEADER_BYTES;
 
 /** The bytes that a fragment takes in its page. */
 export function fragmentSpanBytes(payloadBytes: number): number {

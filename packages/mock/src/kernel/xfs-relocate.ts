@@ -1,0 +1,14 @@
+/**
+ * Where XFS relocates: its ZERO_RANGE punches the whole blocks of the range out and allocates others. A poisoned block
+ * so leaves its file uncleared, and is free for the next one. What ext4 does instead is in ext4-unwritten.ts.
+ */
+import type { Inode } from '../filesystem/inode.js';
+import type { Machine } from '../machine.js';
+import { type Cover, zeroEdges } from './cover.js';
+
+/** XFS: the old blocks go back to the free pool, poison and all; other ones take their place. */
+export function relocate(machine: Machine, inode: Inode, cover: Cover): number {
+  machine.filesystem.assignHoles(inode, cover.first, cover.count);
+  machine.step('freed');
+  return zeroEdges(machine, inode, cover);
+}
