@@ -38,7 +38,7 @@ const list = [
   [journal('journal.ts'), 'return names.linkCount === 1 && names.isAtPath ?', 'return names.isAtPath ?', 'without marks, a file of two names gets a journal'],
   [journal('journal.ts'), 'return names.linkCount === 1 && names.isAtPath ?', 'return names.linkCount === 1 ?', 'without marks, a file that was renamed gets a journal at its old name'],
   [repair('repair.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is repaired as its own'],
-  [core('pmem-file.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is clipped with the copy'],
+  [core('resize/resize.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is clipped with the copy'],
   // Mark and journal
   [journal('journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
   [journal('journal.ts'), 'const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
@@ -60,7 +60,7 @@ const list = [
   [core('faults/hazards.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
   [core('faults/hazards.ts'), 'this.#tombstones.addAll(intersectAll(tombstones, [unit]));', '', 'while another process repairs, what it has given up before is data'],
   [journal('format.ts'), 'tombstones: intersectAll(coalesce([...content.tombstones, ...cut]), [file]),', 'tombstones: content.tombstones.filter(isInFile),', 'resize() drops a loss that it cuts'],
-  [core('pmem-file.ts'), 'await this.#clipJournal();', '', 'what resize() cut off stays lost for what takes its place'],
+  [core('resize/resize.ts'), 'await clipJournal(state);', '', 'what resize() cut off stays lost for what takes its place'],
   [repair('batch.ts'), ', ...lostNow, ...lostBefore])', ', ...lostNow])', 'the loss of a unit that was refused is forgotten'],
   [repair('batch.ts'), 'if (isUntouched(work)) hazards.addMet(work.lost);', 'if (isUntouched(work)) continue;', 'a unit that was refused is not known to be bad'],
   // An intent from before, and what others have stored since
@@ -80,7 +80,7 @@ const list = [
   [core('faults/fault-path.ts'), 'rangeBetween(size.sizeBytes, rangeEnd(lastPage))', 'rangeBetween(size.sizeBytes, rangeEnd(range))', 'pages of a view that were loaded before a cut are called truncated'],
   [repair('prepare-units.ts'), 'const allLost = coalesce([...tombstones, ...gaps]);', 'const allLost = coalesce(gaps);', 'what an unfinished repair had nothing for passes for kept'],
   [core('access/memory-access.ts'), 'if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);', '', 'zeros behind a cut are read'],
-  [core('access/memory-access.ts'), "state.io.requireInFile('view', range);", '', 'a view over a cut is verified'],
+  [core('access/views.ts'), "state.io.requireInFile('view', range);", '', 'a view over a cut is verified'],
   [core('rescue/salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],
   // Units that fail
   [repair('batch.ts'), 'const open = works.filter(isOpen);', 'const open: PreparedUnit[] = [];', 'a unit that was half written loses its intent'],

@@ -1,6 +1,6 @@
 import './globals.js';
 export { PmemFile } from './pmem-file.js';
-export type { ResizeOptions } from './pmem-file.js';
+export type { ResizeOptions } from './resize/resize.js';
 export type { OpenOptions } from './opening/open-options.js';
 export type { FileClaim } from './opening/writer-lock.js';
 export type { RepairOptions } from './repair/repair-options.js';

@@ -1,14 +1,17 @@
-import { ownOption, ownOptions, requireBoolean, requireFunction, requireInteger, requireRange, requireRate } from './arguments.js';
+import {
+  ownOption, ownOptions, requireBoolean, requireFunction, requireInteger, requireRange, requireRate,
+} from './arguments.js';
 import { forgetHealthy } from './faults/ask-again.js';
 import type { BadBlockReport, FileBadBlocks } from './rescue/bad-blocks.js';
-import { queryBadBlocks, reportOf } from './rescue/bad-blocks.js';
+import { refreshKnown, reportOf } from './rescue/bad-blocks.js';
 import type { ByteRange } from './ranges/byte-range.js';
 import { coalesce } from './ranges/byte-range.js';
-import { refusedCuts } from './resize/cuts.js';
+import type { ResizeOptions } from './resize/resize.js';
+import { resizeFile } from './resize/resize.js';
 import type { Driver } from './driver/driver.js';
 import { completeFile } from './driver/complete-file.js';
-import { isRepairError, PmemError } from './errors/errors.js';
-import { publishFailure, publishLoss, publishRepair } from './errors/events.js';
+import { PmemError } from './errors/errors.js';
+import { publishFailure } from './errors/events.js';
 import type { FileInfo } from './opening/file-info.js';
 import { fileInfo } from './opening/file-info.js';
 import { MemoryAccess } from './access/memory-access.js';
@@ -16,14 +19,11 @@ import { OpenState } from './opening/open-state.js';
 import type { OpenOptions } from './opening/open-options.js';
 import { checkedOpenOptions, checkedPath } from './opening/open-options.js';
 import { applyHugePages, hugePagesOf } from './opening/huge-pages.js';
-import { journalError } from './repair/journal/journal.js';
-import { clippedTo } from './repair/journal/format.js';
+import { recoverFile } from './opening/recover-file.js';
 import type { RepairReceipt } from './repair/receipt.js';
-import { recoverJournal } from './repair/recover.js';
 import type { RepairOptions } from './repair/repair-options.js';
 import { repairRequest } from './repair/repair-options.js';
-import { repairRanges } from './repair/repair.js';
-import { repairsAround, runInside } from './repair/repairs-around.js';
+import { RepairQueue } from './repair/repair-queue.js';
 import { zeroRangeOf } from './repair/zero-range.js';
 import type { Salvage, SalvageControl, SalvageOptions, SalvagePart, SalvageRequest } from './rescue/salvage.js';
 import { salvageParts, salvageRange } from './rescue/salvage.js';
@@ -38,13 +38,6 @@ import { watchFile } from './rescue/watch.js';
 import type { FileClaim } from './opening/writer-lock.js';
 import { ClaimLock, lockWriter } from './opening/writer-lock.js';
 
-export interface ResizeOptions {
-  /** Allocate blocks for what is new now. Default false. */
-  readonly preallocate?: boolean;
-  /** Cut off bad blocks even if nothing will clear them for their next owner. Default false. */
-  readonly allowRelease?: boolean;
-}
-
 /**
  * A file of persistent memory, mapped and safe: whatever the medium does becomes an error that names the bytes.
  *
@@ -55,14 +48,14 @@ export class PmemFile extends MemoryAccess {
   readonly #state: OpenState;
   readonly #claims: ClaimLock;
   readonly #driver: Driver;
-  #repairs: Promise<unknown> = Promise.resolve();
-  #pendingRepairs = 0;
+  readonly #repairs: RepairQueue;
 
   private constructor(state: OpenState, driver: Driver) {
     super(state);
     this.#state = state;
     this.#driver = driver;
     this.#claims = new ClaimLock(state.file);
+    this.#repairs = new RepairQueue(state);
   }
 
   /**
@@ -84,10 +77,10 @@ export class PmemFile extends MemoryAccess {
       }
       lockWriter(file, exclusive);
       applyHugePages(file, checked.hugePages);
-      const opened = new PmemFile(new OpenState(file, driver.devices), driver);
-      await opened.#recover(journal);
-      await opened.#refreshKnown();
-      return opened;
+      const state = new OpenState(file, driver.devices);
+      await recoverFile(state, journal);
+      await refreshKnown(file, state.hazards, state.wholeFile());
+      return new PmemFile(state, driver);
     } catch (error) {
       await file.close();
       throw error;
@@ -189,35 +182,7 @@ export class PmemFile extends MemoryAccess {
     const list = coalesce(asked);
     const request = repairRequest(options);
     this.#state.assertWritable(list);
-    const around = repairsAround();
-    if (around.some(({ file }) => file === this)) {
-      throw new PmemError('ERR_PMEM_LOCKED', 'repair() was called from inside rebuild of the same file', {
-        path: this.path,
-        ranges: list,
-      });
-    }
-    if (list.length === 0) return { units: [] };
-    const run = (): Promise<RepairReceipt> => {
-      this.#state.assertOpen();
-      const { file, hazards, journal } = this.#state;
-      const context = { file, hazards, journal, assertOpen: () => { this.#state.assertOpen(); } };
-      return runInside(around, this, () => repairRanges(context, list, request));
-    };
-    this.#pendingRepairs++;
-    const receipt = this.#repairs.then(run, run).finally(() => {
-      this.#pendingRepairs--;
-    });
-    this.#repairs = receipt.catch(() => undefined);
-    try {
-      const result = await receipt;
-      publishRepair({ path: this.path, receipt: result });
-      this.#publishLosses(result);
-      return result;
-    } catch (error) {
-      // Units of earlier batches are repaired all the same.
-      if (isRepairError(error)) this.#publishLosses(error.receipt);
-      throw error;
-    }
+    return this.#repairs.run(list, request);
   }
 
   /**
@@ -290,23 +255,10 @@ export class PmemFile extends MemoryAccess {
     requireBoolean('preallocate', own.preallocate);
     requireBoolean('allowRelease', own.allowRelease);
     this.#state.assertWritable();
-    if (this.#pendingRepairs > 0) {
+    if (this.#repairs.isBusy) {
       throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path: this.path });
     }
-    const { journal } = this.#state;
-    if (!(await this.#holdsJournal())) {
-      await this.#resizeTo(size, own);
-      return;
-    }
-    try {
-      if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
-      await this.#resizeTo(size, own);
-      await this.#clipJournal();
-    } finally {
-      journal.release();
-    }
-    this.#state.assertOpen();
-    await this.#refreshKnown();
+    await resizeFile(this.#state, size, own);
   }
 
   /**
@@ -335,10 +287,6 @@ export class PmemFile extends MemoryAccess {
     await this.close();
   }
 
-  #publishLosses({ units }: RepairReceipt): void {
-    publishLoss({ path: this.path, ranges: coalesce(units.flatMap((unit) => unit.tombstoned)) });
-  }
-
   #salvageRequest(range: ByteRange | undefined, control: SalvageControl): SalvageRequest {
     this.#state.assertOpen();
     const onProgress = ownOption(control, 'onProgress');
@@ -364,90 +312,7 @@ export class PmemFile extends MemoryAccess {
     return requireRange('range', range, this.#state.sizeBytes);
   }
 
-  async #recover(mode: 'require' | 'adopt' | 'discard'): Promise<void> {
-    const { file, hazards, journal } = this.#state;
-    if (file.facts.created) await journal.clearStale();
-    try {
-      this.#state.sizeBytes = await recoverJournal(this.#state, mode === 'adopt');
-      if (mode !== 'discard') return;
-      if (!journal.isCopied) {
-        await this.#forgetLosses();
-        return;
-      }
-    } catch (error) {
-      if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
-    }
-    hazards.adopt({ intents: [], tombstones: [] });
-    const failure = file.facts.readOnly ? undefined : await journal.discard();
-    if (failure !== undefined) throw journalError(journal, failure);
-  }
-
-  /** Repairs that were cut off have been finished by now; what they lost counts as data from here on. */
-  async #forgetLosses(): Promise<void> {
-    const { file, hazards, journal } = this.#state;
-    if (!hazards.hasJournaled || file.facts.readOnly) return;
-    await journal.acquire('cannot discard the repair journal');
-    try {
-      const failure = await journal.update(({ intents }) => ({ intents, tombstones: [] }));
-      if (failure !== undefined) throw journalError(journal, failure);
-      hazards.adopt(journal.content);
-    } finally {
-      journal.release();
-    }
-  }
-
-  /** Takes the repair lock. False if the filesystem has none and the file has no journal that two could disagree on. */
-  async #holdsJournal(): Promise<boolean> {
-    const { journal } = this.#state;
-    try {
-      await journal.acquire('cannot resize');
-      return true;
-    } catch (error) {
-      const hasNoLocks = error instanceof PmemError && error.code === 'ERR_PMEM_NOT_SUPPORTED';
-      if (!hasNoLocks || (await journal.look()).status !== 'none') throw error;
-      return false;
-    }
-  }
-
-  async #resizeTo(size: number, { preallocate = false, allowRelease = false }: ResizeOptions): Promise<void> {
-    const state = this.#state;
-    state.assertOpen();
-    await this.#refuseBadCuts(size, await this.#refreshKnown(), allowRelease);
-    state.assertOpen();
-    const failure = await state.whileResizing(() => state.file.resize(size, preallocate));
-    if (failure === undefined) {
-      state.hazards.clip(state.sizeBytes);
-      return;
-    }
-    throw publishFailure(this.path, systemError(`cannot resize to ${size} bytes`, failure, { path: this.path }));
-  }
-
-  /** Under the repair lock: drops what the journal says about bytes that were cut off. */
-  async #clipJournal(): Promise<void> {
-    const { journal, hazards, sizeBytes } = this.#state;
-    const clipped = clippedTo(journal.content, sizeBytes);
-    if (clipped === journal.content) return;
-    const failure = await journal.update(() => clipped);
-    hazards.adopt(clipped);
-    if (failure !== undefined) throw journalError(journal, failure);
-  }
-
-  async #refreshKnown(): Promise<FileBadBlocks> {
-    const whole = this.#state.wholeFile();
-    const answer = await queryBadBlocks(this.#state.file, whole);
-    if (answer.supported) {
-      // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
-      this.#state.hazards.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
-    }
-    return answer;
-  }
-
-  /** Throws for bad pages that an end falls into, and for bad blocks that the next owner must not get. */
-  async #refuseBadCuts(newSizeBytes: number, answer: FileBadBlocks, allowRelease: boolean): Promise<void> {
-    const { file, hazards, io, sizeBytes } = this.#state;
-    const bad = [...hazards.knownBadWithin(this.#state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
-    const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
-    if (found.length > 0) throw io.mediaError('resize', 'errno', [...known, ...found]);
-    if (known.length > 0) throw io.mediaError('resize', 'known', known);
+  #refreshKnown(): Promise<FileBadBlocks> {
+    return refreshKnown(this.#state.file, this.#state.hazards, this.#state.wholeFile());
   }
 }

@@ -1,16 +1,15 @@
-/** The half of PmemFile that runs at memory speed: loads, stores, what makes them durable, and views. */
+/** The part of PmemFile that runs at memory speed: loads and stores, persist, and what hands on to views. */
 import type { AccessWindow } from './access-window.js';
 import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from '../arguments.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, coalesce, intersect } from '../ranges/byte-range.js';
-import type { DriverView, Fault } from '../driver/driver.js';
+import type { Fault } from '../driver/driver.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
-import { MediaError } from '../errors/errors.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from '../opening/open-state.js';
 import { dropPersistedTombstones } from '../repair/journal/overwritten.js';
-import type { ViewFile } from './view.js';
-import { PmemView, requireViewable, viewError } from './view.js';
+import { persistTogether } from './persist-ranges.js';
+import type { PmemView } from './view.js';
+import { Views } from './views.js';
 
 /**
  * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
@@ -35,15 +34,14 @@ export class MemoryAccess extends NumberReads {
   readonly #shortStoreBytesMax: number;
   readonly #number = new Uint8Array(8);
   readonly #numberView = new DataView(this.#number.buffer);
-  /** Views are released when the file closes; until then their own users keep them, not the file. */
-  readonly #views = new Set<WeakRef<DriverView>>();
-  readonly #collected = new FinalizationRegistry<WeakRef<DriverView>>((view) => this.#views.delete(view));
+  readonly #views: Views;
 
   /** @internal */
   protected constructor(state: OpenState) {
     super();
     this.#state = state;
     this.#window = state.window;
+    this.#views = new Views(state);
     this.#pageBytes = state.file.facts.pageBytes;
     this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
   }
@@ -175,29 +173,7 @@ export class MemoryAccess extends NumberReads {
     state.assertOpen();
     const asked = requireRanges('ranges', ranges, state.sizeBytes);
     if (asked.length === 0) return;
-    const met: MediaError[] = [];
-    const collect = (action: () => void): void => {
-      try {
-        action();
-      } catch (error) {
-        if (!(error instanceof MediaError)) throw error;
-        met.push(error);
-      }
-    };
-    if (state.hazards.clear) {
-      const problem = state.file.persistRanges(asked);
-      if (problem === undefined) return;
-      if (!('signalCode' in problem)) throw state.io.persistError(asked, problem);
-      // The one that holds the page which faulted: this throws for it, and what it throws for is known from then on.
-      const page = alignOut({ offset: problem.position, length: 1 }, state.file.facts.pageBytes);
-      const hit = asked.filter((range) => intersect(range, page) !== undefined);
-      for (const range of hit.slice(0, 1)) collect(() => { state.io.requirePersisted(range, problem); });
-    }
-    for (const range of asked) collect(() => { this.persist(range.offset, range.length); });
-    const [first] = met;
-    if (first === undefined) return;
-    const bad = coalesce(met.flatMap((error) => error.ranges));
-    throw new MediaError('persist', first.source, { path: this.path, ranges: bad, cause: first });
+    persistTogether(state, asked, (range) => { this.persist(range.offset, range.length); });
   }
 
   /**
@@ -213,24 +189,7 @@ export class MemoryAccess extends NumberReads {
   view(range: ByteRange): PmemView {
     const state = this.#state;
     state.assertOpen();
-    const { offset, length } = requireRange('range', range, state.sizeBytes);
-    requireViewable({ offset, length }, state.file.facts.pageBytes);
-    state.io.requireNothingKnown({ offset, length });
-    const outcome = state.file.view(offset, length);
-    if ('failure' in outcome) throw viewError(outcome.failure, this.path, { offset, length });
-    const { view } = outcome;
-    const reference = new WeakRef(view);
-    this.#views.add(reference);
-    this.#collected.register(view, reference, reference);
-    const file: ViewFile = {
-      verifyView: (...asked) => { this.#verifyView(...asked); },
-      // A view may outlive the file: nothing else of it has to.
-      forgetView: () => {
-        this.#views.delete(reference);
-        this.#collected.unregister(reference);
-      },
-    };
-    return new PmemView(file, view, { offset, length });
+    return this.#views.map(requireRange('range', range, state.sizeBytes));
   }
 
   /**
@@ -282,8 +241,7 @@ export class MemoryAccess extends NumberReads {
 
   /** For the half that closes the file. */
   protected releaseViews(): void {
-    for (const view of this.#views) view.deref()?.release();
-    this.#views.clear();
+    this.#views.releaseAll();
   }
 
   #readElsewhere(target: Uint8Array, position: number): void {
@@ -354,14 +312,6 @@ export class MemoryAccess extends NumberReads {
     this.at = 0;
     this.read(this.#number.subarray(0, length), position);
     return this.#numberView;
-  }
-
-  #verifyView(view: DriverView, range: ByteRange): void {
-    const state = this.#state;
-    state.assertOpen();
-    const faults = view.faulted ? (view.faults() ?? [{ position: range.offset, length: range.length, signalCode: 0 }]) : [];
-    if (faults.length > 0 || !state.hazards.clear) state.io.requireViewed(range, faults);
-    state.io.requireInFile('view', range);
   }
 
   /** True where there is nothing to do: an empty file. */

@@ -3,6 +3,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent } from '../driver/driver.js';
 import { errnoName } from '../errors/errno.js';
+import type { Hazards } from '../faults/hazards.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
 export interface FileBadBlock extends ByteRange {
@@ -99,4 +100,14 @@ export function reportOf(answer: FileBadBlocks): BadBlockReport {
   if (!answer.supported) return { status: 'unsupported', reason: answer.reason };
   if (answer.blocks.length === 0) return { status: 'none' };
   return { status: 'known', ranges: coalesce(answer.blocks) };
+}
+
+/** Asks the kernel's list, and keeps what it says of `whole`, the file, in `hazards`. */
+export async function refreshKnown(file: CompleteFile, hazards: Hazards, whole: ByteRange): Promise<FileBadBlocks> {
+  const answer = await queryBadBlocks(file, whole);
+  if (answer.supported) {
+    // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
+    hazards.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
+  }
+  return answer;
 }

@@ -1,0 +1,53 @@
+/** The views of one open file: made, verified against what the file says, and released when it closes. */
+import type { DriverView } from '../driver/memory.js';
+import type { OpenState } from '../opening/open-state.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import type { ViewFile } from './view.js';
+import { PmemView, requireViewable, viewError } from './view.js';
+
+export class Views {
+  readonly #state: OpenState;
+  /** Views are released when the file closes; until then their own users keep them, not the file. */
+  readonly #open = new Set<WeakRef<DriverView>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<DriverView>>((view) => this.#open.delete(view));
+
+  constructor(state: OpenState) {
+    this.#state = state;
+  }
+
+  /** `range` lies inside the file. Throws what PmemFile.view() throws. */
+  map({ offset, length }: ByteRange): PmemView {
+    const state = this.#state;
+    requireViewable({ offset, length }, state.file.facts.pageBytes);
+    state.io.requireNothingKnown({ offset, length });
+    const outcome = state.file.view(offset, length);
+    if ('failure' in outcome) throw viewError(outcome.failure, state.path, { offset, length });
+    const { view } = outcome;
+    const reference = new WeakRef(view);
+    this.#open.add(reference);
+    this.#collected.register(view, reference, reference);
+    const file: ViewFile = {
+      verifyView: (...asked) => { this.#verify(...asked); },
+      // A view may outlive the file: nothing else of it has to.
+      forgetView: () => {
+        this.#open.delete(reference);
+        this.#collected.unregister(reference);
+      },
+    };
+    return new PmemView(file, view, { offset, length });
+  }
+
+  releaseAll(): void {
+    for (const view of this.#open) view.deref()?.release();
+    this.#open.clear();
+  }
+
+  #verify(view: DriverView, range: ByteRange): void {
+    const state = this.#state;
+    state.assertOpen();
+    const inDoubt = { position: range.offset, length: range.length, signalCode: 0 };
+    const faults = view.faulted ? (view.faults() ?? [inDoubt]) : [];
+    if (faults.length > 0 || !state.hazards.clear) state.io.requireViewed(range, faults);
+    state.io.requireInFile('view', range);
+  }
+}

@@ -1,0 +1,37 @@
+/** What open() does with the journal of a file, by the option `journal`: finish, adopt or discard what it holds. */
+import { PmemError } from '../errors/errors.js';
+import { journalError } from '../repair/journal/journal.js';
+import { recoverJournal } from '../repair/recover.js';
+import type { OpenOptions } from './open-options.js';
+import type { OpenState } from './open-state.js';
+
+export async function recoverFile(state: OpenState, mode: NonNullable<OpenOptions['journal']>): Promise<void> {
+  const { file, hazards, journal } = state;
+  if (file.facts.created) await journal.clearStale();
+  try {
+    state.sizeBytes = await recoverJournal(state, mode === 'adopt');
+    if (mode !== 'discard') return;
+    if (!journal.isCopied) {
+      await forgetLosses(state);
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
+  }
+  hazards.adopt({ intents: [], tombstones: [] });
+  const failure = file.facts.readOnly ? undefined : await journal.discard();
+  if (failure !== undefined) throw journalError(journal, failure);
+}
+
+/** Repairs that were cut off have been finished by now; what they lost counts as data from here on. */
+async function forgetLosses({ file, hazards, journal }: OpenState): Promise<void> {
+  if (!hazards.hasJournaled || file.facts.readOnly) return;
+  await journal.acquire('cannot discard the repair journal');
+  try {
+    const failure = await journal.update(({ intents }) => ({ intents, tombstones: [] }));
+    if (failure !== undefined) throw journalError(journal, failure);
+    hazards.adopt(journal.content);
+  } finally {
+    journal.release();
+  }
+}

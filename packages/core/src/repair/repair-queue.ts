@@ -1,0 +1,62 @@
+/** The repairs of one open file run one after the other, and tell the diagnostics channels what became of them. */
+import { isRepairError, PmemError } from '../errors/errors.js';
+import { publishLoss, publishRepair } from '../errors/events.js';
+import type { OpenState } from '../opening/open-state.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { coalesce } from '../ranges/byte-range.js';
+import type { RepairReceipt } from './receipt.js';
+import type { RepairRequest } from './repair.js';
+import { repairRanges } from './repair.js';
+import { repairsAround, runInside } from './repairs-around.js';
+
+export class RepairQueue {
+  readonly #state: OpenState;
+  #last: Promise<unknown> = Promise.resolve();
+  #pending = 0;
+
+  constructor(state: OpenState) {
+    this.#state = state;
+  }
+
+  /** A repair runs or waits. */
+  get isBusy(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Repairs after those that were asked for before. ERR_PMEM_LOCKED inside a `rebuild` of the same file. */
+  async run(ranges: readonly ByteRange[], request: RepairRequest): Promise<RepairReceipt> {
+    const { path } = this.#state;
+    const around = repairsAround();
+    if (around.some(({ file }) => file === this)) {
+      const message = 'repair() was called from inside rebuild of the same file';
+      throw new PmemError('ERR_PMEM_LOCKED', message, { path, ranges });
+    }
+    if (ranges.length === 0) return { units: [] };
+    const run = (): Promise<RepairReceipt> => {
+      const state = this.#state;
+      state.assertOpen();
+      const { file, hazards, journal } = state;
+      const context = { file, hazards, journal, assertOpen: () => { state.assertOpen(); } };
+      return runInside(around, this, () => repairRanges(context, ranges, request));
+    };
+    this.#pending++;
+    const receipt = this.#last.then(run, run).finally(() => {
+      this.#pending--;
+    });
+    this.#last = receipt.catch(() => undefined);
+    try {
+      const result = await receipt;
+      publishRepair({ path, receipt: result });
+      this.#publishLosses(result);
+      return result;
+    } catch (error) {
+      // Units of earlier batches are repaired all the same.
+      if (isRepairError(error)) this.#publishLosses(error.receipt);
+      throw error;
+    }
+  }
+
+  #publishLosses({ units }: RepairReceipt): void {
+    publishLoss({ path: this.#state.path, ranges: coalesce(units.flatMap((unit) => unit.tombstoned)) });
+  }
+}

@@ -1,0 +1,86 @@
+/** resize(): under the repair lock, refuses cuts through bad blocks, changes the size, and clips the journal. */
+import type { FileBadBlocks } from '../rescue/bad-blocks.js';
+import { refreshKnown } from '../rescue/bad-blocks.js';
+import { PmemError } from '../errors/errors.js';
+import { publishFailure } from '../errors/events.js';
+import { systemError } from '../errors/system-error.js';
+import type { OpenState } from '../opening/open-state.js';
+import { clippedTo } from '../repair/journal/format.js';
+import type { Journal } from '../repair/journal/journal.js';
+import { journalError } from '../repair/journal/journal.js';
+import { refusedCuts } from './cuts.js';
+
+export interface ResizeOptions {
+  /** Allocate blocks for what is new now. Default false. */
+  readonly preallocate?: boolean;
+  /** Cut off bad blocks even if nothing will clear them for their next owner. Default false. */
+  readonly allowRelease?: boolean;
+}
+
+export async function resizeFile(state: OpenState, size: number, options: ResizeOptions): Promise<void> {
+  const { journal } = state;
+  if (!(await holdsJournal(journal))) {
+    await resizeTo(state, size, options);
+    return;
+  }
+  try {
+    if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
+    await resizeTo(state, size, options);
+    await clipJournal(state);
+  } finally {
+    journal.release();
+  }
+  state.assertOpen();
+  await refreshKnown(state.file, state.hazards, state.wholeFile());
+}
+
+/** Takes the repair lock. False if the filesystem has none and the file has no journal that two could disagree on. */
+async function holdsJournal(journal: Journal): Promise<boolean> {
+  try {
+    await journal.acquire('cannot resize');
+    return true;
+  } catch (error) {
+    const hasNoLocks = error instanceof PmemError && error.code === 'ERR_PMEM_NOT_SUPPORTED';
+    if (!hasNoLocks || (await journal.look()).status !== 'none') throw error;
+    return false;
+  }
+}
+
+async function resizeTo(
+  state: OpenState,
+  size: number,
+  { preallocate = false, allowRelease = false }: ResizeOptions,
+): Promise<void> {
+  const { file, hazards, path } = state;
+  state.assertOpen();
+  await refuseBadCuts(state, size, await refreshKnown(file, hazards, state.wholeFile()), allowRelease);
+  state.assertOpen();
+  const failure = await state.whileResizing(() => file.resize(size, preallocate));
+  if (failure !== undefined) {
+    throw publishFailure(path, systemError(`cannot resize to ${size} bytes`, failure, { path }));
+  }
+  hazards.clip(state.sizeBytes);
+}
+
+/** Under the repair lock: drops what the journal says about bytes that were cut off. */
+async function clipJournal({ journal, hazards, sizeBytes }: OpenState): Promise<void> {
+  const clipped = clippedTo(journal.content, sizeBytes);
+  if (clipped === journal.content) return;
+  const failure = await journal.update(() => clipped);
+  hazards.adopt(clipped);
+  if (failure !== undefined) throw journalError(journal, failure);
+}
+
+/** Throws for bad pages that an end falls into, and for bad blocks that the next owner must not get. */
+async function refuseBadCuts(
+  state: OpenState,
+  newSizeBytes: number,
+  answer: FileBadBlocks,
+  allowRelease: boolean,
+): Promise<void> {
+  const { file, hazards, io, sizeBytes } = state;
+  const bad = [...hazards.knownBadWithin(state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
+  const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
+  if (found.length > 0) throw io.mediaError('resize', 'errno', [...known, ...found]);
+  if (known.length > 0) throw io.mediaError('resize', 'known', known);
+}
