@@ -2,7 +2,7 @@
 import { isUnwritten, mappedBlock } from '../filesystem/block-map.js';
 import { BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Machine } from '../machine.js';
-import type { Mapping } from './mapped-access.js';
+import type { Mapping } from './mapping.js';
 
 export const HUGE_PAGE_LOG2 = 21;
 const HUGE_PAGE_BLOCKS = 2 ** HUGE_PAGE_LOG2 / BLOCK_BYTES;

@@ -5,19 +5,10 @@ import { BLOCK_BYTES, forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { SignalFacts } from './kernel-profile.js';
 import type { Machine } from '../machine.js';
-import { ABSENT, entryBlock, entryWritable, type PageTable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
+import { ABSENT, entryBlock, entryWritable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
 import { makeWritable } from './blocks.js';
 import { HUGE_PAGE_LOG2, hugePageAround } from './huge-page.js';
-
-/** One mapping of a file, shared, read-only or writable. */
-export interface Mapping {
-  readonly inode: Inode;
-  readonly table: PageTable;
-  /** MAP_SYNC: the fault that makes a page writable commits the file's metadata first. */
-  readonly sync: boolean;
-  /** MADV_NOHUGEPAGE: no entry of its page tables maps more than a page. */
-  avoidsHugePages: boolean;
-}
+import type { Mapping } from './mapping.js';
 
 export function load(machine: Machine, mapping: Mapping, target: Uint8Array, position: number): Fault | undefined {
   const { device } = machine;

@@ -4,7 +4,8 @@ import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
-import { type Mapping, touchPages } from './mapped-access.js';
+import { touchPages } from './mapped-access.js';
+import type { Mapping } from './mapping.js';
 
 /**
  * Flushes the cache lines that the bytes touch. A flush of a page that is not present faults like a load. Metadata
