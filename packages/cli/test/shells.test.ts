@@ -19,12 +19,32 @@ _safe_pmem; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.split('\n').filter((line) => line !== '');
 }
 
+const isInstalled = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0;
+
 describe('completion', () => {
   it('offers commands, their options, and files in bash', () => {
     expect(offered('safe-pmem', 're')).toEqual(['repair', 'report']);
     expect(offered('safe-pmem', 'repair', '--f')).toEqual(['--from', '--fill']);
     expect(offered('safe-pmem', 'map', 'bin.j').sort()).toEqual(['bin.js', 'bin.js.map']);
     expect(offered('safe-pmem', 'completion', 'b')).toEqual(['bash']);
+  });
+
+  it.skipIf(!isInstalled('fish'))('offers commands, their options and shells in fish', () => {
+    const offers = (line: string): string[] => {
+      const script = `${completionFor('fish')}\ncomplete -C '${line}'`;
+      const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' });
+      expect(stderr).toBe('');
+      return stdout.split('\n').filter((offer) => offer !== '').map((offer) => offer.split('\t')[0] ?? '');
+    };
+    expect(offers('safe-pmem sal')).toEqual(['salvage']);
+    expect(offers('safe-pmem repair --l')).toEqual(['--leave-lost']);
+    expect(offers('safe-pmem completion ')).toEqual(['bash', 'fish', 'zsh']);
+  });
+
+  it.skipIf(!isInstalled('zsh'))('is a script that zsh loads and registers', () => {
+    const script = `autoload -Uz compinit; compinit -u -D; ${completionFor('zsh')}\nprint -r -- $_comps[safe-pmem]`;
+    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', script], { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: '_safe_pmem\n', stderr: '' });
   });
 
   it.each(['bash', 'zsh', 'fish'] as const)('knows every command and option in %s', (shell) => {
