@@ -177,7 +177,8 @@ void describe('safe-pmem', () => {
     assert.ok(bytes.subarray(6 * PAGE).equals(content.subarray(6 * PAGE)));
     const gaps = JSON.parse(readFileSync(`${copy}.gaps.json`, 'utf8')) as { readonly gaps: unknown };
     assert.deepEqual(gaps.gaps, [{ ...range(5), reason: 'media' }]);
-    assert.notEqual(spawnSync('cp', [database, `${copy}.cp`]).status, 0);
+    // By itself cp has XFS share the blocks, the bad one too: the copy succeeds, and the page cannot be repaired in place any more.
+    assert.notEqual(spawnSync('cp', ['--reflink=never', database, `${copy}.cp`]).status, 0);
   });
 
   void it('report enters nothing that can be read, and root is told the same', async () => {

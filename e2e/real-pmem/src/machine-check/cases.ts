@@ -170,7 +170,7 @@ const kernelWrites: MachineCheckCase = {
 const hugePage: MachineCheckCase = {
   name: 'consumed in a page of 2 MiB',
   async run(stage) {
-    const file = await stage.written('file', hugeFilePages);
+    const file = await stage.written('file', hugeFilePages, 'allow');
     const opened = await stage.opened(stage.actor(), 'file', file, 'allow');
     const { actor } = opened;
     stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
@@ -204,7 +204,7 @@ function repaired(name: string, situation: RepairSituation): MachineCheckCase {
     name,
     async run(stage) {
       const [good, bad] = huge === undefined ? [allGood, onlyBadPage] : [`${hugeFilePages}o`, onlyBadHugePage];
-      const file = await stage.written('file', huge === undefined ? undefined : hugeFilePages);
+      const file = await stage.written('file', huge === undefined ? undefined : hugeFilePages, huge);
       const opened = await stage.opened(stage.actor(), 'file', file, huge);
       const { actor } = opened;
       stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
@@ -252,7 +252,7 @@ const endMoved: MachineCheckCase = {
 const zeroRangeInHugePage: MachineCheckCase = {
   name: 'zero-range in a page of 2 MiB, once root has listed it',
   async run(stage) {
-    const file = await stage.written('file', hugeFilePages);
+    const file = await stage.written('file', hugeFilePages, 'allow');
     const opened = await stage.opened(stage.actor(), 'file', file, 'allow');
     stage.expect('outcome', await stage.consume(file, opened, 'long read'), met);
     await stage.settled(file);

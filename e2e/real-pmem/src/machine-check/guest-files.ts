@@ -1,17 +1,20 @@
 /** The files that memory errors are injected into, and what plain calls of the kernel say of them afterwards. */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { errnoName, intersect, PmemFile } from '@safe-pmem/core';
+import { errnoName, intersect, PmemFile, type HugePages } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { part } from '../repair/content.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
 import { wholeContent } from './accesses.js';
 import { inShort } from './outcome.js';
 
-/** A new file of `wholeContent`, closed again: nothing of it is mapped. A page with an error must never have another owner. */
-export async function writtenFile(directory: string, name: string, pages: number): Promise<string> {
+/**
+ * A new file of `wholeContent`, closed again: nothing of it is mapped. A page with an error must never have another owner. The
+ * kernel remembers by which pages it was mapped, as long as it keeps the inode: what was touched page by page once is mapped so again.
+ */
+export async function writtenFile(directory: string, name: string, pages: number, hugePages?: HugePages): Promise<string> {
   const file = path.join(directory, name);
-  const made = await PmemFile.open(file, { driver: nativeDriver(), create: true, size: page(pages), preallocate: true });
+  const made = await PmemFile.open(file, { driver: nativeDriver(), create: true, size: page(pages), preallocate: true, ...(hugePages && { hugePages }) });
   made.write(part(wholeContent, { offset: 0, length: page(pages) }), 0);
   made.persist();
   await made.close();

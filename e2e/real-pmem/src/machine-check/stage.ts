@@ -63,8 +63,8 @@ export class Stage {
     return this.context.device === 'unclearable';
   }
 
-  written(name: string, pages = filePages): Promise<string> {
-    return writtenFile(this.#directory, name, pages);
+  written(name: string, pages = filePages, hugePages?: HugePages): Promise<string> {
+    return writtenFile(this.#directory, name, pages, hugePages);
   }
 
   actor(options: ActorOptions = {}): ActorProcess {
