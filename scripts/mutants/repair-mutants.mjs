@@ -54,6 +54,7 @@ const list = [
   [journal('journal.ts'), 'this.#forgetMended();\n', '', 'while another process repairs, what was written over a loss is still lost'],
   [core('faults/hazards.ts'), 'intersectAll(this.#tombstones.ranges, [...tombstones, ...intents])', '[]', 'while another process repairs, every loss is forgotten'],
   [repair('repair.ts'), 'await takeBack(journal, hazards, batch, before);\n        throw error;', 'throw error;', 'a repair that ends before it touches anything leaves its intents'],
+  [core('faults/fault-path.ts'), 'this.#isLoadable(fault, verdict) ? LOADABLE : verdict', 'verdict', 'a hole that a view met while the file was cut off is a lack of space'],
   [repair('write-units.ts'), ' && work.holdsOthers !== true', '', 'what another process stored beside the write is written over'],
   [repair('unit-work.ts'), ' && holdsOthers !== true', '', 'what another process stored beside the write is hidden'],
   [repair('verify-units.ts'), 'some((byte) => byte !== 0);', 'some(() => true);', 'what another process cut off while it was repaired is data'],

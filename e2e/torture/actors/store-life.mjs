@@ -50,8 +50,10 @@ export async function openStore({ engine, location, mirrorLocation }) {
     const store = await PageStore.open({ ...files, create: true });
     const close = store.close.bind(store);
     store.close = async () => {
-      await close();
-      for (const file of Object.values(files)) await file.close();
+      // Whatever becomes of the store: a file stays locked as long as it is open.
+      const closed = [await Promise.allSettled([close()])];
+      closed.push(await Promise.allSettled(Object.values(files).map((file) => file.close())));
+      for (const { reason } of closed.flat()) if (reason !== undefined) throw reason;
     };
     return store;
   } catch (error) {

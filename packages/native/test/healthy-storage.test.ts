@@ -84,6 +84,18 @@ describe.each(['disk', 'tmpfs'] as const)('a file on %s that another process rew
     await expectHealthy(file, 2);
   });
 
+  it('a view that met a gap which is a hole by now throws, and speaks of no lack of space', async () => {
+    const file = await open(where);
+    const view = file.view({ offset: 0, length: SIZE });
+    truncateSync(file.path, PAGE);
+    expect(view[3 * PAGE]).toBe(0);
+    truncateSync(file.path, SIZE);
+    const error = thrown(() => { view.verify(); });
+    expect(error).toMatchObject({ code: 'ERR_PMEM_IO', ranges: [{ offset: 3 * PAGE, length: PAGE }] });
+    expect(error?.message).toContain('cut off under the view');
+    expect(file.withView({ offset: 0, length: SIZE }, (again) => again[3 * PAGE])).toBe(0);
+  });
+
   it('a persist says what is gone, be it within the last page', async () => {
     const file = await open(where);
     truncateSync(file.path, 5 * PAGE + 100);

@@ -2,6 +2,7 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { forgetHealthy } from './ask-again.js';
+import type { Classification } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
@@ -13,6 +14,12 @@ import { publishFailure, publishMediaError, publishPersistFailure } from '../err
 import type { Hazards } from './hazards.js';
 import type { Journal } from '../repair/journal/journal.js';
 import { systemError, unexplainedFault } from '../errors/system-error.js';
+
+/** What a view met at a hole that can be loaded by now. */
+const LOADABLE: Pick<Classification, 'kind' | 'failure' | 'facts'> = {
+  kind: 'io',
+  facts: 'it loads now: the file was cut off under the view and made longer since, or space was missing for a moment',
+};
 
 export class FaultPath {
   readonly #file: CompleteFile;
@@ -90,7 +97,7 @@ export class FaultPath {
       // The load cannot be repeated: zeros have taken the page's place in the view. So this never calls a fault passed.
       const verdict = classifyFault(this.#file, 'read', { ...fault, granuleLog2: 0 });
       if (verdict === undefined) return [];
-      const { kind: reason, failure, facts } = verdict;
+      const { kind: reason, failure, facts } = this.#isLoadable(fault, verdict) ? LOADABLE : verdict;
       const shared = intersect(range, { offset: fault.position, length: fault.length }) ?? range;
       return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
@@ -100,6 +107,11 @@ export class FaultPath {
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, coalesce([...known, ...unfinished]));
     this.#requireNothingLost(lost);
+  }
+
+  /** No space is missing for a hole that loads: the file was cut off under the view, and made longer since. */
+  #isLoadable({ position }: ViewFault, { kind }: Classification): boolean {
+    return kind === 'no-space' && this.#file.read(new Uint8Array(1), position) === undefined;
   }
 
   /** Before anything is loaded: throws for what is known to be bad or lost. */

@@ -111,10 +111,15 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
 
   async _close(): Promise<void> {
     await this.#healing;
-    await this.#opened().close();
-    await this.#files?.close();
+    const [store, files] = [this.#opened(), this.#files];
     this.#store = undefined;
     this.#files = undefined;
+    try {
+      await store.close();
+    } finally {
+      // A file that stays open stays locked, and nobody could open the database again.
+      await files?.close();
+    }
   }
 
   async _get(key: Buffer, options: AbstractReadOptions): Promise<Buffer | undefined> {

@@ -160,10 +160,13 @@ export class PageStore {
   async close(): Promise<void> {
     if (this.#state.isClosed) return;
     this.#state.isClosed = true;
-    await this.#batches.ended();
-    await this.#checkpoints.ended();
-    this.#state.log.wal.close();
-    this.#claim.release();
+    try {
+      await this.#batches.ended();
+      await this.#checkpoints.ended();
+      this.#state.log.wal.close();
+    } finally {
+      this.#claim.release();
+    }
   }
 
   async #repair(): Promise<StoreRepairReport> {

@@ -103,6 +103,17 @@ describe('a file that another process rewrites in place: O_TRUNC, then write', (
     await expectHealthy(file);
   });
 
+  it('a view that met a gap which is a hole by now speaks of no lack of space', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    driver.truncate(PATH, PAGE);
+    driver.truncate(PATH, 4 * PAGE);
+    const stop = driver.observe(({ name }) => (name === 'view' ? { signalCode: 2 } : undefined));
+    const view = file.view({ offset: PAGE, length: PAGE });
+    stop();
+    expect((await failure('ERR_PMEM_IO', () => { view.verify(); })).message).toContain('cut off under the view');
+  });
+
   it('a store that persists and meets the gap is durable when it returns', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 4 * PAGE);
