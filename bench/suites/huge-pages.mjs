@@ -1,4 +1,4 @@
-/** What it costs to map a file page by page: reads at random and first accesses, with and without huge pages. */
+/** What it costs to map a file page by page: reads at random, with and without huge pages. */
 import { readFileSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { PmemFile } from '@safe-pmem/core';

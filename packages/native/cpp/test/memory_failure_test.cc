@@ -289,7 +289,7 @@ TEST(string_move, "a string move between two of our mappings is answered on the 
   CHECK(exited(in_child([] {
     const Twice file;
     std::shared_ptr<pmem::ViewMapping> view;
-    if (!pmem::ViewMapping::map(file.fd, 0, 4 * kPage, &view).ok()) return 1;
+    if (!pmem::ViewMapping::map(file.fd, 0, 4 * kPage, false, &view).ok()) return 1;
     file.lose_all_but_the_first();
     unsigned char* const mapped = file.accessed->base();
     FaultFacts fault;
