@@ -107,10 +107,30 @@ const list = [
   [mock('explore/run.ts'), 'if (!(error instanceof MockSystemError)) this.#broken ??= { error };', '', 'what an outside action throws is not heard'],
   [mock('explore/orders.ts'), 'level = next;', 'level = [];', 'one turn at most'],
   [mock('explore/orders.ts'), 'explorer.sampled = true;\n        return;', 'return;', 'a bound on turns counts as all orders'],
-  [mock('driver/open-file.ts'), 'MOUNT_POINT.test(folder) || ', 'true || ', 'a directory that is missing is made for a file'],
-  [mock('driver/open-file.ts'), "  if (sizeBytes > ADDRESS_SPACE_BYTES) return refused(Errno.ENOMEM, 'mmap');\n  const", '  const', 'a file that cannot be mapped is left behind'],
-  [mock('driver/mock-file.ts'), "if (sizeBytes > ADDRESS_SPACE_BYTES) return { errno: Errno.ENOMEM, syscall: 'mmap' };", '', 'any size can be mapped'],
-  [mock('kernel/truncate.ts'), 'if (sizeBytes > fileBytesMax(machine)) return Errno.EFBIG;', '', 'ext4 keeps files of any size'],
+  [
+    mock('driver/open-file.ts'),
+    'MOUNT_POINT.test(folder) || ',
+    'true || ',
+    'a directory that is missing is made for a file',
+  ],
+  [
+    mock('driver/open-file.ts'),
+    "  if (sizeBytes > ADDRESS_SPACE_BYTES) return refused(Errno.ENOMEM, 'mmap');\n  const",
+    '  const',
+    'a file that cannot be mapped is left behind',
+  ],
+  [
+    mock('driver/mock-file.ts'),
+    "if (sizeBytes > ADDRESS_SPACE_BYTES) return { errno: Errno.ENOMEM, syscall: 'mmap' };",
+    '',
+    'any size can be mapped',
+  ],
+  [
+    mock('kernel/truncate.ts'),
+    'if (sizeBytes > fileBytesMax(machine)) return Errno.EFBIG;',
+    '',
+    'ext4 keeps files of any size',
+  ],
   [mock('explore/disturbances.ts'), 'for (const turn of turns) last', 'for (const turn of turns.slice(turns.length)) last', 'no turn after a disturbance'],
 ];
 
