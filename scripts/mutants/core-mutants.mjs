@@ -120,7 +120,7 @@ const list = [
   [core('faults/fault-path.ts'), 'this.#journal.reconsider();\n    forgetHealthy', 'forgetHealthy', 'units stay closed after another process repaired them'],
   // Recovery
   [core('repair/recover.ts'), 'hazards.adopt(located.journal);\n    return file.mappedBytes;', 'return file.mappedBytes;', 'tombstones do not survive a restart'],
-  [core('repair/recover.ts'), 'if (failure !== undefined) throw journalError(journal, failure);\n  hazards', 'hazards', 'open with a stale intent on disk'],
+  [core('repair/recover.ts'), 'await updated(journal, () => content);', 'await journal.update(() => content);', 'open with a stale intent on disk'],
   [core('repair/journal/format.ts'), 'range.offset % unitBytes !== 0 || ', '', 'hostile intents'],
   [core('repair/journal/format.ts'), 'if (!isUnit({ offset, length }, fileSizeBytes, unitBytes) || shorter > 1) {', 'if (shorter > 1) {', 'hostile intents, unchecked'],
   [core('repair/recover.ts'), 'const tail = await grownTail(file, intents, mayBeTorn);', 'const tail = undefined as Intent | undefined;', 'the size after a crash in the last page'],

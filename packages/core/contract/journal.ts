@@ -16,7 +16,9 @@ async function assertJournal(file: CompleteFile, place: string, expected: Uint8A
     assertSameBytes(Uint8Array.from(outcome.bytes), expected);
     assert.equal(outcome.ownerId, file.facts.ownerId);
     // Made after the file, by the same clock.
-    assert.ok(outcome.modifiedMs >= file.facts.modifiedMs && file.facts.modifiedMs > 0);
+    const { modifiedMs, changedMs, bootedMs } = file.facts;
+    assert.ok(outcome.modifiedMs >= modifiedMs && modifiedMs > 0);
+    assert.ok(changedMs >= modifiedMs && changedMs > bootedMs && bootedMs > 0);
     if (file.readMark().status !== 'unsupported') assertSameBytes(Uint8Array.from(outcome.mark ?? []), MARK);
   }
 }

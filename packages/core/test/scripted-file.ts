@@ -10,6 +10,8 @@ export const facts: FileFacts = {
   groupId: 1000,
   mode: 0o600,
   modifiedMs: 0,
+  changedMs: 0,
+  bootedMs: 0,
   userId: 1000,
   bootId: 'boot',
   device: '259:0',

@@ -17,6 +17,8 @@ import { atOnce, realTurns, type Turns } from './driver/turns.js';
 
 /** Blocks before the first that a file can own: superblock, logs and the like. */
 const RESERVED_BLOCKS = 16;
+/** How long the machine is down after a power failure. */
+const RESTART_MS = 1000;
 
 export class Machine {
   readonly mount: Mount;
@@ -34,6 +36,8 @@ export class Machine {
   operations = 0;
   /** The clock that files are stamped with, in milliseconds since 1970. It stands still unless a test moves it. */
   nowMs = 1_700_000_000_000;
+  /** When this life began, by the same clock. */
+  bootedMs = 1_600_000_000_000;
   /** When asynchronous calls happen. */
   turns: Turns;
   /** Who watches the kernel's list of bad blocks. */
@@ -132,6 +136,7 @@ export class Machine {
   /** Fails power and starts again. Files that were open are dead; what survives is the chooser's choice. */
   crash(chooser: CrashChooser): void {
     this.life++;
+    this.bootedMs = this.nowMs += RESTART_MS;
     this.identity = {};
     this.#current = undefined;
     this.listWatches.endAll();
@@ -171,6 +176,8 @@ export class Machine {
   clone(): Machine {
     const copy = new Machine(this.#options);
     copy.life = this.life;
+    copy.nowMs = this.nowMs;
+    copy.bootedMs = this.bootedMs;
     copy.random.copyFrom(this.random);
     copy.device.medium.copyFrom(this.device.medium);
     copy.device.known.copyFrom(this.device.known);

@@ -120,6 +120,7 @@ export interface OpenedFile {
   readonly groupId: number;
   readonly mode: number;
   readonly modifiedMs: number;
+  readonly changedMs: number;
   readonly userId: number;
   /** f_type of statfs(2). */
   readonly filesystemMagic: number;

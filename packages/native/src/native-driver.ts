@@ -1,6 +1,6 @@
 /** The driver for real files: the addon's functions behind core's interface, and the facts that sysfs adds. */
 import { readFileSync } from 'node:fs';
-import { release } from 'node:os';
+import os from 'node:os';
 import type {
   ByteRange,
   CompleteFile,
@@ -116,6 +116,8 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
     groupId: opened.groupId,
     mode: opened.mode,
     modifiedMs: opened.modifiedMs,
+    changedMs: opened.changedMs,
+    bootedMs: Date.now() - os.uptime() * 1000,
     userId: opened.userId,
     bootId: bootId(),
     device: opened.device,
@@ -126,7 +128,7 @@ function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): 
     persistInstruction: opened.persistInstruction,
     pageBytes: opened.pageBytes,
     blockBytes: opened.blockBytes,
-    kernelRelease: release(),
+    kernelRelease: os.release(),
     bus,
   };
 }

@@ -20,6 +20,10 @@ export interface FileFacts {
   readonly mode: number;
   /** When the file's bytes were last changed before open(), in milliseconds since 1970, by the filesystem's clock. */
   readonly modifiedMs: number;
+  /** When anything of the inode was last changed before open() (st_ctime), by the same clock. No program can set it back. */
+  readonly changedMs: number;
+  /** When this boot of the machine began, by the same clock. 0: not known. */
+  readonly bootedMs: number;
   /** Effective user of this process: who owns the files that it creates. */
   readonly userId: number;
   /** Changes with every boot of the machine; tells whether a process died or the machine did. Empty: not known. */

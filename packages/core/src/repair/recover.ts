@@ -14,7 +14,7 @@ import type { Hazards } from '../faults/hazards.js';
 import { systemError } from '../errors/system-error.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { isBare, withLosses } from './journal/format.js';
-import type { Journal } from './journal/journal.js';
+import type { Interruption, Journal, JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
 import type { PreparedUnit } from './prepare-units.js';
@@ -52,14 +52,14 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   if (!file.facts.readOnly && (await acquired(journal))) {
     try {
-      return await finish(context, located);
+      return await finish(context, located, adopt);
     } finally {
       journal.release();
     }
   }
   // A reader cannot store, so what a repair is still writing is lost to it for now.
   hazards.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
-  return (await grownTail(file, located.journal.intents, journal.mayBeTorn))?.fileSizeBytes ?? file.mappedBytes;
+  return (await grownTail(file, located.journal.intents, journal.interruption === 'torn'))?.fileSizeBytes ?? file.mappedBytes;
 }
 
 /** Removes a journal that is not in force, unless it is just coming into force. */
@@ -85,21 +85,25 @@ async function acquired(journal: Journal): Promise<boolean> {
 }
 
 /** Under the lock, and by what the journal says now: another process may have finished its repair meanwhile. */
-async function finish({ file, hazards, journal }: RecoverContext, located: Located): Promise<number> {
+async function finish({ file, hazards, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
   if (located.status === 'copied') await takeOver(journal, located.journal);
   const { intents, tombstones } = journal.content;
-  const { mayBeTorn } = journal;
+  const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
+  const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
   hazards.adopt({ intents, tombstones });
   hazards.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
-  const finished = await alreadyThere(file, pending, mayBeTorn || repairUnitBytes(file.facts) !== file.facts.pageBytes);
+  const finished = await alreadyThere(file, pending, interruption);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.
   if (finished.size > 0) await synced(file);
   const rest = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
   const works = await prepared(file, hazards, rest, fileSizeBytes);
+  // The writes change the file's times: written again, the journal tells them from what others write later. On a full
+  // filesystem that fails, which is no reason not to finish what needs no space.
+  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones }));
   await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
@@ -110,8 +114,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
   const content: JournalContent = { intents: left, tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]) };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
-  const failure = await journal.update(() => content);
-  if (failure !== undefined) throw journalError(journal, failure);
+  await updated(journal, () => content);
   hazards.adopt(content);
   publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
@@ -120,6 +123,11 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
 /** Its intent stays: the next open() tries again. */
 function isNotThere({ strategy, holdsOthers }: PreparedUnit): boolean {
   return strategy === undefined && holdsOthers !== true;
+}
+
+async function updated(journal: Journal, change: JournalChange): Promise<void> {
+  const failure = await journal.update(change);
+  if (failure !== undefined) throw journalError(journal, failure);
 }
 
 async function takeOver(journal: Journal, content: JournalContent): Promise<void> {
@@ -140,18 +148,31 @@ async function prepared(
 /**
  * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: unless the
  * machine died in the write, a page that was bad reads well only after it was written whole. Zeros say nothing: a
- * zero-range leaves them as well.
+ * zero-range leaves them as well. Throws ERR_PMEM_JOURNAL where it is unclear which of the two a unit is.
  */
-async function alreadyThere(file: CompleteFile, intents: readonly Intent[], mayBeTorn: boolean): Promise<Set<number>> {
+async function alreadyThere(
+  file: CompleteFile, intents: readonly Intent[], interruption: Interruption,
+): Promise<Set<number>> {
   const there = new Set<number>();
-  for (const intent of intents) {
-    const found = new Uint8Array(intent.length);
-    const { errno, transferredBytes } = await file.pread(found, intent.offset);
-    if (errno !== 0 || transferredBytes !== intent.length || isZero(found)) continue;
-    const { content } = intent;
-    if (!mayBeTorn || (content !== undefined && Buffer.compare(found, content) === 0)) there.add(intent.offset);
+  const unclear: ByteRange[] = [];
+  const isOnePage = repairUnitBytes(file.facts) === file.facts.pageBytes;
+  for (const { offset, length, content } of intents) {
+    const found = new Uint8Array(length);
+    const { errno, transferredBytes } = await file.pread(found, offset);
+    if (errno !== 0 || transferredBytes !== length) continue;
+    const isAsIntended = content !== undefined && Buffer.compare(found, content) === 0;
+    if (interruption === 'unclear' && !isAsIntended) unclear.push({ offset, length });
+    else if ((isAsIntended || (interruption === 'over' && isOnePage)) && !isZero(found)) there.add(offset);
   }
+  if (unclear.length > 0) throw unclearError(file, unclear);
   return there;
+}
+
+function unclearError({ facts: { path } }: CompleteFile, ranges: readonly ByteRange[]): PmemError {
+  const message =
+    'the machine went down in a repair, and the file was touched since: what these bytes hold may be a torn write, or ' +
+    "newer, as after a restore from a backup. journal: 'discard' keeps what the file holds, 'adopt' ends the repair";
+  return new PmemError('ERR_PMEM_JOURNAL', message, { path, ranges: coalesce(ranges) });
 }
 
 async function synced(file: CompleteFile): Promise<void> {

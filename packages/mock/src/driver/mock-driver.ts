@@ -258,6 +258,18 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
+   * utimes(2) by another process: the file says that its bytes were changed `modifiedMs` after 1970. So does a file that was
+   * overwritten by a copy that keeps its times (`cp -p`, `rsync -t`), or that only had its times set.
+   */
+  setModifiedTime(path: string, modifiedMs: number): void {
+    checkedCount(modifiedMs, 'modifiedMs');
+    this.#setUp(path, (inode) => {
+      inode.modifiedMs = modifiedMs;
+      inode.changedMs = this.#machine.nowMs;
+    });
+  }
+
+  /**
    * Another process writes a new file and renames it over the path, as editors and package managers do: who has the old one
    * open keeps the old one. `writeFile` instead empties the file that is there and writes into it.
    */
@@ -344,7 +356,7 @@ export class MockDriver implements Driver<CompleteFile> {
     filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 
-  /** Moves the machine's clock, which stands still otherwise: files that change from now on are so much younger. */
+  /** Moves the machine's clock, which stands still but for a second at each crash(): files that change from now on are so much younger. */
   advanceClock(milliseconds: number): void {
     this.#machine.nowMs += checkedCount(milliseconds, 'milliseconds');
   }

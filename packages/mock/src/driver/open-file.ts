@@ -93,6 +93,8 @@ function factsOf(
     groupId: inode.ownerId,
     mode: 0o600,
     modifiedMs: inode.modifiedMs,
+    changedMs: inode.changedMs,
+    bootedMs: machine.bootedMs,
     userId: USER_ID,
     bootId: `00000000-0000-4000-8000-${machine.life.toString(16).padStart(12, '0')}`,
     device: DEVICE_ID,

@@ -19,6 +19,8 @@ export class Inode {
   openCount = 0;
   /** When its bytes were last changed, by the clock of the machine. */
   modifiedMs = 0;
+  /** When anything of it was last changed: its bytes, its mark, its names, its times. */
+  changedMs = 0;
   /** User who owns the file. */
   ownerId = USER_ID;
   /** The extended attribute that names the journal of the file, or on a journal the journal itself. */
@@ -32,6 +34,8 @@ export class Inode {
     for (const [logical, entry] of other.onDisk) this.onDisk.set(logical, entry);
     this.sizeBytes = other.sizeBytes;
     this.links = other.links;
+    this.modifiedMs = other.modifiedMs;
+    this.changedMs = other.changedMs;
     this.ownerId = other.ownerId;
     this.mark = other.mark?.slice();
   }

@@ -90,6 +90,7 @@ export function writeMark(machine: Machine, inode: Inode, mark: Uint8Array): Sys
   if (filesystem.shutDown) return { errno: Errno.EIO, syscall: 'setxattr' };
   if (!machine.keepsAttributes) return { errno: Errno.EOPNOTSUPP, syscall: 'setxattr' };
   filesystem.setMark(inode, mark.length === 0 ? undefined : Uint8Array.from(mark));
+  inode.changedMs = machine.nowMs;
   machine.step('marked');
   filesystem.commit();
   return undefined;

@@ -44,6 +44,7 @@ export function store(machine: Machine, mapping: Mapping, source: Uint8Array, po
   const { device } = machine;
   const { inode, table } = mapping;
   inode.modifiedMs = machine.nowMs;
+  inode.changedMs = machine.nowMs;
   for (let done = 0; done < source.length; ) {
     const at = position + done;
     const offset = at % BLOCK_BYTES;

@@ -6,8 +6,10 @@ import type { Machine } from '../machine.js';
 export function renameFile(machine: Machine, from: string, to: string): number {
   const { filesystem } = machine;
   if (filesystem.shutDown) return Errno.EIO;
-  if (filesystem.find(from) === undefined) return Errno.ENOENT;
+  const inode = filesystem.find(from);
+  if (inode === undefined) return Errno.ENOENT;
   filesystem.rename(from, to);
+  inode.changedMs = machine.nowMs;
   return 0;
 }
 
@@ -19,5 +21,6 @@ export function linkFile(machine: Machine, from: string, to: string): number {
   if (inode === undefined) return Errno.ENOENT;
   if (filesystem.find(to) !== undefined) return Errno.EEXIST;
   filesystem.link(inode, to);
+  inode.changedMs = machine.nowMs;
   return 0;
 }

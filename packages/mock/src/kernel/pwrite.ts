@@ -15,6 +15,7 @@ export function pwrite(machine: Machine, inode: Inode, source: Uint8Array, posit
     if (errno !== 0) return ended(0, errno);
   }
   inode.modifiedMs = machine.nowMs;
+  inode.changedMs = machine.nowMs;
   const end = position + source.length;
   let at = position;
   let errno = 0;

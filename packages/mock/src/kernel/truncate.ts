@@ -11,6 +11,7 @@ export function truncate(machine: Machine, inode: Inode, sizeBytes: number): num
   if (sizeBytes > fileBytesMax(machine)) return Errno.EFBIG;
   unmapFile(machine, inode);
   inode.modifiedMs = machine.nowMs;
+  inode.changedMs = machine.nowMs;
   // A truncate to the same size zeroes the tail again, as the kernel does.
   return sizeBytes <= inode.sizeBytes ? shrink(machine, inode, sizeBytes) : grow(machine, inode, sizeBytes);
 }

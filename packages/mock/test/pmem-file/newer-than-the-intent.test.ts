@@ -69,12 +69,72 @@ describe.each(machines)('%o', (options) => {
     expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
   });
 
-  it.each([true, false])('the machine dies in the repair, another program stores after the restart: it stays (%s)', async (copied) => {
+  describe.each([
+    ['stores an hour later', 3_600_000, undefined],
+    ['stores at once', 0, undefined],
+    ['puts back an older copy with its times', 3_600_000, 1_500_000_000_000],
+  ] as const)('the machine dies in the repair, and another program %s', (_, laterMs, modifiedMs) => {
+    const restored = async (copied: boolean): Promise<MockDriver> => {
+      const driver = mockDriver(options);
+      await tornByPowerFailure(driver, copied);
+      driver.advanceClock(laterMs);
+      driver.overwrite(PATH, newer, PAGE);
+      if (modifiedMs !== undefined) driver.setModifiedTime(PATH, modifiedMs);
+      return driver;
+    };
+
+    it.each([true, false])('open() does not choose, and says what it is about (%s)', async (copied) => {
+      const driver = await restored(copied);
+      const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+      expect(error.ranges).toEqual([bad]);
+      expect(error.message).toMatch(/touched since.*'discard'.*'adopt'/);
+      expect(driver.readFile(PATH)).toEqual(withPage(newer));
+    });
+
+    it.each([true, false])("journal: 'discard' keeps what was stored (%s)", async (copied) => {
+      const driver = await restored(copied);
+      await (await PmemFile.open(PATH, { driver, journal: 'discard' })).close();
+      expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+    });
+
+    it("journal: 'adopt' ends the repair", async () => {
+      const driver = await restored(true);
+      await (await PmemFile.open(PATH, { driver, journal: 'adopt' })).close();
+      expect(await contentAfterOpen(driver)).toEqual(whole);
+    });
+  });
+
+  it('the machine dies in the repair, and the file is renamed before the next open(): the remains are never data', async () => {
     const driver = mockDriver(options);
-    await tornByPowerFailure(driver, copied);
+    await tornByPowerFailure(driver);
     driver.advanceClock(60_000);
-    driver.overwrite(PATH, newer, PAGE);
-    expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+    driver.rename(PATH, `${PATH}.1`);
+    await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(`${PATH}.1`, { driver }));
+    const file = await PmemFile.open(`${PATH}.1`, { driver, journal: 'adopt' });
+    expect(read(file, 0, SIZE)).toEqual(whole);
+  });
+
+  it('the machine dies in a repair of two pages, and a process in its recovery: the remains are never data', async () => {
+    const driver = mockDriver(options);
+    const two = [bad, { offset: 3 * PAGE, length: PAGE }];
+    const file = await filled(driver, SIZE);
+    for (const range of two) driver.poison(PATH, range);
+    let cleared = 0;
+    let stop = driver.observe(({ step }) => (step === 'cleared' && ++cleared === 2 ? { crash: true } : undefined));
+    await expect(file.repair(two, { journalRebuilt: true, rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+    stop();
+    expect(driver.readFile(PATH).subarray(3 * PAGE)).not.toEqual(whole.subarray(3 * PAGE));
+    driver.advanceClock(60_000);
+    const process = driver.process('a');
+    let written = 0;
+    stop = driver.observe(({ name }) => {
+      if (name === 'pwrite' && ++written === 2) process.kill();
+      return undefined;
+    });
+    await expect(PmemFile.open(PATH, { driver: process })).rejects.toThrow(SimulatedCrash);
+    stop();
+    expect(written).toBe(2);
+    expect(await contentAfterOpen(driver)).toEqual(whole);
   });
 
   it('the machine dies in the repair, the journal has no copy, and nothing else happens: the page is lost', async () => {
@@ -115,7 +175,8 @@ describe.each(machines)('%o', (options) => {
     const page = new Uint8Array(PAGE).fill(66);
     driver.truncate(PATH, 3 * PAGE);
     driver.append(PATH, page);
-    const again = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
+    const again = await PmemFile.open(PATH, { driver, journal: 'discard' });
     expect(again.size).toBe(SIZE);
     expect(read(again, 3 * PAGE, PAGE)).toEqual(page);
   });

@@ -44,6 +44,7 @@ class OpenCall final : public AsyncCall {
         .number("groupId", file.group)
         .number("mode", file.mode)
         .number("modifiedMs", static_cast<double>(file.modified_ms))
+        .number("changedMs", static_cast<double>(file.changed_ms))
         .number("userId", geteuid())
         .string("device", device)
         .number("filesystemMagic", static_cast<double>(file.filesystem_magic))

@@ -56,7 +56,7 @@ DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   if (!S_ISREG(facts.st_mode)) return failed(S_ISDIR(facts.st_mode) ? EISDIR : EINVAL, "open");
   read.size = static_cast<uint64_t>(facts.st_size);
   read.owner = facts.st_uid;
-  read.modified_ms = modified_ms(facts);
+  read.modified_ms = milliseconds_of(facts.st_mtim);
   read.state = DurableState::too_large;
   if (read.size > limit) return read;
 

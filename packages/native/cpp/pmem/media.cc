@@ -121,8 +121,8 @@ Status truncate_to(int fd, uint64_t size) {
   return status_of(uninterrupted([&] { return ftruncate(fd, static_cast<off_t>(size)); }), "ftruncate");
 }
 
-int64_t modified_ms(const struct stat& facts) {
-  return static_cast<int64_t>(facts.st_mtim.tv_sec) * 1000 + facts.st_mtim.tv_nsec / 1'000'000;
+int64_t milliseconds_of(const struct timespec& time) {
+  return static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
 }
 
 Status file_size(int fd, uint64_t* size) {

@@ -67,8 +67,8 @@ Status zero_range(int fd, uint64_t position, uint64_t length);
 Status truncate_to(int fd, uint64_t size);
 Status file_size(int fd, uint64_t* size);
 
-// When the bytes of a file were last changed, in milliseconds since 1970, by the clock of its filesystem.
-int64_t modified_ms(const struct stat& facts);
+// A time of a file, in milliseconds since 1970, by the clock of its filesystem.
+int64_t milliseconds_of(const struct timespec& time);
 
 // Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
 // changes for good: where that fails, the size is put back as far as the filesystem lets us.

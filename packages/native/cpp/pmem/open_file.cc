@@ -176,7 +176,8 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
   file->owner = facts.st_uid;
   file->group = facts.st_gid;
   file->mode = facts.st_mode & 07777;
-  file->modified_ms = modified_ms(facts);
+  file->modified_ms = milliseconds_of(facts.st_mtim);
+  file->changed_ms = milliseconds_of(facts.st_ctim);
   file->device_major = major(facts.st_dev);
   file->device_minor = minor(facts.st_dev);
   // The kernel's field is signed and some magic numbers have the top bit set: no sign extension.

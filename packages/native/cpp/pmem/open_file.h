@@ -41,6 +41,7 @@ struct OpenedFile {
   uint32_t group = 0;
   uint32_t mode = 0;
   int64_t modified_ms = 0;
+  int64_t changed_ms = 0;
 };
 
 // Resolves every symbolic link, opens, creates and sizes the file as asked, and maps it whole.

@@ -22,12 +22,19 @@ import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usu
 export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
 
 /**
- * A repair writes its units at once after their intents, which takes milliseconds. If the file was changed later than
- * this after its journal, the machine was not in the middle of that write when it died.
+ * A repair writes its units at once after their intents, which takes milliseconds. If the machine still ran this long
+ * after the journal was written, it was not in the middle of that write when it died.
  */
 const WRITING_MS_MAX = 10_000;
 
 const EMPTY: JournalContent = { intents: [], tombstones: [] };
+
+/**
+ * `over`: at most a process died, or the machine ran on for so long that the write was over. `torn`: the machine may have
+ * died in the write, and the unit may hold anything. `unclear`: that too, but somebody has touched the file since the
+ * restart, so what the unit holds may be theirs.
+ */
+export type Interruption = 'over' | 'torn' | 'unclear';
 
 export type JournalChange = (content: JournalContent) => JournalContent;
 
@@ -64,12 +71,18 @@ export class Journal {
   }
 
   /**
-   * The machine may have died while a repair wrote a unit: then the unit may hold anything. False if at most a process
-   * died (the same boot), and if the file's bytes were changed so late that the write must have been over.
+   * What the writes of the intents were when they stopped. The change time of the inode tells how long the machine ran on,
+   * and whether anybody has touched the file since it runs again; a copy that keeps its times cannot set it back.
    */
-  get mayBeTorn(): boolean {
-    if (this.#located === undefined || this.#located.status === 'none') return true;
-    return !this.isSameBoot && this.#file.facts.modifiedMs <= this.#located.writtenMs + WRITING_MS_MAX;
+  get interruption(): Interruption {
+    if (this.#located === undefined || this.#located.status === 'none') return 'torn';
+    if (this.isSameBoot) return 'over';
+    const { modifiedMs, changedMs, bootedMs } = this.#file.facts;
+    const { writtenMs } = this.#located;
+    const touchedMs = Math.max(modifiedMs, changedMs);
+    const isLater = touchedMs > writtenMs + WRITING_MS_MAX;
+    if (touchedMs < bootedMs) return isLater ? 'over' : 'torn';
+    return isLater || writtenMs < bootedMs ? 'unclear' : 'torn';
   }
 
   /** The machine has not been restarted since the journal was written: at most a process died. */
