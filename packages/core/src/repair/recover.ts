@@ -59,7 +59,8 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   // A reader cannot store, so what a repair is still writing is lost to it for now.
   hazards.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
-  return (await grownTail(file, located.journal.intents, journal.interruption === 'torn'))?.fileSizeBytes ?? file.mappedBytes;
+  const tail = await grownTail(file, located.journal.intents, journal.interruption === 'torn');
+  return tail?.fileSizeBytes ?? file.mappedBytes;
 }
 
 /** Removes a journal that is not in force, unless it is just coming into force. */
@@ -170,7 +171,7 @@ async function alreadyThere(
 
 function unclearError({ facts: { path } }: CompleteFile, ranges: readonly ByteRange[]): PmemError {
   const message =
-    'the machine went down in a repair, and the file was touched since: what these bytes hold may be a torn write, or ' +
+    'the machine went down in a repair, and the file was touched since: these bytes may be a torn write, or ' +
     "newer, as after a restore from a backup. journal: 'discard' keeps what the file holds, 'adopt' ends the repair";
   return new PmemError('ERR_PMEM_JOURNAL', message, { path, ranges: coalesce(ranges) });
 }

@@ -258,8 +258,8 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
-   * utimes(2) by another process: the file says that its bytes were changed `modifiedMs` after 1970. So does a file that was
-   * overwritten by a copy that keeps its times (`cp -p`, `rsync -t`), or that only had its times set.
+   * utimes(2) by another process: the file says that its bytes were changed `modifiedMs` after 1970. So does one that
+   * was overwritten by a copy that keeps its times (`cp -p`, `rsync -t`), or that only had its times set.
    */
   setModifiedTime(path: string, modifiedMs: number): void {
     checkedCount(modifiedMs, 'modifiedMs');
@@ -356,7 +356,10 @@ export class MockDriver implements Driver<CompleteFile> {
     filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 
-  /** Moves the machine's clock, which stands still but for a second at each crash(): files that change from now on are so much younger. */
+  /**
+   * Moves the machine's clock, which stands still but for a second at each crash(): files that change from now on are
+   * so much younger.
+   */
   advanceClock(milliseconds: number): void {
     this.#machine.nowMs += checkedCount(milliseconds, 'milliseconds');
   }

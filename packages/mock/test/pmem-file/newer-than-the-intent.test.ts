@@ -104,7 +104,7 @@ describe.each(machines)('%o', (options) => {
     });
   });
 
-  it('the machine dies in the repair, and the file is renamed before the next open(): the remains are never data', async () => {
+  it('the machine dies in the repair, the file is renamed before the next open(): the remains are no data', async () => {
     const driver = mockDriver(options);
     await tornByPowerFailure(driver);
     driver.advanceClock(60_000);
@@ -114,14 +114,15 @@ describe.each(machines)('%o', (options) => {
     expect(read(file, 0, SIZE)).toEqual(whole);
   });
 
-  it('the machine dies in a repair of two pages, and a process in its recovery: the remains are never data', async () => {
+  it('the machine dies in a repair of two pages, a process in its recovery: the remains are no data', async () => {
     const driver = mockDriver(options);
     const two = [bad, { offset: 3 * PAGE, length: PAGE }];
     const file = await filled(driver, SIZE);
     for (const range of two) driver.poison(PATH, range);
     let cleared = 0;
     let stop = driver.observe(({ step }) => (step === 'cleared' && ++cleared === 2 ? { crash: true } : undefined));
-    await expect(file.repair(two, { journalRebuilt: true, rebuild: (range) => part(whole, range) })).rejects.toThrow(SimulatedCrash);
+    const repair = file.repair(two, { journalRebuilt: true, rebuild: (range) => part(whole, range) });
+    await expect(repair).rejects.toThrow(SimulatedCrash);
     stop();
     expect(driver.readFile(PATH).subarray(3 * PAGE)).not.toEqual(whole.subarray(3 * PAGE));
     driver.advanceClock(60_000);

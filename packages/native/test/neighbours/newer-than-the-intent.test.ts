@@ -1,6 +1,8 @@
-/** An intent is left beside the file. What others store into its unit before the next open() is never overwritten unasked. */
+/** An intent is left beside the file. What others store into its unit before open() is not overwritten unasked. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync, openSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync, writeSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -11,8 +13,10 @@ const EARLIER_BOOT = '11111111-2222-4333-8444-555555555555';
 
 afterEach(() => { vi.restoreAllMocks(); });
 
-/** The journal of a repair that was to fill page 1 with twos, written `secondsAgo`; the machine started `bootedSecondsAgo`. */
-async function intentIn(where: 'disk' | 'tmpfs', bootId: string, secondsAgo: number, bootedSecondsAgo: number): Promise<string> {
+/** The journal of a repair that was to fill page 1 with twos. */
+async function intentIn(
+  where: 'disk' | 'tmpfs', bootId: string, secondsAgo: number, bootedSecondsAgo: number,
+): Promise<string> {
   const name = path.join(scratchFolder(where), 'file');
   await makeLoss(name, []);
   const file = await bareFile(name);
@@ -62,13 +66,13 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     await expectUndecided(name, 77);
   });
 
-  it('the machine was restarted within seconds, and another program has stored since: nothing is overwritten', async () => {
+  it('the machine was restarted within seconds, another program stored since: nothing is overwritten', async () => {
     const name = await intentIn(where, EARLIER_BOOT, 5, 3);
     store(name, 77);
     await expectUndecided(name, 77);
   });
 
-  it('the machine was restarted, and an older copy was put back with its times (cp -p): nothing is overwritten', async () => {
+  it('the machine was restarted, an older copy was put back with its times: nothing is overwritten', async () => {
     const name = await intentIn(where, EARLIER_BOOT, 3600, 1800);
     const backup = path.join(scratchFolder('disk'), 'backup');
     writeFileSync(backup, Buffer.alloc(SIZE, 55));
@@ -85,7 +89,7 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     expect(await byteAfterOpen(name)).toBe(2);
   });
 
-  it('another program has stored long after the repair, and then the machine was restarted: the store stays', async () => {
+  it('another program stored long after the repair, then the machine was restarted: the store stays', async () => {
     const name = await intentIn(where, EARLIER_BOOT, 3600, -5);
     store(name, 77);
     expect(await byteAfterOpen(name)).toBe(77);

@@ -30,9 +30,9 @@ const WRITING_MS_MAX = 10_000;
 const EMPTY: JournalContent = { intents: [], tombstones: [] };
 
 /**
- * `over`: at most a process died, or the machine ran on for so long that the write was over. `torn`: the machine may have
- * died in the write, and the unit may hold anything. `unclear`: that too, but somebody has touched the file since the
- * restart, so what the unit holds may be theirs.
+ * `over`: at most a process died, or the machine ran on for so long that the write was over. `torn`: the machine may
+ * have died in the write, and the unit may hold anything. `unclear`: that too, but somebody has touched the file since
+ * the restart, so what the unit holds may be theirs.
  */
 export type Interruption = 'over' | 'torn' | 'unclear';
 
@@ -71,8 +71,8 @@ export class Journal {
   }
 
   /**
-   * What the writes of the intents were when they stopped. The change time of the inode tells how long the machine ran on,
-   * and whether anybody has touched the file since it runs again; a copy that keeps its times cannot set it back.
+   * How the writes of the intents ended. The change time of the inode tells how long the machine ran on, and whether
+   * anybody has touched the file since the restart; a copy that keeps its times cannot set it back.
    */
   get interruption(): Interruption {
     if (this.#located === undefined || this.#located.status === 'none') return 'torn';
