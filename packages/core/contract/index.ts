@@ -42,7 +42,7 @@ export function driverContract(options: ContractOptions): void {
     describe('journal file', () => { checkJournal(check); });
     describe('mark of the file', () => { checkMark(check); });
     describe('poison', () => { checkPoison(check, supports); });
-    describe('limits', () => { checkLimits(check); });
+    describe('limits', () => { checkLimits(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });
     describe('short accesses of PmemFile', () => { checkShortAccesses(check); });
   });

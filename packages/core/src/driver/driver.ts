@@ -64,11 +64,15 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    * after which any part of `target` may have been overwritten. Throws TypeError where `target` is detached.
    */
   read(target: Uint8Array, position: number): Fault | undefined;
-  /** Copies all of `source` to `position`. After a fault any part of the range may have been stored. TypeError as read(). */
+  /**
+   * Copies all of `source` to `position`. After a fault any part of the range may have been stored. TypeError as
+   * read().
+   */
   write(source: Uint8Array, position: number): Fault | undefined;
   /**
    * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
-   * under the guard too and may return a Fault; msync returns a SystemFailure, or a Truncation if the file is shorter than
+   * under the guard too and may return a Fault; msync returns a SystemFailure, or a Truncation if the file is shorter
+   * than
    * the end of the range, be it by less than a page.
    */
   persist(position: number, length: number): PersistProblem;
@@ -85,8 +89,10 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   /** fdatasync(2). */
   sync(): Promise<SystemFailure | undefined>;
   /**
-   * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made first: if
-   * it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what other processes
+   * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made
+   * first: if
+   * it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what other
+   * processes
    * added past it stays. On another failure the size may have changed all the same (ext4 truncating into
    * poison); `mappedBytes` says what is mapped.
    */
@@ -105,8 +111,10 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    */
   tryZeroRange?(): Promise<ZeroRangeTrialOutcome>;
   /**
-   * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)). Core
-   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge pages.
+   * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)).
+   * Core
+   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge
+   * pages.
    * Without it core cannot say how the file is mapped.
    */
   avoidHugePages?(): SystemFailure | undefined;

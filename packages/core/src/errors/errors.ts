@@ -59,6 +59,9 @@ function isInherited(constructor: { readonly prototype: Error }, value: unknown)
   return Function.prototype[Symbol.hasInstance].call(constructor as never, value);
 }
 
+/** One heading a code. */
+const REFERENCE = 'https://github.com/safe-pmem/safe-pmem/blob/main/docs/reference/errors.md';
+
 export interface PmemErrorDetails {
   readonly path?: string;
   readonly ranges?: readonly ByteRange[];
@@ -72,6 +75,8 @@ export class PmemError extends Error {
   readonly path: string | undefined;
   /** The file bytes concerned, sorted; empty where the error concerns the whole file. */
   readonly ranges: readonly ByteRange[];
+  /** Address of the page that says what the file looks like now, and what to do. Node prints it with the error. */
+  readonly help: string;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     return this === PmemError ? isPmemError(value) : isInherited(this, value);
@@ -88,6 +93,7 @@ export class PmemError extends Error {
     this.code = code;
     this.path = details.path;
     this.ranges = details.ranges ?? [];
+    this.help = `${REFERENCE}#${code.toLowerCase()}`;
   }
 }
 

@@ -19,14 +19,33 @@ export function nodeFsDriver({ soleProcess = false }: NodeFsOptions = {}): Drive
 }
 
 function open(path: string, request: OpenRequest, soleProcess: boolean): OpenOutcome {
-  const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK } = fs.constants;
-  const access = request.readOnly ? O_RDONLY : O_RDWR | (request.create ? O_CREAT : 0);
-  const opened = attempt('open', () => fs.openSync(path, access | O_NONBLOCK, 0o600));
+  const made = request.create && !request.readOnly ? attempt('open', () => openNew(path)) : undefined;
+  const isNew = made !== undefined && 'value' in made;
+  // Whatever kept it from being made, opening what has the name says it better.
+  const opened = isNew ? made : attempt('open', () => openThere(path, request));
   if ('failure' in opened) return opened;
   const outcome = attempt('open', () => openedFile(opened.value, path, request, soleProcess));
   const result = 'value' in outcome ? outcome.value : outcome;
-  if ('failure' in result) fs.closeSync(opened.value);
+  if ('failure' in result) {
+    fs.closeSync(opened.value);
+    if (isNew) fs.unlinkSync(path);
+  }
   return result;
+}
+
+/** Fails with EEXIST if there is a file already. */
+function openNew(path: string): number {
+  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+  return fs.openSync(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+}
+
+/**
+ * O_NONBLOCK: an open of a pipe would wait for whoever writes to it. With `create` a dangling link leads to a new
+ * file.
+ */
+function openThere(path: string, { readOnly, create }: OpenRequest): number {
+  const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK } = fs.constants;
+  return fs.openSync(path, (readOnly ? O_RDONLY : O_RDWR | (create ? O_CREAT : 0)) | O_NONBLOCK, 0o600);
 }
 
 function openedFile(fd: number, path: string, request: OpenRequest, soleProcess: boolean): OpenOutcome {

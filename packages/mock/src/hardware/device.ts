@@ -45,7 +45,10 @@ export class Device {
     return (this.#heldBack.has(block) || this.#heldForGood.has(block)) && !this.isKnownBad(block);
   }
 
-  /** Holds the block back until the next restart, whatever clears it: the kernel has marked another page than it asks about. */
+  /**
+   * Holds the block back until the next restart, whatever clears it: the kernel has marked another page than it asks
+   * about.
+   */
   neverGiveBack(block: number): void {
     this.#heldForGood.add(block);
   }

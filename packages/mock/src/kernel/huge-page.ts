@@ -1,4 +1,7 @@
-/** What the kernel maps by one entry of a middle page table: an aligned 2 MiB of a DAX file that lie so on the device too. */
+/**
+ * What the kernel maps by one entry of a middle page table: an aligned 2 MiB of a DAX file that lie so on the device
+ * too.
+ */
 import { isUnwritten, mappedBlock } from '../filesystem/block-map.js';
 import { BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Machine } from '../machine.js';
