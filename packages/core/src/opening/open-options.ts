@@ -33,7 +33,6 @@ export interface OpenOptions {
   /**
    * What to do with a repair journal that cannot be taken at its word.
    *
-<<<<<<< HEAD
    * - `require` (default): one that is damaged, too large, not readable, or not owned by the file's owner or root, and
    *   a marked file whose journal is gone, are refused; so is one whose repair the machine's death cut off, if a page
    *   may be torn or may have been stored to since, and nothing tells which. One that came with a copy of its file (a
@@ -44,18 +43,6 @@ export interface OpenOptions {
    *   earlier repair had lost now read as whatever the medium holds. That is right after the file was restored in place
    *   by other means, which no journal can know of. Repairs that were cut off are finished first, but not over what may
    *   have been stored since. Only journals are deleted.
-=======
-   * - `require` (default): one that is damaged, too large, not readable, or not owned by the file's owner or root,
-   * and a
-   *   marked file whose journal is gone, are refused. One that came with a copy of its file (a backup, a container
-   *   layer) keeps what it names unreadable; all other bytes can be read and written.
-   * - `adopt`: a copied journal becomes this file's own: its repairs are finished, its losses can be repaired.
-   * - `discard`: forgets the journal, whether it can be taken at its word or not, and accepts that bytes which an
-   * earlier
-   *   repair had lost now read as whatever the medium holds. That is right after the file was restored in place by
-   * other
-   *   means, which no journal can know of. Repairs that were cut off are finished first. Only journals are deleted.
->>>>>>> 743cad6 (core: errors have help, the address of their page; contract: limits of drivers without locks or a mapping)
    */
   readonly journal?: 'require' | 'adopt' | 'discard';
 }
