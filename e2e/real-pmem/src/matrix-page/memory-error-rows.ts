@@ -93,6 +93,10 @@ export const memoryErrorSections: readonly ObservedSection[] = [
       row('… met through a mapping of 2 MiB', 'repair in a page of 2 MiB', 'repair()'),
       row('… through 2 MiB, and listed by root', 'repair in a page of 2 MiB, once root has listed it', 'repair()'),
       row(
+        '… in the same 2 MiB mapped page by page (the default), and listed by root',
+        'repair in 2 MiB that are mapped page by page, once root has listed it', 'repair()',
+      ),
+      row(
         "… through 2 MiB, listed by root, with `strategy: 'zero-range'`",
         'zero-range in a page of 2 MiB, once root has listed it', 'repair() by zero-range',
       ),
