@@ -1,10 +1,10 @@
 /** What the recordings of machine checks have seen on a bus that lists none, on the mock of the same kernel. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Errno, PmemFile, type Driver, type RepairOptions } from '@safe-pmem/core';
+import { Errno, PmemFile, type Driver, type HugePages, type RepairOptions } from '@safe-pmem/core';
 import { mockDriver, type KernelName } from '@safe-pmem/mock';
 import { describe, expect, it } from 'vitest';
-import { badPage, filePages, wholeContent } from '../src/machine-check/accesses.js';
+import { badPage, filePages, hugeFilePages, wholeContent } from '../src/machine-check/accesses.js';
 import { outcomeOf, pagesOf } from '../src/machine-check/outcome.js';
 import { readRecordings } from '../src/matrix-page/files.js';
 import { part } from '../src/repair/content.js';
@@ -70,6 +70,24 @@ describe.each(recordings)('machine checks of $subject.kernel $subject.filesystem
     driver.poison(name, bad);
     expect(await repaired(listed)).toBe(observed('repair once root has listed it', 'repair()'));
     expect(await preadPages(driver)).toBe(observed('repair once root has listed it', 'pread of every page'));
+  });
+
+  it('2 MiB, mapped by one entry or page by page, once root has listed the page', async () => {
+    const huge = page(hugeFilePages);
+    const repairedBy = async (hugePages: HugePages): Promise<string> => {
+      const driver = mockDriver({
+        kernel: subject.kernel as KernelName, filesystem, listsConsumedErrors: false,
+        placement: ({ path: file, offset }) => (file === name ? huge + offset : undefined),
+      });
+      driver.writeFile(name, part(wholeContent, { offset: 0, length: huge }));
+      driver.poison(name, bad, { latent: true });
+      const file = await PmemFile.open(name, { driver, hugePages });
+      expect(await outcomeOf(() => { file.read(new Uint8Array(3 * pageBytes), page(badPage - 1)); })).toBe(observed('consumed in a page of 2 MiB', 'outcome'));
+      driver.poison(name, bad);
+      return repaired(file);
+    };
+    expect(await repairedBy('allow')).toBe(observed('repair in a page of 2 MiB, once root has listed it', 'repair()'));
+    expect(await repairedBy('avoid')).toBe(observed('repair in 2 MiB that are mapped page by page, once root has listed it', 'repair()'));
   });
 
   it('a new end of the file', async () => {

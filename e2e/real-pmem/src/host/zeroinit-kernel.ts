@@ -93,6 +93,8 @@ async function sourcePackage(home: string, { archive, refresh, progress }: Zeroi
   const packages = async (): Promise<string[]> => (await readdir(home)).filter((name) => name.endsWith('.deb'));
   const kept = await packages();
   if (kept[0] !== undefined && !refresh) return path.join(home, kept[0]);
+  // Without a source nothing can have been built: what is missing is told before 150 MB are fetched.
+  if (kept[0] === undefined) await ensurePrograms(buildTools, progress);
   const scratch = await mkdtemp(path.join(home, 'source.'));
   try {
     progress.step(`the kernel ${zeroinitName} is built from Debian's linux-source-${series} (150 MB)`);
