@@ -72,8 +72,7 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   /**
    * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
    * under the guard too and may return a Fault; msync returns a SystemFailure, or a Truncation if the file is shorter
-   * than
-   * the end of the range, be it by less than a page.
+   * than the end of the range, be it by less than a page.
    */
   persist(position: number, length: number): PersistProblem;
   /**
@@ -90,11 +89,9 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   sync(): Promise<SystemFailure | undefined>;
   /**
    * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made
-   * first: if
-   * it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what other
-   * processes
-   * added past it stays. On another failure the size may have changed all the same (ext4 truncating into
-   * poison); `mappedBytes` says what is mapped.
+   * first: if it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what
+   * other processes added past it stays. On another failure the size may have changed all the same (ext4 truncating
+   * into poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */
@@ -112,10 +109,8 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   tryZeroRange?(): Promise<ZeroRangeTrialOutcome>;
   /**
    * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)).
-   * Core
-   * calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no huge
-   * pages.
-   * Without it core cannot say how the file is mapped.
+   * Core calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no
+   * huge pages. Without it core cannot say how the file is mapped.
    */
   avoidHugePages?(): SystemFailure | undefined;
 

@@ -23,12 +23,10 @@ export function defaultHugePages({ dax }: Pick<FileFacts, 'dax'>): HugePages {
 
 /**
  * Carries out the policy for a file that has just been mapped: `wanted`, or by default `avoid` on DAX, where a
- * machine check
- * that was met through 2 MiB leaves a page that cannot be repaired, and `allow` elsewhere.
+ * machine check that was met through 2 MiB leaves a page that cannot be repaired, and `allow` elsewhere.
  *
  * Throws ERR_PMEM_NOT_SUPPORTED if `avoid` was asked for and the driver cannot do it, or the error of its system
- * call. By
- * default neither is an error: hugePagesOf() says how the file is mapped.
+ * call. By default neither is an error: hugePagesOf() says how the file is mapped.
  */
 export function applyHugePages(file: DriverFile, wanted: HugePages | undefined): void {
   const { path } = file.facts;

@@ -7,8 +7,7 @@ export interface OpenOptions {
   readonly driver: Driver;
   /**
    * Create the file (mode 0600) if there is none, of `size` bytes. Without `size` the new file is empty, as one of
-   * open(2)
-   * is: nothing can be read or written before resize(). Default false.
+   * open(2) is: nothing can be read or written before resize(). Default false.
    */
   readonly create?: boolean;
   /** Bytes of a new file, and the least that an existing one must have. */
@@ -24,10 +23,9 @@ export interface OpenOptions {
   readonly exclusive?: boolean;
   /**
    * Whether the kernel may map 2 MiB of the file by one entry. Default `avoid` on DAX and `allow` elsewhere: an error
-   * that is met
-   * through 2 MiB leaves a page that stock kernels cannot repair. `allow` makes first accesses and
-   * random reads of large files cheaper (1.5 times, docs/internals/performance.md). It concerns this
-   * open file alone; other programs map as they like.
+   * that is met through 2 MiB leaves a page that stock kernels cannot repair. `allow` makes first accesses and random
+   * reads of large files cheaper (1.5 times, docs/internals/performance.md). It concerns this open file alone; other
+   * programs map as they like.
    */
   readonly hugePages?: HugePages;
   /**

@@ -19,6 +19,8 @@ export function factsOf(fd: number, path: string, readOnly: boolean, created: bo
     groupId: Number(stat.gid),
     mode: Number(stat.mode & 0o777n),
     modifiedMs: Number(stat.mtimeNs) / 1e6,
+    changedMs: Number(stat.ctimeNs) / 1e6,
+    bootedMs: Date.now() - os.uptime() * 1000,
     userId: process.geteuid?.() ?? 0,
     bootId: bootId(),
     device: deviceName(stat.dev),

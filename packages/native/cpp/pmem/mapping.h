@@ -42,9 +42,8 @@ class Mapping {
   uint64_t length() const { return length_; }
   bool map_sync() const { return map_sync_; }
   // Has every page of at most page_bytes() mapped by an entry of its own, now and after remap(): MADV_NOHUGEPAGE.
-  // Call it
-  // before anything is loaded or stored, since entries that exist stay. A kernel without huge pages has nothing to
-  // avoid.
+  // Call it before anything is loaded or stored, since entries that exist stay. A kernel without huge pages has
+  // nothing to avoid.
   Status avoid_huge_pages();
   bool avoids_huge_pages() const { return avoids_huge_pages_; }
   // True: persist() flushes cache lines; false: it calls msync.
