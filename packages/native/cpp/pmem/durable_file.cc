@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -118,7 +117,8 @@ Status DurableFiles::create_temporary(std::string* path, FileDescriptor* file) c
   }
   if (!file->valid() && errno == EEXIST) {
     uint64_t number = 0;
-    if (getrandom(&number, sizeof number, 0) != sizeof number) return {EAGAIN, "getrandom"};
+    // glibc has a function for it since 2.25 only; the binaries are linked for 2.17.
+    if (syscall(SYS_getrandom, &number, sizeof number, 0) != sizeof number) return {EAGAIN, "getrandom"};
     *path = beside(*path, ".repair-" + std::to_string(number) + ".tmp");
     *file = FileDescriptor(openat(directory_, path->c_str(), kFlags, 0600));
   }
