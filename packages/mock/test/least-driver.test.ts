@@ -98,4 +98,24 @@ describe('a file that is completed', () => {
     expect(Object.keys(Object.getOwnPropertyDescriptors(completeFile(complete))).length).toBe(added);
     await file.close();
   });
+
+  it('has batches that tell their first problem, and pieces that each have a part of the bytes', async () => {
+    const mock = mockDriver();
+    const made = await PmemFile.open('/pmem/file', { driver: mock, create: true, size: 8192 });
+    made.writeAndPersist(Uint8Array.of(1, 2, 3, 4), 4000);
+    await made.close();
+    const request = { readOnly: false, create: false, sizeBytes: undefined, preallocate: false };
+    const outcome = await mock.open('/pmem/file', request);
+    if ('failure' in outcome) throw new Error(outcome.failure.syscall);
+    const problem = { errno: 5, syscall: 'msync' };
+    const persist = (position: number): typeof problem | undefined => (position === 0 ? undefined : problem);
+    const file = completeFile(Object.assign(least(outcome.file), { persist }));
+    const ranges = [{ offset: 0, length: 1 }, { offset: 10, length: 1 }];
+    expect(file.persistRanges(ranges)).toEqual(problem);
+    const bytes = new Uint8Array(4);
+    const pieces = [{ offset: 4002, length: 2 }, { offset: 4000, length: 2 }];
+    expect((await file.readEach(pieces, bytes)).map(({ errno }) => errno)).toEqual([0, 0]);
+    expect([...bytes]).toEqual([3, 4, 1, 2]);
+    await outcome.file.close();
+  });
 });
