@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Driver } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
-import { mockDriver } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver } from '@safe-pmem/mock';
 import { nativeDriver } from '@safe-pmem/native';
 import { SimulatedServer } from '../../explore/simulated-stream.js';
 import type { StoreOptions } from '../../src/pages/index.js';
@@ -39,6 +39,7 @@ class Place {
   constructor(driver: Driver, directory: string) {
     this.driver = driver;
     this.directory = directory;
+    if ('makeDirectory' in driver) (driver as MockDriver).makeDirectory(directory);
   }
 
   async file(name: string): Promise<PmemFile> {

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { mockDriver } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver } from '@safe-pmem/mock';
 import { nativeDriver } from '@safe-pmem/native';
 import { PmemLevel } from '../../src/level/index.js';
 
@@ -23,6 +23,7 @@ test.each([
   const directory = await mkdtemp(join(tmpdir(), 'level-locked-'));
   made.push(directory);
   const options = { driver: makeDriver(), logBytes: 28 * 4096 };
+  if ('makeDirectory' in options.driver) (options.driver as MockDriver).makeDirectory(directory);
   const first = new PmemLevel(join(directory, 'db'), options);
   await first.put('a', '1');
   await expect(new PmemLevel(join(directory, 'db'), options).open()).rejects.toMatchObject(locked);
