@@ -44,7 +44,7 @@ export const BUNDLES = [
     name: 'single executable',
     make: async (place, modules) => {
       const out = bundle(place, 'single-executable.cjs', { format: 'cjs', outExtension: { '.js': '.cjs' }, external: ['*.node'] });
-      const binary = path.join(place, 'root/project/node_modules/@safe-pmem/native/binary/linux-x64-glibc/safe-pmem.node');
+      const binary = path.join(place, 'home/project/node_modules/@safe-pmem/native/binary/linux-x64-glibc/safe-pmem.node');
       const at = (name) => path.join(out, name);
       writeFileSync(at('sea.json'), JSON.stringify({
         main: at('single-executable.cjs'), output: at('blob'), disableExperimentalSEAWarning: true, assets: { 'safe-pmem.node': binary },
