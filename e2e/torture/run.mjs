@@ -14,7 +14,7 @@ import { inOwnNamespace, missing } from './prerequisites.mjs';
 const { values: asked } = parseArgs({
   options: {
     seconds: { type: 'string', default: '90' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+    seed: { type: 'string', default: process.env.SAFE_PMEM_SEED ?? String(Date.now() % 1_000_000_000) },
     only: { type: 'string', default: '' },
     skip: { type: 'string', multiple: true, default: [] },
     round: { type: 'string' },

@@ -23,7 +23,7 @@ const SAFETY_NET_MS = 60_000;
 const { values: asked } = parseArgs({
   options: { kills: { type: 'string', default: '1000' }, seed: { type: 'string' } },
 });
-const seed = Number(asked.seed ?? Math.floor(Math.random() * 2 ** 32));
+const seed = Number(asked.seed ?? process.env.SAFE_PMEM_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const packageFolder = path.resolve(import.meta.dirname, '..');
 /** Writers under way, and folders, of which an interrupted run leaves nothing either. */
 const children = new Set();

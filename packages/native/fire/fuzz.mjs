@@ -33,7 +33,7 @@ const { values: asked } = parseArgs({
 const builds = { address: 'address,undefined', thread: 'thread' };
 const sanitizer = asked.sanitizer ?? (asked.sanitized ? 'address' : undefined);
 const packageFolder = path.resolve(import.meta.dirname, '..');
-const seed = Number(asked.seed ?? Math.floor(Math.random() * 2 ** 32));
+const seed = Number(asked.seed ?? process.env.SAFE_PMEM_SEED ?? Math.floor(Math.random() * 2 ** 32));
 /** Processes under way, and folders, of which an interrupted run leaves nothing either. */
 const children = new Set();
 const temporary = [];

@@ -41,8 +41,9 @@ export async function unlessRefused<Result>(work: () => Result | Promise<Result>
 
 /** Runs `one` for `count` seeds, or for FUZZ_SECONDS. What it throws is thrown with the seed. */
 export async function fuzz(name: string, count: number, one: (random: Random) => Promise<void>): Promise<void> {
-  const { FUZZ_SEED, FUZZ_SECONDS, FUZZ_TRACE } = process.env;
-  const first = Number(FUZZ_SEED ?? (FUZZ_SECONDS === undefined ? 1 : Date.now() % 1_000_000_000));
+  const { FUZZ_SEED, FUZZ_SECONDS, FUZZ_TRACE, SAFE_PMEM_SEED } = process.env;
+  const fresh = Number(SAFE_PMEM_SEED ?? Date.now() % 1_000_000_000);
+  const first = Number(FUZZ_SEED ?? (FUZZ_SECONDS === undefined ? 1 : fresh));
   const end = performance.now() + 1000 * Number(FUZZ_SECONDS ?? 0);
   const isOver = (done: number): boolean => {
     if (FUZZ_SEED !== undefined) return done > 0;

@@ -9,7 +9,8 @@ import { programs } from './differential/operations.js';
 import { classicSubject, memorySubject, pmemSubject } from './differential/subjects.js';
 
 const seconds = Number(process.env.LEVEL_DIFFERENTIAL_SECONDS ?? 15);
-const seed = Number(process.env.LEVEL_DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31);
+const { LEVEL_DIFFERENTIAL_SEED, SAFE_PMEM_SEED } = process.env;
+const seed = Number(LEVEL_DIFFERENTIAL_SEED ?? SAFE_PMEM_SEED ?? Date.now() % 2 ** 31);
 
 const OPERATIONS = 60;
 /** So many programs run however slow the machine is. */
