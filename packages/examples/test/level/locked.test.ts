@@ -65,3 +65,15 @@ test('a second process is refused, and let in when the first was killed', async 
   expect(await db.get('a')).toBe('1');
   await db.close();
 });
+
+test('a database whose close() failed can be opened again', async () => {
+  const driver = mockDriver();
+  const first = new PmemLevel('/pmem/db', { driver, logBytes: 28 * 4096 });
+  await first.put('a', '1');
+  const stop = driver.observe(({ name, path }) => (name === 'close' && path.endsWith('.log') ? { errno: 5 } : undefined));
+  await expect(first.close()).rejects.toMatchObject({ cause: { code: 'ERR_PMEM_IO' } });
+  stop();
+  const second = new PmemLevel('/pmem/db', { driver, logBytes: 28 * 4096 });
+  expect(await second.get('a')).toBe('1');
+  await second.close();
+});
