@@ -70,7 +70,8 @@ test('a database whose close() failed can be opened again', async () => {
   const driver = mockDriver();
   const first = new PmemLevel('/pmem/db', { driver, logBytes: 28 * 4096 });
   await first.put('a', '1');
-  const stop = driver.observe(({ name, path }) => (name === 'close' && path.endsWith('.log') ? { errno: 5 } : undefined));
+  const isLog = (path: string): boolean => path.endsWith('.log');
+  const stop = driver.observe(({ name, path }) => (name === 'close' && isLog(path) ? { errno: 5 } : undefined));
   await expect(first.close()).rejects.toMatchObject({ cause: { code: 'ERR_PMEM_IO' } });
   stop();
   const second = new PmemLevel('/pmem/db', { driver, logBytes: 28 * 4096 });
