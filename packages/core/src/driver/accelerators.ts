@@ -23,15 +23,13 @@ export interface Batches {
   persistAsync(position: number, length: number): Promise<PersistProblem>;
   /**
    * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. A failure ends its
-   * own
-   * piece and no other. `bytes` holds what is written of all of them; the outcomes are in their order. Instead: call by
-   * call.
+   * own piece and no other. `bytes` holds what is written of all of them; the outcomes are in their order. Instead:
+   * call by call.
    */
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]>;
   /**
    * pread(2) of each piece in turn, one call each, into consecutive parts of `bytes`. A failure ends its own piece
-   * only.
-   * Instead: call by call.
+   * only. Instead: call by call.
    */
   readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
   /**
@@ -46,7 +44,7 @@ export interface Batches {
 /** What only a driver that maps the file can have. */
 export interface MappedMemory {
   /**
-   * Memory for short accesses, undefined where there is none for this range. Instead: none, read() and write() are
+   * Memory for short accesses, undefined where there is none for this range. Instead: none, and read() and write() are
    * called.
    */
   memoryWindow(position: number, length: number): MemoryWindow | undefined;

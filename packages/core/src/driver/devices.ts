@@ -68,8 +68,8 @@ export interface DeviceDriver {
    */
   watch(id: string, changed: () => void): Promise<WatchOutcome>;
   /**
-   * Enters bytes of the device, whole 512-byte sectors, into the kernel's list: for errors that were consumed on a
-   * bus which does not list them itself. Needs root: EACCES without.
+   * Enters bytes of the device, whole 512-byte sectors, into the kernel's list: for errors that were consumed on a bus
+   * which does not list them itself. Needs root: EACCES without.
    */
   report(id: string, range: ByteRange): Promise<SystemFailure | undefined>;
 }

@@ -88,10 +88,10 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   /** fdatasync(2). */
   sync(): Promise<SystemFailure | undefined>;
   /**
-   * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made
-   * first: if it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what
-   * other processes added past it stays. On another failure the size may have changed all the same (ext4 truncating
-   * into poison); `mappedBytes` says what is mapped.
+   * ftruncate (and, with `preallocate`, allocation of what is new), and a mapping of the new size, which is made first:
+   * if it cannot be had, nothing changes. A size no smaller than `mappedBytes` never shortens the file: what other
+   * processes added past it stays. On another failure the size may have changed all the same (ext4 truncating into
+   * poison); `mappedBytes` says what is mapped.
    */
   resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined>;
   /** ftruncate without touching the mapping: restores the size after a whole-page write of the last page. */

@@ -3,8 +3,7 @@ import type { SystemFailure } from './devices.js';
 import type { Fault } from './outcomes.js';
 
 /**
- * Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note
- * both.
+ * Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note both.
  */
 export const WINDOW_ACCESS_BYTES_MAX = 4096;
 
@@ -16,12 +15,9 @@ export interface WindowBytes extends Uint8Array {
 
 /**
  * Mapped memory that JavaScript may touch without a call: `bytes` and `data` begin at byte `start` of the file. The
- * driver
- * detaches them before it unmaps: do an access before anything else can run. Afterwards look at `faults`, which was
- * fetched
- * before it: unless `faults[0]` is 0, what was loaded means nothing, what was stored is gone, and takeFault() says
- * why. In a
- * file that is open read-only a store is the end of the process.
+ * driver detaches them before it unmaps: do an access before anything else can run. Afterwards look at `faults`, which
+ * was fetched before it: unless `faults[0]` is 0, what was loaded means nothing, what was stored is gone, and
+ * takeFault() says why. In a file that is open read-only a store is the end of the process.
  */
 export interface MemoryWindow {
   readonly start: number;

@@ -39,8 +39,7 @@ export interface Probe {
   readonly fileSizeBytes: number;
   /**
    * errno of a pread of the block, 0 if it read at least one byte or met the end of the file. EHWPOISON also if that
-   * went
-   * well, but the kernel refuses to map the block as poisoned memory (MADV_POPULATE_READ, Linux 5.14; not asked on
+   * went well, but the kernel refuses to map the block as poisoned memory (MADV_POPULATE_READ, Linux 5.14; not asked on
    * DAX).
    */
   readonly readErrno: number;
@@ -54,8 +53,7 @@ export interface Probe {
 
 /**
  * What was learnt, or the failure of fstat, of fstatfs, or of a pread of no bytes, without which nothing is: a
- * filesystem
- * that has shut down answers EIO to the last of them, as to any read of any block.
+ * filesystem that has shut down answers EIO to the last of them, as to any read of any block.
  */
 export type ProbeOutcome = Probe | { readonly failure: SystemFailure };
 
