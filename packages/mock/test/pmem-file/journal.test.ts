@@ -1,6 +1,6 @@
-import { Errno, PmemFile } from '@safe-pmem/core';
+import { type CompleteFile, Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import type { CrashChooser, MockOptions } from '../../src/index.js';
+import type { CrashChooser, MockDriver, MockOptions } from '../../src/index.js';
 import { crashAt, failNth, keepAll, loseAll, mockDriver, SimulatedCrash } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
 
@@ -19,6 +19,30 @@ async function expectNothingInvented(driver: ReturnType<typeof mockDriver>, when
     expect(Buffer.compare(bytes, part(whole, { offset, length: bytes.byteLength })), `${when}: bytes at ${offset}`).toBe(0);
   }
   return file;
+}
+
+/** What open() finds while another process repairs page 1: its intent, and its lock. `other` is that process's file. */
+async function besideARepair(): Promise<{ driver: MockDriver; other: CompleteFile; opened: PmemFile; lock: number }> {
+  const driver = mockDriver({ filesystem: 'xfs' });
+  const file = await filled(driver, size);
+  driver.poison(PATH, { offset: PAGE, length: PAGE });
+  const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
+  await expect(file.repair({ offset: PAGE, length: PAGE }, { rebuild })).rejects.toThrow(SimulatedCrash);
+  stop();
+  const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
+  const outcome = await driver.open(PATH, request);
+  if (!('file' in outcome)) throw new Error('open failed');
+  const lock = Number.MAX_SAFE_INTEGER - 1;
+  expect(outcome.file.lock(lock, 1)).toBeUndefined();
+  return { driver, other: outcome.file, opened: await PmemFile.open(PATH, { driver }), lock };
+}
+
+/** Page 1 holds eights by now, durably, and the journal is gone. The lock is still held. */
+async function finishRepair(other: CompleteFile): Promise<void> {
+  expect(await other.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
+  await other.sync();
+  await other.writeMark(new Uint8Array(0));
+  await other.removeJournal(JOURNAL);
 }
 
 const machines: MockOptions[] = [
@@ -348,27 +372,13 @@ describe('the journal file', () => {
   });
 
   it('of a repair that another process is in the middle of closes its units until it is done, and no longer', async () => {
-    const driver = mockDriver({ filesystem: 'xfs' });
-    const file = await filled(driver, size);
-    driver.poison(PATH, { offset: PAGE, length: PAGE });
-    // What open() finds while the other repairs: its intent, and its lock.
-    const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
-    await expect(file.repair({ offset: PAGE, length: PAGE }, { rebuild })).rejects.toThrow(SimulatedCrash);
-    stop();
-    const outcome = await driver.open(PATH, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
-    if (!('file' in outcome)) throw new Error('open failed');
-    const lock = Number.MAX_SAFE_INTEGER - 1;
-    expect(outcome.file.lock(lock, 1)).toBeUndefined();
-    const opened = await PmemFile.open(PATH, { driver });
+    const { driver, other, opened, lock } = await besideARepair();
     await failure('ERR_PMEM_MEDIA', () => read(opened, PAGE, 1));
     await failure('ERR_PMEM_MEDIA', () => { opened.write(Uint8Array.of(1), PAGE); });
     await failure('ERR_PMEM_LOCKED', () => opened.repair({ offset: PAGE, length: 1 }));
     // The other one finishes, stores newer bytes, and lets go.
-    expect(await outcome.file.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
-    await outcome.file.sync();
-    await outcome.file.writeMark(new Uint8Array(0));
-    await outcome.file.removeJournal(JOURNAL);
-    outcome.file.unlock(lock, 1);
+    await finishRepair(other);
+    other.unlock(lock, 1);
     const second = await PmemFile.open(PATH, { driver });
     await second.badBlocks();
     expect(read(opened, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(8));
@@ -378,24 +388,11 @@ describe('the journal file', () => {
   });
 
   it('of a repair that has ended is not in force, though its process repairs something else by now', async () => {
-    const driver = mockDriver({ filesystem: 'xfs' });
-    const file = await filled(driver, size);
-    driver.poison(PATH, { offset: PAGE, length: PAGE });
-    const stop = driver.observe(({ name }) => (name === 'sync' ? { crash: true, chooser: keepAll } : undefined));
-    await expect(file.repair({ offset: PAGE, length: PAGE }, { rebuild })).rejects.toThrow(SimulatedCrash);
-    stop();
-    const options = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
-    const outcome = await driver.open(PATH, options);
-    if (!('file' in outcome)) throw new Error('open failed');
-    expect(outcome.file.lock(Number.MAX_SAFE_INTEGER - 1, 1)).toBeUndefined();
-    const opened = await PmemFile.open(PATH, { driver });
+    const { other, opened } = await besideARepair();
     await failure('ERR_PMEM_MEDIA', () => read(opened, PAGE, 1));
     await failure('ERR_PMEM_MEDIA', () => opened.view({ offset: 0, length: size }));
     // The other one's unit is durable, its intent is gone, and it keeps the lock for the next.
-    expect(await outcome.file.pwrite(new Uint8Array(PAGE).fill(8), PAGE)).toMatchObject({ errno: 0 });
-    await outcome.file.sync();
-    await outcome.file.writeMark(new Uint8Array(0));
-    await outcome.file.removeJournal(JOURNAL);
+    await finishRepair(other);
     expect(opened.withView({ offset: PAGE, length: PAGE }, (view) => view[0])).toBe(8);
     expect(read(opened, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(8));
     opened.write(Uint8Array.of(9), PAGE);
