@@ -57,7 +57,7 @@ const list = [
   [core('faults/fault-path.ts'), 'this.#isLoadable(fault, verdict) ? LOADABLE : verdict', 'verdict', 'a hole that a view met while the file was cut off is a lack of space'],
   [repair('write-units.ts'), ' && work.holdsOthers !== true', '', 'what another process stored beside the write is written over'],
   [repair('unit-work.ts'), ' && holdsOthers !== true', '', 'what another process stored beside the write is hidden'],
-  [repair('verify-units.ts'), 'some((byte) => byte !== 0);', 'some(() => true);', 'what another process cut off while it was repaired is data'],
+  [repair('verify-units.ts'), 'work.holdsOthers = !isZero(found.subarray(0, work.data.length));', 'work.holdsOthers = true;', 'what another process cut off while it was repaired is data'],
   [core('faults/hazards.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
   [core('faults/hazards.ts'), 'this.#tombstones.addAll(intersectAll(tombstones, [unit]));', '', 'while another process repairs, what it has given up before is data'],
   [journal('format.ts'), 'tombstones: intersectAll(coalesce([...content.tombstones, ...cut]), [file]),', 'tombstones: content.tombstones.filter(isInFile),', 'resize() drops a loss that it cuts'],

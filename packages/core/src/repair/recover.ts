@@ -19,7 +19,7 @@ import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
 import type { PreparedUnit } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
-import { intentOf } from './unit-work.js';
+import { intentOf, isZero } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
 export interface RecoverContext {
@@ -179,10 +179,6 @@ function unclearError({ facts: { path } }: CompleteFile, ranges: readonly ByteRa
 async function synced(file: CompleteFile): Promise<void> {
   const failure = await file.sync();
   if (failure !== undefined) throw systemError('cannot recover', failure, { path: file.facts.path });
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
 }
 
 /**

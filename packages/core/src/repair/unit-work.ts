@@ -49,6 +49,11 @@ export function isOpen({ strategy, altered, holdsOthers }: UnitWork): boolean {
   return strategy === undefined && altered && holdsOthers !== true;
 }
 
+/** All zeros: a zero-range, a hole and a file that was cut off leave such bytes, so they prove nothing. */
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
 export function record(work: UnitWork, strategy: RepairStrategy, failure: StepFailure): void {
   work.attempts.push({ range: work.data, strategy, ...failure });
 }

@@ -9,7 +9,7 @@ import { Errno } from '../errors/errno.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Hazards } from '../faults/hazards.js';
 import type { RepairStrategy } from './receipt.js';
-import { record, type StepFailure, type UnitWork } from './unit-work.js';
+import { isZero, record, type StepFailure, type UnitWork } from './unit-work.js';
 
 /** A unit with what was done to it. */
 export type WrittenUnit = readonly [UnitWork, RepairStrategy];
@@ -66,7 +66,7 @@ async function verifyGroup(file: CompleteFile, group: readonly WrittenUnit[], fo
     const failure = verified instanceof Promise ? await verified : verified;
     if (failure === undefined) work.strategy = strategy;
     else record(work, strategy, failure);
-    if (failure?.errno === 0) work.holdsOthers = found.subarray(0, work.data.length).some((byte) => byte !== 0);
+    if (failure?.errno === 0) work.holdsOthers = !isZero(found.subarray(0, work.data.length));
   }
 }
 
