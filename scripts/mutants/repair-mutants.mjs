@@ -15,7 +15,7 @@ const list = [
   [journal('journal.ts'), 'this.#content = undefined;\n    this.#file.unlock', 'this.#file.unlock', 'what was read under an earlier lock is believed'],
   [journal('journal.ts'), 'return this.content;\n    } catch (error) {\n      this.release();', 'return this.content;\n    } catch (error) {', 'a journal that cannot be read keeps the lock'],
   [journal('journal.ts'), "if (!(error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL')) throw error;", 'throw error;', 'an access fails because another process repairs'],
-  [repair('recover.ts'), 'const { intents, tombstones } = journal.content;', 'const { intents, tombstones } = located.journal;', 'open() decides on a journal that it read before it had the lock'],
+  [repair('recover.ts'), 'const { intents, tombstones, blank = [] } = journal.content;', 'const { intents, tombstones } = located.journal;', 'open() decides on a journal that it read before it had the lock'],
   [repair('recover.ts'), "(error.code === 'ERR_PMEM_LOCKED' || error.code", '(error.code', 'open() fails while another process repairs'],
   [repair('recover.ts'), '?.fileSizeBytes ?? file.mappedBytes;\n}', ' === undefined ? file.mappedBytes : file.mappedBytes;\n}', 'a reader maps what the write of a last page added'],
   // Whose journal it is
@@ -74,7 +74,7 @@ const list = [
   [journal('journal.ts'), 'Math.max(modifiedMs, changedMs)', 'modifiedMs', 'a copy that keeps its times is written over'],
   [repair('recover.ts'), 'if (unclear.length > 0) throw unclearError(file, unclear);', '', 'open() chooses where nothing tells whose bytes they are'],
   [repair('recover.ts'), "adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption", 'journal.interruption', 'adopt does not end a repair that was cut off'],
-  [repair('recover.ts'), 'await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones }));', '', 'a recovery that is cut off makes the file look stored to'],
+  [repair('recover.ts'), 'await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones, blank }));', '', 'a recovery that is cut off makes the file look stored to'],
   [journal('journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
   [repair('recover.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
   // Journals of the largest size

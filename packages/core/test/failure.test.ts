@@ -10,7 +10,7 @@ const range = { offset: 20_480, length: 4096 };
 const block: FileBadBlock = { ...range, physicalOffset: 1 << 20, unwritten: false, shared: false, mayBeHuge: true };
 const refused = (errno: number): UnitSummary => ({
   range, strategy: undefined, attempts: [{ range, strategy: 'recovery-write', step: 'pwrite', errno }],
-  lost: [range], rebuilt: [], filled: [], tombstoned: [],
+  lost: [range], rebuilt: [], filled: [], tombstoned: [], holdsOthers: false,
 });
 
 function failure(errno: number, before: readonly FileBadBlock[], after: readonly FileBadBlock[], filesystem = 'ext4') {

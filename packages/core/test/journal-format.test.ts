@@ -25,7 +25,7 @@ const sample: JournalContent = {
   tombstones: [{ offset: 9000, length: 5 }],
 };
 
-const none: JournalContent = { intents: [], tombstones: [] };
+const none: JournalContent = { intents: [], tombstones: [], blank: [] };
 
 function decode(bytes: Uint8Array): ReturnType<typeof decodeJournal> {
   return decodeJournal(bytes, UNIT);
@@ -53,7 +53,11 @@ function versionOne(content: JournalContent): Uint8Array {
 
 describe('journal format', () => {
   it('gives back what was written', () => {
-    expect(decode(encodeJournal(identity, sample))).toEqual({ status: 'ok', journal: { ...sample, identity } });
+    expect(decode(encodeJournal(identity, sample))).toEqual({ status: 'ok', journal: { ...sample, blank: [], identity } });
+    for (const blank of [[{ offset: 9000, length: 5 }], [{ offset: 9001, length: 2 }]]) {
+      const journal = { ...sample, blank, identity };
+      expect(decode(encodeJournal(identity, journal))).toEqual({ status: 'ok', journal });
+    }
     // The second intent is one byte over and over: its record says which.
     expect(encodeJournal(identity, sample).byteLength).toBe(HEADER + (32 + 4096) + 32 + 32 + 32);
   });
@@ -62,7 +66,7 @@ describe('journal format', () => {
     const { inode, birthTimeNs } = identity;
     expect(decode(versionOne(sample))).toEqual({
       status: 'ok',
-      journal: { ...sample, identity: { inode, birthTimeNs, id: undefined, bootId: '' } },
+      journal: { ...sample, blank: [], identity: { inode, birthTimeNs, id: undefined, bootId: '' } },
     });
   });
 
@@ -112,8 +116,8 @@ describe('journal format', () => {
     const content: JournalContent = { intents: [bare], tombstones: [{ offset: 0, length: 5 }] };
     expect(clippedTo(content, 4 * UNIT)).toBe(content);
     const lost = [{ offset: 0, length: 5 }, { offset: 3 * UNIT, length: 100 }];
-    expect(clippedTo(content, 3 * UNIT + 100)).toEqual({ intents: [], tombstones: lost });
-    expect(clippedTo(content, 3 * UNIT)).toEqual({ intents: [], tombstones: [{ offset: 0, length: 5 }] });
+    expect(clippedTo(content, 3 * UNIT + 100)).toEqual({ ...none, tombstones: lost });
+    expect(clippedTo(content, 3 * UNIT)).toEqual({ ...none, tombstones: [{ offset: 0, length: 5 }] });
   });
 
   it('has the bytes that its table says', () => {
@@ -235,7 +239,9 @@ describe('a journal of a file that was cut', () => {
       [8192, 4096, 12_388],
       [12_288, 12, 12_300],
     ]);
-    expect(clippedTo(sample, 9002)).toMatchObject({ intents: [{ length: 810 }], tombstones: [{ offset: 9000, length: 2 }] });
+    const blank = [{ offset: 9001, length: 3 }];
+    const clipped = { tombstones: [{ offset: 9000, length: 2 }], blank: [{ offset: 9001, length: 1 }] };
+    expect(clippedTo({ ...sample, blank }, 9002)).toMatchObject({ intents: [{ length: 810 }], ...clipped });
     expect(clippedTo(sample, 12_388)).toBe(sample);
   });
 });

@@ -1,11 +1,12 @@
 /** Pages that once faulted are asked again before they are believed to be bad: by pread, never by a load. */
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, rangeEnd, subtract } from '../ranges/byte-range.js';
+import { alignOut, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from './hazards.js';
 import type { JournalContent } from '../repair/journal/format.js';
 import { locateSync } from '../repair/journal/locate.js';
+import { storedSince } from './stored-since.js';
 
 /**
  * Forgets those media errors inside `within` that an access of this process met and that read well by now: another
@@ -26,8 +27,20 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten));
+  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), journal?.blank);
   hazards.forgetMet(subtract(healthy, journal?.intents ?? []));
+}
+
+/**
+ * Lost bytes inside `within` in which others have stored become readable. The medium is asked before the journal: a
+ * repair elsewhere has its intent there before it changes anything, and what it writes must not be taken for data yet.
+ */
+export function endStoredLosses(file: CompleteFile, hazards: Hazards, within: ByteRange): void {
+  const stored = storedSince(file, subtract(hazards.blankWithin(within), hazards.busyWithin(within)));
+  if (stored.length === 0) return;
+  const journal = readableJournal(file);
+  if (journal === 'unreadable') return;
+  hazards.noteFound(intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? [])));
 }
 
 function readableJournal(file: CompleteFile): JournalContent | 'unreadable' | undefined {

@@ -1,7 +1,7 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
-import { forgetHealthy } from './ask-again.js';
+import { endStoredLosses, forgetHealthy } from './ask-again.js';
 import type { Classification } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
@@ -193,9 +193,14 @@ export class FaultPath {
     this.#throwFor('persist', copyAround(this.#file, 'read', range, load, fault), []);
   }
 
-  /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
+  /**
+   * Asks again for bytes that are about to be loaded and are known to be lost: the journal, and the medium for stores
+   * of processes that do not know of the loss.
+   */
   reconsiderLosses(range: ByteRange): void {
-    if (!this.#hazards.clear && this.#hazards.tombstonesWithin(range).length > 0) this.#journal.reconsider();
+    if (this.#hazards.clear || this.#hazards.tombstonesWithin(range).length === 0) return;
+    this.#journal.reconsider();
+    endStoredLosses(this.#file, this.#hazards, range);
   }
 
   #requireNothingLost(lost: readonly ByteRange[]): void {

@@ -14,6 +14,8 @@ export class Hazards {
   /** Media errors that an access of this process met. */
   readonly #met = new RangeSet();
   readonly #tombstones = new RangeSet();
+  /** Where a repair left zeros of what was lost: of the tombstones there, any other byte was stored since. */
+  readonly #blank = new RangeSet();
   /** Tombstoned bytes that were written over but are still in the journal: dropped there once persisted. */
   readonly #overwritten = new RangeSet();
   readonly #busy = new RangeSet();
@@ -21,6 +23,7 @@ export class Hazards {
   readonly #unpersisted = new RangeSet();
   /** Units half repaired, with what they are to hold if it is known: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
+  readonly #ofBytes = [this.#listed, this.#met, this.#tombstones, this.#blank, this.#overwritten, this.#unpersisted];
   readonly #appeared: () => void;
   #clear = true;
 
@@ -84,11 +87,12 @@ export class Hazards {
    * Takes over what the journal on disk says: another process may have recorded losses, finished a repair, or written
    * over lost bytes. Lost bytes that were written over here stay readable; the journal still has them until persist().
    */
-  adopt({ intents, tombstones }: JournalContent): void {
+  adopt({ intents, tombstones, blank = [] }: JournalContent): void {
     this.#unfinished.clear();
     for (const intent of intents) this.#unfinished.set(intent.offset, intent);
     this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, tombstones));
     this.#tombstones.replaceWith(subtract(tombstones, this.#overwritten.ranges));
+    this.#blank.replaceWith(subtract(blank, intents));
     this.#update();
   }
 
@@ -101,6 +105,11 @@ export class Hazards {
     return this.#tombstones.within(range);
   }
 
+  /** Lost bytes that are zeros on the medium, unless somebody has stored there since. */
+  blankWithin(range: ByteRange): ByteRange[] {
+    return this.#blank.isEmpty ? [] : intersectAll(this.#tombstones.within(range), this.#blank.within(range));
+  }
+
   get overwritten(): ByteRange[] {
     return this.#overwritten.ranges;
   }
@@ -111,6 +120,10 @@ export class Hazards {
 
   isBusy(range: ByteRange): boolean {
     return this.#busy.overlaps(range);
+  }
+
+  busyWithin(range: ByteRange): ByteRange[] {
+    return this.#busy.within(range);
   }
 
   /**
@@ -145,9 +158,18 @@ export class Hazards {
     return this.#unpersisted.within(range);
   }
 
-  addTombstones(ranges: Iterable<ByteRange>): void {
+  /** `blank`: those of the ranges that hold zeros, written and read back. */
+  addTombstones(ranges: Iterable<ByteRange>, blank: Iterable<ByteRange> = []): void {
     this.#tombstones.addAll(ranges);
     this.#overwritten.removeAll(ranges);
+    this.#blank.removeAll(ranges);
+    this.#blank.addAll(blank);
+    this.#update();
+  }
+
+  /** Another process stored these lost bytes: readable here, and in the journal until they are persisted. */
+  noteFound(ranges: readonly ByteRange[]): void {
+    for (const range of ranges) this.#endLoss(range);
     this.#update();
   }
 
@@ -155,7 +177,8 @@ export class Hazards {
    * Of what the journal on disk once said, what it does not name any more is mended. A unit whose repair gave up is
    * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
    */
-  forgetMended({ intents, tombstones }: JournalContent): void {
+  forgetMended({ intents, tombstones, blank = [] }: JournalContent): void {
+    this.#blank.replaceWith(intersectAll(this.#blank.ranges, subtract(blank, intents)));
     this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, [...tombstones, ...intents]));
     const pending = new Set(intents.map(({ offset }) => offset));
     for (const unit of this.#unfinished.values()) {
@@ -168,12 +191,16 @@ export class Hazards {
 
   /** The application stored these bytes: tombstones on them end now, in the journal once they are persisted. */
   noteWritten(range: ByteRange): void {
+    this.#endLoss(range);
+    this.#unpersisted.remove(range);
+    this.#update();
+  }
+
+  #endLoss(range: ByteRange): void {
     for (const tombstone of this.#tombstones.within(range)) {
       this.#tombstones.remove(tombstone);
       this.#overwritten.add(tombstone);
     }
-    this.#unpersisted.remove(range);
-    this.#update();
   }
 
   dropOverwritten(range: ByteRange): void {
@@ -193,7 +220,7 @@ export class Hazards {
 
   /** A repair made these units usable and knows what every byte of them holds. */
   markRepaired(units: readonly ByteRange[]): void {
-    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten, this.#unpersisted]) set.removeAll(units);
+    for (const set of this.#ofBytes) set.removeAll(units);
     for (const { offset } of units) this.#unfinished.delete(offset);
     this.#update();
   }
@@ -201,7 +228,7 @@ export class Hazards {
   /** Forgets everything past the new end of the file. */
   clip(sizeBytes: number): void {
     const past: ByteRange = { offset: sizeBytes, length: Number.MAX_SAFE_INTEGER - sizeBytes };
-    for (const set of [this.#listed, this.#met, this.#tombstones, this.#overwritten, this.#unpersisted]) set.remove(past);
+    for (const set of this.#ofBytes) set.remove(past);
     for (const offset of [...this.#unfinished.keys()]) if (offset >= sizeBytes) this.#unfinished.delete(offset);
     this.#update();
   }

@@ -15,6 +15,8 @@ export interface Batch {
   /** The parts of the file that this batch covers, whole units clipped to the file. */
   readonly window: readonly ByteRange[];
   readonly works: readonly PreparedUnit[];
+  /** Units that nothing is done to: others have stored into what was lost there. */
+  readonly refused: readonly PreparedUnit[];
   /** Size of the file that the works were made for. */
   readonly fileSizeBytes: number;
 }
@@ -52,6 +54,7 @@ export async function recordIntents(
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
       tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),
+      blank: subtract(content.blank ?? [], units),
     };
   };
   const before = journal.content;
@@ -75,9 +78,10 @@ export async function takeBack(journal: Journal, hazards: Hazards, { works, file
   const remains = present?.intents.some((intent) => units.some((unit) => intersect(intent, unit) !== undefined));
   if (present !== undefined && remains !== true) return;
   const isOurs = (intent: Intent): boolean => units.some((unit) => intersect(intent, unit) !== undefined);
-  const failure = present === undefined ? undefined : await journal.update(({ intents, tombstones }) => ({
+  const failure = present === undefined ? undefined : await journal.update(({ intents, tombstones, blank = [] }) => ({
     intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
     tombstones: coalesce([...subtract(tombstones, units), ...intersectAll(before.tombstones, units)]),
+    blank: coalesce([...subtract(blank, units), ...intersectAll(before.blank ?? [], units)]),
   }));
   if (present !== undefined && failure === undefined) {
     // What was read from the disk a moment ago had them as half done.
@@ -92,13 +96,15 @@ export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstr
   const units = unitsOf(works);
   const open = works.filter(isOpen);
   // What an earlier repair had lost in a unit that was not touched is still lost.
-  const lostBefore = works.filter(isUntouched).flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
+  const untouched = works.filter(isUntouched);
+  const lostBefore = untouched.flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
+  const blank = [...untouched.flatMap(({ data }) => hazards.blankWithin(data)), ...works.flatMap(blankOf)];
   const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
   hazards.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
   for (const work of works) {
     if (isUntouched(work)) hazards.addMet(work.lost);
     else if (isOpen(work)) closeUnit(hazards, work, fileSizeBytes);
-    else hazards.addTombstones(work.tombstoned);
+    else hazards.addTombstones(work.tombstoned, work.tombstoned);
   }
   const change: JournalChange = (content) => ({
     intents: [
@@ -106,6 +112,7 @@ export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstr
       ...open.map((work) => intentOf(work, fileSizeBytes)),
     ],
     tombstones: coalesce([...subtract(content.tombstones, units), ...lostNow, ...lostBefore]),
+    blank: coalesce([...subtract(content.blank ?? [], units), ...blank]),
   });
   return { works, fileSizeBytes, change };
 }
@@ -133,6 +140,11 @@ function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number):
 /** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */
 function lossOf(work: PreparedUnit): readonly ByteRange[] {
   return work.suppliable && isOpen(work) ? [work.data] : work.tombstoned;
+}
+
+/** What is lost of a unit that was written: zeros are there, unless others have stored since. */
+export function blankOf(work: PreparedUnit): readonly ByteRange[] {
+  return isUntouched(work) || isOpen(work) ? [] : work.tombstoned;
 }
 
 function isUntouched({ strategy, altered }: PreparedUnit): boolean {

@@ -8,6 +8,8 @@ import type { StrategyRequest } from './strategy.js';
 import { isHeldBack, nextStrategy, type RepairGround } from './strategy.js';
 
 const OTHER_BYTES = 'found other bytes: another process has stored there meanwhile, or the device is wrong';
+const STORED_SINCE =
+  'other processes have stored into bytes that were lost there: read them, and write what is still lost';
 
 /** What the kernel's list had of the units. */
 export interface ListedBlocks {
@@ -36,7 +38,9 @@ export function failureOf(
   const steps = attempts.slice(0, 4).map(({ strategy, step, errno }) => {
     return `${strategy}: ${step} ${errno === 0 ? OTHER_BYTES : `gave ${errnoName(errno)}`}`;
   });
-  const asked = steps.length === 0 ? `strategy ${request.strategy} may not be tried on them` : steps.join('; ');
+  const asked = steps.length > 0 ? steps.join('; ')
+    : failed.some(({ holdsOthers }) => holdsOthers) ? STORED_SINCE
+    : `strategy ${request.strategy} may not be tried on them`;
   return new RepairError(`repair failed (${asked})${advice(ground, failed, request)}`, attempts, details, receipt);
 }
 

@@ -9,7 +9,7 @@ import { isBytes } from '../arguments.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import {
-  coalesce, formatRange, intersect, overlappingOf, rangeBetween, rangeEnd, totalLength,
+  coalesce, formatRange, intersect, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract, totalLength,
 } from '../ranges/byte-range.js';
 import { isMediaErrno } from '../faults/classify.js';
 import type { CompleteFile, Transfer } from '../driver/driver.js';
@@ -19,6 +19,7 @@ import { publishFailure } from '../errors/events.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Hazards } from '../faults/hazards.js';
 import { systemError } from '../errors/system-error.js';
+import { nonZeroRuns } from '../faults/stored-since.js';
 import { UnitContents } from './unit-contents.js';
 import { remapUnits } from './verify-units.js';
 import { planUnit, type UnitPlan, type UnitWork } from './unit-work.js';
@@ -48,6 +49,7 @@ interface Salvaged extends UnitPlan {
   readonly listed: boolean;
   readonly mayBeHuge: boolean;
   readonly readErrno: number;
+  readonly holdsOthers?: boolean;
 }
 
 /** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
@@ -58,7 +60,10 @@ export interface PrepareScene {
   readonly blocks: readonly FileBadBlock[];
 }
 
-/** Units of `suspects` (ascending runs of units) that are healthy after all are left out of the result. */
+/**
+ * Units of `suspects` (ascending runs of units) that are healthy after all are left out of the result. Those in which
+ * others have stored where the bytes to be supplied were lost have `holdsOthers`: nothing is to be done to them.
+ */
 export async function prepareUnits(
   scene: PrepareScene,
   suspects: readonly ByteRange[],
@@ -87,7 +92,8 @@ export async function prepareUnits(
     const unit = salvageUnit(scene, plan, bytes, reads.slice(page, (page += count)), contents, rebuild !== undefined || fill !== undefined);
     if (unit !== undefined) salvaged.push(unit);
   }
-  const left = rebuild === undefined ? new Map<Salvaged, ByteRange[]>() : await rebuildLost(file, salvaged, rebuild);
+  const wanting = salvaged.filter((unit) => unit.holdsOthers !== true);
+  const left = rebuild === undefined ? new Map<Salvaged, ByteRange[]>() : await rebuildLost(file, wanting, rebuild);
   return salvaged.map((unit): PreparedUnit => {
     const { lost } = unit;
     const unsupplied = left.get(unit) ?? [];
@@ -103,6 +109,7 @@ export async function prepareUnits(
       listed: unit.listed,
       mayBeHuge: unit.mayBeHuge,
       readErrno: unit.readErrno,
+      holdsOthers: unit.holdsOthers ?? false,
       suppliable: rebuild !== undefined && !request.journalRebuilt && !isPartial && isGone,
       attempts: [],
       strategy: undefined,
@@ -163,16 +170,22 @@ function salvageUnit(
     const content = contents.keep(data, found, allLost);
     return { unit, data, content, lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
-  const mediaLost = lost.length > tombstones.length;
+  const gone = lost.slice(tombstones.length);
+  const stored = subtract(intersectAll(nonZeroRuns(found, data.offset), hazards.blankWithin(data)), gone);
+  if (stored.length > 0 && supplied) {
+    return { unit, data, content: found, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
+  }
+  const lostBefore = subtract(tombstones, stored);
+  const mediaLost = gone.length > 0;
   if (!mediaLost && !listed && readErrno === 0) {
     if (hazards.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
       // The bytes are there, but this mapping cannot give them: written anew, they get a page of their own.
-      const content = contents.keep(data, found, tombstones);
-      return { unit, data, content, lost: tombstones, shared, listed, mayBeHuge, readErrno };
+      const content = contents.keep(data, found, lostBefore);
+      return { unit, data, content, lost: lostBefore, shared, listed, mayBeHuge, readErrno };
     }
     if (tombstones.length === 0 || !supplied) return undefined;
   }
-  const allLost = coalesce(lost);
+  const allLost = coalesce([...lostBefore, ...gone]);
   return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, mayBeHuge, readErrno };
 }
 

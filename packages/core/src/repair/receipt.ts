@@ -22,7 +22,8 @@ export interface RepairAttempt {
  * - `relocated`: the file has another block there now; the old one may still be poisoned (see `released`).
  * - `still-listed`: written and verified, yet the kernel still lists the block.
  * - `unverifiable`: written and verified by reading, on a device whose bad-block list cannot be read.
- * - `failed`: no strategy worked; see `attempts`. The unit stays with the file and stays known to be bad.
+ * - `failed`: no strategy worked; see `attempts`. The unit stays with the file and stays known to be bad. Without
+ *   attempts: others have stored into what was lost there, and nothing was done to it.
  */
 export type RepairOutcome = 'healthy' | 'cleared' | 'relocated' | 'still-listed' | 'unverifiable' | 'failed';
 
@@ -47,7 +48,10 @@ export interface RepairedUnit {
 }
 
 /** What a repair has to remember of a unit that it worked on, until it knows what the kernel says. */
-export type UnitSummary = Omit<RepairedUnit, 'outcome' | 'released'>;
+export interface UnitSummary extends Omit<RepairedUnit, 'outcome' | 'released'> {
+  /** Others have stored into it: before the repair, which left it alone then, or between its write and its look. */
+  readonly holdsOthers: boolean;
+}
 
 /** Every unit that the repair reached, in ascending order. */
 export interface RepairReceipt {
@@ -71,7 +75,8 @@ export function healthyUnits(range: ByteRange): RepairedUnit {
 /** Reports a unit that the repair worked on, by the kernel's list before and after. */
 export function reportUnit(summary: UnitSummary, before: FileBadBlocks, after: FileBadBlocks): RepairedUnit {
   const [outcome, released] = summary.strategy === undefined ? ['failed' as const, []] : outcomeOf(summary.range, before, after);
-  return { ...summary, outcome, released };
+  const { range, strategy, attempts, lost, rebuilt, filled, tombstoned } = summary;
+  return { range, outcome, strategy, attempts, lost, rebuilt, filled, tombstoned, released };
 }
 
 /** What became of a unit that was repaired, and which bytes of the device it left behind. */

@@ -18,6 +18,7 @@ import type { Interruption, Journal, JournalChange } from './journal/journal.js'
 import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
 import type { PreparedUnit } from './prepare-units.js';
+import { blankOf } from './batch.js';
 import { prepareUnits } from './prepare-units.js';
 import { intentOf, isZero } from './unit-work.js';
 import { writeUnits } from './write-units.js';
@@ -88,12 +89,12 @@ async function acquired(journal: Journal): Promise<boolean> {
 /** Under the lock, and by what the journal says now: another process may have finished its repair meanwhile. */
 async function finish({ file, hazards, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
   if (located.status === 'copied') await takeOver(journal, located.journal);
-  const { intents, tombstones } = journal.content;
+  const { intents, tombstones, blank = [] } = journal.content;
   const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
-  hazards.adopt({ intents, tombstones });
+  hazards.adopt(journal.content);
   hazards.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
@@ -104,7 +105,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const works = await prepared(file, hazards, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
-  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones }));
+  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones, blank }));
   await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
@@ -113,7 +114,11 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   }
   const lostBefore = subtract(tombstones, works.map((work) => work.data));
   const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
-  const content: JournalContent = { intents: left, tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]) };
+  const content: JournalContent = {
+    intents: left,
+    tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
+    blank: coalesce([...subtract(intersectAll(blank, lostBefore), pending), ...works.flatMap(blankOf)]),
+  };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
   hazards.adopt(content);

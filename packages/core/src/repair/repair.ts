@@ -180,7 +180,10 @@ class Repair {
     const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
     const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts));
     const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks };
-    return { window: inFile, works: await prepareUnits(scene, suspects, this.#request), fileSizeBytes };
+    const units = await prepareUnits(scene, suspects, this.#request);
+    const refused = units.filter((unit) => unit.holdsOthers === true);
+    const works = refused.length === 0 ? units : units.filter((unit) => unit.holdsOthers !== true);
+    return { window: inFile, works, refused, fileSizeBytes };
   }
 
   /**
@@ -277,9 +280,9 @@ class Repair {
   }
 
   /** Not the works themselves: their contents are needed no longer. */
-  #note({ window, works }: Batch): void {
+  #note({ window, works, refused }: Batch): void {
     this.#surveyed.push(...window);
-    for (const { data, strategy, attempts, lost, rebuilt, filled, tombstoned } of works) {
+    for (const { data, strategy, attempts, lost, rebuilt, filled, tombstoned, holdsOthers } of [...works, ...refused]) {
       const isDone = strategy !== undefined;
       this.#worked.push({
         range: data,
@@ -289,6 +292,7 @@ class Repair {
         rebuilt: isDone ? rebuilt : [],
         filled: isDone ? filled : [],
         tombstoned: isDone ? tombstoned : [],
+        holdsOthers: holdsOthers === true,
       });
     }
   }

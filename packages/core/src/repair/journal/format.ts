@@ -17,7 +17,8 @@
  *
  * record:
  *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent, 4 bare intent
- *      4     4  content bytes after this header (intent), the one byte of all of it (uniform intent), 0 (others)
+ *      4     4  content bytes after this header (intent), the one byte of all of it (uniform intent), 1 (blank
+ *               tombstone), 0 (others)
  *      8     8  offset in the file
  *     16     8  length in the file
  *     24     8  size of the file when the intent was written, 0 (tombstone)
@@ -27,11 +28,12 @@
  * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
  * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A bare intent names a whole
  * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A tombstone marks bytes that were
- * lost. Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
+ * lost; a blank one, that a repair has stored zeros there and has read them back, so any other byte was stored since.
+ * Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
  */
 import { createHash } from 'node:crypto';
 import type { ByteRange } from '../../ranges/byte-range.js';
-import { coalesce, formatRange, intersectAll, rangeEnd } from '../../ranges/byte-range.js';
+import { coalesce, formatRange, intersectAll, rangeEnd, subtract } from '../../ranges/byte-range.js';
 
 const JOURNAL_VERSION = 2;
 /** Largest journal that is read, and most bytes that its intents may hold together. */
@@ -59,6 +61,8 @@ export interface Intent extends ByteRange {
 export interface JournalContent {
   readonly intents: readonly Intent[];
   readonly tombstones: readonly ByteRange[];
+  /** Of the tombstones, those that were zeros on the medium when they were recorded. Without it none is known to be. */
+  readonly blank?: readonly ByteRange[];
 }
 
 /** The content for a file of `sizeBytes`; the same object if nothing of it is past that. */
@@ -70,6 +74,7 @@ export function clippedTo(content: JournalContent, sizeBytes: number): JournalCo
   const cut = content.intents.filter((intent) => isBare(intent) && !isInFile(intent));
   return {
     tombstones: intersectAll(coalesce([...content.tombstones, ...cut]), [file]),
+    blank: intersectAll(content.blank ?? [], [file]),
     intents: content.intents.flatMap((intent) => {
       if (isInFile(intent)) return [intent];
       const length = sizeBytes - intent.offset;
@@ -85,9 +90,10 @@ export function isBare(intent: Intent): boolean {
 }
 
 /** The content with its bare intents as losses. */
-export function withLosses({ intents, tombstones }: JournalContent): JournalContent {
+export function withLosses({ intents, tombstones, blank = [] }: JournalContent): JournalContent {
   const kept = intents.filter((intent) => !isBare(intent));
-  return { intents: kept, tombstones: coalesce([...tombstones, ...intents.filter(isBare)]) };
+  const cutOff = intents.filter(isBare);
+  return { intents: kept, tombstones: coalesce([...tombstones, ...cutOff]), blank: subtract(blank, cutOff) };
 }
 
 /** Which file a journal belongs to, and which journal it is. */
@@ -115,8 +121,10 @@ function padded(bytes: number): number {
 }
 
 /** True if open() would accept a journal of this content, with every byte written out. */
-export function journalFits({ intents, tombstones }: JournalContent): boolean {
-  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * (intents.length + tombstones.length);
+export function journalFits({ intents, tombstones, blank = [] }: JournalContent): boolean {
+  // A blank range inside a tombstone makes three records of one.
+  const recordsMax = intents.length + tombstones.length + 2 * blank.length;
+  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * recordsMax;
   for (const { content } of intents) bytes += padded(content?.byteLength ?? 0);
   return bytes <= JOURNAL_LIMIT_BYTES;
 }
@@ -131,7 +139,9 @@ function isUniform(content: Uint8Array | undefined): boolean {
 export function encodeJournal(identity: JournalIdentity, content: JournalContent): Uint8Array {
   const intents = [...content.intents].sort((a, b) => a.offset - b.offset);
   const uniform = intents.map((intent) => isUniform(intent.content));
-  const records = intents.length + content.tombstones.length;
+  const blank = intersectAll(content.tombstones, content.blank ?? []);
+  const other = blank.length === 0 ? content.tombstones : subtract(content.tombstones, blank);
+  const records = intents.length + blank.length + other.length;
   let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * records;
   for (const [i, { content: unit }] of intents.entries()) if (uniform[i] === false) total += padded(unit?.byteLength ?? 0);
   const bytes = Buffer.alloc(total);
@@ -156,7 +166,8 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
       at += padded(unit.byteLength);
     }
   }
-  for (const tombstone of content.tombstones) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 0, 0);
+  for (const tombstone of other) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 0, 0);
+  for (const tombstone of blank) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 1, 0);
   createHash('sha256').update(bytes.subarray(0, at)).digest().copy(bytes, at);
   return bytes;
 }
@@ -207,6 +218,7 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
   const count = bytes.readUInt32LE(12);
   const intents: Intent[] = [];
   const tombstones: ByteRange[] = [];
+  const blank: ByteRange[] = [];
   let at = start;
   let uniformLimit = JOURNAL_LIMIT_BYTES;
   let shorter = 0;
@@ -223,8 +235,9 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
     }
     if (!Number.isSafeInteger(offset + length)) return damaged(`record ${i} has an impossible range`);
     if (kind === KIND_TOMBSTONE) {
-      if (detail !== 0) return damaged(`record ${i} is not valid`);
+      if (detail > 1) return damaged(`record ${i} is not valid`);
       tombstones.push({ offset, length });
+      if (detail === 1) blank.push({ offset, length });
       continue;
     }
     if (length < unitBytes) shorter++;
@@ -248,7 +261,7 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
     const twice = sortedOverlap(ranges);
     if (twice !== undefined) return { ...damaged(`it names ${formatRange(twice)} twice`), range: twice };
   }
-  return { intents, tombstones };
+  return { intents, tombstones: coalesce(tombstones), blank: coalesce(blank) };
 }
 
 /** Whole and aligned, or the beginning of the unit that the file ended in. */

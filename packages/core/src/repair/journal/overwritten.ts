@@ -14,7 +14,7 @@ export function dropPersistedTombstones(journal: Journal, hazards: Hazards, rang
   if (dropped.length === 0) return;
   journal.acquireSync('persisted, but the repair journal is in use');
   try {
-    const failure = journal.updateSync(({ intents, tombstones }) => ({ intents, tombstones: subtract(tombstones, dropped) }));
+    const failure = journal.updateSync((now) => ({ ...now, tombstones: subtract(now.tombstones, dropped) }));
     if (failure !== undefined) throw journalError(journal, failure);
     for (const piece of dropped) hazards.dropOverwritten(piece);
   } finally {
