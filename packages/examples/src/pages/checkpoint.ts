@@ -45,7 +45,7 @@ export async function storeLeaves(pool: PagePool, leaves: readonly Leaf[], gener
       for (const plan of again) dropSlots(pool, plan, refused);
       // Where new slots refuse too, the device does: the file must not grow for that until the filesystem is full.
       if (again.length < waiting.length) slotsAtProgress = pool.slots.count;
-      else if (pool.slots.count > slotsAtProgress) throw damage[0]?.cause;
+      else if ([...refused].some((slot) => slot >= slotsAtProgress)) throw damage[0]?.cause;
       waiting = again;
     }
     return plans;
@@ -67,6 +67,7 @@ async function takeSlots(pool: PagePool, plans: readonly StoredLeaf[]): Promise<
     for (const { bytes, slots } of chains) wanted += piecesOf(bytes.length) - slots.length;
   }
   await pool.makeRoom(wanted);
+  pool.slots.takeFromStart();
   for (const plan of plans) {
     if (plan.slot === 0) plan.slot = pool.slots.take();
     for (const { bytes, slots } of plan.chains) {

@@ -2,8 +2,11 @@
 import { slotsOfPlan, storeLeaves } from './checkpoint.js';
 import type { StoredLeaf } from './checkpoint.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
-import { changedLeavesOf, markStored } from './node.js';
+import { LEAST_GROWTH_SLOTS } from './format.js';
+import type { Entries } from './leaf-page.js';
+import { changedLeavesOf, markStored, referencesIn } from './node.js';
 import { writeHeaders } from './store-headers.js';
+import { moveForward } from './move-away.js';
 import type { StoreState } from './store-state.js';
 import { Turns } from '../turns.js';
 
@@ -50,7 +53,10 @@ export class Checkpoints {
     const { log, pool, tree } = this.#state;
     const { slots } = pool;
     this.#state.requireIntact();
+    await pool.retirement.drain();
     const begun = await log.turns.take(() => {
+      // A batch that came meanwhile is covered too.
+      pool.retirement.finish();
       const root = tree.freeze();
       const { lastSequence, mark } = log;
       return Promise.resolve({ root, covers: lastSequence, logMark: mark, retired: slots.retiredMark });
@@ -83,6 +89,26 @@ export class Checkpoints {
       }
     });
     this.#state.reclaim();
+    await this.#giveBack(stored.length);
+  }
+
+  /** Space that deletes have freed is given back, for which the last pages may move. Where that fails it waits. */
+  async #giveBack(storedLeaves: number): Promise<void> {
+    const { pool, tree } = this.#state;
+    const { slots } = pool;
+    const kept = Math.max(LEAST_GROWTH_SLOTS, storedLeaves);
+    try {
+      if (slots.freedAtEnd >= kept + LEAST_GROWTH_SLOTS && slots.count > pool.keptSlots) {
+        slots.cutEnd(kept, pool.keptSlots);
+        // The record that says so comes first: open() makes files longer that have fewer slots than theirs.
+        await this.store(true);
+        await pool.cutOff();
+      } else if (moveForward(pool, tree)) {
+        await this.store(true);
+      }
+    } catch {
+      this.#state.requireIntact();
+    }
   }
 
   /** The leaves are the same as their pages now; those that others have taken the place of are retired at once. */
@@ -90,6 +116,8 @@ export class Checkpoints {
     const { pool, tree } = this.#state;
     for (const plan of stored) {
       const { leaf, slot, chains } = plan;
+      const firstSlots = chains.map(({ slots }) => slots[0] as number);
+      leaf.references = [...referencesIn((leaf.entries as Entries).values), ...firstSlots];
       leaf.place = { slot, generation };
       leaf.entries = undefined;
       for (const { slots } of chains) pool.chains.set(slots[0] as number, slots);

@@ -4,16 +4,17 @@ import type { Bytes } from './bytes.js';
 import { compareBytes, NO_BYTES } from './bytes.js';
 import { isReference } from './leaf-page.js';
 import type { Node } from './node.js';
-import { emptyLeaf, Leaf, lostLeaf, treeOf } from './node.js';
+import { emptyLeaf, Leaf, lostLeaf, referencesIn, treeOf } from './node.js';
 import type { PageDamage } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { causeOf } from './page-pool.js';
-import type { OpenProgress } from './store-options.js';
+import { sortedInPieces } from './sorted-in-pieces.js';
+import type { LeafProgress } from './store-options.js';
 
 /** Some milliseconds of work: reading, checking and decoding 4 KiB each. */
 const LEAVES_A_TURN = 128;
 
-export type OnProgress = (progress: OpenProgress) => void;
+export type OnProgress = (progress: LeafProgress) => void;
 
 interface ReadLeaves {
   readonly leaves: Leaf[];
@@ -24,17 +25,19 @@ interface ReadLeaves {
 
 /** The tree of the checkpoint in force. Between leaves that can be read, what is missing is lost. */
 export async function loadTree(pool: PagePool, onProgress?: OnProgress): Promise<Node> {
-  const { leaves, damage, unread } = await readLeaves(pool, onProgress);
-  if (leaves.length === 0 && unread.length === 0) return emptyLeaf(0);
-  leaves.sort((a, b) => compareBytes(a.low, b.low));
+  const { leaves: found, damage, unread } = await readLeaves(pool, onProgress);
+  if (found.length === 0 && unread.length === 0) return emptyLeaf(0);
+  const leaves = await sortedInPieces(found, (a, b) => compareBytes(a.low, b.low));
   const contested = contestedLeaves(leaves);
   for (const { place } of contested) {
     if (place !== undefined) unread.push(place.slot);
   }
   const believed = leaves.filter((leaf) => !contested.has(leaf));
-  for (const leaf of believed) {
+  for (const [i, leaf] of believed.entries()) {
+    if (i % LEAVES_A_TURN === LEAVES_A_TURN - 1) await new Promise(setImmediate);
+    if (leaf.references.length > 0) for (const value of leaf.entries?.values ?? []) if (isReference(value)) pool.discover(value);
+    // From here on it may be forgotten.
     pool.cache.add(leaf);
-    for (const value of leaf.entries?.values ?? []) if (isReference(value)) pool.discover(value);
   }
   // The keys of these pages are in the tree as lost ones, from where the next checkpoint stores that.
   pool.slots.retire(unread, 0);
@@ -65,6 +68,7 @@ function readLeaf(pool: PagePool, slot: number, { leaves, damage, unread }: Read
   const { low, high, lost, generation, entryBytes, keys, values } = read.page;
   const leaf = new Leaf(0, low, high, { keys, values }, entryBytes);
   leaf.place = { slot, generation };
+  leaf.references = referencesIn(values);
   pool.slots.setGeneration(slot, generation);
   leaf.lost = lost;
   if (lost) leaf.cause = lostBefore(pool);

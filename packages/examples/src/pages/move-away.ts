@@ -20,9 +20,42 @@ export function moveAway(pool: PagePool, tree: Tree, bad: ReadonlySet<number>): 
   const lost: KeyRange[] = [];
   for (const leaf of [...leavesOf(tree.root)]) {
     if (leaf.place !== undefined && bad.has(leaf.place.slot)) tree.move(leaf.low);
-    if (badValues.size > 0) lost.push(...moveValues(pool, tree, leaf, badValues));
+    if (leaf.place === undefined || leaf.references.some((first) => badValues.has(first))) {
+      lost.push(...moveValues(pool, tree, leaf, badValues));
+    }
   }
   return lost;
+}
+
+/**
+ * Where few pages are left at the end of the files, the next checkpoint stores them before it. False where there is nothing to
+ * move. A page that cannot be read stays where it is: to say that its keys are lost is up to a repair.
+ */
+export function moveForward(pool: PagePool, tree: Tree): boolean {
+  const scattered = new Set(pool.slots.scatteredAtEnd);
+  const leaves = scattered.size === 0 ? [] : [...leavesOf(tree.root)];
+  const found = leaves.filter(({ place, references }) => place !== undefined && isIn(scattered, [place.slot, ...slotsOf(pool, references)]));
+  if (!found.every((leaf) => isReadable(pool, leaf))) return false;
+  moveAway(pool, tree, scattered);
+  return found.length > 0;
+}
+
+function slotsOf({ chains }: PagePool, references: readonly number[]): number[] {
+  return references.flatMap((first) => chains.get(first) ?? []);
+}
+
+function isIn(slots: ReadonlySet<number>, some: readonly number[]): boolean {
+  return some.some((slot) => slots.has(slot));
+}
+
+function isReadable(pool: PagePool, leaf: Leaf): boolean {
+  try {
+    pool.load(leaf);
+    return true;
+  } catch (error) {
+    if (!(error instanceof LostKeysError)) throw error;
+    return false;
+  }
 }
 
 function moveValues(pool: PagePool, tree: Tree, leaf: Leaf, badValues: ReadonlySet<number>): KeyRange[] {

@@ -8,6 +8,8 @@ import { ENTRY_BYTES_MAX, REFERENCE_BYTES } from './format.js';
 import type { Entries, Value } from './leaf-page.js';
 import { entryBytesOf, isReference } from './leaf-page.js';
 
+const NO_REFERENCES: readonly number[] = [];
+
 /** The page that a leaf is the same as. */
 export interface LeafPlace {
   readonly slot: number;
@@ -31,6 +33,8 @@ export class Leaf {
   cause: unknown = undefined;
   /** Another leaf has taken its place in the tree, though readers and a checkpoint may still hold this one. */
   superseded = false;
+  /** First slots of the values that lie in pages of their own, where `place` is known. */
+  references: readonly number[] = NO_REFERENCES;
   /** Read since the cache last looked. */
   used = false;
 
@@ -82,23 +86,34 @@ export const CHILDREN_FEW = 16;
 /** The leaf whose range holds `key`. */
 export function leafFor(root: Node, key: Bytes): Leaf {
   let node = root;
-  while (node instanceof Inner) node = node.children[upperBound(node.separators, key)] as Node;
+  while (node instanceof Inner) node = node.children[indexFor(node, key)] as Node;
   return node;
 }
 
 /** The leaf whose range holds the last keys before `end`; the last one of all where `end` is undefined. */
 export function leafBefore(root: Node, end: Bytes | undefined): Leaf {
   let node = root;
-  while (node instanceof Inner) {
-    const { separators, children } = node;
-    let index = children.length - 1;
-    if (end !== undefined) {
-      index = upperBound(separators, end);
-      if (index > 0 && Buffer.compare(separators[index - 1] as Bytes, end) === 0) index--;
-    }
-    node = children[index] as Node;
-  }
+  while (node instanceof Inner) node = node.children[indexBefore(node, end)] as Node;
   return node;
+}
+
+/** The child whose range holds `key`. */
+export function indexFor({ separators }: Inner, key: Bytes): number {
+  return upperBound(separators, key);
+}
+
+/** The child whose range holds the last keys before `end`; the last one where `end` is undefined. */
+export function indexBefore({ separators, children }: Inner, end: Bytes | undefined): number {
+  if (end === undefined) return children.length - 1;
+  const index = upperBound(separators, end);
+  return index > 0 && Buffer.compare(separators[index - 1] as Bytes, end) === 0 ? index - 1 : index;
+}
+
+/** How many leaves are below; does not look at each of them. */
+export function countLeaves(node: Node): number {
+  if (node instanceof Leaf) return 1;
+  if (node.children[0] instanceof Leaf) return node.children.length;
+  return node.children.reduce((sum, child) => sum + countLeaves(child), 0);
 }
 
 export function* leavesOf(node: Node): Generator<Leaf, void, undefined> {
@@ -125,6 +140,12 @@ export function markStored(node: Node): void {
 /** True where the value goes into overflow pages. */
 export function isLong(keyBytes: number, value: Value): value is Bytes {
   return value instanceof Uint8Array && keyBytes + value.length > ENTRY_BYTES_MAX;
+}
+
+/** First slots of those values that lie in pages of their own. */
+export function referencesIn(values: readonly Value[]): readonly number[] {
+  const found = values.flatMap((value) => (isReference(value) ? [value.slot] : []));
+  return found.length === 0 ? NO_REFERENCES : found;
 }
 
 /** The bytes that the entry takes in a leaf page. */

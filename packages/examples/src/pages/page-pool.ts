@@ -1,20 +1,23 @@
 /** The pages of one store: loading leaves and long values from them, and knowing which slots they take. */
+import { PmemError } from '@safe-pmem/core';
 import { checksumOf, copyOf, keyAfter } from './bytes.js';
 import type { Bytes } from './bytes.js';
 import { LEAST_GROWTH_SLOTS, PAGE_BYTES } from './format.js';
 import { LeafCache } from './leaf-cache.js';
 import type { Entries, LeafPage, Value, ValueReference } from './leaf-page.js';
 import { decodeLeaf, isReference } from './leaf-page.js';
-import type { Leaf, LeafPlace } from './node.js';
+import type { Leaf, LeafPlace, Node } from './node.js';
 import { decodeOverflow, piecesOf } from './overflow-page.js';
 import type { PageDamage, PageFiles, PageRead } from './page-files.js';
 import { LostKeysError } from './pages-error.js';
+import { Retirement } from './retirement.js';
 import type { SlotMap } from './slot-map.js';
 
 export class PagePool {
   readonly files: PageFiles;
   readonly storeId: bigint;
   readonly slots: SlotMap;
+  readonly keptSlots: number;
   /** Slots of each long value, by the first of them. */
   readonly chains = new Map<number, readonly number[]>();
   /** Pages that one file or both did not have when they were read, since the last repair. */
@@ -22,12 +25,17 @@ export class PagePool {
   /** Of the tree: stamps what is retired. */
   epoch: () => number = () => 0;
   readonly cache: LeafCache;
+  /** Of what clears have cut off. */
+  readonly retirement: Retirement;
 
-  constructor(files: PageFiles, storeId: bigint, slots: SlotMap, leavesMax: number) {
+  /** @param keptSlots the files are never cut to fewer */
+  constructor(files: PageFiles, storeId: bigint, slots: SlotMap, leavesMax: number, keptSlots = 0) {
     this.files = files;
     this.storeId = storeId;
     this.slots = slots;
+    this.keptSlots = keptSlots;
     this.cache = new LeafCache(leavesMax);
+    this.retirement = new Retirement(slots, this.chains);
     files.onDamage = (damage) => this.damage.set(`${damage.role} ${damage.slot}`, damage);
   }
 
@@ -106,6 +114,10 @@ export class PagePool {
     this.slots.retire([slot], this.epoch());
   }
 
+  retireBelow(nodes: readonly Node[], epoch: number): void {
+    this.retirement.add(nodes, epoch);
+  }
+
   retireValue({ slot }: ValueReference): void {
     this.slots.retire(this.chains.get(slot) ?? [], this.epoch());
   }
@@ -118,7 +130,18 @@ export class PagePool {
     for (const { file } of this.files.members) {
       if (file.size < count * PAGE_BYTES) await file.resize(count * PAGE_BYTES, { preallocate: true });
     }
-    this.slots.grow(count);
+    this.slots.setCount(count);
+  }
+
+  /** Shortens the files to the slots that there are. Where one refuses, the next checkpoint tries again. */
+  async cutOff(): Promise<void> {
+    for (const { file } of this.files.members) {
+      try {
+        if (file.size > this.slots.count * PAGE_BYTES) await file.resize(this.slots.count * PAGE_BYTES);
+      } catch (error) {
+        if (!(error instanceof PmemError)) throw error;
+      }
+    }
   }
 
   *#piecesOf(reference: ValueReference): Generator<PageRead<{ readonly piece: Bytes }> & { readonly slot: number }> {

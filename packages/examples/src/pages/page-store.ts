@@ -14,8 +14,15 @@ import { repairPages } from './repair-store.js';
 import { findValue, Snapshot } from './snapshot.js';
 import type { ClaimedStore } from './start-store.js';
 import { startStore } from './start-store.js';
-import type { StoreOptions } from './store-options.js';
+import type { LeafProgress, StoreOptions } from './store-options.js';
 import { StoreState } from './store-state.js';
+
+export type ClearedRange = Pick<RangeOptions, 'gt' | 'gte' | 'lt' | 'lte'>;
+
+export interface ClearOptions {
+  /** Called after each piece of the leaves whose pages are given back; the event loop gets its turn in between. */
+  readonly onProgress?: ((progress: LeafProgress) => void) | undefined;
+}
 
 /** What a slot of the data file holds. */
 export type SlotKind = 'header' | 'leaf' | 'value' | 'free' | 'unusable';
@@ -118,14 +125,20 @@ export class PageStore {
     await this.batch([{ type: 'del', key }]);
   }
 
-  /** Removes the keys of the range, lost ones too: the way to accept a loss. */
-  async clear(range: Pick<RangeOptions, 'gt' | 'gte' | 'lt' | 'lte'> = {}): Promise<void> {
+  /**
+   * Removes the keys of the range, lost ones too: the way to accept a loss. All are gone at the same moment, durably, and
+   * without a look at their pages. These are given back afterwards, in pieces, before it resolves; a range of any size holds
+   * up nobody for long.
+   */
+  async clear(range: ClearedRange = {}, { onProgress }: ClearOptions = {}): Promise<void> {
+    if (!['undefined', 'function'].includes(typeof onProgress)) throw new TypeError('onProgress must be a function');
     await this.batch([{ type: 'clear', ...keyRangeOf(range) }]);
+    await this.#state.pool.retirement.drain(onProgress);
   }
 
   /**
    * Stores what has changed in pages, durably, and empties the log. It happens by itself where the log is half full;
-   * batches and readers go on meanwhile.
+   * batches and readers go on meanwhile. Files whose end was freed become shorter.
    *
    * Rejects with what the files throw, such as ERR_PMEM_NO_SPACE: nothing is lost, the log still has it all.
    */

@@ -1,4 +1,8 @@
 /** Which slots are in use, which are leaves of the checkpoint in force, and which wait for readers to let go of them. */
+import { LEAST_GROWTH_SLOTS } from './format.js';
+
+/** Pages that are moved at a time so that the files can become shorter. */
+const SCATTERED_MAX = 256;
 
 /** One bit a slot. */
 export class Bits {
@@ -39,6 +43,8 @@ export class SlotMap {
   #count: number;
   #used: Bits;
   #usedCount = 1;
+  /** No slot from here on was in use since open(), or since the end was cut off. */
+  #usedEnd = 1;
   #leaves: Bits;
   #cursor = 1;
   /** Of the page stored in each slot in use; 0 where it is not known. */
@@ -88,6 +94,7 @@ export class SlotMap {
     if (this.#used.has(slot)) return;
     this.#used.add(slot);
     this.#usedCount++;
+    this.#usedEnd = Math.max(this.#usedEnd, slot + 1);
   }
 
   free(slot: number): void {
@@ -115,13 +122,49 @@ export class SlotMap {
     this.#unusable.delete(slot);
   }
 
-  grow(count: number): void {
+  setCount(count: number): void {
     this.#count = count;
     this.#used = new Bits(count, this.#used.bytes);
     this.#leaves = new Bits(count, this.#leaves.bytes);
     const generations = new Float64Array(count);
-    generations.set(this.#generations);
+    generations.set(this.#generations.subarray(0, count));
     this.#generations = generations;
+  }
+
+  /** How many slots at the end, the last of which was in use once, are free now. */
+  get freedAtEnd(): number {
+    let end = this.#usedEnd;
+    while (end > 1 && !this.#used.has(end - 1) && !this.#unusable.has(end - 1)) end--;
+    return this.#usedEnd - end;
+  }
+
+  /** Slots in use among the last ones, where most of these are free and there is room before them; otherwise none. */
+  get scatteredAtEnd(): readonly number[] {
+    const used: number[] = [];
+    const freeOfAll = this.freeCount - (this.#count - this.#usedEnd);
+    let [count, free, freeBefore] = [0, 0, freeOfAll];
+    for (let slot = this.#usedEnd - 1; slot > 0 && used.length <= SCATTERED_MAX && !this.#unusable.has(slot); slot--) {
+      if (this.#used.has(slot)) {
+        used.push(slot);
+        freeBefore = freeOfAll - free;
+      } else if (++free >= 3 * used.length + LEAST_GROWTH_SLOTS && freeBefore >= used.length) {
+        count = used.length;
+      }
+    }
+    return used.slice(0, count);
+  }
+
+  /** Does without what was freed at the end, and all behind it, but for `kept` slots, and without none of the first `least`. */
+  cutEnd(kept: number, least: number): void {
+    const count = Math.min(Math.max(this.#usedEnd - this.freedAtEnd + kept, least), this.#count);
+    this.setCount(count);
+    this.#usedEnd = Math.min(this.#usedEnd, count);
+    this.takeFromStart();
+  }
+
+  /** Has take() begin with the first free slot, so that the end of the files becomes free. */
+  takeFromStart(): void {
+    this.#cursor = 1;
   }
 
   /** Takes a free slot, in ascending order where possible, so that pages stored together lie together. */

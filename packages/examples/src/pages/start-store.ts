@@ -38,6 +38,8 @@ export interface ClaimedStore extends StartedStore {
 export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
   const { cachedLeaves = DEFAULT_CACHED_LEAVES } = options;
   if (!['undefined', 'function'].includes(typeof options.onProgress)) throw new TypeError('onProgress must be a function');
+  const { keptBytes = 0 } = options;
+  if (!Number.isSafeInteger(keptBytes) || keptBytes < 0) throw new RangeError(`keptBytes must be a count, got ${String(keptBytes)}`);
   if (!(cachedLeaves >= 0)) throw new RangeError(`cachedLeaves must be at least 0, got ${String(cachedLeaves)}`);
   const files = new PageFiles(options.file, options.mirror);
   const claim = claimFiles(files.members.map((member) => member.file));
@@ -54,7 +56,7 @@ export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
 }
 
 async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Promise<StartedStore> {
-  const { file, create = false } = options;
+  const { file, create = false, cachedLeaves = DEFAULT_CACHED_LEAVES, keptBytes = 0 } = options;
   const content = await readLog(wal, file.path);
   const log = new StoreLog(wal, content.heldBytes);
   const found = content.checkpoint ?? (await format(files, log, create));
@@ -65,7 +67,7 @@ async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Pro
     if (member.file.size < sizeBytes) await member.file.resize(sizeBytes, { preallocate: true });
   }
   const slots = new SlotMap(files.slotCount, found.leaves, found.leafGenerations);
-  const pool = new PagePool(files, found.storeId, slots, options.cachedLeaves ?? DEFAULT_CACHED_LEAVES);
+  const pool = new PagePool(files, found.storeId, slots, cachedLeaves, Math.ceil(keptBytes / PAGE_BYTES));
   const { checkpoint, lastGeneration } = await joinFiles(pool, log, found, options);
   const batches = content.batches.filter(({ sequence }) => sequence > found.covers);
   const root = await loadTree(pool, options.onProgress);

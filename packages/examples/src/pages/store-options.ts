@@ -23,13 +23,19 @@ export interface StoreOptions {
    * a key may be older than what was last written. Default false.
    */
   readonly acceptLostBatches?: boolean;
+  /**
+   * What deletes have freed at the end of the data files is given back to the filesystem, but for so many bytes of each
+   * file. Default 0.
+   */
+  readonly keptBytes?: number;
   /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number;
   /** Called by open() after each piece of the leaves that it reads; the event loop gets its turn in between. */
-  readonly onProgress?: (progress: OpenProgress) => void;
+  readonly onProgress?: (progress: LeafProgress) => void;
 }
 
-export interface OpenProgress {
+/** Of open() and of clear(). */
+export interface LeafProgress {
   readonly doneLeaves: number;
   readonly totalLeaves: number;
 }

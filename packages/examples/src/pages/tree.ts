@@ -1,13 +1,13 @@
 /** A B+tree whose leaves are pages and whose inner nodes live in memory alone. Changes copy what a reader may hold. */
 import type { Bytes } from './bytes.js';
-import { compareBytes, lowerBound, upperBound } from './bytes.js';
+import { compareBytes, lowerBound } from './bytes.js';
 import { PAGE_BYTES } from './format.js';
 import type { Entries, Value } from './leaf-page.js';
 import { isReference } from './leaf-page.js';
 import type { LeafSource } from './leaf-source.js';
 import type { Change } from './log-record.js';
 import type { Node } from './node.js';
-import { CHILDREN_FEW, CHILDREN_MAX, Inner, Leaf, lostLeaf, spaceOf } from './node.js';
+import { CHILDREN_FEW, CHILDREN_MAX, indexBefore, indexFor, Inner, Leaf, lostLeaf, spaceOf } from './node.js';
 import { LostKeysError } from './pages-error.js';
 import { fits, fitTogether, joinInner, joinLeaves, splitLeaf, splitLeafAt } from './split-join.js';
 
@@ -94,25 +94,52 @@ export class Tree {
     if (to !== undefined && compareBytes(from, to) >= 0) return;
     this.#boundLoss(from);
     if (to !== undefined) this.#boundLoss(to);
-    let position: Bytes | undefined = from;
-    while (position !== undefined && (to === undefined || compareBytes(position, to) < 0)) {
-      const path = this.#pathTo(position);
-      const leaf = this.#ownLeaf(path);
-      position = leaf.high;
-      const { keys, values } = leaf.entries as Entries;
-      const start = lowerBound(keys, from);
-      const end = to === undefined ? keys.length : lowerBound(keys, to);
-      for (let i = start; i < end; i++) {
-        leaf.entryBytes -= spaceOf(keys[i] as Bytes, values[i]);
-        this.#retireValue(values[i]);
-      }
-      keys.splice(start, end - start);
-      values.splice(start, end - start);
-      // Its range lies inside of the cleared one: see #boundLoss.
-      leaf.lost = false;
-      leaf.cause = undefined;
-      this.#joinFew(path);
+    const first = this.#pathTo(from);
+    const last = this.#pathTo(to, indexBefore);
+    const [left, right] = [this.#ownLeaf(first), this.#ownLeaf(last)];
+    this.#removeEntries(left, from, to);
+    if (left !== right) {
+      this.#removeEntries(right, from, to);
+      this.#cutBetween(first, last, right.low);
+      // Its range ends with another key now, which may be longer.
+      left.high = right.low;
+      if (!fits(left)) this.#replaceChild(first, splitLeaf(left, this.#epoch));
+      this.#joinAround(right.low);
     }
+    this.#joinAround(from);
+  }
+
+  #removeEntries(leaf: Leaf, from: Bytes, to: Bytes | undefined): void {
+    const { keys, values } = leaf.entries as Entries;
+    const start = lowerBound(keys, from);
+    const end = to === undefined ? keys.length : lowerBound(keys, to);
+    for (let i = start; i < end; i++) {
+      leaf.entryBytes -= spaceOf(keys[i] as Bytes, values[i]);
+      this.#retireValue(values[i]);
+    }
+    keys.splice(start, end - start);
+    values.splice(start, end - start);
+    // Its range lies inside of the cleared one: see #boundLoss.
+    leaf.lost = false;
+    leaf.cause = undefined;
+  }
+
+  /** Takes all leaves between those at the ends of two paths out of the tree; the later one begins at `low`. */
+  #cutBetween(first: readonly Step[], last: readonly Step[], low: Bytes): void {
+    const parting = first.findIndex(({ index }, level) => index !== last[level]?.index);
+    const removed: Node[] = [];
+    for (const [level, { inner, index }] of first.entries()) {
+      const end = last[level] as Step;
+      if (level === parting) {
+        removed.push(...inner.children.splice(index + 1, end.index - index - 1));
+        inner.separators.splice(index, end.index - index, low);
+      } else if (level > parting) {
+        removed.push(...inner.children.splice(index + 1), ...end.inner.children.splice(0, end.index));
+        inner.separators.splice(index);
+        end.inner.separators.splice(0, end.index);
+      }
+    }
+    this.#source.retireBelow(removed, this.#epoch);
   }
 
   /** Has a leaf with lost keys end, and another begin, at `key`, so that the loss on one side can be forgotten. */
@@ -138,12 +165,14 @@ export class Tree {
   }
 
   /** The way down to the leaf, with every inner node on it ready to be changed. */
-  #pathTo(key: Bytes): Step[] {
+  #pathTo(key: Bytes): Step[];
+  #pathTo(key: Bytes | undefined, indexOf: typeof indexBefore): Step[];
+  #pathTo(key: Bytes | undefined, indexOf: (inner: Inner, key: Bytes) => number = indexFor): Step[] {
     const path: Step[] = [];
     let node = this.#root;
     while (node instanceof Inner) {
       const inner = this.#ownInner(node, path.at(-1));
-      const index = upperBound(inner.separators, key);
+      const index = indexOf(inner, key as Bytes);
       path.push({ inner, index });
       node = inner.children[index] as Node;
     }
@@ -223,13 +252,20 @@ export class Tree {
   }
 
   /** Joins nodes that have become small with a neighbour, from the leaf upwards. All of the path is owned. */
-  #joinFew(path: readonly Step[]): void {
+  #joinFew(path: readonly Step[]): boolean {
+    let hasJoined = false;
     for (const { inner, index } of path.toReversed()) {
       const child = inner.children[index] as Node;
       const isFew = child instanceof Leaf ? child.entryBytes < FEW_ENTRY_BYTES : child.children.length < CHILDREN_FEW;
-      if (!isFew || !(this.#joinAt(inner, index - 1) || this.#joinAt(inner, index))) break;
+      if (isFew && (this.#joinAt(inner, index - 1) || this.#joinAt(inner, index))) hasJoined = true;
     }
     while (this.#root instanceof Inner && this.#root.children.length === 1) this.#root = this.#root.children[0] as Node;
+    return hasJoined;
+  }
+
+  /** As #joinFew(), until nothing is left to join: nodes that were cut off may have one child, which has no neighbour. */
+  #joinAround(key: Bytes): void {
+    while (this.#joinFew(this.#pathTo(key)));
   }
 
   /** Joins child `index` with the one behind it, where both are there and fit into one. */

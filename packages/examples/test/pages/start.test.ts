@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PmemFile } from '@safe-pmem/core';
-import type { OpenProgress } from '../../src/pages/index.js';
+import type { LeafProgress } from '../../src/pages/index.js';
 import { Wal } from '../../src/wal/index.js';
 import { PAGE, PATHS, StoreMachine, valueOf } from './store-machine.js';
 
@@ -186,7 +186,7 @@ describe('opening a store of many pages', () => {
 
   test('the event loop has its turn in between, and progress is told', async () => {
     const machine = await manyLeaves();
-    const told: OpenProgress[] = [];
+    const told: LeafProgress[] = [];
     let turns = 0;
     let opening = true;
     const count = (): void => {
