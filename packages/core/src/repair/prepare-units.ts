@@ -171,7 +171,8 @@ function salvageUnit(
     return { unit, data, content, lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
   const gone = lost.slice(tombstones.length);
-  const stored = subtract(intersectAll(nonZeroRuns(found, data.offset), hazards.blankWithin(data)), gone);
+  const blank = subtract(hazards.blankWithin(data), gone);
+  const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
   if (stored.length > 0 && supplied) {
     return { unit, data, content: found, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
   }

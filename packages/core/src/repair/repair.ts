@@ -24,7 +24,7 @@ import { prepareUnits } from './prepare-units.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
 import { healthyUnits, reportUnit } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
-import { suspectsIn } from './survey.js';
+import { suspectsIn, writtenIn } from './survey.js';
 import { writeUnits } from './write-units.js';
 import { zeroRangeOf } from './zero-range.js';
 
@@ -84,7 +84,9 @@ class Repair {
   #blocks: readonly FileBadBlock[] = [];
   #listedAgain = false;
   /** Written and verified, and still to be struck from the journal. */
-  #written: Unstruck | undefined;
+  #unstruck: Unstruck | undefined;
+  /** Where the file held bytes when the repair began; undefined: anywhere. */
+  #written: readonly ByteRange[] | undefined;
 
   constructor(context: RepairContext, request: RepairRequest) {
     this.#context = context;
@@ -97,6 +99,7 @@ class Repair {
     const within = await this.#withinFile(runs);
     const before = await queryBadBlocks(file, within, true);
     this.#blocks = before.supported ? before.blocks : [];
+    this.#written = await writtenIn(file, within, before.supported ? before.extents : undefined);
     const windows = windowsOf(runs, Math.max(1, Math.floor(BATCH_BYTES / unitBytes)) * unitBytes);
     const totalBytes = totalLength(runs);
     let doneBytes = 0;
@@ -178,7 +181,7 @@ class Repair {
       throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges: gone });
     }
     const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
-    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts));
+    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts), this.#written);
     const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks };
     const units = await prepareUnits(scene, suspects, this.#request);
     const refused = units.filter((unit) => unit.holdsOthers === true);
@@ -198,8 +201,8 @@ class Repair {
       this.#request.signal?.throwIfAborted();
       if (batch.works.length === 0) return batch;
       const before = journal.content;
-      await recordIntents(journal, hazards, batch, this.#written, assertOpen);
-      this.#written = undefined;
+      await recordIntents(journal, hazards, batch, this.#unstruck, assertOpen);
+      this.#unstruck = undefined;
       let isChanged: boolean;
       try {
         isChanged = await this.#hasChanged(batch, window);
@@ -248,21 +251,21 @@ class Repair {
     const { file, hazards, assertOpen } = this.#context;
     await writeUnits(file, hazards, batch.works, this.#request, batch.fileSizeBytes);
     assertOpen();
-    this.#written = settle(hazards, batch);
+    this.#unstruck = settle(hazards, batch);
   }
 
   /** What a batch leaves in the journal goes with the next replacement of it, or, after the last one, by itself. */
   async #strike(): Promise<void> {
     const { hazards, journal } = this.#context;
-    const written = this.#written;
-    this.#written = undefined;
+    const written = this.#unstruck;
+    this.#unstruck = undefined;
     if (written !== undefined) await strikeIntents(journal, hazards, written);
   }
 
   /** The error to throw instead of `thrown`: that the batch before it could not be struck weighs more. */
   async #struckOr(thrown: unknown): Promise<unknown> {
     const { hazards, journal, assertOpen } = this.#context;
-    if (this.#written === undefined) return thrown;
+    if (this.#unstruck === undefined) return thrown;
     try {
       assertOpen();
     } catch {

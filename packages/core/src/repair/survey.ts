@@ -1,13 +1,33 @@
 /**
  * Finds the units of a range that may need repair. Units about which nothing is known are read by pread(2), off this
- * thread: on DAX that consults the kernel's list and touches no poison, and a healthy stretch costs one call.
+ * thread: on DAX that consults the kernel's list and touches no poison, and a healthy stretch costs one call. What has
+ * no block, or one that was never written, has nothing to lose and is not read: it is most of a sparse file.
  */
 import type { ByteRange } from '../ranges/byte-range.js';
 import {
   alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
 } from '../ranges/byte-range.js';
-import type { CompleteFile } from '../driver/driver.js';
+import type { CompleteFile, Extent } from '../driver/driver.js';
 import type { Hazards } from '../faults/hazards.js';
+
+/** Below this a read costs less than the question where the file has blocks. */
+const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
+
+/** Where the file may hold bytes, by its `extents`, if those are known or worth asking for. Undefined: anywhere. */
+export async function writtenIn(
+  file: CompleteFile,
+  within: ByteRange,
+  extents: readonly Extent[] | undefined,
+): Promise<readonly ByteRange[] | undefined> {
+  if (within.length < SPARSE_BYTES_MIN) return undefined;
+  const found = extents ?? (await askedExtents(file, within));
+  return found === undefined ? undefined : coalesce(found.filter(({ unwritten }) => !unwritten));
+}
+
+async function askedExtents(file: CompleteFile, { offset, length }: ByteRange): Promise<readonly Extent[] | undefined> {
+  const outcome = await file.extents(offset, length);
+  return 'failure' in outcome ? undefined : outcome.extents;
+}
 
 /** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */
 export async function suspectsIn(
@@ -16,6 +36,7 @@ export async function suspectsIn(
   window: readonly ByteRange[],
   listed: readonly ByteRange[],
   unitBytes: number,
+  written?: readonly ByteRange[],
 ): Promise<ByteRange[]> {
   const first = window[0];
   const last = window.at(-1);
@@ -23,7 +44,9 @@ export async function suspectsIn(
   const span = rangeBetween(first.offset, rangeEnd(last));
   const known: ByteRange[] = [...overlappingOf(listed, span), ...hazards.knownBadWithin(span), ...hazards.tombstonesWithin(span)];
   const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
-  const unknown = subtract(window, suspects);
+  const unread = subtract(window, suspects);
+  const held = written === undefined ? [span] : overlappingOf(written, span).map((range) => alignOut(range, unitBytes));
+  const unknown = intersectAll(unread, held);
   for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);
   return coalesce(suspects);
 }

@@ -60,7 +60,8 @@ describe('a repair of a long file that is healthy', () => {
 
   it('gives the event loop a turn between its batches, reads every byte once, and changes nothing', async () => {
     const driver = mockDriver({ capacityBytes: 2 * longBytes });
-    const file = await PmemFile.open(PATH, { driver, create: true, size: longBytes });
+    driver.writeFile(PATH, new Uint8Array(longBytes).fill(1));
+    const file = await PmemFile.open(PATH, { driver });
     let readBytes = 0;
     let changes = 0;
     driver.observe(({ name, length }) => {
