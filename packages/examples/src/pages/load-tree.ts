@@ -35,7 +35,8 @@ export async function loadTree(pool: PagePool, onProgress?: OnProgress): Promise
   const believed = leaves.filter((leaf) => !contested.has(leaf));
   for (const [i, leaf] of believed.entries()) {
     if (i % LEAVES_A_TURN === LEAVES_A_TURN - 1) await new Promise(setImmediate);
-    if (leaf.references.length > 0) for (const value of leaf.entries?.values ?? []) if (isReference(value)) pool.discover(value);
+    const values = leaf.references.length > 0 ? (leaf.entries?.values ?? []) : [];
+    for (const value of values) if (isReference(value)) pool.discover(value);
     // From here on it may be forgotten.
     pool.cache.add(leaf);
   }

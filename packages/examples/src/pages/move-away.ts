@@ -28,13 +28,15 @@ export function moveAway(pool: PagePool, tree: Tree, bad: ReadonlySet<number>): 
 }
 
 /**
- * Where few pages are left at the end of the files, the next checkpoint stores them before it. False where there is nothing to
- * move. A page that cannot be read stays where it is: to say that its keys are lost is up to a repair.
+ * Where few pages are left at the end of the files, the next checkpoint stores them before it. False where there is
+ * nothing to move. A page that cannot be read stays where it is: to say that its keys are lost is up to a repair.
  */
 export function moveForward(pool: PagePool, tree: Tree): boolean {
   const scattered = new Set(pool.slots.scatteredAtEnd);
   const leaves = scattered.size === 0 ? [] : [...leavesOf(tree.root)];
-  const found = leaves.filter(({ place, references }) => place !== undefined && isIn(scattered, [place.slot, ...slotsOf(pool, references)]));
+  const found = leaves.filter(({ place, references }) => {
+    return place !== undefined && isIn(scattered, [place.slot, ...slotsOf(pool, references)]);
+  });
   if (!found.every((leaf) => isReadable(pool, leaf))) return false;
   moveAway(pool, tree, scattered);
   return found.length > 0;

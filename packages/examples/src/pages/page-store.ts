@@ -126,9 +126,9 @@ export class PageStore {
   }
 
   /**
-   * Removes the keys of the range, lost ones too: the way to accept a loss. All are gone at the same moment, durably, and
-   * without a look at their pages. These are given back afterwards, in pieces, before it resolves; a range of any size holds
-   * up nobody for long.
+   * Removes the keys of the range, lost ones too: the way to accept a loss. All are gone at the same moment, durably,
+   * and without a look at their pages. These are given back afterwards, in pieces, before it resolves; a range of any
+   * size holds up nobody for long.
    */
   async clear(range: ClearedRange = {}, { onProgress }: ClearOptions = {}): Promise<void> {
     if (!['undefined', 'function'].includes(typeof onProgress)) throw new TypeError('onProgress must be a function');

@@ -154,7 +154,7 @@ export class SlotMap {
     return used.slice(0, count);
   }
 
-  /** Does without what was freed at the end, and all behind it, but for `kept` slots, and without none of the first `least`. */
+  /** Does without what was freed at the end, and all behind it, but for `kept` slots; the first `least` stay. */
   cutEnd(kept: number, least: number): void {
     const count = Math.min(Math.max(this.#usedEnd - this.freedAtEnd + kept, least), this.#count);
     this.setCount(count);

@@ -1,10 +1,12 @@
 /** Sorting so many things that it would hold up the event loop for too long. */
 
+type Compare<Item> = (a: Item, b: Item) => number;
+
 /** Some milliseconds of work. */
 const COMPARED_A_TURN = 8192;
 
 /** The items in ascending order. Between pieces of the work the event loop has its turn. */
-export async function sortedInPieces<Item>(items: readonly Item[], compare: (a: Item, b: Item) => number): Promise<readonly Item[]> {
+export async function sortedInPieces<Item>(items: readonly Item[], compare: Compare<Item>): Promise<readonly Item[]> {
   let runs: Item[][] = [];
   for (let start = 0; start < items.length; start += COMPARED_A_TURN) {
     if (start > 0) await new Promise(setImmediate);
@@ -18,7 +20,7 @@ export async function sortedInPieces<Item>(items: readonly Item[], compare: (a: 
   return runs[0] ?? [];
 }
 
-async function mergeOf<Item>(left: readonly Item[], right: readonly Item[], compare: (a: Item, b: Item) => number): Promise<Item[]> {
+async function mergeOf<Item>(left: readonly Item[], right: readonly Item[], compare: Compare<Item>): Promise<Item[]> {
   const merged: Item[] = [];
   let [i, j] = [0, 0];
   while (i < left.length && j < right.length) {

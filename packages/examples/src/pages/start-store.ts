@@ -39,7 +39,9 @@ export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
   const { cachedLeaves = DEFAULT_CACHED_LEAVES } = options;
   if (!['undefined', 'function'].includes(typeof options.onProgress)) throw new TypeError('onProgress must be a function');
   const { keptBytes = 0 } = options;
-  if (!Number.isSafeInteger(keptBytes) || keptBytes < 0) throw new RangeError(`keptBytes must be a count, got ${String(keptBytes)}`);
+  if (!Number.isSafeInteger(keptBytes) || keptBytes < 0) {
+    throw new RangeError(`keptBytes must be a count, got ${String(keptBytes)}`);
+  }
   if (!(cachedLeaves >= 0)) throw new RangeError(`cachedLeaves must be at least 0, got ${String(cachedLeaves)}`);
   const files = new PageFiles(options.file, options.mirror);
   const claim = claimFiles(files.members.map((member) => member.file));

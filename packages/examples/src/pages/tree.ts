@@ -263,7 +263,7 @@ export class Tree {
     return hasJoined;
   }
 
-  /** As #joinFew(), until nothing is left to join: nodes that were cut off may have one child, which has no neighbour. */
+  /** As #joinFew(), until nothing is left to join: a node that was cut off may have one child, without a neighbour. */
   #joinAround(key: Bytes): void {
     while (this.#joinFew(this.#pathTo(key)));
   }

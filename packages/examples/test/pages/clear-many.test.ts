@@ -1,6 +1,6 @@
 /** Clears of ranges of any size: what they leave, whose pages are free afterwards, and what they do not read. */
 import { describe, expect, test } from 'vitest';
-import type { LeafProgress } from '../../src/pages/index.js';
+import type { Change, LeafProgress } from '../../src/pages/index.js';
 import { Inner, Leaf } from '../../src/pages/node.js';
 import { Retirement } from '../../src/pages/retirement.js';
 import { Random } from '../wal/log-machine.js';
@@ -11,19 +11,27 @@ const bytesOf = (i: number): Buffer => Buffer.from(keyOf(i));
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 
 /** Two keys a leaf: a tree of three levels. */
-async function filledStore(count: number, options: { readonly longEvery?: number; readonly cachedLeaves?: number } = {}): Promise<StoreMachine> {
-  const { longEvery = Infinity, cachedLeaves = 0 } = options;
+interface Filling {
+  /** Every so many keys a value has pages of its own. */
+  readonly longEvery?: number;
+  readonly cachedLeaves?: number;
+}
+
+async function filledStore(count: number, filling: Filling = {}): Promise<StoreMachine> {
+  const { longEvery = Infinity, cachedLeaves = 0 } = filling;
   const machine = new StoreMachine({ logPages: 200, capacityBytes: 4096 * PAGE });
   await machine.open({ create: true, cachedLeaves });
   for (let i = 0; i < count; i += 20) {
     const keys = Array.from({ length: Math.min(20, count - i) }, (_, j) => i + j);
-    await machine.batch(...keys.map((k) => ({ type: 'put' as const, key: bytesOf(k), value: valueOf(k, k % longEvery === 0 ? 9000 : 1700) })));
+    const lengthOf = (k: number): number => (k % longEvery === 0 ? 9000 : 1700);
+    const put = (k: number): Change => ({ type: 'put', key: bytesOf(k), value: valueOf(k, lengthOf(k)) });
+    await machine.batch(...keys.map(put));
   }
   await machine.store.checkpoint();
   return machine;
 }
 
-test('random ranges of a tree of three levels, beside readers, checkpoints and restarts, leave what a sorted map has', async () => {
+test('random ranges, beside readers, checkpoints and restarts, leave what a sorted map has', async () => {
   console.log(`seed ${SEED}`);
   const random = new Random(SEED);
   const machine = await filledStore(400, { longEvery: 7, cachedLeaves: 3 });
@@ -31,9 +39,12 @@ test('random ranges of a tree of three levels, beside readers, checkpoints and r
     const [a, b] = [random.below(400), random.below(400)].sort((x, y) => x - y) as [number, number];
     using before = machine.store.snapshot();
     const model = machine.model.copy();
-    const to = random.chance(15) ? undefined : Buffer.from(random.chance(50) ? keyOf(b) : `${keyOf(b)}${'x'.repeat(900)}`);
+    const end = random.chance(50) ? keyOf(b) : `${keyOf(b)}${'x'.repeat(900)}`;
+    const to = random.chance(15) ? undefined : Buffer.from(end);
     await machine.batch({ type: 'clear', from: random.chance(20) ? Buffer.alloc(0) : bytesOf(a), to });
-    for (let i = 0; i < 30; i++) await machine.put(keyOf(random.below(400)), valueOf(round * 100 + i, random.chance(20) ? 6000 : 1700));
+    for (let i = 0; i < 30; i++) {
+      await machine.put(keyOf(random.below(400)), valueOf(round * 100 + i, random.chance(20) ? 6000 : 1700));
+    }
     if (random.chance(50)) await machine.store.checkpoint();
     expect(accountFor(before, model)).toEqual([]);
     expect(machine.account()).toEqual([]);
@@ -73,7 +84,8 @@ test('a leaf whose range gets a longer end is split where it does not fit any mo
   await machine.put(`b${'y'.repeat(150)}`, valueOf(2, 10));
   for (let i = 0; i < 9; i++) await machine.put(`${'c'.repeat(990)}${i}`, valueOf(i, 900));
   await machine.store.checkpoint();
-  await machine.batch({ type: 'clear', from: Buffer.from(`b${'z'.repeat(50)}`), to: Buffer.from(`${'c'.repeat(990)}5`) });
+  const [from, to] = [`b${'z'.repeat(50)}`, `${'c'.repeat(990)}5`].map((key) => Buffer.from(key)) as [Buffer, Buffer];
+  await machine.batch({ type: 'clear', from, to });
   await machine.store.checkpoint();
   await machine.open();
   expect(machine.account()).toEqual([]);
@@ -96,7 +108,8 @@ test('very many pages are given back in pieces, between which others have their 
     return leaf;
   });
   const retired: { readonly slots: readonly number[]; readonly epoch: number }[] = [];
-  const retirement = new Retirement({ retire: (slots, epoch) => retired.push({ slots, epoch }) }, new Map([[20_001, [20_001, 20_002]]]));
+  const slotMap = { retire: (slots: readonly number[], epoch: number) => { retired.push({ slots, epoch }); } };
+  const retirement = new Retirement(slotMap, new Map([[20_001, [20_001, 20_002]]]));
   retirement.add([new Inner(0, [], leaves.slice(0, 9000), false), ...leaves.slice(9000)], 7);
   let turns = 0;
   const ticking = (): void => { turns++; setImmediate(ticking).unref(); };
@@ -104,7 +117,8 @@ test('very many pages are given back in pieces, between which others have their 
   const told: LeafProgress[] = [];
   await retirement.drain((progress) => told.push(progress));
   expect(retired.map(({ epoch }) => epoch)).toEqual(told.map(() => 7));
-  expect(retired.flatMap(({ slots }) => slots).sort((a, b) => a - b)).toEqual([...Array.from({ length: 10_000 }, (_, i) => i + 1), 20_001, 20_002]);
+  const slots = retired.flatMap((some) => some.slots).sort((a, b) => a - b);
+  expect(slots).toEqual([...Array.from({ length: 10_000 }, (_, i) => i + 1), 20_001, 20_002]);
   expect(told.map(({ totalLeaves }) => totalLeaves)).toEqual(told.map(() => 10_000));
   expect([told.length, turns]).toEqual([5, 4]);
 });
@@ -113,7 +127,7 @@ describe('space that was freed at the end of the files', () => {
   const sizesOf = (machine: StoreMachine): number[] =>
     (['file', 'mirror'] as const).map((member) => machine.driver.readFile(PATHS[member]).length / PAGE);
 
-  test('is given back by the next checkpoint, whatever is left in between, and all is there after a restart', async () => {
+  test('is given back by the next checkpoint, and all that is left is there after a restart', async () => {
     const machine = await filledStore(600, { longEvery: 11 });
     const before = sizesOf(machine);
     await machine.batch({ type: 'clear', from: bytesOf(3), to: bytesOf(590) });
@@ -166,7 +180,7 @@ describe('space that was freed at the end of the files', () => {
     expect(sizesOf(machine)).toEqual([500, 500]);
   });
 
-  test('a page at the end that cannot be read moves nothing: that its keys are lost is for a repair to say', async () => {
+  test('a page at the end that cannot be read moves nothing: what is lost is for a repair to say', async () => {
     const machine = await filledStore(600);
     await machine.open({ cachedLeaves: 0 });
     const last = machine.store.slots().lastIndexOf('leaf');
