@@ -17,7 +17,8 @@ const CORE_TESTS = ['packages/core/test/**/*.test.ts'];
 const FILE_TESTS = ['packages/mock/test/pmem-file/*.test.ts'];
 const MACHINE_TESTS = ['packages/mock/test/*.test.ts'];
 const EXPLORER_TESTS = ['packages/mock/test/explore/{every,failures,planted}*.test.ts'];
-const EXPLORATIONS = ['packages/mock/test/explore/several-openers.test.ts', 'packages/mock/test/explore/pmem-file.test.ts'];
+const OPENERS = ['packages/mock/test/explore/several-openers.test.ts'];
+const EXPLORATIONS = [...OPENERS, 'packages/mock/test/explore/pmem-file.test.ts'];
 
 /** Those that take longer than all others together. */
 const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
@@ -47,6 +48,9 @@ function stagesFor(file) {
   if (file.includes('/explore/') || file.includes('/every-')) return [EXPLORER_TESTS, EXPLORATIONS];
   return [MACHINE_TESTS, FILE_TESTS, last];
 }
+
+/** Orders of each situation: first few, as in every test run. */
+export const EXPLORER_STAGES = [50, 1000].map((orders) => Object.assign([...OPENERS], { orders }));
 
 /** Everything that mutants are held against. */
 export const ALL_TESTS = [...CORE_TESTS, ...FILE_TESTS, ...MACHINE_TESTS, ...EXPLORER_TESTS, ...EXPLORATIONS];
@@ -105,7 +109,7 @@ export class Lane {
     const config = path.join(this.#copy, 'vitest.config.mjs');
     writeFileSync(config, configFor(this.#copy, stage, file));
     const args = [vitest, 'run', '--config', config, '--bail', '1', '--reporter', 'json', '--outputFile', report];
-    const ended = await this.#spawn(args);
+    const ended = await this.#spawn(args, stage.orders);
     if (ended === 'hangs') return 'it hangs';
     const { success, testResults } = JSON.parse(readFileSync(report, 'utf8'));
     if (success) return undefined;
@@ -120,7 +124,7 @@ export class Lane {
   }
 
   /** What notices the mutant: a test, or undefined. */
-  async judge({ file, find, replace }) {
+  async judge({ file, find, replace }, stages = stagesFor(file)) {
     const at = path.join(this.#copy, file);
     const source = readFileSync(at, 'utf8');
     const found = source.split(find).length - 1;
@@ -130,7 +134,7 @@ export class Lane {
     await transform(mutated, { loader: 'ts' });
     writeFileSync(at, mutated);
     try {
-      for (const stage of stagesFor(file)) {
+      for (const stage of stages) {
         const killer = await this.run(stage, file);
         if (killer !== undefined) return killer;
       }
@@ -145,9 +149,11 @@ export class Lane {
     rmSync(this.#copy, { recursive: true, force: true });
   }
 
-  #spawn(args) {
+  #spawn(args, orders) {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, args, { cwd: this.#copy, stdio: 'ignore', timeout: HANGS_AFTER_MS, killSignal: 'SIGKILL' });
+      const env = { ...process.env, ...(orders && { EXPLORED_ORDERS: String(orders) }) };
+      const limits = { timeout: HANGS_AFTER_MS, killSignal: 'SIGKILL' };
+      const child = spawn(process.execPath, args, { cwd: this.#copy, env, stdio: 'ignore', ...limits });
       this.#running = child;
       child.on('error', reject);
       child.on('exit', (code, signal) => {

@@ -1,16 +1,21 @@
 /** What two or three processes do to one file side by side, in short pieces, so that each can be explored far. */
 import { PmemError, PmemFile } from '@safe-pmem/core';
+import type { MockOptions } from '../src/index.js';
 import { PAGE } from './scene.js';
 import { type Opener, SHARED, type SharedScene } from './shared-file.js';
 
 /** What two or three openers do; they are there before, with the file open, unless they open it themselves. */
 export interface Situation {
   readonly sizeBytes: number;
+  /** What the machine has to be like, whichever it is otherwise. */
+  readonly machine?: MockOptions;
   /** Opened before the bodies run; by default all of them. */
   readonly opened?: readonly string[];
   readonly before?: (scene: SharedScene, a: Opener) => Promise<void>;
   readonly bodies: readonly ((opener: Opener, scene: SharedScene) => Promise<void>)[];
   readonly outside?: Readonly<Record<string, (scene: SharedScene) => void>>;
+  /** Before what there is is judged, if the bodies came to their end or not. */
+  readonly settle?: (scene: SharedScene) => void;
 }
 
 const ROTATED = `${SHARED}.1`;

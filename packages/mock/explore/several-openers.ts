@@ -12,6 +12,7 @@ import {
   mockDriver,
   replaySchedule,
 } from '../src/index.js';
+import { NEIGHBOURS } from './neighbour-situations.js';
 import { type Situation, SITUATIONS } from './opener-situations.js';
 import type { MachineOptions } from './pmem-file.js';
 import { PAGE } from './scene.js';
@@ -36,7 +37,7 @@ const WAYS: Readonly<Record<string, EveryInterleavingOptions>> = {
 export const statesEach = 1000;
 
 export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
-  Object.entries(SITUATIONS).flatMap(([name, situation]) => {
+  Object.entries({ ...SITUATIONS, ...NEIGHBOURS }).flatMap(([name, situation]) => {
     const interleaving = interleavingOf(situation, machine);
     return Object.entries(WAYS).map(([way, options]): ExplorationTarget => ({
       name: `openers, ${nameOf(machine)}, ${name}, ${way}`,
@@ -55,7 +56,7 @@ export function interleavingOf(situation: Situation, machine: MachineOptions): I
   const names = bodies.map((_, index) => 'abc'.charAt(index));
   return {
     prep: async (seed) => {
-      const driver = mockDriver({ ...machine, seed, capacityBytes: 32 * PAGE });
+      const driver = mockDriver({ ...machine, ...situation.machine, seed, capacityBytes: 48 * PAGE });
       const scene = new SharedScene(driver, situation.sizeBytes);
       const openers = names.map((name) => scene.opener(driver.process(name)));
       const opened = situation.opened ?? names;
@@ -63,12 +64,16 @@ export function interleavingOf(situation: Situation, machine: MachineOptions): I
       if (a === undefined) throw new Error('nobody');
       await a.open();
       await situation.before?.(scene, a);
+      if (!opened.includes('a')) await a.close();
       for (const opener of openers.slice(1)) if (opened.includes(opener.process.name)) await opener.open();
       return scene;
     },
     bodies: bodies.map((body) => (scene, process) => body(scene.opener(process), scene)),
     outside,
-    check: (scene, outcome) => judge(scene, outcome.crashed || outcome.killed.length > 0 || outcome.error !== undefined),
+    check: (scene, outcome) => {
+      situation.settle?.(scene);
+      return judge(scene, outcome.crashed || outcome.killed.length > 0 || outcome.error !== undefined);
+    },
     onEvent: (scene, event) => { scene.noteEvent(event); },
   };
 }
@@ -76,7 +81,17 @@ export function interleavingOf(situation: Situation, machine: MachineOptions): I
 /** `cutOff`: a body has not come to its end. */
 async function judge(scene: SharedScene, cutOff: boolean): Promise<void> {
   for (const name of [...scene.openers.keys()]) scene.driver.process(name).kill();
+  for (const [path, bytes] of scene.theirs) {
+    const found = scene.driver.listFiles().includes(path) ? scene.driver.readFile(path) : undefined;
+    if (found === undefined || Buffer.compare(found, bytes) !== 0) throw new Error(`'${path}' is not ours, and was changed`);
+  }
+  for (const one of [scene, ...scene.others.values()]) await judgeFile(one, cutOff);
+}
+
+async function judgeFile(scene: SharedScene, cutOff: boolean): Promise<void> {
   for (const path of scene.names) {
+    // What a body makes may not be there yet.
+    if (cutOff && !scene.driver.listFiles().includes(path)) continue;
     const file = await PmemFile.open(path, { driver: scene.driver });
     if (!cutOff && file.size !== scene.ledger.sizeBytes) {
       throw new Error(`'${path}' has ${file.size} bytes, ${scene.ledger.sizeBytes} were asked for`);

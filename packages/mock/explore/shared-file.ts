@@ -1,5 +1,5 @@
 /** Several openers of one file, and one account of what all of them did and were told. Knows nothing of how PmemFile works. */
-import { type ByteRange, overlaps, PmemError, PmemFile, type RepairOptions } from '@safe-pmem/core';
+import { type ByteRange, type OpenOptions, overlaps, PmemError, PmemFile, type RepairOptions } from '@safe-pmem/core';
 import type { MockDriver, MockProcess, ScheduledEvent } from '../src/index.js';
 import { Ledger } from './ledger.js';
 import { PAGE, pattern } from './scene.js';
@@ -16,13 +16,16 @@ export class SharedScene {
   readonly ledger: Ledger;
   readonly openers = new Map<string, Opener>();
   /** Where the file is now; it may be renamed. */
-  path = SHARED;
+  path: string;
   /** Names under which it can be opened. */
-  readonly names = new Set([SHARED]);
+  readonly names: Set<string>;
   /** Pages that were poisoned and that no repair has been acknowledged for since. */
   readonly bad = new Set<number>();
   /** Pages that one opener stored to while they were bad and another was repairing them: either bytes may be there. */
   readonly contested = new Set<number>();
+  /** Who has asked to have the file alone, and who has it so. */
+  readonly wanting = new Set<Opener>();
+  readonly having = new Set<Opener>();
   /** Something was made to fail, or power failed, or a process died in the middle of something. */
   disturbed = false;
   #salt = 1;
@@ -31,13 +34,39 @@ export class SharedScene {
   /** Goes up when a repair without rebuild begins, and when it is acknowledged. */
   losses = 0;
 
+  /** Other files of this exploration, each with an account of its own, by the name that each had first. */
+  readonly others = new Map<string, SharedScene>();
+  /** Files that are none of ours: they must stay as they are. */
+  readonly theirs = new Map<string, Uint8Array>();
+
+  /** `made`: a body makes the file, of zeros. */
   constructor(
     readonly driver: MockDriver,
     readonly initialBytes: number,
+    path = SHARED,
+    made = false,
   ) {
-    const bytes = pattern(0, initialBytes, 0);
-    driver.writeFile(SHARED, bytes);
+    const bytes = made ? new Uint8Array(initialBytes) : pattern(0, initialBytes, 0);
+    if (!made) driver.writeFile(path, bytes);
+    this.path = path;
+    this.names = new Set([path]);
     this.ledger = new Ledger(bytes, MOST_BYTES);
+    if (made) this.ledger.asking(0);
+  }
+
+  /** One more file. */
+  other(path: string, initialBytes = this.initialBytes, made = false): SharedScene {
+    const known = this.others.get(path);
+    if (known !== undefined) return known;
+    const other = new SharedScene(this.driver, initialBytes, path, made);
+    this.others.set(path, other);
+    return other;
+  }
+
+  /** Somebody has a file of that name there. */
+  plant(path: string, bytes: Uint8Array): void {
+    this.theirs.set(path, bytes);
+    this.driver.writeFile(path, bytes);
   }
 
   opener(process: MockProcess): Opener {
@@ -68,6 +97,7 @@ export class SharedScene {
     this.#operation = event.operation;
     if (event.effect === 'poison' && this.names.has(event.path)) this.notePoison(Math.floor(event.offset / PAGE));
     if (event.effect !== 'outside') this.disturbed = true;
+    for (const other of this.others.values()) other.noteEvent(event);
   }
 
   /** Another process appends, durably. */
@@ -126,9 +156,9 @@ export class Opener {
     return this.#file;
   }
 
-  async open(path = this.scene.path): Promise<void> {
+  async open(options: Partial<OpenOptions> = {}): Promise<void> {
     this.#lossesAtOpen = this.scene.losses;
-    this.#file = await PmemFile.open(path, { driver: this.process });
+    this.#file = await PmemFile.open(this.scene.path, { driver: this.process, ...options });
   }
 
   async close(): Promise<void> {
