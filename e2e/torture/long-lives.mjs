@@ -1,8 +1,9 @@
 // npm run test:long [-- --seconds 3600] [--seed N] [--folder DIR] [--lives S]
 //
-// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, a restart every S seconds
+// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, scrubs, a restart every S seconds
 // (every second one is a kill -9), an oracle that knows what was acknowledged, a watchdog, and percentiles of every
-// kind of operation. Needs no root. What takes longer than a second is named, with what went on beside it.
+// kind of operation. Needs no root. What takes longer than a second is named, with how much of that the driver's calls
+// took, and what went on beside it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -65,7 +66,8 @@ function listen(actor) {
   last = { operations: 0 };
   actor.onEvent = (event) => {
     if (event.slow !== undefined) {
-      console.log(`slow: ${event.slow} took ${event.tookMs} ms, beside ${event.underWay.join(', ') || 'nothing'}`);
+      const beside = event.underWay.join(', ') || 'nothing';
+      console.log(`slow: ${event.slow} took ${event.tookMs} ms, ${event.why}; beside ${beside}`);
       return;
     }
     if (event.operations > last.operations) watchdog.watch(`life ${life}`);

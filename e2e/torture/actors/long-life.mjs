@@ -2,14 +2,16 @@
 // slow, named together with what went on beside it.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import process from 'node:process';
-import { StoreLife } from './store-life.mjs';
+import { driver, StoreLife } from './store-life.mjs';
+import { TimedCalls } from './timed-calls.mjs';
 
 const REPORT_MS = 5000;
 /** An operation that takes longer is told of by itself. */
 const SLOW_MS = 1000;
-const WEIGHTS = { put: 400, del: 60, batch: 60, get: 300, checkpoint: 1, repair: 0.2 };
+const WEIGHTS = { put: 400, del: 60, batch: 60, get: 300, checkpoint: 1, repair: 0.2, scrub: 0.5 };
 
 export async function liveLong(options, actor) {
+  const calls = new TimedCalls(driver);
   const times = new Map();
   const loop = monitorEventLoopDelay({ resolution: 10 });
   loop.enable();
@@ -25,7 +27,14 @@ export async function liveLong(options, actor) {
     const all = times.get(kind) ?? [];
     if (all.push(tookMs) === 1) times.set(kind, all);
     if (tookMs > SLOW_MS)
-      process.send({ event: { slow: kind, tookMs: round(tookMs), underWay: [...life.underWay] } });
+      process.send({
+        event: {
+          slow: kind,
+          tookMs: round(tookMs),
+          why: calls.since(performance.now() - tookMs),
+          underWay: [...life.underWay],
+        },
+      });
   });
   clearInterval(ticking);
   report();

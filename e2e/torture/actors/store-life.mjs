@@ -16,7 +16,7 @@ const WEIGHTS = { put: 50, del: 10, batch: 8, get: 30, checkpoint: 1, repair: 1 
 const LONG = 6000;
 const SHORT = 300;
 
-const driver = nativeDriver();
+export const driver = nativeDriver();
 
 /** What the four files are called, by engine. */
 export function storePaths(location, mirrorLocation) {
@@ -49,6 +49,9 @@ export async function openStore({ engine, location, mirrorLocation }) {
     }
     const store = await PageStore.open({ ...files, create: true });
     const close = store.close.bind(store);
+    store.scrub = async () => {
+      for (const file of Object.values(files)) await file.scrub();
+    };
     store.close = async () => {
       // Whatever becomes of the store: a file stays locked as long as it is open.
       const closed = [await Promise.allSettled([close()])];
@@ -133,7 +136,7 @@ export class StoreLife {
     if (store === undefined) return false;
     const key = keyOf(random.below(this.#options.keys));
     if (kind === 'get') return this.#get(store, key, tell);
-    if (kind === 'checkpoint' || kind === 'repair') return this.#whole(store, kind, () => store[kind](), tell);
+    if (['checkpoint', 'repair', 'scrub'].includes(kind)) return this.#whole(store, kind, () => store[kind](), tell);
     const keys =
       kind === 'batch'
         ? [...new Set([key, keyOf(random.below(this.#options.keys)), keyOf(random.below(this.#options.keys))])]
