@@ -72,6 +72,8 @@ const list = [
   [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility(facts) === 'yes'", "zeroRange === 'in-place'", 'zero-range on a device that cannot clear'],
   [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility", "clearAbility", 'zero-range first on xfs'],
   [core('repair/strategy.ts'), 'const curedByRelocation = shared && refusal === Errno.EIO;', 'const curedByRelocation = refusal === Errno.EIO;', 'relocation gives poison away'],
+  [core('repair/strategy.ts'), "refusal === Errno.EIO && allowRelocation;", 'refusal === Errno.EIO;', 'a page that XFS keeps room for is moved without leave'],
+  [core('repair/strategy.ts'), ' || isSetAside ?', ' ?', 'a page that XFS keeps room for is not moved even with leave'],
   [core('repair/strategy.ts'), 'const nothingBetter = !hasWrite && allowRelocation;', 'const nothingBetter = !hasWrite;', 'relocation without leave'],
   [core('opening/file-info.ts'), "if (bus.provider === CXL_BUS) return 'no';", '', 'CXL may clear'],
   [core('opening/file-info.ts'), "if (bus.provider.startsWith('ACPI')) return 'yes';", "return 'yes';", 'every bus lists consumed errors'],

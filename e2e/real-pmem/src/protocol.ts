@@ -67,9 +67,19 @@ export interface JobContext {
 export const resultDescriptor = 3;
 
 /** What the privileged side does for a job that runs as nobody. Sectors are of 512 bytes, from the device's start. */
+/** Where a filesystem lies, and how it places files. */
+export interface FilesystemLayout {
+  readonly hugePages?: boolean;
+  readonly mapped?: boolean;
+}
+
+/** First sector of the device that a dm-linear device has. */
+export const mappedSector = 65_536;
+
 export type InjectorRequest =
   | { readonly operation: 'inject'; readonly sector: number; readonly count: number }
-  | { readonly operation: 'fresh-filesystem' }
+  /** `hugePages` as of a mount. `mapped`: on a dm-linear device that begins at sector `mappedSector` of the device. */
+  | ({ readonly operation: 'fresh-filesystem' } & FilesystemLayout)
   /** Runs the command `safe-pmem` as root. */
   | { readonly operation: 'safe-pmem'; readonly argv: readonly string[] };
 

@@ -30,6 +30,16 @@ describe('--all', () => {
     expect(Object.keys(planned('--all'))).toEqual(expect.arrayContaining(traces));
   });
 
+  it('has the machine checks of every cell that there is a recording of, and of no other', () => {
+    const withRecording = readdirSync(new URL('../machine-checks/', import.meta.url)).map((name) => name.replace('.json', '')).sort();
+    const cellsWith = (...args: string[]): string[] => {
+      return Object.entries(planned('--all', ...args)).filter(([, jobs]) => jobs.includes('machine-check')).map(([cell]) => cell).sort();
+    };
+    expect(cellsWith()).toEqual(withRecording);
+    expect(cellsWith('--job', 'machine-check')).toEqual(withRecording);
+    expect(Object.keys(planned('--all', '--job', 'machine-check')).sort()).toEqual(withRecording);
+  });
+
   it('has all jobs, and compares only traces that are there', () => {
     const all = planned('--all');
     expect(all['5.10-xfs-clearable']).toEqual(['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz']);

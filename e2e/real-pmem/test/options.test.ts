@@ -35,7 +35,6 @@ describe('command line', () => {
     [['--parallel', 'all'], /--parallel/],
     [['--colour'], /--colour/],
     [['6.12'], /6\.12/],
-    [['--record', '--scenario', 'load'], /every scenario/],
   ])('refuses %j', (args, message) => {
     expect(() => parseOptions(args)).toThrow(UsageError);
     expect(() => parseOptions(args)).toThrow(message);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scenarios } from '../src/scenarios/scenarios.js';
 import type { Step } from '../src/scenarios/step.js';
 import { diffTraces, formatDifferences } from '../src/scenarios/trace-diff.js';
-import { parseTrace, serializeTrace, type Trace, type TracedScenario } from '../src/scenarios/trace.js';
+import { mergeTraces, parseTrace, serializeTrace, type Trace, type TracedScenario } from '../src/scenarios/trace.js';
 
 const steps = [
   { step: { do: 'create', file: 'a', sizeBytes: 4096, preallocate: true }, outcome: {} },
@@ -28,6 +28,22 @@ describe('trace file', () => {
 
   it('refuses a format it does not know', () => {
     expect(() => parseTrace(serializeTrace(trace).replace('"format": 1', '"format": 2'))).toThrow(/format 2/);
+  });
+});
+
+describe('a recording of some scenarios', () => {
+  const changed = { ...scenario, title: 'Another read.' };
+  const added = { ...scenario, name: 'new' };
+
+  it('takes the place of these, comes after the others if it is new, and leaves the rest', () => {
+    const committed = withScenarios(scenario, { ...scenario, name: 'other' });
+    const merged = mergeTraces(committed, withScenarios(added, changed));
+    expect(merged?.scenarios).toEqual([changed, { ...scenario, name: 'other' }, added]);
+  });
+
+  it('is not mixed with those of another version of the kernel', () => {
+    const other = { ...trace, subject: { ...trace.subject, kernelVersion: 'Linux version 6.12.2' } };
+    expect(mergeTraces(other, withScenarios(changed))).toBeUndefined();
   });
 });
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { isMediaErrno } from '../src/faults/classify.js';
 import type { Check, DriverSupport } from './machine.js';
-import { assertSameBytes, load, pattern, store, withNewFile } from './opened-file.js';
+import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
 
 const PAGE = 4096;
+const MiB = 1024 * 1024;
 
 export function checkPoison(check: Check, supports: DriverSupport): void {
   if (supports.poison === 'none') {
@@ -75,6 +76,36 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
         else assert.equal(supports.badBlocks, false, list.reason);
       });
     });
+
+    for (const by of ['by pages of 2 MiB where the kernel wants to', 'page by page']) {
+      check(`in 4 MiB mapped ${by}, one poisoned page faults alone${supports.recoveryWrite ? ', until it is written whole' : ''}`, async (machine) => {
+        const bytes = pattern(4 * MiB);
+        const bad = { offset: 700 * PAGE, length: PAGE };
+        const file = await openFile(machine, machine.path('file'), { create: true, sizeBytes: 4 * MiB, preallocate: true });
+        if (by === 'page by page') assert.equal(file.avoidHugePages?.(), undefined);
+        store(file, 0, bytes);
+        assert.equal(await file.sync(), undefined);
+        await machine.poison(file, bad);
+        for (const fault of [file.read(new Uint8Array(4 * PAGE), bad.offset - PAGE), file.write(bytes.subarray(0, 100), bad.offset + 200)]) {
+          assert.ok(fault !== undefined, 'access to poison must fault');
+          assert.equal(Math.floor(fault.position / PAGE), 700);
+        }
+        const after = bad.offset + PAGE;
+        assertSameBytes(load(file, 0, bad.offset), bytes.subarray(0, bad.offset));
+        assertSameBytes(load(file, after, 4 * MiB - after), bytes.subarray(after));
+        store(file, after, bytes.subarray(0, PAGE));
+        assertSameBytes(load(file, after, PAGE), bytes.subarray(0, PAGE));
+        store(file, after, bytes.subarray(after, after + PAGE));
+        assert.ok(file.read(new Uint8Array(1), bad.offset + PAGE - 1) !== undefined, 'the page stays bad');
+        if (supports.recoveryWrite) {
+          const content = bytes.subarray(bad.offset, after);
+          assert.deepEqual(await file.pwrite(content, bad.offset), { transferredBytes: PAGE, errno: 0 });
+          assert.equal(file.remap(bad.offset, PAGE), undefined);
+          assertSameBytes(load(file, 0, 4 * MiB), bytes);
+        }
+        assert.equal(await file.close(), undefined);
+      });
+    }
 
     check(`a whole-page write ${supports.recoveryWrite ? 'clears' : 'cannot clear'} poison`, async (machine) => {
       await withNewFile(machine, 10 * PAGE, async (file) => {

@@ -72,6 +72,12 @@ describe('the order of repair strategies', () => {
     expect(ladder({ filesystem: 'xfs' }, Errno.EIO, { shared: true })).toEqual(['recovery-write', 'zero-range']);
   });
 
+  it('xfs, a page that is not shared and yet refused as if it were: relocation, if the caller allows it', () => {
+    expect(ladder({ filesystem: 'xfs' }, Errno.EIO, { allowRelocation: true })).toEqual(['recovery-write', 'zero-range']);
+    expect(ladder({ filesystem: 'ext4' }, Errno.EIO, { allowRelocation: true })).toEqual(['recovery-write']);
+    expect(ladder({ filesystem: 'xfs', dax: false }, Errno.EIO, { allowRelocation: true })).toEqual(['recovery-write']);
+  });
+
   it('xfs before 5.19: relocation only if the caller allows it', () => {
     const old = { ...before519, filesystem: 'xfs' };
     expect(ladder(old, Errno.EIO)).toEqual(['recovery-write']);

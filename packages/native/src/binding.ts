@@ -8,7 +8,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 8;
+export const INTERFACE_NUMBER = 9;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -132,6 +132,17 @@ export interface OpenedFile {
   readonly blockBytes: number;
 }
 
+/** A line of `dmsetup table`. Sectors have 512 bytes, and count from the start of the device-mapper device. */
+export interface TableTarget {
+  readonly firstSector: number;
+  readonly sectors: number;
+  /** `linear`, `striped` … */
+  readonly type: string;
+  readonly parameters: string;
+}
+
+export type DeviceTable = { readonly targets: readonly TableTarget[] } | { readonly failure: SystemFailure };
+
 export interface Binding {
   /** INTERFACE_NUMBER of the sources that it was built from; undefined in what is no binary of this package. */
   readonly interfaceNumber: number | undefined;
@@ -150,6 +161,9 @@ export interface Binding {
    */
   readonly readByNumber: (target: Uint8Array) => Fault | undefined;
   readonly call: Float64Array;
+
+  /** Of what a device-mapper device is made. EACCES or EPERM for all but root, ENODEV or ENXIO if there is none. */
+  deviceTable(major: number, minor: number): DeviceTable;
 
   /** Puts the SIGBUS handler back on top if another has replaced it since the first open(). Nothing before that. */
   installGuard(): void;

@@ -4,11 +4,11 @@
  */
 import path from 'node:path';
 import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
-import { coalesce, intersect } from '@safe-pmem/core';
+import { coalesce, Errno, intersect } from '@safe-pmem/core';
+import type { DeviceTable } from './binding.js';
+import { translateLists, type TableOf } from './device-mapper.js';
 import { readdir, readFile, realpath } from './file-calls.js';
-
-/** sysfs counts in 512-byte sectors whatever the logical block size of the device is. */
-export const SECTOR_BYTES = 512;
+import { SECTOR_BYTES } from './sector.js';
 
 /**
  * A disk's list as text. `startBytes` and `lengthBytes` are those of the partition; `lengthBytes` is undefined for a
@@ -26,16 +26,26 @@ export type ListFile =
 
 export type Bus = NonNullable<FileFacts['bus']>;
 
+export interface BlockDeviceOptions {
+  /** Default `/sys`. */
+  readonly sysfsRoot?: string | undefined;
+  readonly pageBytes?: number | undefined;
+  /** Default: no table can be read. */
+  readonly tableOf?: TableOf | undefined;
+}
+
 /** One device, named `MAJOR:MINOR` as stat(2) gives it. */
 export class BlockDevice {
   readonly #device: string;
   readonly #sysfsRoot: string;
   readonly #pageBytes: number;
+  readonly #tableOf: TableOf | undefined;
 
-  constructor(device: string, options: { readonly sysfsRoot?: string; readonly pageBytes?: number } = {}) {
+  constructor(device: string, { sysfsRoot = '/sys', pageBytes = 4096, tableOf }: BlockDeviceOptions = {}) {
     this.#device = device;
-    this.#sysfsRoot = options.sysfsRoot ?? '/sys';
-    this.#pageBytes = options.pageBytes ?? 4096;
+    this.#sysfsRoot = sysfsRoot;
+    this.#pageBytes = pageBytes;
+    this.#tableOf = tableOf;
   }
 
   /**
@@ -112,25 +122,32 @@ export class BlockDevice {
   }
 
   /**
-   * What the devices below a device-mapper device list. Which of their bytes lie where here, the kernel tells only
-   * root; if none of them lists anything, there is nothing to translate. Undefined if sysfs names none.
+   * What the devices below a device-mapper device list, in bytes of this one. Which bytes these are, the kernel tells
+   * only root; if none of them lists anything, there is nothing to translate. Undefined if sysfs names none.
    */
   async #listBelow(): Promise<DeviceBadBlocks | undefined> {
     try {
       const below = await this.#below();
+      const lists = new Map<string, readonly ByteRange[]>();
       for (const device of below) {
         const list = await device.badBlocks();
         if (!list.supported) return unsupported(`below the device-mapper device ${this.#device}, ${list.reason}`);
-        if (list.ranges.length === 0) continue;
-        return unsupported(
-          `below the device-mapper device ${this.#device}, ${device.#device} lists bad blocks, in other coordinates: ` +
-            'only root can ask which bytes these are here (dmsetup table)',
-        );
+        lists.set(device.#device, list.ranges);
       }
-      return below.length === 0 ? undefined : { supported: true, ranges: [] };
+      const [bad] = [...lists].find(([, ranges]) => ranges.length > 0) ?? [];
+      if (bad === undefined) return below.length === 0 ? undefined : { supported: true, ranges: [] };
+      const translated = translateLists(this.#table(), lists);
+      if (!('reason' in translated)) return { supported: true, ranges: translated.ranges };
+      const where = `below the device-mapper device ${this.#device}, ${bad} lists bad blocks, in other coordinates`;
+      return unsupported(`${where}: ${translated.reason}`);
     } catch {
       return undefined;
     }
+  }
+
+  #table(): DeviceTable {
+    const [major = 0, minor = 0] = this.#device.split(':').map(Number);
+    return this.#tableOf?.(major, minor) ?? { failure: { errno: Errno.EACCES, syscall: 'open' } };
   }
 
   /** The devices that a device-mapper device lies on, as far as sysfs names them. None for others. */
@@ -140,7 +157,7 @@ export class BlockDevice {
     const slaves = path.join(folder, 'slaves');
     const names = await readdir(slaves).catch(() => []);
     const numbers = await Promise.all(names.map((name) => readFile(path.join(slaves, name, 'dev'), 'utf8')));
-    const options = { sysfsRoot: this.#sysfsRoot, pageBytes: this.#pageBytes };
+    const options = { sysfsRoot: this.#sysfsRoot, pageBytes: this.#pageBytes, tableOf: this.#tableOf };
     return numbers.map((number) => new BlockDevice(number.trim(), options));
   }
 

@@ -9,16 +9,20 @@ import type {
   WatchOutcome,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
-import { BlockDevice, SECTOR_BYTES } from './block-device.js';
+import { BlockDevice } from './block-device.js';
+import type { TableOf } from './device-mapper.js';
 import { watchFile } from './device-watch.js';
 import { close, open, readFile, stat, write } from './file-calls.js';
+import { SECTOR_BYTES } from './sector.js';
 
+/** Where to look, and how. The binding has `tableOf`; without it device-mapper devices with bad blocks stay untranslated. */
 export interface DeviceFolders {
   /** Default `/sys`. */
   readonly sysfsRoot?: string;
   /** Default `/proc/self/mountinfo`. */
   readonly mountInfo?: string;
   readonly pageBytes?: number;
+  readonly tableOf?: TableOf;
 }
 
 export class NativeDevices implements DeviceDriver {

@@ -29,6 +29,7 @@ import type {
 import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import { BlockDevice } from './block-device.js';
+import type { TableOf } from './device-mapper.js';
 import { NativeDevices } from './devices.js';
 import { filesystemName } from './filesystem-name.js';
 import { keepGuard } from './keep-guard.js';
@@ -82,11 +83,14 @@ export function advisoryMemoryErrors(): number {
 
 class NativeDriver implements Driver<CompleteFile> {
   readonly name = 'native';
-  readonly devices = new NativeDevices();
+  readonly devices: NativeDevices;
   readonly #binding: Binding;
+  readonly #tableOf: TableOf;
 
   constructor(binding: Binding) {
     this.#binding = binding;
+    this.#tableOf = (major, minor) => binding.deviceTable(major, minor);
+    this.devices = new NativeDevices({ tableOf: this.#tableOf });
   }
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
@@ -95,7 +99,7 @@ class NativeDriver implements Driver<CompleteFile> {
     refuseHugePages(path);
     const opened = await this.#binding.open(path, readOnly, create, sizeBytes, preallocate);
     if ('failure' in opened) return { failure: await explained(opened.failure, path) };
-    const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes });
+    const device = new BlockDevice(opened.device, { pageBytes: opened.pageBytes, tableOf: this.#tableOf });
     const facts = factsOf(opened, readOnly, await device.bus());
     return { file: new NativeFile(this.#binding, opened, facts, device) };
   }

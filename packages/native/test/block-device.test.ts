@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BlockDevice } from '../src/block-device.js';
+import type { TableOf } from '../src/device-mapper.js';
 import { scratchFolder } from './scratch.js';
 
 /** A sysfs tree: `files` below /sys, and the links of /sys/dev/block. */
@@ -20,6 +21,15 @@ function sysfs(files: Record<string, string>, devices: Record<string, string>): 
 }
 
 const e820 = 'devices/platform/e820_pmem/ndbus0/region0/namespace0.0/block/pmem0';
+
+/** What the kernel tells root of a device-mapper device. */
+function readableTable(lines: readonly string[]): TableOf {
+  const targets = lines.map((line) => {
+    const [firstSector, sectors, type = '', ...parameters] = line.split(' ');
+    return { firstSector: Number(firstSector), sectors: Number(sectors), type, parameters: parameters.join(' ') };
+  });
+  return (major, minor) => (major === 253 && minor === 0 ? { targets } : { failure: { errno: 6, syscall: 'ioctl' } });
+}
 
 function badBlocks(list: string): Promise<unknown> {
   return new BlockDevice('259:0', { sysfsRoot: sysfs({ [`${e820}/badblocks`]: list }, { '259:0': e820 }) }).badBlocks();
@@ -146,8 +156,8 @@ describe('a device-mapper device', () => {
     return { [`${at}/provider`]: `${provider}\n`, [`${at}/commands`]: '\n' };
   };
 
-  /** dm-0 over pmem0, and over pmem1 too if that has a list. */
-  function mapped(first: string, second?: string): BlockDevice {
+  /** dm-0 over pmem0, and over pmem1 too if that has a list. A table is lines of `dmsetup table`. */
+  function mapped(first: string, second?: string, table?: readonly string[]): BlockDevice {
     const below = second === undefined ? ['pmem0'] : ['pmem0', 'pmem1'];
     const slaves = below.map((name, i) => [`${dm}/slaves/${name}/dev`, `259:${i}\n`] as const);
     const files = {
@@ -158,7 +168,8 @@ describe('a device-mapper device', () => {
       ...busOf(e820, 'e820'),
       ...(second === undefined ? {} : { [`${nfit}/badblocks`]: second, ...busOf(nfit, 'ACPI.NFIT') }),
     };
-    return new BlockDevice('253:0', { sysfsRoot: sysfs(files, { '253:0': dm, '259:0': e820, '259:1': nfit }) });
+    const sysfsRoot = sysfs(files, { '253:0': dm, '259:0': e820, '259:1': nfit });
+    return new BlockDevice('253:0', { sysfsRoot, tableOf: table === undefined ? undefined : readableTable(table) });
   }
 
   it('lists nothing if no device below it does', async () => {
@@ -178,6 +189,44 @@ describe('a device-mapper device', () => {
   it('cannot tell if a device below it cannot', async () => {
     const reason = expect.stringContaining('253:0, pmem1 keeps no bad-block list') as string;
     expect(await mapped('', '\n').badBlocks()).toEqual({ supported: false, reason });
+  });
+
+  it('lists in its own bytes what the devices below a linear one list, where its table can be read', async () => {
+    // 1000 sectors of pmem0 from its sector 2048 on, then 500 of pmem1 from its sector 0 on, then pmem0 again.
+    const table = ['0 1000 linear 259:0 2048', '1000 500 linear 259:1 0', '1500 100 linear 259:0 100'];
+    const first = '90 20\n1000 8\n2040 16\n3047 10\n';
+    expect(await mapped(first, '499 2\n', table).badBlocks()).toEqual({
+      supported: true,
+      ranges: [[0, 8], [999, 1], [1499, 11]].map(([sector = 0, count = 0]) => ({ offset: sector * 512, length: count * 512 })),
+    });
+    expect(await mapped('1 1\n', undefined, ['0 8 linear 259:0 8']).badBlocks()).toEqual({ supported: true, ranges: [] });
+  });
+
+  it.each([
+    ['a target that is not linear lies on them', ['0 8 linear 259:0 0', '8 8 striped 2 8 259:0 8 259:1 0'], /target striped is not one/],
+    ['a target names a device that sysfs does not', ['0 8 linear 259:7 0'], /has the parameters '259:7 0'/],
+    ['a target has other parameters', ['0 8 linear 259:0'], /has the parameters '259:0'/],
+  ])('cannot tell what these are here if %s', async (_, table, reason) => {
+    const found = await mapped('8 1\n', '', table).badBlocks();
+    expect(found).toEqual({ supported: false, reason: expect.stringMatching(reason) as string });
+  });
+
+  it('does not mind a target of another kind on a device that lists nothing', async () => {
+    const table = ['0 8 linear 259:0 8', '8 8 striped 1 8 259:1 0', '16 8 error '];
+    expect(await mapped('9 1\n', '', table).badBlocks()).toEqual({ supported: true, ranges: [{ offset: 512, length: 512 }] });
+  });
+
+  it('says why its table cannot be read', async () => {
+    const failing = (errno: number) => () => ({ failure: { errno, syscall: 'ioctl' } });
+    const reasonFor = async (errno: number): Promise<unknown> => {
+      const sysfsRoot = sysfs(
+        { [`${dm}/dm/name`]: 'log\n', [`${dm}/slaves/pmem0/dev`]: '259:0\n', [`${e820}/badblocks`]: '8 1\n' },
+        { '253:0': dm, '259:0': e820 },
+      );
+      return new BlockDevice('253:0', { sysfsRoot, tableOf: failing(errno) }).badBlocks();
+    };
+    expect(await reasonFor(13)).toMatchObject({ supported: false, reason: expect.stringMatching(/only root can ask/) as string });
+    expect(await reasonFor(6)).toMatchObject({ supported: false, reason: expect.stringMatching(/its table cannot be read: ENXIO/) as string });
   });
 
   it('hangs on the bus that all devices below it hang on', async () => {

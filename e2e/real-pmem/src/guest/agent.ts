@@ -67,8 +67,8 @@ class Agent {
       inject(sector, count) {
         injectPoison(device, sector, count);
       },
-      async freshFilesystem() {
-        await device.fresh();
+      async freshFilesystem(layout) {
+        await device.fresh(undefined, layout);
       },
     });
     this.#device = device;
@@ -77,7 +77,7 @@ class Agent {
 
   async mount(filesystem: Filesystem, { keep = false, hugePages = false }: Pick<MountMessage, 'keep' | 'hugePages'> = {}): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem, hugePages);
+    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem, { hugePages });
     this.#mounted = { device: this.#device, filesystem };
     return options;
   }

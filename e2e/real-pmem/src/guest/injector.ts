@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { LineSplitter } from '../line-splitter.js';
-import type { CommandEnd, InjectorReply, InjectorRequest } from '../protocol.js';
+import type { CommandEnd, FilesystemLayout, InjectorReply, InjectorRequest } from '../protocol.js';
 import { guestPaths } from '../protocol.js';
 import type { PmemDevice } from './pmem-device.js';
 
@@ -23,7 +23,7 @@ export function injectPoison(device: PmemDevice, sector: number, count: number):
 
 export interface Privileges {
   inject(sector: number, count: number): void;
-  freshFilesystem(): Promise<void>;
+  freshFilesystem(layout: FilesystemLayout): Promise<void>;
 }
 
 async function perform(request: InjectorRequest, privileges: Privileges): Promise<CommandEnd | undefined> {
@@ -32,7 +32,7 @@ async function perform(request: InjectorRequest, privileges: Privileges): Promis
       privileges.inject(request.sector, request.count);
       return undefined;
     case 'fresh-filesystem':
-      await privileges.freshFilesystem();
+      await privileges.freshFilesystem(request);
       return undefined;
     case 'safe-pmem': {
       const argv = [guestPaths.command, ...request.argv];

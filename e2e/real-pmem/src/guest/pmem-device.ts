@@ -4,10 +4,11 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DeviceKind, Filesystem, GuestFacts } from '../protocol.js';
-import { guestPaths } from '../protocol.js';
+import type { DeviceKind, Filesystem, FilesystemLayout, GuestFacts } from '../protocol.js';
+import { guestPaths, mappedSector } from '../protocol.js';
 import { RootShell } from './root-shell.js';
 
+const mappedName = 'safe-pmem';
 const driverDirectory = '/sys/bus/nd/drivers/nd_pmem';
 
 export class PmemDevice {
@@ -16,6 +17,7 @@ export class PmemDevice {
   readonly badBlocksFile = '/sys/block/pmem0/badblocks';
   readonly #shell = new RootShell();
   #filesystem: Filesystem | undefined;
+  #mapped = false;
 
   private constructor(kind: DeviceKind) {
     this.kind = kind;
@@ -50,16 +52,17 @@ export class PmemDevice {
   }
 
   /** Makes a filesystem on the device, mounts it with DAX and lets every user write to it; the mount's options. */
-  async mount(filesystem: Filesystem, hugePages = false): Promise<string> {
+  async mount(filesystem: Filesystem, { hugePages = false, mapped = false }: FilesystemLayout = {}): Promise<string> {
+    const node = mapped ? await this.#map() : this.node;
     if (filesystem === 'ext4') {
       const layout = hugePages ? 'nodiscard,stride=512,stripe_width=512' : 'nodiscard';
-      await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', layout, '-O', ext4Features, this.node);
+      await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', layout, '-O', ext4Features, node);
     } else {
       // A log does not fit into the small allocation groups that go with a stripe.
       const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
-      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, this.node);
+      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, node);
     }
-    const options = await this.#attach(filesystem);
+    const options = await this.#attach(filesystem, node);
     chmodSync(guestPaths.mountPoint, 0o1777);
     return options;
   }
@@ -73,9 +76,18 @@ export class PmemDevice {
     return this.#attach(filesystem);
   }
 
-  async #attach(filesystem: Filesystem): Promise<string> {
+  /** A dm-linear device over the end of the device; its node. */
+  async #map(): Promise<string> {
+    const sectors = this.facts().deviceSizeBytes / 512 - mappedSector;
+    await this.#shell.run('dmsetup', 'create', mappedName, '--table', `0 ${sectors} linear ${this.node} ${mappedSector}`);
+    await this.#shell.run('dmsetup', 'mknodes');
+    this.#mapped = true;
+    return `/dev/mapper/${mappedName}`;
+  }
+
+  async #attach(filesystem: Filesystem, node = this.node): Promise<string> {
     mkdirSync(guestPaths.mountPoint, { recursive: true });
-    await this.#shell.run('busybox', 'mount', '-t', filesystem, '-o', 'dax=always', this.node, guestPaths.mountPoint);
+    await this.#shell.run('busybox', 'mount', '-t', filesystem, '-o', 'dax=always', node, guestPaths.mountPoint);
     this.#filesystem = filesystem;
     return this.#mountOptions(filesystem);
   }
@@ -93,13 +105,15 @@ export class PmemDevice {
   }
 
   /** Unmounts, makes the kernel forget every bad block, and mounts a new filesystem of the same kind. */
-  async fresh(filesystem = this.#filesystem, hugePages = false): Promise<string> {
+  async fresh(filesystem = this.#filesystem, layout: FilesystemLayout = {}): Promise<string> {
     if (filesystem === undefined) throw new Error('nothing has been mounted yet');
     if (this.#filesystem !== undefined) await this.#shell.run('busybox', 'umount', guestPaths.mountPoint);
     this.#filesystem = undefined;
+    if (this.#mapped) await this.#shell.run('dmsetup', 'remove', mappedName);
+    this.#mapped = false;
     if (this.kind === 'clearable') this.#clearPoison();
     if (this.#listed().length > 0) await this.#forgetPoison();
-    return this.mount(filesystem, hugePages);
+    return this.mount(filesystem, layout);
   }
 
   /** A write to the block device clears what it covers, where the device can clear; much faster than a new disk. */

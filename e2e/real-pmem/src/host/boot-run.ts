@@ -99,7 +99,7 @@ class BootRun {
   async #runJobs(machine: VirtualMachine, { kernelVersion }: GuestFacts): Promise<void> {
     const cell = this.#cell;
     for (const [index, job] of this.#environment.jobs.entries()) {
-      machine.send({ type: 'mount', filesystem: cell.filesystem, hugePages: job.machineChecks === true });
+      machine.send({ type: 'mount', filesystem: cell.filesystem, hugePages: job.hugePages === true });
       const { mountOptions } = expectMessage(await machine.receive(silenceLimitMs), 'mounted');
       if (index === 0) this.#step(`mounted with ${mountOptions}`);
       this.#step(`${job.name} starts`);

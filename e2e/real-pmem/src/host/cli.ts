@@ -20,17 +20,13 @@ import { ensurePrerequisites } from './prerequisites.js';
 import { progressOn } from './progress.js';
 import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
-import { contractJob } from './contract-job.js';
-import { commandJob } from './command-job.js';
-import { costJob } from './cost-job.js';
 import { plannedRuns } from './default-matrix.js';
 import { machineCheckJob } from './machine-check-job.js';
-import { repairJob } from './repair-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
+import { commandJob, contractJob, costJob, repairJob, zeroRangeJob } from './test-job.js';
 import { tracesJob } from './traces-job.js';
 import type { VirtualMachine } from './virtual-machine.js';
-import { zeroRangeJob } from './zero-range-job.js';
 
 const tree = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..', '..', '..');
 

@@ -25,14 +25,15 @@ const defaultMatrix: readonly CellJobs[] = [
   { cell: cell('6.12', 'ext4', 'unclearable'), jobs: ['traces'] },
 ];
 
-/**
- * Every kernel of Debian that there are traces of, on both devices where users have it now. Machine checks have to be asked for until
- * there are recordings to compare them with.
- */
+/** Kernels of Debian that users have now: on both devices, and with machine checks. */
+const recentKernels: readonly string[] = ['6.12', '7.3'];
+
+/** Every kernel of Debian that there are recordings of, with all that was recorded of it. zeroinit is built here: it has to be asked for. */
 const wholeMatrix: readonly CellJobs[] = (['5.10', '6.1', '6.12', '7.3'] as const).flatMap((kernel) => {
-  const devices: readonly Cell['device'][] = kernel === '6.12' || kernel === '7.3' ? ['clearable', 'unclearable'] : ['clearable'];
+  const devices: readonly Cell['device'][] = recentKernels.includes(kernel) ? ['clearable', 'unclearable'] : ['clearable'];
   return devices.flatMap((device) => {
-    const jobs = kernel === '7.3' && device === 'unclearable' ? listedErrors.filter((job) => job !== 'traces') : listedErrors;
+    const listed = kernel === '7.3' && device === 'unclearable' ? listedErrors.filter((job) => job !== 'traces') : listedErrors;
+    const jobs: readonly JobName[] = recentKernels.includes(kernel) ? [...listed, 'machine-check'] : listed;
     return (['ext4', 'xfs'] as const).map((filesystem) => ({ cell: cell(kernel, filesystem, device), jobs }));
   });
 });
@@ -45,5 +46,6 @@ export function plannedRuns({ all, selection, jobs, jobsAsked }: Pick<Options, '
   const chosen = <T>(asked: readonly T[], value: T): boolean => asked.length === 0 || asked.includes(value);
   return wholeMatrix
     .filter((run) => chosen(kernels, run.cell.kernel) && chosen(devices, run.cell.device) && chosen(filesystems, run.cell.filesystem))
-    .map((run) => (jobsAsked ? { cell: run.cell, jobs } : run));
+    .map((run) => (jobsAsked ? { cell: run.cell, jobs: jobs.filter((job) => job !== 'machine-check' || run.jobs.includes(job)) } : run))
+    .filter((run) => run.jobs.length > 0);
 }

@@ -19,6 +19,7 @@ const modules: readonly { readonly name: string; readonly optional?: true }[] = 
   { name: 'dax_pmem' },
   { name: 'ext4' },
   { name: 'xfs' },
+  { name: 'dm_mod', optional: true },
   { name: 'virtio_pci' },
   { name: 'virtio_console' },
   { name: '9pnet_virtio' },

@@ -22,6 +22,8 @@ interface JobProgram {
   readonly input: unknown;
   /** In a guest of its own, whose memory gets errors: what they leave behind would be in the way of other jobs. */
   readonly machineChecks?: true;
+  /** On a filesystem that places files so that the kernel can map 2 MiB of them by one entry. */
+  readonly hugePages?: true;
 }
 
 /** A job whose program works by itself and reports results. */

@@ -13,21 +13,38 @@ import { zeroinitKernel } from './zeroinit-kernel.js';
 
 interface Manifest {
   readonly release: string;
+  /** What was unpacked of the module tree. */
+  readonly directories?: readonly string[];
 }
 
 /** Directories of the module tree that are unpacked; the rest is hundreds of megabytes. */
-const wantedDirectories = ['fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char'];
+const wantedDirectories = [
+  'fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char', 'drivers/md',
+];
 
-/** The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first where there is none or `refresh` asks for it. */
+/**
+ * The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first if there is none, if
+ * the one there lacks modules that are wanted now, or if `refresh` asks for it.
+ */
 export async function kernelImage(
   series: string,
   options: { tree: string; cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
 ): Promise<BootableKernel> {
   if (series === zeroinitName) return zeroinitKernel(options);
   const root = path.join(options.cacheDirectory, 'kernels', series);
-  if (options.refresh || !existsSync(path.join(root, 'manifest.json'))) await unpack(series, root, options);
-  const manifest = JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;
+  if (options.refresh || !(await isWhole(root))) await unpack(series, root, options);
+  const manifest = await manifestIn(root);
   return { series, release: manifest.release, bootImage: path.join(root, 'vmlinuz'), root };
+}
+
+async function manifestIn(root: string): Promise<Manifest> {
+  return JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;
+}
+
+async function isWhole(root: string): Promise<boolean> {
+  if (!existsSync(path.join(root, 'manifest.json'))) return false;
+  const { directories = [] } = await manifestIn(root);
+  return wantedDirectories.every((directory) => directories.includes(directory));
 }
 
 async function unpack(series: string, root: string, options: { archive: DebianArchive; progress: Progress }): Promise<void> {
@@ -49,7 +66,7 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
     await rename(bootImage, path.join(scratch, 'vmlinuz'));
     for (const left of ['boot', 'usr']) await rm(path.join(scratch, left), { recursive: true, force: true });
     await capture(programPath('depmod'), ['--basedir', scratch, release]);
-    await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify({ release } satisfies Manifest));
+    await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify({ release, directories: wantedDirectories } satisfies Manifest));
     await rm(root, { recursive: true, force: true });
     await rename(scratch, root);
   } catch (cause) {

@@ -51,6 +51,7 @@ export function machineCheckJob(options: MachineCheckJobOptions): Job {
     nodeArguments: [],
     input: {},
     machineChecks: true,
+    hugePages: true,
     async converse(ask, note, cell, { kernelVersion, errors }) {
       if (errors === undefined) throw new Error('this machine has no means to make errors');
       const { kernel, filesystem, device } = cell;

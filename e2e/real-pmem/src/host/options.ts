@@ -51,9 +51,9 @@ export const usage = `npm run test:real-pmem -- [options]
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
   --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|machine-check|bench
                         one job (repeatable; default the first six; zero-range and power-off too if --kernel zeroinit is given)
-  --all                 every kernel, filesystem and device that there are recordings of, with all jobs but machine-check and bench;
+  --all                 every kernel, filesystem and device that there are recordings of, with all jobs that were recorded there;
                         without it, and without any of the above, a selection that takes less than ten minutes
-  --scenario NAME       one scenario of the traces job (repeatable; default all; not with --record)
+  --scenario NAME       one scenario of the traces job (repeatable; default all; --record then keeps the others)
   --case NAME           one case of the machine-check job (repeatable; default all; --record then keeps the others)
   --record              write what was recorded over the committed traces and machine-check recordings
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
@@ -87,7 +87,6 @@ export function parseOptions(args: readonly string[]): Options {
       throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12, or ${zeroinitName}`);
     }
   }
-  if (parsed.record === true && parsed.scenario !== undefined) throw new UsageError('--record records every scenario');
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
   return {
     selection: {

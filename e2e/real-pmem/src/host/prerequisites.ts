@@ -21,6 +21,7 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'mkfs.xfs', debianPackage: 'xfsprogs' },
   { program: 'xfs_io', debianPackage: 'xfsprogs' },
   { program: 'ndctl', debianPackage: 'ndctl' },
+  { program: 'dmsetup', debianPackage: 'dmsetup' },
   { program: 'nats-server', debianPackage: 'nats-server' },
   { program: 'strace', debianPackage: 'strace' },
   { program: 'python3', debianPackage: 'python3' },

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TraceResult, TracesInput } from '../jobs/traces.js';
 import { diffTraces, formatDifferences } from '../scenarios/trace-diff.js';
-import { parseTrace, serializeTrace, type Trace } from '../scenarios/trace.js';
+import { mergeTraces, parseTrace, serializeTrace, type Trace } from '../scenarios/trace.js';
 import type { Job, JobVerdict } from './job.js';
 import { cellName, type Cell } from './matrix.js';
 
@@ -52,8 +52,10 @@ async function compare(recorded: Trace, cell: Cell, options: TracesJobOptions, i
   await writeFile(path.join(options.runDirectory, name), serializeTrace(recorded));
   if (options.record) {
     if (incomplete) return { summary: '', failures: ['not recorded: the recording is incomplete'] };
+    const whole = options.only.length === 0 ? recorded : mergeTraces(parseTrace(await readFile(committedFile, 'utf8')), recorded);
+    if (whole === undefined) return { summary: '', failures: ['not recorded: the others are of another kernel version, record all'] };
     await mkdir(path.dirname(committedFile), { recursive: true });
-    await writeFile(committedFile, serializeTrace(recorded));
+    await writeFile(committedFile, serializeTrace(whole));
     return { summary: ', recorded', failures: [] };
   }
   if (!existsSync(committedFile)) return { summary: '', failures: [`there is no committed trace ${name}: record it with --record`] };

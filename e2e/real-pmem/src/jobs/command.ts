@@ -17,7 +17,7 @@ import { Wal } from '@safe-pmem/examples/wal';
 import { openForLooking } from '@safe-pmem/core/tools';
 import { nativeDriver } from '@safe-pmem/native';
 import type { CommandEnd } from '../protocol.js';
-import { guestPaths } from '../protocol.js';
+import { guestPaths, mappedSector } from '../protocol.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext } from './job-io.js';
 import { kernelAbilities } from './kernel-abilities.js';
@@ -25,7 +25,7 @@ import { kernelAbilities } from './kernel-abilities.js';
 const PAGE = 4096;
 const PAGES = 64;
 const context = jobContext();
-const { recoveryWrite } = kernelAbilities(context);
+const { recoveryWrite, deviceMapper: hasDeviceMapper } = kernelAbilities(context);
 const injector = await InjectorClient.connect(context.injector);
 const directory = path.join(context.mountPoint, 'command');
 mkdirSync(directory);
@@ -273,6 +273,33 @@ void describe('a log with a mirror', () => {
     for (const one of files) await one.close();
   });
 });
+
+if (hasDeviceMapper) {
+  void describe('on a dm-linear device', () => {
+    void it('root is told which bytes are bad, others that this cannot be told; the page is repaired all the same', async () => {
+      await injector.freshFilesystem({ mapped: true });
+      const file = path.join(context.mountPoint, 'mapped.db');
+      const copy = path.join(context.mountPoint, 'copy.db');
+      for (const name of [file, copy]) writeFileSync(name, content, { flush: true });
+      chmodSync(copy, 0o644);
+      assert.equal((await safePmem('check', context.mountPoint)).status, 0);
+      await injector.inject(mappedSector + (await sectorOf(file, 5)) + 3, 1);
+      const blind = await safePmem('check', '--json', context.mountPoint);
+      assert.equal(blind.status, 2, blind.stdout);
+      assert.match(blind.stdout + blind.stderr, /only root can ask which bytes these are here/);
+      const told = await injector.safePmem('check', '--json', context.mountPoint);
+      assert.equal(told.status, 1, told.stdout + told.stderr);
+      const damage = jsonOf(told.stdout).find(({ type }) => type === 'damage');
+      assert.deepEqual({ path: damage?.path, offset: damage?.offset, length: damage?.length }, { path: file, ...range(5) });
+      assert.match((await safePmem('scrub', file)).stdout, /\[20480, 24576\)/);
+      const done = await injector.safePmem('repair', file, '--from', copy, '--yes');
+      assert.equal(done.status, recoveryWrite ? 0 : 1, done.stdout + done.stderr);
+      if (recoveryWrite) assert.ok(readFileSync(file).equals(content));
+      assert.equal((await injector.safePmem('check', context.mountPoint)).status, recoveryWrite ? 0 : 1);
+      await injector.freshFilesystem();
+    });
+  });
+}
 
 /** The whole page, by pwrite of another process: on a device that can clear, that clears it. */
 function overwrite(file: string, page: number): void {

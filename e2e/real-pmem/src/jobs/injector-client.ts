@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { LineSplitter } from '../line-splitter.js';
-import type { CommandEnd, InjectorReply, InjectorRequest } from '../protocol.js';
+import type { CommandEnd, FilesystemLayout, InjectorReply, InjectorRequest } from '../protocol.js';
 
 export class InjectorClient {
   readonly #socket: Socket;
@@ -37,9 +37,12 @@ export class InjectorClient {
     return ended;
   }
 
-  /** A new, empty filesystem without poison on the same mount point. Every file of the old one must be closed. */
-  async freshFilesystem(): Promise<void> {
-    await this.#ask({ operation: 'fresh-filesystem' });
+  /**
+   * A new, empty filesystem without poison on the same mount point. Every file of the old one must be closed. With
+   * `hugePages` the kernel can map 2 MiB of its files by one entry; with `mapped` it lies on a dm-linear device.
+   */
+  async freshFilesystem(layout: FilesystemLayout = {}): Promise<void> {
+    await this.#ask({ operation: 'fresh-filesystem', ...layout });
   }
 
   async #ask(request: InjectorRequest): Promise<CommandEnd | undefined> {

@@ -8,6 +8,8 @@ export interface KernelAbilities {
   readonly repairInPlace: boolean;
   /** Zero-range clears the media at once and keeps the block: the kernel of zeroinit-kernel/, on either filesystem. */
   readonly zeroRangeClears: boolean;
+  /** Debian's kernels have it, the one of zeroinit-kernel/ does not. */
+  readonly deviceMapper: boolean;
 }
 
 export function kernelAbilities({ kernelRelease, device, filesystem }: Pick<JobContext, 'kernelRelease' | 'device' | 'filesystem'>): KernelAbilities {
@@ -17,5 +19,6 @@ export function kernelAbilities({ kernelRelease, device, filesystem }: Pick<JobC
     recoveryWrite,
     repairInPlace: recoveryWrite || (device === 'clearable' && filesystem === 'ext4'),
     zeroRangeClears: kernelRelease.endsWith('-zeroinit'),
+    deviceMapper: !kernelRelease.endsWith('-zeroinit'),
   };
 }

@@ -47,7 +47,7 @@ async function facts(): Promise<TraceSubject['facts']> {
 
 send({ facts: await facts() });
 for (const scenario of selected) {
-  await injector.freshFilesystem();
+  await injector.freshFilesystem({ hugePages: scenario.hugePages ?? false });
   try {
     send({ scenario: tracedScenario(scenario, await replayWithLayouts(scenario, machine)) });
   } catch (cause) {

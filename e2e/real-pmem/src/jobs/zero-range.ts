@@ -227,6 +227,25 @@ if (abilities.zeroRangeClears) {
         assert.notDeepEqual(await scene.physical('file', bad), where);
       });
 
+      test('a bad block beside a copied one, which XFS keeps room for a copy of: cleared where it is', async () => {
+        const larger = content(page(32));
+        await scene.written('file', whole);
+        assert.equal(await xfsIo.run(scene.path('clone'), `reflink ${scene.path('file')}`, ['-f']), 0);
+        const descriptor = openSync(scene.path('file'), 'r+');
+        writeSync(descriptor, part(larger, { offset: page(16), length: page(16) }), 0, page(16), page(16));
+        writeSync(descriptor, part(larger, bad), 0, pageBytes, bad.offset);
+        const own = { offset: page(20), length: pageBytes };
+        const where = await scene.physical('file', own);
+        const poisoned = await scene.poison('file', own);
+        assert.throws(() => { writeSync(descriptor, part(larger, own), 0, pageBytes, own.offset); }, { code: 'EIO' });
+        closeSync(descriptor);
+        assert.equal(await zero('file', own), cured);
+        assert.deepEqual(pages('file'), expected({ 20: then('zeros') }, 32));
+        assert.deepEqual(await scene.physical('file', own), where);
+        assert.deepEqual(await scene.listed('file', poisoned), clearable ? [] : poisoned);
+        assert.deepEqual(pages('clone'), expected({}));
+      });
+
       test('the edges of a range in shared blocks: copied, and zeroed in the copy alone', async () => {
         await scene.written('file', whole);
         assert.equal(await xfsIo.run(scene.path('clone'), `reflink ${scene.path('file')}`, ['-f']), 0);

@@ -226,6 +226,31 @@ function repaired(name: string, situation: RepairSituation): MachineCheckCase {
 }
 
 /**
+ * The kernel keeps 2 MiB that it has mapped by one entry together, also for a mapping that wants none. A page of them that
+ * such a mapping meets may be announced to nobody, and may stay lost: what is promised is that no byte is wrong.
+ */
+const writtenThroughHugePage: MachineCheckCase = {
+  name: 'written through 2 MiB, met page by page, once root has listed it',
+  async run(stage) {
+    const file = await stage.written('file', hugeFilePages, 'allow');
+    const opened = await stage.opened(stage.actor(), 'file', file, 'avoid');
+    const { actor } = opened;
+    const good = `${hugeFilePages}o`;
+    stage.expect('outcome', await stage.consume(file, opened, 'long read'), [met, 'no error']);
+    await stage.settled(file);
+    const refused = ['E', 'F'].map((letter) => onlyBadHugePage.replace('M', letter));
+    stage.expect('pread of every page', preadPages(file), refused);
+    await stage.list(file);
+    const repair = await actor.call('repair', 'file', badPage, false);
+    stage.expect('repair()', repair, promisedOfRepair(stage, { huge: 'allow', listed: true }));
+    const done = repair.startsWith('cleared');
+    stage.expect('every page, by the process', await actor.call('pages', 'file'), done ? good : [good, onlyBadHugePage]);
+    stage.expect('pread of every page, afterwards', preadPages(file), done ? good : refused);
+    stage.expect('the file can be closed', await actor.call('close', 'file'), 'ok');
+  },
+};
+
+/**
  * A process that has never met the error makes the file end inside the page. The kernel would zero the
  * rest of the page, through a memory map that may not have it any more.
  */
@@ -280,5 +305,5 @@ export const machineCheckCases: readonly MachineCheckCase[] = [
   repaired('repair in a page of 2 MiB', { huge: 'allow' }),
   repaired('repair in a page of 2 MiB, once root has listed it', { huge: 'allow', listed: true }),
   repaired('repair in 2 MiB that are mapped page by page, once root has listed it', { huge: 'avoid', listed: true }),
-  zeroRangeInHugePage,
+  writtenThroughHugePage, zeroRangeInHugePage,
 ];

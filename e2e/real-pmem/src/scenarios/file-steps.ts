@@ -108,6 +108,10 @@ export class FileSteps {
     return { do: 'block', file: this.file, offset };
   }
 
+  avoidHugePages(): Step {
+    return { do: 'avoidHugePages', file: this.file };
+  }
+
   punch(offset: number, length = pageBytes): Step {
     return { do: 'punch', file: this.file, offset, length };
   }

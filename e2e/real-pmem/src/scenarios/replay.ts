@@ -132,6 +132,8 @@ class Replay {
         const noSpace = probe.freeBytes < file.facts.blockBytes;
         return { fileSizeBytes: probe.fileSizeBytes, readErrno: nameOf(probe.readErrno), hole: probe.hole, noSpace };
       }
+      case 'avoidHugePages':
+        return failureOutcome(file.avoidHugePages?.());
       case 'zeroRange':
         return failureOutcome(await file.zeroRange(step.offset, step.length));
       case 'sync':
@@ -228,7 +230,7 @@ class Replay {
 
 /** Steps that only look move no blocks. */
 function movesBlocks(step: Step): boolean {
-  return !['pread', 'load', 'remap', 'probe', 'sync', 'size', 'extents', 'badBlocks', 'block', 'inject', 'close'].includes(step.do);
+  return !['pread', 'load', 'remap', 'probe', 'sync', 'size', 'extents', 'badBlocks', 'block', 'avoidHugePages', 'inject', 'close'].includes(step.do);
 }
 
 /** Every extent of the file, those beyond its end or its mapping too. */

@@ -2,6 +2,7 @@
 import { accessScenarios } from './access.js';
 import { callScenarios } from './calls.js';
 import { endOfFileScenarios } from './end-of-file.js';
+import { hugePageScenarios } from './huge-pages.js';
 import { repairScenarios } from './repair.js';
 import { sharingScenarios } from './sharing.js';
 import type { Scenario } from './step.js';
@@ -14,4 +15,5 @@ export const scenarios: readonly Scenario[] = [
   ...endOfFileScenarios,
   ...sharingScenarios,
   ...callScenarios,
+  ...hugePageScenarios,
 ];

@@ -38,7 +38,9 @@ export type DriverStep =
   /** The kernel's list, as seen through this file. */
   | (OfFile & { readonly do: 'badBlocks' })
   /** Which physical block holds the byte at `offset`. */
-  | (OfFile & { readonly do: 'block'; readonly offset: number });
+  | (OfFile & { readonly do: 'block'; readonly offset: number })
+  /** From now on each page of the mapping has an entry of its own. */
+  | (OfFile & { readonly do: 'avoidHugePages' });
 
 /**
  * Calls that another process makes. Aimed at a mapping of the range that was made for the call: mmap with MAP_POPULATE, mlock,
@@ -77,6 +79,8 @@ export interface Scenario {
   readonly name: string;
   /** What it shows, in a sentence. */
   readonly title: string;
+  /** On a filesystem that places files so that the kernel can map 2 MiB of them by one entry. Default false. */
+  readonly hugePages?: boolean;
   readonly steps: readonly Step[];
 }
 

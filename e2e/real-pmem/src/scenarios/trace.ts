@@ -61,6 +61,15 @@ export function tracedScenario(scenario: Scenario, records: readonly StepRecord[
   return { name: scenario.name, title: scenario.title, steps };
 }
 
+/** `committed` with what was recorded now in the place of the same scenarios, or after them; undefined if the kernels differ. */
+export function mergeTraces(committed: Trace, recorded: Trace): Trace | undefined {
+  if (committed.subject.kernelVersion !== recorded.subject.kernelVersion) return undefined;
+  const fresh = new Map(recorded.scenarios.map((scenario) => [scenario.name, scenario]));
+  const kept = committed.scenarios.map((scenario) => fresh.get(scenario.name) ?? scenario);
+  const added = recorded.scenarios.filter(({ name }) => !committed.scenarios.some((scenario) => scenario.name === name));
+  return { ...recorded, scenarios: [...kept, ...added] };
+}
+
 /** JSON with one line a step, so that a change of one outcome is a change of one line. */
 export function serializeTrace(trace: Trace): string {
   const scenarios = trace.scenarios.map((scenario) => {

@@ -25,7 +25,7 @@ import {
   type ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from '../faults/simulated-crash.js';
-import { ADDRESS_SPACE_BYTES, BLOCK_BYTES } from '../hardware/geometry.js';
+import { ADDRESS_SPACE_BYTES, BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import { zeroRange } from '../kernel/fallocate.js';
 import { fiemap } from '../kernel/fiemap.js';
@@ -66,7 +66,7 @@ export class MockFile implements CompleteFile, OpenHandle {
     this.mappedBytes = inode.sizeBytes;
     this.#machine = machine;
     this.#inode = inode;
-    this.#mapping = { inode, table: new PageTable(), sync: facts.mapSync, avoidsHugePages: false };
+    this.#mapping = { inode, table: new PageTable(), pages: blocksIn(inode.sizeBytes), sync: facts.mapSync, avoidsHugePages: false };
     this.#life = machine.life;
     this.#process = process;
     process.handles.add(this);
@@ -231,6 +231,7 @@ export class MockFile implements CompleteFile, OpenHandle {
       if (failure !== undefined) return failure;
       this.#mapping.table.invalidate(0, Infinity);
       this.mappedBytes = sizeBytes;
+      this.#mapping.pages = blocksIn(sizeBytes);
       return undefined;
     });
   }

@@ -182,7 +182,7 @@ export class Filesystem {
     this.shutDown = false;
     for (const inode of this.inodes()) {
       inode.openCount = 0;
-      inode.mappings.clear();
+      inode.forgetInMemory();
       inode.locks.clear();
       for (const [logical, entry] of inode.onDisk) inode.map.set(logical, Int32Array.of(entry));
       inode.onDisk.clear();
@@ -289,7 +289,7 @@ export class Filesystem {
   /** Changes entries of the file's map, moves block ownership along, and drops the pages from every mapping. */
   assign(inode: Inode, logical: number, entries: Int32Array): void {
     this.reclassify(inode, logical, entries);
-    inode.invalidate(logical, entries.length);
+    inode.replace(logical, entries.length);
   }
 
   /** Like assign(), where no page of a mapping has to follow: the blocks stay, and what they read as, too. */

@@ -1,5 +1,6 @@
 /** A file of the simulated filesystem, whatever name it has now. */
 import { BlockMap } from './block-map.js';
+import { MappedPages } from './mapped-pages.js';
 import { RangeLocks } from './range-locks.js';
 import type { PageTable } from '../kernel/page-table.js';
 
@@ -11,6 +12,13 @@ export class Inode {
   readonly locks = new RangeLocks();
   /** Every mapping of the file, so that a change of its blocks reaches all of them. */
   readonly mappings = new Set<PageTable>();
+  /**
+   * Blocks of the file that XFS keeps room for a copy of, shared or not: the next write of one goes to that room. Gone with
+   * the inode's place in memory. The room itself is not taken from the free pool here, so nothing is said of a full disk.
+   */
+  readonly setAside = new Set<number>();
+  /** Only of DAX files. */
+  readonly mappedPages = new MappedPages();
   /** Entries that differ on disk from `map`, on a filesystem that keeps a cache of its extents: see ext4-unwritten. */
   readonly onDisk = new Map<number, number>();
   sizeBytes = 0;
@@ -40,6 +48,13 @@ export class Inode {
     this.mark = other.mark?.slice();
   }
 
+  /** What the kernel knew of it besides what is on disk is gone. */
+  forgetInMemory(): void {
+    this.mappings.clear();
+    this.setAside.clear();
+    this.mappedPages.forget(0, Infinity);
+  }
+
   diskEntry(logical: number): number {
     return this.onDisk.get(logical) ?? this.map.at(logical);
   }
@@ -52,5 +67,11 @@ export class Inode {
   /** Makes pages of the file absent in every mapping. */
   invalidate(page: number, count: number): void {
     for (const table of this.mappings) table.invalidate(page, count);
+  }
+
+  /** The same of pages whose blocks change. */
+  replace(page: number, count: number): void {
+    this.invalidate(page, count);
+    this.mappedPages.forget(page, count);
   }
 }

@@ -17,13 +17,28 @@ const failed = (errno: number): BlocksOutcome => ({ count: 0, errno });
 export function makeWritable(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { filesystem, rules } = machine;
   const entry = inode.map.at(logical);
-  const count = filesystem.extentLength(inode, logical, limit, true);
+  const count = alikeLength(inode, logical, filesystem.extentLength(inode, logical, limit, true));
+  if (inode.setAside.has(logical)) return copyShared(machine, inode, logical, count);
   if (entry === HOLE || isUnwritten(entry)) {
     const convert = rules.smallExtentBlocks > 0 ? convertOnExt4 : convertUnwritten;
     const made = (entry === HOLE ? allocateWritten : convert)(machine, inode, logical, count);
     return made.errno === 0 && rules.joinsNewExtents ? joinWritten(machine, inode, logical, limit) : made;
   }
   return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
+}
+
+/** Blocks from `logical` on, at most `limit`, that are all set aside, or none of them. */
+function alikeLength({ setAside }: Inode, logical: number, limit: number): number {
+  if (setAside.size === 0) return limit;
+  let length = 1;
+  while (length < limit && setAside.has(logical + length) === setAside.has(logical)) length++;
+  return length;
+}
+
+/** A write of this block goes to another one. */
+export function isCopiedOnWrite({ filesystem }: Machine, inode: Inode, logical: number): boolean {
+  const entry = inode.map.at(logical);
+  return inode.setAside.has(logical) || (entry !== HOLE && !isUnwritten(entry) && filesystem.isShared(mappedBlock(entry)));
 }
 
 /** XFS takes new blocks and the written ones after them, where these adjoin, for one new extent, and unmaps all of it. */
@@ -55,11 +70,18 @@ function convertUnwritten(machine: Machine, inode: Inode, logical: number, count
   return { count, errno: 0 };
 }
 
-/** Gives the file copies of blocks that it shares. EIO where one of them is bad, even if all of it is to be replaced. */
+/** XFS makes room for copies of as many blocks as are around the one that is copied (the hint cowextsize). */
+const COPIED_BLOCKS = 32;
+
+/**
+ * Gives the file copies of blocks that it shares, or that room was made for. EIO where one of them is bad, even if all of it is
+ * to be replaced.
+ */
 function copyShared(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { device, filesystem, rules } = machine;
-  const source = mappedBlock(inode.map.at(logical));
-  if (device.known.firstSector(source, limit) !== undefined) return failed(Errno.EIO);
+  const from = inode.map.slice(logical, limit);
+  const isBad = from.some((entry) => entry > HOLE && device.known.firstSector(mappedBlock(entry), 1) !== undefined);
+  if (isBad) return failed(Errno.EIO);
   const run = filesystem.reserve(inode, logical, limit);
   if (run === undefined) return failed(filesystem.noSpaceErrno);
   if (!zeroBlocks(machine, run.start, run.count)) {
@@ -68,21 +90,32 @@ function copyShared(machine: Machine, inode: Inode, logical: number, limit: numb
   }
   const bytes = new Uint8Array(BLOCK_BYTES);
   for (let i = 0; i < run.count; i++) {
-    device.medium.copyOut(source + i, 0, bytes, 0, BLOCK_BYTES);
+    const entry = from[i] ?? HOLE;
+    if (entry === HOLE || isUnwritten(entry)) continue;
+    device.medium.copyOut(mappedBlock(entry), 0, bytes, 0, BLOCK_BYTES);
     device.medium.copyIn(run.start + i, 0, bytes, 0, BLOCK_BYTES);
   }
   filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
+  setAsideAround(inode, logical, run.count);
   return { count: run.count, errno: 0 };
+}
+
+function setAsideAround({ setAside }: Inode, logical: number, count: number): void {
+  const end = Math.ceil((logical + count) / COPIED_BLOCKS) * COPIED_BLOCKS;
+  // What room was made for earlier stays so; only what has just been copied has used its room.
+  const isNew = !setAside.delete(logical);
+  for (let at = logical - (logical % COPIED_BLOCKS); isNew && at < end; at++) setAside.add(at);
+  for (let at = logical; at < logical + count; at++) setAside.delete(at);
 }
 
 /** Zeroes bytes inside one block, as fallocate and ftruncate do at edges. Holes and unwritten blocks are zeros already. */
 export function zeroWithinBlock(machine: Machine, inode: Inode, position: number, length: number): number {
-  const { device, filesystem } = machine;
+  const { device } = machine;
   const logical = Math.floor(position / BLOCK_BYTES);
   const entry = inode.map.at(logical);
   if (entry === HOLE || isUnwritten(entry)) return 0;
   if (device.isKnownBad(mappedBlock(entry))) return Errno.EIO;
-  if (filesystem.isShared(mappedBlock(entry))) {
+  if (isCopiedOnWrite(machine, inode, logical)) {
     const copied = copyShared(machine, inode, logical, 1);
     if (copied.errno !== 0) return copied.errno;
   }

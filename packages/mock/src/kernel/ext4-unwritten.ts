@@ -54,12 +54,18 @@ export function trustDiskWithin(machine: Machine, inode: Inode, logical: number,
   }
 }
 
-/** The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so. */
+/**
+ * The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so. The
+ * cache then has all of the extent that is on disk, also what nothing has asked for.
+ */
 function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
-  let end = logical;
-  while (end < logical + count && inode.diskEntry(end) > HOLE) end++;
-  rewrite(machine, inode, { start: logical, end }, true);
-  return { count: end - logical, errno: 0 };
+  const isInExtent = (at: number): boolean => inode.diskEntry(at) === inode.diskEntry(logical) + at - logical && isUnwritten(inode.map.at(at));
+  let start = logical;
+  let end = logical + 1;
+  while (start > 0 && isInExtent(start - 1)) start--;
+  while (isInExtent(end)) end++;
+  rewrite(machine, inode, { start, end }, true);
+  return { count: Math.min(end - logical, count), errno: 0 };
 }
 
 /** Calls blocks written in the cache, and on disk too where `onDisk`; mappings stay as they are. */

@@ -1,25 +1,63 @@
 /**
  * What the kernel maps by one entry of a middle page table: an aligned 2 MiB of a DAX file that lie so on the device
- * too.
+ * too. One touch of any page then maps all of them.
  */
-import { isUnwritten, mappedBlock } from '../filesystem/block-map.js';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
+import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
+import { blocksIn } from '../hardware/geometry.js';
+import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
 import type { Machine } from '../machine.js';
+import { isCopiedOnWrite, makeWritable } from './blocks.js';
 import type { Mapping } from './mapping.js';
+import { presentEntry, ZERO_PAGE } from './page-table.js';
 
 export const HUGE_PAGE_LOG2 = 21;
-const HUGE_PAGE_BLOCKS = 2 ** HUGE_PAGE_LOG2 / BLOCK_BYTES;
 
-/** The first page of the 2 MiB around `page`, if one entry maps them; undefined if each page has its own. */
-export function hugePageAround(machine: Machine, { inode, avoidsHugePages }: Mapping, page: number): number | undefined {
-  if (avoidsHugePages || !machine.rules.badBlockList) return undefined;
+/**
+ * Maps the 2 MiB around `page` for a load or a store, and gives them storage for a store. False if the page has to be
+ * mapped by itself: the 2 MiB are not in one piece, a page of them is known to be bad, or one had an entry of its own.
+ */
+export function mapHugePage(machine: Machine, mapping: Mapping, page: number, access: 'load' | 'store'): boolean {
+  const { inode, table } = mapping;
+  if (mapping.avoidsHugePages || !machine.rules.badBlockList) return false;
   const first = page - (page % HUGE_PAGE_BLOCKS);
+  if (first + HUGE_PAGE_BLOCKS > Math.min(mapping.pages, blocksIn(inode.sizeBytes))) return false;
+  if (inode.mappedPages.isSplit(first)) return false;
+  if (isEmptyRun(mapping, first)) {
+    if (access === 'load') {
+      table.setHuge(first, () => ZERO_PAGE);
+      inode.mappedPages.addHuge(first, 'zeros');
+      return true;
+    }
+    // What is converted stays converted, also where the 2 MiB turn out not to be in one piece.
+    if (makeWritable(machine, inode, first, HUGE_PAGE_BLOCKS).count < HUGE_PAGE_BLOCKS) return false;
+  }
+  const block = writtenRun(mapping, first);
+  if (block === undefined || machine.device.known.firstSector(block, HUGE_PAGE_BLOCKS) !== undefined) return false;
+  if (access === 'store' && isCopiedOnWrite(machine, inode, page)) return false;
+  table.setHuge(first, (index) => presentEntry(block + index, access === 'store'));
+  inode.mappedPages.addHuge(first, 'data');
+  return true;
+}
+
+/** All of the 2 MiB are one hole, or one extent that was never written. Where that is on the device does not matter. */
+function isEmptyRun({ inode }: Mapping, first: number): boolean {
   const begin = inode.map.at(first);
-  if (mappedBlock(begin) % HUGE_PAGE_BLOCKS !== 0 || (first + HUGE_PAGE_BLOCKS) * BLOCK_BYTES > inode.sizeBytes) return undefined;
+  if (begin !== HOLE && !isUnwritten(begin)) return false;
+  for (let i = 1; i < HUGE_PAGE_BLOCKS; i++) {
+    const entry = inode.map.at(first + i);
+    if (begin === HOLE ? entry !== HOLE : !isUnwritten(entry) || mappedBlock(entry) !== mappedBlock(begin) + i) return false;
+  }
+  return true;
+}
+
+/** The first block, if all of the 2 MiB are written and lie on the device as in the file. */
+function writtenRun({ inode }: Mapping, first: number): number | undefined {
+  const begin = inode.map.at(first);
+  const block = mappedBlock(begin);
+  if (begin === HOLE || block % HUGE_PAGE_BLOCKS !== 0) return undefined;
   for (let i = 0; i < HUGE_PAGE_BLOCKS; i++) {
     const entry = inode.map.at(first + i);
-    // HOLE is block -1 to mappedBlock().
-    if (isUnwritten(entry) || mappedBlock(entry) !== mappedBlock(begin) + i) return undefined;
+    if (entry === HOLE || isUnwritten(entry) || mappedBlock(entry) !== block + i) return undefined;
   }
-  return first;
+  return block;
 }

@@ -6,8 +6,9 @@ import type { Inode } from '../filesystem/inode.js';
 import type { SignalFacts } from './kernel-profile.js';
 import type { Machine } from '../machine.js';
 import { ABSENT, entryBlock, entryWritable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
-import { makeWritable } from './blocks.js';
-import { HUGE_PAGE_LOG2, hugePageAround } from './huge-page.js';
+import { isCopiedOnWrite, makeWritable } from './blocks.js';
+import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
+import { HUGE_PAGE_LOG2, mapHugePage } from './huge-page.js';
 import type { Mapping } from './mapping.js';
 
 export function load(machine: Machine, mapping: Mapping, target: Uint8Array, position: number): Fault | undefined {
@@ -88,25 +89,33 @@ function faultForLoad(machine: Machine, mapping: Mapping, page: number): SignalF
   const { device, rules } = machine;
   const { inode, table } = mapping;
   if (pastEnd(machine, inode, page)) return rules.otherSignal;
+  if (mapHugePage(machine, mapping, page, 'load')) return undefined;
   const entry = inode.map.at(page);
   if (entry === HOLE && rules.loadAllocates) return faultForStore(machine, mapping, page, ABSENT);
   if (entry === HOLE || isUnwritten(entry)) {
     table.set(page, ZERO_PAGE);
+    inode.mappedPages.addSingle(page);
     return undefined;
   }
   const block = mappedBlock(entry);
   if (device.isKnownBad(block)) return rules.poisonSignal;
   table.set(page, presentEntry(block, false));
+  inode.mappedPages.addSingle(page);
   return undefined;
 }
 
 /** Makes a page writable, or says with which signal that failed. A store never repairs. */
 function faultForStore(machine: Machine, mapping: Mapping, page: number, present: number): SignalFacts | undefined {
-  const { device, filesystem, rules } = machine;
+  const { device, rules } = machine;
   const { inode, table } = mapping;
   if (pastEnd(machine, inode, page)) return rules.otherSignal;
+  if (mapHugePage(machine, mapping, page, 'store')) {
+    commitForSync(machine, mapping);
+    return undefined;
+  }
+  table.splitHuge(page);
   const before = inode.map.at(page);
-  const plain = before !== HOLE && !isUnwritten(before) && !filesystem.isShared(mappedBlock(before));
+  const plain = before !== HOLE && !isUnwritten(before) && !isCopiedOnWrite(machine, inode, page);
   // On DAX this is a fault like any other, and the list is consulted; a page cache has the page already.
   if (plain && (present === ABSENT || rules.badBlockList) && device.isKnownBad(mappedBlock(before))) return rules.poisonSignal;
   if (!plain) {
@@ -115,9 +124,15 @@ function faultForStore(machine: Machine, mapping: Mapping, page: number, present
     // Whatever was allocated or zeroed has been cleared; what ext4 had converted before has not.
     if (device.isKnownBad(mappedBlock(inode.map.at(page)))) return rules.poisonSignal;
   }
-  if (mapping.sync && filesystem.log.concerns(inode.number)) filesystem.commit();
+  commitForSync(machine, mapping);
   table.set(page, presentEntry(mappedBlock(inode.map.at(page)), true));
+  inode.mappedPages.addSingle(page);
   return undefined;
+}
+
+/** MAP_SYNC: what a fault for a store has changed of the file is durable when it returns. */
+function commitForSync({ filesystem }: Machine, mapping: Mapping): void {
+  if (mapping.sync && filesystem.log.concerns(mapping.inode.number)) filesystem.commit();
 }
 
 /**
@@ -135,12 +150,12 @@ function machineCheck(
   const { device, rules } = machine;
   const poisonAt = device.touchLatent(block, offset, length);
   if (poisonAt === undefined) return undefined;
-  const huge = hugePageAround(machine, mapping, page);
+  const isHuge = mapping.table.isHuge(page);
   mapping.inode.invalidate(page, 1);
   const position = page * BLOCK_BYTES + poisonAt;
-  if (huge === undefined) return { position, ...rules.machineCheckSignal };
+  if (!isHuge) return { position, ...rules.machineCheckSignal };
   if (rules.keepsHugePoison) device.neverGiveBack(block);
-  const named = rules.hugeFaultNamesStart ? huge * BLOCK_BYTES : position;
+  const named = rules.hugeFaultNamesStart ? (page - (page % HUGE_PAGE_BLOCKS)) * BLOCK_BYTES : position;
   return { position: named, ...rules.machineCheckSignal, granuleLog2: HUGE_PAGE_LOG2 };
 }
 

@@ -28,6 +28,8 @@ export function entryWritable(entry: number): boolean {
 
 export class PageTable {
   readonly #leaves: (Int32Array | undefined)[] = [];
+  /** Leaves that one entry stands for: 2 MiB. */
+  readonly #huge = new Set<number>();
 
   entry(page: number): number {
     return this.#leaves[Math.floor(page / LEAF_PAGES)]?.[page % LEAF_PAGES] ?? ABSENT;
@@ -40,6 +42,23 @@ export class PageTable {
     this.#leaves[index] = leaf;
   }
 
+  /** One entry maps the 2 MiB that begin with page `first`. */
+  setHuge(first: number, entryOf: (index: number) => number): void {
+    const index = first / LEAF_PAGES;
+    this.#leaves[index] = Int32Array.from({ length: LEAF_PAGES }, (_, at) => entryOf(at));
+    this.#huge.add(index);
+  }
+
+  isHuge(page: number): boolean {
+    return this.#huge.has(Math.floor(page / LEAF_PAGES));
+  }
+
+  /** Makes all of the 2 MiB around the page absent if one entry maps them, as the kernel does to replace it by many. */
+  splitHuge(page: number): void {
+    const index = Math.floor(page / LEAF_PAGES);
+    if (this.#huge.delete(index)) this.#leaves[index]?.fill(ABSENT);
+  }
+
   /** Makes every writable page read-only. */
   protect(): void {
     for (const leaf of this.#leaves) {
@@ -49,12 +68,13 @@ export class PageTable {
     }
   }
 
-  /** Makes pages absent. */
+  /** Makes pages absent, and with them the rest of 2 MiB that one entry maps. */
   invalidate(page: number, count: number): void {
     const end = Math.min(page + count, this.#leaves.length * LEAF_PAGES);
     for (let at = page; at < end; ) {
       const index = Math.floor(at / LEAF_PAGES);
       const stop = Math.min(end, (index + 1) * LEAF_PAGES);
+      this.splitHuge(at);
       this.#leaves[index]?.fill(ABSENT, at % LEAF_PAGES, at % LEAF_PAGES + (stop - at));
       at = stop;
     }

@@ -29,14 +29,14 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   // Blocks beyond an end that stays where it is are freed all the same.
   if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {
     filesystem.setSize(inode, sizeBytes);
-    inode.invalidate(kept, Infinity);
+    inode.replace(kept, Infinity);
     return errno;
   }
   filesystem.log.atomically(inode.number, () => {
     filesystem.setSize(inode, sizeBytes);
     filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));
   });
-  inode.invalidate(kept, Infinity);
+  inode.replace(kept, Infinity);
   return rules.shrinkIntoPoison === 'ignored' ? 0 : errno;
 }
 

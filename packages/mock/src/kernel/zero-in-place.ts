@@ -28,7 +28,10 @@ export function zeroInPlace(machine: Machine, inode: Inode, position: number, le
   const full = fillHoles(machine, inode, first, pieces.length);
   if (full !== 0) return full;
   // Blocks that have only now come from the free pool may be bad too.
-  return clearPoison(machine, inode, pieces) || zeroPieces(machine, inode, pieces);
+  const bad = clearPoison(machine, inode, pieces);
+  if (bad !== 0) return bad;
+  for (const { logical } of pieces) inode.setAside.delete(logical);
+  return zeroPieces(machine, inode, pieces);
 }
 
 function piecesOf(position: number, length: number): Piece[] {

@@ -3,6 +3,7 @@
 // of a worker.
 #include <napi.h>
 
+#include "../pmem/device_table.h"
 #include "../pmem/sigbus_guard.h"
 #include "functions.h"
 #include "open_call.h"
@@ -13,13 +14,14 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 8;
+constexpr int kInterfaceNumber = 9;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:
   SafePmem(Napi::Env env, Napi::Object exports) : files_(std::make_shared<OpenFiles>()) {
     DefineAddon(exports, {
                              InstanceMethod("open", &SafePmem::open),
+                             InstanceMethod("deviceTable", &SafePmem::device_table),
                              InstanceMethod("advisoryMemoryErrors", &SafePmem::advisory_memory_errors),
                              InstanceMethod("installGuard", &SafePmem::install_guard),
                          });
@@ -59,6 +61,27 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     // inherits the mask of the one that started it.
     pmem::unblock_sigbus_on_this_thread();
     return Napi::Value(env, start_open(env, path, options, files_));
+  }
+
+  // deviceTable(major, minor): `{ targets }` or `{ failure }`
+  Napi::Value device_table(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    uint64_t major = 0;
+    uint64_t minor = 0;
+    if (!to_bytes(env, info[0], &major) || !to_bytes(env, info[1], &minor)) return {};
+    const pmem::DeviceTable table = pmem::device_table(static_cast<uint32_t>(major), static_cast<uint32_t>(minor));
+    if (!table.status.ok()) return Napi::Value(env, failed_outcome(env, table.status));
+    const Napi::Array targets = Napi::Array::New(env, table.targets.size());
+    for (uint32_t i = 0; i < table.targets.size(); i++) {
+      const pmem::TableTarget& target = table.targets[i];
+      PlainObject described(env);
+      described.number("firstSector", static_cast<double>(target.first_sector))
+          .number("sectors", static_cast<double>(target.sectors))
+          .string("type", target.type)
+          .string("parameters", target.parameters);
+      targets.Set(i, Napi::Value(env, described.value()));
+    }
+    return Napi::Value(env, PlainObject(env).set("targets", targets).value());
   }
 
   Napi::Value advisory_memory_errors(const Napi::CallbackInfo& info) {
