@@ -1,9 +1,9 @@
 // npm run test:long [-- --seconds 3600] [--seed N] [--folder DIR] [--lives S]
 //
-// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, scrubs, a restart every S seconds
-// (every second one is a kill -9), an oracle that knows what was acknowledged, a watchdog, and percentiles of every
-// kind of operation. Needs no root. What takes longer than a second is named, with how much of that the driver's calls
-// took, and what went on beside it.
+// Sixteen writers of a mirrored PageStore for as long as is asked: checkpoints, repairs, scrubs, a restart every S
+// seconds (every second one is a kill -9), an oracle that knows what was acknowledged, a watchdog, and percentiles of
+// every kind of operation. Needs no root. What takes longer than a second is named, with how much of that the driver's
+// calls took, and what went on beside it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

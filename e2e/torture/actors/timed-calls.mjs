@@ -29,7 +29,8 @@ export class TimedCalls {
       return ended - from > most.ms ? { name, ms: ended - from } : most;
     }, { name: '', ms: 0 });
     if (calls.length === 0) return `no call of the driver took ${LEAST_MS} ms`;
-    return `${Math.round(covered)} ms of it in ${calls.length} calls of the driver, ${Math.round(longest.ms)} in one ${longest.name}`;
+    const most = `${Math.round(longest.ms)} in one ${longest.name}`;
+    return `${Math.round(covered)} ms of it in ${calls.length} calls of the driver, ${most}`;
   }
 
   #time(file, name) {
