@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { kernelPackages, parseTargets, widen } from '../src/host/debian-archive.js';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { DebianArchive, kernelPackages, parseTargets, widen } from '../src/host/debian-archive.js';
+import { progressOn } from '../src/host/progress.js';
 
 describe('Debian archive', () => {
   it('uses the main component of Debian alone', () => {
@@ -37,4 +41,13 @@ describe('Debian archive', () => {
     expect(kernelPackages(names, '7.3')).toEqual(['linux-image-7.3.4+deb13-amd64']);
     expect(kernelPackages(names, '6.11')).toEqual([]);
   });
+});
+
+it('forgets the package lists of this run and of those that have ended, and not those of another that is under way', async () => {
+  const cache = mkdtempSync(path.join(tmpdir(), 'safe-pmem-archive-'));
+  onTestFinished(() => { rmSync(cache, { recursive: true }); });
+  // No process has the last of these numbers: Linux counts to 2^22 at most.
+  for (const owner of [process.pid, process.ppid, 2 ** 22 + 1, 'machine']) mkdirSync(path.join(cache, 'apt', String(owner), 'lists'), { recursive: true });
+  await new DebianArchive(cache, progressOn(() => undefined)).forgetLists();
+  expect(readdirSync(path.join(cache, 'apt'))).toEqual([String(process.ppid)]);
 });

@@ -4,7 +4,7 @@
  * the machine does not follow (older and newer kernels).
  */
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { capture, CommandError } from './command.js';
 import { findProgram } from './prerequisites.js';
@@ -47,13 +47,25 @@ export function kernelPackages(names: readonly string[], series: string): string
   return names.filter((name) => pattern.test(name));
 }
 
+/** A process of this number. One of another user's counts: it is not ours to say that it has ended. */
+function isRunning(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 export class DebianArchive {
   readonly #directory: string;
   readonly #progress: Progress;
   readonly #fetched = new Set<string>();
 
   constructor(cacheDirectory: string, progress: Progress) {
-    this.#directory = path.join(cacheDirectory, 'apt');
+    // Of this process: two runs that fetch a kernel at the same time would take each other's lists away.
+    this.#directory = path.join(cacheDirectory, 'apt', String(process.pid));
     this.#progress = progress;
   }
 
@@ -84,9 +96,13 @@ export class DebianArchive {
     throw new SetupError(`no package ${packageName} in any suite of the mirrors that apt uses here`);
   }
 
-  /** Package lists are large and go stale: they are kept for one run. */
+  /** Package lists are large and go stale: they are kept for one run. Those of runs that were interrupted go, too. */
   async forgetLists(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    const all = path.dirname(this.#directory);
+    for (const owner of existsSync(all) ? await readdir(all) : []) {
+      const isOther = owner !== path.basename(this.#directory);
+      if (!isOther || !isRunning(Number(owner))) await rm(path.join(all, owner), { recursive: true, force: true });
+    }
     this.#fetched.clear();
   }
 
