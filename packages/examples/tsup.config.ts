@@ -5,6 +5,7 @@ export default defineConfig({
   ...base,
   format: ['esm'],
   entry: {
+    'files/index': 'src/files/index.ts',
     'wal/index': 'src/wal/index.ts',
     'pages/index': 'src/pages/index.ts',
     'level/index': 'src/level/index.ts',

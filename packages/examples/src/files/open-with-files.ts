@@ -1,0 +1,87 @@
+/** The files of an engine and the engine on them: all of it opens, or nothing is left that was not there before. */
+import { unlink } from 'node:fs/promises';
+import type { Driver } from '@safe-pmem/core';
+import { isPmemError, PmemFile } from '@safe-pmem/core';
+
+export interface WantedFile {
+  readonly path: string;
+  /** In bytes, of a file that is made. One that is there keeps its size. */
+  readonly size: number;
+}
+
+export interface OpenWithFilesOptions<Role extends string, Engine> {
+  readonly driver: Driver;
+  /** Each is made if it is not there, or has no bytes. */
+  readonly files: Readonly<Record<Role, WantedFile>>;
+  /** Makes the engine. `made`: the roles of the files that are new; with all of them it is a new engine. */
+  readonly open: (files: Readonly<Record<Role, PmemFile>>, made: ReadonlySet<Role>) => Engine | Promise<Engine>;
+  /** Removes a file that was made. By default unlink(2) with the native driver; with others none is removed. */
+  readonly remove?: ((path: string) => unknown) | undefined;
+}
+
+export interface OpenedEngine<Role extends string, Engine> {
+  readonly engine: Engine;
+  readonly files: Readonly<Record<Role, PmemFile>>;
+  /** Closes the files. Close the engine first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens every file exclusively, then the engine. Where one of them or the engine refuses, the files are closed, those
+ * that this call has made are removed, and the refusal is thrown as it is: a typing error in one path leaves no new file
+ * at the other, and a device that is not mounted no file in its mount point.
+ *
+ * @example
+ * const { engine: wal, close } = await openWithFiles({
+ *   driver: nativeDriver(),
+ *   files: { file: { path: '/mnt/pmem0/app.log', size }, mirror: { path: '/mnt/pmem1/app.log', size } },
+ *   open: ({ file, mirror }, made) => Wal.open({ file, mirror, create: made.size === 2 }),
+ * });
+ */
+export async function openWithFiles<Role extends string, Engine>(
+  options: OpenWithFilesOptions<Role, Engine>,
+): Promise<OpenedEngine<Role, Engine>> {
+  const { driver, remove = driver.name === 'native' ? unlink : undefined } = options;
+  const opened = new Map<Role, PmemFile>();
+  const made = new Set<Role>();
+  try {
+    for (const [role, { path, size }] of Object.entries(options.files) as [Role, WantedFile][]) {
+      const existing = await openExisting(path, driver);
+      const whole = { driver, create: true, size, preallocate: true, exclusive: true };
+      const file = existing ?? (await PmemFile.open(path, whole));
+      opened.set(role, file);
+      if (existing === undefined) made.add(role);
+    }
+    const files = Object.fromEntries(opened) as Record<Role, PmemFile>;
+    return { engine: await options.open(files, made), files, close: () => closeAll(opened.values()) };
+  } catch (error) {
+    // While they are still locked: afterwards somebody else may have opened them.
+    for (const role of made) await attempt(() => remove?.(options.files[role].path));
+    await attempt(() => closeAll(opened.values()));
+    throw error;
+  }
+}
+
+async function openExisting(path: string, driver: Driver): Promise<PmemFile | undefined> {
+  try {
+    return await PmemFile.open(path, { driver, exclusive: true });
+  } catch (error) {
+    if (isPmemError(error) && ['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+async function closeAll(files: Iterable<PmemFile>): Promise<void> {
+  const closed = await Promise.allSettled([...files].map((file) => file.close()));
+  const failed = closed.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Why it is called matters more than how it ends. */
+async function attempt(action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch {
+    // What was made and cannot be removed stays: nothing more can be done about it here.
+  }
+}
