@@ -47,7 +47,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     details:
       'Reads the list of the device and asks for the place of each file on it. Touches no data, writes nothing.' +
       ' If the device lists nothing, no file is looked at. Stays on the filesystem of each path. Files that ' +
-      'this user may not read are counted, and make the answer "cannot tell": root may read them.',
+      'this user may not read are counted, and make the answer "cannot tell": root may read them, and is told which ' +
+      'bad blocks of no file are free space.',
     arguments: [{ syntax: '[path...]', says: 'files and directories; the current directory if there is none' }],
     options: [],
     examples: [{ line: 'safe-pmem check /mnt/pmem', says: 'every file of the filesystem' }],
@@ -134,7 +135,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'the file that a sector of a device belongs to',
     details:
       'Walks the filesystem that is mounted from the device and asks for the place of each file. Writes ' +
-      'nothing. Files that this user may not read stay unnamed: root may read them.',
+      'nothing. Files that this user may not read stay unnamed: root may read them, and is told of a sector in no ' +
+      'file whether it is free.',
     arguments: [
       { syntax: '<device>', says: 'pmem0, /dev/pmem0 or 259:0' },
       { syntax: '<sector>', says: 'in units of 512 bytes from the start of the disk, as the kernel counts' },

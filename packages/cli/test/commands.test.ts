@@ -26,6 +26,11 @@ function sectorOf(driver: MockDriver, path: string, offset: number): number {
   return Math.floor((driver.physicalOf(path, offset) ?? Number.NaN) / 512);
 }
 
+/** As for a user who is not root. */
+function forbidSpace({ driver }: CommandLine): void {
+  driver.devices.spaceOf = () => Promise.resolve({ failure: { errno: 1, syscall: 'ioctl' } });
+}
+
 describe('check', () => {
   it('names the file, the bytes and the sector, counts the rest, and ends with 1', async () => {
     const line = damaged();
@@ -35,8 +40,38 @@ describe('check', () => {
     expect(out.split('\n')[0]).toBe(
       `${DB}   [20480, 24576)  4096 B   pmem0 sector ${sector}   device can clear: yes`,
     );
-    expect(out).toContain('1 of 3 files damaged; 1 bad block of pmem0 in none of them');
+    expect(out).toContain('1 of 3 files damaged; 1 bad block in free space; 0 in no file that was looked at\n');
     expect(status).toBe(1);
+  });
+
+  it('says that no bad block is left over where every one is in a file, to everybody', async () => {
+    const line = damaged();
+    forbidSpace(line);
+    expect((await line.run('check', '/')).out).toContain(
+      '1 of 3 files damaged; 0 bad blocks in free space; 0 without an owner\n',
+    );
+  });
+
+  it('tells root what is free, without a name or of the filesystem, and others that root is told', async () => {
+    const line = damaged();
+    const { driver } = line;
+    const open = await PmemFile.open('/pmem/other', { driver });
+    driver.poison('/pmem/other', { offset: PAGE, length: 1 });
+    driver.unlink('/pmem/other');
+    driver.poisonPhysical({ offset: 100 << 20, length: 512 });
+    driver.poisonPhysical({ offset: 0, length: 512 });
+    const asRoot = await line.run('check', '/', '--json');
+    expect(asRoot.records.at(-1)).toMatchObject({
+      badBlocks: 4, badBlocksElsewhere: 3, badBlocksFree: 1, badBlocksOfFilesystem: 1,
+    });
+    expect((await line.run('check', '/')).out).toContain(
+      "1 of 2 files damaged; 1 bad block in free space; 1 without an owner; 1 in the filesystem's own data\n",
+    );
+    forbidSpace(line);
+    const { out } = await line.run('check', '/');
+    expect(out).toContain('1 of 2 files damaged; 3 bad blocks of pmem0 in none of them');
+    expect(out).toContain('root is told which');
+    await open.close();
   });
 
   it('looks at no file where the device lists nothing, and ends with 0', async () => {
@@ -122,6 +157,8 @@ describe('check', () => {
         notLookedAt: 0,
         badBlocks: 1,
         badBlocksElsewhere: 0,
+        badBlocksFree: 0,
+        badBlocksOfFilesystem: 0,
         listsConsumedErrors: false,
       },
     ]);
@@ -418,6 +455,18 @@ describe('who', () => {
       err: expect.stringContaining('ERR_PMEM_NOT_FOUND') as string,
     });
     expect((await line.run('who', 'pmem0', 'x')).status).toBe(64);
+  });
+
+  it('says of a sector in no file what the filesystem has made of it, as far as this user is told', async () => {
+    const line = damaged();
+    const records = async (sector: number): Promise<unknown> =>
+      (await line.run('who', 'pmem0', String(sector), '--json')).records.at(-1);
+    expect(await records(200000)).toMatchObject({ owners: 0, use: 'free', status: 'unknown' });
+    expect(await records(1)).toMatchObject({ owners: 0, use: 'filesystem' });
+    expect((await line.run('who', 'pmem0', '200000')).out).toContain('the next file that gets it inherits its errors');
+    forbidSpace(line);
+    expect(await records(200000)).not.toHaveProperty('use');
+    expect((await line.run('who', 'pmem0', '200000')).out).toContain('root is told which');
   });
 
   it('names every file that shares the block', async () => {

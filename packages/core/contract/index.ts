@@ -8,6 +8,7 @@
  * driverContract({ describe, it, name: 'mine', supports, machine: () => myMachine() });
  * ```
  */
+import { checkAnnouncements } from './announcements.js';
 import { checkJournal, checkMark } from './journal.js';
 import { checkLoadsAndStores } from './loads-and-stores.js';
 import { checkLimits } from './limits.js';
@@ -41,6 +42,7 @@ export function driverContract(options: ContractOptions): void {
     describe('system calls', () => { checkSystemCalls(check, supports); });
     describe('journal file', () => { checkJournal(check); });
     describe('mark of the file', () => { checkMark(check); });
+    describe('announcements', () => { checkAnnouncements(check); });
     describe('poison', () => { checkPoison(check, supports); });
     describe('limits', () => { checkLimits(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });

@@ -36,6 +36,11 @@ export interface ContractMachine {
   makeDirectory(name: string): string | Promise<string>;
   /** Poisons file bytes so that the next load or store of them through `file` faults. */
   poison(file: CompleteFile, range: ByteRange): void | Promise<void>;
+  /**
+   * Has the kernel announce that the page at `offset`, which is mapped, is lost (BUS_MCEERR_AO). Left out where that
+   * cannot be done: then what is heard is not checked.
+   */
+  announce?(file: CompleteFile, offset: number): void;
   /** Truncates the file as another process would. */
   truncate(path: string, sizeBytes: number): void | Promise<void>;
   dispose(): void | Promise<void>;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
+import type { CompleteFile, DeviceDriver } from '../src/index.js';
 import { Errno } from '../src/index.js';
 import type { Check, DriverSupport } from './machine.js';
 import { assertErrno, assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
@@ -232,8 +234,26 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
       } else {
         assert.notEqual(watching.reason, '');
       }
+      await checkSpace(devices, supports, file);
     });
     assert.ok('failure' in (await devices.ofPath(machine.path('missing'))));
     assert.ok('failure' in (await devices.named('no-such-device')));
   });
+}
+
+/** What the filesystem says of the blocks of a file, if the driver asks it and this user may. */
+async function checkSpace(devices: DeviceDriver, supports: DriverSupport, file: CompleteFile): Promise<void> {
+  if (devices.spaceOf === undefined) return;
+  store(file, 0, pattern(4096));
+  assert.equal(await file.sync(), undefined);
+  const outcome = await file.extents(0, 4096);
+  const extents = 'extents' in outcome ? outcome.extents.filter(({ unmapped }) => !unmapped) : [];
+  const ranges = extents.map(({ physicalOffset, length }) => ({ offset: physicalOffset, length }));
+  const asked = await devices.spaceOf(dirname(file.facts.path), ranges);
+  if ('failure' in asked) {
+    assertErrno(asked.failure, Errno.EPERM, Errno.EACCES, Errno.ENOTTY, Errno.EOPNOTSUPP, Errno.EINVAL);
+  } else if (supports.extents && ranges.length > 0) {
+    assert.ok(asked.spaces.length > 0);
+    for (const { use } of asked.spaces) assert.equal(use, 'allocated');
+  }
 }

@@ -11,9 +11,10 @@ export * from './ranges/byte-range.js';
 export * from './driver/driver.js';
 export { completeFile } from './driver/complete-file.js';
 export type {
-  DeviceDriver, DeviceFacts, DeviceOutcome, DeviceWatch, NvdimmBus, WatchOutcome,
+  DeviceDriver, DeviceFacts, DeviceOutcome, DeviceSpace, DeviceSpaceOutcome, DeviceWatch, NvdimmBus, WatchOutcome,
 } from './driver/devices.js';
 export type { FileWatch, WatchOptions } from './rescue/watch.js';
+export type { AnnouncementSupport } from './rescue/announcements.js';
 export type { WatchEvent } from './rescue/watch-event.js';
 export { Errno, errnoName } from './errors/errno.js';
 export type { BadBlockReport } from './rescue/bad-blocks.js';

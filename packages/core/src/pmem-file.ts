@@ -192,7 +192,10 @@ export class PmemFile extends MemoryAccess {
    * goes to WATCH_CHANNEL. Any number of watches cost the kernel one a device, run no timer, and keep no process
    * alive.
    *
-   * A bus other than ACPI's does not list errors that programs consume: see docs/guides/a-media-error-was-reported.md.
+   * A bus other than ACPI's does not list errors that a CPU meets. There the kernel is asked to announce lost memory of
+   * mapped pages to this process (PR_MCE_KILL_EARLY, by a thread of its own): such bytes become known in the same way.
+   * `announcements` of the result says whether it does. See docs/decisions/0024-lost-memory-is-announced.md.
+   *
    * Throws ERR_PMEM_NOT_SUPPORTED if the list cannot be read or watched, ERR_PMEM_CLOSED, or the signal's reason.
    *
    * @example

@@ -9,6 +9,7 @@ import type { Inode } from './filesystem/inode.js';
 import { type KernelRules, kernelRules, type Mount } from './kernel/kernel-profile.js';
 import type { CheckedOptions, Placement } from './driver/options.js';
 import { ListWatches } from './kernel/list-watches.js';
+import { MemoryWatches } from './kernel/memory-watches.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './driver/operation.js';
 import { POISON_MARKER } from './kernel/page-table.js';
 import type { Process } from './kernel/process.js';
@@ -16,7 +17,7 @@ import { Random } from './random.js';
 import { atOnce, realTurns, type Turns } from './driver/turns.js';
 
 /** Blocks before the first that a file can own: superblock, logs and the like. */
-const RESERVED_BLOCKS = 16;
+export const RESERVED_BLOCKS = 16;
 /** How long the machine is down after a power failure. */
 const RESTART_MS = 1000;
 
@@ -42,6 +43,8 @@ export class Machine {
   turns: Turns;
   /** Who watches the kernel's list of bad blocks. */
   readonly listWatches = new ListWatches(() => this.turns);
+  /** Who hears of lost memory before it is accessed. */
+  readonly memoryWatches = new MemoryWatches(() => this.turns);
   /** Files of this machine can be locked. */
   readonly locks: boolean;
   readonly #options: Omit<CheckedOptions, 'bus'>;
@@ -140,6 +143,7 @@ export class Machine {
     this.identity = {};
     this.#current = undefined;
     this.listWatches.endAll();
+    this.memoryWatches.endAll();
     this.device.restart();
     const { cache } = this.device;
     if (this.mount.filesystem === 'tmpfs') {
@@ -206,6 +210,17 @@ export class Machine {
       if (listed && !keepMapped) inode.invalidate(logical, 1);
     });
     return blocks;
+  }
+
+  /** The kernel finds, before anything accesses them, that these bytes of a file are lost. */
+  announceFile(inode: Inode, position: number, length: number): void {
+    forEachBlock(position, length, (logical, offset, step) => {
+      const entry = inode.map.at(logical);
+      if (entry === HOLE) return;
+      this.device.medium.poison.add(mappedBlock(entry), sectorMask(offset, step));
+      this.device.touchLatent(mappedBlock(entry), offset, step);
+      this.memoryWatches.tell(inode, logical);
+    });
   }
 
   poisonBlock(block: number, mask: number, listed: boolean): void {

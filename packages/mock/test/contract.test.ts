@@ -38,6 +38,9 @@ for (const { kernel, filesystem, clearable } of machines) {
         poison: (file, range) => {
           driver.poison(file.facts.path, range);
         },
+        announce: (file, offset) => {
+          driver.poison(file.facts.path, { offset, length: 1 }, { announced: true });
+        },
         truncate: (path, sizeBytes) => {
           driver.truncate(path, sizeBytes);
         },

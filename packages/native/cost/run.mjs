@@ -2,10 +2,11 @@
 // instructions by callgrind (of JavaScript, those of the interpreter) and system calls by strace, against
 // cost/expected.json. Needs valgrind and strace (apt-get install valgrind strace), and the packages built.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { systemCallsOf, systemCallsOfWhole } from './system-calls.mjs';
+import ts from 'typescript';
+import { systemCallsOf, systemCallsOfWhole, systemCallsWhileIdle } from './system-calls.mjs';
 
 const here = import.meta.dirname;
 const packageFolder = path.join(here, '..');
@@ -63,12 +64,35 @@ function interpreted() {
   ]));
 }
 
+/** The package's own code for devices, and the sysfs of a machine with one, whose list is empty. */
+function pretendedDevices() {
+  for (const name of ['devices', 'block-device', 'device-watch', 'file-calls']) {
+    const source = readFileSync(path.join(packageFolder, 'src', `${name}.ts`), 'utf8');
+    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+    // The folder belongs to a package of modules.
+    writeFileSync(path.join(build, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
+  }
+  const disk = path.join(build, 'sys', 'devices', 'pmem0');
+  mkdirSync(disk, { recursive: true });
+  writeFileSync(path.join(disk, 'badblocks'), '');
+  mkdirSync(path.join(build, 'sys', 'dev', 'block'), { recursive: true });
+  symlinkSync('../../devices/pmem0', path.join(build, 'sys', 'dev', 'block', '259:0'));
+  return path.join(build, 'devices.js');
+}
+
+/** A watch wakes nothing up: a process that watches makes no call that one without makes not. */
+function idleCalls() {
+  const { idle, idleWatched } = systemCallsWhileIdle(build, log, run, { devices: [pretendedDevices()] });
+  console.log(`      system calls in two idle seconds: ${idle} without a watch, ${idleWatched} with 200`);
+  return { addedByWatchingWhileIdle: Math.max(0, idleWatched - idle) };
+}
+
 rmSync(build, { recursive: true, force: true });
 mkdirSync(build, { recursive: true });
 const log = path.join(build, 'strace');
 const found = {
   instructions: instructions(),
-  systemCalls: { ...systemCallsOf(build, log, run), ...systemCallsOfWhole(build, log, run) },
+  systemCalls: { ...systemCallsOf(build, log, run), ...systemCallsOfWhole(build, log, run), ...idleCalls() },
   interpreted: interpreted(),
 };
 if (process.argv.includes('--update')) writeFileSync(expectedFile, `${JSON.stringify(found, undefined, 2)}\n`);

@@ -59,3 +59,25 @@ export function systemCallsOfWhole(directory, log, run) {
     return [name, Math.min(...trials)];
   }));
 }
+
+/** Of each count the least of so many trials: the engine's own threads wake up now and then. */
+const IDLE_TRIALS = 2;
+const IDLE_MS = 2000;
+
+/**
+ * Every system call of every thread within two seconds in which nothing happens, beside the wait itself: of a process
+ * that has files open, and of one that watches them `watches` times. `devices` as idle-watch.mjs has it.
+ */
+export function systemCallsWhileIdle(directory, log, run, { watches = 200, devices = [] } = {}) {
+  const program = path.join(import.meta.dirname, 'idle-watch.mjs');
+  const callsOf = (count) => {
+    run('strace', ['-f', '-o', log, process.execPath, program, directory, String(count), String(IDLE_MS), ...devices]);
+    const lines = readFileSync(log, 'utf8').split('\n');
+    const start = lines.findIndex((line) => line.includes('cost-marker/idle'));
+    const end = lines.findIndex((line) => line.includes('cost-marker/end'));
+    if (start < 0 || end < start) throw new Error('strace saw no marks of the wait');
+    return lines.slice(start + 1, end).length;
+  };
+  const least = (count) => Math.min(...Array.from({ length: IDLE_TRIALS }, () => callsOf(count)));
+  return { idle: least(0), idleWatched: least(watches) };
+}

@@ -8,7 +8,7 @@ import type {
  * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
  * understood wrongly, and might answer "no bad block" where it says something else.
  */
-export const INTERFACE_NUMBER = 9;
+export const INTERFACE_NUMBER = 10;
 
 /**
  * The functions of one open file, each bound to it: they may be taken off the object and called without it. Once
@@ -143,6 +143,15 @@ export interface TableTarget {
 
 export type DeviceTable = { readonly targets: readonly TableTarget[] } | { readonly failure: SystemFailure };
 
+/** Bytes of a file that some mapping of this process has, whose memory is lost: a page, or all that one entry maps. */
+export interface MemoryNotice {
+  /** `MAJOR:MINOR`, as OpenedFile has it. */
+  readonly device: string;
+  readonly inode: bigint;
+  readonly position: number;
+  readonly length: number;
+}
+
 export interface Binding {
   /** INTERFACE_NUMBER of the sources that it was built from; undefined in what is no binary of this package. */
   readonly interfaceNumber: number | undefined;
@@ -167,6 +176,20 @@ export interface Binding {
 
   /** Puts the SIGBUS handler back on top if another has replaced it since the first open(). Nothing before that. */
   installGuard(): void;
+
+  /**
+   * Calls `heard` for bytes of files, mapped by this process, whose memory the kernel says is lost. Keeps no process
+   * alive. The function that comes back ends it.
+   */
+  readonly watchMemory: (heard: (notice: MemoryNotice) => void) => (() => void) | { readonly failure: SystemFailure };
+
+  /**
+   * FS_IOC_GETFSMAP of offsets and lengths in turn. Three numbers for each answer: offset, length, and 0 for free, 1
+   * for the filesystem's own, 2 for allocated.
+   */
+  readonly spaceOf: (
+    directory: string, pairs: Float64Array,
+  ) => Promise<{ readonly spaces: Float64Array } | { readonly failure: SystemFailure }>;
 
   /** Signals about memory of this addon as lost that nothing was accessing, in the whole process, since it was loaded. */
   advisoryMemoryErrors(): number;

@@ -5,10 +5,12 @@ import type {
   DeviceBadBlocks,
   DeviceDriver,
   DeviceOutcome,
+  DeviceSpaceOutcome,
   SystemFailure,
   WatchOutcome,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
+import type { Binding } from './binding.js';
 import { BlockDevice } from './block-device.js';
 import type { TableOf } from './device-mapper.js';
 import { watchFile } from './device-watch.js';
@@ -23,7 +25,12 @@ export interface DeviceFolders {
   readonly mountInfo?: string;
   readonly pageBytes?: number;
   readonly tableOf?: TableOf;
+  /** The addon's. Without it no filesystem is asked. */
+  readonly spaceOf?: Binding['spaceOf'];
 }
+
+/** In the order of the addon's numbers. */
+const USES = ['free', 'filesystem', 'allocated'] as const;
 
 export class NativeDevices implements DeviceDriver {
   readonly #folders: DeviceFolders;
@@ -79,6 +86,22 @@ export class NativeDevices implements DeviceDriver {
     } catch (error) {
       return failureOf(error, 'write');
     }
+  }
+
+  async spaceOf(mountPoint: string, ranges: readonly ByteRange[]): Promise<DeviceSpaceOutcome> {
+    const { spaceOf } = this.#folders;
+    if (spaceOf === undefined) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'ioctl' } };
+    const pairs = Float64Array.from(ranges.flatMap(({ offset, length }) => [offset, length]));
+    const outcome = await spaceOf(mountPoint, pairs);
+    if ('failure' in outcome) return outcome;
+    const { spaces } = outcome;
+    return {
+      spaces: Array.from({ length: spaces.length / 3 }, (_, i) => ({
+        offset: spaces[3 * i] ?? 0,
+        length: spaces[3 * i + 1] ?? 0,
+        use: USES[spaces[3 * i + 2] ?? 0] ?? 'allocated',
+      })),
+    };
   }
 
   get #sysfsRoot(): string {

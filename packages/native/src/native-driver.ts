@@ -24,6 +24,7 @@ import type {
   SystemFailure,
   Transfer,
   ViewOutcome,
+  WatchOutcome,
   ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
@@ -35,6 +36,7 @@ import { filesystemName } from './filesystem-name.js';
 import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
 import { MappedWindow } from './mapped-window.js';
+import { watchMemory } from './memory-watch.js';
 import { NativeView } from './native-view.js';
 import { requirePermission } from './permission.js';
 import { refuseHugePages } from './refuse-huge-pages.js';
@@ -90,7 +92,7 @@ class NativeDriver implements Driver<CompleteFile> {
   constructor(binding: Binding) {
     this.#binding = binding;
     this.#tableOf = (major, minor) => binding.deviceTable(major, minor);
-    this.devices = new NativeDevices({ tableOf: this.#tableOf });
+    this.devices = new NativeDevices({ tableOf: this.#tableOf, spaceOf: binding.spaceOf });
   }
 
   async open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
@@ -254,6 +256,11 @@ class NativeFile implements CompleteFile {
 
   avoidHugePages(): SystemFailure | undefined {
     return this.#closed ? closed('madvise') : this.#handle.avoidHugePages();
+  }
+
+  watchMemory(lost: (range: ByteRange) => void): WatchOutcome {
+    if (this.#closed) return { supported: false, reason: 'the file is closed' };
+    return watchMemory(this.#binding, this.facts, lost);
   }
 
   async resize(sizeBytes: number, preallocate: boolean): Promise<SystemFailure | undefined> {

@@ -1,12 +1,13 @@
 import { rmSync, statfsSync, truncateSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { CompleteFile } from '@safe-pmem/core';
 import type { DriverSupport } from '@safe-pmem/core/contract';
 import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
 import { nativeDriver } from '../src/index.js';
 import { filesystemName } from '../src/filesystem-name.js';
-import { poison } from './fault-injector.mjs';
+import { poison, sendAdvisory } from './fault-injector.mjs';
 import { makeFolder, packageFolder } from './scratch.js';
 
 /** What the kernel's filesystems can do, from their own sources; a claim that does not hold fails a test. */
@@ -22,6 +23,15 @@ function diskSupport(): DriverSupport {
     badBlocks: false,
     sparseFileBytes: 6 * 1024 ** 3,
   };
+}
+
+/** stat(2) and /proc/self/maps name a file by the same device: not on btrfs and overlayfs, which have no DAX either. */
+function isNamedAlike(folder: string): boolean {
+  return ['ext4', 'xfs', 'f2fs', 'tmpfs'].includes(filesystemName(statfsSync(folder).type));
+}
+
+function announce(file: CompleteFile, offset: number): void {
+  sendAdvisory(file.facts.path, offset);
 }
 
 const onTmpfs: DriverSupport = {
@@ -51,6 +61,7 @@ for (const [where, supports] of [['disk', diskSupport()], ['tmpfs', onTmpfs]] as
           return path.join(folder, name);
         },
         poison: (file, range) => { poison(file.facts.path, range.offset, range.length); },
+        ...(isNamedAlike(folder) && { announce }),
         truncate: truncateSync,
         dispose: () => { rmSync(folder, { recursive: true, force: true }); },
       };

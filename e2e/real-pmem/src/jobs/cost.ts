@@ -11,10 +11,18 @@ import { jobContext } from './job-io.js';
 
 type Run = (command: string, args: readonly string[]) => unknown;
 type SystemCallsOf = (directory: string, log: string, run: Run) => Readonly<Record<string, number>>;
+interface IdleCalls {
+  readonly idle: number;
+  readonly idleWatched: number;
+}
+type SystemCallsWhileIdle = (directory: string, log: string, run: Run) => IdleCalls;
 
 /** What `npm run test:cost` counts with, on a filesystem without DAX. */
 const counter = path.join(guestPaths.tree, 'packages', 'native', 'cost', 'system-calls.mjs');
-const { systemCallsOf } = (await import(counter)) as { readonly systemCallsOf: SystemCallsOf };
+const { systemCallsOf, systemCallsWhileIdle } = (await import(counter)) as {
+  readonly systemCallsOf: SystemCallsOf;
+  readonly systemCallsWhileIdle: SystemCallsWhileIdle;
+};
 
 const directory = path.join(jobContext().mountPoint, 'cost');
 mkdirSync(directory);
@@ -29,7 +37,8 @@ void describe('system calls of one operation', () => {
   });
 
   const log = path.join(mkdtempSync('/tmp/cost-'), 'strace');
-  const counts = systemCallsOf(directory, log, (command, args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] }));
+  const run: Run = (command, args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const counts = systemCallsOf(directory, log, run);
   for (const [operation, calls] of Object.entries(counts)) {
     // A view is a mapping of its own: it is made, and taken away again.
     const isView = operation === 'withView';
@@ -41,5 +50,10 @@ void describe('system calls of one operation', () => {
 
   void it('nine operations were counted', () => {
     assert.equal(Object.keys(counts).length, 9);
+  });
+
+  void it('a process that watches its files makes no call while nothing happens, on any thread', () => {
+    const { idle, idleWatched } = systemCallsWhileIdle(directory, log, run);
+    assert.ok(idleWatched <= idle, `${idleWatched} calls in two seconds, and ${idle} without a watch`);
   });
 });

@@ -18,8 +18,17 @@ export interface ActorCalls {
   badBlocks(name: string): string;
   /** Watches the file from now on. */
   watch(name: string): string;
-  /** What the watch has noticed so far. */
+  /** What the watch has noticed so far; waits some seconds for anything at all. */
   noticed(name: string): string;
+  /**
+   * Makes a log with a mirror in this directory, with records in its first pages, that repairs what
+   * its watch hears of.
+   */
+  openLog(directory: string): string;
+  /** How the log's repairs ended, in order: `rebuilt`, `failed` …. Waits some seconds for as many as `count`. */
+  logRepairs(count: number): string;
+  /** How many of the log's records come back with their bytes. */
+  logRecords(): string;
   scrub(name: string): string;
   salvage(name: string): string;
   /** Repairs the page with its own bytes. */

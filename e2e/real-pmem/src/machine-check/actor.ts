@@ -3,6 +3,7 @@
  * Started by the machine-check job, which it answers over node's own channel.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import type { ByteRange, Driver, HugePages, PmemView, RepairOptions } from '@safe-pmem/core';
@@ -13,9 +14,17 @@ import { page, pageBytes } from '../scenarios/file-steps.js';
 import { access, wholeContent, WrongBytes, type AccessName } from './accesses.js';
 import type { ActorAnswer, ActorCallName, ActorCalls, ActorQuestion } from './actor-calls.js';
 import { describeError, inShort, outcomeOf, pagesOf } from './outcome.js';
+import { WatchedLog } from './watched-log.js';
 
 /** An error that was injected comes within seconds. */
 const untilErrorMs = 25_000;
+
+/** A notice takes less than a second on an idle machine, and a repair little more. */
+const untilNoticedMs = 60_000;
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + untilNoticedMs; !condition() && Date.now() < deadline; ) await delay(20);
+}
 
 /** First addresses of this process's mappings of the file. */
 function mappingsOf(path: string): string[] {
@@ -56,6 +65,7 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   readonly #files = new Map<string, PmemFile>();
   readonly #views = new Map<string, PmemView>();
   readonly #noticed = new Map<string, string[]>();
+  #log: WatchedLog | undefined;
   #granuleBytes: number | undefined;
   readonly #driver = tellingDriver((granuleLog2) => { this.#granuleBytes ??= 2 ** granuleLog2; });
 
@@ -126,9 +136,25 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
     });
   }
 
-  noticed(name: string): string {
+  async noticed(name: string): Promise<string> {
     const noticed = this.#noticed.get(name) ?? [];
+    await until(() => noticed.length > 0);
     return noticed.length === 0 ? 'nothing' : noticed.join(', ');
+  }
+
+  async openLog(directory: string): Promise<string> {
+    this.#log = await WatchedLog.open(directory, this.#driver);
+    return 'ok';
+  }
+
+  async logRepairs(count: number): Promise<string> {
+    const repairs = this.#log?.repairs ?? [];
+    await until(() => repairs.length >= count);
+    return repairs.length === 0 ? 'none' : repairs.join(', ');
+  }
+
+  logRecords(): Promise<string> {
+    return outcomeOf(async () => this.#log?.readable());
   }
 
   scrub(name: string): Promise<string> {
@@ -165,6 +191,8 @@ class Actor implements Record<keyof ActorCalls, (...given: never[]) => string | 
   }
 
   async closeAll(): Promise<string> {
+    await this.#log?.close();
+    this.#log = undefined;
     for (const name of [...this.#files.keys()]) await this.close(name);
     return 'ok';
   }

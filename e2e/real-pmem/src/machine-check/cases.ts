@@ -1,8 +1,9 @@
 /** The situations of the machine-check job, in the order in which they run: the gravest for the kernel last. */
+import path from 'node:path';
 import type { HugePages } from '@safe-pmem/core';
 import { badPage, hugeFilePages, type AccessName } from './accesses.js';
 import { page } from '../scenarios/file-steps.js';
-import { preadPages, pwritePage } from './guest-files.js';
+import { preadErrors, preadPages, pwritePage } from './guest-files.js';
 import { allGood, onlyBadPage, type Mapped, type Stage } from './stage.js';
 
 export interface MachineCheckCase {
@@ -13,6 +14,7 @@ export interface MachineCheckCase {
 const onlyBadHugePage = `${'o'.repeat(badPage)}M${hugeFilePages - badPage - 1}o`;
 const preadOfBadPage = [allGood, ...['E', 'F'].map((letter) => onlyBadPage.replace('M', letter))];
 const met = `ERR_PMEM_MEDIA by sigbus, page ${badPage}`;
+const knownBefore = `ERR_PMEM_MEDIA by known, page ${badPage}`;
 
 /** What a file looks like once an error was consumed: to its process, and to plain calls of the kernel. */
 async function inspect(stage: Stage, file: string, { actor, name }: Mapped): Promise<void> {
@@ -143,12 +145,49 @@ const announced: MachineCheckCase = {
     stage.expect('before', await actor.call('access', name, 'number', badPage), 'ok');
     stage.expect('watch()', await actor.call('watch', name), 'ok');
     await stage.discover(file);
-    const { listsConsumedErrors } = stage;
-    stage.expect('noticed', await actor.call('noticed', name), listsConsumedErrors ? `new page ${badPage}` : 'nothing');
-    const outcome = await actor.call('access', name, 'number', badPage);
-    if (listsConsumedErrors) stage.expect('a read', outcome, `ERR_PMEM_MEDIA by known, page ${badPage}`);
-    else stage.note('a read', outcome);
+    // The list says so where it has consumed errors; elsewhere BUS_MCEERR_AO does.
+    const kind = stage.listsConsumedErrors ? 'new' : 'announced';
+    stage.expect('noticed', await actor.call('noticed', name), `${kind} page ${badPage}`);
+    stage.expect('a read', await actor.call('access', name, 'number', badPage), knownBefore);
     stage.expect('the process goes on', await actor.call('access', name, 'number', 9), 'ok');
+  },
+};
+
+/** A process that consumes the error is told at once; another one with the page mapped hears of it before its turn. */
+const announcedToAnother: MachineCheckCase = {
+  name: 'consumed by another process than the one that watches',
+  async run(stage) {
+    const file = await stage.written('file');
+    const watcher = await stage.opened(stage.actor(), 'file', file);
+    stage.expect('before', await watcher.actor.call('access', watcher.name, 'number', badPage), 'ok');
+    stage.expect('watch()', await watcher.actor.call('watch', watcher.name), 'ok');
+    const other = await stage.opened(stage.actor(), 'file', file);
+    stage.expect('outcome', await stage.consume(file, other, 'long read'), met);
+    await stage.settled(file);
+    const kind = stage.listsConsumedErrors ? 'new' : 'announced';
+    stage.expect('noticed', await watcher.actor.call('noticed', watcher.name), `${kind} page ${badPage}`);
+    const read = await watcher.actor.call('access', watcher.name, 'number', badPage);
+    stage.expect('a read', read, knownBefore);
+  },
+};
+
+/** The log reads no page that it has heard of. Where nothing lists it, root's entry lets the page be cleared. */
+const announcedToLog: MachineCheckCase = {
+  name: 'announced to a log with a mirror',
+  async run(stage) {
+    const actor = stage.actor();
+    stage.expect('the log', await actor.call('openLog', stage.directory), 'ok');
+    const file = path.join(stage.directory, 'log');
+    await stage.discover(file);
+    stage.expect('its first repair', await actor.call('logRepairs', 1), 'failed');
+    stage.expect('records, meanwhile', await actor.call('logRecords'), '12 of 12');
+    if (!stage.listsConsumedErrors) {
+      // As root, and by what it sees: pread refuses the page, and the list has nothing.
+      stage.expect('safe-pmem report', await stage.reported(file), /^entered/);
+      stage.expect('its repairs, once root has listed it', await actor.call('logRepairs', 2), 'failed, rebuilt');
+      stage.expect('pread of every page', preadErrors(file), allGood);
+    }
+    stage.expect('records, at last', await actor.call('logRecords'), '12 of 12');
   },
 };
 
@@ -297,7 +336,7 @@ const accesses: readonly AccessName[] = ['long read', 'short read', 'number', 'v
 export const machineCheckCases: readonly MachineCheckCase[] = [
   ...accesses.map(consumedBy),
   inWorker, twoProcesses, twoFiles, viewAndFile,
-  unmapped, mappedDiscovery(false), mappedDiscovery(true), announced,
+  unmapped, mappedDiscovery(false), mappedDiscovery(true), announced, announcedToAnother, announcedToLog,
   kernelWrites, hugePage, endMoved,
   repaired('repair once root has listed it', { listed: true }),
   repaired('repair', {}),

@@ -46,6 +46,17 @@ function errnoOf(body: () => void): string {
 
 /** pread of each page by itself: `o` for its bytes, `E` EIO, `F` EFAULT, `?` other bytes, `!` another errno. */
 export function preadPages(file: string): string {
+  return lettersOf(file, (bytes, index) => {
+    return Buffer.compare(bytes, part(wholeContent, { offset: page(index), length: pageBytes })) === 0;
+  });
+}
+
+/** The same of a file of any content. */
+export function preadErrors(file: string): string {
+  return lettersOf(file, () => true);
+}
+
+function lettersOf(file: string, isRight: (bytes: Uint8Array, index: number) => boolean): string {
   const descriptor = openSync(file, 'r');
   const letter = (index: number): string => {
     const bytes = new Uint8Array(pageBytes);
@@ -53,7 +64,7 @@ export function preadPages(file: string): string {
     if (said === 'EIO') return 'E';
     if (said === 'EFAULT') return 'F';
     if (said !== 'ok') return '!';
-    return Buffer.compare(bytes, part(wholeContent, { offset: page(index), length: pageBytes })) === 0 ? 'o' : '?';
+    return isRight(bytes, index) ? 'o' : '?';
   };
   const pages = fstatSync(descriptor).size / pageBytes;
   const letters = Array.from({ length: pages }, (_, index) => letter(index)).join('');

@@ -44,7 +44,8 @@ export class Stage {
   readonly injector: InjectorClient;
   readonly #inject: Inject;
   readonly #pool: ActorPool;
-  readonly #directory: string;
+  /** Of the case alone. */
+  readonly directory: string;
   readonly #actors: ActorProcess[] = [];
   readonly #observed: Record<string, string> = {};
   readonly #problems: string[] = [];
@@ -54,8 +55,8 @@ export class Stage {
     this.injector = injector;
     this.#inject = inject;
     this.#pool = pool;
-    this.#directory = path.join(context.mountPoint, name.replaceAll(' ', '-'));
-    mkdirSync(this.#directory);
+    this.directory = path.join(context.mountPoint, name.replaceAll(' ', '-'));
+    mkdirSync(this.directory);
   }
 
   /** The kernel puts consumed errors on its list of bad blocks: it does for devices that firmware describes. */
@@ -64,7 +65,7 @@ export class Stage {
   }
 
   written(name: string, pages = filePages, hugePages?: HugePages): Promise<string> {
-    return writtenFile(this.#directory, name, pages, hugePages);
+    return writtenFile(this.directory, name, pages, hugePages);
   }
 
   actor(options: ActorOptions = {}): ActorProcess {
@@ -103,6 +104,12 @@ export class Stage {
   /** Root enters the page into the kernel's list. */
   async list(file: string): Promise<void> {
     await this.injector.inject((await deviceOffset(file, badPage)) / 512, 8);
+  }
+
+  /** Root enters the page by the command that people have; what it says of it, in its last line. */
+  async reported(file: string): Promise<string> {
+    const { stdout } = await this.injector.safePmem('report', file, String(page(badPage)), '--yes');
+    return stdout.trim().split('\n').at(-1) ?? '';
   }
 
   /** Resolves when the kernel has listed the error, where it does. */

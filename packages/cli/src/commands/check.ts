@@ -1,5 +1,5 @@
 /** safe-pmem check: which files are damaged, by the kernel's list. Touches no data. */
-import type { ByteRange, DeviceFacts } from '@safe-pmem/core';
+import type { ByteRange, DeviceFacts, DeviceSpace } from '@safe-pmem/core';
 import { coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '@safe-pmem/core';
 import { journalOf } from '@safe-pmem/core/tools';
 import type { FileBadBlock } from '@safe-pmem/core/tools';
@@ -122,23 +122,30 @@ function reportBlock(
   });
 }
 
-function summarise(
+async function summarise(
   context: Context,
   path: string,
   device: DeviceFacts,
   listed: readonly ByteRange[],
   tally: Tally,
-): ExitStatus {
+): Promise<ExitStatus> {
   const { output } = context;
   const { files, damaged, unreadable, blockBytes } = tally;
   const all = badBlocksOf(listed, blockBytes);
-  const elsewhere = Math.round(totalLength(subtract(all, tally.owned)) / blockBytes);
+  const left = subtract(all, tally.owned);
+  const blocksOf = (ranges: readonly ByteRange[]): number => Math.round(totalLength(ranges) / blockBytes);
+  const space = await spaceOf(context, device, left);
   const status = damaged > 0 ? ExitStatus.DAMAGED : unreadable > 0 ? ExitStatus.UNKNOWN : ExitStatus.HEALTHY;
   const parts = [`${damaged} of ${counted(files, 'file')} damaged`];
-  parts.push(
-    `${counted(elsewhere, 'bad block')} of ${device.name} in none of them ` +
-      "(free space, the filesystem's own, or not looked at)",
-  );
+  if (space === undefined) {
+    const where = "free space, the filesystem's own, or not looked at; root is told which";
+    parts.push(`${counted(blocksOf(left), 'bad block')} of ${device.name} in none of them (${where})`);
+  } else {
+    const isAll = unreadable === 0 && device.mountPoints.includes(path);
+    parts.push(`${counted(blocksOf(space.free), 'bad block')} in free space`);
+    parts.push(`${blocksOf(space.others)} ${isAll ? 'without an owner' : 'in no file that was looked at'}`);
+    if (space.own.length > 0) parts.push(`${blocksOf(space.own)} in the filesystem's own data`);
+  }
   if (unreadable > 0) parts.push(`${unreadable} could not be looked at: root may`);
   output.line(parts.join('; '));
   noteBus(context, device);
@@ -150,10 +157,32 @@ function summarise(
     damaged,
     notLookedAt: unreadable,
     badBlocks: Math.round(totalLength(all) / blockBytes),
-    badBlocksElsewhere: elsewhere,
+    badBlocksElsewhere: blocksOf(left),
+    ...(space === undefined ? {} : { badBlocksFree: blocksOf(space.free), badBlocksOfFilesystem: blocksOf(space.own) }),
     listsConsumedErrors: listsConsumedErrors(device),
   });
   return status;
+}
+
+interface Space {
+  readonly free: readonly ByteRange[];
+  /** The filesystem's own data. */
+  readonly own: readonly ByteRange[];
+  /** Allocated, to no file that was found. */
+  readonly others: readonly ByteRange[];
+}
+
+/** What the filesystem says of bad blocks in no file that was looked at; undefined if it does not tell this user. */
+async function spaceOf(
+  context: Context, device: DeviceFacts, ranges: readonly ByteRange[],
+): Promise<Space | undefined> {
+  if (ranges.length === 0) return { free: [], own: [], others: [] };
+  const [mountPoint] = device.mountPoints;
+  const outcome = mountPoint === undefined ? undefined : await devicesOf(context).spaceOf?.(mountPoint, ranges);
+  if (outcome === undefined || 'failure' in outcome) return undefined;
+  const of = (use: DeviceSpace['use']): ByteRange[] => coalesce(outcome.spaces.filter((space) => space.use === use));
+  const [free, own] = [of('free'), of('filesystem')];
+  return { free, own, others: subtract(ranges, [...free, ...own]) };
 }
 
 /** A file that is named is also asked for what earlier repairs left. */

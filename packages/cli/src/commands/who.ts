@@ -1,5 +1,5 @@
 /** safe-pmem who: the file that a sector of a device belongs to. */
-import type { DeviceFacts } from '@safe-pmem/core';
+import type { ByteRange, DeviceFacts, DeviceSpace } from '@safe-pmem/core';
 import { PmemError } from '@safe-pmem/core';
 import { systemError } from '@safe-pmem/core/tools';
 import type { Context } from '../context.js';
@@ -44,9 +44,11 @@ export async function who(context: Context, name: string, sector: number): Promi
     }
   }
   progress.clear();
+  const use = owners === 0 ? await useOf(context, mountPoint, { offset, length: SECTOR_BYTES }) : undefined;
   if (owners === 0)
     output.line(
-      `no file below ${nameText(mountPoint)} that could be looked at has sector ${sector} of ${device.name}`,
+      `no file below ${nameText(mountPoint)} that could be looked at has sector ${sector} of ${device.name}: ` +
+        USES[use ?? 'unknown'],
     );
   if (unreadable > 0)
     output.note(
@@ -58,9 +60,25 @@ export async function who(context: Context, name: string, sector: number): Promi
     owners,
     files,
     notLookedAt: unreadable,
+    ...(use === undefined ? {} : { use }),
     status: owners > 0 ? 'healthy' : 'unknown',
   });
   return owners > 0 ? ExitStatus.HEALTHY : ExitStatus.UNKNOWN;
+}
+
+const USES = {
+  free: 'it is free space; the next file that gets it inherits its errors',
+  filesystem: "it is the filesystem's own data",
+  allocated: 'it belongs to a file that has no name any more, or to what the filesystem keeps beside its files',
+  unknown: 'free space, or the filesystem\'s own; root is told which',
+};
+
+/** What the filesystem says of the sector; undefined if it does not tell this user. */
+async function useOf(
+  context: Context, mountPoint: string, sector: ByteRange,
+): Promise<DeviceSpace['use'] | undefined> {
+  const outcome = await devicesOf(context).spaceOf?.(mountPoint, [sector]);
+  return outcome === undefined || 'failure' in outcome ? undefined : outcome.spaces[0]?.use;
 }
 
 async function deviceNamed(context: Context, name: string): Promise<DeviceFacts> {

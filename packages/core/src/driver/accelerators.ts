@@ -3,7 +3,7 @@
  * what core does instead. A driver adds one if it can do better than that.
  */
 import type { ByteRange } from '../ranges/byte-range.js';
-import type { DeviceBadBlocks, SystemFailure } from './devices.js';
+import type { DeviceBadBlocks, SystemFailure, WatchOutcome } from './devices.js';
 import type { JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
 import type { MemoryWindow, ViewOutcome } from './memory.js';
 import type {
@@ -60,6 +60,12 @@ export interface MappedMemory {
    * which is right only if read() asks the kernel each time.
    */
   remap(position: number, length: number): SystemFailure | undefined;
+  /**
+   * Calls `lost` some time after the kernel has announced that memory of this file is lost, which no access needs to
+   * have met (BUS_MCEERR_AO, for pages that some mapping of this process has): with the page, or with more if the
+   * kernel did not say which. Begins at once, runs no timer and keeps no process alive. Instead: `supported: false`.
+   */
+  watchMemory(lost: (range: ByteRange) => void): WatchOutcome;
 }
 
 /** What the filesystem and the device may be able to do. Instead of each: a refusal, never a success. */

@@ -45,6 +45,8 @@ function substitutes(file: DriverFile): Accelerators {
       return 'failure' in size ? size.failure : undefined;
     },
 
+    watchMemory: () => ({ supported: false, reason: 'the driver hears nothing of lost memory' }),
+
     zeroRange: () => Promise.resolve(refusal(Errno.EOPNOTSUPP, 'fallocate')),
     extents: () => Promise.resolve({ failure: refusal(Errno.EOPNOTSUPP, 'ioctl') }),
     badBlocks: () => Promise.resolve({ supported: false, reason: 'the driver does not read lists of bad blocks' }),

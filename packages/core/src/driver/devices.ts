@@ -40,6 +40,15 @@ export interface DeviceFacts {
 /** A device, or why it could not be found. */
 export type DeviceOutcome = { readonly device: DeviceFacts } | { readonly failure: SystemFailure };
 
+/** What a filesystem has made of a part of its device. `allocated`: to files, or to what it does not tell from them. */
+export interface DeviceSpace extends ByteRange {
+  readonly use: 'free' | 'filesystem' | 'allocated';
+}
+
+export type DeviceSpaceOutcome =
+  | { readonly spaces: readonly DeviceSpace[] }
+  | { readonly failure: SystemFailure };
+
 /** A watch of one device's list. */
 export interface DeviceWatch {
   /** Ends it: `changed` is not called any more. A second call does nothing. */
@@ -72,4 +81,9 @@ export interface DeviceDriver {
    * which does not list them itself. Needs root: EACCES without.
    */
   report(id: string, range: ByteRange): Promise<SystemFailure | undefined>;
+  /**
+   * What the filesystem that is mounted at `mountPoint` has made of these bytes of its device (FS_IOC_GETFSMAP). Needs
+   * root: EPERM without. Optional.
+   */
+  spaceOf?(mountPoint: string, ranges: readonly ByteRange[]): Promise<DeviceSpaceOutcome>;
 }

@@ -7,6 +7,7 @@ import { PmemError } from '../errors/errors.js';
 import { FaultPath } from '../faults/fault-path.js';
 import { Hazards } from '../faults/hazards.js';
 import { Journal } from '../repair/journal/journal.js';
+import { Announcements } from '../rescue/announcements.js';
 
 /** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
@@ -17,6 +18,7 @@ export class OpenState {
   readonly hazards = new Hazards(() => { this.window.shut(); });
   readonly journal: Journal;
   readonly io: FaultPath;
+  readonly announcements: Announcements;
   sizeBytes: number;
   closed = false;
   readonly #closing = new AbortController();
@@ -27,6 +29,7 @@ export class OpenState {
     this.devices = devices;
     this.journal = new Journal(file, this.hazards);
     this.io = new FaultPath(file, this.hazards, this.journal);
+    this.announcements = new Announcements(file, this.hazards);
     this.sizeBytes = file.mappedBytes;
   }
 

@@ -6,6 +6,8 @@ import type { DeviceDriver, DeviceWatch } from '../driver/devices.js';
 import { PmemError } from '../errors/errors.js';
 import { publishWatch } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
+import type { AnnouncementSupport } from './announcements.js';
+import { onAbort } from './on-abort.js';
 import type { WatchEvent } from './watch-event.js';
 
 export interface WatchOptions {
@@ -19,6 +21,11 @@ export interface FileWatch {
   close(): void;
   /** `await using watch = …` ends it. */
   [Symbol.asyncDispose](): Promise<void>;
+  /**
+   * Whether errors that nothing lists are heard of too: `supported` on DAX if the bus keeps no list of consumed errors
+   * and the kernel announces lost memory (BUS_MCEERR_AO) to this process. If not, why.
+   */
+  readonly announcements: AnnouncementSupport;
 }
 
 /** What watchFile() needs of a file: `refresh` reads the kernel's list and makes what it names known. */
@@ -44,6 +51,7 @@ export async function watchFile(
     state.assertOpen();
     signal?.throwIfAborted();
     watch.endWith(outcome.watch, signal === undefined ? [state.closing] : [state.closing, signal]);
+    watch.announcements = watch.hearAnnouncements();
     await watch.begin();
     state.assertOpen();
     signal?.throwIfAborted();
@@ -62,6 +70,7 @@ function cannotWatch(path: string, reason: string): PmemError {
 class Watch implements FileWatch {
   readonly #site: WatchSite;
   readonly #listener: (event: WatchEvent) => void;
+  announcements: AnnouncementSupport = { supported: false, reason: 'the watch has not begun' };
   #known: readonly ByteRange[] = [];
   #supported = true;
   readonly #ends: (() => void)[] = [];
@@ -82,11 +91,14 @@ class Watch implements FileWatch {
 
   endWith(watch: DeviceWatch, signals: readonly AbortSignal[]): void {
     this.#ends.push(() => { watch.close(); });
-    for (const signal of signals) {
-      const end = (): void => { this.close(); };
-      signal.addEventListener('abort', end, { once: true });
-      this.#ends.push(() => { signal.removeEventListener('abort', end); });
-    }
+    for (const signal of signals) this.#ends.push(onAbort(signal, () => { this.close(); }));
+  }
+
+  hearAnnouncements(): AnnouncementSupport {
+    const { announcements } = this.#site.state;
+    const listener = (event: WatchEvent): void => { this.#emit(event); };
+    this.#ends.push(() => { announcements.removeListener(listener); });
+    return announcements.addListener(listener);
   }
 
   /** Takes over what is listed now, without an event, and follows the changes from then on. */

@@ -4,14 +4,17 @@ import {
   type DeviceBadBlocks,
   type DeviceDriver,
   type DeviceOutcome,
+  type DeviceSpaceOutcome,
   Errno,
   errnoName,
   type FileFacts,
+  intersectAll,
+  subtract,
   type SystemFailure,
   type WatchOutcome,
 } from '@safe-pmem/core';
 import { BLOCK_BYTES, forEachBlock, sectorMask } from '../hardware/geometry.js';
-import type { Machine } from '../machine.js';
+import { type Machine, RESERVED_BLOCKS } from '../machine.js';
 import type { OperationName } from './operation.js';
 import type { Process } from '../kernel/process.js';
 
@@ -70,6 +73,23 @@ export class MockDevices implements DeviceDriver {
         device.known.add(block, sectorMask(within, step));
       });
       return undefined;
+    });
+  }
+
+  /** Every user of a simulated machine may ask. */
+  spaceOf(_mountPoint: string, ranges: readonly ByteRange[]): Promise<DeviceSpaceOutcome> {
+    return this.#later('badBlocks', (errno) => {
+      if (errno !== 0) return { failure: { errno, syscall: 'ioctl' } };
+      if (!this.#machine.rules.persistentMedium) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'ioctl' } };
+      const free = intersectAll(this.#machine.filesystem.pool.ranges(), ranges);
+      const own = intersectAll([{ offset: 0, length: RESERVED_BLOCKS * BLOCK_BYTES }], ranges);
+      const allocated = subtract(ranges, [...free, ...own]);
+      const spaces = [
+        ...free.map((range) => ({ ...range, use: 'free' as const })),
+        ...own.map((range) => ({ ...range, use: 'filesystem' as const })),
+        ...allocated.map((range) => ({ ...range, use: 'allocated' as const })),
+      ];
+      return { spaces: spaces.sort((a, b) => a.offset - b.offset) };
     });
   }
 

@@ -38,6 +38,12 @@ export interface PoisonOptions {
    * while the file was mapped. By default they are unmapped, so that the next access fails.
    */
   readonly keepMapped?: boolean | undefined;
+  /**
+   * The kernel finds the error by itself and announces it to processes that have the page mapped and watch their file;
+   * it lists it as well if the machine `listsConsumedErrors`. Without such a process pages stay mapped. The other
+   * options do not apply.
+   */
+  readonly announced?: boolean | undefined;
 }
 
 /** Free space of the simulated device; ranges are bytes on the device. */
@@ -120,6 +126,10 @@ export class MockDriver implements Driver<CompleteFile> {
       if (inode.map.at(logical) !== HOLE || !this.#machine.rules.persistentMedium) return;
       throw new RangeError(`byte ${logical * BLOCK_BYTES} of '${resolved}' is in a hole, which cannot be poisoned`);
     });
+    if (options.announced === true && this.#machine.rules.persistentMedium) {
+      this.#machine.announceFile(inode, offset, length);
+      return;
+    }
     this.#machine.poisonFile(inode, offset, length, options.latent !== true, options.keepMapped === true);
   }
 

@@ -22,6 +22,7 @@ import {
   type Transfer,
   type Truncation,
   type ViewOutcome,
+  type WatchOutcome,
   type ZeroRangeTrialOutcome,
 } from '@safe-pmem/core';
 import { SimulatedCrash } from '../faults/simulated-crash.js';
@@ -30,6 +31,7 @@ import type { Inode } from '../filesystem/inode.js';
 import { zeroRange } from '../kernel/fallocate.js';
 import { fiemap } from '../kernel/fiemap.js';
 import { readJournal, readMark, removeJournal, writeJournal, writeMark } from '../kernel/journal.js';
+import { mappedAround } from '../kernel/huge-page.js';
 import { isHole, load, store } from '../kernel/mapped-access.js';
 import type { Mapping } from '../kernel/mapping.js';
 import { flushLines, syncFile, syncRange } from '../kernel/persist.js';
@@ -40,7 +42,7 @@ import { tryZeroRange } from '../kernel/zero-range-trial.js';
 import type { Machine } from '../machine.js';
 import { MockView } from './mock-view.js';
 import type { OperationEffect, OperationName } from './operation.js';
-import { PageTable, POISON_MARKER } from '../kernel/page-table.js';
+import { ABSENT, PageTable, POISON_MARKER } from '../kernel/page-table.js';
 import type { OpenHandle, Process } from '../kernel/process.js';
 import { atOnce } from './turns.js';
 
@@ -360,6 +362,18 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   /** The process dies. */
+  maps(inode: Inode, page: number): boolean {
+    return inode === this.#inode && !this.#closed && this.#mapping.table.entry(page) !== ABSENT;
+  }
+
+  watchMemory(lost: (range: ByteRange) => void): WatchOutcome {
+    if (this.#closed) return { supported: false, reason: 'the file is closed' };
+    if (!this.#machine.rules.persistentMedium) return { supported: false, reason: 'tmpfs has no medium' };
+    const around = (page: number): ByteRange => mappedAround(this.#mapping, page);
+    const watch = { process: this.#process, inode: this.#inode, around, lost };
+    return { supported: true, watch: { close: this.#machine.memoryWatches.add(watch) } };
+  }
+
   abandon(): void {
     if (!this.#closed && this.#machine.life === this.#life) this.#release();
   }

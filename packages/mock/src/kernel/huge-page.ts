@@ -2,8 +2,9 @@
  * What the kernel maps by one entry of a middle page table: an aligned 2 MiB of a DAX file that lie so on the device
  * too. One touch of any page then maps all of them.
  */
+import type { ByteRange } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
-import { blocksIn } from '../hardware/geometry.js';
+import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
 import type { Machine } from '../machine.js';
 import { isCopiedOnWrite, makeWritable } from './blocks.js';
@@ -60,4 +61,10 @@ function writtenRun({ inode }: Mapping, first: number): number | undefined {
     if (entry === HOLE || isUnwritten(entry) || mappedBlock(entry) !== block + i) return undefined;
   }
   return block;
+}
+
+/** What one entry of the mapping's page table maps around `page`: that page, or 2 MiB. */
+export function mappedAround({ table }: Mapping, page: number): ByteRange {
+  if (!table.isHuge(page)) return { offset: page * BLOCK_BYTES, length: BLOCK_BYTES };
+  return { offset: (page - (page % HUGE_PAGE_BLOCKS)) * BLOCK_BYTES, length: 2 ** HUGE_PAGE_LOG2 };
 }

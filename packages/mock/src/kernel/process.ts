@@ -1,9 +1,12 @@
 /** A process of the simulated machine: the files it has open, and what happens to them when it dies. */
+import type { Inode } from '../filesystem/inode.js';
 
 /** What the death of a process ends: an open file. */
 export interface OpenHandle {
   /** Unmaps and closes without a word, and gives the locks back, as the kernel does for a process that has died. */
   abandon(): void;
+  /** Its mapping has the page of this file. */
+  maps(inode: Inode, page: number): boolean;
 }
 
 export class Process {
@@ -12,6 +15,10 @@ export class Process {
 
   /** `name` is undefined for the process that the driver itself stands for. */
   constructor(readonly name: string | undefined) {}
+
+  maps(inode: Inode, page: number): boolean {
+    return [...this.handles].some((handle) => handle.maps(inode, page));
+  }
 
   /** Ends it. What it has stored stays with the machine. */
   die(): void {

@@ -1,6 +1,6 @@
-// The module: `open`, one function for all files, and one counter. node-addon-api where JavaScript is certain to be
-// running; the functions of a handle are plain Node-API, for their cost per call and because they must survive the end
-// of a worker.
+// The module: `open`, one function for all files, and what concerns the whole process. node-addon-api where JavaScript
+// is certain to be running; the functions of a handle are plain Node-API, for their cost per call and because they must
+// survive the end of a worker.
 #include <napi.h>
 
 #include "../pmem/device_table.h"
@@ -14,7 +14,7 @@ namespace binding {
 namespace {
 
 // INTERFACE_NUMBER of src/binding.ts, raised together with it.
-constexpr int kInterfaceNumber = 9;
+constexpr int kInterfaceNumber = 10;
 
 class SafePmem final : public Napi::Addon<SafePmem> {
  public:
@@ -31,10 +31,19 @@ class SafePmem final : public Napi::Addon<SafePmem> {
                                                          files_.get(), &read_by_number_function) != napi_ok) {
       return;
     }
+    napi_value watch_memory_function = nullptr;
+    napi_value space_of_function = nullptr;
+    if (napi_create_function(env, "watchMemory", NAPI_AUTO_LENGTH, watch_memory, nullptr, &watch_memory_function) !=
+            napi_ok ||
+        napi_create_function(env, "spaceOf", NAPI_AUTO_LENGTH, space_of, nullptr, &space_of_function) != napi_ok) {
+      return;
+    }
     call_ = Napi::Persistent(call.ArrayBuffer());
     files_->call = static_cast<const double*>(call_.Value().Data());
     exports.Set("call", call);
     exports.Set("readByNumber", read_by_number_function);
+    exports.Set("watchMemory", watch_memory_function);
+    exports.Set("spaceOf", space_of_function);
     exports.Set("interfaceNumber", Napi::Number::New(env, kInterfaceNumber));
   }
 

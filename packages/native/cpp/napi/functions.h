@@ -57,6 +57,12 @@ napi_value write_mark(napi_env env, napi_callback_info info);
 napi_value write_mark_sync(napi_env env, napi_callback_info info);
 napi_value names(napi_env env, napi_callback_info info);
 
+// memory_calls.cc: of no file, but of all that are mapped.
+napi_value watch_memory(napi_env env, napi_callback_info info);
+
+// space_calls.cc: of a filesystem.
+napi_value space_of(napi_env env, napi_callback_info info);
+
 // unit_calls.cc
 napi_value read_each(napi_env env, napi_callback_info info);
 

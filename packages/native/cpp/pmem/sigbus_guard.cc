@@ -7,6 +7,7 @@
 
 #include "mapped_ranges.h"
 #include "mapping.h"
+#include "memory_notices.h"
 #include "previous_actions.h"
 #include "signal_context.h"
 #include "substitution.h"
@@ -195,6 +196,7 @@ bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interru
   // or it was no access at all. What comes back unchanged, from a page fault at that very address, is an access after
   // all; and what is none is not left to come back for ever.
   advisory_count.fetch_add(1, std::memory_order_relaxed);
+  pass_on_notice(fault);
   const int times = times_unchanged(fault, interrupted);
   const bool page_fault = interrupted.present() && interrupted.page_fault_address() == fault.address;
   if (page_fault && (!operands.known || times > 0)) return substitute(fault, named);
@@ -206,6 +208,7 @@ bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interru
 bool answer_advisory(const FaultFacts& fault) {
   if (find_mapped_range(fault.address).end == 0) return false;
   advisory_count.fetch_add(1, std::memory_order_relaxed);
+  pass_on_notice(fault);
   return true;
 }
 

@@ -1,5 +1,5 @@
-/** Repairs pages as soon as the kernel lists them, before anybody reads them. */
-import type { ByteRange, FileWatch } from '@safe-pmem/core';
+/** Repairs pages as soon as the kernel lists or announces them, before anything reads them. */
+import type { ByteRange, FileWatch, WatchEvent } from '@safe-pmem/core';
 import type { Member } from '../members.js';
 import type { WalRepairReport } from './repair-log.js';
 
@@ -41,8 +41,8 @@ export async function watchLog(
   };
   try {
     for (const { file } of members) {
-      const listener = (event: { readonly kind: string; readonly ranges?: readonly ByteRange[] }): void => {
-        if (event.kind === 'new') void mend(event.ranges ?? []);
+      const listener = (event: WatchEvent): void => {
+        if (event.kind === 'new' || event.kind === 'announced') void mend(event.ranges);
       };
       watches.push(await file.watch(listener, signal === undefined ? {} : { signal }));
     }
