@@ -66,11 +66,12 @@ function interpreted() {
 
 /** The package's own code for devices, and the sysfs of a machine with one, whose list is empty. */
 function pretendedDevices() {
-  for (const name of ['devices', 'block-device', 'device-watch', 'file-calls']) {
-    const source = readFileSync(path.join(packageFolder, 'src', `${name}.ts`), 'utf8');
+  const sources = path.join(packageFolder, 'src');
+  for (const name of readdirSync(sources).filter((file) => file.endsWith('.ts'))) {
+    const source = readFileSync(path.join(sources, name), 'utf8');
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     // The folder belongs to a package of modules.
-    writeFileSync(path.join(build, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);
+    writeFileSync(path.join(build, name.replace(/ts$/, 'js')), ts.transpileModule(source, { compilerOptions }).outputText);
   }
   const disk = path.join(build, 'sys', 'devices', 'pmem0');
   mkdirSync(disk, { recursive: true });
@@ -92,7 +93,11 @@ mkdirSync(build, { recursive: true });
 const log = path.join(build, 'strace');
 const found = {
   instructions: instructions(),
-  systemCalls: { ...systemCallsOf(build, log, run), ...systemCallsOfWhole(build, log, run), ...idleCalls() },
+  systemCalls: {
+    ...systemCallsOf(build, log, run),
+    ...systemCallsOfWhole(build, log, run),
+    ...idleCalls(),
+  },
   interpreted: interpreted(),
 };
 if (process.argv.includes('--update')) writeFileSync(expectedFile, `${JSON.stringify(found, undefined, 2)}\n`);

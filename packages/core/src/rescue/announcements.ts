@@ -30,7 +30,7 @@ export class Announcements {
   /** Calls `listener` for each announcement until removeListener(). Not supported: it will not be called. */
   addListener(listener: (event: WatchEvent) => void): AnnouncementSupport {
     const { facts } = this.#file;
-    if (!facts.dax) return { supported: false, reason: 'the file is not on DAX: loads and stores do not reach the medium' };
+    if (!facts.dax) return { supported: false, reason: 'the file is not on DAX: loads do not reach the medium' };
     if (listingAbility(facts) === 'yes') return { supported: false, reason: 'not needed: the kernel lists them' };
     if (this.#watch === undefined) {
       const outcome = this.#file.watchMemory((range) => {
