@@ -40,6 +40,10 @@ const list = [
   [journal('journal.ts'), 'return names.linkCount === 1 && names.isAtPath ?', 'return names.linkCount === 1 ?', 'without marks, a file that was renamed gets a journal at its old name'],
   [repair('repair.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is repaired as its own'],
   [core('resize/resize.ts'), "if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });", '', 'the journal of a copy is clipped with the copy'],
+  [
+    journal('locate.ts'), "cause.code === 'ERR_PMEM_TOO_MANY_FILES' ? cause : ", '',
+    'a journal is discarded because too many files are open',
+  ],
   // Mark and journal
   [journal('journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
   [journal('journal.ts'), 'const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],

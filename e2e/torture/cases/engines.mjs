@@ -5,12 +5,11 @@ import path from 'node:path';
 import process from 'node:process';
 import { PmemLevel } from '@safe-pmem/examples/level';
 import { nativeDriver } from '@safe-pmem/native';
-import { assert } from './support.mjs';
+import { assert, program } from './support.mjs';
 
 const NAMES = ['.pages', '.pages-mirror', '.log', '.log-mirror'];
 const KEYS = 20;
 const ROUNDS = 4;
-const PROGRAM = path.join(import.meta.dirname, 'programs');
 
 const levelAt = (location, options = {}) =>
   new PmemLevel(location, { driver: nativeDriver(), logBytes: 256 * 1024, ...options });
@@ -65,7 +64,7 @@ async function secondWriter({ place }) {
   await here.put('start', '1');
   const again = levelAt(location);
   await assert.rejects(again.open(), ({ cause }) => cause.code === 'LEVEL_LOCKED');
-  const open = [path.join(PROGRAM, 'open-level.mjs'), location];
+  const open = [path.join(import.meta.dirname, 'programs', 'open-level.mjs'), location];
   const refused = spawnSync(process.execPath, open, { encoding: 'utf8' });
   assert.equal(refused.stdout.trim(), 'LEVEL_LOCKED', refused.stderr);
   await here.put('more', '2');
@@ -99,16 +98,6 @@ async function lostDevice({ place }) {
     await restored.put('after', 'value');
     await restored.close();
   }
-}
-
-function program(name, expected, ...args) {
-  return async ({ place }) => {
-    const { folder } = await place('tmpfs');
-    const { stdout, stderr } = spawnSync(process.execPath, [path.join(PROGRAM, name), folder, ...args], {
-      encoding: 'utf8',
-    });
-    assert.equal(stdout.trim(), expected, stderr);
-  };
 }
 
 export const engineCases = [

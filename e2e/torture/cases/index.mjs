@@ -1,8 +1,9 @@
 // The situations of which it is known how they once went wrong, on real files. Their numbers: README.md, "Cases".
 import { controlCases } from './controls.mjs';
 import { engineCases } from './engines.mjs';
+import { harmCases } from './first-do-no-harm.mjs';
 import { nameCases } from './names.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
 
-export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...engineCases];
+export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...harmCases, ...engineCases];

@@ -1,7 +1,9 @@
 // What the cases share.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
 import { plantLosses } from '../actors/plant-losses.mjs';
 import { PAGE } from '../actors/content.mjs';
 
@@ -59,4 +61,17 @@ export async function readAnew(startActor, file, range, options = {}) {
   const { value, error } = await reader.call('read', range.offset, range.length);
   await reader.call('close');
   return error === undefined ? value : error.code;
+}
+
+/** A program of programs/ has to print this. Its first argument is an empty folder. */
+export function program(name, expected, ...args) {
+  return async ({ place }) => {
+    const { folder } = await place('tmpfs');
+    const file = path.join(import.meta.dirname, 'programs', name);
+    const { stdout, stderr, signal } = spawnSync(process.execPath, [file, folder, ...args], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    assert.equal(stdout.trim(), expected, `${signal ?? ''} ${stderr}`);
+  };
 }

@@ -45,9 +45,10 @@ export const NEIGHBOURS: Readonly<Record<string, Situation>> = {
   'an open without the journal where a file of others has its name': {
     sizeBytes: PAGE,
     opened: [],
-    before: (scene) => {
+    before: async (scene) => {
       scene.plant(JOURNAL, THEIRS);
-      return Promise.resolve();
+      // One that nobody understands: open() refuses, unless it is to do without.
+      await setMark(scene.driver, SHARED, THEIRS);
     },
     bodies: [
       async (a) => {
@@ -55,6 +56,7 @@ export const NEIGHBOURS: Readonly<Record<string, Situation>> = {
         await commitAndClose(a);
       },
     ],
+    settle: (scene) => setMark(scene.driver, SHARED, new Uint8Array(0)),
   },
   'a new file where a file of others has the name of its journal': {
     sizeBytes: PAGE,

@@ -15,7 +15,7 @@ export interface Situation {
   readonly bodies: readonly ((opener: Opener, scene: SharedScene) => Promise<void>)[];
   readonly outside?: Readonly<Record<string, (scene: SharedScene) => void>>;
   /** Before what there is is judged, if the bodies came to their end or not. */
-  readonly settle?: (scene: SharedScene) => void;
+  readonly settle?: (scene: SharedScene) => void | Promise<void>;
 }
 
 const ROTATED = `${SHARED}.1`;

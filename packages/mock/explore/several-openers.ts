@@ -70,9 +70,9 @@ export function interleavingOf(situation: Situation, machine: MachineOptions): I
     },
     bodies: bodies.map((body) => (scene, process) => body(scene.opener(process), scene)),
     outside,
-    check: (scene, outcome) => {
-      situation.settle?.(scene);
-      return judge(scene, outcome.crashed || outcome.killed.length > 0 || outcome.error !== undefined);
+    check: async (scene, outcome) => {
+      await situation.settle?.(scene);
+      await judge(scene, outcome.crashed || outcome.killed.length > 0 || outcome.error !== undefined);
     },
     onEvent: (scene, event) => { scene.noteEvent(event); },
   };

@@ -28,8 +28,8 @@ export interface OpenedEngine<Role extends string, Engine> {
 
 /**
  * Opens every file exclusively, then the engine. Where one of them or the engine refuses, the files are closed, those
- * that this call has made are removed, and the refusal is thrown as it is: a typing error in one path leaves no new file
- * at the other, and a device that is not mounted no file in its mount point.
+ * that this call has made are removed, and the refusal is thrown as it is: a typing error in one path leaves no new
+ * file at the other, and a device that is not mounted no file in its mount point.
  *
  * @example
  * const { engine: wal, close } = await openWithFiles({

@@ -89,6 +89,19 @@ it.each(['EMFILE', 'ENFILE'] as const)('%s has a code of its own', async (name) 
   expect(error.cause).toMatchObject({ code: name, syscall: 'open' });
 });
 
+it.each(['require', 'discard', 'adopt'] as const)('(%s) too many files are open for the journal', async (journal) => {
+  const driver = mockDriver();
+  const file = await filled(driver, 2 * PAGE);
+  driver.poison(PATH, { offset: PAGE, length: PAGE });
+  await file.repair({ offset: PAGE, length: PAGE });
+  await file.close();
+  const stop = driver.observe(({ name }) => (name === 'readJournal' ? { errno: Errno.EMFILE } : undefined));
+  await failure('ERR_PMEM_TOO_MANY_FILES', () => PmemFile.open(PATH, { driver, journal }));
+  stop();
+  const again = await PmemFile.open(PATH, { driver });
+  await failure('ERR_PMEM_LOST', () => read(again, PAGE, 8));
+});
+
 it('every errno of Linux has its name', () => {
   const names = Array.from({ length: 133 }, (_, i) => errnoName(i + 1));
   expect(names.filter((name) => !/^E[0-9A-Z]+$/.test(name))).toEqual(['errno 41', 'errno 58']);

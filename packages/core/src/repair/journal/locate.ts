@@ -167,7 +167,9 @@ function read(
   const place = usualPlace(facts.path);
   if (outcome.status === 'failed') {
     const path = absolutePlace(facts.path, place);
-    return refusal(facts, place, 'it cannot be read', systemError('cannot read the repair journal', outcome.failure, { path }));
+    const cause = systemError('cannot read the repair journal', outcome.failure, { path });
+    // It says nothing about the journal, which `journal: 'discard'` must not forget for it.
+    return cause.code === 'ERR_PMEM_TOO_MANY_FILES' ? cause : refusal(facts, place, 'it cannot be read', cause);
   }
   if (outcome.status === 'too-large') return refusal(facts, place, `it has ${outcome.sizeBytes} bytes`);
   const decoded = decodeJournal(outcome.bytes, repairUnitBytes(facts));
