@@ -30,17 +30,17 @@ const list = [
   [mock('kernel/journal.ts'), "  machine.step('renamed');\n", '', 'no crash point after the rename'],
   [mock('kernel/journal.ts'), "machine.step('renamed');\n  filesystem.commit();", "machine.step('renamed');", 'a journal is volatile once written'],
   // 2 MiB
-  [mock('kernel/huge-page.ts'), '  if (inode.mappedPages.isSplit(first)) return false;\n', '', 'a page that was mapped by itself is mapped with others again'],
+  [mock('kernel/huge-page.ts'), '  if (inode.mappedPages.isSplit(first)) return false;\n', '', '2 MiB come back'],
   [mock('kernel/huge-page.ts'), 'if (mapping.avoidsHugePages || ', 'if (', 'advice against huge pages is not followed'],
-  [mock('kernel/huge-page.ts'), ' || block % HUGE_PAGE_BLOCKS !== 0', '', 'files need not lie on the device as in themselves'],
-  [mock('kernel/huge-page.ts'), ' || machine.device.known.firstSector(block, HUGE_PAGE_BLOCKS) !== undefined', '', 'a bad page is mapped along with others'],
-  [mock('filesystem/inode.ts'), '    this.mappedPages.forget(0, Infinity);\n', '', 'by which pages a file was mapped outlives the machine'],
+  [mock('kernel/huge-page.ts'), ' || block % HUGE_PAGE_BLOCKS !== 0', '', 'a file may lie anyhow on the device'],
+  [mock('kernel/huge-page.ts'), '|| machine.device.known.firstSector(block, HUGE_PAGE_BLOCKS) !== undefined', '', 'bad is mapped'],
+  [mock('filesystem/inode.ts'), '    this.mappedPages.forget(0, Infinity);\n', '', 'mapped pages outlive the machine'],
   [mock('kernel/page-table.ts'), '      this.splitHuge(at);\n', '', 'one page of 2 MiB is unmapped alone'],
   [mock('kernel/mapped-access.ts'), '  table.splitHuge(page);\n', '', 'a store of one page leaves the 2 MiB mapped'],
   // What XFS sets aside
   [mock('kernel/blocks.ts'), '  setAsideAround(inode, logical, run.count);\n', '', 'XFS makes room for no copies'],
   [mock('filesystem/inode.ts'), '    this.setAside.clear();\n', '', 'room for copies outlives the machine'],
-  [mock('kernel/zero-in-place.ts'), '  for (const { logical } of pieces) inode.setAside.delete(logical);\n', '', 'a zero-range that clears keeps the room for copies'],
+  [mock('kernel/zero-in-place.ts'), 'inode.setAside.delete(logical);', ';', 'zero-range keeps room for copies'],
   // Poison
   [mock('hardware/device.ts'), 'if (!this.clearable) return false;', '', 'every device clears'],
   [mock('hardware/device.ts'), 'this.known.remove(block, WHOLE_BLOCK);', '', 'cleared blocks stay listed'],

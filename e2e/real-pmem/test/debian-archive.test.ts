@@ -43,11 +43,13 @@ describe('Debian archive', () => {
   });
 });
 
-it('forgets the package lists of this run and of those that have ended, and not those of another that is under way', async () => {
+it('forgets the package lists of this run and of those that have ended, and not those of another', async () => {
   const cache = mkdtempSync(path.join(tmpdir(), 'safe-pmem-archive-'));
   onTestFinished(() => { rmSync(cache, { recursive: true }); });
   // No process has the last of these numbers: Linux counts to 2^22 at most.
-  for (const owner of [process.pid, process.ppid, 2 ** 22 + 1, 'machine']) mkdirSync(path.join(cache, 'apt', String(owner), 'lists'), { recursive: true });
+  for (const owner of [process.pid, process.ppid, 2 ** 22 + 1, 'machine']) {
+    mkdirSync(path.join(cache, 'apt', String(owner), 'lists'), { recursive: true });
+  }
   await new DebianArchive(cache, progressOn(() => undefined)).forgetLists();
   expect(readdirSync(path.join(cache, 'apt'))).toEqual([String(process.ppid)]);
 });

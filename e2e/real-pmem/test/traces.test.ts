@@ -41,6 +41,15 @@ describe('a recording of some scenarios', () => {
     expect(merged?.scenarios).toEqual([changed, { ...scenario, name: 'other' }, added]);
   });
 
+  it('is mixed with those of another build of the kernel that is built here', () => {
+    const built = (number: number): Trace => ({
+      ...trace,
+      subject: { ...trace.subject, kernel: 'zeroinit', kernelVersion: `Linux version 6.12.1 (gcc) #${number} SMP Sat` },
+    });
+    expect(mergeTraces(built(1), { ...built(2), scenarios: [changed] })).toEqual({ ...built(2), scenarios: [changed] });
+    expect(mergeTraces(trace, built(1))).toBeUndefined();
+  });
+
   it('is not mixed with those of another version of the kernel', () => {
     const other = { ...trace, subject: { ...trace.subject, kernelVersion: 'Linux version 6.12.2' } };
     expect(mergeTraces(other, withScenarios(changed))).toBeUndefined();

@@ -78,15 +78,20 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
     });
 
     for (const by of ['by pages of 2 MiB where the kernel wants to', 'page by page']) {
-      check(`in 4 MiB mapped ${by}, one poisoned page faults alone${supports.recoveryWrite ? ', until it is written whole' : ''}`, async (machine) => {
+      const until = supports.recoveryWrite ? ', until it is written whole' : '';
+      check(`in 4 MiB mapped ${by}, one poisoned page faults alone${until}`, async (machine) => {
         const bytes = pattern(4 * MiB);
         const bad = { offset: 700 * PAGE, length: PAGE };
-        const file = await openFile(machine, machine.path('file'), { create: true, sizeBytes: 4 * MiB, preallocate: true });
+        const created = { create: true, sizeBytes: 4 * MiB, preallocate: true };
+        const file = await openFile(machine, machine.path('file'), created);
         if (by === 'page by page') assert.equal(file.avoidHugePages?.(), undefined);
         store(file, 0, bytes);
         assert.equal(await file.sync(), undefined);
         await machine.poison(file, bad);
-        for (const fault of [file.read(new Uint8Array(4 * PAGE), bad.offset - PAGE), file.write(bytes.subarray(0, 100), bad.offset + 200)]) {
+        const faults = [
+          file.read(new Uint8Array(4 * PAGE), bad.offset - PAGE), file.write(bytes.subarray(0, 100), bad.offset + 200),
+        ];
+        for (const fault of faults) {
           assert.ok(fault !== undefined, 'access to poison must fault');
           assert.equal(Math.floor(fault.position / PAGE), 700);
         }

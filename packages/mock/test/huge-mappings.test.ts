@@ -1,6 +1,6 @@
 /**
- * 2 MiB that one entry maps, through a driver's file: what the scenarios huge-* of the traces have recorded. A page that goes
- * bad after its mapping was made goes on working, so it tells whether it was mapped along with another.
+ * 2 MiB that one entry maps, through a driver's file: what the scenarios huge-* of the traces have recorded. A page
+ * that goes bad after its mapping was made goes on working, so it tells whether it was mapped along with another.
  */
 import { completeFile, type CompleteFile, type Driver } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,8 @@ function machine(options: MockOptions = {}): MockDriver {
 }
 
 async function opened(driver: Driver, preallocate: boolean, create: boolean): Promise<CompleteFile> {
-  const outcome = await driver.open(PATH, { readOnly: false, create, sizeBytes: create ? HUGE : undefined, preallocate });
+  const sizeBytes = create ? HUGE : undefined;
+  const outcome = await driver.open(PATH, { readOnly: false, create, sizeBytes, preallocate });
   if ('failure' in outcome) throw new Error(`cannot open: ${outcome.failure.errno}`);
   return completeFile(outcome.file);
 }
@@ -39,7 +40,9 @@ function poison(driver: MockDriver, offset: number): void {
 }
 
 const loads = (file: CompleteFile, offset: number): boolean => file.read(new Uint8Array(8), offset) === undefined;
-const stores = (file: CompleteFile, offset: number): boolean => file.write(new Uint8Array(8).fill(2), offset) === undefined;
+const stores = (file: CompleteFile, offset: number): boolean => {
+  return file.write(new Uint8Array(8).fill(2), offset) === undefined;
+};
 
 /** What FIEMAP says of the 2 MiB: how many bytes of them were written. */
 async function writtenBytes(file: CompleteFile): Promise<number> {
@@ -66,7 +69,7 @@ describe('2 MiB in one piece', () => {
     expect(loads(file, bad)).toBe(false);
   });
 
-  it('are mapped by one store, unless a page is known to be bad: then the store maps its page, and ends the mapping of the others', async () => {
+  it('are mapped by one store, unless a page is bad: then it maps its page and unmaps the others', async () => {
     const { driver, file } = await written();
     expect(stores(file, 0)).toBe(true);
     poison(driver, bad);
@@ -102,7 +105,8 @@ describe('2 MiB in one piece', () => {
     expect(loads(other, later)).toBe(true);
   });
 
-  it.each(['ext4', 'xfs'] as const)('get storage by one store, allocated or not, and what is bad in them is cleared (%s)', async (filesystem) => {
+  const filesystems = ['ext4', 'xfs'] as const;
+  it.each(filesystems)('get storage by one store, and what is bad in them is cleared (%s)', async (filesystem) => {
     for (const preallocate of [true, false]) {
       const driver = machine({ filesystem });
       const file = await opened(driver, preallocate, true);
@@ -122,7 +126,7 @@ describe('2 MiB in one piece', () => {
   });
 
   it('are mapped page by page where they lie otherwise on the device', async () => {
-    const driver = mockDriver({ kernel: '6.12', placement: ({ path, offset }) => (path === PATH ? HUGE + PAGE + offset : undefined) });
+    const driver = machine({ placement: ({ path, offset }) => (path === PATH ? HUGE + PAGE + offset : undefined) });
     const file = await opened(driver, true, true);
     await file.pwrite(new Uint8Array(HUGE).fill(1), 0);
     expect(loads(file, 0)).toBe(true);

@@ -13,8 +13,9 @@ export type ListsBelow = ReadonlyMap<string, readonly ByteRange[]>;
 export type Translated = { readonly ranges: readonly ByteRange[] } | { readonly reason: string };
 
 /**
- * Where the bad blocks of the devices below lie in a device of this table. Only `linear` targets say that: any other target
- * that lies on a device with bad blocks makes the whole answer unknown. A device below may show up more than once.
+ * Where the bad blocks of the devices below lie in a device of this table. Only `linear` targets say that: any other
+ * target that lies on a device with bad blocks makes the whole answer unknown. A device below may show up more than
+ * once.
  */
 export function translateLists(table: DeviceTable, lists: ListsBelow): Translated {
   if ('failure' in table) return { reason: whyNoTable(table.failure.errno) };
@@ -29,13 +30,17 @@ export function translateLists(table: DeviceTable, lists: ListsBelow): Translate
 
 function translateTarget({ type, parameters, firstSector, sectors }: TableTarget, lists: ListsBelow): Translated {
   if (type !== 'linear') {
-    const isHealthy = [...lists].every(([device, list]) => list.length === 0 || !parameters.split(' ').includes(device));
-    return isHealthy ? { ranges: [] } : { reason: `its target ${type} is not one that safe-pmem can translate, only linear is` };
+    const named = parameters.split(' ');
+    const isHealthy = [...lists].every(([device, list]) => list.length === 0 || !named.includes(device));
+    if (isHealthy) return { ranges: [] };
+    return { reason: `its target ${type} is not one that safe-pmem can translate, only linear is` };
   }
   const [, device = '', start = ''] = /^(\d+:\d+) (\d+)$/.exec(parameters) ?? [];
   const list = lists.get(device);
   const offset = Number(start) * SECTOR_BYTES;
-  if (list === undefined || !Number.isSafeInteger(offset)) return { reason: `its target linear has the parameters '${parameters}'` };
+  if (list === undefined || !Number.isSafeInteger(offset)) {
+    return { reason: `its target linear has the parameters '${parameters}'` };
+  }
   const below = { offset, length: sectors * SECTOR_BYTES };
   const shift = firstSector * SECTOR_BYTES - offset;
   const within = list.map((bad) => intersect(bad, below)).filter((bad) => bad !== undefined);
@@ -43,6 +48,6 @@ function translateTarget({ type, parameters, firstSector, sectors }: TableTarget
 }
 
 function whyNoTable(errno: number): string {
-  const isRefused = errno === Errno.EACCES || errno === Errno.EPERM;
-  return isRefused ? 'only root can ask which bytes these are here (dmsetup table)' : `its table cannot be read: ${errnoName(errno)}`;
+  if (errno !== Errno.EACCES && errno !== Errno.EPERM) return `its table cannot be read: ${errnoName(errno)}`;
+  return 'only root can ask which bytes these are here (dmsetup table)';
 }

@@ -17,7 +17,10 @@ import { watchFile } from './device-watch.js';
 import { close, open, readFile, stat, write } from './file-calls.js';
 import { SECTOR_BYTES } from './sector.js';
 
-/** Where to look, and how. The binding has `tableOf`; without it device-mapper devices with bad blocks stay untranslated. */
+/**
+ * Where to look, and how. The binding has `tableOf`; without it device-mapper devices with bad blocks stay
+ * untranslated.
+ */
 export interface DeviceFolders {
   /** Default `/sys`. */
   readonly sysfsRoot?: string;

@@ -197,13 +197,22 @@ describe('a device-mapper device', () => {
     const first = '90 20\n1000 8\n2040 16\n3047 10\n';
     expect(await mapped(first, '499 2\n', table).badBlocks()).toEqual({
       supported: true,
-      ranges: [[0, 8], [999, 1], [1499, 11]].map(([sector = 0, count = 0]) => ({ offset: sector * 512, length: count * 512 })),
+      ranges: [
+        { offset: 0, length: 8 * 512 },
+        { offset: 999 * 512, length: 512 },
+        { offset: 1499 * 512, length: 11 * 512 },
+      ],
     });
-    expect(await mapped('1 1\n', undefined, ['0 8 linear 259:0 8']).badBlocks()).toEqual({ supported: true, ranges: [] });
+    const elsewhere = mapped('1 1\n', undefined, ['0 8 linear 259:0 8']);
+    expect(await elsewhere.badBlocks()).toEqual({ supported: true, ranges: [] });
   });
 
   it.each([
-    ['a target that is not linear lies on them', ['0 8 linear 259:0 0', '8 8 striped 2 8 259:0 8 259:1 0'], /target striped is not one/],
+    [
+      'a target that is not linear lies on them',
+      ['0 8 linear 259:0 0', '8 8 striped 2 8 259:0 8 259:1 0'],
+      /target striped is not one/,
+    ],
     ['a target names a device that sysfs does not', ['0 8 linear 259:7 0'], /has the parameters '259:7 0'/],
     ['a target has other parameters', ['0 8 linear 259:0'], /has the parameters '259:0'/],
   ])('cannot tell what these are here if %s', async (_, table, reason) => {
@@ -213,7 +222,8 @@ describe('a device-mapper device', () => {
 
   it('does not mind a target of another kind on a device that lists nothing', async () => {
     const table = ['0 8 linear 259:0 8', '8 8 striped 1 8 259:1 0', '16 8 error '];
-    expect(await mapped('9 1\n', '', table).badBlocks()).toEqual({ supported: true, ranges: [{ offset: 512, length: 512 }] });
+    const found = await mapped('9 1\n', '', table).badBlocks();
+    expect(found).toEqual({ supported: true, ranges: [{ offset: 512, length: 512 }] });
   });
 
   it('says why its table cannot be read', async () => {
@@ -225,8 +235,9 @@ describe('a device-mapper device', () => {
       );
       return new BlockDevice('253:0', { sysfsRoot, tableOf: failing(errno) }).badBlocks();
     };
-    expect(await reasonFor(13)).toMatchObject({ supported: false, reason: expect.stringMatching(/only root can ask/) as string });
-    expect(await reasonFor(6)).toMatchObject({ supported: false, reason: expect.stringMatching(/its table cannot be read: ENXIO/) as string });
+    const because = (reason: RegExp) => ({ supported: false, reason: expect.stringMatching(reason) as string });
+    expect(await reasonFor(13)).toMatchObject(because(/only root can ask/));
+    expect(await reasonFor(6)).toMatchObject(because(/its table cannot be read: ENXIO/));
   });
 
   it('hangs on the bus that all devices below it hang on', async () => {

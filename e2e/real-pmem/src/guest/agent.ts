@@ -77,8 +77,9 @@ class Agent {
 
   async mount(filesystem: Filesystem, { keep = false, hugePages = false }: Pick<MountMessage, 'keep' | 'hugePages'> = {}): Promise<string> {
     if (this.#device === undefined) throw new Error('the guest is not configured');
-    const options = keep ? await this.#device.mountAgain(filesystem) : await this.#device.fresh(filesystem, { hugePages });
-    this.#mounted = { device: this.#device, filesystem };
+    const device = this.#device;
+    const options = keep ? await device.mountAgain(filesystem) : await device.fresh(filesystem, { hugePages });
+    this.#mounted = { device, filesystem };
     return options;
   }
 }

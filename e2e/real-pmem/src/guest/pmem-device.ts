@@ -60,7 +60,8 @@ export class PmemDevice {
     } else {
       // A log does not fit into the small allocation groups that go with a stripe.
       const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
-      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', `reflink=${this.#reflinkWithDax() ? 1 : 0}`, ...layout, node);
+      const reflink = `reflink=${this.#reflinkWithDax() ? 1 : 0}`;
+      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', reflink, ...layout, node);
     }
     const options = await this.#attach(filesystem, node);
     chmodSync(guestPaths.mountPoint, 0o1777);
@@ -79,7 +80,8 @@ export class PmemDevice {
   /** A dm-linear device over the end of the device; its node. */
   async #map(): Promise<string> {
     const sectors = this.facts().deviceSizeBytes / 512 - mappedSector;
-    await this.#shell.run('dmsetup', 'create', mappedName, '--table', `0 ${sectors} linear ${this.node} ${mappedSector}`);
+    const table = `0 ${sectors} linear ${this.node} ${mappedSector}`;
+    await this.#shell.run('dmsetup', 'create', mappedName, '--table', table);
     await this.#shell.run('dmsetup', 'mknodes');
     this.#mapped = true;
     return `/dev/mapper/${mappedName}`;

@@ -28,12 +28,17 @@ const defaultMatrix: readonly CellJobs[] = [
 /** Kernels of Debian that users have now: on both devices, and with machine checks. */
 const recentKernels: readonly string[] = ['6.12', '7.3'];
 
-/** Every kernel of Debian that there are recordings of, with all that was recorded of it. zeroinit is built here: it has to be asked for. */
+/**
+ * Every kernel of Debian that there are recordings of, with all that was recorded of it. zeroinit is built here: it has
+ * to be asked for.
+ */
 const wholeMatrix: readonly CellJobs[] = (['5.10', '6.1', '6.12', '7.3'] as const).flatMap((kernel) => {
-  const devices: readonly Cell['device'][] = recentKernels.includes(kernel) ? ['clearable', 'unclearable'] : ['clearable'];
+  const isRecent = recentKernels.includes(kernel);
+  const devices: readonly Cell['device'][] = isRecent ? ['clearable', 'unclearable'] : ['clearable'];
   return devices.flatMap((device) => {
-    const listed = kernel === '7.3' && device === 'unclearable' ? listedErrors.filter((job) => job !== 'traces') : listedErrors;
-    const jobs: readonly JobName[] = recentKernels.includes(kernel) ? [...listed, 'machine-check'] : listed;
+    const hasTraces = kernel !== '7.3' || device !== 'unclearable';
+    const listed = listedErrors.filter((job) => job !== 'traces' || hasTraces);
+    const jobs: readonly JobName[] = isRecent ? [...listed, 'machine-check'] : listed;
     return (['ext4', 'xfs'] as const).map((filesystem) => ({ cell: cell(kernel, filesystem, device), jobs }));
   });
 });
@@ -46,6 +51,9 @@ export function plannedRuns({ all, selection, jobs, jobsAsked }: Pick<Options, '
   const chosen = <T>(asked: readonly T[], value: T): boolean => asked.length === 0 || asked.includes(value);
   return wholeMatrix
     .filter((run) => chosen(kernels, run.cell.kernel) && chosen(devices, run.cell.device) && chosen(filesystems, run.cell.filesystem))
-    .map((run) => (jobsAsked ? { cell: run.cell, jobs: jobs.filter((job) => job !== 'machine-check' || run.jobs.includes(job)) } : run))
+    .map((run) => {
+      const wanted = jobs.filter((job) => job !== 'machine-check' || run.jobs.includes(job));
+      return jobsAsked ? { cell: run.cell, jobs: wanted } : run;
+    })
     .filter((run) => run.jobs.length > 0);
 }

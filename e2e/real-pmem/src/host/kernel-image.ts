@@ -19,12 +19,13 @@ interface Manifest {
 
 /** Directories of the module tree that are unpacked; the rest is hundreds of megabytes. */
 const wantedDirectories = [
-  'fs', 'lib', 'crypto', 'arch', 'net/9p', 'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char', 'drivers/md',
+  'fs', 'lib', 'crypto', 'arch', 'net/9p',
+  'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char', 'drivers/md',
 ];
 
 /**
- * The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first if there is none, if
- * the one there lacks modules that are wanted now, or if `refresh` asks for it.
+ * The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first if there is
+ * none, if the one there lacks modules that are wanted now, or if `refresh` asks for it.
  */
 export async function kernelImage(
   series: string,
@@ -66,7 +67,8 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
     await rename(bootImage, path.join(scratch, 'vmlinuz'));
     for (const left of ['boot', 'usr']) await rm(path.join(scratch, left), { recursive: true, force: true });
     await capture(programPath('depmod'), ['--basedir', scratch, release]);
-    await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify({ release, directories: wantedDirectories } satisfies Manifest));
+    const manifest: Manifest = { release, directories: wantedDirectories };
+    await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify(manifest));
     await rm(root, { recursive: true, force: true });
     await rename(scratch, root);
   } catch (cause) {

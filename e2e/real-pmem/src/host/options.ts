@@ -49,8 +49,8 @@ export const usage = `npm run test:real-pmem -- [options]
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
-  --job smoke|contract|repair|cost|traces|fuzz|zero-range|power-off|machine-check|bench
-                        one job (repeatable; default the first six; zero-range and power-off too if --kernel zeroinit is given)
+  --job smoke|contract|repair|cost|command|traces|fuzz|zero-range|power-off|machine-check|bench
+                        one job (repeatable; default the first seven; zero-range and power-off too if --kernel zeroinit is given)
   --all                 every kernel, filesystem and device that there are recordings of, with all jobs that were recorded there;
                         without it, and without any of the above, a selection that takes less than ten minutes
   --scenario NAME       one scenario of the traces job (repeatable; default all; --record then keeps the others)

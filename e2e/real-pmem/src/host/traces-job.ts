@@ -52,20 +52,25 @@ async function compare(recorded: Trace, cell: Cell, options: TracesJobOptions, i
   await writeFile(path.join(options.runDirectory, name), serializeTrace(recorded));
   if (options.record) {
     if (incomplete) return { summary: '', failures: ['not recorded: the recording is incomplete'] };
-    const whole = options.only.length === 0 ? recorded : mergeTraces(parseTrace(await readFile(committedFile, 'utf8')), recorded);
-    if (whole === undefined) return { summary: '', failures: ['not recorded: the others are of another kernel version, record all'] };
+    const whole = options.only.length === 0 ? recorded : mergeTraces(await readTrace(committedFile), recorded);
+    const others = 'not recorded: the other scenarios are of another kernel version, record all of them';
+    if (whole === undefined) return { summary: '', failures: [others] };
     await mkdir(path.dirname(committedFile), { recursive: true });
     await writeFile(committedFile, serializeTrace(whole));
     return { summary: ', recorded', failures: [] };
   }
   if (!existsSync(committedFile)) return { summary: '', failures: [`there is no committed trace ${name}: record it with --record`] };
-  const committed = onlyScenarios(parseTrace(await readFile(committedFile, 'utf8')), options.only);
+  const committed = onlyScenarios(await readTrace(committedFile), options.only);
   const differences = diffTraces(committed, recorded);
   if (differences.length > 0) {
     return { summary: '', failures: [`${differences.length} differences from ${name}`, ...formatDifferences(differences, shownDifferences)] };
   }
   const same = committed.subject.kernelVersion === recorded.subject.kernelVersion;
   return { summary: same ? '' : ' as on the older kernel version of the committed trace', failures: [] };
+}
+
+async function readTrace(file: string): Promise<Trace> {
+  return parseTrace(await readFile(file, 'utf8'));
 }
 
 function onlyScenarios(trace: Trace, only: readonly string[]): Trace {

@@ -265,8 +265,8 @@ function repaired(name: string, situation: RepairSituation): MachineCheckCase {
 }
 
 /**
- * The kernel keeps 2 MiB that it has mapped by one entry together, also for a mapping that wants none. A page of them that
- * such a mapping meets may be announced to nobody, and may stay lost: what is promised is that no byte is wrong.
+ * The kernel keeps 2 MiB that it has mapped by one entry together, also for a mapping that wants none. A page of them
+ * that such a mapping meets may be announced to nobody, and may stay lost: what is promised is that no byte is wrong.
  */
 const writtenThroughHugePage: MachineCheckCase = {
   name: 'written through 2 MiB, met page by page, once root has listed it',
@@ -283,7 +283,8 @@ const writtenThroughHugePage: MachineCheckCase = {
     const repair = await actor.call('repair', 'file', badPage, false);
     stage.expect('repair()', repair, promisedOfRepair(stage, { huge: 'allow', listed: true }));
     const done = repair.startsWith('cleared');
-    stage.expect('every page, by the process', await actor.call('pages', 'file'), done ? good : [good, onlyBadHugePage]);
+    const left = done ? good : [good, onlyBadHugePage];
+    stage.expect('every page, by the process', await actor.call('pages', 'file'), left);
     stage.expect('pread of every page, afterwards', preadPages(file), done ? good : refused);
     stage.expect('the file can be closed', await actor.call('close', 'file'), 'ok');
   },

@@ -5,6 +5,8 @@ export interface ObservedRow {
   readonly question: string;
   readonly case: string;
   readonly observed: string;
+  /** Not every machine was asked: a dash where there is no such case. */
+  readonly onSome?: true;
 }
 
 export interface ObservedSection {
@@ -96,6 +98,13 @@ export const memoryErrorSections: readonly ObservedSection[] = [
         '… in the same 2 MiB mapped page by page (the default), and listed by root',
         'repair in 2 MiB that are mapped page by page, once root has listed it', 'repair()',
       ),
+      {
+        ...row(
+          '… written through 2 MiB, met page by page, and listed by root (– not tried)',
+          'written through 2 MiB, met page by page, once root has listed it', 'repair()',
+        ),
+        onSome: true,
+      },
       row(
         "… through 2 MiB, listed by root, with `strategy: 'zero-range'`",
         'zero-range in a page of 2 MiB, once root has listed it', 'repair() by zero-range',

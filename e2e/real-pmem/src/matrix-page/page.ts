@@ -64,9 +64,11 @@ list knew before, from the hardware itself, have [a page of their own](memory-er
 
 export function kernelMatrixPage(unsorted: readonly Trace[]): string {
   const traces = [...unsorted].sort(compareCells);
-  const parts = sections.map(({ heading, text, rows }) =>
-    [`## ${heading}`, text, table(['', ...traces.map(columnHeading)], rows.map((row) => [row.question, ...traces.map((trace) => answers(trace, row))]))].join('\n\n'),
-  );
+  const parts = sections.map(({ heading, text, rows, after }) => {
+    const cells = rows.map((row) => [row.question, ...traces.map((trace) => answers(trace, row))]);
+    const rest = after === undefined ? [] : [after];
+    return [`## ${heading}`, text, table(['', ...traces.map(columnHeading)], cells), ...rest].join('\n\n');
+  });
   const count = traces[0]?.scenarios.length ?? 0;
   const steps = traces[0]?.scenarios.reduce((sum, { steps: all }) => sum + all.length, 0) ?? 0;
   const more = `These rows are a selection: each recording has ${count} scenarios with ${steps} steps, in \`packages/mock/traces\`.`;

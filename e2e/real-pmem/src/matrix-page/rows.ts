@@ -19,6 +19,8 @@ export interface Section {
   readonly heading: string;
   readonly text: string;
   readonly rows: readonly Row[];
+  /** What follows the table. */
+  readonly after?: string;
 }
 
 const row = (question: string, scenario: string, ...answers: readonly Answer[]): Row => ({ question, scenario, answers });
@@ -135,6 +137,47 @@ export const sections: readonly Section[] = [
       row('load by a; store by a', 'reflinked-store', at('load', 1, 'a'), at('store', 1, 'a')),
       row('UNSHARE_RANGE by a', 'reflinked-unshare', at('unshare', 1)),
       row('zero-range by a; write by a; write by b', 'reflinked-zero-range', at('zeroRange'), at('pwrite', 1, 'a'), at('pwrite', 1, 'b')),
+      row(
+        'a bad page that is not shared, in reach of one that was copied (see below): write, list, block',
+        'set-aside-write', at('pwrite', 3), at('badBlocks'), at('block', 2),
+      ),
+      row(
+        'the same: zero-range, list, block; then write, block',
+        'set-aside-zero-range', at('zeroRange'), at('badBlocks', 1), at('block', 2), at('pwrite', 3), at('block', 3),
+      ),
+    ],
+    after: [
+      'XFS makes room for copies of the 32 pages around one that a write has to copy (the hint `cowextsize`),',
+      'and keeps what it did not need, for half an hour or until the inode leaves memory. Until then a write of any',
+      'of these pages is a copy, shared or not, and a copy of a bad page is refused.',
+    ].join(' '),
+  },
+  {
+    heading: 'Pages of 2 MiB',
+    text: [
+      'The file has 2 MiB in one piece, and lies on the device as in itself. What one touch has mapped goes on',
+      'working: so a page that goes bad later and can still be loaded was mapped along with the one that was touched.',
+    ].join(' '),
+    rows: [
+      row(
+        'page 0 loaded, page 5 goes bad: load of page 5; of page 5 mapped anew',
+        'huge-load', at('load', 2), at('load', 4),
+      ),
+      row('the same mapped page by page (MADV_NOHUGEPAGE)', 'huge-load-page-by-page', at('load', 2)),
+      row('the same, then a store to page 9; load of page 5', 'huge-load-then-store', at('store', 1), at('load', 4)),
+      row(
+        'bad before anything is mapped: load of page 4; of page 9, which goes bad after that',
+        'huge-bad-first', at('load', 1), at('load', 2),
+      ),
+      row(
+        'recovery write of page 5: write, list, block; load through the old mapping',
+        'huge-recovery-write', at('pwrite', 1), at('badBlocks', 1), at('block'), at('load', 3),
+      ),
+      row(
+        'zero-range of page 5: call, list, block; write, list',
+        'huge-zero-range', at('zeroRange'), at('badBlocks', 1), at('block'), at('pwrite'), at('badBlocks', 2),
+      ),
+      row('never written, page 5 bad: store to page 3; list', 'huge-unwritten-poison', at('store', 1), at('badBlocks')),
     ],
   },
 ];

@@ -230,7 +230,10 @@ class Replay {
 
 /** Steps that only look move no blocks. */
 function movesBlocks(step: Step): boolean {
-  return !['pread', 'load', 'remap', 'probe', 'sync', 'size', 'extents', 'badBlocks', 'block', 'avoidHugePages', 'inject', 'close'].includes(step.do);
+  const looks = [
+    'pread', 'load', 'remap', 'probe', 'sync', 'size', 'extents', 'badBlocks', 'block', 'avoidHugePages', 'inject', 'close',
+  ];
+  return !looks.includes(step.do);
 }
 
 /** Every extent of the file, those beyond its end or its mapping too. */

@@ -9,11 +9,12 @@ const bad = page(5);
 /** File b shares every block of file a; then the block of page 5 goes bad. */
 const own = page(20);
 /**
- * Pages 16 to 31 of file a have never been shared. A write of page 5, which is, has XFS set blocks aside for copies of the
- * 32 pages around it (the hint cowextsize), and so for these too. Then page 20 goes bad.
+ * Pages 16 to 31 of file a have never been shared. A write of page 5, which is, has XFS set blocks aside for copies of
+ * the 32 pages around it (the hint cowextsize), and so for these too. Then page 20 goes bad.
  */
 const aside = [
-  ...a.written(size), a.sync(), a.reflinkTo(b), b.open(), a.resize(page(32)), a.pwrite(size, size, 7), a.sync(), a.block(own), a.pwrite(bad), a.extents(), a.inject(own),
+  ...a.written(size), a.sync(), a.reflinkTo(b), b.open(), a.resize(page(32)), a.pwrite(size, size, 7), a.sync(),
+  a.block(own), a.pwrite(bad), a.extents(), a.inject(own),
 ];
 const shared = [...a.written(size), a.sync(), a.reflinkTo(b), b.open(), a.inject(bad)];
 
@@ -74,7 +75,9 @@ export const sharingScenarios: readonly Scenario[] = [
   {
     name: 'set-aside-write',
     title: 'A recovery write of a bad page that is not shared, beside one that was copied.',
-    steps: [...aside, a.pread(own), a.pwrite(own), a.badBlocks(), a.block(own), a.extents(), a.pread(own), a.pread(page(21))],
+    steps: [
+      ...aside, a.pread(own), a.pwrite(own), a.badBlocks(), a.block(own), a.extents(), a.pread(own), a.pread(page(21)),
+    ],
   },
   {
     name: 'set-aside-store',
@@ -84,6 +87,9 @@ export const sharingScenarios: readonly Scenario[] = [
   {
     name: 'set-aside-zero-range',
     title: 'Zero-range and a write of such a page.',
-    steps: [...aside, a.zeroRange(own), a.badBlocks(), a.block(own), a.extents(), a.pwrite(own), a.badBlocks(), a.block(own), a.pread(own), a.pread(page(21)), b.pread(bad)],
+    steps: [
+      ...aside, a.zeroRange(own), a.badBlocks(), a.block(own), a.extents(), a.pwrite(own), a.badBlocks(), a.block(own),
+      a.pread(own), a.pread(page(21)), b.pread(bad),
+    ],
   },
 ];

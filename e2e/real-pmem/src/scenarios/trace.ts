@@ -61,13 +61,22 @@ export function tracedScenario(scenario: Scenario, records: readonly StepRecord[
   return { name: scenario.name, title: scenario.title, steps };
 }
 
-/** `committed` with what was recorded now in the place of the same scenarios, or after them; undefined if the kernels differ. */
+/**
+ * `committed` with what was recorded now in the place of the same scenarios, or after them; undefined if the kernels
+ * differ.
+ */
 export function mergeTraces(committed: Trace, recorded: Trace): Trace | undefined {
-  if (committed.subject.kernelVersion !== recorded.subject.kernelVersion) return undefined;
+  if (versionOf(committed) !== versionOf(recorded)) return undefined;
   const fresh = new Map(recorded.scenarios.map((scenario) => [scenario.name, scenario]));
   const kept = committed.scenarios.map((scenario) => fresh.get(scenario.name) ?? scenario);
-  const added = recorded.scenarios.filter(({ name }) => !committed.scenarios.some((scenario) => scenario.name === name));
+  const known = new Set(committed.scenarios.map(({ name }) => name));
+  const added = recorded.scenarios.filter(({ name }) => !known.has(name));
   return { ...recorded, scenarios: [...kept, ...added] };
+}
+
+/** Without number and date of the build, if it was built here: each machine has its own of the same sources. */
+function versionOf({ subject }: Trace): string {
+  return subject.kernel === 'zeroinit' ? subject.kernelVersion.replace(/ #\d+ .*$/, '') : subject.kernelVersion;
 }
 
 /** JSON with one line a step, so that a change of one outcome is a change of one line. */

@@ -5,10 +5,11 @@
  * The whole-page write comes first wherever the kernel has it (Linux 5.19), because its refusal changes nothing.
  * Zero-range comes first on ext4 before 5.19, where it stays in place and the write after it clears, and for listed
  * pages of a device where it was seen to clear at once and in place. After a refusal it follows only if relocation
- * cures that (a reflinked page on XFS) or if the kernel has nothing better and the caller allows relocation. On XFS a page
- * that is not shared can be refused like a shared one: a write of a shared page makes room for copies of the 32 around it
- * (cowextsize), and while that is kept (half an hour, or until the inode leaves memory) a write of any of them is a copy,
- * which reads the bad page. Moving off such a page hands its block to free space, so the caller has to allow it.
+ * cures that (a reflinked page on XFS) or if the kernel has nothing better and the caller allows relocation. On XFS a
+ * page that is not shared can be refused like a shared one: a write of a shared page makes room for copies of the 32
+ * around it (cowextsize), and while that is kept (half an hour, or until the inode leaves memory) a write of any of
+ * them is a copy, which reads the bad page. Moving off such a page hands its block to free space, so the caller has to
+ * allow it.
  *
  * A page whose pread says EFAULT is held back by the kernel after a machine check. On ext4 a write after zero-range
  * oopses the kernel there (measured on 6.12 and 7.3, e820 and virtio-pmem; 5.10 does not), so zero-range is never tried

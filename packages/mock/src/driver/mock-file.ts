@@ -68,7 +68,8 @@ export class MockFile implements CompleteFile, OpenHandle {
     this.mappedBytes = inode.sizeBytes;
     this.#machine = machine;
     this.#inode = inode;
-    this.#mapping = { inode, table: new PageTable(), pages: blocksIn(inode.sizeBytes), sync: facts.mapSync, avoidsHugePages: false };
+    const pages = blocksIn(inode.sizeBytes);
+    this.#mapping = { inode, table: new PageTable(), pages, sync: facts.mapSync, avoidsHugePages: false };
     this.#life = machine.life;
     this.#process = process;
     process.handles.add(this);

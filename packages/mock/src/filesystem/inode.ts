@@ -13,8 +13,9 @@ export class Inode {
   /** Every mapping of the file, so that a change of its blocks reaches all of them. */
   readonly mappings = new Set<PageTable>();
   /**
-   * Blocks of the file that XFS keeps room for a copy of, shared or not: the next write of one goes to that room. Gone with
-   * the inode's place in memory. The room itself is not taken from the free pool here, so nothing is said of a full disk.
+   * Blocks of the file that XFS keeps room for a copy of, shared or not: the next write of one goes to that room. Gone
+   * with the inode's place in memory. The room itself is not taken from the free pool here, so nothing is said of a
+   * full disk.
    */
   readonly setAside = new Set<number>();
   /** Only of DAX files. */

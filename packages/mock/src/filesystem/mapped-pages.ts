@@ -1,6 +1,6 @@
 /**
- * By which pages a DAX file has been mapped. The kernel keeps this as long as it keeps the inode, for all mappings: what had an
- * entry of its own once is never again part of 2 MiB that one entry maps, until its block changes.
+ * By which pages a DAX file has been mapped. The kernel keeps this as long as it keeps the inode, for all mappings:
+ * what had an entry of its own once is never again part of 2 MiB that one entry maps, until its block changes.
  */
 
 /** Pages of 4 KiB in 2 MiB. */
@@ -34,7 +34,9 @@ export class MappedPages {
   /** The blocks of these pages change. */
   forget(page: number, count: number): void {
     const end = page + count;
-    for (const first of [...this.#huge.keys()]) if (first < end && first + HUGE_PAGE_BLOCKS > page) this.#huge.delete(first);
+    for (const first of [...this.#huge.keys()]) {
+      if (first < end && first + HUGE_PAGE_BLOCKS > page) this.#huge.delete(first);
+    }
     for (const [first, pages] of [...this.#single]) {
       if (first >= end || first + HUGE_PAGE_BLOCKS <= page) continue;
       for (const single of [...pages]) if (single >= page && single < end) pages.delete(single);

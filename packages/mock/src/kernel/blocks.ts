@@ -38,7 +38,8 @@ function alikeLength({ setAside }: Inode, logical: number, limit: number): numbe
 /** A write of this block goes to another one. */
 export function isCopiedOnWrite({ filesystem }: Machine, inode: Inode, logical: number): boolean {
   const entry = inode.map.at(logical);
-  return inode.setAside.has(logical) || (entry !== HOLE && !isUnwritten(entry) && filesystem.isShared(mappedBlock(entry)));
+  const isShared = entry !== HOLE && !isUnwritten(entry) && filesystem.isShared(mappedBlock(entry));
+  return isShared || inode.setAside.has(logical);
 }
 
 /** XFS takes new blocks and the written ones after them, where these adjoin, for one new extent, and unmaps all of it. */
@@ -74,8 +75,8 @@ function convertUnwritten(machine: Machine, inode: Inode, logical: number, count
 const COPIED_BLOCKS = 32;
 
 /**
- * Gives the file copies of blocks that it shares, or that room was made for. EIO where one of them is bad, even if all of it is
- * to be replaced.
+ * Gives the file copies of blocks that it shares, or that room was made for. EIO where one of them is bad, even if all
+ * of it is to be replaced.
  */
 function copyShared(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { device, filesystem, rules } = machine;

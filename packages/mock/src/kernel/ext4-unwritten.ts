@@ -55,11 +55,13 @@ export function trustDiskWithin(machine: Machine, inode: Inode, logical: number,
 }
 
 /**
- * The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so. The
- * cache then has all of the extent that is on disk, also what nothing has asked for.
+ * The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so.
+ * The cache then has all of the extent that is on disk, also what nothing has asked for.
  */
 function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
-  const isInExtent = (at: number): boolean => inode.diskEntry(at) === inode.diskEntry(logical) + at - logical && isUnwritten(inode.map.at(at));
+  const isInExtent = (at: number): boolean => {
+    return isUnwritten(inode.map.at(at)) && inode.diskEntry(at) === inode.diskEntry(logical) + at - logical;
+  };
   let start = logical;
   let end = logical + 1;
   while (start > 0 && isInExtent(start - 1)) start--;

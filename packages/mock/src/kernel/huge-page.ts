@@ -46,7 +46,8 @@ function isEmptyRun({ inode }: Mapping, first: number): boolean {
   if (begin !== HOLE && !isUnwritten(begin)) return false;
   for (let i = 1; i < HUGE_PAGE_BLOCKS; i++) {
     const entry = inode.map.at(first + i);
-    if (begin === HOLE ? entry !== HOLE : !isUnwritten(entry) || mappedBlock(entry) !== mappedBlock(begin) + i) return false;
+    const follows = isUnwritten(entry) && mappedBlock(entry) === mappedBlock(begin) + i;
+    if (begin === HOLE ? entry !== HOLE : !follows) return false;
   }
   return true;
 }

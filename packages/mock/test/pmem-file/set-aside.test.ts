@@ -1,6 +1,7 @@
 /**
- * XFS keeps room for copies of the 32 pages around one that it has copied, also of those that no other file shares. Until that
- * room is gone, a write of a bad page among them is refused as that of a shared one is (scenarios set-aside-* of the traces).
+ * XFS keeps room for copies of the 32 pages around one that it has copied, also of those that no other file shares.
+ * Until that room is gone, a write of a bad page among them is refused as that of a shared one is (scenarios
+ * set-aside-* of the traces).
  */
 import { PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
