@@ -6,6 +6,16 @@ import type { BindingHandle } from './binding.js';
 /** One ArrayBuffer covers so much of a mapping: below the largest that Node 20 makes (4 GiB), and positions in it are small. */
 const WINDOW_BYTES = 2 ** 30;
 
+/** Files up to this size get their windows at the first access. */
+const EAGER_BYTES_MAX = 4 * WINDOW_BYTES;
+
+/**
+ * In a longer file so many accesses of one stretch are calls into the addon before the stretch gets a window: the engine
+ * counts each window as memory that it holds, and collects all garbage (20 to 40 ms) for about every one. That is
+ * paid where it comes back, and not by accesses that are spread over hundreds of GiB.
+ */
+const ACCESSES_BEFORE_WINDOW = 2 ** 15;
+
 const NO_FAULTS = new Int32Array(1);
 
 interface Stretch extends MemoryWindow {
@@ -21,6 +31,8 @@ export class MappedWindow {
   #mappedBytes: number;
   #faults = NO_FAULTS;
   readonly #stretches = new Map<number, Stretch>();
+  /** Of a long file: accesses of each stretch that has no window. */
+  readonly #accesses = new Map<number, number>();
 
   constructor(handle: BindingHandle, mappedBytes: number) {
     this.#handle = handle;
@@ -32,12 +44,19 @@ export class MappedWindow {
     return this.#faults[0] !== 0;
   }
 
-  /** The stretch that holds the range. Undefined where there is none: it spans two, or the runtime allows none. */
+  /** The stretch that holds the range; undefined if it spans two, is asked for too rarely, or the runtime allows none. */
   at(position: number, length: number): MemoryWindow | undefined {
     const start = Math.floor(position / WINDOW_BYTES) * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.#mappedBytes);
     if (!Number.isSafeInteger(position) || !(position >= 0 && length > 0 && position + length <= end)) return undefined;
-    return this.#stretches.get(start) ?? this.#make(start, end - start);
+    return this.#stretches.get(start) ?? (this.#isWorthIt(start) ? this.#make(start, end - start) : undefined);
+  }
+
+  #isWorthIt(start: number): boolean {
+    if (this.#mappedBytes <= EAGER_BYTES_MAX) return true;
+    const accesses = (this.#accesses.get(start) ?? 0) + 1;
+    this.#accesses.set(start, accesses);
+    return accesses >= ACCESSES_BEFORE_WINDOW;
   }
 
   /** Another mapping has taken the place of the one that was. */
@@ -51,6 +70,7 @@ export class MappedWindow {
     this.#mappedBytes = 0;
     for (const { buffer } of this.#stretches.values()) this.#handle.detach(buffer);
     this.#stretches.clear();
+    this.#accesses.clear();
     if (this.#faults !== NO_FAULTS) this.#handle.detach(this.#faults.buffer);
     this.#faults = NO_FAULTS;
   }
