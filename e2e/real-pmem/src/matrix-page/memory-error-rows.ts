@@ -87,7 +87,11 @@ export const memoryErrorSections: readonly ObservedSection[] = [
   },
   {
     heading: 'Repair',
-    text: 'As an ordinary user, with `rebuild`. Refused or not: the process lived, the machine went on, every other byte was as before, and a refused page stayed known to be bad.',
+    text: [
+      'As an ordinary user, with `rebuild`. Refused or not: the process lived, the machine went on, every other byte was',
+      'as before, and a refused page stayed known to be bad; but for one that was written through 2 MiB: no signal',
+      'came for it, and its process went on loading it.',
+    ].join(' '),
     rows: [
       row('`repair()`', 'repair', 'repair()'),
       row('… with `allowRelocation`', 'repair, relocation allowed', 'repair()'),
