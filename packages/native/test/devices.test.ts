@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { deviceId, NativeDevices } from '../src/devices.js';
+import { loadBinding } from '../src/load-binding.js';
 import { scratchFolder } from './scratch.js';
 
 const MOUNTS = [
@@ -185,4 +186,12 @@ describe('the list of a device is watched', () => {
     });
     expect({ stdout, stderr, status }).toEqual({ stdout: '1 0\n', stderr: '', status: 0 });
   });
+});
+
+it('has no table of what is no device-mapper device', () => {
+  const binding = loadBinding();
+  const table = binding.deviceTable(1, 3);
+  expect('failure' in table ? table.failure.errno : 0).toBeGreaterThan(0);
+  expect(() => binding.deviceTable(-1, 0)).toThrow(RangeError);
+  expect(() => binding.deviceTable('253' as unknown as number, 0)).toThrow(TypeError);
 });
