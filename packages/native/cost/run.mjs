@@ -71,7 +71,8 @@ function pretendedDevices() {
     const source = readFileSync(path.join(sources, name), 'utf8');
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     // The folder belongs to a package of modules.
-    writeFileSync(path.join(build, name.replace(/ts$/, 'js')), ts.transpileModule(source, { compilerOptions }).outputText);
+    const { outputText } = ts.transpileModule(source, { compilerOptions });
+    writeFileSync(path.join(build, name.replace(/ts$/, 'js')), outputText);
   }
   const disk = path.join(build, 'sys', 'devices', 'pmem0');
   mkdirSync(disk, { recursive: true });

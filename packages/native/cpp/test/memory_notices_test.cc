@@ -45,12 +45,12 @@ void wait_for(const Heard& heard, int count) {
 
 // A view of pages 2 to 5 of a file, in a process that listens.
 struct Listening {
-  scratch::Directory directory;
   int fd;
   std::shared_ptr<pmem::ViewMapping> view;
   Heard heard;
 
-  Listening() : fd(scratch::create(directory.file("f"), 8 * kPage)) {
+  // The file has no name any more: a process that is killed leaves none.
+  Listening() : fd(scratch::create(scratch::Directory().file("f"), 8 * kPage)) {
     if (!pmem::ViewMapping::map(fd, 2 * kPage, 4 * kPage, false, &view).ok()) abort();
     if (pmem::install_sigbus_guard() != 0 || !pmem::add_notice_sink(hear, &heard).ok()) abort();
   }
