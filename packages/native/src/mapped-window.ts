@@ -3,16 +3,16 @@ import { Buffer } from 'node:buffer';
 import type { MemoryWindow } from '@safe-pmem/core';
 import type { BindingHandle } from './binding.js';
 
-/** One ArrayBuffer covers so much of a mapping: below the largest that Node 20 makes (4 GiB), and positions in it are small. */
+/** What one ArrayBuffer covers of a mapping: less than the largest of Node 20 (4 GiB), and positions in it are small. */
 const WINDOW_BYTES = 2 ** 30;
 
 /** Files up to this size get their windows at the first access. */
 const EAGER_BYTES_MAX = 4 * WINDOW_BYTES;
 
 /**
- * In a longer file so many accesses of one stretch are calls into the addon before the stretch gets a window: the engine
- * counts each window as memory that it holds, and collects all garbage (20 to 40 ms) for about every one. That is
- * paid where it comes back, and not by accesses that are spread over hundreds of GiB.
+ * In a longer file so many accesses of one stretch are calls into the addon before it gets a window: the engine counts
+ * each window as memory that it holds, and collects all garbage (20 to 40 ms) for about every one. That is paid if it
+ * comes back, and not by accesses that are spread over hundreds of GiB.
  */
 const ACCESSES_BEFORE_WINDOW = 2 ** 15;
 
@@ -23,8 +23,8 @@ interface Stretch extends MemoryWindow {
 }
 
 /**
- * The stretches of the mapping that have been asked for. A fault in one is answered by the addon's signal handler with a
- * page of zeros and counted: every access ends by looking at the counter.
+ * The stretches of the mapping that have been asked for. The addon's signal handler answers a fault in one with a page
+ * of zeros, and counts it: every access ends by looking at the counter.
  */
 export class MappedWindow {
   readonly #handle: BindingHandle;
@@ -44,7 +44,7 @@ export class MappedWindow {
     return this.#faults[0] !== 0;
   }
 
-  /** The stretch that holds the range; undefined if it spans two, is asked for too rarely, or the runtime allows none. */
+  /** The stretch with the range; undefined if it spans two, is asked for too rarely, or the runtime allows none. */
   at(position: number, length: number): MemoryWindow | undefined {
     const start = Math.floor(position / WINDOW_BYTES) * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.#mappedBytes);
