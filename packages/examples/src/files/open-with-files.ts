@@ -23,7 +23,7 @@ export interface OpenedEngine<Role extends string, Engine> {
   readonly engine: Engine;
   readonly files: Readonly<Record<Role, PmemFile>>;
   /** Closes the files. Close the engine first. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

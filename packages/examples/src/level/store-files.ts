@@ -87,12 +87,11 @@ export class DatabaseFiles {
   async #open(): Promise<void> {
     const { location, createIfMissing, errorIfExists, attachMirror } = this.#options;
     const paths = pathsOf(this.#options);
-    const missing: Role[] = [];
-    for (const [role, path] of paths) {
-      const file = await this.#openExisting(path);
-      if (file === undefined) missing.push(role);
-      else this.#opened.set(role, file);
-    }
+    await this.#openThose(paths);
+    // Another process may have made the database while this one was looking for its first files: those that are open
+    // now are locked, so that whoever has made them has made all, and a second look finds what is there.
+    if (this.#opened.size > 0 && this.#opened.size < paths.size) await this.#openThose(paths);
+    const missing = [...paths.keys()].filter((role) => !this.#opened.has(role));
     // Files are made before the first of them holds anything: what is blank is the rest of an open() that was interrupted.
     const hasContent = [...this.#opened.values()].some(holdsSomething);
     if (errorIfExists && hasContent) throw new Error(`the database '${location}' exists already (errorIfExists is true)`);
@@ -106,6 +105,14 @@ export class DatabaseFiles {
       throw new PagesError('ERR_PAGES_MIRROR_MISSING', path, what);
     }
     for (const role of missing) await this.#make(role, paths.get(role) ?? '');
+  }
+
+  /** Opens what is there and not open yet. */
+  async #openThose(paths: ReadonlyMap<Role, string>): Promise<void> {
+    for (const [role, path] of paths) {
+      const file = this.#opened.has(role) ? undefined : await this.#openExisting(path);
+      if (file !== undefined) this.#opened.set(role, file);
+    }
   }
 
   async #openExisting(path: string): Promise<PmemFile | undefined> {

@@ -1,4 +1,4 @@
-/** One device of a mirrored log is new, or is from an older moment, under the log alone and under the replicated one. */
+/** One device of a mirrored log is new, or is from an older moment: the log alone, and the replicated one. */
 import { describe, expect, test } from 'vitest';
 import { SimulatedServer } from '../../explore/simulated-stream.js';
 import { decodeFrame } from '../../src/replicated/frame.js';
@@ -71,14 +71,16 @@ async function replicated(lengths: readonly number[]): Promise<{ machine: LogMac
 async function expectAll(wal: Wal, server: SimulatedServer): Promise<void> {
   const log = await ReplicatedWal.open({ wal, stream: server.connect() });
   const found: Uint8Array[] = [];
-  for await (const item of wal.replay()) if (item.type === 'record') found.push(decodeFrame(item.payload) ?? item.payload);
+  for await (const item of wal.replay()) {
+    if (item.type === 'record') found.push(decodeFrame(item.payload) ?? item.payload);
+  }
   expect(found).toEqual(LENGTHS.map((length, i) => payloadOf(i + 1, length)));
   expect(await log.append(payloadOf(13, 10))).toBe(13);
   await log.close();
   wal.close();
 }
 
-test.each([0, 1] as const)('a replicated log one device of which (%i) is new: attachMirror of its log', async (lost) => {
+test.each([0, 1] as const)('a replicated log whose device %i is new: attachMirror of its log', async (lost) => {
   const { machine, server } = await replicated(LENGTHS);
   machine.driver.writeFile(PATHS[lost], new Uint8Array(PAGES * PAGE));
   await expect(machine.open()).rejects.toMatchObject({ code: 'ERR_WAL_MIRROR_STALE' });
