@@ -1,20 +1,12 @@
-/** What people see: the built command on a pseudo-terminal, which `script` of util-linux makes. */
-import { spawnSync } from 'node:child_process';
+/** What people see: the built command on a pseudo-terminal. */
 import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { BIN, quoted, scratchFolder } from './scratch.js';
+import { onTerminal as programOnTerminal, requireTerminal } from './on-terminal.js';
+import { BIN, scratchFolder } from './scratch.js';
 
-/** Runs it on a terminal of so many columns, and returns all that the terminal got. */
 function onTerminal(argv: readonly string[], columns: number, env: NodeJS.ProcessEnv = {}): string {
-  const command = `stty cols ${columns}; ${[process.execPath, BIN, ...argv].map(quoted).join(' ')}`;
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NO_COLOR'));
-  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
-    encoding: 'utf8',
-    env: { ...inherited, TERM: 'xterm', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return stdout.replaceAll('\r\n', '\n');
+  return programOnTerminal(BIN, argv, columns, env);
 }
 
 function fileOf(sizeBytes: number): string {
@@ -24,9 +16,7 @@ function fileOf(sizeBytes: number): string {
   return file;
 }
 
-beforeAll(() => {
-  if (spawnSync('script', ['--version']).status !== 0) throw new Error("these tests need 'script' of util-linux");
-});
+beforeAll(requireTerminal);
 
 it('draws in colours, as wide as the terminal', () => {
   const file = fileOf(400 * 4096);
