@@ -26,6 +26,7 @@ const names = [
   // Whose journal it is
   'a file with a journal is not marked',
   'persist() makes no journal its own',
+  'a journal in force is forgotten while its file gets a mark',
   'the mark is written before the journal',
   'the mark is removed after the journal',
   'persist() removes the journal and leaves the mark',

@@ -45,6 +45,10 @@ const list = [
     'a journal is discarded because too many files are open',
   ],
   // Mark and journal
+  [
+    journal('journal.ts'), 'return isUnmarked ? { ...journal, mark: new Uint8Array(0) } : journal;', 'return journal;',
+    'a journal in force is forgotten while its file gets a mark',
+  ],
   [journal('journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
   [journal('journal.ts'), 'const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
   [journal('journal.ts'), 'this.#marked ? this.#file.writeMarkSync(new Uint8Array(0)) : undefined;', 'undefined as SystemFailure | undefined;', 'persist() removes the journal and leaves the mark'],

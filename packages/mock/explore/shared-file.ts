@@ -25,12 +25,15 @@ export class SharedScene {
   readonly contested = new Set<number>();
   /** Who has asked to have the file alone, and who has it so. */
   readonly wanting = new Set<Opener>();
+  asked = 0;
   readonly having = new Set<Opener>();
   /** Something was made to fail, or power failed, or a process died in the middle of something. */
   disturbed = false;
   #salt = 1;
   /** What the last event happened just before. */
   #operation: string | undefined;
+  /** By page, how many stores there were to it. */
+  readonly stores = new Map<number, number>();
   /** Goes up when a repair without rebuild begins, and when it is acknowledged. */
   losses = 0;
 
@@ -222,6 +225,7 @@ export class Opener {
     const { ledger } = this.scene;
     // What is lost when the look begins may be mended before it ends.
     const { reports } = ledger;
+    const stores = new Map(this.scene.stores);
     const { pieces, gaps } = await this.file.salvage();
     // A journal that could not be read says nothing new.
     const lost = this.scene.disturbed ? [] : gaps.filter(({ reason }) => reason === 'lost');
@@ -229,6 +233,8 @@ export class Opener {
     for (const { offset, bytes } of pieces) {
       for (let at = offset; at < offset + bytes.length; at = nextPage(at)) {
         const page = Math.floor(at / PAGE);
+        // What was loaded before a store is older than what the account has now.
+        if (this.scene.stores.get(page) !== stores.get(page)) continue;
         // Another process may be at it, and may have put zeros there for a moment or for good, with no way to tell this one.
         if (this.scene.losses > this.#lossesAtOpen || this.scene.isRepairedByOthers(page, this)) continue;
         ledger.checkBytes(at, bytes.subarray(at - offset, nextPage(at) - offset));
@@ -272,6 +278,7 @@ export class Opener {
     const bytes = scene.nextPattern(position, length);
     const range: ByteRange = { offset: position, length };
     const page = Math.floor(position / PAGE);
+    scene.stores.set(page, (scene.stores.get(page) ?? 0) + 1);
     ledger.store(position, bytes);
     try {
       this.file.write(bytes, position);

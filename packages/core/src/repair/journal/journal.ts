@@ -189,7 +189,7 @@ export class Journal {
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
     const journal = this.#sealed(content);
-    const failure = await this.#file.writeJournal(this.#place, journal);
+    const failure = await this.#file.writeJournal(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
     this.#exists = true;
     return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));
@@ -208,7 +208,7 @@ export class Journal {
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
     const journal = this.#sealed(content);
-    const failure = this.#file.writeJournalSync(this.#place, journal);
+    const failure = this.#file.writeJournalSync(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
     this.#exists = true;
     return this.#marked ? undefined : this.#markedBy(this.#file.writeMarkSync(journal.mark));
@@ -318,6 +318,12 @@ export class Journal {
     const names = this.#file.names();
     if ('failure' in names) return names.failure;
     return names.linkCount === 1 && names.isAtPath ? undefined : { errno: Errno.EOPNOTSUPP, syscall: 'setxattr' };
+  }
+
+  /** One that is in force without a mark gets none before its file has one: in between it would not be in force. */
+  #asInForce(journal: JournalFile): JournalFile {
+    const isUnmarked = this.#located?.status === 'own' && this.#exists && !this.#marked;
+    return isUnmarked ? { ...journal, mark: new Uint8Array(0) } : journal;
   }
 
   #sealed(content: JournalContent): JournalFile {
