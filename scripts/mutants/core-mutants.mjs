@@ -188,6 +188,18 @@ const list = [
   [core('rescue/watch.ts'), "if (this.#supported) this.#emit({ kind: 'unsupported'", "this.#emit({ kind: 'unsupported'", 'a list that cannot be read is said with every change'],
   [core('rescue/watch.ts'), 'if (!answer.supported) throw cannotWatch(this.#site.state.path, answer.reason);', '', 'a watch begins where the list cannot be read'],
   [core('rescue/watch.ts'), 'signals: readonly AbortSignal[]): void {', 'signals: readonly AbortSignal[]): void {\n    signals = signals.slice(0, 1);', 'a signal does not end the watch'],
+  ...[
+    ['if (!facts.dax) return {', 'if (false) return {', 'announced: without DAX too'],
+    ["if (listingAbility(facts) === 'yes') return {", 'if (false) return {', 'announced: listed errors too'],
+    ['this.#hazards.addMet(added);', '', 'announced: and touched all the same'],
+    ['subtract(lost, this.#hazards.knownBadWithin(range))', 'lost', 'announced: twice'],
+    ['announced.length <= pageBytes ? [range] : ', 'range.length > 0 ? [range] : ', 'announced: all of 2 MiB'],
+    ['if (lost.length === 0) {', 'if (false) {', 'announced: an error in no page is not said'],
+  ].map((change) => [core('rescue/announcements.ts'), ...change]),
+  [
+    core('rescue/on-abort.ts'),
+    'waitingFor.get(signal) ?? begin(signal)', 'begin(signal)', 'announced: each watch listens to the signal',
+  ],
   // Huge pages
   [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],
   [core('opening/huge-pages.ts'), 'if (failure === undefined) avoiding.add(file);', 'avoiding.add(file);\n  if (failure === undefined) return;', 'info() says avoid of huge pages that the kernel did not avoid'],

@@ -24,6 +24,7 @@ const EXPLORATIONS = [...OPENERS, 'packages/mock/test/explore/pmem-file.test.ts'
 const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
 /** What is in a source of this name shows in these tests first. */
 const FIRST_TESTS = [
+  [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
   [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
   [/core\/src\/.*(open-state|memory-access)/, '/access-window.test.ts'],
   [/repair\/(journal|recover)/, '/journal.test.ts'],

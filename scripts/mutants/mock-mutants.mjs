@@ -3,6 +3,11 @@
 const mock = (file) => `packages/mock/src/${file}`;
 
 const list = [
+  // Announcements
+  ...[
+    ['process.alive && process.maps(inode, page)', 'process.alive', 'announced: pages that are not mapped'],
+    ['if (watch.inode === inode) void', 'void', 'announced: to whoever watches another file'],
+  ].map((change) => [mock('kernel/memory-watches.ts'), ...change]),
   // Clones
   [mock('machine.ts'), "    copy.device.medium.copyFrom(this.device.medium);\n", '', 'a clone has no bytes'],
   [mock('machine.ts'), "    copy.device.known.copyFrom(this.device.known);\n", '', "a clone's kernel knows of no poison"],

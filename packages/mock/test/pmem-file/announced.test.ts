@@ -70,6 +70,32 @@ describe('an announced error that the kernel does not list', () => {
     expect(() => { second.read(new Uint8Array(1), 5 * PAGE); }).toThrow(MediaError);
   });
 
+  it('is one event if the kernel names two mappings of the page', async () => {
+    const mock = mockDriver(UNLISTED);
+    const twice: Driver = {
+      name: mock.name,
+      devices: mock.devices,
+      async open(path, request) {
+        const outcome = await mock.open(path, request);
+        if ('failure' in outcome) return outcome;
+        const { file } = outcome;
+        const watchMemory = file.watchMemory.bind(file);
+        file.watchMemory = (lost) => watchMemory((range) => {
+          lost(range);
+          lost(range);
+        });
+        return outcome;
+      },
+    };
+    mock.writeFile(PATH, content(16 * PAGE));
+    const file = await PmemFile.open(PATH, { driver: twice });
+    touchAll(file);
+    const events = await watching(file);
+    mock.poison(PATH, page(5), ANNOUNCED);
+    await settled();
+    expect(events).toEqual([{ kind: 'announced', ranges: [page(5)] }]);
+  });
+
   it('of a page that is not mapped is not announced: the access that maps it meets it', async () => {
     const driver = mockDriver(UNLISTED);
     const file = await filled(driver, 16 * PAGE);
