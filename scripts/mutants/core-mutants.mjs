@@ -13,11 +13,42 @@ const list = [
   [core('faults/classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('faults/classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
   [core('faults/ask-again.ts'), 'subtract(healthy, journal?.intents ?? [])', 'healthy', "the zeros of another process's repair are believed"],
-  [core('faults/ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), journal?.blank);', '', 'what another process has lost is read'],
-  [core('faults/ask-again.ts'), 'subtract(journal?.blank ?? [], journal?.intents ?? [])', 'stored', 'what a repair elsewhere is writing is taken for a store'],
-  [core('faults/ask-again.ts'), 'if (stored.length === 0) return;', 'if (stored.length >= 0) return;', 'stores into a loss stay hidden'],
+  [core('faults/ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), blank);', '', 'what another process has lost is read'],
+  [
+    core('faults/ask-again.ts'), 'intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? []))',
+    'stored', 'what a repair elsewhere is writing is taken for a store',
+  ],
+  [core('faults/ask-again.ts'), 'if (stored.length === 0) return lost;', 'if (stored.length >= 0) return lost;', 'stores into a loss stay hidden'],
   [core('repair/prepare-units.ts'), 'stored.length > 0 && supplied', 'stored.length < 0 && supplied', 'stores into a loss are written over by rebuild'],
   [core('repair/prepare-units.ts'), 'const lostBefore = subtract(tombstones, stored);', 'const lostBefore = tombstones;', 'stores into a loss end when the page is written once more'],
+  [
+    core('repair/repair.ts'), 'if (!(await isAsSalvaged(file, hazards, batch.works))) return true;',
+    '', 'stores into a loss are written over if they come while rebuild waits',
+  ],
+  [
+    core('repair/as-salvaged.ts'), 'Buffer.compare(bytes, piece.held) === 0',
+    'true', 'stores beside a loss are written over if they come while rebuild waits',
+  ],
+  [
+    core('repair/recover.ts'), '{ ...located.journal, blank: [] }',
+    'located.journal', 'stores into a loss are believed in a copy',
+  ],
+  [
+    core('repair/recover.ts'), '...suppliedIn(tombstones, finished)',
+    '', 'what a killed repair supplied for an earlier loss stays lost',
+  ],
+  [
+    core('repair/batch.ts'), 'halfDone), ...unread]',
+    'halfDone)]', 'stores into a loss whose repair was killed are written over',
+  ],
+  [
+    core('repair/batch.ts'), '[...subtract(content.tombstones, unsupplied),',
+    '[...content.tombstones,', 'stores into a loss end if the next repair of the page is killed',
+  ],
+  [
+    core('faults/fault-path.ts'), 'stillLost(this.#file, this.#hazards, range, target)',
+    'this.#hazards.tombstonesWithin(range)', 'stores into a loss cannot be read',
+  ],
   [core('faults/classify.ts'), '|| errno === Errno.EFAULT', '', 'EFAULT is not a media error'],
   // Going around
   [core('faults/copy-around.ts'), 'if (rangeEnd(done) < rangeEnd(piece)) pending.push', 'if (false) pending.push', 'what lies behind a bad page is not copied'],
@@ -178,7 +209,7 @@ const list = [
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
-  [core('repair/batch.ts'), 'tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),', 'tombstones: works.flatMap((work) => work.tombstoned),', 'a repair forgets the losses of others'],
+  [core('repair/batch.ts'), '[...subtract(content.tombstones, unsupplied), ...works', '[...works', 'a repair forgets the losses of others'],
   // Watching
   [core('rescue/watch.ts'), 'if (!this.#running) void this.#follow();', 'if (!this.#running && !this.#again) void this.#follow();', 'a watch never hears of anything'],
   [core('rescue/watch.ts'), 'while (this.#again && !this.#closed) {\n        this.#again = false;', '{\n        this.#again = false;', 'a change that comes while the list is being read is not noticed'],

@@ -15,7 +15,7 @@ const list = [
   [journal('journal.ts'), 'this.#content = undefined;\n    this.#file.unlock', 'this.#file.unlock', 'what was read under an earlier lock is believed'],
   [journal('journal.ts'), 'return this.content;\n    } catch (error) {\n      this.release();', 'return this.content;\n    } catch (error) {', 'a journal that cannot be read keeps the lock'],
   [journal('journal.ts'), "if (!(error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL')) throw error;", 'throw error;', 'an access fails because another process repairs'],
-  [repair('survey.ts'), 'if (within.length < SPARSE_BYTES_MIN) return undefined;', 'if (within.length >= 0) return undefined;', 'the holes of a sparse file are read'],
+  [repair('repair.ts'), 'this.#isSparse ? await writtenIn(file, inFile) : undefined', 'undefined', 'the holes of a sparse file are read'],
   [repair('recover.ts'), 'const { intents, tombstones, blank = [] } = journal.content;', 'const { intents, tombstones } = located.journal;', 'open() decides on a journal that it read before it had the lock'],
   [repair('recover.ts'), "(error.code === 'ERR_PMEM_LOCKED' || error.code", '(error.code', 'open() fails while another process repairs'],
   [repair('recover.ts'), '?.fileSizeBytes ?? file.mappedBytes;\n}', ' === undefined ? file.mappedBytes : file.mappedBytes;\n}', 'a reader maps what the write of a last page added'],
@@ -137,7 +137,7 @@ const list = [
   [repair('recover.ts'), '|| sizeBytes > intent.offset + unitBytes) continue;', ') continue;', 'recovery cuts off what lies past the unit'],
   [repair('recover.ts'), ' && isZero(found)) return intent;', ') return intent;', 'recovery cuts off what was appended in the unit'],
   [repair('recover.ts'), 'if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;', 'if (sizeBytes <= fileSizeBytes) return true;', 'recovery cuts off what was appended while it wrote'],
-  [repair('recover.ts'), ' && !isZero(found)) there', ') there', 'the zeros of a zero-range pass for what was stored since'],
+  [repair('recover.ts'), ' && !isZero(found)) {', ') {', 'the zeros of a zero-range pass for what was stored since'],
   [repair('recover.ts'), " || (interruption === 'over' && isOnePage)", '', 'bytes that were stored after a repair whose process died are written over'],
   [repair('recover.ts'), " || (interruption === 'over' && isOnePage)", ' || isOnePage', 'after a restart whatever reads well is believed'],
   // A repair does not take the machine down

@@ -6,7 +6,7 @@ import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from './hazards.js';
 import type { JournalContent } from '../repair/journal/format.js';
 import { locateSync } from '../repair/journal/locate.js';
-import { storedSince } from './stored-since.js';
+import { nonZeroRuns, storedSince } from './stored-since.js';
 
 /**
  * Forgets those media errors inside `within` that an access of this process met and that read well by now: another
@@ -27,20 +27,27 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), journal?.blank);
+  const blank = subtract(journal?.blank ?? [], journal?.intents ?? []);
+  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), blank);
   hazards.forgetMet(subtract(healthy, journal?.intents ?? []));
 }
 
 /**
- * Lost bytes inside `within` in which others have stored become readable. The medium is asked before the journal: a
- * repair elsewhere has its intent there before it changes anything, and what it writes must not be taken for data yet.
+ * Lost bytes inside `within`, without those in which others have stored. `loaded`: what was just loaded of `within`;
+ * without it the medium is asked. Either comes before the journal: a repair elsewhere has its intent there before it
+ * changes anything, and what it writes must not be taken for data yet. Nothing is remembered: the page may be lost
+ * again.
  */
-export function endStoredLosses(file: CompleteFile, hazards: Hazards, within: ByteRange): void {
-  const stored = storedSince(file, subtract(hazards.blankWithin(within), hazards.busyWithin(within)));
-  if (stored.length === 0) return;
+export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
+  const lost = hazards.tombstonesWithin(within);
+  const blank = subtract(hazards.blankWithin(within), hazards.busyWithin(within));
+  if (blank.length === 0) return lost;
+  const isStored = loaded === undefined ? storedSince(file, blank) : nonZeroRuns(loaded, within.offset);
+  const stored = intersectAll(isStored, blank);
+  if (stored.length === 0) return lost;
   const journal = readableJournal(file);
-  if (journal === 'unreadable') return;
-  hazards.noteFound(intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? [])));
+  if (journal === 'unreadable') return lost;
+  return subtract(lost, intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? [])));
 }
 
 function readableJournal(file: CompleteFile): JournalContent | 'unreadable' | undefined {

@@ -1,7 +1,7 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
-import { endStoredLosses, forgetHealthy } from './ask-again.js';
+import { forgetHealthy, stillLost } from './ask-again.js';
 import type { Classification } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
@@ -43,7 +43,7 @@ export class FaultPath {
     );
     this.#throwFor('read', gaps, known);
     if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);
-    this.#requireNothingLost(this.#hazards.tombstonesWithin(range));
+    this.#requireNothingLost(stillLost(this.#file, this.#hazards, range, target));
   }
 
   /**
@@ -102,7 +102,7 @@ export class FaultPath {
       return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
     // What was lost or half repaired when it was loaded, whatever #knownBad() learns of it now.
-    const lost = this.#hazards.tombstonesWithin(range);
+    const lost = stillLost(this.#file, this.#hazards, range);
     const unfinished = this.#hazards.unfinishedWithin(range);
     const known = this.#hazards.clear ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, coalesce([...known, ...unfinished]));
@@ -119,7 +119,7 @@ export class FaultPath {
     if (this.#hazards.clear) return;
     this.reconsiderLosses(range);
     this.#throwFor('view', [], this.#knownBad(range));
-    this.#requireNothingLost(this.#hazards.tombstonesWithin(range));
+    this.#requireNothingLost(stillLost(this.#file, this.#hazards, range));
   }
 
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
@@ -193,14 +193,10 @@ export class FaultPath {
     this.#throwFor('persist', copyAround(this.#file, 'read', range, load, fault), []);
   }
 
-  /**
-   * Asks again for bytes that are about to be loaded and are known to be lost: the journal, and the medium for stores
-   * of processes that do not know of the loss.
-   */
+  /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
   reconsiderLosses(range: ByteRange): void {
     if (this.#hazards.clear || this.#hazards.tombstonesWithin(range).length === 0) return;
     this.#journal.reconsider();
-    endStoredLosses(this.#file, this.#hazards, range);
   }
 
   #requireNothingLost(lost: readonly ByteRange[]): void {

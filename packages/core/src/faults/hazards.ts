@@ -167,12 +167,6 @@ export class Hazards {
     this.#update();
   }
 
-  /** Another process stored these lost bytes: readable here, and in the journal until they are persisted. */
-  noteFound(ranges: readonly ByteRange[]): void {
-    for (const range of ranges) this.#endLoss(range);
-    this.#update();
-  }
-
   /**
    * Of what the journal on disk once said, what it does not name any more is mended. A unit whose repair gave up is
    * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
@@ -191,16 +185,12 @@ export class Hazards {
 
   /** The application stored these bytes: tombstones on them end now, in the journal once they are persisted. */
   noteWritten(range: ByteRange): void {
-    this.#endLoss(range);
-    this.#unpersisted.remove(range);
-    this.#update();
-  }
-
-  #endLoss(range: ByteRange): void {
     for (const tombstone of this.#tombstones.within(range)) {
       this.#tombstones.remove(tombstone);
       this.#overwritten.add(tombstone);
     }
+    this.#unpersisted.remove(range);
+    this.#update();
   }
 
   dropOverwritten(range: ByteRange): void {

@@ -9,7 +9,7 @@ import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Loads `blank`, where a repair has left zeros, and returns what is something else by now. */
+/** Loads `blank`, where a repair has left zeros, and returns what is something else by now. Holds a chunk at a time. */
 export function storedSince(file: CompleteFile, blank: readonly ByteRange[]): ByteRange[] {
   const stored: ByteRange[] = [];
   for (const range of blank) {

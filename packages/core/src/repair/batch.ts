@@ -48,13 +48,19 @@ export async function recordIntents(
   const { path } = journal;
   const units = unitsOf(works);
   const intents = works.map((work) => intentOf(work, fileSizeBytes));
+  // Where nothing is supplied, an intent has zeros for what is lost, and what others have stored.
+  const isUnsupplied = ({ rebuilt, filled }: PreparedUnit): boolean => rebuilt.length + filled.length === 0;
+  const unsupplied = works.filter(isUnsupplied).map(({ data }) => data);
+  const halfDone = works.filter(({ altered }) => altered).map(({ data }) => data);
+  // A page that no read could give holds what is written now, once it can be read.
+  const unread = works.filter((work) => isGone(work) && !work.altered).flatMap((work) => work.tombstoned);
   const added = (now: JournalContent): JournalContent => {
     const content = written === undefined ? now : written.change(now);
     return {
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-      tombstones: coalesce([...content.tombstones, ...works.flatMap((work) => work.tombstoned)]),
-      blank: subtract(content.blank ?? [], units),
+      tombstones: coalesce([...subtract(content.tombstones, unsupplied), ...works.flatMap((work) => work.tombstoned)]),
+      blank: coalesce([...subtract(content.blank ?? [], halfDone), ...unread]),
     };
   };
   const before = journal.content;
@@ -145,6 +151,10 @@ function lossOf(work: PreparedUnit): readonly ByteRange[] {
 /** What is lost of a unit that was written: zeros are there, unless others have stored since. */
 export function blankOf(work: PreparedUnit): readonly ByteRange[] {
   return isUntouched(work) || isOpen(work) ? [] : work.tombstoned;
+}
+
+function isGone({ readErrno, lost, data }: PreparedUnit): boolean {
+  return readErrno !== 0 && lost.length === 1 && lost[0]?.length === data.length;
 }
 
 function isUntouched({ strategy, altered }: PreparedUnit): boolean {

@@ -61,7 +61,8 @@ function heldBackMessage(
 /** What the caller did not allow, and what would have been tried next. */
 function advice(ground: RepairGround, failed: readonly UnitSummary[], request: StrategyRequest): string {
   if (request.allowRelocation || request.strategy !== 'auto') return '';
-  const wouldMove = failed.some(({ attempts }) => {
+  const wouldMove = failed.some(({ attempts, holdsOthers }) => {
+    if (holdsOthers) return false;
     const unit = { shared: false, attempts: [...attempts], readErrno: 0, listed: true, mayBeHuge: false };
     return nextStrategy(ground, { ...request, allowRelocation: true }, unit) !== undefined;
   });

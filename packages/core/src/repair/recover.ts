@@ -88,7 +88,8 @@ async function acquired(journal: Journal): Promise<boolean> {
 
 /** Under the lock, and by what the journal says now: another process may have finished its repair meanwhile. */
 async function finish({ file, hazards, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
-  if (located.status === 'copied') await takeOver(journal, located.journal);
+  // The zeros of a copy have not been checked: it may be older than its journal.
+  if (located.status === 'copied') await takeOver(journal, { ...located.journal, blank: [] });
   const { intents, tombstones, blank = [] } = journal.content;
   const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
   const mayBeTorn = interruption === 'torn';
@@ -112,18 +113,38 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
     left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
   }
-  const lostBefore = subtract(tombstones, works.map((work) => work.data));
+  const lostBefore = subtract(tombstones, [...works.map((work) => work.data), ...suppliedIn(tombstones, finished)]);
   const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
   const content: JournalContent = {
     intents: left,
     tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
-    blank: coalesce([...subtract(intersectAll(blank, lostBefore), pending), ...works.flatMap(blankOf)]),
+    blank: coalesce([...intersectAll(blankAfter(blank, pending, finished), lostBefore), ...works.flatMap(blankOf)]),
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
   hazards.adopt(content);
   publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
+}
+
+/** Losses of earlier repairs that a unit which is there has bytes for. It has zeros for what is still lost. */
+function suppliedIn(tombstones: readonly ByteRange[], finished: ReadonlyMap<number, Finished>): ByteRange[] {
+  return [...finished.values()].flatMap(({ intent, isAsIntended }) => {
+    const { content, offset } = intent;
+    if (!isAsIntended || content === undefined) return [];
+    return intersectAll(tombstones, [intent]).filter((lost) => {
+      return !isZero(content.subarray(lost.offset - offset, rangeEnd(lost) - offset));
+    });
+  });
+}
+
+/** Where bytes that are not zero were stored since, if they are lost: of units that are not there nothing is known. */
+function blankAfter(
+  blank: readonly ByteRange[], pending: readonly Intent[], finished: ReadonlyMap<number, Finished>,
+): ByteRange[] {
+  const asIntended = [...finished.values()].filter(({ isAsIntended }) => isAsIntended).map(({ intent }) => intent);
+  const isUnknown = (intent: Intent): boolean => isBare(intent) || !finished.has(intent.offset);
+  return coalesce([...subtract(blank, pending.filter(isUnknown)), ...asIntended]);
 }
 
 /** Its intent stays: the next open() tries again. */
@@ -151,6 +172,12 @@ async function prepared(
   return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined, journalRebuilt: false });
 }
 
+interface Finished {
+  readonly intent: Intent;
+  /** Otherwise others have stored there since. */
+  readonly isAsIntended: boolean;
+}
+
 /**
  * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: unless the
  * machine died in the write, a page that was bad reads well only after it was written whole. Zeros say nothing: a
@@ -158,17 +185,20 @@ async function prepared(
  */
 async function alreadyThere(
   file: CompleteFile, intents: readonly Intent[], interruption: Interruption,
-): Promise<Set<number>> {
-  const there = new Set<number>();
+): Promise<Map<number, Finished>> {
+  const there = new Map<number, Finished>();
   const unclear: ByteRange[] = [];
   const isOnePage = repairUnitBytes(file.facts) === file.facts.pageBytes;
-  for (const { offset, length, content } of intents) {
+  for (const intent of intents) {
+    const { offset, length, content } = intent;
     const found = new Uint8Array(length);
     const { errno, transferredBytes } = await file.pread(found, offset);
     if (errno !== 0 || transferredBytes !== length) continue;
     const isAsIntended = content !== undefined && Buffer.compare(found, content) === 0;
     if (interruption === 'unclear' && !isAsIntended) unclear.push({ offset, length });
-    else if ((isAsIntended || (interruption === 'over' && isOnePage)) && !isZero(found)) there.add(offset);
+    else if ((isAsIntended || (interruption === 'over' && isOnePage)) && !isZero(found)) {
+      there.set(offset, { intent, isAsIntended });
+    }
   }
   if (unclear.length > 0) throw unclearError(file, unclear);
   return there;

@@ -14,6 +14,7 @@ import { PmemError, RepairError } from '../errors/errors.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Hazards } from '../faults/hazards.js';
 import { systemError } from '../errors/system-error.js';
+import { isAsSalvaged } from './as-salvaged.js';
 import type { Batch, Unstruck } from './batch.js';
 import { hasTail, recordIntents, settle, strikeIntents, takeBack, unitsOf } from './batch.js';
 import { failureOf } from './failure.js';
@@ -24,7 +25,7 @@ import { prepareUnits } from './prepare-units.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
 import { healthyUnits, reportUnit } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
-import { suspectsIn, writtenIn } from './survey.js';
+import { SPARSE_BYTES_MIN, suspectsIn, writtenIn } from './survey.js';
 import { writeUnits } from './write-units.js';
 import { zeroRangeOf } from './zero-range.js';
 
@@ -85,8 +86,8 @@ class Repair {
   #listedAgain = false;
   /** Written and verified, and still to be struck from the journal. */
   #unstruck: Unstruck | undefined;
-  /** Where the file held bytes when the repair began; undefined: anywhere. */
-  #written: readonly ByteRange[] | undefined;
+  /** So much is repaired that it is worth asking where the file has blocks. */
+  #isSparse = false;
 
   constructor(context: RepairContext, request: RepairRequest) {
     this.#context = context;
@@ -99,7 +100,7 @@ class Repair {
     const within = await this.#withinFile(runs);
     const before = await queryBadBlocks(file, within, true);
     this.#blocks = before.supported ? before.blocks : [];
-    this.#written = await writtenIn(file, within, before.supported ? before.extents : undefined);
+    this.#isSparse = within.length >= SPARSE_BYTES_MIN;
     const windows = windowsOf(runs, Math.max(1, Math.floor(BATCH_BYTES / unitBytes)) * unitBytes);
     const totalBytes = totalLength(runs);
     let doneBytes = 0;
@@ -181,7 +182,9 @@ class Repair {
       throw new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges: gone });
     }
     const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
-    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts), this.#written);
+    // Of each window anew: others write into holes while a repair runs.
+    const written = this.#isSparse ? await writtenIn(file, inFile) : undefined;
+    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts), written);
     const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks };
     const units = await prepareUnits(scene, suspects, this.#request);
     const refused = units.filter((unit) => unit.holdsOthers === true);
@@ -233,12 +236,13 @@ class Repair {
     this.#blocks = [...elsewhere, ...now.blocks].sort((a, b) => a.offset - b.offset);
   }
 
-  /** The file ends elsewhere now than it did for this batch, or a unit that could not be read can be. */
+  /** The file ends elsewhere now than for this batch, or others have stored into a unit, or it can be read by now. */
   async #hasChanged(batch: Batch, window: readonly ByteRange[]): Promise<boolean> {
     const { file, hazards } = this.#context;
     const sizeBytes = await this.#sizeNow(window);
     const end = Math.max(...batch.works.map((work) => rangeEnd(work.data)));
     if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
+    if (!(await isAsSalvaged(file, hazards, batch.works))) return true;
     const unread = batch.works.filter((work) => work.readErrno !== 0 && hazards.unfinishedAt(work.data.offset) === undefined);
     if (unread.length === 0) return false;
     const pieces = unread.map((work) => work.data);

@@ -7,26 +7,21 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import {
   alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
 } from '../ranges/byte-range.js';
-import type { CompleteFile, Extent } from '../driver/driver.js';
+import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from '../faults/hazards.js';
 
 /** Below this a read costs less than the question where the file has blocks. */
-const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
+export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
 
-/** Where the file may hold bytes, by its `extents`, if those are known or worth asking for. Undefined: anywhere. */
+/** Where the file may hold bytes of the `window` now. Undefined: anywhere, because the filesystem does not tell. */
 export async function writtenIn(
-  file: CompleteFile,
-  within: ByteRange,
-  extents: readonly Extent[] | undefined,
+  file: CompleteFile, window: readonly ByteRange[],
 ): Promise<readonly ByteRange[] | undefined> {
-  if (within.length < SPARSE_BYTES_MIN) return undefined;
-  const found = extents ?? (await askedExtents(file, within));
-  return found === undefined ? undefined : coalesce(found.filter(({ unwritten }) => !unwritten));
-}
-
-async function askedExtents(file: CompleteFile, { offset, length }: ByteRange): Promise<readonly Extent[] | undefined> {
-  const outcome = await file.extents(offset, length);
-  return 'failure' in outcome ? undefined : outcome.extents;
+  const first = window[0];
+  const last = window.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const outcome = await file.extents(first.offset, rangeEnd(last) - first.offset);
+  return 'failure' in outcome ? undefined : coalesce(outcome.extents.filter(({ unwritten }) => !unwritten));
 }
 
 /** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */

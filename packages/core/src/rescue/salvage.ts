@@ -2,7 +2,7 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import type { FaultKind } from '../faults/classify.js';
-import { endStoredLosses, forgetHealthy } from '../faults/ask-again.js';
+import { forgetHealthy, stillLost } from '../faults/ask-again.js';
 import { copyAround } from '../faults/copy-around.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from '../faults/hazards.js';
@@ -114,9 +114,8 @@ function salvageChunk(file: CompleteFile, hazards: Hazards, chunk: ByteRange): S
 function salvageMapped(file: CompleteFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
   const bytes = new Uint8Array(chunk.length);
   forgetHealthy(file, hazards, chunk);
-  endStoredLosses(file, hazards, chunk);
   const media = hazards.knownBadWithin(chunk);
-  const lost = subtract(hazards.tombstonesWithin(chunk), media);
+  const lost = subtract(stillLost(file, hazards, chunk), media);
   const found: SalvageGap[] = [
     ...media.map((range) => ({ ...range, reason: 'media' as const })),
     ...lost.map((range) => ({ ...range, reason: 'lost' as const })),

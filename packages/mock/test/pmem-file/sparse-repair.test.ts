@@ -2,7 +2,7 @@
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { mockDriver } from '../../src/index.js';
-import { failure, PAGE, PATH, read } from './opened.js';
+import { failure, openIn, PAGE, PATH, read } from './opened.js';
 
 const GiB = 2 ** 30;
 
@@ -27,6 +27,26 @@ describe('a repair of all of a sparse file', () => {
     expect(units.filter(({ outcome }) => outcome !== 'healthy').map(({ range }) => range)).toEqual([bad]);
     expect(read(file, bad.offset, 1)).toEqual(Uint8Array.of(8));
     expect(read(file, GiB - 1, 1)).toEqual(Uint8Array.of(6));
+  });
+
+  it('finds what went bad in a hole that another process filled while the repair ran', async () => {
+    const driver = mockDriver();
+    const file = await PmemFile.open(PATH, { driver, create: true, size: GiB });
+    file.write(new Uint8Array(PAGE).fill(5), 0);
+    file.persist();
+    const there = await openIn(driver, 'another');
+    driver.poison(PATH, { offset: 0, length: PAGE });
+    let asked = 0;
+    const rebuild = ({ length }: { length: number }): Uint8Array => {
+      if (asked++ > 0) return new Uint8Array(length).fill(5);
+      there.write(new Uint8Array(PAGE).fill(6), bad.offset);
+      there.persist(bad.offset, PAGE);
+      driver.poison(PATH, bad);
+      return new Uint8Array(length).fill(5);
+    };
+    const { units } = await file.repair(whole, { rebuild });
+    const bads = units.filter(({ outcome }) => outcome !== 'healthy').map(({ range }) => range.offset);
+    expect(bads).toContain(bad.offset);
   });
 
   it('reads all of it where the filesystem does not tell', async () => {

@@ -1,8 +1,8 @@
-import type { ByteRange } from '@safe-pmem/core';
+import type { ByteRange, RepairOptions } from '@safe-pmem/core';
 import { PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
-import { everyCrash, everyInterleaving, mockDriver } from '../../src/index.js';
+import { everyCrash, everyInterleaving, mockDriver, SimulatedCrash } from '../../src/index.js';
 import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 const size = 4 * PAGE;
@@ -85,6 +85,74 @@ describe('what a process stores into a page whose loss it does not know of', () 
     await failure('ERR_PMEM_LOST', () => read(here, PAGE, 1));
   });
 
+  it.each([
+    { rebuild: true },
+    { rebuild: true, journalRebuilt: true },
+  ])('is not written over if it comes while rebuild waits: %o', async ({ journalRebuilt = false }) => {
+    const driver = mockDriver();
+    const here = await filled(driver, size);
+    const there = await openIn(driver, 'another');
+    driver.poison(PATH, lost);
+    await here.repair(lost);
+    let asked = 0;
+    const rebuild = async (range: ByteRange): Promise<Uint8Array> => {
+      if (asked++ === 0) there.write(record, at);
+      await Promise.resolve();
+      return part(content(size), range);
+    };
+    const repair = (): unknown => here.repair(lost, { rebuild, journalRebuilt });
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', repair, RepairError);
+    expect(error.message).toContain('other processes have stored');
+    expect(error.message).not.toContain('allowRelocation');
+    expect(driver.readFile(PATH).subarray(at, at + record.length)).toEqual(record);
+    expect(read(here, at, 2)).toEqual(Uint8Array.of(1, 2));
+  });
+
+  it('is not shown as zeros after the page was lost once more', async () => {
+    const driver = mockDriver();
+    const { here } = await storedUnknowing(driver);
+    const reader = await openIn(driver, 'reader');
+    expect(read(reader, at, 2)).toEqual(Uint8Array.of(1, 2));
+    driver.poison(PATH, lost);
+    await here.repair(lost);
+    await failure('ERR_PMEM_LOST', () => read(reader, at, 2));
+  });
+
+  it('is shown to one that may only read, which then closes', async () => {
+    const driver = mockDriver();
+    await storedUnknowing(driver);
+    const reader = await openIn(driver, 'reader', { readOnly: true });
+    expect(read(reader, at, 2)).toEqual(Uint8Array.of(1, 2));
+    await reader.close();
+  });
+
+  it('leaves the journal as it is, whatever the record is like', async () => {
+    const driver = mockDriver();
+    const { here, there } = await storedUnknowing(driver);
+    for (let i = 0; i < PAGE; i += 2) there.write(Uint8Array.of(1), PAGE + i);
+    expect(read(here, PAGE, 1)).toEqual(Uint8Array.of(1));
+    await failure('ERR_PMEM_LOST', () => read(here, PAGE, PAGE));
+    let replaced = 0;
+    driver.observe(({ name }) => {
+      if (name === 'writeJournal') replaced++;
+      return undefined;
+    });
+    here.persist();
+    await here.close();
+    expect(replaced).toBe(0);
+  });
+
+  it('is not believed in a copy of the file and its journal', async () => {
+    const driver = mockDriver();
+    const { here } = await storedUnknowing(driver);
+    await here.close();
+    const copy = '/pmem/copy';
+    driver.writeFile(copy, driver.readFile(PATH));
+    driver.writeFile(`${copy}.repair`, driver.readFile(`${PATH}.repair`));
+    const file = await PmemFile.open(copy, { driver, journal: 'adopt' });
+    await failure('ERR_PMEM_LOST', () => read(file, at, 2));
+  });
+
   it('ends when the application writes all of it', async () => {
     const driver = mockDriver();
     const { here } = await storedUnknowing(driver);
@@ -93,6 +161,94 @@ describe('what a process stores into a page whose loss it does not know of', () 
     driver.crash();
     const file = await PmemFile.open(PATH, { driver });
     expect(read(file, 0, size)).toEqual(content(size));
+  });
+});
+
+/** A process is killed in a repair of page 1, after its write and before its intent is struck. */
+async function killedBeforeTheStrike(driver: MockDriver, options: RepairOptions): Promise<void> {
+  const process = driver.process('killed');
+  const file = await PmemFile.open(PATH, { driver: process });
+  let isWritten = false;
+  const stop = driver.observe(({ name, process: who }) => {
+    if (who !== 'killed') return undefined;
+    isWritten ||= name === 'pwrite';
+    if (isWritten && (name === 'writeJournal' || name === 'writeMark')) process.kill();
+    return undefined;
+  });
+  await expect(file.repair(lost, options)).rejects.toThrow(SimulatedCrash);
+  stop();
+}
+
+describe('a process is killed between the write of a page and the end of its intent', () => {
+  it('what another one stores then into a page that is lost can be read, and is not written over', async () => {
+    const driver = mockDriver();
+    await (await filled(driver, size)).close();
+    const there = await openIn(driver, 'another');
+    driver.poison(PATH, lost);
+    await killedBeforeTheStrike(driver, {});
+    there.write(record, at);
+    there.persist(at, record.length);
+    const file = await PmemFile.open(PATH, { driver });
+    expect(read(file, at, 2)).toEqual(Uint8Array.of(1, 2));
+    await failure('ERR_PMEM_LOST', () => read(file, at, record.length));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(lost, { fill: 9 }));
+    expect(driver.readFile(PATH).subarray(at, at + record.length)).toEqual(record);
+  });
+
+  it.each<RepairOptions>([
+    { fill: 7 },
+    { journalRebuilt: true, rebuild: ({ length }) => new Uint8Array(length).fill(7) },
+  ])('what it supplied for an earlier loss is data: %o', async (options) => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.poison(PATH, lost);
+    await file.repair(lost);
+    await file.close();
+    await killedBeforeTheStrike(driver, options);
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(7));
+    expect(driver.listFiles()).toEqual([PATH]);
+  });
+
+  it('what the page had from another one stays, where it was written once more', async () => {
+    const driver = mockDriver();
+    await storedUnknowing(driver);
+    const process = driver.process('killed');
+    const file = await PmemFile.open(PATH, { driver: process });
+    expect(read(file, at, 2)).toEqual(Uint8Array.of(1, 2));
+    driver.poison(PATH, lost, { keepMapped: true });
+    const stop = driver.observe(({ name, process: who }) => {
+      if (name === 'pwrite' && who === 'killed') process.kill();
+      return undefined;
+    });
+    await expect(file.repair(lost)).rejects.toThrow(SimulatedCrash);
+    stop();
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, at, 2)).toEqual(Uint8Array.of(1, 2));
+    await failure('ERR_PMEM_LOST', () => read(again, PAGE, 1));
+  });
+});
+
+describe('what a process stores into the bytes that a page still gives', () => {
+  it('is not written over by a repair that waits for rebuild of the others', async () => {
+    const driver = mockDriver();
+    const here = await filled(driver, size);
+    const there = await openIn(driver, 'another');
+    driver.poison(PATH, lost);
+    await here.repair(lost);
+    here.write(part(content(size), { offset: at, length: 50 }), at);
+    here.persist();
+    driver.poison(PATH, pageOf(2));
+    const rebuild = async (range: ByteRange): Promise<Uint8Array> => {
+      there.write(record, at);
+      await Promise.resolve();
+      return part(content(size), range);
+    };
+    await here.repair([lost, pageOf(2)], { rebuild });
+    expect(read(here, at, record.length)).toEqual(record);
+    const expected = content(size);
+    expected.set(record, at);
+    expect(read(here, 0, size)).toEqual(expected);
   });
 });
 
