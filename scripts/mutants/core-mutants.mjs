@@ -19,7 +19,7 @@ const list = [
     'stored', 'what a repair elsewhere is writing is taken for a store',
   ],
   [core('faults/ask-again.ts'), 'if (stored.length === 0) return lost;', 'if (stored.length >= 0) return lost;', 'stores into a loss stay hidden'],
-  [core('repair/prepare-units.ts'), 'stored.length > 0 && supplied', 'stored.length < 0 && supplied', 'stores into a loss are written over by rebuild'],
+  [core('repair/prepare-units.ts'), 'subtract(stored, hazards.shownWithin(data)).length > 0', 'stored.length < 0', 'stores into a loss are written over by rebuild'],
   [core('repair/prepare-units.ts'), 'const lostBefore = subtract(tombstones, stored);', 'const lostBefore = tombstones;', 'stores into a loss end when the page is written once more'],
   [
     core('repair/repair.ts'), 'if (!(await isAsSalvaged(file, hazards, batch.works))) return true;',

@@ -35,8 +35,8 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
 /**
  * Lost bytes inside `within`, without those in which others have stored. `loaded`: what was just loaded of `within`;
  * without it the medium is asked. Either comes before the journal: a repair elsewhere has its intent there before it
- * changes anything, and what it writes must not be taken for data yet. Nothing is remembered: the page may be lost
- * again.
+ * changes anything, and what it writes must not be taken for data yet. No later load relies on it: the page may be
+ * lost again.
  */
 export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
   const lost = hazards.tombstonesWithin(within);
@@ -47,7 +47,9 @@ export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRang
   if (stored.length === 0) return lost;
   const journal = readableJournal(file);
   if (journal === 'unreadable') return lost;
-  return subtract(lost, intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? [])));
+  const shown = intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? []));
+  hazards.noteShown(shown);
+  return subtract(lost, shown);
 }
 
 function readableJournal(file: CompleteFile): JournalContent | 'unreadable' | undefined {

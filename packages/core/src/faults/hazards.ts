@@ -16,6 +16,8 @@ export class Hazards {
   readonly #tombstones = new RangeSet();
   /** Where a repair left zeros of what was lost: of the tombstones there, any other byte was stored since. */
   readonly #blank = new RangeSet();
+  /** Stores of others into lost bytes that this application was shown. */
+  readonly #shown = new RangeSet();
   /** Tombstoned bytes that were written over but are still in the journal: dropped there once persisted. */
   readonly #overwritten = new RangeSet();
   readonly #busy = new RangeSet();
@@ -23,7 +25,8 @@ export class Hazards {
   readonly #unpersisted = new RangeSet();
   /** Units half repaired, with what they are to hold if it is known: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
-  readonly #ofBytes = [this.#listed, this.#met, this.#tombstones, this.#blank, this.#overwritten, this.#unpersisted];
+  readonly #ofBytes = [this.#listed, this.#met, this.#tombstones, this.#blank, this.#shown, this.#overwritten,
+    this.#unpersisted];
   readonly #appeared: () => void;
   #clear = true;
 
@@ -110,6 +113,15 @@ export class Hazards {
     return this.#blank.isEmpty ? [] : intersectAll(this.#tombstones.within(range), this.#blank.within(range));
   }
 
+  /** The application knows of these: a repair supplies what is still lost around them. */
+  noteShown(ranges: readonly ByteRange[]): void {
+    this.#shown.addAll(ranges);
+  }
+
+  shownWithin(range: ByteRange): ByteRange[] {
+    return this.#shown.within(range);
+  }
+
   get overwritten(): ByteRange[] {
     return this.#overwritten.ranges;
   }
@@ -162,6 +174,7 @@ export class Hazards {
   addTombstones(ranges: Iterable<ByteRange>, blank: Iterable<ByteRange> = []): void {
     this.#tombstones.addAll(ranges);
     this.#overwritten.removeAll(ranges);
+    this.#shown.removeAll(ranges);
     this.#blank.removeAll(ranges);
     this.#blank.addAll(blank);
     this.#update();

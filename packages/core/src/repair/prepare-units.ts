@@ -173,7 +173,7 @@ function salvageUnit(
   const gone = lost.slice(tombstones.length);
   const blank = subtract(hazards.blankWithin(data), gone);
   const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
-  if (stored.length > 0 && supplied) {
+  if (supplied && subtract(stored, hazards.shownWithin(data)).length > 0) {
     return { unit, data, content: found, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
   }
   const lostBefore = subtract(tombstones, stored);

@@ -65,6 +65,14 @@ describe('what a process stores into a page whose loss it does not know of', () 
     expect(read(here, at, 2)).toEqual(Uint8Array.of(1, 2));
   });
 
+  it('is kept by a repair of an application that has seen it, and what is lost around it is supplied', async () => {
+    const driver = mockDriver();
+    const { here } = await storedUnknowing(driver);
+    await here.salvage(lost);
+    await here.repair(lost, { fill: 9 });
+    expect(read(here, at - 1, record.length + 1)).toEqual(Uint8Array.of(9, 1, 2, 9, 9, 3));
+  });
+
   it('does not keep a repair of other pages from its end', async () => {
     const driver = mockDriver();
     const { here } = await storedUnknowing(driver);
@@ -189,10 +197,10 @@ describe('a process is killed between the write of a page and the end of its int
     there.write(record, at);
     there.persist(at, record.length);
     const file = await PmemFile.open(PATH, { driver });
-    expect(read(file, at, 2)).toEqual(Uint8Array.of(1, 2));
-    await failure('ERR_PMEM_LOST', () => read(file, at, record.length));
     await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(lost, { fill: 9 }));
     expect(driver.readFile(PATH).subarray(at, at + record.length)).toEqual(record);
+    expect(read(file, at, 2)).toEqual(Uint8Array.of(1, 2));
+    await failure('ERR_PMEM_LOST', () => read(file, at, record.length));
   });
 
   it.each<RepairOptions>([
