@@ -114,7 +114,7 @@ class Scene {
   readonly server = new SimulatedServer();
   readonly acknowledged: string[] = [];
   readonly tried: string[] = [];
-  readonly having = new Set<string>();
+  readonly having = new Set<MockProcess>();
 
   constructor(seed: number) {
     this.driver = mockDriver({ seed, capacityBytes: 1024 * PAGE });
@@ -131,13 +131,13 @@ async function openAndWrite({ open }: Kind, scene: Scene, process: MockProcess):
     if (isRefusal(error)) return;
     throw error;
   }
-  having.add(process.name);
-  if (having.size > 1) throw new Error('two processes have it open');
+  having.add(process);
+  if ([...having].filter(({ alive }) => alive).length > 1) throw new Error('two processes have it open');
   const text = `of ${process.name}`;
   scene.tried.push(text);
   await engine.write(text);
   acknowledged.push(text);
-  having.delete(process.name);
+  having.delete(process);
   await engine.close();
 }
 

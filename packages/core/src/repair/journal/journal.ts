@@ -313,7 +313,10 @@ export class Journal {
   /** Why a journal must not be written now. */
   #refusal(): SystemFailure | undefined {
     if (this.isCopied) return { errno: Errno.EPERM, syscall: 'rename' };
-    if (this.#exists || this.#file.readMark().status !== 'unsupported') return undefined;
+    if (this.#exists) return undefined;
+    const mark = this.#file.readMark();
+    if (mark.status === 'failed') return mark.failure;
+    if (mark.status !== 'unsupported') return undefined;
     // Without a mark the journal is found by the file's name alone: it has to be the only one, and to be right.
     const names = this.#file.names();
     if ('failure' in names) return names.failure;
