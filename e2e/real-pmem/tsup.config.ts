@@ -29,9 +29,11 @@ export default defineConfig([
       'jobs/fuzz': 'src/jobs/fuzz.ts',
       'jobs/zero-range': 'src/jobs/zero-range.ts',
       'jobs/power-off': 'src/jobs/power-off.ts',
+      'jobs/signals': 'src/jobs/signals.ts',
+      'signals/vitest-here': 'src/signals/vitest-here.ts',
       'fuzz/check-corpus': 'src/fuzz/check-corpus-cli.ts',
     },
-    noExternal: ['fast-check'],
+    noExternal: ['fast-check', '@vitest/expect'],
   },
   { ...base, format: ['esm'], clean: false, entry: { 'scenarios/index': 'src/scenarios/index.ts' } },
 ]);

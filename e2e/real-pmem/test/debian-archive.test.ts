@@ -40,6 +40,9 @@ describe('Debian archive', () => {
     expect(kernelPackages(names, '6.12')).toEqual(['linux-image-6.12.117+deb12-amd64', 'linux-image-6.12.90+deb12.1-amd64']);
     expect(kernelPackages(names, '7.3')).toEqual(['linux-image-7.3.4+deb13-amd64']);
     expect(kernelPackages(names, '6.11')).toEqual([]);
+    const arm = ['arm64', 'arm64-16k', 'cloud-arm64'].map((flavour) => `linux-image-6.12.117+deb13-${flavour}`);
+    expect(kernelPackages([...arm, ...names], '6.12', 'arm64')).toEqual(arm.slice(0, 1));
+    expect(kernelPackages([...arm, ...names], '6.12', 'arm64-16k')).toEqual(arm.slice(1, 2));
   });
 });
 

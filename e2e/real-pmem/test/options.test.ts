@@ -19,6 +19,14 @@ describe('command line', () => {
     expect(options.keep).toBe(true);
   });
 
+  it('runs on arm64 what there is for it', () => {
+    const options = parseOptions(['--kernel', '6.12-arm64', '--kernel', '6.12-arm64-16k']);
+    expect(options.selection.kernels).toEqual(['6.12-arm64', '6.12-arm64-16k']);
+    expect(options.jobs).toEqual(['smoke', 'contract', 'signals']);
+    const one = parseOptions(['--kernel', '6.12-arm64', '--job', 'signals', '--case', 'truncation']);
+    expect(one.cases).toEqual(['truncation']);
+  });
+
   it('knows the kernel that is built here by its name', () => {
     expect(parseOptions(['--kernel', 'zeroinit']).selection.kernels).toEqual(['zeroinit']);
   });
@@ -28,6 +36,10 @@ describe('command line', () => {
     [['--fs', 'btrfs'], /--fs btrfs: expected ext4 or xfs/],
     [['--device', 'both'], /--device both/],
     [['--kernel', '6'], /--kernel 6: expected a series/],
+    [['--kernel', '6.12-arm64-64k'], /expected a series/],
+    [['--kernel', '6.12-arm64', '--kernel', '6.12'], /run apart/],
+    [['--kernel', '6.12-arm64', '--job', 'traces'], /--job traces: not with kernels for arm64/],
+    [['--job', 'signals'], /--job signals: not with kernels for x86-64/],
     [['--kernel', '6.12.3'], /expected a series/],
     [['--job', 'all'], /--job all/],
     [['--seed', 'abc'], /--seed abc: expected a number/],

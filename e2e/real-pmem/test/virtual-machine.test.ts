@@ -76,6 +76,18 @@ describe('virtual machine', () => {
     expect((await lost(machine)).message).toContain('no such machine');
   });
 
+  it('takes the device of an arm64 machine from its device tree', () => {
+    const kernel = { series: '6.12-arm64', release: '', bootImage: '/k', root: '' };
+    const spec = { kernel, initramfs: '/i', backingFile: '/b' };
+    const text = machineArguments({ ...spec, deviceTree: '/tree', device: 'clearable' }).join(' ');
+    expect(text).toContain('-machine virt');
+    expect(text).toContain('-dtb /tree');
+    expect(text).not.toContain('memmap=');
+    const unclearable = machineArguments({ ...spec, device: 'unclearable' }).join(' ');
+    expect(unclearable).toContain('-machine virt,nvdimm=on');
+    expect(unclearable).not.toContain('-dtb');
+  });
+
   it('differs between the two devices', () => {
     const spec = { kernel: { series: '', release: '', bootImage: '/k', root: '' }, initramfs: '/i', backingFile: '/with,comma' };
     const clearable = machineArguments({ ...spec, device: 'clearable' }).join(' ');

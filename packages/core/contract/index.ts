@@ -46,6 +46,6 @@ export function driverContract(options: ContractOptions): void {
     describe('poison', () => { checkPoison(check, supports); });
     describe('limits', () => { checkLimits(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });
-    describe('short accesses of PmemFile', () => { checkShortAccesses(check); });
+    describe('short accesses of PmemFile', () => { checkShortAccesses(check, supports); });
   });
 }

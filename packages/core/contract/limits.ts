@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { OpenRequest } from '../src/index.js';
-import { Errno, errnoName, PmemFile } from '../src/index.js';
+import type { CompleteFile, Driver, OpenRequest } from '../src/index.js';
+import { completeFile, Errno, errnoName, PmemFile } from '../src/index.js';
 import type { Check, DriverSupport } from './machine.js';
 import {
   assertErrno, assertSameBytes, load, openFile, pattern, rejectsWith, store, withNewFile,
@@ -57,6 +57,8 @@ export function checkLimits(check: Check, supports: DriverSupport): void {
       assertSameBytes(load(file, 0, 8192), pattern(8192));
     });
   });
+
+  if (supports.refusals === true) checkRefusals(check, supports);
 
   check('bytes that were cut off within a page are zeros once the file is as long as before', async (machine) => {
     await withNewFile(machine, 8192, async (file, path) => {
@@ -126,5 +128,62 @@ export function checkLimits(check: Check, supports: DriverSupport): void {
     const again = await PmemFile.open(path, { driver });
     assert.equal(again.size, 4096);
     await again.close();
+  });
+}
+
+function checkRefusals(check: Check, supports: DriverSupport): void {
+  check('without a descriptor left, open says EMFILE and makes nothing, and the next one succeeds', async (machine) => {
+    const path = machine.path('file');
+    await withNewFile(machine, 4096, async (file) => {
+      store(file, 0, pattern(4096));
+      assert.ok(machine.withoutDescriptors !== undefined, 'the machine is said to have it');
+      await machine.withoutDescriptors(async () => {
+        for (const [name, create] of [['file', false], ['other', true]] as const) {
+          const outcome = await machine.driver.open(machine.path(name), { ...newFile, create });
+          assertErrno('failure' in outcome ? outcome.failure : undefined, Errno.EMFILE);
+        }
+        assertSameBytes(load(file, 0, 4096), pattern(4096));
+        await rejectsWith('ERR_PMEM_TOO_MANY_FILES', () => PmemFile.open(path, { driver: machine.driver }));
+      });
+      const other = await machine.driver.open(machine.path('other'), { ...newFile, create: false });
+      assertErrno('failure' in other ? other.failure : undefined, Errno.ENOENT);
+      await (await openFile(machine, path)).close();
+    });
+  });
+
+  check('a close() that fails says so, closes all the same, and gives back its lock', async (machine) => {
+    const path = machine.path('file');
+    const file = await openFile(machine, path, { create: true, sizeBytes: 4096 });
+    if (supports.locks !== false) assert.equal(file.lock(0, 1), undefined);
+    assert.ok(machine.failClose !== undefined, 'the machine is said to have it');
+    machine.failClose(file);
+    const failure = await file.close();
+    assert.equal(failure?.syscall, 'close');
+    assert.notEqual(failure.errno, 0);
+    assertErrno(await file.close(), Errno.EBADF);
+    assertErrno(file.remap(0, 4096), Errno.EBADF);
+    const next = await openFile(machine, path);
+    if (supports.locks !== false) assert.equal(next.lock(0, 1), undefined, 'the lock is free');
+    assert.equal(await next.close(), undefined);
+  });
+
+  check('close() of a PmemFile that fails throws, and the next exclusive writer comes in', async (machine) => {
+    let opened: CompleteFile | undefined;
+    const driver: Driver = {
+      name: machine.driver.name,
+      async open(path, request) {
+        const outcome = await machine.driver.open(path, request);
+        if ('file' in outcome) opened = completeFile(outcome.file);
+        return outcome;
+      },
+    };
+    const exclusive = supports.locks !== false;
+    const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: 4096, exclusive });
+    assert.ok(opened !== undefined && machine.failClose !== undefined);
+    machine.failClose(opened);
+    await assert.rejects(file.close(), { name: 'PmemError' });
+    await file.close();
+    const next = await PmemFile.open(machine.path('file'), { driver: machine.driver, exclusive });
+    await next.close();
   });
 }

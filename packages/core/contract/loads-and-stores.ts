@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Check } from './machine.js';
+import { pageBytesOf, type Check } from './machine.js';
 import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
 
 export function checkLoadsAndStores(check: Check): void {
@@ -93,22 +93,25 @@ export function checkLoadsAndStores(check: Check): void {
     });
   });
 
-  check('a load past the end of a truncated file is a fault at that byte, and the probe tells the new size', async (machine) => {
-    await withNewFile(machine, 40_960, async (file, path) => {
-      store(file, 0, pattern(40_960));
-      await machine.truncate(path, 8192);
-      assertSameBytes(load(file, 0, 8192), pattern(8192));
-      const fault = file.read(new Uint8Array(100), 20_000);
+  const title = 'a load past the end of a truncated file is a fault at that byte, and the probe tells the new size';
+  check(title, async (machine, supports) => {
+    const PAGE = pageBytesOf(supports);
+    const gone = 4 * PAGE + 3616;
+    await withNewFile(machine, 10 * PAGE, async (file, path) => {
+      store(file, 0, pattern(10 * PAGE));
+      await machine.truncate(path, 2 * PAGE);
+      assertSameBytes(load(file, 0, 2 * PAGE), pattern(2 * PAGE));
+      const fault = file.read(new Uint8Array(100), gone);
       assert.ok(fault !== undefined, 'a load past the end must fault');
       assert.equal(fault.signalCode, 2, 'BUS_ADRERR');
-      assert.ok(fault.position >= 20_000 && fault.position < 20_100, `position ${fault.position}`);
-      const stored = file.write(new Uint8Array(100), 20_000);
-      assert.ok(stored !== undefined && stored.position >= 20_000 && stored.position < 20_100);
-      const probe = file.probe(16_384, 4096);
+      assert.ok(fault.position >= gone && fault.position < gone + 100, `position ${fault.position}`);
+      const stored = file.write(new Uint8Array(100), gone);
+      assert.ok(stored !== undefined && stored.position >= gone && stored.position < gone + 100);
+      const probe = file.probe(4 * PAGE, PAGE);
       assert.ok('fileSizeBytes' in probe);
-      assert.equal(probe.fileSizeBytes, 8192);
-      await machine.truncate(path, 40_960);
-      assertSameBytes(load(file, 20_000, 100), new Uint8Array(100));
+      assert.equal(probe.fileSizeBytes, 2 * PAGE);
+      await machine.truncate(path, 10 * PAGE);
+      assertSameBytes(load(file, gone, 100), new Uint8Array(100));
     });
   });
 }

@@ -23,8 +23,16 @@ export interface DriverSupport {
   readonly views?: boolean;
   /** Open files exclude each other by locks. Default true. */
   readonly locks?: boolean;
+  /** The machine has `withoutDescriptors` and `failClose`. Default false. */
+  readonly refusals?: boolean;
   /** A sparse file of this many bytes can be created. */
   readonly sparseFileBytes: number;
+  /** Bytes of a page of the mapping, as `facts.pageBytes` has to say. Default 4096; arm64 has 16 and 64 KiB as well. */
+  readonly pageBytes?: number;
+}
+
+export function pageBytesOf({ pageBytes = 4096 }: DriverSupport): number {
+  return pageBytes;
 }
 
 /** One fresh machine (or directory) for one test. */
@@ -43,6 +51,10 @@ export interface ContractMachine {
   announce?(file: CompleteFile, offset: number): void;
   /** Truncates the file as another process would. */
   truncate(path: string, sizeBytes: number): void | Promise<void>;
+  /** Runs `body` while the process may open no more files: EMFILE. */
+  withoutDescriptors?(body: () => Promise<void>): Promise<void>;
+  /** Makes the next close() of `file` fail, which closes it all the same, as close(2) does. */
+  failClose?(file: CompleteFile): void;
   dispose(): void | Promise<void>;
 }
 

@@ -4,8 +4,6 @@ import { completeFile, PmemFile } from '../src/index.js';
 import type { ContractMachine } from './machine.js';
 import { pattern } from './opened-file.js';
 
-const PAGE = 4096;
-
 /** A driver that hands out what it opened, so that poison can be put under an open PmemFile. */
 function observed(driver: Driver): { readonly driver: Driver; readonly opened: () => CompleteFile } {
   let last: CompleteFile | undefined;
@@ -25,16 +23,16 @@ function observed(driver: Driver): { readonly driver: Driver; readonly opened: (
   };
 }
 
-/** A new file of `pages` that hold pattern(), persisted; closed after `body` whatever happens in it. */
+/** A new file of `sizeBytes` that hold pattern(), persisted; closed after `body` whatever happens in it. */
 export async function withPmemFile(
   machine: ContractMachine,
-  pages: number,
+  sizeBytes: number,
   body: (file: PmemFile, under: CompleteFile) => void | Promise<void>,
 ): Promise<void> {
   const { driver, opened } = observed(machine.driver);
-  const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: pages * PAGE });
+  const file = await PmemFile.open(machine.path('file'), { driver, create: true, size: sizeBytes });
   try {
-    file.write(pattern(pages * PAGE), 0);
+    file.write(pattern(sizeBytes), 0);
     file.persist();
     await body(file, opened());
   } finally {

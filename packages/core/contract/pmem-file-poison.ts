@@ -1,15 +1,14 @@
 /** What PmemFile makes of a page that goes bad under it, on every driver that can make one bad. */
 import assert from 'node:assert/strict';
 import { PmemFile } from '../src/index.js';
-import type { Check, DriverSupport } from './machine.js';
+import { pageBytesOf, type Check, type DriverSupport } from './machine.js';
 import { assertSameBytes, pattern, rejectsWith } from './opened-file.js';
 import { withPmemFile } from './opened-pmem-file.js';
 
-const PAGE = 4096;
-
 export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): void {
+  const PAGE = pageBytesOf(supports);
   check('a bad page is named by numbers, by batches and by stores that persist', async (machine) => {
-    await withPmemFile(machine, 8, async (file, under) => {
+    await withPmemFile(machine, 8 * PAGE, async (file, under) => {
       await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
       const bad = [{ offset: 3 * PAGE, length: PAGE }];
       assert.deepEqual((await rejectsWith('ERR_PMEM_MEDIA', () => file.readUInt32BE(4 * PAGE - 2))).ranges, bad);
@@ -26,7 +25,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   });
 
   check('names exactly the poisoned page, salvages the rest, and does not touch it again', async (machine) => {
-    await withPmemFile(machine, 8, async (file, under) => {
+    await withPmemFile(machine, 8 * PAGE, async (file, under) => {
       await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
       const target = new Uint8Array(4 * PAGE).fill(0xee);
       const error = await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(target, 2 * PAGE); });
@@ -42,7 +41,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   });
 
   check('a write over poison stores everything else and names the rest', async (machine) => {
-    await withPmemFile(machine, 4, async (file, under) => {
+    await withPmemFile(machine, 4 * PAGE, async (file, under) => {
       await machine.poison(under, { offset: PAGE, length: PAGE });
       const write = (): void => { file.write(pattern(3 * PAGE, 5), 0); };
       if (supports.storesClear === true) write();
@@ -55,7 +54,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
 
   if (!supports.repair) {
     check('a repair that cannot succeed says so and leaves the page with its file', async (machine) => {
-      await withPmemFile(machine, 4, async (file, under) => {
+      await withPmemFile(machine, 4 * PAGE, async (file, under) => {
         await machine.poison(under, { offset: PAGE, length: PAGE });
         await rejectsWith('ERR_PMEM_REPAIR_FAILED', () => file.repair({ offset: PAGE, length: 1 }, { fill: 0 }));
         await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), PAGE); });
@@ -68,7 +67,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
 
   if (supports.poison === 'mapping') {
     check('a page that the file can still give loses nothing: repair maps it anew', async (machine) => {
-      await withPmemFile(machine, 8, async (file, under) => {
+      await withPmemFile(machine, 8 * PAGE, async (file, under) => {
         const page = { offset: 3 * PAGE, length: PAGE };
         await machine.poison(under, page);
         await rejectsWith('ERR_PMEM_MEDIA', () => { file.read(new Uint8Array(1), 3 * PAGE); });
@@ -85,7 +84,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   }
 
   check('repair with rebuild brings back exactly the lost bytes', async (machine) => {
-    await withPmemFile(machine, 8, async (file, under) => {
+    await withPmemFile(machine, 8 * PAGE, async (file, under) => {
       await machine.poison(under, { offset: 3 * PAGE, length: PAGE });
       const asked: unknown[] = [];
       const receipt = await file.repair({ offset: 3 * PAGE + 100, length: 1 }, {
@@ -107,7 +106,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   });
 
   check('short accesses keep away from what a repair holds, and from what it lost', async (machine) => {
-    await withPmemFile(machine, 4, async (file, under) => {
+    await withPmemFile(machine, 4 * PAGE, async (file, under) => {
       const page = { offset: PAGE, length: PAGE };
       const healthy = (): void => {
         file.write(pattern(4 * PAGE).subarray(0, 8), 0);
@@ -151,7 +150,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   });
 
   check('without rebuild the loss outlives a restart, until the bytes are written and persisted', async (machine) => {
-    await withPmemFile(machine, 4, async (file, under) => {
+    await withPmemFile(machine, 4 * PAGE, async (file, under) => {
       await machine.poison(under, { offset: PAGE, length: PAGE });
       await file.repair({ offset: PAGE, length: PAGE });
       const lost = await rejectsWith('ERR_PMEM_LOST', () => { file.read(new Uint8Array(2), PAGE - 1); });

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { PmemFile } from '../src/index.js';
-import type { Check, DriverSupport } from './machine.js';
+import { pageBytesOf, type Check, type DriverSupport } from './machine.js';
 import { assertSameBytes, pattern, rejectsWith } from './opened-file.js';
 import { withPmemFile } from './opened-pmem-file.js';
 import { checkPmemFileOnPoison } from './pmem-file-poison.js';
 
-const PAGE = 4096;
-
 export function checkPmemFile(check: Check, supports: DriverSupport): void {
+  const PAGE = pageBytesOf(supports);
   check('reads back what it wrote, after reopening too', async (machine) => {
-    await withPmemFile(machine, 4, async (file) => {
+    await withPmemFile(machine, 4 * PAGE, async (file) => {
       await file.close();
       await using again = await PmemFile.open(file.path, { driver: machine.driver });
       const bytes = new Uint8Array(4 * PAGE);
@@ -25,14 +24,14 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
     assert.ok((await rejectsWith('ERR_PMEM_NOT_FOUND', () => PmemFile.open(absent, { driver }))).message.includes(absent));
     const directory = await machine.makeDirectory('directory');
     await rejectsWith('ERR_PMEM_NOT_A_FILE', () => PmemFile.open(directory, { driver }));
-    await withPmemFile(machine, 1, async (file) => {
+    await withPmemFile(machine, PAGE, async (file) => {
       const error = await rejectsWith('ERR_PMEM_TOO_SMALL', () => PmemFile.open(file.path, { driver, size: 2 * PAGE }));
       assert.ok(error.message.includes(file.path));
     });
   });
 
   check('names truncation, keeps what is left, and goes on after resize', async (machine) => {
-    await withPmemFile(machine, 4, async (file) => {
+    await withPmemFile(machine, 4 * PAGE, async (file) => {
       await machine.truncate(file.path, 2 * PAGE);
       const error = await rejectsWith('ERR_PMEM_TRUNCATED', () => { file.read(new Uint8Array(3 * PAGE), 0); });
       assert.deepEqual(error.ranges, [{ offset: 2 * PAGE, length: PAGE }]);
@@ -46,7 +45,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
   });
 
   check('numbers are the bytes of the file, in both orders, and never what lies outside', async (machine) => {
-    await withPmemFile(machine, 2, async (file) => {
+    await withPmemFile(machine, 2 * PAGE, async (file) => {
       const expected = new DataView(pattern(2 * PAGE).buffer);
       for (const at of [0, 1, 4093, 4096, 2 * PAGE - 8]) {
         assert.equal(file.readUInt8(at), expected.getUint8(at));
@@ -77,7 +76,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
   });
 
   check('stores that persist, and batches', async (machine) => {
-    await withPmemFile(machine, 4, (file) => {
+    await withPmemFile(machine, 4 * PAGE, (file) => {
       file.writeAndPersist(pattern(100, 9), PAGE - 50);
       const seen = new Uint8Array(100);
       file.read(seen, PAGE - 50);
@@ -96,14 +95,14 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
 
   if (supports.views === false) {
     check('a view is refused with a code, and nothing changes', async (machine) => {
-      await withPmemFile(machine, 2, async (file) => {
+      await withPmemFile(machine, 2 * PAGE, async (file) => {
         await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.view({ offset: 0, length: PAGE }));
         assert.equal(file.readUInt8(0), pattern(1)[0]);
       });
     });
   } else {
     check('a view shows the file and verifies', async (machine) => {
-      await withPmemFile(machine, 4, (file) => {
+      await withPmemFile(machine, 4 * PAGE, (file) => {
         const seen = file.withView({ offset: PAGE - 50, length: 100 }, (view) => Uint8Array.from(view));
         assertSameBytes(seen, pattern(4 * PAGE).subarray(PAGE - 50, PAGE + 50));
         const view = file.view({ offset: 0, length: PAGE });
@@ -117,7 +116,7 @@ export function checkPmemFile(check: Check, supports: DriverSupport): void {
 
   if (supports.locks === false) {
     check('repair and claim are refused with a code: other processes could not be kept out', async (machine) => {
-      await withPmemFile(machine, 2, async (file) => {
+      await withPmemFile(machine, 2 * PAGE, async (file) => {
         await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.claim());
         await rejectsWith('ERR_PMEM_NOT_SUPPORTED', () => file.repair({ offset: 0, length: 1 }, { fill: 0 }));
         assert.equal(file.readUInt8(0), pattern(1)[0]);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { isMediaErrno } from '../src/faults/classify.js';
-import type { Check, DriverSupport } from './machine.js';
+import { pageBytesOf, type Check, type DriverSupport } from './machine.js';
 import { assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
 
-const PAGE = 4096;
 const MiB = 1024 * 1024;
 
 export function checkPoison(check: Check, supports: DriverSupport): void {
+  const PAGE = pageBytesOf(supports);
   if (supports.poison === 'none') {
     check('nothing can be poisoned here: the bad-block list says so', async (machine) => {
       await withNewFile(machine, PAGE, async (file) => {
@@ -81,7 +81,7 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
       const until = supports.recoveryWrite ? ', until it is written whole' : '';
       check(`in 4 MiB mapped ${by}, one poisoned page faults alone${until}`, async (machine) => {
         const bytes = pattern(4 * MiB);
-        const bad = { offset: 700 * PAGE, length: PAGE };
+        const bad = { offset: Math.floor((2.75 * MiB) / PAGE) * PAGE, length: PAGE };
         const created = { create: true, sizeBytes: 4 * MiB, preallocate: true };
         const file = await openFile(machine, machine.path('file'), created);
         if (by === 'page by page') assert.equal(file.avoidHugePages?.(), undefined);
@@ -93,7 +93,7 @@ export function checkPoison(check: Check, supports: DriverSupport): void {
         ];
         for (const fault of faults) {
           assert.ok(fault !== undefined, 'access to poison must fault');
-          assert.equal(Math.floor(fault.position / PAGE), 700);
+          assert.equal(Math.floor(fault.position / PAGE) * PAGE, bad.offset);
         }
         const after = bad.offset + PAGE;
         assertSameBytes(load(file, 0, bad.offset), bytes.subarray(0, bad.offset));

@@ -4,19 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { PmemFile } from '../src/index.js';
-import type { Check, ContractMachine } from './machine.js';
+import { pageBytesOf, type Check, type ContractMachine, type DriverSupport } from './machine.js';
 import { assertSameBytes, pattern, rejectsWith } from './opened-file.js';
-
-const PAGE = 4096;
 
 async function withWarmFile(
   machine: ContractMachine,
-  pages: number,
+  sizeBytes: number,
   body: (file: PmemFile) => void | Promise<void>,
 ): Promise<void> {
-  const file = await PmemFile.open(machine.path('file'), { driver: machine.driver, create: true, size: pages * PAGE });
+  const file = await PmemFile.open(machine.path('file'), { driver: machine.driver, create: true, size: sizeBytes });
   try {
-    file.write(pattern(pages * PAGE), 0);
+    file.write(pattern(sizeBytes), 0);
     warm(file);
     await body(file);
   } finally {
@@ -39,9 +37,10 @@ function bytesAt(file: PmemFile, position: number, length: number): Uint8Array {
   return bytes;
 }
 
-export function checkShortAccesses(check: Check): void {
+export function checkShortAccesses(check: Check, supports: DriverSupport): void {
+  const PAGE = pageBytesOf(supports);
   check('any length at any position, in turn', async (machine) => {
-    await withWarmFile(machine, 4, (file) => {
+    await withWarmFile(machine, 4 * PAGE, (file) => {
       const expected = pattern(4 * PAGE);
       for (const [i, length] of [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 1000, 4095, 4096, 4097].entries()) {
         for (const position of [0, 1, 63, 4090, 2 * PAGE, 4 * PAGE - length]) {
@@ -56,7 +55,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('shared memory, Buffers, parts of arrays and resizable buffers, and only the bytes they cover', async (machine) => {
-    await withWarmFile(machine, 2, (file) => {
+    await withWarmFile(machine, 2 * PAGE, (file) => {
       const whole = new Uint8Array(96);
       const sources = [
         new Uint8Array(new SharedArrayBuffer(32)),
@@ -79,7 +78,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('what is no range of the file, or no array of bytes, is refused and changes nothing', async (machine) => {
-    await withWarmFile(machine, 1, (file) => {
+    await withWarmFile(machine, PAGE, (file) => {
       const detached = new Uint8Array(8);
       structuredClone(detached, { transfer: [detached.buffer] });
       for (const wrong of [detached, [1, 2], new Uint16Array(4), new DataView(new ArrayBuffer(4)), 'bytes', null, undefined]) {
@@ -101,7 +100,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('a file that is open read-only takes no store', async (machine) => {
-    await withWarmFile(machine, 1, async ({ path }) => {
+    await withWarmFile(machine, PAGE, async ({ path }) => {
       await using file = await PmemFile.open(path, { driver: machine.driver, readOnly: true });
       for (let i = 0; i < 2; i++) {
         assertSameBytes(bytesAt(file, 9, 16), pattern(PAGE).subarray(9, 25));
@@ -112,7 +111,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('they follow resize, and end with close', async (machine) => {
-    await withWarmFile(machine, 3, async (file) => {
+    await withWarmFile(machine, 3 * PAGE, async (file) => {
       await file.resize(PAGE + 10);
       assertSameBytes(bytesAt(file, PAGE, 10), pattern(3 * PAGE).subarray(PAGE, PAGE + 10));
       assert.throws(() => { file.write(new Uint8Array(4), PAGE + 7); }, RangeError);
@@ -131,7 +130,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('they go on while the file is being resized', async (machine) => {
-    await withWarmFile(machine, 3, async (file) => {
+    await withWarmFile(machine, 3 * PAGE, async (file) => {
       for (const [i, size] of [5 * PAGE, PAGE, 4 * PAGE, 2 * PAGE].entries()) {
         const state = { resized: false };
         const resizing = file.resize(size).finally(() => { state.resized = true; });
@@ -152,7 +151,7 @@ export function checkShortAccesses(check: Check): void {
   });
 
   check('truncation by somebody else is an error that names the page, each time, and disturbs nothing else', async (machine) => {
-    await withWarmFile(machine, 6, async (file) => {
+    await withWarmFile(machine, 6 * PAGE, async (file) => {
       await machine.truncate(file.path, 2 * PAGE);
       const behind = [{ offset: 3 * PAGE, length: PAGE }];
       for (let i = 0; i < 3; i++) {

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import type { CompleteFile, DriverView } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import type { Check, DriverSupport } from './machine.js';
+import { pageBytesOf, type Check, type DriverSupport } from './machine.js';
 import { assertErrno, assertSameBytes, load, openFile, pattern, store, withNewFile } from './opened-file.js';
-
-const PAGE = 4096;
 
 function viewOf(file: CompleteFile, position: number, length: number): DriverView {
   const outcome = file.view(position, length);
@@ -13,7 +11,8 @@ function viewOf(file: CompleteFile, position: number, length: number): DriverVie
 }
 
 export function checkViewsAndBatches(check: Check, supports: DriverSupport): void {
-  checkBatches(check);
+  const PAGE = pageBytesOf(supports);
+  checkBatches(check, PAGE);
   if (supports.views === false) {
     check('says EOPNOTSUPP to a view', async (machine) => {
       await withNewFile(machine, PAGE, (file) => {
@@ -22,12 +21,12 @@ export function checkViewsAndBatches(check: Check, supports: DriverSupport): voi
       });
     });
   } else {
-    checkViews(check);
+    checkViews(check, PAGE);
   }
-  checkWindow(check);
+  checkWindow(check, PAGE);
 }
 
-function checkBatches(check: Check): void {
+function checkBatches(check: Check, PAGE: number): void {
   check('stores and persists in one call, any length at any position', async (machine) => {
     await withNewFile(machine, 70_000, async (file, path) => {
       const expected = new Uint8Array(70_000);
@@ -100,7 +99,7 @@ function checkBatches(check: Check): void {
   });
 }
 
-function checkViews(check: Check): void {
+function checkViews(check: Check, PAGE: number): void {
   check('a view shows the file, also what is stored later, and stores into it stay there', async (machine) => {
     await withNewFile(machine, 5 * PAGE + 10, (file) => {
       store(file, 0, pattern(5 * PAGE + 10));
@@ -155,7 +154,7 @@ function checkViews(check: Check): void {
   });
 }
 
-function checkWindow(check: Check): void {
+function checkWindow(check: Check, PAGE: number): void {
   check('a window of the driver shows the mapping, and nothing once that has been replaced', async (machine) => {
     await withNewFile(machine, 3 * PAGE, async (file) => {
       store(file, 0, pattern(3 * PAGE));

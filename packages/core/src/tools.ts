@@ -15,6 +15,7 @@ export { isMediaErrno } from './faults/classify.js';
 export { clearAbility, fileInfo, repairUnitBytes } from './opening/file-info.js';
 export { printable } from './errors/printable.js';
 export { defaultHugePages } from './opening/huge-pages.js';
+export { hugePageBytes } from './ranges/huge-page-bytes.js';
 export { zeroRangeOf } from './repair/zero-range.js';
 export { systemError } from './errors/system-error.js';
 

@@ -1,6 +1,7 @@
+import { Errno } from '@safe-pmem/core';
 import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
-import { mockDriver } from '../src/index.js';
+import { failNth, mockDriver } from '../src/index.js';
 
 const kernels = ['5.10', '6.1', '6.12', '7.3', 'dax-zeroinit'] as const;
 const machines = [
@@ -24,6 +25,7 @@ for (const { kernel, filesystem, clearable } of machines) {
       zeroRange: true,
       extents: true,
       badBlocks: true,
+      refusals: true,
       sparseFileBytes: 6 * 2 ** 30,
     },
     machine: () => {
@@ -43,6 +45,17 @@ for (const { kernel, filesystem, clearable } of machines) {
         },
         truncate: (path, sizeBytes) => {
           driver.truncate(path, sizeBytes);
+        },
+        withoutDescriptors: async (body) => {
+          const stop = driver.observe(failNth({ operation: 'open', nth: 1, errno: Errno.EMFILE, persistent: true }));
+          try {
+            await body();
+          } finally {
+            stop();
+          }
+        },
+        failClose: (file) => {
+          driver.observe(failNth({ operation: 'close', path: file.facts.path, nth: 1, errno: Errno.EIO }));
         },
         dispose: () => undefined,
       };

@@ -12,10 +12,13 @@
 #include "../cpp/pmem/mapped_ranges.h"
 #include "../cpp/pmem/mapping.h"
 #include "../cpp/pmem/persist.h"
+#include "../cpp/pmem/view_mapping.h"
 
 namespace {
 
 constexpr uint64_t kBytes = 1U << 16;
+// Making one more has to cost the same however many there are.
+constexpr int kLiveViews = 10000;
 
 void flush_nothing(uintptr_t, uintptr_t) {}
 
@@ -44,6 +47,15 @@ int main(int argc, char** argv) {
     repeat([&](unsigned char* at) { return pmem::guarded_durable_copy(flush_nothing, at, buffer, 64, &fault); });
   } else if (strcmp(name, "durable4096") == 0) {
     repeat([&](unsigned char* at) { return pmem::guarded_durable_copy(flush_nothing, at, buffer, 4096, &fault); });
+  } else if (strcmp(name, "viewAmongMany") == 0) {
+    static std::shared_ptr<pmem::ViewMapping> live[kLiveViews];
+    for (auto& view : live) {
+      if (!pmem::ViewMapping::map(fd, 0, 64, false, &view).ok()) return 6;
+    }
+    repeat([&](unsigned char*) {
+      std::shared_ptr<pmem::ViewMapping> view;
+      return pmem::ViewMapping::map(fd, 0, 64, false, &view).ok();
+    });
   } else if (strcmp(name, "find") == 0) {
     repeat([&](unsigned char* at) { return pmem::find_mapped_range(reinterpret_cast<uintptr_t>(at)).end != 0; });
   } else {

@@ -44,7 +44,7 @@ function instructions() {
     return Number(/Collected : (\d+)/.exec(stderr)?.[1]);
   };
   // The difference of two runs leaves start and end of the process out.
-  return Object.fromEntries(['read64', 'write4096', 'durable64', 'durable4096', 'find'].map((name) => [
+  return Object.fromEntries(['read64', 'write4096', 'durable64', 'durable4096', 'find', 'viewAmongMany'].map((name) => [
     name, Math.round((total(name, 2 * COUNT) - total(name, COUNT)) / COUNT),
   ]));
 }

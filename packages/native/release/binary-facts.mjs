@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXPORTED } from '../scripts/compile.mjs';
 import { readElf } from './elf.mjs';
+import { MUSL_NAMES } from './musl-names.mjs';
 
 export const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
 
@@ -16,6 +17,12 @@ const LIBRARIES = {
   glibc: /^(lib(c|m)\.so\.6|lib(pthread|rt)\.so\.0|librt\.so\.1|libdl\.so\.2|ld-linux-(x86-64\.so\.2|aarch64\.so\.1))$/,
   musl: /^libc\.so$/,
 };
+
+/** Given by Node, whatever the C library is. */
+const NODE_API = /^(napi|node_api)_/;
+
+/** A symbol that no library promises: the addon would not load, since it is linked with -z now. */
+const isPromised = (name, libc) => NODE_API.test(name) || (libc === 'musl' && MUSL_NAMES.has(name));
 
 function newerThanAllowed(version) {
   const match = /^GLIBC_(\d+)\.(\d+)/.exec(version);
@@ -40,6 +47,7 @@ export function inspectBinary(bytes, target) {
   expect(elf.exported.join() === [...EXPORTED].sort().join(), `it exports ${elf.exported.join(', ')}`);
   for (const library of elf.needed) expect(LIBRARIES[libc].test(library), `it needs ${library}`);
   for (const version of elf.versions) expect(libc === 'glibc' && !newerThanAllowed(version), `it asks for ${version}`);
+  for (const name of elf.unversioned) expect(isPromised(name, libc), `no library promises it ${name}`);
   expect(elf.stripped, 'it is not stripped');
   expect(elf.bindsNow, 'it is not linked with -z now');
   expect(elf.staysLoaded, 'it is not linked with -z nodelete');

@@ -1,7 +1,10 @@
 // Reads what a 64-bit little-endian ELF shared library says of itself: what it exports, what it wants, and from whom.
 // The layout is that of the ELF specification and of GNU symbol versioning.
 
-const SHT = { SYMTAB: 2, DYNAMIC: 6, DYNSYM: 11, GNU_VERNEED: 0x6ffffffe };
+const SHT = { SYMTAB: 2, DYNAMIC: 6, DYNSYM: 11, GNU_VERNEED: 0x6ffffffe, GNU_VERSYM: 0x6fffffff };
+const STB = { LOCAL: 0, WEAK: 2 };
+/** Version 0 is a local symbol's, 1 that of one without a version; the highest bit hides a version from the linker. */
+const UNVERSIONED = 1;
 const DT = { NEEDED: 1, FLAGS: 30, FLAGS_1: 0x6ffffffb };
 const PT_GNU_RELRO = 0x6474e552;
 const MACHINES = { 62: 'x64', 183: 'arm64' };
@@ -42,15 +45,21 @@ function dynamicOf(section, strings) {
   return { needed, bindsNow, staysLoaded: (flags1 & DF_1.NODELETE) !== 0n };
 }
 
-/** Global and weak symbols: defined ones are exported, the others are wanted from elsewhere. */
-function symbolsOf(section, strings) {
-  const [exported, imported] = [[], []];
+/**
+ * Global and weak symbols: defined ones are exported, the others are wanted from elsewhere. `unversioned` are those of
+ * the latter that any library of the process may give, and that have to be found for the addon to load.
+ */
+function symbolsOf(section, strings, versions) {
+  const [exported, unversioned] = [[], []];
   for (let at = 24; at + 24 <= section.data.length; at += 24) {
     const name = textAt(strings, section.data.readUInt32LE(at));
-    if (section.data[at + 4] >> 4 === 0) continue;
-    (section.data.readUInt16LE(at + 6) === 0 ? imported : exported).push(name);
+    const binding = section.data[at + 4] >> 4;
+    if (binding === STB.LOCAL) continue;
+    const version = versions === undefined ? UNVERSIONED : versions.data.readUInt16LE(at / 12) & 0x7fff;
+    if (section.data.readUInt16LE(at + 6) !== 0) exported.push(name);
+    else if (version <= UNVERSIONED && binding !== STB.WEAK) unversioned.push(name);
   }
-  return { exported: exported.sort(), imported: imported.sort() };
+  return { exported: exported.sort(), unversioned: unversioned.sort() };
 }
 
 /** `GLIBC_2.17` and the like. */
@@ -81,7 +90,7 @@ export function readElf(bytes) {
   return {
     machine: MACHINES[bytes.readUInt16LE(18)] ?? 'unknown',
     ...dynamicOf(dynamic, stringsOf(dynamic)),
-    ...symbolsOf(symbols, stringsOf(symbols)),
+    ...symbolsOf(symbols, stringsOf(symbols), find(SHT.GNU_VERSYM)),
     versions: versions === undefined ? [] : versionsOf(versions, stringsOf(versions)),
     relocationsReadOnly: hasProgramHeader(bytes, PT_GNU_RELRO),
     stripped: find(SHT.SYMTAB) === undefined,

@@ -34,14 +34,22 @@ export interface BlockDeviceOptions {
   readonly tableOf?: TableOf | undefined;
 }
 
+/** All that Linux has pages of; where nothing is open, the kernel's own is not known. */
+const PAGES_BYTES: readonly number[] = [4096, 16_384, 65_536];
+
+/** An attribute of sysfs is at most one page with its final NUL; a longer list is cut, also amid a number. */
+function isCut(text: string, pageBytes: number | undefined): boolean {
+  return pageBytes === undefined ? PAGES_BYTES.includes(text.length + 1) : text.length >= pageBytes - 1;
+}
+
 /** One device, named `MAJOR:MINOR` as stat(2) gives it. */
 export class BlockDevice {
   readonly #device: string;
   readonly #sysfsRoot: string;
-  readonly #pageBytes: number;
+  readonly #pageBytes: number | undefined;
   readonly #tableOf: TableOf | undefined;
 
-  constructor(device: string, { sysfsRoot = '/sys', pageBytes = 4096, tableOf }: BlockDeviceOptions = {}) {
+  constructor(device: string, { sysfsRoot = '/sys', pageBytes, tableOf }: BlockDeviceOptions = {}) {
     this.#device = device;
     this.#sysfsRoot = sysfsRoot;
     this.#pageBytes = pageBytes;
@@ -60,8 +68,7 @@ export class BlockDevice {
     if (!list.supported) return (await this.#listBelow()) ?? list;
     const { file, text, startBytes, lengthBytes } = list;
     const disk = path.basename(path.dirname(file));
-    if (text.length >= this.#pageBytes - 1) {
-      // An attribute of sysfs is at most one page; a longer list is cut, in the middle of a number if need be.
+    if (isCut(text, this.#pageBytes)) {
       return unsupported(`the list of ${disk} is longer than sysfs can show`);
     }
     const listed = parseBadBlocks(text);

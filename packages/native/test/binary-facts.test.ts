@@ -31,6 +31,16 @@ it('refuses a library that exports more than an addon has to', () => {
   expect(inspectBinary(renamed, targetOf()).problems.join()).toContain('it exports napi_register_module_v1, node_api_module_get_api_version_v2');
 });
 
+it('refuses a binary that wants a symbol which no library promises, with a version or without', () => {
+  const renamed = (from: string, to: string): string =>
+    inspectBinary(Buffer.from(built.toString('latin1').replaceAll(from, to), 'latin1'), targetOf()).problems.join();
+  expect(inspectBinary(built, targetOf()).problems.join()).not.toContain('no library promises');
+  const problems = renamed('napi_create_function', 'nope_create_function');
+  expect(problems).toContain('no library promises it nope_create_function');
+  const forMusl = inspectBinary(built, `linux-${process.arch}-musl`).problems.join();
+  expect(forMusl).not.toContain('no library promises it napi');
+});
+
 it.each([['empty', Buffer.alloc(0)], ['text', Buffer.from('text '.repeat(40))], ['half', built.subarray(0, 2000)]])(
   'refuses what is no library: %s',
   (_, bytes) => { expect(inspectBinary(bytes, targetOf()).problems).toHaveLength(1); },

@@ -90,9 +90,18 @@ it.each([
 
 it('says that a list is cut off where sysfs shows no more than a page', async () => {
   const line = '123456 8\n';
-  const cut = line.repeat(500).slice(0, 4095);
-  expect(await badBlocks(cut)).toMatchObject({ supported: false, reason: expect.stringContaining('longer') as string });
+  for (const pageBytes of [4096, 16_384, 65_536]) {
+    const cut = line.repeat(8000).slice(0, pageBytes - 1);
+    const refused = { supported: false, reason: expect.stringContaining('longer') as string };
+    expect(await badBlocks(cut)).toMatchObject(refused);
+    const sysfsRoot = sysfs({ 'devices/nd/block/pmem0/badblocks': cut }, { '259:0': 'devices/nd/block/pmem0' });
+    expect(await new BlockDevice('259:0', { sysfsRoot, pageBytes }).badBlocks()).toMatchObject(refused);
+  }
   expect(await badBlocks(line.repeat(450))).toMatchObject({ supported: true });
+});
+
+it('takes a list of more than 4096 bytes where pages are larger', async () => {
+  expect(await badBlocks('123456 8\n'.repeat(1000))).toMatchObject({ supported: true });
 });
 
 it.each([

@@ -8,7 +8,8 @@ import { describe, it } from 'vitest';
 import { nativeDriver } from '../src/index.js';
 import { filesystemName } from '../src/filesystem-name.js';
 import { poison, sendAdvisory } from './fault-injector.mjs';
-import { makeFolder, packageFolder } from './scratch.js';
+import { closeBehind, withoutDescriptors } from './refusals.js';
+import { makeFolder, packageFolder, PAGE } from './scratch.js';
 
 /** What the kernel's filesystems can do, from their own sources; a claim that does not hold fails a test. */
 function diskSupport(): DriverSupport {
@@ -21,7 +22,9 @@ function diskSupport(): DriverSupport {
     zeroRange: likeExt4,
     extents: likeExt4,
     badBlocks: false,
+    refusals: true,
     sparseFileBytes: 6 * 1024 ** 3,
+    pageBytes: PAGE,
   };
 }
 
@@ -42,7 +45,9 @@ const onTmpfs: DriverSupport = {
   zeroRange: false,
   extents: false,
   badBlocks: false,
+  refusals: true,
   sparseFileBytes: 6 * 1024 ** 3,
+  pageBytes: PAGE,
 };
 
 for (const [where, supports] of [['disk', diskSupport()], ['tmpfs', onTmpfs]] as const) {
@@ -63,6 +68,8 @@ for (const [where, supports] of [['disk', diskSupport()], ['tmpfs', onTmpfs]] as
         poison: (file, range) => { poison(file.facts.path, range.offset, range.length); },
         ...(isNamedAlike(folder) && { announce }),
         truncate: truncateSync,
+        withoutDescriptors,
+        failClose: (file) => { closeBehind(file.facts.path); },
         dispose: () => { rmSync(folder, { recursive: true, force: true }); },
       };
     },

@@ -10,6 +10,9 @@ export function poisonView(path: string, offset: number, length: number): void;
 /** A descriptor of an empty file on hugetlbfs. Throws where the kernel has none. */
 export function hugeFile(): number;
 
+/** Sets how many descriptors this process may have, and returns how many it might have before. */
+export function limitDescriptors(count: number): number;
+
 /** Where the file is mapped in this process; undefined where it is not. */
 export function findMapping(path: string): { readonly begin: number; readonly end: number } | undefined;
 

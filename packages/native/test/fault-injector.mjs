@@ -1,9 +1,14 @@
 // Real faults on demand: poison, signal actions, faults that are not ours. Built beside the addon, never published.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
+import { targetOf } from '../scripts/target.mjs';
 
-const binary = fileURLToPath(new URL('../build/Release/fault_injector.node', import.meta.url));
+const at = (file) => fileURLToPath(new URL(`../build/${file}`, import.meta.url));
+/** Of another machine's build (release/test-programs.mjs), or this one's. */
+const crossBuilt = at(`test-programs/${targetOf()}/fault_injector.node`);
+const binary = existsSync(crossBuilt) ? crossBuilt : at('Release/fault_injector.node');
 
 function load() {
   try {
@@ -43,6 +48,13 @@ export function hugeFile() {
   const fd = injector.hugeFile();
   if (fd < 0) throw new Error(`memfd_create(MFD_HUGETLB) failed with ${getSystemErrorName(fd)}: this needs CONFIG_HUGETLBFS`);
   return fd;
+}
+
+/** Sets how many descriptors this process may have (RLIMIT_NOFILE, soft), and returns how many it might have before. */
+export function limitDescriptors(count) {
+  const before = injector.limitDescriptors(count);
+  if (before < 0) throw new Error(`setrlimit(RLIMIT_NOFILE) failed with ${getSystemErrorName(before)}`);
+  return before;
 }
 
 export function findMapping(path) {

@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
 import { filesystemName } from '../src/filesystem-name.js';
 
+export { PAGE } from './page-bytes.mjs';
+
 export const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..');
-export const PAGE = 4096;
 /** Where a journal lies in these tests: beside the file. */
 export const PLACE = 'file.repair';
 

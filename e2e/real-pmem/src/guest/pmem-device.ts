@@ -5,10 +5,13 @@ import {
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeviceKind, Filesystem, FilesystemLayout, GuestFacts } from '../protocol.js';
+import { kernelPageBytes } from '../page-bytes.js';
 import { guestPaths, mappedSector } from '../protocol.js';
 import { RootShell } from './root-shell.js';
 
 const mappedName = 'safe-pmem';
+/** DAX wants a filesystem whose blocks are pages. */
+const pageBytes = kernelPageBytes();
 const driverDirectory = '/sys/bus/nd/drivers/nd_pmem';
 
 export class PmemDevice {
@@ -56,12 +59,13 @@ export class PmemDevice {
     const node = mapped ? await this.#map() : this.node;
     if (filesystem === 'ext4') {
       const layout = hugePages ? 'nodiscard,stride=512,stripe_width=512' : 'nodiscard';
-      await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-E', layout, '-O', ext4Features, node);
+      const blocks = ['-b', String(pageBytes)];
+      await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', ...blocks, '-E', layout, '-O', ext4Features, node);
     } else {
+      const reflink = `reflink=${this.#reflinkWithDax() ? 1 : 0}`;
       // A log does not fit into the small allocation groups that go with a stripe.
       const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
-      const reflink = `reflink=${this.#reflinkWithDax() ? 1 : 0}`;
-      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-m', reflink, ...layout, node);
+      await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-b', `size=${pageBytes}`, '-m', reflink, ...layout, node);
     }
     const options = await this.#attach(filesystem, node);
     chmodSync(guestPaths.mountPoint, 0o1777);
@@ -122,8 +126,8 @@ export class PmemDevice {
   #clearPoison(): void {
     const descriptor = openSync(this.node, 'r+');
     for (const [sector, count] of this.#listed()) {
-      const start = Math.floor((sector * 512) / 4096) * 4096;
-      const end = Math.ceil(((sector + count) * 512) / 4096) * 4096;
+      const start = Math.floor((sector * 512) / pageBytes) * pageBytes;
+      const end = Math.ceil(((sector + count) * 512) / pageBytes) * pageBytes;
       writeSync(descriptor, Buffer.alloc(end - start), 0, end - start, start);
     }
     fsyncSync(descriptor);

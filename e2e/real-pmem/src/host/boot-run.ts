@@ -1,7 +1,9 @@
 /** One boot from kernel to power-off, with every job on one cell's filesystem. */
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { GuestFacts } from '../protocol.js';
+import type { DeviceKind, GuestFacts } from '../protocol.js';
+import { architectureOf } from './architecture.js';
+import { writeDeviceTree } from './arm-machine.js';
 import { buildInitramfs, type GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import { runJob } from './job-run.js';
@@ -70,14 +72,15 @@ class BootRun {
       machine?.kill();
       await machine?.stop(powerOffGraceMs);
       if (machine !== undefined) this.#environment.running.delete(machine);
-      for (const file of ['initramfs', 'media']) await rm(path.join(this.#directory(), file), { force: true });
+      const files = ['initramfs', 'media', 'device-tree'];
+      for (const file of files) await rm(path.join(this.#directory(), file), { force: true });
     }
   }
 
   async #start(): Promise<VirtualMachine> {
     const { kernel, guest, running } = this.#environment;
     const directory = this.#directory();
-    const files = await bootFiles(directory, kernel, guest);
+    const files = await bootFiles(directory, kernel, guest, this.#cell.device);
     this.#step(`booting Linux ${kernel.release}`);
     const serialLog = path.join(directory, 'serial.log');
     const machine = new VirtualMachine({ kernel, device: this.#cell.device, ...files, serialLog, machineChecks: this.#machineChecks() });
@@ -90,7 +93,8 @@ class BootRun {
     this.#step(`guest is up (${ready.uptimeSeconds.toFixed(1)} s after its kernel started)`);
     machine.send({ type: 'configure', device: this.#cell.device });
     const { facts } = expectMessage(await machine.receive(silenceLimitMs), 'configured');
-    const expectedProvider = this.#cell.device === 'clearable' ? 'e820' : 'ACPI.NFIT';
+    const reserved = architectureOf(this.#cell.kernel) === 'arm64' ? 'c0000000.pmem' : 'e820';
+    const expectedProvider = this.#cell.device === 'clearable' ? reserved : 'ACPI.NFIT';
     if (facts.kernelRelease !== this.#environment.kernel.release) throw new Error(`the guest runs Linux ${facts.kernelRelease}`);
     if (facts.provider !== expectedProvider) throw new Error(`the device's bus is ${facts.provider}, not ${expectedProvider}`);
     return facts;
@@ -147,12 +151,18 @@ export function skippedOutcomes(cell: Cell, jobs: readonly Job[], reason: string
 /** A shell in the guest on this terminal; the exit status of QEMU. */
 export async function runShell(cell: Cell, kernel: BootableKernel, guest: GuestConfig, runDirectory: string): Promise<number | null> {
   const { filesystem, device } = cell;
-  const files = await bootFiles(path.join(runDirectory, 'shell'), kernel, { ...guest, shell: { filesystem, device } });
+  const directory = path.join(runDirectory, 'shell');
+  const files = await bootFiles(directory, kernel, { ...guest, shell: { filesystem, device } }, device);
   return runInteractively({ kernel, device, ...files });
 }
 
 /** What a boot needs, in the directory: an initramfs, and a device that nothing has been written to. */
-export async function bootFiles(directory: string, kernel: BootableKernel, guest: GuestConfig): Promise<{ initramfs: string; backingFile: string }> {
+export async function bootFiles(
+  directory: string,
+  kernel: BootableKernel,
+  guest: GuestConfig,
+  device: DeviceKind,
+): Promise<{ initramfs: string; backingFile: string; deviceTree: string | undefined }> {
   await mkdir(directory, { recursive: true });
   const initramfs = path.join(directory, 'initramfs');
   await buildInitramfs(kernel, guest, initramfs);
@@ -161,5 +171,8 @@ export async function bootFiles(directory: string, kernel: BootableKernel, guest
   await rm(backingFile, { force: true });
   await writeFile(backingFile, '');
   await truncate(backingFile, deviceSizeMiB * 1024 * 1024);
-  return { initramfs, backingFile };
+  const hasTree = architectureOf(kernel.series) === 'arm64' && device === 'clearable';
+  const deviceTree = hasTree ? path.join(directory, 'device-tree') : undefined;
+  if (deviceTree !== undefined) await writeDeviceTree(deviceTree, deviceSizeMiB * 1024 * 1024);
+  return { initramfs, backingFile, deviceTree };
 }

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { architectureOf } from './architecture.js';
+import { armUserland, type ArmUserland } from './arm-userland.js';
 import { cutsPower, powerOffProgram, runPowerOff } from './power-off-run.js';
 import { runBoot, runShell, skippedOutcomes, type JobOutcome } from './boot-run.js';
 import { cacheDirectory } from './cache.js';
@@ -22,6 +24,7 @@ import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { plannedRuns } from './default-matrix.js';
 import { machineCheckJob } from './machine-check-job.js';
+import { buildSignalTests, signalsJob } from './signals-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
 import { commandJob, contractJob, costJob, repairJob, zeroRangeJob } from './test-job.js';
@@ -34,11 +37,12 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function guestConfig(): Promise<GuestConfig> {
+async function guestConfig(arm: ArmUserland | undefined): Promise<GuestConfig> {
   return {
     tree: await realpath(tree),
     agent: 'e2e/real-pmem/dist/guest/agent.js',
-    node: await realpath(process.execPath),
+    node: await realpath(arm?.node ?? process.execPath),
+    userland: arm === undefined ? undefined : await realpath(arm.root),
     initScript: path.join(tree, 'e2e', 'real-pmem', 'src', 'guest', 'init.sh'),
   };
 }
@@ -55,6 +59,7 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     repairJob,
     costJob,
     commandJob,
+    ...(options.jobs.includes('signals') ? [signalsJob(options.cases)] : []),
     tracesJob({ tree, runDirectory, record: options.record, only: options.scenarios }),
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
     machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
@@ -99,12 +104,15 @@ async function main(options: Options): Promise<number> {
   }
   const cells = runs.map((run) => run.cell);
   const progress = progressOn(print);
-  await ensurePrerequisites(progress);
+  const isArm = cells.some(({ kernel }) => architectureOf(kernel) === 'arm64');
+  await ensurePrerequisites(progress, isArm ? ['x64', 'arm64'] : ['x64']);
   const cache = cacheDirectory();
   const runDirectory = await runDirectoryIn(cache);
   const jobs = selectedJobs(options, runDirectory);
   const archive = new DebianArchive(cache, progress);
-  const guest = await guestConfig();
+  const arm = isArm ? await armUserland({ tree, cacheDirectory: cache, archive, progress }) : undefined;
+  const guest = await guestConfig(arm);
+  if (jobs.some(({ name }) => name === 'signals')) await buildSignalTests(tree, progress);
   const running = new Set<VirtualMachine>();
   endMachinesWithProcess(running);
   const selected = options.shell ? cells.slice(0, 1) : cells;

@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Architecture, KernelName } from './architecture.js';
 import { capture, CommandError } from './command.js';
 import { findProgram } from './prerequisites.js';
 import type { Progress } from './progress.js';
@@ -42,8 +43,8 @@ export function widen(sources: readonly AptSource[]): AptSource[] {
 }
 
 /** Names of the stock kernels of a series: neither cloud nor realtime, neither unsigned nor debug symbols. */
-export function kernelPackages(names: readonly string[], series: string): string[] {
-  const pattern = new RegExp(`^linux-image-${series.replace('.', '\\.')}\\.[0-9][0-9a-z.+~]*(-[0-9]+)?-amd64$`);
+export function kernelPackages(names: readonly string[], series: string, flavour = 'amd64'): string[] {
+  const pattern = new RegExp(`^linux-image-${series.replace('.', '\\.')}\\.[0-9][0-9a-z.+~]*(-[0-9]+)?-${flavour}$`);
   return names.filter((name) => pattern.test(name));
 }
 
@@ -58,6 +59,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Package lists of their own: of some suites, for one architecture. */
+interface Lists {
+  readonly name: string;
+  readonly sources: readonly AptSource[];
+  readonly architecture: Architecture;
+}
+
 export class DebianArchive {
   readonly #directory: string;
   readonly #progress: Progress;
@@ -70,28 +78,39 @@ export class DebianArchive {
   }
 
   /** Downloads the newest kernel package of the series, and those it is split into; the paths of the files. */
-  async downloadKernel(series: string, target: string): Promise<string[]> {
+  async downloadKernel(kernel: KernelName, target: string): Promise<string[]> {
     if (findProgram('apt-get') === undefined || findProgram('dpkg-deb') === undefined) {
       throw new SetupError('kernels come from Debian packages: apt-get and dpkg-deb are missing', 'run this on Debian 12 or later');
     }
-    const configured = await configuredSources();
-    for (const [name, sources] of [['machine', configured], ['wider', widen(configured)]] as const) {
-      const newest = await this.#newest(name, sources, series);
-      if (newest !== undefined) return this.#download(name, newest, target);
+    for (const lists of await allLists(kernel.architecture)) {
+      const newest = await this.#newest(lists, kernel);
+      if (newest !== undefined) return this.#download(lists, newest, target);
     }
-    const sites = [...new Set(configured.map((source) => source.site))].join(' and ');
-    throw new SetupError(`no package linux-image-${series}.*-amd64 in any suite of ${sites}`);
+    const wanted = `linux-image-${kernel.series}.*-${kernel.flavour}`;
+    throw new SetupError(`no package ${wanted} in any suite of the mirrors that apt uses here`);
+  }
+
+  /** Downloads packages of a suite and all that they depend on, as for a machine that has none: the files' paths. */
+  async downloadPrograms(packages: readonly string[], suite: string, architecture: Architecture): Promise<string[]> {
+    const configured = (await configuredSources()).filter((source) => !source.suite.endsWith('-security'));
+    const sites = new Set(configured.map(({ site }) => site));
+    const lists = { name: suite, sources: [...sites].map((site) => ({ site, suite })), architecture };
+    await this.#update(lists);
+    this.#progress.step(`downloading ${packages.join(', ')} for ${architecture}`);
+    const options = ['--yes', '--no-install-recommends', '--download-only'];
+    await capture('apt-get', [...this.#options(lists), ...options, 'install', ...packages]);
+    const archives = path.join(this.#listsDirectory(lists), 'archives');
+    return (await readdir(archives)).filter((file) => file.endsWith('.deb')).map((file) => path.join(archives, file));
   }
 
   /** Downloads the newest source package of a series: the path of the file. Its name holds the version. */
   async downloadSource(series: string, target: string): Promise<string> {
     const packageName = `linux-source-${series}`;
-    const configured = await configuredSources();
-    for (const [name, sources] of [['machine', configured], ['wider', widen(configured)]] as const) {
-      await this.#update(name, sources);
-      if ((await capture('apt-cache', [...this.#options(name), 'search', '--names-only', `^${packageName.replace('.', '\\.')}$`])) !== '') {
-        return this.#downloadOne(name, packageName, target);
-      }
+    for (const lists of await allLists('x64')) {
+      await this.#update(lists);
+      const search = ['search', '--names-only', `^${packageName.replace('.', '\\.')}$`];
+      const found = await capture('apt-cache', [...this.#options(lists), ...search]);
+      if (found !== '') return this.#downloadOne(lists, packageName, target);
     }
     throw new SetupError(`no package ${packageName} in any suite of the mirrors that apt uses here`);
   }
@@ -106,11 +125,13 @@ export class DebianArchive {
     this.#fetched.clear();
   }
 
-  async #newest(name: string, sources: readonly AptSource[], series: string): Promise<string | undefined> {
-    await this.#update(name, sources);
-    const listed = await capture('apt-cache', [...this.#options(name), 'search', '--names-only', '^linux-image-[0-9]']);
-    const names = kernelPackages(listed.split('\n').map((line) => line.split(' ')[0] ?? ''), series);
-    const versions = await Promise.all(names.map(async (packageName) => ({ packageName, version: await this.#version(name, packageName) })));
+  async #newest(lists: Lists, { series, flavour }: KernelName): Promise<string | undefined> {
+    await this.#update(lists);
+    const listed = await capture('apt-cache', [...this.#options(lists), 'search', '--names-only', '^linux-image-[0-9]']);
+    const names = kernelPackages(listed.split('\n').map((line) => line.split(' ')[0] ?? ''), series, flavour);
+    const versionOf = async (packageName: string): Promise<{ packageName: string; version: string }> =>
+      ({ packageName, version: await this.#version(lists, packageName) });
+    const versions = await Promise.all(names.map(versionOf));
     let newest: { packageName: string; version: string } | undefined;
     for (const candidate of versions) {
       if (newest === undefined || (await isNewer(candidate.version, newest.version))) newest = candidate;
@@ -118,52 +139,60 @@ export class DebianArchive {
     return newest?.packageName;
   }
 
-  async #version(name: string, packageName: string): Promise<string> {
-    const shown = await capture('apt-cache', [...this.#options(name), 'show', '--no-all-versions', packageName]);
+  async #version(lists: Lists, packageName: string): Promise<string> {
+    const shown = await capture('apt-cache', [...this.#options(lists), 'show', '--no-all-versions', packageName]);
     return /^Version: (.+)$/m.exec(shown)?.[1] ?? '0';
   }
 
-  async #update(name: string, sources: readonly AptSource[]): Promise<void> {
-    if (this.#fetched.has(name)) return;
-    const directory = path.join(this.#directory, name);
+  async #update(lists: Lists): Promise<void> {
+    const directory = this.#listsDirectory(lists);
+    if (this.#fetched.has(directory)) return;
+    const { name, sources } = lists;
     await mkdir(path.join(directory, 'lists', 'partial'), { recursive: true });
     await mkdir(path.join(directory, 'archives', 'partial'), { recursive: true });
     await writeFile(path.join(directory, 'sources.list'), sources.map(({ site, suite }) => `deb ${site} ${suite} main\n`).join(''));
     const suites = sources.map((source) => source.suite).join(', ');
     this.#progress.step(`fetching package lists: ${suites}`);
     try {
-      await capture('apt-get', [...this.#options(name), 'update']);
+      await capture('apt-get', [...this.#options(lists), 'update']);
     } catch (cause) {
       // A mirror without one of the suites makes the whole command fail; the other lists are there all the same.
       if (!(cause instanceof CommandError) || name === 'machine') throw cause;
     }
-    this.#fetched.add(name);
+    this.#fetched.add(directory);
   }
 
-  async #download(name: string, packageName: string, target: string): Promise<string[]> {
-    const files = [await this.#downloadOne(name, packageName, target)];
+  async #download(lists: Lists, packageName: string, target: string): Promise<string[]> {
+    const files = [await this.#downloadOne(lists, packageName, target)];
     // Since Linux 7.0 Debian splits the image into a base, a binary and a modules package.
     const depends = await capture('dpkg-deb', ['--field', files[0] ?? '', 'Depends']);
     for (const [dependency] of depends.matchAll(/linux-(?:base|binary|modules)-[0-9][^ ,(]+/g)) {
-      files.push(await this.#downloadOne(name, dependency, target));
+      files.push(await this.#downloadOne(lists, dependency, target));
     }
     return files;
   }
 
-  async #downloadOne(name: string, packageName: string, target: string): Promise<string> {
+  async #downloadOne(lists: Lists, packageName: string, target: string): Promise<string> {
     this.#progress.step(`downloading ${packageName}`);
-    const uris = await capture('apt-get', [...this.#options(name), 'download', '--print-uris', packageName], { cwd: target });
+    const uris = await capture('apt-get', [...this.#options(lists), 'download', '--print-uris', packageName], { cwd: target });
     const fileName = /^'[^']+' (\S+) \d+/m.exec(uris)?.[1];
     if (fileName === undefined) throw new SetupError(`apt-get names no file for ${packageName}:\n${uris}`);
-    await capture('apt-get', [...this.#options(name), 'download', packageName], { cwd: target });
+    await capture('apt-get', [...this.#options(lists), 'download', packageName], { cwd: target });
     const file = path.join(target, fileName);
     if (!existsSync(file)) throw new SetupError(`apt-get downloaded ${packageName}, but ${file} is not there`);
     return file;
   }
 
-  #options(name: string): string[] {
-    const directory = path.join(this.#directory, name);
+  #listsDirectory({ name, architecture }: Lists): string {
+    return path.join(this.#directory, `${name}-${architecture}`);
+  }
+
+  #options(lists: Lists): string[] {
+    const directory = this.#listsDirectory(lists);
+    // Of another architecture nothing is installed here.
+    const foreign = { 'APT::Architecture': 'arm64', 'APT::Architectures': 'arm64', 'Dir::State::status': '/dev/null' };
     const settings = {
+      ...(lists.architecture === 'arm64' ? foreign : {}),
       'Dir::Etc::sourcelist': path.join(directory, 'sources.list'),
       'Dir::Etc::sourceparts': '-',
       'Dir::State::lists': path.join(directory, 'lists'),
@@ -183,6 +212,15 @@ async function configuredSources(): Promise<AptSource[]> {
   const sources = parseTargets(await capture('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']));
   if (sources.length > 0) return sources;
   throw new SetupError('apt on this machine knows no Debian mirror with fetched package lists', 'sudo apt-get update');
+}
+
+/** First the suites that the machine follows, then all others. */
+async function allLists(architecture: Architecture): Promise<readonly Lists[]> {
+  const configured = await configuredSources();
+  return [
+    { name: 'machine', sources: configured, architecture },
+    { name: 'wider', sources: widen(configured), architecture },
+  ];
 }
 
 async function isNewer(version: string, than: string): Promise<boolean> {

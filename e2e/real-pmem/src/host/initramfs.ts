@@ -3,16 +3,18 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { DeviceKind, Filesystem } from '../protocol.js';
 import { guestPaths } from '../protocol.js';
+import { architectureOf, type Architecture } from './architecture.js';
 import { capture, capturePipeline } from './command.js';
 import type { BootableKernel } from './bootable-kernel.js';
 import { programPath } from './prerequisites.js';
 import { SetupError } from './setup-error.js';
 
 /** In loading order. Those marked optional are absent or built in in some series. */
-const modules: readonly { readonly name: string; readonly optional?: true }[] = [
+const modules: readonly { readonly name: string; readonly optional?: true; readonly only?: Architecture }[] = [
   { name: 'crc32c_generic', optional: true },
   { name: 'libnvdimm' },
-  { name: 'nd_e820' },
+  { name: 'nd_e820', only: 'x64' },
+  { name: 'of_pmem', only: 'arm64' },
   { name: 'nfit' },
   { name: 'nd_pmem' },
   { name: 'device_dax' },
@@ -32,6 +34,8 @@ export interface GuestConfig {
   /** Path of the agent's program inside the tree. */
   readonly agent: string;
   readonly node: string;
+  /** The root that the guest's programs have, on the host; undefined for the host's own. */
+  readonly userland?: string | undefined;
   readonly initScript: string;
   readonly shell?: { readonly filesystem: Filesystem; readonly device: DeviceKind } | undefined;
 }
@@ -42,7 +46,7 @@ export async function buildInitramfs(kernel: BootableKernel, config: GuestConfig
   await rm(root, { recursive: true, force: true });
   const directories = ['bin', 'dev', 'proc', 'sys', 'host', 'stage/tree', 'safe-pmem/modules'];
   for (const directory of directories) await mkdir(path.join(root, directory), { recursive: true });
-  await copyFile(await staticBusybox(), path.join(root, 'bin', 'busybox'));
+  await copyFile(await staticBusybox(config.userland), path.join(root, 'bin', 'busybox'));
   await writeFile(path.join(root, 'init'), await readFile(config.initScript), { mode: 0o755 });
   await writeFile(path.join(root, 'safe-pmem', 'config'), shellVariables(config));
   await placeModules(kernel, path.join(root, 'safe-pmem', 'modules'));
@@ -57,6 +61,7 @@ export function shellVariables(config: GuestConfig): string {
     tree: config.tree,
     agent: config.agent,
     node: config.node,
+    userland: config.userland ?? '',
     runtime: guestPaths.runtime,
     shell_filesystem: config.shell?.filesystem ?? '',
     shell_device: config.shell?.device ?? '',
@@ -65,7 +70,8 @@ export function shellVariables(config: GuestConfig): string {
 }
 
 /** The dynamically linked busybox that some machines have cannot start before there is a root filesystem. */
-async function staticBusybox(): Promise<string> {
+async function staticBusybox(userland: string | undefined): Promise<string> {
+  if (userland !== undefined) return path.join(userland, 'usr', 'bin', 'busybox');
   const busybox = programPath('busybox');
   const head = await readFile(busybox);
   if (head.includes('/lib64/ld-linux-x86-64.so.2')) {
@@ -76,7 +82,8 @@ async function staticBusybox(): Promise<string> {
 
 async function placeModules(kernel: BootableKernel, directory: string): Promise<void> {
   const files = new Set<string>();
-  for (const { name, optional } of modules) {
+  for (const { name, optional, only } of modules) {
+    if (only !== undefined && only !== architectureOf(kernel.series)) continue;
     for (const file of await dependencies(kernel, name, optional === true)) files.add(file);
   }
   const order: string[] = [];

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parseKernelName } from './architecture.js';
 import type { BootableKernel } from './bootable-kernel.js';
 import { capture, capturePipeline } from './command.js';
 import type { DebianArchive } from './debian-archive.js';
@@ -24,8 +25,8 @@ const wantedDirectories = [
 ];
 
 /**
- * The cached kernel of a series (or the one with our patches, built here), downloaded and unpacked first if there is
- * none, if the one there lacks modules that are wanted now, or if `refresh` asks for it.
+ * The cached kernel of a name such as `6.12` or `6.12-arm64` (or the one with our patches, built here), downloaded and
+ * unpacked first if there is none, if the one there lacks modules that are wanted now, or if `refresh` asks for it.
  */
 export async function kernelImage(
   series: string,
@@ -53,7 +54,9 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
   // Renamed into place when it is whole, so an interrupted run leaves no half kernel.
   const scratch = await mkdtemp(`${root}.`);
   try {
-    const packages = await options.archive.downloadKernel(series, scratch);
+    const name = parseKernelName(series);
+    if (name === undefined) throw new SetupError(`there is no kernel of the name ${series}`);
+    const packages = await options.archive.downloadKernel(name, scratch);
     options.progress.step(`unpacking ${packages.map((file) => path.basename(file)).join(' ')}`);
     for (const file of packages) {
       await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" "${@:3}"', [file, scratch, ...(await members(file))]);

@@ -2,14 +2,17 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { DeviceKind, Filesystem } from '../protocol.js';
+import { architectureOf, parseKernelName } from './architecture.js';
 import { zeroinitName, type Selection } from './matrix.js';
 
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz'] as const;
 /**
- * In the order in which they run. zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
+ * In the order in which they run. signals is for arm64 (npm test has it on this machine). zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
  * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.
  */
-const jobNames = [...ordinaryJobs, 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
+const jobNames = [...ordinaryJobs, 'signals', 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
+/** What there is for arm64. Other jobs compare with recordings of x86-64, or need programs that are not there. */
+const armJobs: readonly JobName[] = ['smoke', 'contract', 'signals'];
 export type JobName = (typeof jobNames)[number];
 
 export interface Options {
@@ -25,7 +28,7 @@ export interface Options {
   readonly help: boolean;
   /** Names of scenarios; empty for all. */
   readonly scenarios: readonly string[];
-  /** Names of the machine-check job's cases; empty for all. */
+  /** Names of the machine-check job's cases, or of the signals job's files; empty for all. */
   readonly cases: readonly string[];
   readonly record: boolean;
   readonly refresh: boolean;
@@ -46,15 +49,18 @@ export const usage = `npm run test:real-pmem -- [options]
 
   --kernel VERSION      a kernel series of Debian: 6.1, 6.12, 5.10, 7.3 … (repeatable; default 6.1 and 6.12)
                         or zeroinit, which is built here: Linux 6.12 with our patches (zeroinit-kernel/README.md)
+                        or 6.12-arm64 and 6.12-arm64-16k, an arm64 machine with pages of 4 and of 16 KiB
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
-  --job smoke|contract|repair|cost|command|traces|fuzz|zero-range|power-off|machine-check|bench
-                        one job (repeatable; default the first seven; zero-range and power-off too if --kernel zeroinit is given)
+  --job smoke|contract|repair|cost|command|traces|fuzz|signals|zero-range|power-off|machine-check|bench
+                        one job (repeatable; default the first seven; zero-range and power-off too if --kernel zeroinit is given;
+                        on arm64 there are smoke, contract and signals)
   --all                 every kernel, filesystem and device that there are recordings of, with all jobs that were recorded there;
                         without it, and without any of the above, a selection that takes less than ten minutes
   --scenario NAME       one scenario of the traces job (repeatable; default all; --record then keeps the others)
-  --case NAME           one case of the machine-check job (repeatable; default all; --record then keeps the others)
+  --case NAME           one case of the machine-check job (repeatable; default all; --record then keeps the others),
+                        or one test file of the signals job, without its ending
   --record              write what was recorded over the committed traces and machine-check recordings
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
   --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})
@@ -83,11 +89,12 @@ export function parseOptions(args: readonly string[]): Options {
   const parsed = parse(args);
   const kernels = parsed.kernel ?? [];
   for (const kernel of kernels) {
-    if (kernel !== zeroinitName && !/^\d+\.\d+$/.test(kernel)) {
+    if (kernel !== zeroinitName && parseKernelName(kernel) === undefined) {
       throw new UsageError(`--kernel ${kernel}: expected a series such as 6.12, or ${zeroinitName}`);
     }
   }
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
+  refuseMixedProcessors(kernels, jobs);
   return {
     selection: {
       kernels,
@@ -112,7 +119,17 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 function usualJobs(kernels: readonly string[]): readonly JobName[] {
+  if (kernels.length > 0 && kernels.every(isForArm)) return armJobs;
   return kernels.includes(zeroinitName) ? [...ordinaryJobs, 'zero-range', 'power-off'] : ordinaryJobs;
+}
+
+const isForArm = (kernel: string): boolean => architectureOf(kernel) === 'arm64';
+
+function refuseMixedProcessors(kernels: readonly string[], jobs: readonly JobName[]): void {
+  const arm = kernels.some(isForArm);
+  if (arm && !kernels.every(isForArm)) throw new UsageError('--kernel: kernels for arm64 and for x86-64 run apart');
+  const wrong = jobs.find((job) => (arm ? !armJobs.includes(job) : job === 'signals'));
+  if (wrong !== undefined) throw new UsageError(`--job ${wrong}: not with kernels for ${arm ? 'arm64' : 'x86-64'}`);
 }
 
 function count(option: string, value: string | undefined, fallback: number): number {

@@ -127,7 +127,7 @@ export async function runPowerOff(cell: Cell, environment: BootEnvironment): Pro
   const directory = path.join(runDirectory, `${cellName(cell)}-power-off`);
   for (const seed of rounds) {
     try {
-      const run = new PowerOffRun(cell, environment, directory, await bootFiles(directory, kernel, guest));
+      const run = new PowerOffRun(cell, environment, directory, await bootFiles(directory, kernel, guest, cell.device));
       if (!(await run.round(seed, note))) failures.push(`seed ${seed}`);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);

@@ -1,6 +1,7 @@
 /** The host's programs that the runner and the guest use. Missing ones are installed where that is possible. */
 import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
+import type { Architecture } from './architecture.js';
 import { capture, CommandError } from './command.js';
 import type { Progress } from './progress.js';
 import { SetupError } from './setup-error.js';
@@ -25,6 +26,13 @@ const prerequisites: readonly Prerequisite[] = [
   { program: 'nats-server', debianPackage: 'nats-server' },
   { program: 'strace', debianPackage: 'strace' },
   { program: 'python3', debianPackage: 'python3' },
+];
+
+/** What an arm64 machine needs besides. */
+const armPrerequisites: readonly Prerequisite[] = [
+  { program: 'qemu-system-aarch64', debianPackage: 'qemu-system-arm' },
+  { program: 'fdtput', debianPackage: 'device-tree-compiler' },
+  { program: '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd', debianPackage: 'qemu-efi-aarch64' },
 ];
 
 /** Full path of a program; administrators' directories are searched though a user's PATH may lack them. */
@@ -52,11 +60,15 @@ function isExecutable(file: string): boolean {
 }
 
 /** Rejects with SetupError, naming the packages and the command, where something is missing and stays missing. */
-export async function ensurePrerequisites(progress: Progress): Promise<void> {
+export async function ensurePrerequisites(
+  progress: Progress,
+  architectures: readonly Architecture[] = ['x64'],
+): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SetupError(`the guest runs this machine's own node: it needs Linux on x64, not ${process.platform} on ${process.arch}`);
   }
-  await ensurePrograms(prerequisites, progress);
+  const forArm = architectures.includes('arm64') ? armPrerequisites : [];
+  await ensurePrograms([...prerequisites, ...forArm], progress);
 }
 
 /** The same for any list of programs. */

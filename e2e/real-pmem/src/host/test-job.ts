@@ -3,7 +3,7 @@ import type { ContractResult } from '../jobs/contract-reporter.js';
 import type { ReportingJob } from './job.js';
 import type { JobName } from './options.js';
 
-function testJob(name: JobName): ReportingJob {
+export function testJob(name: JobName): ReportingJob {
   return {
     name,
     program: `e2e/real-pmem/dist/jobs/${name}.js`,

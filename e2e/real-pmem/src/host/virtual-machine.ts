@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import { LineSplitter } from '../line-splitter.js';
 import type { DeviceKind, GuestMessage, HostMessage } from '../protocol.js';
 import { portName } from '../protocol.js';
+import { architectureOf, type Architecture } from './architecture.js';
+import { armArguments, armEmulator } from './arm-machine.js';
 import { DebugStub } from './debug-stub.js';
 import { MachineCheckInjector, type ErrorInjector } from './error-injector.js';
 import type { BootableKernel } from './bootable-kernel.js';
@@ -19,6 +21,8 @@ export interface MachineSpec {
   readonly device: DeviceKind;
   /** A sparse file that backs the unclearable device. */
   readonly backingFile: string;
+  /** Of an arm64 machine with the clearable device, which is in it. */
+  readonly deviceTree?: string | undefined;
   readonly serialLog: string;
   /** With a processor that reports memory errors, and QEMU's monitor and debugger stub to make them. */
   readonly machineChecks?: boolean | undefined;
@@ -43,17 +47,19 @@ const intelProcessor = 'max,vendor=GenuineIntel,family=6,model=85,stepping=4';
 
 /** Arguments that both the interactive and the scripted guest share. */
 export function machineArguments(spec: Omit<MachineSpec, 'serialLog'>): string[] {
-  const nvdimm = spec.device === 'unclearable';
+  const { initramfs, deviceTree, kernel: { bootImage } } = spec;
+  const unclearable = spec.device === 'unclearable';
   const size = `${deviceSizeMiB}M`;
-  const memory = nvdimm
-    ? [
-        '-machine', 'pc,nvdimm=on', '-m', '2G,slots=2,maxmem=4G',
-        '-object', `memory-backend-file,id=media,share=on,mem-path=${spec.backingFile.replaceAll(',', ',,')},size=${size}`,
-        '-device', 'nvdimm,id=nvdimm0,memdev=media',
-      ]
+  const nvdimm = [
+    '-object', `memory-backend-file,id=media,share=on,mem-path=${spec.backingFile.replaceAll(',', ',,')},size=${size}`,
+    '-device', 'nvdimm,id=nvdimm0,memdev=media',
+  ];
+  if (architectureOf(spec.kernel.series) === 'arm64') return armArguments({ bootImage, initramfs, deviceTree, nvdimm });
+  const memory = unclearable
+    ? ['-machine', 'pc,nvdimm=on', '-m', '2G,slots=2,maxmem=4G', ...nvdimm]
     : ['-machine', 'pc', '-m', '3G'];
   // memmap=SIZE!START turns memory at START into a legacy pmem device.
-  const reserve = nvdimm ? '' : `memmap=${size}!2G `;
+  const reserve = unclearable ? '' : `memmap=${size}!2G `;
   // Only of Intel's processors does the kernel believe that a load can be told of its error. What it does against their
   // other faults would make an emulated one slower still.
   const [processor, unhindered] = spec.machineChecks === true ? [intelProcessor, 'mitigations=off '] : ['max', ''];
@@ -62,17 +68,20 @@ export function machineArguments(spec: Omit<MachineSpec, 'serialLog'>): string[]
     // holds code, which a JIT compiler makes all the time, halts the others, and two take twice the time of one.
     '-accel', 'tcg', '-cpu', processor, '-smp', '1', ...memory,
     '-display', 'none', '-no-reboot', '-nic', 'none',
-    '-kernel', spec.kernel.bootImage, '-initrd', spec.initramfs,
+    '-kernel', bootImage, '-initrd', initramfs,
     // A processor that is emulated on a busy machine does not get through the kernel's check of its timer in time.
     '-append', `console=ttyS0 ${reserve}${unhindered}no_timer_check nowatchdog panic=-1 oops=panic quiet loglevel=5`,
     '-virtfs', 'local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap',
   ];
 }
 
+const emulators: Readonly<Record<Architecture, string>> = { x64: 'qemu-system-x86_64', arm64: armEmulator };
+const emulatorOf = (kernel: BootableKernel): string => programPath(emulators[architectureOf(kernel.series)]);
+
 /** Runs the guest on this terminal until it powers off; its exit status. */
 export function runInteractively(spec: Omit<MachineSpec, 'serialLog'>): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn(programPath('qemu-system-x86_64'), [...machineArguments(spec), '-serial', 'mon:stdio'], { stdio: 'inherit' });
+    const child = spawn(emulatorOf(spec.kernel), [...machineArguments(spec), '-serial', 'mon:stdio'], { stdio: 'inherit' });
     child.on('error', reject);
     child.on('close', resolve);
   });
@@ -104,7 +113,7 @@ export class VirtualMachine {
       '-chardev', 'socket,id=channel,fd=3', '-device', `virtserialport,chardev=channel,name=${portName}`,
     ];
     this.#log = createWriteStream(spec.serialLog);
-    this.#child = spawn(programPath('qemu-system-x86_64'), args, {
+    this.#child = spawn(emulatorOf(spec.kernel), args, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(monitored ? (['pipe', 'pipe'] as const) : [])],
     });
     this.#channel = this.#child.stdio[3] as Duplex;

@@ -7,6 +7,7 @@ import type { ByteRange, Driver, CompleteFile } from '@safe-pmem/core';
 import { alignOut, errnoName, intersect } from '@safe-pmem/core';
 import { driverContract, type ContractMachine } from '@safe-pmem/core/contract';
 import { nativeDriver } from '@safe-pmem/native';
+import { kernelPageBytes } from '../page-bytes.js';
 import { sectorBytes } from '../scenarios/file-steps.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext } from './job-io.js';
@@ -99,6 +100,7 @@ driverContract({
     extents: true,
     badBlocks: true,
     sparseFileBytes: 5 * 1024 ** 3,
+    pageBytes: kernelPageBytes(),
   },
   machine: () => new Machine(path.join(context.mountPoint, `test-${++machines}`), driver),
 });

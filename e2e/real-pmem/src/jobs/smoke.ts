@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { kernelPageBytes } from '../page-bytes.js';
 import { InjectorClient } from './injector-client.js';
 import { jobContext, report } from './job-io.js';
 import { kernelAbilities } from './kernel-abilities.js';
@@ -16,7 +17,7 @@ export interface SmokeResult {
   readonly detail: string;
 }
 
-const pageBytes = 4096;
+const pageBytes = kernelPageBytes();
 const pages = 16;
 const poisonedPage = 5;
 const context = jobContext();

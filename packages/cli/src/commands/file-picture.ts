@@ -31,7 +31,7 @@ export async function pictureOf(path: string, driver: Driver): Promise<FilePictu
         : [{ ...whole, physicalOffset: 0, unwritten: false, shared: false, unmapped: true }];
     const isPlaced = !extents.some((extent) => extent.unmapped);
     const bad =
-      list.supported && isPlaced ? coalesce(mapToFile(list.ranges, extents, whole, file.facts.blockBytes)) : [];
+      list.supported && isPlaced ? coalesce(mapToFile(list.ranges, extents, whole, file.facts)) : [];
     const [lost, pending] = journal.status === 'none' ? [[], []] : [journal.lost, journal.pending];
     const unwritten = extents.filter((extent) => extent.unwritten);
     const states: Record<State, ByteRange[]> = { bad, lost: [], pending: [], healthy: [], unwritten: [], hole: [] };

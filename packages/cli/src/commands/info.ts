@@ -1,20 +1,20 @@
 /** safe-pmem info: what is promised for a file here, and what is not. */
-import type { FileInfo } from '@safe-pmem/core';
-import { defaultHugePages, fileInfo, journalOf, zeroRangeOf } from '@safe-pmem/core/tools';
+import type { Extent, FileInfo } from '@safe-pmem/core';
+import { defaultHugePages, fileInfo, hugePageBytes, journalOf, zeroRangeOf } from '@safe-pmem/core/tools';
 import type { Context } from '../context.js';
 import { deviceUnder, listsConsumedErrors, lookingAt, reasonOf } from '../context.js';
 import { ExitStatus } from '../exit-status.js';
 import { nameText } from '../output/output.js';
-
-const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
 interface Facts {
   readonly info: FileInfo;
   readonly list: { readonly supported: true } | { readonly supported: false; readonly reason: string };
   readonly deviceName: string;
   readonly listsConsumed: boolean;
-  /** Extents that a mapping of 2 MiB pages could cover; undefined if extents cannot be had. */
+  /** Huge pages that extents hold whole; undefined if extents cannot be had. */
   readonly hugePages: number | undefined;
+  readonly hugeBytes: number;
+  readonly pageBytes: number;
   readonly journal: string;
 }
 
@@ -46,8 +46,9 @@ async function factsOf(context: Context, path: string): Promise<Facts> {
       (error: unknown) => `cannot be used: ${reasonOf(error)}`,
     );
     const outcome = file.mappedBytes === 0 ? { extents: [] } : await file.extents(0, file.mappedBytes);
+    const hugeBytes = hugePageBytes(file.facts);
     const aligned =
-      'extents' in outcome ? outcome.extents.reduce((sum, extent) => sum + alignedIn(extent), 0) : undefined;
+      'extents' in outcome ? outcome.extents.reduce((sum, extent) => sum + alignedIn(extent, hugeBytes), 0) : undefined;
     return {
       info: fileInfo(file.facts, {
         sizeBytes: file.mappedBytes,
@@ -58,27 +59,22 @@ async function factsOf(context: Context, path: string): Promise<Facts> {
       deviceName: device.name,
       listsConsumed: listsConsumedErrors(device),
       hugePages: aligned,
+      hugeBytes,
+      pageBytes: file.facts.pageBytes,
       journal,
     };
   });
 }
 
-/** 2 MiB pages that lie whole in an extent, at the same place in file and device. */
-function alignedIn({
-  offset,
-  length,
-  physicalOffset,
-}: {
-  readonly offset: number;
-  readonly length: number;
-  readonly physicalOffset: number;
-}): number {
-  if ((offset - physicalOffset) % HUGE_PAGE_BYTES !== 0) return 0;
-  const first = Math.ceil(offset / HUGE_PAGE_BYTES);
-  return Math.max(0, Math.floor((offset + length) / HUGE_PAGE_BYTES) - first);
+/** Huge pages that lie whole in an extent, at the same place in file and device. */
+function alignedIn({ offset, length, physicalOffset }: Extent, hugeBytes: number): number {
+  if ((offset - physicalOffset) % hugeBytes !== 0) return 0;
+  const first = Math.ceil(offset / hugeBytes);
+  return Math.max(0, Math.floor((offset + length) / hugeBytes) - first);
 }
 
-function rowsOf({ info: file, list, deviceName, listsConsumed, hugePages, journal }: Facts): [string, string][] {
+function rowsOf(facts: Facts): [string, string][] {
+  const { info: file, list, deviceName, listsConsumed, hugePages, hugeBytes, pageBytes, journal } = facts;
   return [
     [
       'file',
@@ -120,9 +116,9 @@ function rowsOf({ info: file, list, deviceName, listsConsumed, hugePages, journa
       'huge pages',
       hugePages === undefined
         ? 'extents cannot be had'
-        : `${hugePages} aligned 2 MiB pages: ${
+        : `${hugePages} aligned ${hugeBytes / 1024 ** 2} MiB pages: ${
             file.hugePages === 'avoid'
-              ? 'PmemFile maps them by 4 KiB unless told otherwise; other programs may map them whole'
+              ? `PmemFile maps them by ${pageBytes / 1024} KiB unless told otherwise; other programs may map them whole`
               : 'an error in one may be reported for all of it'
           }`,
     ],

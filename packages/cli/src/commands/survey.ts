@@ -72,12 +72,11 @@ async function blocksOf(
         if (outcome.extents.some((extent) => extent.unmapped)) {
           return { kind: 'unreadable', name: entry.name, reason: 'a part of it has no fixed place on the device' };
         }
-        const { blockBytes } = file.facts;
         return {
           kind: 'file',
           file: entry,
-          blocks: mapToFile(wanted, outcome.extents, within, blockBytes),
-          blockBytes,
+          blocks: mapToFile(wanted, outcome.extents, within, file.facts),
+          blockBytes: file.facts.blockBytes,
         };
       }),
     );

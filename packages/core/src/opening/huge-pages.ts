@@ -4,8 +4,8 @@ import { PmemError } from '../errors/errors.js';
 import { systemError } from '../errors/system-error.js';
 
 /**
- * - `avoid`: each page of 4 KiB is mapped by an entry of its own.
- * - `allow`: the kernel decides, and may map an aligned 2 MiB by one entry.
+ * - `avoid`: each page is mapped by an entry of its own.
+ * - `allow`: the kernel decides, and may map an aligned 2 MiB (with pages of 4 KiB) by one entry.
  */
 export type HugePages = 'avoid' | 'allow';
 

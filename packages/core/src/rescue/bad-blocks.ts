@@ -1,7 +1,8 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from '../ranges/byte-range.js';
+import { hugePageBytes } from '../ranges/huge-page-bytes.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
-import type { CompleteFile, Extent } from '../driver/driver.js';
+import type { CompleteFile, Extent, FileFacts } from '../driver/driver.js';
 import { errnoName } from '../errors/errno.js';
 import type { Hazards } from '../faults/hazards.js';
 
@@ -11,12 +12,9 @@ export interface FileBadBlock extends ByteRange {
   /** The block was allocated but never written: reads are zeros and touch no media, the first write meets the error. */
   readonly unwritten: boolean;
   readonly shared: boolean;
-  /** The extent has all of the aligned 2 MiB of the file around the block: the kernel may map them by one entry. */
+  /** The extent has all of the aligned huge page of the file around the block: the kernel may map it by one entry. */
   readonly mayBeHuge: boolean;
 }
-
-/** What one entry of a middle page table maps on x86-64, and on arm64 with pages of 4 KiB. */
-const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
 /** `known`: at least one bad block. `none`: the kernel lists none. `unsupported`: nobody can tell; not "healthy". */
 export type BadBlockReport =
@@ -51,12 +49,13 @@ export async function queryBadBlocks(
   if (unmapped !== undefined && list.ranges.length > 0) {
     return { supported: false, reason: 'an extent of the file has no fixed place on the device' };
   }
-  return { supported: true, blocks: mapToFile(list.ranges, outcome.extents, within, file.facts.blockBytes), extents: outcome.extents };
+  const blocks = mapToFile(list.ranges, outcome.extents, within, file.facts);
+  return { supported: true, blocks, extents: outcome.extents };
 }
 
-/** FIEMAP cuts extents off at the range that it is asked about: so all of the 2 MiB are asked about. */
-function hugePagesAround({ mappedBytes }: CompleteFile, within: ByteRange): ByteRange {
-  const { offset, length } = alignOut(within, HUGE_PAGE_BYTES);
+/** FIEMAP cuts extents off at the range that it is asked about: so all of the huge page is asked about. */
+function hugePagesAround({ mappedBytes, facts }: CompleteFile, within: ByteRange): ByteRange {
+  const { offset, length } = alignOut(within, hugePageBytes(facts));
   return rangeBetween(offset, Math.max(rangeEnd(within), Math.min(offset + length, mappedBytes)));
 }
 
@@ -65,8 +64,10 @@ export function mapToFile(
   listed: readonly ByteRange[],
   extents: readonly Extent[],
   within: ByteRange,
-  blockBytes: number,
+  facts: Pick<FileFacts, 'blockBytes' | 'pageBytes'>,
 ): FileBadBlock[] {
+  const { blockBytes } = facts;
+  const hugeBytes = hugePageBytes(facts);
   const bad = coalesce(listed.map((range) => alignOut(range, blockBytes)));
   const found: FileBadBlock[] = [];
   for (const { offset, length, physicalOffset, unwritten, shared } of extents) {
@@ -80,7 +81,7 @@ export function mapToFile(
       const end = Math.min(rangeEnd(block), physicalEnd, rangeEnd(within) - distance);
       if (start >= end) continue;
       const range: ByteRange = { offset: start + distance, length: end - start };
-      const mayBeHuge = holdsHugePageOf(range, { offset, length });
+      const mayBeHuge = holdsHugePageOf(range, { offset, length }, hugeBytes);
       found.push({ ...range, physicalOffset: start, unwritten, shared, mayBeHuge });
     }
   }
@@ -88,11 +89,11 @@ export function mapToFile(
   return found.sort((a, b) => a.offset - b.offset);
 }
 
-/** True if all of some aligned 2 MiB that `range` touches lies in the extent. Where the device begins is not asked. */
-function holdsHugePageOf(range: ByteRange, extent: ByteRange): boolean {
-  const touched = alignOut(range, HUGE_PAGE_BYTES);
-  const first = Math.max(touched.offset, Math.ceil(extent.offset / HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES);
-  return first + HUGE_PAGE_BYTES <= Math.min(rangeEnd(touched), rangeEnd(extent));
+/** True if some aligned huge page that `range` touches lies whole in the extent. The device's own start is not asked. */
+function holdsHugePageOf(range: ByteRange, extent: ByteRange, hugeBytes: number): boolean {
+  const touched = alignOut(range, hugeBytes);
+  const first = Math.max(touched.offset, Math.ceil(extent.offset / hugeBytes) * hugeBytes);
+  return first + hugeBytes <= Math.min(rangeEnd(touched), rangeEnd(extent));
 }
 
 /** The public form of an answer. */

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 namespace {
 
@@ -156,6 +157,23 @@ napi_value huge_file(napi_env env, napi_callback_info) {
   return number;
 }
 
+// limitDescriptors(count): how many there might be before, or errno as a negative number
+napi_value limit_descriptors(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  struct rlimit limit;
+  double before = -1;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    before = static_cast<double>(limit.rlim_cur);
+    limit.rlim_cur = static_cast<rlim_t>(number_argument(env, argument));
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) before = -errno;
+  }
+  napi_value number;
+  napi_create_double(env, before, &number);
+  return number;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -171,6 +189,7 @@ NAPI_MODULE_INIT() {
       {"sendAdvisory", send_advisory},
       {"sendMemoryFailure", memory_failure<true>},
       {"hugeFile", huge_file},
+      {"limitDescriptors", limit_descriptors},
       {"nameMemoryFailure", memory_failure<false>},
   };
   for (const auto& entry : functions) {

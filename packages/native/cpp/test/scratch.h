@@ -13,7 +13,8 @@
 
 namespace scratch {
 
-constexpr uint64_t kPage = 4096;
+// Kernels for arm64 have pages of 4, 16 or 64 KiB.
+inline const uint64_t kPage = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 
 // A directory that is gone, with everything in it, at the end of the test. Under build/, not /tmp, which may be a tmpfs;
 // or on a tmpfs.
@@ -44,6 +45,12 @@ inline bool exists(const std::string& path) {
   return lstat(path.c_str(), &facts) == 0;
 }
 
+// How long a child may take; an emulated processor takes longer (SAFE_PMEM_TEST_LIMIT_S).
+inline unsigned limit_seconds() {
+  const char* const asked = getenv("SAFE_PMEM_TEST_LIMIT_S");
+  return asked == nullptr ? 20 : static_cast<unsigned>(atoi(asked));
+}
+
 // Runs `body` in a child and returns its wait status; the child exits with what `body` returns.
 template <typename Body>
 int in_child(Body body) {
@@ -54,7 +61,7 @@ int in_child(Body body) {
     const struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     // A guard that does not work loops on its fault for ever.
-    alarm(20);
+    alarm(limit_seconds());
     _exit(body());
   }
   int status = 0;

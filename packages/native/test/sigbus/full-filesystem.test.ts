@@ -3,8 +3,7 @@ import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory } from './scratch-directory.js';
 import { smallTmpfs } from './small-tmpfs.js';
-
-const PAGE = 4096;
+import { PAGE } from '../page-bytes.mjs';
 
 let scratch: ScratchDirectory;
 beforeEach(() => { scratch = ordinaryDirectory(); });

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { tmpfsDirectory } from './scratch-directory.js';
+import { PAGE } from '../page-bytes.mjs';
 
-const PAGE = 4096;
 const bad = { code: 'ERR_PMEM_MEDIA', ranges: [{ offset: 600 * PAGE, length: PAGE }] };
 
 let scratch: ScratchDirectory;

@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { tmpfsDirectory } from './scratch-directory.js';
-
-const PAGE = 4096;
+import { PAGE } from '../page-bytes.mjs';
 
 let scratch: ScratchDirectory;
 beforeEach(() => { scratch = tmpfsDirectory(); });

@@ -1,8 +1,9 @@
 /** A command prefix that runs a program with a small tmpfs of its own, which nobody else sees and nobody has to clean up. */
 import { spawnSync } from 'node:child_process';
+import { PAGE } from '../page-bytes.mjs';
 
 /** Bytes of the tmpfs that `smallTmpfs` mounts. */
-const SMALL_TMPFS_BYTES = 64 * 4096;
+const SMALL_TMPFS_BYTES = 64 * PAGE;
 
 const MOUNT_AND_RUN = 'mount -t tmpfs -o "size=$1,mode=0777" safe-pmem "$2" && shift 2 && exec "$@"';
 

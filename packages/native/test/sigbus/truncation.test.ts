@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { lastWordsOf, reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory, tmpfsDirectory } from './scratch-directory.js';
+import { PAGE } from '../page-bytes.mjs';
 
-const PAGE = 4096;
 const END = 3 * PAGE + 100;
 
 let scratch: ScratchDirectory | undefined;

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { tmpfsDirectory } from './scratch-directory.js';
+import { PAGE } from '../page-bytes.mjs';
 
-const PAGE = 4096;
 const page = (first: number, count = 1): { offset: number; length: number } => ({ offset: first * PAGE, length: count * PAGE });
 
 let scratch: ScratchDirectory;

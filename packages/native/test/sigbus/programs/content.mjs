@@ -1,7 +1,8 @@
 // What the files of these tests hold: never zero, and different from page to page and from seed to seed.
 import { readSync, openSync, closeSync } from 'node:fs';
+import { PAGE } from '../../page-bytes.mjs';
 
-export const PAGE = 4096;
+export { PAGE };
 
 export function pattern(lengthBytes, seed = 1) {
   const bytes = new Uint8Array(lengthBytes);

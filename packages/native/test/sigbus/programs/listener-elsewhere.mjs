@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { truncateSync } from 'node:fs';
 import path from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { PAGE } from './content.mjs';
 import { report, thrownSyncBy } from './report.mjs';
 
 if (isMainThread) {
@@ -17,11 +18,12 @@ if (isMainThread) {
 } else {
   const { PmemFile } = await import('@safe-pmem/core');
   const { nativeDriver } = await import('@safe-pmem/native');
-  const file = await PmemFile.open(path.join(process.argv[2], 'data'), { driver: nativeDriver(), create: true, size: 4 * 4096 });
-  truncateSync(file.path, 4096);
+  const name = path.join(process.argv[2], 'data');
+  const file = await PmemFile.open(name, { driver: nativeDriver(), create: true, size: 4 * PAGE });
+  truncateSync(file.path, PAGE);
   parentPort.postMessage('open');
   await once(parentPort, 'message');
   await file.persistAsync(0, 1);
-  report({ caught: thrownSyncBy(() => { file.read(new Uint8Array(100), 3 * 4096); })?.code });
+  report({ caught: thrownSyncBy(() => { file.read(new Uint8Array(100), 3 * PAGE); })?.code });
   await file.close();
 }

@@ -10,7 +10,8 @@ import { report } from './report.mjs';
 
 const [stage, directory] = process.argv.slice(2);
 const data = path.join(directory, 'app.db');
-const RECORD_BYTES = 1000;
+/** Four a page, not quite, so that some lie across an edge. */
+const RECORD_BYTES = PAGE / 4 - 24;
 const RECORDS = 200;
 const SIZE = Math.ceil((RECORDS * RECORD_BYTES) / PAGE) * PAGE;
 const BAD_PAGES = [7, 8, 23];

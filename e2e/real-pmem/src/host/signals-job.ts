@@ -1,0 +1,47 @@
+/** The signals job, on arm64: the tests of real signals, with what this machine has cross-compiled for it. */
+import path from 'node:path';
+import type { SignalsInput } from '../jobs/signals.js';
+import { capture } from './command.js';
+import type { ReportingJob } from './job.js';
+import { UsageError } from './options.js';
+import type { Progress } from './progress.js';
+import { testJob } from './test-job.js';
+
+const target = 'linux-arm64-glibc';
+const sigbus = 'packages/native/test/sigbus';
+/**
+ * All but optimised-build, which asks how the binary was compiled here, and full-filesystem, which needs a user
+ * namespace: the kernel makes none for a process in a chroot.
+ */
+const testFiles = [
+  'truncation', 'poison', 'views', 'memory-failure', 'rescue', 'repair-among-others', 'limits', 'signal-mask',
+  'threads', 'many-views', 'many-faults', 'refusals', 'foreign-signals',
+] as const;
+
+const common: Omit<SignalsInput, 'testFiles'> = {
+  cppTests: `packages/native/build/test-programs/${target}/pmem-test`,
+  program: 'e2e/installed/programs/five-ways.mjs',
+  nodeArguments: [
+    '--import', './e2e/real-pmem/dist/signals/vitest-here.js',
+    '--test-reporter', './e2e/real-pmem/dist/jobs/contract-reporter.js',
+  ],
+};
+
+/** `only`: names of test files; empty for all. Throws for a name that is none. */
+export function signalsJob(only: readonly string[]): ReportingJob {
+  const known: readonly string[] = testFiles;
+  const unknown = only.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new UsageError(`--case ${unknown.join(', ')}: the signals job has ${testFiles.join(', ')}`);
+  }
+  const selected = only.length > 0 ? only : testFiles;
+  const input: SignalsInput = { ...common, testFiles: selected.map((name) => `${sigbus}/${name}.test.ts`) };
+  return { ...testJob('signals'), nodeArguments: [], input };
+}
+
+/** Rejects where the compiler for other processors cannot be had. */
+export async function buildSignalTests(tree: string, progress: Progress): Promise<void> {
+  progress.step(`building the tests of signals for ${target}`);
+  const program = path.join(tree, 'packages', 'native', 'release', 'test-programs.mjs');
+  await capture(process.execPath, [program, target], { cwd: tree });
+}

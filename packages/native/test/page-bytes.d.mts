@@ -1,0 +1,2 @@
+/** Bytes of a page of this kernel. */
+export const PAGE: number;
