@@ -100,10 +100,9 @@ describe('an announced error that the kernel does not list', () => {
     const driver = mockDriver(UNLISTED);
     const file = await filled(driver, 16 * PAGE);
     file.read(new Uint8Array(1), 0);
-    const events = await watching(file);
     await file.close();
     const again = await PmemFile.open(PATH, { driver });
-    events.push(...(await watching(again)));
+    const events = await watching(again);
     driver.poison(PATH, page(5), ANNOUNCED);
     await settled();
     expect(events).toEqual([]);
