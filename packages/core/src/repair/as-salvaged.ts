@@ -14,7 +14,7 @@ interface Piece extends ByteRange {
   readonly held: Uint8Array | undefined;
 }
 
-/** True if everything that `works` were made from is still there. What an earlier repair left half done is not asked. */
+/** True if all that `works` were made from is still there. What an earlier repair left half done is not asked. */
 export async function isAsSalvaged(
   file: CompleteFile, hazards: Hazards, works: readonly PreparedUnit[],
 ): Promise<boolean> {
