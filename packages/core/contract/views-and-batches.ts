@@ -114,7 +114,9 @@ function checkViews(check: Check, PAGE: number): void {
       assertSameBytes(load(file, 3 * PAGE + 5, 1), pattern(5 * PAGE + 10).subarray(3 * PAGE + 5, 3 * PAGE + 6));
       const tail = viewOf(file, 5 * PAGE, 10);
       assertSameBytes(tail.bytes, pattern(5 * PAGE + 10).subarray(5 * PAGE));
+      // A view is a mapping, and keeps its filesystem mounted until it is released or collected.
       tail.release();
+      view.release();
       assert.throws(() => file.view(5 * PAGE, 11), RangeError);
     });
   });
@@ -133,6 +135,7 @@ function checkViews(check: Check, PAGE: number): void {
       assert.deepEqual(faults.map(({ position, length }) => [position, length]), [[3 * PAGE, PAGE], [4 * PAGE, PAGE]]);
       assertSameBytes(view.bytes.subarray(2 * PAGE), new Uint8Array(2 * PAGE));
       assert.ok(Number.isFinite(sum));
+      view.release();
     });
   });
 

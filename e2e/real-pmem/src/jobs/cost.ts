@@ -11,18 +11,10 @@ import { jobContext } from './job-io.js';
 
 type Run = (command: string, args: readonly string[]) => unknown;
 type SystemCallsOf = (directory: string, log: string, run: Run) => Readonly<Record<string, number>>;
-interface IdleCalls {
-  readonly idle: number;
-  readonly idleWatched: number;
-}
-type SystemCallsWhileIdle = (directory: string, log: string, run: Run) => IdleCalls;
 
 /** What `npm run test:cost` counts with, on a filesystem without DAX. */
 const counter = path.join(guestPaths.tree, 'packages', 'native', 'cost', 'system-calls.mjs');
-const { systemCallsOf, systemCallsWhileIdle } = (await import(counter)) as {
-  readonly systemCallsOf: SystemCallsOf;
-  readonly systemCallsWhileIdle: SystemCallsWhileIdle;
-};
+const { systemCallsOf } = (await import(counter)) as { readonly systemCallsOf: SystemCallsOf };
 
 const directory = path.join(jobContext().mountPoint, 'cost');
 mkdirSync(directory);
@@ -50,10 +42,5 @@ void describe('system calls of one operation', () => {
 
   void it('nine operations were counted', () => {
     assert.equal(Object.keys(counts).length, 9);
-  });
-
-  void it('a process that watches its files makes no call while nothing happens, on any thread', () => {
-    const { idle, idleWatched } = systemCallsWhileIdle(directory, log, run);
-    assert.ok(idleWatched <= idle, `${idleWatched} calls in two seconds, and ${idle} without a watch`);
   });
 });
