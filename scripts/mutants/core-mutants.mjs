@@ -12,10 +12,10 @@ const list = [
   [core('faults/classify.ts'), "if (operation === 'write' || hole) {", 'if (hole) {', 'a refused store is no lack of space'],
   [core('faults/classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('faults/classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
-  [core('faults/ask-again.ts'), 'subtract(healthy, journal?.intents ?? [])', 'healthy', "the zeros of another process's repair are believed"],
-  [core('faults/ask-again.ts'), 'hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), blank);', '', 'what another process has lost is read'],
+  [core('faults/ask-again.ts'), 'subtract(healthy, journal.intents)', 'healthy', "the zeros of another process's repair are believed"],
+  [core('faults/ask-again.ts'), 'hazards.addTombstones(subtract(journal.tombstones, hazards.overwritten), settledBlank(journal));', '', 'what another process has lost is read'],
   [
-    core('faults/ask-again.ts'), 'intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? []))',
+    core('faults/ask-again.ts'), 'intersectAll(stored, settledBlank(journal))',
     'stored', 'what a repair elsewhere is writing is taken for a store',
   ],
   [core('faults/ask-again.ts'), 'if (stored.length === 0) return lost;', 'if (stored.length >= 0) return lost;', 'stores into a loss stay hidden'],

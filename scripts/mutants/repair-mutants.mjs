@@ -56,7 +56,7 @@ const list = [
   // Losses that are remembered, and no longer than they last
   [core('faults/hazards.ts'), 'this.#tombstones.replaceWith(subtract(tombstones, this.#overwritten.ranges));', 'this.#tombstones.replaceWith(tombstones);', 'what was written over a loss is lost again'],
   [core('faults/hazards.ts'), 'this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, tombstones));', '', 'what another process has persisted waits for a persist for ever'],
-  [core('faults/ask-again.ts'), 'subtract(journal?.tombstones ?? [], hazards.overwritten)', 'journal?.tombstones ?? []', 'asking again brings back what was written over'],
+  [core('faults/ask-again.ts'), 'subtract(journal.tombstones, hazards.overwritten)', 'journal.tombstones', 'asking again brings back what was written over'],
   [core('faults/fault-path.ts'), 'this.reconsiderLosses(range);\n    const known', 'const known', 'what another process wrote over a loss stays unreadable'],
   [core('faults/fault-path.ts'), "this.reconsiderLosses(range);\n    this.#throwFor('view'", "this.#throwFor('view'", 'a view of what another process wrote over a loss is refused'],
   [core('faults/fault-path.ts'), "this.requireInFile('read', range);\n    this.#requireNothingLost(", "this.requireInFile('read', range);\n    this.reconsiderLosses(range);\n    this.#requireNothingLost(", 'a loss that is mended after its bytes were loaded is data'],

@@ -117,7 +117,7 @@ export const NEIGHBOURS: Readonly<Record<string, Situation>> = {
       (c, scene) => openReadAndClose(scene.other(`${SHARED}.1`).opener(c.process)),
     ],
   },
-  'a move to another directory while nobody has the file open': {
+  'a move to another directory while the file is closed': {
     sizeBytes: 3 * PAGE,
     opened: ['a'],
     before: async (scene, a) => {

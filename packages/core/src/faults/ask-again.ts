@@ -5,6 +5,7 @@ import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { Hazards } from './hazards.js';
 import type { JournalContent } from '../repair/journal/format.js';
+import { EMPTY, settledBlank } from '../repair/journal/format.js';
 import { locateSync } from '../repair/journal/locate.js';
 import { nonZeroRuns, storedSince } from './stored-since.js';
 
@@ -27,9 +28,8 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  const blank = subtract(journal?.blank ?? [], journal?.intents ?? []);
-  hazards.addTombstones(subtract(journal?.tombstones ?? [], hazards.overwritten), blank);
-  hazards.forgetMet(subtract(healthy, journal?.intents ?? []));
+  hazards.addTombstones(subtract(journal.tombstones, hazards.overwritten), settledBlank(journal));
+  hazards.forgetMet(subtract(healthy, journal.intents));
 }
 
 /**
@@ -47,15 +47,15 @@ export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRang
   if (stored.length === 0) return lost;
   const journal = readableJournal(file);
   if (journal === 'unreadable') return lost;
-  const shown = intersectAll(stored, subtract(journal?.blank ?? [], journal?.intents ?? []));
+  const shown = intersectAll(stored, settledBlank(journal));
   hazards.noteShown(shown);
   return subtract(lost, shown);
 }
 
-function readableJournal(file: CompleteFile): JournalContent | 'unreadable' | undefined {
+function readableJournal(file: CompleteFile): JournalContent | 'unreadable' {
   try {
     const located = locateSync(file);
-    return located.status === 'none' ? undefined : located.journal;
+    return located.status === 'none' ? EMPTY : located.journal;
   } catch {
     // The next open() says what is wrong with it. Until then nothing is believed to be healthy.
     return 'unreadable';

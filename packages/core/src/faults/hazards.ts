@@ -2,6 +2,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { intersect, intersectAll, subtract } from '../ranges/byte-range.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { Intent, JournalContent } from '../repair/journal/format.js';
+import { settledBlank } from '../repair/journal/format.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
@@ -90,12 +91,13 @@ export class Hazards {
    * Takes over what the journal on disk says: another process may have recorded losses, finished a repair, or written
    * over lost bytes. Lost bytes that were written over here stay readable; the journal still has them until persist().
    */
-  adopt({ intents, tombstones, blank = [] }: JournalContent): void {
+  adopt(content: JournalContent): void {
+    const { intents, tombstones } = content;
     this.#unfinished.clear();
     for (const intent of intents) this.#unfinished.set(intent.offset, intent);
     this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, tombstones));
     this.#tombstones.replaceWith(subtract(tombstones, this.#overwritten.ranges));
-    this.#blank.replaceWith(subtract(blank, intents));
+    this.#blank.replaceWith(settledBlank(content));
     this.#update();
   }
 
@@ -184,8 +186,9 @@ export class Hazards {
    * Of what the journal on disk once said, what it does not name any more is mended. A unit whose repair gave up is
    * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
    */
-  forgetMended({ intents, tombstones, blank = [] }: JournalContent): void {
-    this.#blank.replaceWith(intersectAll(this.#blank.ranges, subtract(blank, intents)));
+  forgetMended(content: JournalContent): void {
+    const { intents, tombstones } = content;
+    this.#blank.replaceWith(intersectAll(this.#blank.ranges, settledBlank(content)));
     this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, [...tombstones, ...intents]));
     const pending = new Set(intents.map(({ offset }) => offset));
     for (const unit of this.#unfinished.values()) {

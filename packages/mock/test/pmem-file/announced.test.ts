@@ -5,7 +5,7 @@ import { MediaError, PmemFile, WATCH_CHANNEL } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver, MockOptions, MockProcess } from '../../src/index.js';
 import { everyInterleaving, mockDriver } from '../../src/index.js';
-import { content, filled, PAGE, PATH } from './opened.js';
+import { changing, content, filled, PAGE, PATH } from './opened.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** As on e820, virtio-pmem and CXL. */
@@ -72,21 +72,13 @@ describe('an announced error that the kernel does not list', () => {
 
   it('is one event if the kernel names two mappings of the page', async () => {
     const mock = mockDriver(UNLISTED);
-    const twice: Driver = {
-      name: mock.name,
-      devices: mock.devices,
-      async open(path, request) {
-        const outcome = await mock.open(path, request);
-        if ('failure' in outcome) return outcome;
-        const { file } = outcome;
-        const watchMemory = file.watchMemory.bind(file);
-        file.watchMemory = (lost) => watchMemory((range) => {
-          lost(range);
-          lost(range);
-        });
-        return outcome;
-      },
-    };
+    const twice = changing(mock, (file) => {
+      const watchMemory = file.watchMemory.bind(file);
+      file.watchMemory = (lost) => watchMemory((range) => {
+        lost(range);
+        lost(range);
+      });
+    });
     mock.writeFile(PATH, content(16 * PAGE));
     const file = await PmemFile.open(PATH, { driver: twice });
     touchAll(file);
@@ -185,15 +177,9 @@ describe('a watch says whether errors are announced to it', () => {
 
   it('no: without DAX, where the page cache has lost a page and not the file', async () => {
     const mock = mockDriver(UNLISTED);
-    const throughCache: Driver = {
-      name: mock.name,
-      devices: mock.devices,
-      async open(path, request) {
-        const outcome = await mock.open(path, request);
-        if ('failure' in outcome) return outcome;
-        return { file: Object.defineProperty(outcome.file, 'facts', { value: { ...outcome.file.facts, dax: false } }) };
-      },
-    };
+    const throughCache = changing(mock, (file) => {
+      Object.defineProperty(file, 'facts', { value: { ...file.facts, dax: false } });
+    });
     const reason = expect.stringMatching(/not on DAX/) as string;
     expect(await announcementsOn(throughCache)).toEqual({ supported: false, reason });
   });

@@ -2,11 +2,11 @@
  * An error that is met through 2 MiB which one entry maps, and the policy that has none: what e2e/real-pmem/machine-checks
  * has recorded of both.
  */
-import type { Driver, DriverFile, Fault } from '@safe-pmem/core';
+import type { Driver, Fault } from '@safe-pmem/core';
 import { Errno, MediaError, PmemError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { mockDriver, type MockDriver, type MockOptions } from '../../src/index.js';
-import { content, failure, PAGE, part, PATH, read } from './opened.js';
+import { changing, content, failure, PAGE, part, PATH, read } from './opened.js';
 
 const HUGE = 2 * 1024 * 1024;
 const sizeBytes = 2 * HUGE;
@@ -23,22 +23,15 @@ function machine(options: MockOptions = {}): MockDriver {
 }
 
 /** Tells the granules of the faults that `driver` reports. */
-function telling(driver: Driver, faults: Fault[]): Driver {
-  return {
-    name: driver.name,
-    async open(path, request) {
-      const outcome = await driver.open(path, request);
-      if ('failure' in outcome) return outcome;
-      const { file } = outcome;
-      const load = file.read.bind(file);
-      file.read = (target, position) => {
-        const fault = load(target, position);
-        if (fault !== undefined) faults.push(fault);
-        return fault;
-      };
-      return outcome;
-    },
-  };
+function telling(driver: MockDriver, faults: Fault[]): Driver {
+  return changing(driver, (file) => {
+    const load = file.read.bind(file);
+    file.read = (target, position) => {
+      const fault = load(target, position);
+      if (fault !== undefined) faults.push(fault);
+      return fault;
+    };
+  });
 }
 
 /** A file whose bad page this process has met. */
@@ -122,20 +115,9 @@ it('without DAX huge pages are left to the kernel, unless they are to be avoided
 });
 
 describe('a driver that cannot avoid huge pages', () => {
-  function changed(driver: Driver, change: (file: DriverFile) => void): Driver {
-    return {
-      name: 'changed',
-      async open(path, request) {
-        const outcome = await driver.open(path, request);
-        if ('file' in outcome) change(outcome.file);
-        return outcome;
-      },
-    };
-  }
-
   const create = { create: true, size: PAGE };
-  const without = changed(mockDriver(), (file) => { Object.assign(file, { avoidHugePages: undefined }); });
-  const refusing = changed(mockDriver(), (file) => { file.avoidHugePages = () => ({ errno: Errno.ENOMEM, syscall: 'madvise' }); });
+  const without = changing(mockDriver(), (file) => { Object.assign(file, { avoidHugePages: undefined }); });
+  const refusing = changing(mockDriver(), (file) => { file.avoidHugePages = () => ({ errno: Errno.ENOMEM, syscall: 'madvise' }); });
 
   it.each([['without the method', without], ['whose call fails', refusing]])('%s: open() succeeds, and info() tells', async (_, driver) => {
     expect((await PmemFile.open(PATH, { driver, ...create })).info().hugePages).toBe('allow');

@@ -1,4 +1,4 @@
-import type { OpenOptions, PmemErrorCode } from '@safe-pmem/core';
+import type { CompleteFile, Driver, OpenOptions, PmemErrorCode } from '@safe-pmem/core';
 import { PmemError, PmemFile } from '@safe-pmem/core';
 import { expect } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
@@ -36,6 +36,19 @@ export function read(file: PmemFile, position: number, lengthBytes: number): Uin
 }
 
 export const pageOf = (page: number): { offset: number; length: number } => ({ offset: page * PAGE, length: PAGE });
+
+/** `driver`, with `change` done to each file before the one who opened it gets it. */
+export function changing(driver: MockDriver, change: (file: CompleteFile) => void): Driver {
+  return {
+    name: driver.name,
+    devices: driver.devices,
+    async open(path, request) {
+      const outcome = await driver.open(path, request);
+      if ('file' in outcome) change(outcome.file);
+      return outcome;
+    },
+  };
+}
 
 /** The file, opened by the process `name` of the machine. */
 export function openIn(driver: MockDriver, name: string, options: Partial<OpenOptions> = {}): Promise<PmemFile> {

@@ -65,6 +65,14 @@ export interface JournalContent {
   readonly blank?: readonly ByteRange[];
 }
 
+/** A journal that says nothing. */
+export const EMPTY: JournalContent = { intents: [], tombstones: [] };
+
+/** The blank losses that no repair is writing: only there is a byte that is not zero a store of others. */
+export function settledBlank({ intents, blank = [] }: JournalContent): ByteRange[] {
+  return subtract(blank, intents);
+}
+
 /** The content for a file of `sizeBytes`; the same object if nothing of it is past that. */
 export function clippedTo(content: JournalContent, sizeBytes: number): JournalContent {
   const file: ByteRange = { offset: 0, length: sizeBytes };

@@ -13,7 +13,7 @@ import { repairUnitBytes } from '../../opening/file-info.js';
 import type { Hazards } from '../../faults/hazards.js';
 import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
-import { decodeJournal, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
+import { decodeJournal, EMPTY, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
 import type { Located } from './locate.js';
 import { locate, locateSync } from './locate.js';
 import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usualPlace } from './names.js';
@@ -26,8 +26,6 @@ export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
  * after the journal was written, it was not in the middle of that write when it died.
  */
 const WRITING_MS_MAX = 10_000;
-
-const EMPTY: JournalContent = { intents: [], tombstones: [] };
 
 /**
  * `over`: at most a process died, or the machine ran on for so long that the write was over. `torn`: the machine may
