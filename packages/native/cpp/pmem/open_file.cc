@@ -4,14 +4,13 @@
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ask_statx.h"
 #include "media.h"
 #include "range_lock.h"
 #include "sigbus_guard.h"
@@ -151,16 +150,12 @@ void undo_creation(const OpenOptions& options, bool created, const OpenedFile& f
   }
 }
 
-// statx may be missing (Linux before 4.11, or a seccomp filter): then there is no DAX attribute and no birth time.
-bool ask_statx(int fd, struct statx* facts) {
-  return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, facts) == 0;
-}
-
 bool has_dax(const struct statx& facts) { return (facts.stx_attributes & STATX_ATTR_DAX) != 0; }
 
+// Without statx there is no DAX attribute and no birth time.
 void gather_statx_facts(OpenedFile* file) {
   struct statx facts = {};
-  if (!ask_statx(file->fd.number(), &facts)) return;
+  if (!ask_statx(file->fd.number(), STATX_BASIC_STATS | STATX_BTIME, &facts)) return;
   file->dax = has_dax(facts);
   if ((facts.stx_mask & STATX_BTIME) == 0 || facts.stx_btime.tv_sec < 0) return;
   file->birth_time_ns = static_cast<uint64_t>(facts.stx_btime.tv_sec) * 1'000'000'000 + facts.stx_btime.tv_nsec;
@@ -191,7 +186,7 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
 
 bool is_on_dax(int fd) {
   struct statx facts = {};
-  return ask_statx(fd, &facts) && has_dax(facts);
+  return ask_statx(fd, STATX_BASIC_STATS, &facts) && has_dax(facts);
 }
 
 Status open_file(const char* path, const OpenOptions& options, OpenedFile* file) {
