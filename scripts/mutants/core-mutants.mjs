@@ -109,7 +109,7 @@ const list = [
   [core('opening/file-info.ts'), "if (bus.provider === CXL_BUS) return 'no';", '', 'CXL may clear'],
   [core('opening/file-info.ts'), "if (bus.provider.startsWith('ACPI')) return 'yes';", "return 'yes';", 'every bus lists consumed errors'],
   [core('errors/system-error.ts'), 'insteadOf[failure.device]', "''", 'open() of a device does not say what to open'],
-  [core('opening/file-info.ts'), 'minor >= 19', 'minor >= 10', 'recovery write on old kernels'],
+  [core('opening/file-info.ts'), '.slice(2), 10) >= 19', '.slice(2), 10) >= 10', 'recovery write on old kernels'],
   // Writing and verifying
   [core('repair/verify-units.ts'), 'data.offset) !== undefined) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'data.offset) !== undefined && data.length === 0) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'a fault in verification'],
   [core('repair/verify-units.ts'), 'bytes, mappedBytes);\n  return Buffer.compare(bytes, content) === 0', 'bytes, mappedBytes);\n  return true', 'other bytes in verification'],

@@ -5,6 +5,7 @@ import { Errno } from '../src/index.js';
 import { Hazards } from '../src/faults/hazards.js';
 import type { PrepareRequest } from '../src/repair/prepare-units.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
+import { ReadRoom } from '../src/repair/read-room.js';
 import { scriptedFile } from './scripted-file.js';
 
 const PAGE = 4096;
@@ -39,7 +40,7 @@ function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial
 function prepare(
   file: CompleteFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, hazards = new Hazards(), fileSizeBytes = SIZE,
 ): ReturnType<typeof prepareUnits> {
-  return prepareUnits({ file, hazards, fileSizeBytes, blocks: [] }, suspects, request);
+  return prepareUnits({ file, hazards, fileSizeBytes, blocks: [], room: new ReadRoom() }, suspects, request);
 }
 
 describe('a unit that was reported bad', () => {

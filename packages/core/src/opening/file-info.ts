@@ -87,8 +87,10 @@ export function listingAbility({ bus }: Pick<FileFacts, 'bus'>): ListingAbility 
 /** Measured on Linux 5.10, 6.1 and 6.12: the DAX recovery write came with 5.19. */
 export function hasRecoveryWrite(facts: FileFacts): boolean {
   if (!facts.dax) return true;
-  const [major = 0, minor = 0] = facts.kernelRelease.split('.').map((part) => Number.parseInt(part, 10));
-  return major > 5 || (major === 5 && minor >= 19);
+  // Asked for each unit of a repair: nothing is allocated.
+  const major = Number.parseInt(facts.kernelRelease, 10);
+  if (major !== 5) return major > 5;
+  return Number.parseInt(facts.kernelRelease.slice(2), 10) >= 19;
 }
 
 /** What stock kernels do. */

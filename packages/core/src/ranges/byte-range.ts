@@ -37,28 +37,28 @@ export function alignOut(range: ByteRange, unitBytes: number): ByteRange {
 
 /** Sorts ranges and joins those that touch or overlap; empty ranges disappear. The input is left alone. */
 export function coalesce(ranges: Iterable<ByteRange>): ByteRange[] {
-  const sorted: ByteRange[] = [];
+  const list = Array.isArray(ranges) ? (ranges as readonly ByteRange[]) : [...ranges];
   // Most lists are in order already, and then nothing has to be sorted.
-  let inOrder = true;
-  let before = -Infinity;
-  for (const range of ranges) {
-    if (range.length <= 0) continue;
-    inOrder &&= range.offset >= before;
-    before = range.offset;
-    sorted.push(range);
-  }
-  if (!inOrder) sorted.sort((a, b) => a.offset - b.offset);
+  return joinInOrder(list) ?? (joinInOrder([...list].sort((a, b) => a.offset - b.offset)) as ByteRange[]);
+}
+
+/** Undefined if the ranges are not in order. */
+function joinInOrder(ranges: readonly ByteRange[]): ByteRange[] | undefined {
   const joined: ByteRange[] = [];
-  let start = 0;
+  let before = -Infinity;
   let end = -Infinity;
-  for (const { offset, length } of sorted) {
+  let last = { offset: 0, length: 0 };
+  for (const { offset, length } of ranges) {
+    if (length <= 0) continue;
+    if (offset < before) return undefined;
+    before = offset;
     if (offset <= end) {
       end = Math.max(end, offset + length);
-      joined[joined.length - 1] = rangeBetween(start, end);
+      last.length = end - last.offset;
     } else {
-      start = offset;
       end = offset + length;
-      joined.push({ offset, length });
+      last = { offset, length };
+      joined.push(last);
     }
   }
   return joined;

@@ -20,6 +20,7 @@ import { repairUnitBytes } from '../opening/file-info.js';
 import type { Hazards } from '../faults/hazards.js';
 import { systemError } from '../errors/system-error.js';
 import { nonZeroRuns } from '../faults/stored-since.js';
+import type { ReadRoom } from './read-room.js';
 import { UnitContents } from './unit-contents.js';
 import { remapUnits } from './verify-units.js';
 import { planUnit, type UnitPlan, type UnitWork } from './unit-work.js';
@@ -42,6 +43,9 @@ export interface PreparedUnit extends UnitWork {
   readonly tombstoned: readonly ByteRange[];
 }
 
+/** Of a unit that is not written. */
+const NOTHING = new Uint8Array(0);
+
 interface Salvaged extends UnitPlan {
   readonly content: Uint8Array;
   readonly lost: readonly ByteRange[];
@@ -58,6 +62,7 @@ export interface PrepareScene {
   readonly hazards: Hazards;
   readonly fileSizeBytes: number;
   readonly blocks: readonly FileBadBlock[];
+  readonly room: ReadRoom;
 }
 
 /**
@@ -78,7 +83,7 @@ export async function prepareUnits(
   if (plans.length === 0) return [];
   const totalBytes = totalLength(plans.map((plan) => plan.data));
   const { rebuild, fill } = request;
-  const found = new Uint8Array(totalBytes);
+  const found = scene.room.take(totalBytes);
   const pages = plans.flatMap(({ data }) => pagesOf(data, file.facts.pageBytes));
   const reads = await file.readEach(pages, found);
   const contents = new UnitContents(totalBytes, unitBytes, rebuild === undefined ? (fill ?? 0) : undefined);
@@ -174,7 +179,7 @@ function salvageUnit(
   const blank = subtract(hazards.blankWithin(data), gone);
   const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
   if (supplied && subtract(stored, hazards.shownWithin(data)).length > 0) {
-    return { unit, data, content: found, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
+    return { unit, data, content: NOTHING, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
   }
   const lostBefore = subtract(tombstones, stored);
   const mediaLost = gone.length > 0;

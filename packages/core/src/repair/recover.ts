@@ -20,6 +20,7 @@ import type { Located } from './journal/locate.js';
 import type { PreparedUnit } from './prepare-units.js';
 import { blankOf } from './batch.js';
 import { prepareUnits } from './prepare-units.js';
+import { ReadRoom } from './read-room.js';
 import { intentOf, isZero } from './unit-work.js';
 import { writeUnits } from './write-units.js';
 
@@ -168,7 +169,7 @@ async function prepared(
 ): Promise<PreparedUnit[]> {
   const unitBytes = repairUnitBytes(file.facts);
   const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
-  const scene = { file, hazards, fileSizeBytes, blocks: [] };
+  const scene = { file, hazards, fileSizeBytes, blocks: [], room: new ReadRoom() };
   return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined, journalRebuilt: false });
 }
 

@@ -22,6 +22,7 @@ import type { Journal } from './journal/journal.js';
 import { journalError } from './journal/journal.js';
 import type { PrepareRequest } from './prepare-units.js';
 import { prepareUnits } from './prepare-units.js';
+import { ReadRoom } from './read-room.js';
 import type { RepairReceipt, UnitSummary } from './receipt.js';
 import { healthyUnits, reportUnit } from './receipt.js';
 import type { StrategyRequest } from './strategy.js';
@@ -82,6 +83,7 @@ class Repair {
   readonly #request: RepairRequest;
   readonly #worked: UnitSummary[] = [];
   readonly #surveyed: ByteRange[] = [];
+  readonly #room = new ReadRoom();
   #blocks: readonly FileBadBlock[] = [];
   #listedAgain = false;
   /** Written and verified, and still to be struck from the journal. */
@@ -185,7 +187,7 @@ class Repair {
     // Of each window anew: others write into holes while a repair runs.
     const written = this.#isSparse ? await writtenIn(file, inFile) : undefined;
     const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts), written);
-    const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks };
+    const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks, room: this.#room };
     const units = await prepareUnits(scene, suspects, this.#request);
     const refused = units.filter((unit) => unit.holdsOthers === true);
     const works = refused.length === 0 ? units : units.filter((unit) => unit.holdsOthers !== true);
@@ -246,7 +248,7 @@ class Repair {
     const unread = batch.works.filter((work) => work.readErrno !== 0 && hazards.unfinishedAt(work.data.offset) === undefined);
     if (unread.length === 0) return false;
     const pieces = unread.map((work) => work.data);
-    const reads = await file.readEach(pieces, new Uint8Array(totalLength(pieces)));
+    const reads = await file.readEach(pieces, this.#room.take(totalLength(pieces)));
     return reads.some(({ errno }) => errno === 0);
   }
 

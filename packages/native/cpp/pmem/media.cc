@@ -126,8 +126,8 @@ int64_t milliseconds_of(const struct timespec& time) {
   return static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
 }
 
-// fstat asks for the times as well. From Linux 6.13 on (multigrain timestamps) the next change of the file then gets a new
-// time, which goes into the filesystem's journal: on ext4 a flush after each fstat took 1.5 times as long.
+// fstat asks for the times as well. From Linux 6.13 on (multigrain timestamps) the next change of the file then gets a
+// new time, which goes into the filesystem's journal: on ext4 a flush after each fstat took 1.5 times as long.
 Status file_size(int fd, uint64_t* size) {
   struct statx sized;
   if (ask_statx(fd, STATX_SIZE, &sized) && (sized.stx_mask & STATX_SIZE) != 0) {
