@@ -79,7 +79,7 @@ export class PmemFile extends MemoryAccess {
       applyHugePages(file, checked.hugePages);
       const state = new OpenState(file, driver.devices);
       await recoverFile(state, journal);
-      await refreshKnown(file, state.hazards, state.wholeFile());
+      await refreshKnown(file, state.unsafe, state.wholeFile());
       return new PmemFile(state, driver);
     } catch (error) {
       await file.close();
@@ -93,7 +93,7 @@ export class PmemFile extends MemoryAccess {
    * what a resize() cuts off meanwhile is a gap, `truncated`. `control.signal` stops it there: its reason is thrown.
    */
   async salvage(range?: ByteRange, control: SalvageControl = {}): Promise<Salvage> {
-    return salvageRange(this.#state.file, this.#state.hazards, this.#salvageRequest(range, control));
+    return salvageRange(this.#state.file, this.#state.unsafe, this.#salvageRequest(range, control));
   }
 
   /**
@@ -107,7 +107,7 @@ export class PmemFile extends MemoryAccess {
    * }
    */
   async *salvageParts(options: SalvageOptions = {}): AsyncGenerator<SalvagePart, void, undefined> {
-    yield* salvageParts(this.#state.file, this.#state.hazards, this.#salvageRequest(ownOption(options, 'range'), options));
+    yield* salvageParts(this.#state.file, this.#state.unsafe, this.#salvageRequest(ownOption(options, 'range'), options));
   }
 
   /**
@@ -125,7 +125,7 @@ export class PmemFile extends MemoryAccess {
   async salvageTo(path: string, options: SalvageOptions = {}): Promise<SalvageCopy> {
     checkedPath(path);
     const request = this.#salvageRequest(ownOption(options, 'range'), options);
-    return copyParts(this.#driver, path, request.range, salvageParts(this.#state.file, this.#state.hazards, request));
+    return copyParts(this.#driver, path, request.range, salvageParts(this.#state.file, this.#state.unsafe, request));
   }
 
   /**
@@ -136,7 +136,7 @@ export class PmemFile extends MemoryAccess {
    */
   async badBlocks(): Promise<BadBlockReport> {
     this.#state.assertOpen();
-    forgetHealthy(this.#state.file, this.#state.hazards, this.#state.wholeFile());
+    forgetHealthy(this.#state.file, this.#state.unsafe, this.#state.wholeFile());
     return reportOf(await this.#refreshKnown());
   }
 
@@ -153,9 +153,9 @@ export class PmemFile extends MemoryAccess {
     requireFunction('onProgress', onProgress);
     requireRate('bytesPerSecond', bytesPerSecond);
     const range = this.#rangeOrWhole(ownOption(options, 'range'));
-    const { closing, file, hazards, io } = this.#state;
+    const { closing, file, unsafe, io } = this.#state;
     const signal = asked === undefined ? closing : AbortSignal.any([asked, closing]);
-    const report = await scrubRange(file, hazards, { range, bytesPerSecond, signal, onProgress }, () => {
+    const report = await scrubRange(file, unsafe, { range, bytesPerSecond, signal, onProgress }, () => {
       this.#state.assertOpen();
     });
     if (report.found.length > 0) io.mediaError('scrub', 'errno', report.found);
@@ -273,7 +273,7 @@ export class PmemFile extends MemoryAccess {
     if (this.#state.closed) return;
     let unsaved: unknown;
     try {
-      for (const range of this.#state.hazards.overwritten) this.persist(range.offset, range.length);
+      for (const range of this.#state.unsafe.overwritten) this.persist(range.offset, range.length);
     } catch (error) {
       unsaved = error;
     }
@@ -316,6 +316,6 @@ export class PmemFile extends MemoryAccess {
   }
 
   #refreshKnown(): Promise<FileBadBlocks> {
-    return refreshKnown(this.#state.file, this.#state.hazards, this.#state.wholeFile());
+    return refreshKnown(this.#state.file, this.#state.unsafe, this.#state.wholeFile());
   }
 }

@@ -61,13 +61,13 @@ it('is left alone once a fault may have cost it its memory', () => {
 it('is open only while nothing has to be kept from anybody, and not in the middle of a resize', async () => {
   const memory = windowOf(8192);
   const state = new OpenState(scriptedFile({ mappedBytes: 8192, memoryWindow: () => memory }));
-  const { hazards, window } = state;
+  const { unsafe, window } = state;
   expect(state.openWindow(0, 8)).toBe(true);
   const page = { offset: 4096, length: 4096 };
-  hazards.addMet([page]);
+  unsafe.addMet([page]);
   expect(window.limit).toBe(0);
   expect(state.openWindow(0, 8)).toBe(false);
-  hazards.markRepaired([page]);
+  unsafe.markRepaired([page]);
   expect(state.openWindow(0, 8)).toBe(true);
   await state.whileResizing(async () => {
     expect(window.limit).toBe(0);

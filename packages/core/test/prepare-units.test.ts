@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteRange, CompleteFile, Transfer } from '../src/index.js';
 import { Errno } from '../src/index.js';
-import { Hazards } from '../src/faults/hazards.js';
+import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
 import type { PrepareRequest } from '../src/repair/prepare-units.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
 import { ReadRoom } from '../src/repair/read-room.js';
@@ -38,9 +38,9 @@ function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial
 }
 
 function prepare(
-  file: CompleteFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, hazards = new Hazards(), fileSizeBytes = SIZE,
+  file: CompleteFile, suspects: readonly ByteRange[] = [unit], request = rebuilding, unsafe = new UnsafeRanges(), fileSizeBytes = SIZE,
 ): ReturnType<typeof prepareUnits> {
-  return prepareUnits({ file, hazards, fileSizeBytes, blocks: [], room: new ReadRoom() }, suspects, request);
+  return prepareUnits({ file, unsafe, fileSizeBytes, blocks: [], room: new ReadRoom() }, suspects, request);
 }
 
 describe('a unit that was reported bad', () => {
@@ -66,17 +66,17 @@ describe('a unit that was reported bad', () => {
   });
 
   it('met a passing trouble: it reads well, and loads well once it is mapped anew', async () => {
-    const hazards = new Hazards();
-    hazards.addMet([unit]);
+    const unsafe = new UnsafeRanges();
+    unsafe.addMet([unit]);
     const file = fileOf(() => 0, 7, { read: () => undefined, remap: () => undefined });
-    expect(await prepare(file, [unit], rebuilding, hazards)).toEqual([]);
-    expect(hazards.clear).toBe(true);
+    expect(await prepare(file, [unit], rebuilding, unsafe)).toEqual([]);
+    expect(unsafe.isEmpty).toBe(true);
   });
 
   it('reads well and still cannot be loaded: it is written anew, with nothing lost', async () => {
-    const hazards = new Hazards();
-    hazards.addMet([unit]);
-    const [work] = await prepare(fileOf(() => 0, 7, { remap: () => undefined }), [unit], rebuilding, hazards);
+    const unsafe = new UnsafeRanges();
+    unsafe.addMet([unit]);
+    const [work] = await prepare(fileOf(() => 0, 7, { remap: () => undefined }), [unit], rebuilding, unsafe);
     expect(work).toMatchObject({ lost: [], rebuilt: [], content: new Uint8Array(PAGE).fill(7) });
   });
 
@@ -112,26 +112,26 @@ describe('what rebuild returns', () => {
 describe('contents', () => {
   it('of units of which nothing is left are one, but for a shorter one at the end of the file', async () => {
     const units = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: 2 * PAGE + 100 }];
-    const works = await prepare(fileOf(() => Errno.EIO), units, filling, new Hazards(), 4 * PAGE + 100);
+    const works = await prepare(fileOf(() => Errno.EIO), units, filling, new UnsafeRanges(), 4 * PAGE + 100);
     expect(new Set(works.map(({ content }) => content)).size).toBe(2);
     for (const { data, content } of works) expect(content).toEqual(new Uint8Array(data.length).fill(9));
     expect(works.map(({ data }) => data.length)).toEqual([PAGE, PAGE, PAGE, 100]);
   });
 
   it('keep what a unit still holds beside what was lost before', async () => {
-    const hazards = new Hazards();
-    hazards.addTombstones([{ offset: PAGE, length: 100 }]);
-    const [work] = await prepare(fileOf(() => 0), [unit], filling, hazards);
+    const unsafe = new UnsafeRanges();
+    unsafe.addTombstones([{ offset: PAGE, length: 100 }]);
+    const [work] = await prepare(fileOf(() => 0), [unit], filling, unsafe);
     expect([work?.content[99], work?.content[100], work?.content[PAGE - 1]]).toEqual([9, 7, 7]);
     expect(work).toMatchObject({ lost: [{ offset: PAGE, length: 100 }], filled: [{ offset: PAGE, length: 100 }] });
   });
 
   it('of a unit that was cut off hold what its repair wanted, and what was appended since', async () => {
-    const hazards = new Hazards();
-    hazards.addUnfinished({ offset: PAGE, length: 1000, content: new Uint8Array(1000).fill(3), fileSizeBytes: PAGE + 1000 });
-    const [work] = await prepare(fileOf(() => 0), [unit], rebuilding, hazards);
+    const unsafe = new UnsafeRanges();
+    unsafe.addUnfinished({ offset: PAGE, length: 1000, content: new Uint8Array(1000).fill(3), fileSizeBytes: PAGE + 1000 });
+    const [work] = await prepare(fileOf(() => 0), [unit], rebuilding, unsafe);
     expect([work?.content[999], work?.content[1000], work?.lost]).toEqual([3, 7, []]);
-    const [lost] = await prepare(fileOf(() => Errno.EIO), [unit], losing, hazards);
+    const [lost] = await prepare(fileOf(() => Errno.EIO), [unit], losing, unsafe);
     expect([lost?.content[999], lost?.lost]).toEqual([3, [{ offset: PAGE + 1000, length: PAGE - 1000 }]]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Clock } from '../src/rescue/pace.js';
-import { Hazards } from '../src/faults/hazards.js';
+import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
 import { scrubRange } from '../src/rescue/scrub.js';
 import type { CompleteFile } from '../src/index.js';
 
@@ -36,7 +36,7 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: CompleteFile;
 async function scrub(readMs: number, bytesPerSecond: number | undefined, stallMs = 0, lengthBytes = 8 * MIB): Promise<ReturnType<typeof scene>> {
   const at = scene(readMs, stallMs);
   const request = { range: { offset: 0, length: lengthBytes }, bytesPerSecond, signal: undefined, onProgress: undefined };
-  await scrubRange(at.file, new Hazards(), request, () => undefined, at.clock);
+  await scrubRange(at.file, new UnsafeRanges(), request, () => undefined, at.clock);
   return at;
 }
 
@@ -80,6 +80,6 @@ it('an abort ends it while it waits', async () => {
     },
   });
   const request = { range: { offset: 0, length: MIB }, bytesPerSecond: 100_000, signal: controller.signal, onProgress: undefined };
-  await expect(scrubRange(at.file, new Hazards(), request, () => undefined, at.clock)).rejects.toThrow('enough');
+  await expect(scrubRange(at.file, new UnsafeRanges(), request, () => undefined, at.clock)).rejects.toThrow('enough');
   expect(at.reads.length).toBe(3);
 });

@@ -114,7 +114,7 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     state.checkBytes('source', source, position);
     state.assertWritable();
-    if (!state.hazards.clear) {
+    if (!state.unsafe.isEmpty) {
       state.io.write(source, position);
       this.persist(position, source.byteLength);
       return;
@@ -141,26 +141,26 @@ export class MemoryAccess extends NumberReads {
    * the bytes are durable, but the next open() still reports them lost; call persist() again.
    */
   persist(position = 0, length: number = this.size - position): void {
-    const { file, hazards, io, journal } = this.#state;
+    const { file, unsafe, io, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
     for (const range of io.persistable(asked)) {
       io.requirePersisted(range, file.persist(range.offset, range.length));
     }
-    dropPersistedTombstones(journal, hazards, asked);
+    dropPersistedTombstones(journal, unsafe, asked);
     io.requireAllDurable(asked);
   }
 
   /** persist() off the main thread; the same errors, as rejections. */
   async persistAsync(position = 0, length: number = this.size - position): Promise<void> {
-    const { file, hazards, io, journal } = this.#state;
+    const { file, unsafe, io, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
     for (const range of io.persistable(asked)) {
       io.requirePersisted(range, await file.persistAsync(range.offset, range.length));
       this.#state.assertOpen();
     }
-    dropPersistedTombstones(journal, hazards, asked);
+    dropPersistedTombstones(journal, unsafe, asked);
     io.requireAllDurable(asked);
   }
 
@@ -248,7 +248,7 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     const { file, io } = state;
     state.checkBytes('target', target, position);
-    if (!state.hazards.isClearAt(position, target.length)) {
+    if (!state.unsafe.isEmptyAt(position, target.length)) {
       io.read(target, position);
       return;
     }
@@ -293,7 +293,7 @@ export class MemoryAccess extends NumberReads {
     const state = this.#state;
     state.checkBytes('source', source, position);
     state.assertWritable();
-    if (!state.hazards.isClearAt(position, source.length)) {
+    if (!state.unsafe.isEmptyAt(position, source.length)) {
       state.io.write(source, position);
       return;
     }

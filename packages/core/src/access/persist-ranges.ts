@@ -19,7 +19,7 @@ export function persistTogether(
       met.push(error);
     }
   };
-  if (state.hazards.clear) {
+  if (state.unsafe.isEmpty) {
     const problem = state.file.persistRanges(asked);
     if (problem === undefined) return;
     if (!('signalCode' in problem)) throw state.io.persistError(asked, problem);

@@ -47,7 +47,7 @@ export class Views {
     state.assertOpen();
     const inDoubt = { position: range.offset, length: range.length, signalCode: 0 };
     const faults = view.faulted ? (view.faults() ?? [inDoubt]) : [];
-    if (faults.length > 0 || !state.hazards.clear) state.io.requireViewed(range, faults);
+    if (faults.length > 0 || !state.unsafe.isEmpty) state.io.requireViewed(range, faults);
     state.io.requireInFile('view', range);
   }
 }

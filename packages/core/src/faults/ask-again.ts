@@ -3,7 +3,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
-import type { Hazards } from './hazards.js';
+import type { UnsafeRanges } from './unsafe-ranges.js';
 import type { JournalContent } from '../repair/journal/format.js';
 import { EMPTY, settledBlank } from '../repair/journal/format.js';
 import { locateSync } from '../repair/journal/locate.js';
@@ -14,10 +14,10 @@ import { nonZeroRuns, storedSince } from './stored-since.js';
  * process has repaired or rewritten them, or storage that did not answer was taken for a bad medium. A pread on DAX
  * consults the kernel's list and touches no poison. A filesystem that does not answer changes nothing.
  */
-export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: ByteRange): void {
+export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange): void {
   const { pageBytes } = file.facts;
   const healthy: ByteRange[] = [];
-  for (const met of hazards.metWithin(within)) {
+  for (const met of unsafe.metWithin(within)) {
     const pages = alignOut(met, pageBytes);
     for (let offset = pages.offset; offset < rangeEnd(pages); offset += pageBytes) {
       if (isHealthyPage(file, offset)) healthy.push({ offset, length: pageBytes });
@@ -28,8 +28,8 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  hazards.addTombstones(subtract(journal.tombstones, hazards.overwritten), settledBlank(journal));
-  hazards.forgetMet(subtract(healthy, journal.intents));
+  unsafe.addTombstones(subtract(journal.tombstones, unsafe.overwritten), settledBlank(journal));
+  unsafe.forgetMet(subtract(healthy, journal.intents));
 }
 
 /**
@@ -38,9 +38,9 @@ export function forgetHealthy(file: CompleteFile, hazards: Hazards, within: Byte
  * changes anything, and what it writes must not be taken for data yet. No later load relies on it: the page may be
  * lost again.
  */
-export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
-  const lost = hazards.tombstonesWithin(within);
-  const blank = subtract(hazards.blankWithin(within), hazards.busyWithin(within));
+export function stillLost(file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
+  const lost = unsafe.tombstonesWithin(within);
+  const blank = subtract(unsafe.blankWithin(within), unsafe.busyWithin(within));
   if (blank.length === 0) return lost;
   const isStored = loaded === undefined ? storedSince(file, blank) : nonZeroRuns(loaded, within.offset);
   const stored = intersectAll(isStored, blank);
@@ -48,7 +48,7 @@ export function stillLost(file: CompleteFile, hazards: Hazards, within: ByteRang
   const journal = readableJournal(file);
   if (journal === 'unreadable') return lost;
   const shown = intersectAll(stored, settledBlank(journal));
-  hazards.noteShown(shown);
+  unsafe.noteShown(shown);
   return subtract(lost, shown);
 }
 

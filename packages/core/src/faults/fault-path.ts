@@ -11,7 +11,7 @@ import { Errno } from '../errors/errno.js';
 import type { MediaErrorSource, Operation } from '../errors/errors.js';
 import { MediaError, PmemError } from '../errors/errors.js';
 import { publishFailure, publishMediaError, publishPersistFailure } from '../errors/events.js';
-import type { Hazards } from './hazards.js';
+import type { UnsafeRanges } from './unsafe-ranges.js';
 import type { Journal } from '../repair/journal/journal.js';
 import { systemError, unexplainedFault } from '../errors/system-error.js';
 
@@ -23,12 +23,12 @@ const LOADABLE: Pick<Classification, 'kind' | 'failure' | 'facts'> = {
 
 export class FaultPath {
   readonly #file: CompleteFile;
-  readonly #hazards: Hazards;
+  readonly #unsafe: UnsafeRanges;
   readonly #journal: Journal;
 
-  constructor(file: CompleteFile, hazards: Hazards, journal: Journal) {
+  constructor(file: CompleteFile, unsafe: UnsafeRanges, journal: Journal) {
     this.#file = file;
-    this.#hazards = hazards;
+    this.#unsafe = unsafe;
     this.#journal = journal;
   }
 
@@ -43,7 +43,7 @@ export class FaultPath {
     );
     this.#throwFor('read', gaps, known);
     if (target[target.byteLength - 1] === 0) this.requireInFile('read', range);
-    this.#requireNothingLost(stillLost(this.#file, this.#hazards, range, target));
+    this.#requireNothingLost(stillLost(this.#file, this.#unsafe, range, target));
   }
 
   /**
@@ -62,20 +62,20 @@ export class FaultPath {
   /** Stores everything that can be stored. Throws unless that was all of it. */
   write(source: Uint8Array, position: number, fault?: Fault): void {
     const range: ByteRange = { offset: position, length: source.byteLength };
-    if (this.#hazards.isBusy(range)) {
+    if (this.#unsafe.isBusy(range)) {
       throw new PmemError('ERR_PMEM_LOCKED', 'a repair holds these bytes', { path: this.#path, ranges: [range] });
     }
     const known = this.#knownBad(range);
     const gaps = this.#around('write', range, known, fault, (piece) =>
       this.#file.write(source.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
     );
-    for (const stored of subtract([range], [...gaps, ...known])) this.#hazards.noteWritten(stored);
+    for (const stored of subtract([range], [...gaps, ...known])) this.#unsafe.noteWritten(stored);
     this.#throwFor('write', gaps, known);
   }
 
   /** The parts of the range that a persist may touch: flushing a bad page faults like a load of it. */
   persistable(range: ByteRange): ByteRange[] {
-    return this.#hazards.clear ? [range] : subtract([range], this.#hazards.knownBadWithin(range));
+    return this.#unsafe.isEmpty ? [range] : subtract([range], this.#unsafe.knownBadWithin(range));
   }
 
   /**
@@ -83,9 +83,9 @@ export class FaultPath {
    * an earlier persist could not make durable: the kernel has called their pages clean since, and may have dropped them.
    */
   requireAllDurable(range: ByteRange): void {
-    if (this.#hazards.clear) return;
-    this.#throwFor('persist', [], this.#hazards.knownBadWithin(range));
-    const ranges = this.#hazards.unpersistedWithin(range);
+    if (this.#unsafe.isEmpty) return;
+    this.#throwFor('persist', [], this.#unsafe.knownBadWithin(range));
+    const ranges = this.#unsafe.unpersistedWithin(range);
     if (ranges.length === 0) return;
     const message = 'an earlier persist of these bytes failed, and they have not been written again since';
     throw publishPersistFailure(this.#path, new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges }));
@@ -102,9 +102,9 @@ export class FaultPath {
       return { offset: shared.offset, length: shared.length, reason, failure, facts };
     });
     // What was lost or half repaired when it was loaded, whatever #knownBad() learns of it now.
-    const lost = stillLost(this.#file, this.#hazards, range);
-    const unfinished = this.#hazards.unfinishedWithin(range);
-    const known = this.#hazards.clear ? [] : this.#knownBad(range);
+    const lost = stillLost(this.#file, this.#unsafe, range);
+    const unfinished = this.#unsafe.unfinishedWithin(range);
+    const known = this.#unsafe.isEmpty ? [] : this.#knownBad(range);
     this.#throwFor('view', gaps, coalesce([...known, ...unfinished]));
     this.#requireNothingLost(lost);
   }
@@ -116,10 +116,10 @@ export class FaultPath {
 
   /** Before anything is loaded: throws for what is known to be bad or lost. */
   requireNothingKnown(range: ByteRange): void {
-    if (this.#hazards.clear) return;
+    if (this.#unsafe.isEmpty) return;
     this.reconsiderLosses(range);
     this.#throwFor('view', [], this.#knownBad(range));
-    this.#requireNothingLost(stillLost(this.#file, this.#hazards, range));
+    this.#requireNothingLost(stillLost(this.#file, this.#unsafe, range));
   }
 
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
@@ -153,7 +153,7 @@ export class FaultPath {
       const cut = coalesce(ranges.flatMap((range) => intersect(range, gone) ?? []));
       return new PmemError('ERR_PMEM_TRUNCATED', 'persist met the end of a file that was truncated', { path, ranges: cut });
     }
-    if (problem.errno !== Errno.EBADF && this.#file.facts.persistMethod === 'msync') this.#hazards.addUnpersisted(ranges);
+    if (problem.errno !== Errno.EBADF && this.#file.facts.persistMethod === 'msync') this.#unsafe.addUnpersisted(ranges);
     return systemError('cannot persist', problem, { path, ranges });
   }
 
@@ -170,7 +170,7 @@ export class FaultPath {
     const clipped = pages.flatMap((range) => intersect(range, file) ?? []);
     const error = new MediaError(operation, source, { path: this.#path, ranges: clipped, cause });
     if (source !== 'known') {
-      this.#hazards.addMet(clipped);
+      this.#unsafe.addMet(clipped);
       publishMediaError({ path: this.#path, error });
     }
     return error;
@@ -195,7 +195,7 @@ export class FaultPath {
 
   /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
   reconsiderLosses(range: ByteRange): void {
-    if (this.#hazards.clear || this.#hazards.tombstonesWithin(range).length === 0) return;
+    if (this.#unsafe.isEmpty || this.#unsafe.tombstonesWithin(range).length === 0) return;
     this.#journal.reconsider();
   }
 
@@ -205,11 +205,11 @@ export class FaultPath {
   }
 
   #knownBad(range: ByteRange): ByteRange[] {
-    const known = this.#hazards.knownBadWithin(range);
-    if (known.length === 0 || this.#hazards.isBusy(range)) return known;
+    const known = this.#unsafe.knownBadWithin(range);
+    if (known.length === 0 || this.#unsafe.isBusy(range)) return known;
     this.#journal.reconsider();
-    forgetHealthy(this.#file, this.#hazards, range);
-    return this.#hazards.knownBadWithin(range);
+    forgetHealthy(this.#file, this.#unsafe, range);
+    return this.#unsafe.knownBadWithin(range);
   }
 
   #around(

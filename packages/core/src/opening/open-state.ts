@@ -5,7 +5,7 @@ import type { DeviceDriver } from '../driver/devices.js';
 import type { CompleteFile } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { FaultPath } from '../faults/fault-path.js';
-import { Hazards } from '../faults/hazards.js';
+import { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { Journal } from '../repair/journal/journal.js';
 import { Announcements } from '../rescue/announcements.js';
 
@@ -15,7 +15,7 @@ export class OpenState {
   /** Of the driver that opened the file. */
   readonly devices: DeviceDriver | undefined;
   readonly window = new AccessWindow();
-  readonly hazards = new Hazards(() => { this.window.shut(); });
+  readonly unsafe = new UnsafeRanges(() => { this.window.shut(); });
   readonly journal: Journal;
   readonly io: FaultPath;
   readonly announcements: Announcements;
@@ -27,15 +27,15 @@ export class OpenState {
   constructor(file: CompleteFile, devices?: DeviceDriver) {
     this.file = file;
     this.devices = devices;
-    this.journal = new Journal(file, this.hazards);
-    this.io = new FaultPath(file, this.hazards, this.journal);
-    this.announcements = new Announcements(file, this.hazards);
+    this.journal = new Journal(file, this.unsafe);
+    this.io = new FaultPath(file, this.unsafe, this.journal);
+    this.announcements = new Announcements(file, this.unsafe);
     this.sizeBytes = file.mappedBytes;
   }
 
   /** For the accesses that follow one here. True where they may use the window. */
   openWindow(position: number, length: number): boolean {
-    if (!this.hazards.clear || this.#resizes > 0 || this.closed) return false;
+    if (!this.unsafe.isEmpty || this.#resizes > 0 || this.closed) return false;
     const window = this.file.memoryWindow(position, length);
     if (window === undefined) return false;
     this.window.open(window, this.sizeBytes);

@@ -6,7 +6,7 @@ import type { OpenOptions } from './open-options.js';
 import type { OpenState } from './open-state.js';
 
 export async function recoverFile(state: OpenState, mode: NonNullable<OpenOptions['journal']>): Promise<void> {
-  const { file, hazards, journal } = state;
+  const { file, unsafe, journal } = state;
   if (file.facts.created) await journal.clearStale();
   try {
     state.sizeBytes = await recoverJournal(state, mode === 'adopt');
@@ -18,19 +18,19 @@ export async function recoverFile(state: OpenState, mode: NonNullable<OpenOption
   } catch (error) {
     if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
   }
-  hazards.adopt({ intents: [], tombstones: [] });
+  unsafe.adopt({ intents: [], tombstones: [] });
   const failure = file.facts.readOnly ? undefined : await journal.discard();
   if (failure !== undefined) throw journalError(journal, failure);
 }
 
 /** Repairs that were cut off have been finished by now; what they lost counts as data from here on. */
-async function forgetLosses({ file, hazards, journal }: OpenState): Promise<void> {
-  if (!hazards.hasJournaled || file.facts.readOnly) return;
+async function forgetLosses({ file, unsafe, journal }: OpenState): Promise<void> {
+  if (!unsafe.hasJournaled || file.facts.readOnly) return;
   await journal.acquire('cannot discard the repair journal');
   try {
     const failure = await journal.update(({ intents }) => ({ intents, tombstones: [] }));
     if (failure !== undefined) throw journalError(journal, failure);
-    hazards.adopt(journal.content);
+    unsafe.adopt(journal.content);
   } finally {
     journal.release();
   }

@@ -5,7 +5,7 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { PreparedUnit } from './prepare-units.js';
 import { isZero } from './unit-work.js';
 
@@ -16,9 +16,9 @@ interface Piece extends ByteRange {
 
 /** True if all that `works` were made from is still there. What an earlier repair left half done is not asked. */
 export async function isAsSalvaged(
-  file: CompleteFile, hazards: Hazards, works: readonly PreparedUnit[],
+  file: CompleteFile, unsafe: UnsafeRanges, works: readonly PreparedUnit[],
 ): Promise<boolean> {
-  const pieces = works.filter(({ altered }) => !altered).flatMap((work) => piecesOf(work, hazards));
+  const pieces = works.filter(({ altered }) => !altered).flatMap((work) => piecesOf(work, unsafe));
   if (pieces.length === 0) return true;
   const found = new Uint8Array(totalLength(pieces));
   const reads = await file.readEach(pieces, found);
@@ -32,12 +32,12 @@ export async function isAsSalvaged(
   });
 }
 
-function piecesOf({ data, content, lost, readErrno }: PreparedUnit, hazards: Hazards): Piece[] {
+function piecesOf({ data, content, lost, readErrno }: PreparedUnit, unsafe: UnsafeRanges): Piece[] {
   const kept = subtract([data], lost).map((range) => {
     return { ...range, held: content.subarray(range.offset - data.offset, rangeEnd(range) - data.offset) };
   });
   // What cannot be read is not asked for once more: it may be poison.
   if (readErrno !== 0) return kept;
-  const blank = intersectAll(hazards.blankWithin(data), lost);
+  const blank = intersectAll(unsafe.blankWithin(data), lost);
   return [...kept, ...blank.map((range) => ({ ...range, held: undefined }))];
 }

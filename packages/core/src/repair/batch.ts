@@ -4,7 +4,7 @@ import { coalesce, intersect, intersectAll, rangeEnd, subtract } from '../ranges
 import { RepairError } from '../errors/errors.js';
 import { systemError } from '../errors/system-error.js';
 import type { SystemFailure } from '../driver/driver.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { journalFits } from './journal/format.js';
@@ -42,7 +42,7 @@ export interface Unstruck {
  * in the same replacement of the journal. Throws RepairError with nothing of the batch touched.
  */
 export async function recordIntents(
-  journal: Journal, hazards: Hazards, batch: Batch, written: Unstruck | undefined, assertOpen: () => void,
+  journal: Journal, unsafe: UnsafeRanges, batch: Batch, written: Unstruck | undefined, assertOpen: () => void,
 ): Promise<void> {
   const { works, fileSizeBytes } = batch;
   const { path } = journal;
@@ -70,7 +70,7 @@ export async function recordIntents(
   const failure = await journal.update(added);
   assertOpen();
   if (failure === undefined) return;
-  await takeBack(journal, hazards, batch, before);
+  await takeBack(journal, unsafe, batch, before);
   throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, units);
 }
 
@@ -78,7 +78,7 @@ export async function recordIntents(
  * The units were not touched: their intents must not stay, or the next open() would write them over newer bytes. If
  * they cannot be taken back they are closed to every access, until a repair finishes them.
  */
-export async function takeBack(journal: Journal, hazards: Hazards, { works, fileSizeBytes }: Batch, before: JournalContent): Promise<void> {
+export async function takeBack(journal: Journal, unsafe: UnsafeRanges, { works, fileSizeBytes }: Batch, before: JournalContent): Promise<void> {
   const units = unitsOf(works);
   const present = await journal.reload();
   const remains = present?.intents.some((intent) => units.some((unit) => intersect(intent, unit) !== undefined));
@@ -91,26 +91,26 @@ export async function takeBack(journal: Journal, hazards: Hazards, { works, file
   }));
   if (present !== undefined && failure === undefined) {
     // What was read from the disk a moment ago had them as half done.
-    hazards.adopt(journal.content);
+    unsafe.adopt(journal.content);
     return;
   }
-  for (const work of works) closeUnit(hazards, work, fileSizeBytes);
+  for (const work of works) closeUnit(unsafe, work, fileSizeBytes);
 }
 
 /** Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them. */
-export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstruck {
+export function settle(unsafe: UnsafeRanges, { works, fileSizeBytes }: Batch): Unstruck {
   const units = unitsOf(works);
   const open = works.filter(isOpen);
   // What an earlier repair had lost in a unit that was not touched is still lost.
   const untouched = works.filter(isUntouched);
-  const lostBefore = untouched.flatMap(({ data }) => [...hazards.tombstonesWithin(data), ...hazards.overwrittenWithin(data)]);
-  const blank = [...untouched.flatMap(({ data }) => hazards.blankWithin(data)), ...works.flatMap(blankOf)];
+  const lostBefore = untouched.flatMap(({ data }) => [...unsafe.tombstonesWithin(data), ...unsafe.overwrittenWithin(data)]);
+  const blank = [...untouched.flatMap(({ data }) => unsafe.blankWithin(data)), ...works.flatMap(blankOf)];
   const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
-  hazards.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
+  unsafe.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
   for (const work of works) {
-    if (isUntouched(work)) hazards.addMet(work.lost);
-    else if (isOpen(work)) closeUnit(hazards, work, fileSizeBytes);
-    else hazards.addTombstones(work.tombstoned, work.tombstoned);
+    if (isUntouched(work)) unsafe.addMet(work.lost);
+    else if (isOpen(work)) closeUnit(unsafe, work, fileSizeBytes);
+    else unsafe.addTombstones(work.tombstoned, work.tombstoned);
   }
   const change: JournalChange = (content) => ({
     intents: [
@@ -124,12 +124,12 @@ export function settle(hazards: Hazards, { works, fileSizeBytes }: Batch): Unstr
 }
 
 /** Strikes what was written from the journal, keeps what is half done. Throws RepairError if the journal resists. */
-export async function strikeIntents(journal: Journal, hazards: Hazards, written: Unstruck): Promise<void> {
+export async function strikeIntents(journal: Journal, unsafe: UnsafeRanges, written: Unstruck): Promise<void> {
   const { works, fileSizeBytes, change } = written;
   const failure = await journal.update(change);
   if (failure === undefined) return;
   // The intents are still on disk: the next open() would write them over anything stored in between.
-  for (const work of works) closeUnit(hazards, work, fileSizeBytes);
+  for (const work of works) closeUnit(unsafe, work, fileSizeBytes);
   const message = 'the units were written, but their intents could not be dropped from the journal';
   throw unwritable(message, journal, failure, unitsOf(works));
 }
@@ -138,9 +138,9 @@ export async function strikeIntents(journal: Journal, hazards: Hazards, written:
  * Its old bytes are gone and its new ones are not safe: closed to every access until a repair finishes it. What was not
  * supplied stays lost, also when the next open() writes the intent.
  */
-function closeUnit(hazards: Hazards, work: PreparedUnit, fileSizeBytes: number): void {
-  hazards.addUnfinished(intentOf(work, fileSizeBytes));
-  hazards.addTombstones(lossOf(work));
+function closeUnit(unsafe: UnsafeRanges, work: PreparedUnit, fileSizeBytes: number): void {
+  unsafe.addUnfinished(intentOf(work, fileSizeBytes));
+  unsafe.addTombstones(lossOf(work));
 }
 
 /** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */

@@ -17,7 +17,7 @@ import { Errno } from '../errors/errno.js';
 import { PmemError, RepairError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { repairUnitBytes } from '../opening/file-info.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { systemError } from '../errors/system-error.js';
 import { nonZeroRuns } from '../faults/stored-since.js';
 import type { ReadRoom } from './read-room.js';
@@ -59,7 +59,7 @@ interface Salvaged extends UnitPlan {
 /** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
 export interface PrepareScene {
   readonly file: CompleteFile;
-  readonly hazards: Hazards;
+  readonly unsafe: UnsafeRanges;
   readonly fileSizeBytes: number;
   readonly blocks: readonly FileBadBlock[];
   readonly room: ReadRoom;
@@ -74,7 +74,7 @@ export async function prepareUnits(
   suspects: readonly ByteRange[],
   request: PrepareRequest,
 ): Promise<PreparedUnit[]> {
-  const { file, hazards, fileSizeBytes } = scene;
+  const { file, unsafe, fileSizeBytes } = scene;
   const unitBytes = repairUnitBytes(file.facts);
   const plans: UnitPlan[] = [];
   for (const run of suspects) {
@@ -119,7 +119,7 @@ export async function prepareUnits(
       attempts: [],
       strategy: undefined,
       // What an earlier repair left half done stays so until one succeeds.
-      altered: hazards.unfinishedAt(unit.data.offset) !== undefined,
+      altered: unsafe.unfinishedAt(unit.data.offset) !== undefined,
       rebuilt: rebuild === undefined ? [] : isPartial ? lost.filter((range) => !unsupplied.includes(range)) : lost,
       filled: fill === undefined ? [] : lost,
       tombstoned: rebuild === undefined && fill === undefined ? lost : unsupplied,
@@ -145,12 +145,12 @@ function salvageUnit(
   contents: UnitContents,
   supplied: boolean,
 ): Salvaged | undefined {
-  const { file, hazards } = scene;
+  const { file, unsafe } = scene;
   const bad = overlappingOf(scene.blocks, data);
   const shared = bad.some((block) => block.shared);
   const listed = bad.length > 0;
   const mayBeHuge = bad.some((block) => block.mayBeHuge);
-  const tombstones = hazards.tombstonesWithin(data);
+  const tombstones = unsafe.tombstonesWithin(data);
   const lost: ByteRange[] = [...tombstones];
   let readErrno = 0;
   for (const [i, page] of pagesOf(data, file.facts.pageBytes).entries()) {
@@ -160,7 +160,7 @@ function salvageUnit(
     const part = found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
     if (!loadsFromBefore(scene, page, part, readErrno)) lost.push(page);
   }
-  const unfinished = hazards.unfinishedAt(data.offset);
+  const unfinished = unsafe.unfinishedAt(data.offset);
   if (unfinished !== undefined && unfinished.content === undefined) {
     // Whatever it reads as by now: its repair may have stopped anywhere.
     const content = contents.keep(data, found, [data]);
@@ -176,15 +176,15 @@ function salvageUnit(
     return { unit, data, content, lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
   const gone = lost.slice(tombstones.length);
-  const blank = subtract(hazards.blankWithin(data), gone);
+  const blank = subtract(unsafe.blankWithin(data), gone);
   const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
-  if (supplied && subtract(stored, hazards.shownWithin(data)).length > 0) {
+  if (supplied && subtract(stored, unsafe.shownWithin(data)).length > 0) {
     return { unit, data, content: NOTHING, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
   }
   const lostBefore = subtract(tombstones, stored);
   const mediaLost = gone.length > 0;
   if (!mediaLost && !listed && readErrno === 0) {
-    if (hazards.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
+    if (unsafe.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
       // The bytes are there, but this mapping cannot give them: written anew, they get a page of their own.
       const content = contents.keep(data, found, lostBefore);
       return { unit, data, content, lost: lostBefore, shared, listed, mayBeHuge, readErrno };
@@ -210,19 +210,19 @@ function mediaErrno(file: CompleteFile, { errno, transferredBytes }: Transfer, p
  * A page that was mapped before the kernel learned of its bad block may still give its bytes: one load under the guard,
  * unless an access has already met the error, or the kernel holds the page back after a machine check.
  */
-function loadsFromBefore({ file, hazards }: PrepareScene, page: ByteRange, target: Uint8Array, readErrno: number): boolean {
+function loadsFromBefore({ file, unsafe }: PrepareScene, page: ByteRange, target: Uint8Array, readErrno: number): boolean {
   if (readErrno !== Errno.EIO || rangeEnd(page) > file.mappedBytes) return false;
-  if (hazards.metWithin(page).length > 0 || hazards.unfinishedAt(page.offset) !== undefined) return false;
+  if (unsafe.metWithin(page).length > 0 || unsafe.unfinishedAt(page.offset) !== undefined) return false;
   return file.read(target, page.offset) === undefined;
 }
 
 /** Maps the unit anew and loads it once. True, and no longer remembered as bad, if that works. */
-function isMappedWell({ file, hazards }: PrepareScene, unit: ByteRange, data: ByteRange): boolean {
+function isMappedWell({ file, unsafe }: PrepareScene, unit: ByteRange, data: ByteRange): boolean {
   const mapped = intersect(data, rangeBetween(0, file.mappedBytes));
   if (mapped === undefined) return true;
   if (remapUnits(file, unit) !== undefined) return false;
   if (file.read(new Uint8Array(mapped.length), mapped.offset) !== undefined) return false;
-  hazards.forgetMet([data]);
+  unsafe.forgetMet([data]);
   return true;
 }
 

@@ -10,7 +10,7 @@ import type { CompleteFile } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { publishLoss } from '../errors/events.js';
 import { repairUnitBytes } from '../opening/file-info.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { systemError } from '../errors/system-error.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { isBare, withLosses } from './journal/format.js';
@@ -26,18 +26,18 @@ import { writeUnits } from './write-units.js';
 
 export interface RecoverContext {
   readonly file: CompleteFile;
-  readonly hazards: Hazards;
+  readonly unsafe: UnsafeRanges;
   readonly journal: Journal;
 }
 
 /**
- * Brings file and hazards in line with the journal. A file opened read-only, or one that another process is repairing
+ * Brings file and unsafe in line with the journal. A file opened read-only, or one that another process is repairing
  * now, is left as it is: units with an intent are closed instead. So is a file whose journal came with a copy, unless
  * `adopt` is true. Returns the size that the file is to have. Throws ERR_PMEM_JOURNAL, and ERR_PMEM_IO if the file's
  * size cannot be had.
  */
 export async function recoverJournal(context: RecoverContext, adopt: boolean): Promise<number> {
-  const { file, hazards, journal } = context;
+  const { file, unsafe, journal } = context;
   const located = await journal.look();
   if (located.status === 'none') {
     if (located.isStale && !file.facts.readOnly) await sweep(journal);
@@ -45,11 +45,11 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
     const { intents, tombstones } = located.journal;
-    hazards.adopt({ intents: [], tombstones: coalesce([...tombstones, ...intents]) });
+    unsafe.adopt({ intents: [], tombstones: coalesce([...tombstones, ...intents]) });
     return file.mappedBytes;
   }
   if (located.journal.intents.length === 0 && located.status === 'own') {
-    hazards.adopt(located.journal);
+    unsafe.adopt(located.journal);
     return file.mappedBytes;
   }
   if (!file.facts.readOnly && (await acquired(journal))) {
@@ -60,7 +60,7 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
     }
   }
   // A reader cannot store, so what a repair is still writing is lost to it for now.
-  hazards.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
+  unsafe.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
   const tail = await grownTail(file, located.journal.intents, journal.interruption === 'torn');
   return tail?.fileSizeBytes ?? file.mappedBytes;
 }
@@ -88,7 +88,7 @@ async function acquired(journal: Journal): Promise<boolean> {
 }
 
 /** Under the lock, and by what the journal says now: another process may have finished its repair meanwhile. */
-async function finish({ file, hazards, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
+async function finish({ file, unsafe, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
   // The zeros of a copy have not been checked: it may be older than its journal.
   if (located.status === 'copied') await takeOver(journal, { ...located.journal, blank: [] });
   const { intents, tombstones, blank = [] } = journal.content;
@@ -96,19 +96,19 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
-  hazards.adopt(journal.content);
-  hazards.clip(fileSizeBytes);
+  unsafe.adopt(journal.content);
+  unsafe.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.
   if (finished.size > 0) await synced(file);
   const rest = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
-  const works = await prepared(file, hazards, rest, fileSizeBytes);
+  const works = await prepared(file, unsafe, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
   if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones, blank }));
-  await writeUnits(file, hazards, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
+  await writeUnits(file, unsafe, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
@@ -123,7 +123,7 @@ async function finish({ file, hazards, journal }: RecoverContext, located: Locat
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
-  hazards.adopt(content);
+  unsafe.adopt(content);
   publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
 }
@@ -165,11 +165,11 @@ async function takeOver(journal: Journal, content: JournalContent): Promise<void
 
 /** The units of the intents with what was appended to them since; `lost` is what cannot be had of them. */
 async function prepared(
-  file: CompleteFile, hazards: Hazards, intents: readonly Intent[], fileSizeBytes: number,
+  file: CompleteFile, unsafe: UnsafeRanges, intents: readonly Intent[], fileSizeBytes: number,
 ): Promise<PreparedUnit[]> {
   const unitBytes = repairUnitBytes(file.facts);
   const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
-  const scene = { file, hazards, fileSizeBytes, blocks: [], room: new ReadRoom() };
+  const scene = { file, unsafe, fileSizeBytes, blocks: [], room: new ReadRoom() };
   return prepareUnits(scene, suspects, { rebuild: undefined, fill: undefined, journalRebuilt: false });
 }
 

@@ -35,8 +35,8 @@ export class RepairQueue {
     const run = (): Promise<RepairReceipt> => {
       const state = this.#state;
       state.assertOpen();
-      const { file, hazards, journal } = state;
-      const context = { file, hazards, journal, assertOpen: () => { state.assertOpen(); } };
+      const { file, unsafe, journal } = state;
+      const context = { file, unsafe, journal, assertOpen: () => { state.assertOpen(); } };
       return runInside(around, this, () => repairRanges(context, ranges, request));
     };
     this.#pending++;

@@ -12,7 +12,7 @@ import {
 import type { CompleteFile } from '../driver/driver.js';
 import { PmemError, RepairError } from '../errors/errors.js';
 import { repairUnitBytes } from '../opening/file-info.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { systemError } from '../errors/system-error.js';
 import { isAsSalvaged } from './as-salvaged.js';
 import type { Batch, Unstruck } from './batch.js';
@@ -51,7 +51,7 @@ export interface RepairRequest extends PrepareRequest, StrategyRequest {
 
 export interface RepairContext {
   readonly file: CompleteFile;
-  readonly hazards: Hazards;
+  readonly unsafe: UnsafeRanges;
   readonly journal: Journal;
   /** Throws ERR_PMEM_CLOSED once close() was called. */
   readonly assertOpen: () => void;
@@ -63,16 +63,16 @@ export async function repairRanges(
   ranges: readonly ByteRange[],
   request: RepairRequest,
 ): Promise<RepairReceipt> {
-  const { file, hazards, journal } = context;
+  const { file, unsafe, journal } = context;
   await journal.acquire('cannot repair');
   const unitBytes = repairUnitBytes(file.facts);
   const runs = coalesce(ranges.map((range) => alignOut(range, unitBytes)));
-  hazards.markBusy(runs);
+  unsafe.markBusy(runs);
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
     return await new Repair(context, request).run(runs, unitBytes);
   } finally {
-    hazards.releaseBusy(runs);
+    unsafe.releaseBusy(runs);
     journal.release();
   }
 }
@@ -97,7 +97,7 @@ class Repair {
   }
 
   async run(runs: readonly ByteRange[], unitBytes: number): Promise<RepairReceipt> {
-    const { file, hazards, assertOpen } = this.#context;
+    const { file, unsafe, assertOpen } = this.#context;
     const { signal, onProgress } = this.#request;
     const within = await this.#withinFile(runs);
     const before = await queryBadBlocks(file, within, true);
@@ -141,7 +141,7 @@ class Repair {
     }
     const isAsBefore = this.#worked.length === 0 && !this.#listedAgain;
     const after = isAsBefore ? before : await queryBadBlocks(file, within, true);
-    if (after.supported) hazards.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
+    if (after.supported) unsafe.replaceListed(within, after.blocks.filter((block) => !block.unwritten));
     const receipt = this.#receipt(before, after);
     const failed = this.#worked.filter((unit) => unit.strategy === undefined);
     if (failed.length > 0) {
@@ -176,7 +176,7 @@ class Repair {
 
   /** `window` is whole units; the size of the file is asked here, because it may have changed since the last time. */
   async #prepare(window: readonly ByteRange[]): Promise<Batch> {
-    const { file, hazards } = this.#context;
+    const { file, unsafe } = this.#context;
     const fileSizeBytes = await this.#sizeNow(window);
     const gone = window.filter((range) => range.offset >= fileSizeBytes);
     if (gone.length > 0) {
@@ -186,8 +186,8 @@ class Repair {
     const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
     // Of each window anew: others write into holes while a repair runs.
     const written = this.#isSparse ? await writtenIn(file, inFile) : undefined;
-    const suspects = await suspectsIn(file, hazards, inFile, this.#blocks, repairUnitBytes(file.facts), written);
-    const scene = { file, hazards, fileSizeBytes, blocks: this.#blocks, room: this.#room };
+    const suspects = await suspectsIn(file, unsafe, inFile, this.#blocks, repairUnitBytes(file.facts), written);
+    const scene = { file, unsafe, fileSizeBytes, blocks: this.#blocks, room: this.#room };
     const units = await prepareUnits(scene, suspects, this.#request);
     const refused = units.filter((unit) => unit.holdsOthers === true);
     const works = refused.length === 0 ? units : units.filter((unit) => unit.holdsOthers !== true);
@@ -199,25 +199,25 @@ class Repair {
    * changed the size of the file, the batch is prepared again, so that nothing newer is written over.
    */
   async #recorded(prepared: Batch, window: readonly ByteRange[]): Promise<Batch> {
-    const { file, hazards, journal, assertOpen } = this.#context;
+    const { file, unsafe, journal, assertOpen } = this.#context;
     let batch = prepared;
     for (let changes = 0; changes < CHANGES_MAX; changes++) {
       assertOpen();
       this.#request.signal?.throwIfAborted();
       if (batch.works.length === 0) return batch;
       const before = journal.content;
-      await recordIntents(journal, hazards, batch, this.#unstruck, assertOpen);
+      await recordIntents(journal, unsafe, batch, this.#unstruck, assertOpen);
       this.#unstruck = undefined;
       let isChanged: boolean;
       try {
         isChanged = await this.#hasChanged(batch, window);
       } catch (error) {
         // The filesystem does not answer: nothing was touched.
-        await takeBack(journal, hazards, batch, before);
+        await takeBack(journal, unsafe, batch, before);
         throw error;
       }
       if (!isChanged) return batch;
-      await takeBack(journal, hazards, batch, before);
+      await takeBack(journal, unsafe, batch, before);
       await this.#listAgain(window);
       batch = await this.#prepare(window);
     }
@@ -240,12 +240,12 @@ class Repair {
 
   /** The file ends elsewhere now than for this batch, or others have stored into a unit, or it can be read by now. */
   async #hasChanged(batch: Batch, window: readonly ByteRange[]): Promise<boolean> {
-    const { file, hazards } = this.#context;
+    const { file, unsafe } = this.#context;
     const sizeBytes = await this.#sizeNow(window);
     const end = Math.max(...batch.works.map((work) => rangeEnd(work.data)));
     if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
-    if (!(await isAsSalvaged(file, hazards, batch.works))) return true;
-    const unread = batch.works.filter((work) => work.readErrno !== 0 && hazards.unfinishedAt(work.data.offset) === undefined);
+    if (!(await isAsSalvaged(file, unsafe, batch.works))) return true;
+    const unread = batch.works.filter((work) => work.readErrno !== 0 && unsafe.unfinishedAt(work.data.offset) === undefined);
     if (unread.length === 0) return false;
     const pieces = unread.map((work) => work.data);
     const reads = await file.readEach(pieces, this.#room.take(totalLength(pieces)));
@@ -254,23 +254,23 @@ class Repair {
 
   /** Begins with the driver's call, before it returns. */
   async #write(batch: Batch): Promise<void> {
-    const { file, hazards, assertOpen } = this.#context;
-    await writeUnits(file, hazards, batch.works, this.#request, batch.fileSizeBytes);
+    const { file, unsafe, assertOpen } = this.#context;
+    await writeUnits(file, unsafe, batch.works, this.#request, batch.fileSizeBytes);
     assertOpen();
-    this.#unstruck = settle(hazards, batch);
+    this.#unstruck = settle(unsafe, batch);
   }
 
   /** What a batch leaves in the journal goes with the next replacement of it, or, after the last one, by itself. */
   async #strike(): Promise<void> {
-    const { hazards, journal } = this.#context;
+    const { unsafe, journal } = this.#context;
     const written = this.#unstruck;
     this.#unstruck = undefined;
-    if (written !== undefined) await strikeIntents(journal, hazards, written);
+    if (written !== undefined) await strikeIntents(journal, unsafe, written);
   }
 
   /** The error to throw instead of `thrown`: that the batch before it could not be struck weighs more. */
   async #struckOr(thrown: unknown): Promise<unknown> {
-    const { hazards, journal, assertOpen } = this.#context;
+    const { unsafe, journal, assertOpen } = this.#context;
     if (this.#unstruck === undefined) return thrown;
     try {
       assertOpen();
@@ -281,7 +281,7 @@ class Repair {
     try {
       await this.#strike();
       // What was read from the disk after a failure still had its units as half done.
-      hazards.adopt(journal.content);
+      unsafe.adopt(journal.content);
       return thrown;
     } catch (error) {
       return error;

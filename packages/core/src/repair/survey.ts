@@ -8,7 +8,7 @@ import {
   alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
 } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
 /** Below this a read costs less than the question where the file has blocks. */
 export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
@@ -27,7 +27,7 @@ export async function writtenIn(
 /** Whole units of the `window` (aligned, clipped to the file) that are not known to be healthy; ascending, joined. */
 export async function suspectsIn(
   file: CompleteFile,
-  hazards: Hazards,
+  unsafe: UnsafeRanges,
   window: readonly ByteRange[],
   listed: readonly ByteRange[],
   unitBytes: number,
@@ -37,7 +37,7 @@ export async function suspectsIn(
   const last = window.at(-1);
   if (first === undefined || last === undefined) return [];
   const span = rangeBetween(first.offset, rangeEnd(last));
-  const known: ByteRange[] = [...overlappingOf(listed, span), ...hazards.knownBadWithin(span), ...hazards.tombstonesWithin(span)];
+  const known: ByteRange[] = [...overlappingOf(listed, span), ...unsafe.knownBadWithin(span), ...unsafe.tombstonesWithin(span)];
   const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
   const unread = subtract(window, suspects);
   const held = written === undefined ? [span] : overlappingOf(written, span).map((range) => alignOut(range, unitBytes));

@@ -7,7 +7,7 @@ import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { repairUnitBytes } from '../opening/file-info.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { RepairStrategy } from './receipt.js';
 import { isZero, record, type StepFailure, type UnitWork } from './unit-work.js';
 
@@ -23,14 +23,14 @@ const GAP_PAGES_MAX = 16;
 /** Sets `strategy` of those of `written` (ascending) that hold what they are to hold; the others have their attempts recorded. */
 export async function verifyUnits(
   file: CompleteFile,
-  hazards: Hazards,
+  unsafe: UnsafeRanges,
   written: readonly WrittenUnit[],
 ): Promise<void> {
   const found = new Uint8Array(repairUnitBytes(file.facts));
   let units = 0;
   let start = 0;
   while (start < written.length) {
-    const end = endOfGroup(file, hazards, written, start);
+    const end = endOfGroup(file, unsafe, written, start);
     await verifyGroup(file, written.slice(start, end), found);
     units += end - start;
     start = end;
@@ -44,13 +44,13 @@ export async function verifyUnits(
  * Up to where units lie so near each other that they are mapped anew together. A page between them that is known to be bad
  * stays as it is: mapped before the kernel knew, it may still give its bytes.
  */
-function endOfGroup(file: CompleteFile, hazards: Hazards, written: readonly WrittenUnit[], start: number): number {
+function endOfGroup(file: CompleteFile, unsafe: UnsafeRanges, written: readonly WrittenUnit[], start: number): number {
   let end = start + 1;
   while (end < written.length && end - start < UNITS_PER_TURN) {
     const from = rangeEnd((written[end - 1] as WrittenUnit)[0].unit);
     const gapBytes = (written[end] as WrittenUnit)[0].unit.offset - from;
     if (gapBytes > GAP_PAGES_MAX * file.facts.pageBytes) break;
-    if (gapBytes > 0 && !hazards.isClearAt(from, gapBytes)) break;
+    if (gapBytes > 0 && !unsafe.isEmptyAt(from, gapBytes)) break;
     end++;
   }
   return end;

@@ -5,7 +5,7 @@
 import { rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
 import { repairUnitBytes } from '../opening/file-info.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { RepairStrategy } from './receipt.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import type { StrategyRequest } from './strategy.js';
@@ -21,7 +21,7 @@ import { verifyUnits, type WrittenUnit } from './verify-units.js';
  */
 export async function writeUnits(
   file: CompleteFile,
-  hazards: Hazards,
+  unsafe: UnsafeRanges,
   works: readonly UnitWork[],
   request: StrategyRequest,
   fileSizeBytes: number,
@@ -32,7 +32,7 @@ export async function writeUnits(
     if (pending.some((work) => work.attempts.length > 0)) await askAgain(file, pending);
     const written = await writeRuns(file, runsOf(file, pending, request), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();
-    if (unsynced === undefined) await verifyUnits(file, hazards, written);
+    if (unsynced === undefined) await verifyUnits(file, unsafe, written);
     else for (const [work, strategy] of written) record(work, strategy, { step: unsynced.syscall, errno: unsynced.errno });
     pending = pending.filter((work) => {
       return work.strategy === undefined && work.holdsOthers !== true && next(file, work, request) !== undefined;

@@ -5,7 +5,7 @@
 import type { CompleteFile } from '../driver/driver.js';
 import type { DeviceWatch } from '../driver/devices.js';
 import { isMediaErrno } from '../faults/classify.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { listingAbility } from '../opening/file-info.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, formatRange, intersect, subtract } from '../ranges/byte-range.js';
@@ -16,15 +16,15 @@ export type AnnouncementSupport = { readonly supported: true } | { readonly supp
 
 export class Announcements {
   readonly #file: CompleteFile;
-  readonly #hazards: Hazards;
+  readonly #unsafe: UnsafeRanges;
   readonly #listeners = new Set<(event: WatchEvent) => void>();
   #watch: DeviceWatch | undefined;
   /** Notices are answered one after the other. */
   #answered: Promise<void> = Promise.resolve();
 
-  constructor(file: CompleteFile, hazards: Hazards) {
+  constructor(file: CompleteFile, unsafe: UnsafeRanges) {
     this.#file = file;
-    this.#hazards = hazards;
+    this.#unsafe = unsafe;
   }
 
   /** Calls `listener` for each announcement until removeListener(). Not supported: it will not be called. */
@@ -61,9 +61,9 @@ export class Announcements {
         this.#tell({ kind: 'unsupported', reason });
         return;
       }
-      const added = subtract(lost, this.#hazards.knownBadWithin(range));
+      const added = subtract(lost, this.#unsafe.knownBadWithin(range));
       if (added.length === 0) return;
-      this.#hazards.addMet(added);
+      this.#unsafe.addMet(added);
       this.#tell({ kind: 'announced', ranges: added });
     } catch {
       // The driver has broken its word, as a simulated process does that has died: nothing more can be noticed here.

@@ -4,7 +4,7 @@ import { hugePageBytes } from '../ranges/huge-page-bytes.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent, FileFacts } from '../driver/driver.js';
 import { errnoName } from '../errors/errno.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
 export interface FileBadBlock extends ByteRange {
@@ -104,12 +104,12 @@ export function reportOf(answer: FileBadBlocks): BadBlockReport {
   return { status: 'known', ranges: coalesce(answer.blocks) };
 }
 
-/** Asks the kernel's list, and keeps what it says of `whole`, the file, in `hazards`. */
-export async function refreshKnown(file: CompleteFile, hazards: Hazards, whole: ByteRange): Promise<FileBadBlocks> {
+/** Asks the kernel's list, and keeps what it says of `whole`, the file, in `unsafe`. */
+export async function refreshKnown(file: CompleteFile, unsafe: UnsafeRanges, whole: ByteRange): Promise<FileBadBlocks> {
   const answer = await queryBadBlocks(file, whole);
   if (answer.supported) {
     // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
-    hazards.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
+    unsafe.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
   }
   return answer;
 }

@@ -4,7 +4,7 @@ import { coalesce } from '../ranges/byte-range.js';
 import type { Driver, CompleteFile } from '../driver/driver.js';
 import { completeFile } from '../driver/complete-file.js';
 import { PmemError } from '../errors/errors.js';
-import { Hazards } from '../faults/hazards.js';
+import { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { Journal, journalError } from '../repair/journal/journal.js';
 import type { SalvageGap, SalvagePart } from './salvage.js';
 import { systemError } from '../errors/system-error.js';
@@ -41,7 +41,7 @@ export async function copyParts(
 
 /** Until all is durable, all of the copy counts as lost: a copy that is cut off must not be taken for the file. */
 async function fillCopy(file: CompleteFile, range: ByteRange, parts: AsyncIterable<SalvagePart>): Promise<SalvageGap[]> {
-  const journal = new Journal(file, new Hazards(() => undefined));
+  const journal = new Journal(file, new UnsafeRanges(() => undefined));
   await journal.clearStale();
   await journal.acquire('cannot salvage into the copy');
   try {

@@ -5,7 +5,7 @@ import type { FaultKind } from '../faults/classify.js';
 import { forgetHealthy, stillLost } from '../faults/ask-again.js';
 import { copyAround } from '../faults/copy-around.js';
 import type { CompleteFile } from '../driver/driver.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
 /** Why bytes are missing: what classification says, or `lost`, a tombstone that an earlier repair left. */
 export type SalvageGapReason = FaultKind | 'lost';
@@ -60,10 +60,10 @@ export interface SalvageRequest {
 /** Between chunks of this size the event loop gets its turn. */
 const CHUNK_BYTES = 1024 * 1024;
 
-export async function salvageRange(file: CompleteFile, hazards: Hazards, request: SalvageRequest): Promise<Salvage> {
+export async function salvageRange(file: CompleteFile, unsafe: UnsafeRanges, request: SalvageRequest): Promise<Salvage> {
   const pieces: SalvagedPiece[] = [];
   const gaps: SalvageGap[] = [];
-  for await (const part of salvageParts(file, hazards, request)) {
+  for await (const part of salvageParts(file, unsafe, request)) {
     if ('bytes' in part) pieces.push(part);
     else gaps.push(part);
   }
@@ -73,7 +73,7 @@ export async function salvageRange(file: CompleteFile, hazards: Hazards, request
 /** Pieces and gaps in ascending order, of which one chunk is held at a time. Neighbours with one reason are one gap. */
 export async function* salvageParts(
   file: CompleteFile,
-  hazards: Hazards,
+  unsafe: UnsafeRanges,
   { range, signal, onProgress, assertOpen }: SalvageRequest,
 ): AsyncGenerator<SalvagePart, void, undefined> {
   let missingBytes = 0;
@@ -83,7 +83,7 @@ export async function* salvageParts(
     signal?.throwIfAborted();
     assertOpen();
     const end = Math.min(start + CHUNK_BYTES, rangeEnd(range));
-    for (const part of salvageChunk(file, hazards, rangeBetween(start, end))) {
+    for (const part of salvageChunk(file, unsafe, rangeBetween(start, end))) {
       if ('bytes' in part) {
         if (held !== undefined) yield held;
         held = undefined;
@@ -103,19 +103,19 @@ export async function* salvageParts(
 }
 
 /** Every byte of the chunk, in ascending order. */
-function salvageChunk(file: CompleteFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
+function salvageChunk(file: CompleteFile, unsafe: UnsafeRanges, chunk: ByteRange): SalvagePart[] {
   // resize() may have run since the last chunk.
   const mappedEnd = Math.max(chunk.offset, Math.min(rangeEnd(chunk), file.mappedBytes));
-  const parts = chunk.offset < mappedEnd ? salvageMapped(file, hazards, rangeBetween(chunk.offset, mappedEnd)) : [];
+  const parts = chunk.offset < mappedEnd ? salvageMapped(file, unsafe, rangeBetween(chunk.offset, mappedEnd)) : [];
   if (mappedEnd < rangeEnd(chunk)) parts.push({ ...rangeBetween(mappedEnd, rangeEnd(chunk)), reason: 'truncated' });
   return parts;
 }
 
-function salvageMapped(file: CompleteFile, hazards: Hazards, chunk: ByteRange): SalvagePart[] {
+function salvageMapped(file: CompleteFile, unsafe: UnsafeRanges, chunk: ByteRange): SalvagePart[] {
   const bytes = new Uint8Array(chunk.length);
-  forgetHealthy(file, hazards, chunk);
-  const media = hazards.knownBadWithin(chunk);
-  const lost = subtract(stillLost(file, hazards, chunk), media);
+  forgetHealthy(file, unsafe, chunk);
+  const media = unsafe.knownBadWithin(chunk);
+  const lost = subtract(stillLost(file, unsafe, chunk), media);
   const found: SalvageGap[] = [
     ...media.map((range) => ({ ...range, reason: 'media' as const })),
     ...lost.map((range) => ({ ...range, reason: 'lost' as const })),
@@ -125,7 +125,7 @@ function salvageMapped(file: CompleteFile, hazards: Hazards, chunk: ByteRange): 
       const from = piece.offset - chunk.offset;
       return file.read(bytes.subarray(from, from + piece.length), piece.offset);
     });
-    hazards.addMet(met.filter((gap) => gap.reason === 'media'));
+    unsafe.addMet(met.filter((gap) => gap.reason === 'media'));
     found.push(...met.map(({ offset, length, reason }) => ({ offset, length, reason })));
   }
   found.push(...cutOff(file, chunk, found));

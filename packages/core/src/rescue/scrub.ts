@@ -6,7 +6,7 @@ import { classifyPage, isMediaErrno } from '../faults/classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
-import type { Hazards } from '../faults/hazards.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Clock } from './pace.js';
 import { Pace, wallClock } from './pace.js';
 import { systemError } from '../errors/system-error.js';
@@ -49,7 +49,7 @@ const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** Known media errors are counted, not read again: each consumption of poison is a risk. */
 export async function scrubRange(
   file: CompleteFile,
-  hazards: Hazards,
+  unsafe: UnsafeRanges,
   request: ScrubRequest,
   assertOpen: () => void,
   clock: Clock = wallClock,
@@ -57,8 +57,8 @@ export async function scrubRange(
   const { range, signal, onProgress } = request;
   const pace = new Pace(request.bytesPerSecond, clock);
   const chunkBytes = pace.chunkBytes(file.facts.pageBytes, CHUNK_BYTES_MAX);
-  forgetHealthy(file, hazards, range);
-  const known = hazards.knownBadWithin(range);
+  forgetHealthy(file, unsafe, range);
+  const known = unsafe.knownBadWithin(range);
   const found: ByteRange[] = [];
   const totalBytes = range.length;
   let doneBytes = totalLength(known);
@@ -68,7 +68,7 @@ export async function scrubRange(
       assertOpen();
       const chunk = rangeBetween(start, Math.min(start + chunkBytes, rangeEnd(healthy)));
       const bad = await scrubChunk(file, chunk, assertOpen);
-      hazards.addMet(bad);
+      unsafe.addMet(bad);
       found.push(...bad);
       doneBytes += chunk.length;
       onProgress?.({ doneBytes, totalBytes, mediaErrors: coalesce([...known, ...found]) });

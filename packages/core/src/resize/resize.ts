@@ -31,7 +31,7 @@ export async function resizeFile(state: OpenState, size: number, options: Resize
     journal.release();
   }
   state.assertOpen();
-  await refreshKnown(state.file, state.hazards, state.wholeFile());
+  await refreshKnown(state.file, state.unsafe, state.wholeFile());
 }
 
 /** Takes the repair lock. False if the filesystem has none and the file has no journal that two could disagree on. */
@@ -51,23 +51,23 @@ async function resizeTo(
   size: number,
   { preallocate = false, allowRelease = false }: ResizeOptions,
 ): Promise<void> {
-  const { file, hazards, path } = state;
+  const { file, unsafe, path } = state;
   state.assertOpen();
-  await refuseBadCuts(state, size, await refreshKnown(file, hazards, state.wholeFile()), allowRelease);
+  await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);
   state.assertOpen();
   const failure = await state.whileResizing(() => file.resize(size, preallocate));
   if (failure !== undefined) {
     throw publishFailure(path, systemError(`cannot resize to ${size} bytes`, failure, { path }));
   }
-  hazards.clip(state.sizeBytes);
+  unsafe.clip(state.sizeBytes);
 }
 
 /** Under the repair lock: drops what the journal says about bytes that were cut off. */
-async function clipJournal({ journal, hazards, sizeBytes }: OpenState): Promise<void> {
+async function clipJournal({ journal, unsafe, sizeBytes }: OpenState): Promise<void> {
   const clipped = clippedTo(journal.content, sizeBytes);
   if (clipped === journal.content) return;
   const failure = await journal.update(() => clipped);
-  hazards.adopt(clipped);
+  unsafe.adopt(clipped);
   if (failure !== undefined) throw journalError(journal, failure);
 }
 
@@ -78,8 +78,8 @@ async function refuseBadCuts(
   answer: FileBadBlocks,
   allowRelease: boolean,
 ): Promise<void> {
-  const { file, hazards, io, sizeBytes } = state;
-  const bad = [...hazards.knownBadWithin(state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
+  const { file, unsafe, io, sizeBytes } = state;
+  const bad = [...unsafe.knownBadWithin(state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
   const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
   if (found.length > 0) throw io.mediaError('resize', 'errno', [...known, ...found]);
   if (known.length > 0) throw io.mediaError('resize', 'known', known);

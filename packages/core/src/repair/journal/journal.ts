@@ -10,7 +10,7 @@ import type { CompleteFile, JournalFile, SystemFailure } from '../../driver/driv
 import { Errno } from '../../errors/errno.js';
 import { PmemError } from '../../errors/errors.js';
 import { repairUnitBytes } from '../../opening/file-info.js';
-import type { Hazards } from '../../faults/hazards.js';
+import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
 import { decodeJournal, EMPTY, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
@@ -38,7 +38,7 @@ export type JournalChange = (content: JournalContent) => JournalContent;
 
 export class Journal {
   readonly #file: CompleteFile;
-  readonly #hazards: Hazards;
+  readonly #unsafe: UnsafeRanges;
   #holders = 0;
   #located: Located | undefined;
   /** While the lock is held: what the journal holds, or is about to. */
@@ -49,9 +49,9 @@ export class Journal {
   #exists = false;
   #place: string;
 
-  constructor(file: CompleteFile, hazards: Hazards) {
+  constructor(file: CompleteFile, unsafe: UnsafeRanges) {
     this.#file = file;
-    this.#hazards = hazards;
+    this.#unsafe = unsafe;
     this.#place = usualPlace(file.facts.path);
   }
 
@@ -100,7 +100,7 @@ export class Journal {
    * repair, or written over bytes that were lost. Throws ERR_PMEM_JOURNAL.
    */
   reconsider(): void {
-    if (this.isHeld || !this.#hazards.hasJournaled) return;
+    if (this.isHeld || !this.#unsafe.hasJournaled) return;
     if (this.#file.facts.readOnly) {
       this.#adopt(locateSync(this.#file));
       this.#content = undefined;
@@ -129,7 +129,7 @@ export class Journal {
       if (error instanceof PmemError) return;
       throw error;
     }
-    this.#hazards.forgetMended(located.status === 'none' ? EMPTY : located.journal);
+    this.#unsafe.forgetMended(located.status === 'none' ? EMPTY : located.journal);
   }
 
   /**
@@ -287,11 +287,11 @@ export class Journal {
   #adopt(located: Located): JournalContent {
     this.#note(located);
     if (located.status === 'copied') {
-      this.#hazards.adopt(lostOf(located.journal));
+      this.#unsafe.adopt(lostOf(located.journal));
       return (this.#content = lostOf(located.journal));
     }
     const content = located.status === 'none' ? EMPTY : located.journal;
-    this.#hazards.adopt(this.#file.facts.readOnly ? withLosses(content) : content);
+    this.#unsafe.adopt(this.#file.facts.readOnly ? withLosses(content) : content);
     return (this.#content = content);
   }
 

@@ -1,6 +1,6 @@
 import type { ByteRange } from '../../ranges/byte-range.js';
 import { subtract } from '../../ranges/byte-range.js';
-import type { Hazards } from '../../faults/hazards.js';
+import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import type { Journal } from './journal.js';
 import { journalError } from './journal.js';
 
@@ -8,15 +8,15 @@ import { journalError } from './journal.js';
  * Makes the journal forget lost bytes in `range` that were written over and are durable now. Runs on this thread,
  * because persist() promises that everything is durable when it returns; it costs nothing if there are none.
  */
-export function dropPersistedTombstones(journal: Journal, hazards: Hazards, range: ByteRange): void {
-  if (hazards.clear) return;
-  const dropped = hazards.overwrittenWithin(range);
+export function dropPersistedTombstones(journal: Journal, unsafe: UnsafeRanges, range: ByteRange): void {
+  if (unsafe.isEmpty) return;
+  const dropped = unsafe.overwrittenWithin(range);
   if (dropped.length === 0) return;
   journal.acquireSync('persisted, but the repair journal is in use');
   try {
     const failure = journal.updateSync((now) => ({ ...now, tombstones: subtract(now.tombstones, dropped) }));
     if (failure !== undefined) throw journalError(journal, failure);
-    for (const piece of dropped) hazards.dropOverwritten(piece);
+    for (const piece of dropped) unsafe.dropOverwritten(piece);
   } finally {
     journal.release();
   }

@@ -6,10 +6,10 @@ import { settledBlank } from '../repair/journal/format.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair
- * recorded, units that a repair holds right now. While it is `clear`, short accesses look at nothing; where it is not, all
- * ask isClearAt().
+ * recorded, units that a repair holds right now. While there is none, short accesses look at nothing; otherwise all
+ * ask isEmptyAt().
  */
-export class Hazards {
+export class UnsafeRanges {
   /** Media errors that the kernel lists, without blocks that were never written. */
   readonly #listed = new RangeSet();
   /** Media errors that an access of this process met. */
@@ -29,20 +29,20 @@ export class Hazards {
   readonly #ofBytes = [this.#listed, this.#met, this.#tombstones, this.#blank, this.#shown, this.#overwritten,
     this.#unpersisted];
   readonly #appeared: () => void;
-  #clear = true;
+  #isEmpty = true;
 
   /** `appeared` is called with each change after which there is anything to avoid. */
   constructor(appeared: () => void = () => undefined) {
     this.#appeared = appeared;
   }
 
-  get clear(): boolean {
-    return this.#clear;
+  get isEmpty(): boolean {
+    return this.#isEmpty;
   }
 
   /** True where the range holds nothing that must not simply be accessed: O(log n), and nothing is allocated. */
-  isClearAt(offset: number, length: number): boolean {
-    if (this.#clear) return true;
+  isEmptyAt(offset: number, length: number): boolean {
+    if (this.#isEmpty) return true;
     return (
       this.#unfinished.size === 0 &&
       !this.#listed.holdsAnyOf(offset, length) &&
@@ -240,7 +240,7 @@ export class Hazards {
   }
 
   #update(): void {
-    this.#clear =
+    this.#isEmpty =
       this.#listed.isEmpty &&
       this.#met.isEmpty &&
       this.#tombstones.isEmpty &&
@@ -248,6 +248,6 @@ export class Hazards {
       this.#busy.isEmpty &&
       this.#unpersisted.isEmpty &&
       this.#unfinished.size === 0;
-    if (!this.#clear) this.#appeared();
+    if (!this.#isEmpty) this.#appeared();
   }
 }
