@@ -164,7 +164,7 @@ export class PmemFile extends MemoryAccess {
 
   /**
    * Makes the repair units that `ranges` touch usable again, without privilege, and verifies it: salvages what they
-   * hold, takes lost bytes from `rebuild` or `fill`, and writes whole units. With neither, lost bytes are tombstoned:
+   * hold, takes lost bytes from `rebuild` or `fill`, and writes whole units. With neither, lost bytes stay lost:
    * they read as ERR_PMEM_LOST until they are written and persisted, also after a restart. Healthy units are left
    * alone, so calling it twice is safe. Repairs of one file run one after the other. If the machine or the process goes
    * down meanwhile, the next open() finishes what it can; units that `rebuild` alone could supply read as
@@ -266,7 +266,7 @@ export class PmemFile extends MemoryAccess {
 
   /**
    * Unmaps and closes, after the calls in flight; a second close() does nothing. Nothing is persisted, except bytes
-   * that were written over a tombstone, so that the next open() does not report them lost. A repair still running
+   * that were written over lost ones, so that the next open() does not report them lost. A repair still running
    * stops at its next step; the next open() finishes it.
    */
   async close(): Promise<void> {

@@ -67,7 +67,7 @@ export async function journalOf(file: CompleteFile): Promise<JournalReport> {
   const located = await locate(file);
   const path = absolutePlace(file.facts.path, located.place);
   if (located.status === 'none') return { status: 'none', path, isStale: located.isStale };
-  const { identity, intents, tombstones } = located.journal;
+  const { identity, intents, lost } = located.journal;
   const isKnown = identity.bootId !== '' && file.facts.bootId !== '';
   return {
     status: located.status,
@@ -80,6 +80,6 @@ export async function journalOf(file: CompleteFile): Promise<JournalReport> {
       const hasContent = content !== undefined;
       return { offset, length, fileSizeBytes, uniformByte: isUniform ? first : undefined, hasContent };
     }),
-    lost: tombstones,
+    lost,
   };
 }

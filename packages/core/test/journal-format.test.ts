@@ -22,10 +22,10 @@ const sample: JournalContent = {
     { offset: 8192, length: 4096, content: Uint8Array.from({ length: 4096 }, (_, i) => i), fileSizeBytes: 12_388 },
     { offset: 12_288, length: 100, content: new Uint8Array(100).fill(4), fileSizeBytes: 12_388 },
   ],
-  tombstones: [{ offset: 9000, length: 5 }],
+  lost: [{ offset: 9000, length: 5 }],
 };
 
-const none: JournalContent = { intents: [], tombstones: [], blank: [] };
+const none: JournalContent = { intents: [], lost: [], blank: [] };
 
 function decode(bytes: Uint8Array): ReturnType<typeof decodeJournal> {
   return decodeJournal(bytes, UNIT);
@@ -72,7 +72,7 @@ describe('journal format', () => {
 
   it('writes one byte for content that is the same throughout, and only for that', () => {
     const bytesOf = (content: Uint8Array): number =>
-      encodeJournal(identity, { intents: [{ offset: 0, length: content.length, content, fileSizeBytes: 8192 }], tombstones: [] }).byteLength;
+      encodeJournal(identity, { intents: [{ offset: 0, length: content.length, content, fileSizeBytes: 8192 }], lost: [] }).byteLength;
     for (const byte of [0, 255]) expect(bytesOf(new Uint8Array(4096).fill(byte))).toBe(HEADER + 32 + 32);
     for (const at of [0, 1, 2048, 4095]) {
       const content = new Uint8Array(4096);
@@ -83,8 +83,8 @@ describe('journal format', () => {
 
   it('lets no length field allocate more than the limit, and says beforehand whether a journal stays under it', () => {
     const whole = Array.from({ length: 16_385 }, (_, page) => uniform(page));
-    expect(journalFits({ intents: whole, tombstones: [] })).toBe(false);
-    expect(journalFits({ intents: whole.slice(0, 16_000), tombstones: [{ offset: 0, length: 1 }] })).toBe(true);
+    expect(journalFits({ intents: whole, lost: [] })).toBe(false);
+    expect(journalFits({ intents: whole.slice(0, 16_000), lost: [{ offset: 0, length: 1 }] })).toBe(true);
     expect(decode(encodeJournal(identity, { ...none, intents: whole.slice(0, 16_384) })).status).toBe('ok');
     expect(decode(encodeJournal(identity, { ...none, intents: whole }))).toEqual({ status: 'damaged', reason: 'record 16384 is not valid' });
     const huge = Buffer.from(encodeJournal(identity, { ...none, intents: [uniform(0)] }));
@@ -101,7 +101,7 @@ describe('journal format', () => {
     expect(bytes.byteLength).toBe(HEADER + 32 + 32);
     expect(decode(bytes)).toEqual({ status: 'ok', journal: { ...none, intents: [bare], identity } });
     const many = Array.from({ length: 100_000 }, (_, page) => ({ ...bare, offset: page * UNIT }));
-    expect(journalFits({ intents: many, tombstones: [] })).toBe(true);
+    expect(journalFits({ intents: many, lost: [] })).toBe(true);
     const withDetail = Buffer.from(bytes);
     withDetail.writeUInt32LE(1, HEADER + 4);
     expect(decode(sealed(withDetail))).toEqual({ status: 'damaged', reason: 'record 0 is not valid' });
@@ -113,15 +113,15 @@ describe('journal format', () => {
 
   it('of a unit that is being rebuilt, what a new size leaves is lost', () => {
     const bare = { offset: 3 * UNIT, length: UNIT, content: undefined, fileSizeBytes: 9 * UNIT };
-    const content: JournalContent = { intents: [bare], tombstones: [{ offset: 0, length: 5 }] };
+    const content: JournalContent = { intents: [bare], lost: [{ offset: 0, length: 5 }] };
     expect(clippedTo(content, 4 * UNIT)).toBe(content);
     const lost = [{ offset: 0, length: 5 }, { offset: 3 * UNIT, length: 100 }];
-    expect(clippedTo(content, 3 * UNIT + 100)).toEqual({ ...none, tombstones: lost });
-    expect(clippedTo(content, 3 * UNIT)).toEqual({ ...none, tombstones: [{ offset: 0, length: 5 }] });
+    expect(clippedTo(content, 3 * UNIT + 100)).toEqual({ ...none, lost: lost });
+    expect(clippedTo(content, 3 * UNIT)).toEqual({ ...none, lost: [{ offset: 0, length: 5 }] });
   });
 
   it('has the bytes that its table says', () => {
-    const bytes = Buffer.from(encodeJournal({ ...identity, inode: 1n, birthTimeNs: 2n }, { intents: [], tombstones: [{ offset: 5, length: 6 }] }));
+    const bytes = Buffer.from(encodeJournal({ ...identity, inode: 1n, birthTimeNs: 2n }, { intents: [], lost: [{ offset: 5, length: 6 }] }));
     expect(bytes.byteLength).toBe(HEADER + 32 + 32);
     expect(bytes.subarray(0, 8).toString()).toBe('PMEMRPJ\n');
     expect(bytes.subarray(8, 56).toString('hex')).toBe(
@@ -179,8 +179,8 @@ describe('journal format', () => {
         }
         const decoding = decode(sealed(bytes));
         if (decoding.status !== 'ok') return;
-        const { intents, tombstones } = decoding.journal;
-        for (const record of [...intents, ...tombstones]) {
+        const { intents, lost } = decoding.journal;
+        for (const record of [...intents, ...lost]) {
           expect(Number.isSafeInteger(record.offset + record.length)).toBe(true);
           expect(record.length).toBeGreaterThan(0);
         }
@@ -194,7 +194,7 @@ describe('journal format', () => {
 describe('an intent that is believed is one unit', () => {
   const intent = (offset: number, length: number, fileSizeBytes: number): JournalContent => ({
     intents: [{ offset, length, content: new Uint8Array(length).fill(1), fileSizeBytes }],
-    tombstones: [],
+    lost: [],
   });
 
   it.each([
@@ -215,11 +215,11 @@ describe('an intent that is believed is one unit', () => {
   });
 
   it('two tails of one file, one unit twice, or one loss twice are refused', () => {
-    const tails = { intents: [...intent(0, 10, 10).intents, ...intent(UNIT, 10, UNIT + 10).intents], tombstones: [] };
+    const tails = { intents: [...intent(0, 10, 10).intents, ...intent(UNIT, 10, UNIT + 10).intents], lost: [] };
     expect(decode(encodeJournal(identity, tails)).status).toBe('damaged');
     expect(decode(encodeJournal(identity, { ...none, intents: [uniform(1), uniform(1)] }))).toMatchObject({ status: 'damaged', range: { offset: UNIT } });
     const losses = [{ offset: 0, length: 10 }, { offset: 9, length: 10 }];
-    expect(decode(encodeJournal(identity, { ...none, tombstones: losses }))).toMatchObject({ status: 'damaged', range: losses[1] });
+    expect(decode(encodeJournal(identity, { ...none, lost: losses }))).toMatchObject({ status: 'damaged', range: losses[1] });
   });
 
   it('two million of one byte are refused at the second', () => {
@@ -240,7 +240,7 @@ describe('a journal of a file that was cut', () => {
       [12_288, 12, 12_300],
     ]);
     const blank = [{ offset: 9001, length: 3 }];
-    const clipped = { tombstones: [{ offset: 9000, length: 2 }], blank: [{ offset: 9001, length: 1 }] };
+    const clipped = { lost: [{ offset: 9000, length: 2 }], blank: [{ offset: 9001, length: 1 }] };
     expect(clippedTo({ ...sample, blank }, 9002)).toMatchObject({ intents: [{ length: 810 }], ...clipped });
     expect(clippedTo(sample, 12_388)).toBe(sample);
   });

@@ -120,7 +120,7 @@ describe('contents', () => {
 
   it('keep what a unit still holds beside what was lost before', async () => {
     const unsafe = new UnsafeRanges();
-    unsafe.addTombstones([{ offset: PAGE, length: 100 }]);
+    unsafe.addLost([{ offset: PAGE, length: 100 }]);
     const [work] = await prepare(fileOf(() => 0), [unit], filling, unsafe);
     expect([work?.content[99], work?.content[100], work?.content[PAGE - 1]]).toEqual([9, 7, 7]);
     expect(work).toMatchObject({ lost: [{ offset: PAGE, length: 100 }], filled: [{ offset: PAGE, length: 100 }] });

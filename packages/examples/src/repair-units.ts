@@ -13,7 +13,7 @@ export interface BadPage {
 
 /**
  * Repairs the units of all pages. Where bytes are known for the whole unit, the repair itself puts them in place;
- * otherwise the lost bytes become tombstones, and the pages of the unit that are known have to be stored afterwards.
+ * otherwise the lost bytes stay lost, and the pages of the unit that are known have to be stored afterwards.
  * Returns why pages are still bad, by their position. Throws what PmemFile.repair() throws but for a RepairError.
  */
 export async function repairUnits(file: PmemFile, pages: readonly BadPage[]): Promise<Map<number, RepairError>> {

@@ -48,11 +48,11 @@ export const BODIES: Readonly<Record<string, SceneBody>> = {
       scene.persist(PAGE, 16);
     },
   },
-  'tombstone, then write over it': {
+  'lose, then write over it': {
     sizeBytes: 2 * PAGE,
     run: async (scene) => {
       scene.poison(1);
-      await scene.tombstone([page(1)]);
+      await scene.lose([page(1)]);
       scene.write(PAGE + 64, 24);
       scene.persist(PAGE + 64, 24);
       await scene.reopen();
@@ -107,12 +107,12 @@ export const BODIES: Readonly<Record<string, SceneBody>> = {
       await scene.readAll();
     },
   },
-  'resize over tombstones': {
+  'resize over lost pages': {
     sizeBytes: 3 * PAGE,
     run: async (scene) => {
       scene.poison(1);
       scene.poison(2);
-      await scene.tombstone([page(1), page(2)]);
+      await scene.lose([page(1), page(2)]);
       await scene.resize(PAGE + 512);
       if (!(await scene.resize(2 * PAGE))) return;
       scene.write(PAGE + 504, 16);

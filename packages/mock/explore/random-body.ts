@@ -81,7 +81,7 @@ function randomStep(random: Random): Step {
     case 6:
       return (scene) => repairBad(scene, (ranges) => scene.rebuild(ranges));
     case 7:
-      return (scene) => repairBad(scene, (ranges) => scene.tombstone(ranges));
+      return (scene) => repairBad(scene, (ranges) => scene.lose(ranges));
     case 8:
       return (scene) => repairBad(scene, (ranges) => scene.fill(ranges, fill));
     case 9:

@@ -110,7 +110,7 @@ export class Scene {
       refused = error.ranges;
     }
     if (refused.length === 0) this.ledger.checkBytes(0, bytes);
-    // read() may meet latent poison beneath a tombstone, which salvage() does not touch: then the page is refused.
+    // read() may meet latent poison beneath lost bytes, which salvage() does not touch: then the page is refused.
     const pages = gaps.map((gap) => alignOut(gap, PAGE));
     if (subtract(refused, pages).length > 0 || (refused.length === 0 && gaps.length > 0)) {
       throw new Error(`read() refuses ${formatRanges(refused)}, salvage() ${formatRanges(gaps)}`);
@@ -155,7 +155,7 @@ export class Scene {
     await this.#repair(ranges, { fill: byte });
   }
 
-  async tombstone(ranges: readonly ByteRange[]): Promise<void> {
+  async lose(ranges: readonly ByteRange[]): Promise<void> {
     await this.#repair(ranges, {});
   }
 

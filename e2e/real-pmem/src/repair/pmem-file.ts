@@ -1,4 +1,4 @@
-/** PmemFile on real poison: salvage, repair, tombstones, the end-of-file page, and devices that cannot clear. */
+/** PmemFile on real poison: salvage, repair, lost ranges, the end-of-file page, and devices that cannot clear. */
 import assert from 'node:assert/strict';
 import { MediaError, type PmemError, type RepairError } from '@safe-pmem/core';
 import { page, pageBytes } from '../scenarios/file-steps.js';
@@ -55,7 +55,7 @@ suite(`PmemFile on ${context.filesystem}, ${context.device}`, () => {
       await again.close();
     });
 
-    test('repair() without bytes leaves a tombstone that outlives the process, and a persisted write ends it', async () => {
+    test('repair() without bytes leaves a loss that outlives the process, and a persisted write ends it', async () => {
       await scene.written('file', whole);
       await scene.poison('file', bad);
       const first = await scene.file('file');

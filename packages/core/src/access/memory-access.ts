@@ -6,7 +6,7 @@ import type { Fault } from '../driver/driver.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from '../opening/open-state.js';
-import { dropPersistedTombstones } from '../repair/journal/overwritten.js';
+import { dropPersistedLosses } from '../repair/journal/overwritten.js';
 import { persistTogether } from './persist-ranges.js';
 import type { PmemView } from './view.js';
 import { Views } from './views.js';
@@ -147,7 +147,7 @@ export class MemoryAccess extends NumberReads {
     for (const range of io.persistable(asked)) {
       io.requirePersisted(range, file.persist(range.offset, range.length));
     }
-    dropPersistedTombstones(journal, unsafe, asked);
+    dropPersistedLosses(journal, unsafe, asked);
     io.requireAllDurable(asked);
   }
 
@@ -160,7 +160,7 @@ export class MemoryAccess extends NumberReads {
       io.requirePersisted(range, await file.persistAsync(range.offset, range.length));
       this.#state.assertOpen();
     }
-    dropPersistedTombstones(journal, unsafe, asked);
+    dropPersistedLosses(journal, unsafe, asked);
     io.requireAllDurable(asked);
   }
 

@@ -28,7 +28,7 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  unsafe.addTombstones(subtract(journal.tombstones, unsafe.overwritten), settledBlank(journal));
+  unsafe.addLost(subtract(journal.lost, unsafe.overwritten), settledBlank(journal));
   unsafe.forgetMet(subtract(healthy, journal.intents));
 }
 
@@ -39,7 +39,7 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
  * lost again.
  */
 export function stillLost(file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
-  const lost = unsafe.tombstonesWithin(within);
+  const lost = unsafe.lostWithin(within);
   const blank = subtract(unsafe.blankWithin(within), unsafe.busyWithin(within));
   if (blank.length === 0) return lost;
   const isStored = loaded === undefined ? storedSince(file, blank) : nonZeroRuns(loaded, within.offset);

@@ -195,7 +195,7 @@ export class FaultPath {
 
   /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
   reconsiderLosses(range: ByteRange): void {
-    if (this.#unsafe.isEmpty || this.#unsafe.tombstonesWithin(range).length === 0) return;
+    if (this.#unsafe.isEmpty || this.#unsafe.lostWithin(range).length === 0) return;
     this.#journal.reconsider();
   }
 

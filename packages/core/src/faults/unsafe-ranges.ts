@@ -14,19 +14,19 @@ export class UnsafeRanges {
   readonly #listed = new RangeSet();
   /** Media errors that an access of this process met. */
   readonly #met = new RangeSet();
-  readonly #tombstones = new RangeSet();
-  /** Where a repair left zeros of what was lost: of the tombstones there, any other byte was stored since. */
+  readonly #lost = new RangeSet();
+  /** Where a repair left zeros of what was lost: of the lost bytes there, any other byte was stored since. */
   readonly #blank = new RangeSet();
   /** Stores of others into lost bytes that this application was shown. */
   readonly #shown = new RangeSet();
-  /** Tombstoned bytes that were written over but are still in the journal: dropped there once persisted. */
+  /** Lost bytes that were written over but are still in the journal: dropped there once persisted. */
   readonly #overwritten = new RangeSet();
   readonly #busy = new RangeSet();
   /** Bytes that a failed msync may have dropped: no persist of them succeeds until they are written again. */
   readonly #unpersisted = new RangeSet();
   /** Units half repaired, with what they are to hold if it is known: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
-  readonly #ofBytes = [this.#listed, this.#met, this.#tombstones, this.#blank, this.#shown, this.#overwritten,
+  readonly #ofBytes = [this.#listed, this.#met, this.#lost, this.#blank, this.#shown, this.#overwritten,
     this.#unpersisted];
   readonly #appeared: () => void;
   #isEmpty = true;
@@ -47,7 +47,7 @@ export class UnsafeRanges {
       this.#unfinished.size === 0 &&
       !this.#listed.holdsAnyOf(offset, length) &&
       !this.#met.holdsAnyOf(offset, length) &&
-      !this.#tombstones.holdsAnyOf(offset, length) &&
+      !this.#lost.holdsAnyOf(offset, length) &&
       !this.#unpersisted.holdsAnyOf(offset, length) &&
       !this.#busy.holdsAnyOf(offset, length)
     );
@@ -55,7 +55,7 @@ export class UnsafeRanges {
 
   /** Something here comes from the journal. */
   get hasJournaled(): boolean {
-    return this.#unfinished.size > 0 || !this.#tombstones.isEmpty || !this.#overwritten.isEmpty;
+    return this.#unfinished.size > 0 || !this.#lost.isEmpty || !this.#overwritten.isEmpty;
   }
 
   knownBadWithin(range: ByteRange): ByteRange[] {
@@ -92,11 +92,11 @@ export class UnsafeRanges {
    * over lost bytes. Lost bytes that were written over here stay readable; the journal still has them until persist().
    */
   adopt(content: JournalContent): void {
-    const { intents, tombstones } = content;
+    const { intents, lost } = content;
     this.#unfinished.clear();
     for (const intent of intents) this.#unfinished.set(intent.offset, intent);
-    this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, tombstones));
-    this.#tombstones.replaceWith(subtract(tombstones, this.#overwritten.ranges));
+    this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, lost));
+    this.#lost.replaceWith(subtract(lost, this.#overwritten.ranges));
     this.#blank.replaceWith(settledBlank(content));
     this.#update();
   }
@@ -106,13 +106,13 @@ export class UnsafeRanges {
     return this.#met.within(range);
   }
 
-  tombstonesWithin(range: ByteRange): ByteRange[] {
-    return this.#tombstones.within(range);
+  lostWithin(range: ByteRange): ByteRange[] {
+    return this.#lost.within(range);
   }
 
   /** Lost bytes that are zeros on the medium, unless somebody has stored there since. */
   blankWithin(range: ByteRange): ByteRange[] {
-    return this.#blank.isEmpty ? [] : intersectAll(this.#tombstones.within(range), this.#blank.within(range));
+    return this.#blank.isEmpty ? [] : intersectAll(this.#lost.within(range), this.#blank.within(range));
   }
 
   /** The application knows of these: a repair supplies what is still lost around them. */
@@ -173,8 +173,8 @@ export class UnsafeRanges {
   }
 
   /** `blank`: those of the ranges that hold zeros, written and read back. */
-  addTombstones(ranges: Iterable<ByteRange>, blank: Iterable<ByteRange> = []): void {
-    this.#tombstones.addAll(ranges);
+  addLost(ranges: Iterable<ByteRange>, blank: Iterable<ByteRange> = []): void {
+    this.#lost.addAll(ranges);
     this.#overwritten.removeAll(ranges);
     this.#shown.removeAll(ranges);
     this.#blank.removeAll(ranges);
@@ -187,23 +187,23 @@ export class UnsafeRanges {
    * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
    */
   forgetMended(content: JournalContent): void {
-    const { intents, tombstones } = content;
+    const { intents, lost } = content;
     this.#blank.replaceWith(intersectAll(this.#blank.ranges, settledBlank(content)));
-    this.#tombstones.replaceWith(intersectAll(this.#tombstones.ranges, [...tombstones, ...intents]));
+    this.#lost.replaceWith(intersectAll(this.#lost.ranges, [...lost, ...intents]));
     const pending = new Set(intents.map(({ offset }) => offset));
     for (const unit of this.#unfinished.values()) {
       if (pending.has(unit.offset)) continue;
       this.#unfinished.delete(unit.offset);
-      this.#tombstones.addAll(intersectAll(tombstones, [unit]));
+      this.#lost.addAll(intersectAll(lost, [unit]));
     }
     this.#update();
   }
 
-  /** The application stored these bytes: tombstones on them end now, in the journal once they are persisted. */
+  /** The application stored these bytes: they are lost no longer, in the journal once they are persisted. */
   noteWritten(range: ByteRange): void {
-    for (const tombstone of this.#tombstones.within(range)) {
-      this.#tombstones.remove(tombstone);
-      this.#overwritten.add(tombstone);
+    for (const lost of this.#lost.within(range)) {
+      this.#lost.remove(lost);
+      this.#overwritten.add(lost);
     }
     this.#unpersisted.remove(range);
     this.#update();
@@ -243,7 +243,7 @@ export class UnsafeRanges {
     this.#isEmpty =
       this.#listed.isEmpty &&
       this.#met.isEmpty &&
-      this.#tombstones.isEmpty &&
+      this.#lost.isEmpty &&
       this.#overwritten.isEmpty &&
       this.#busy.isEmpty &&
       this.#unpersisted.isEmpty &&

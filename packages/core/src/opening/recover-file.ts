@@ -18,7 +18,7 @@ export async function recoverFile(state: OpenState, mode: NonNullable<OpenOption
   } catch (error) {
     if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
   }
-  unsafe.adopt({ intents: [], tombstones: [] });
+  unsafe.adopt({ intents: [], lost: [] });
   const failure = file.facts.readOnly ? undefined : await journal.discard();
   if (failure !== undefined) throw journalError(journal, failure);
 }
@@ -28,7 +28,7 @@ async function forgetLosses({ file, unsafe, journal }: OpenState): Promise<void>
   if (!unsafe.hasJournaled || file.facts.readOnly) return;
   await journal.acquire('cannot discard the repair journal');
   try {
-    const failure = await journal.update(({ intents }) => ({ intents, tombstones: [] }));
+    const failure = await journal.update(({ intents }) => ({ intents, lost: [] }));
     if (failure !== undefined) throw journalError(journal, failure);
     unsafe.adopt(journal.content);
   } finally {

@@ -59,7 +59,7 @@ export async function recordIntents(
     return {
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-      tombstones: coalesce([...subtract(content.tombstones, unsupplied), ...works.flatMap((work) => work.tombstoned)]),
+      lost: coalesce([...subtract(content.lost, unsupplied), ...works.flatMap((work) => work.tombstoned)]),
       blank: coalesce([...subtract(content.blank ?? [], halfDone), ...unread]),
     };
   };
@@ -84,9 +84,9 @@ export async function takeBack(journal: Journal, unsafe: UnsafeRanges, { works, 
   const remains = present?.intents.some((intent) => units.some((unit) => intersect(intent, unit) !== undefined));
   if (present !== undefined && remains !== true) return;
   const isOurs = (intent: Intent): boolean => units.some((unit) => intersect(intent, unit) !== undefined);
-  const failure = present === undefined ? undefined : await journal.update(({ intents, tombstones, blank = [] }) => ({
+  const failure = present === undefined ? undefined : await journal.update(({ intents, lost, blank = [] }) => ({
     intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
-    tombstones: coalesce([...subtract(tombstones, units), ...intersectAll(before.tombstones, units)]),
+    lost: coalesce([...subtract(lost, units), ...intersectAll(before.lost, units)]),
     blank: coalesce([...subtract(blank, units), ...intersectAll(before.blank ?? [], units)]),
   }));
   if (present !== undefined && failure === undefined) {
@@ -103,21 +103,21 @@ export function settle(unsafe: UnsafeRanges, { works, fileSizeBytes }: Batch): U
   const open = works.filter(isOpen);
   // What an earlier repair had lost in a unit that was not touched is still lost.
   const untouched = works.filter(isUntouched);
-  const lostBefore = untouched.flatMap(({ data }) => [...unsafe.tombstonesWithin(data), ...unsafe.overwrittenWithin(data)]);
+  const lostBefore = untouched.flatMap(({ data }) => [...unsafe.lostWithin(data), ...unsafe.overwrittenWithin(data)]);
   const blank = [...untouched.flatMap(({ data }) => unsafe.blankWithin(data)), ...works.flatMap(blankOf)];
   const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
   unsafe.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
   for (const work of works) {
     if (isUntouched(work)) unsafe.addMet(work.lost);
     else if (isOpen(work)) closeUnit(unsafe, work, fileSizeBytes);
-    else unsafe.addTombstones(work.tombstoned, work.tombstoned);
+    else unsafe.addLost(work.tombstoned, work.tombstoned);
   }
   const change: JournalChange = (content) => ({
     intents: [
       ...without(content.intents, works.map((work) => intentOf(work, fileSizeBytes))),
       ...open.map((work) => intentOf(work, fileSizeBytes)),
     ],
-    tombstones: coalesce([...subtract(content.tombstones, units), ...lostNow, ...lostBefore]),
+    lost: coalesce([...subtract(content.lost, units), ...lostNow, ...lostBefore]),
     blank: coalesce([...subtract(content.blank ?? [], units), ...blank]),
   });
   return { works, fileSizeBytes, change };
@@ -140,7 +140,7 @@ export async function strikeIntents(journal: Journal, unsafe: UnsafeRanges, writ
  */
 function closeUnit(unsafe: UnsafeRanges, work: PreparedUnit, fileSizeBytes: number): void {
   unsafe.addUnfinished(intentOf(work, fileSizeBytes));
-  unsafe.addTombstones(lossOf(work));
+  unsafe.addLost(lossOf(work));
 }
 
 /** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */

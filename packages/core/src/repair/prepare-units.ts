@@ -150,8 +150,8 @@ function salvageUnit(
   const shared = bad.some((block) => block.shared);
   const listed = bad.length > 0;
   const mayBeHuge = bad.some((block) => block.mayBeHuge);
-  const tombstones = unsafe.tombstonesWithin(data);
-  const lost: ByteRange[] = [...tombstones];
+  const lostEarlier = unsafe.lostWithin(data);
+  const lost: ByteRange[] = [...lostEarlier];
   let readErrno = 0;
   for (const [i, page] of pagesOf(data, file.facts.pageBytes).entries()) {
     const read = reads[i] as Transfer;
@@ -171,17 +171,17 @@ function salvageUnit(
     const appended = data.length > unfinished.length ? lost.filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
     const gaps = coalesce(appended.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
-    const allLost = coalesce([...tombstones, ...gaps]);
+    const allLost = coalesce([...lostEarlier, ...gaps]);
     const content = contents.keep(data, found, allLost);
     return { unit, data, content, lost: allLost, shared, listed, mayBeHuge, readErrno };
   }
-  const gone = lost.slice(tombstones.length);
+  const gone = lost.slice(lostEarlier.length);
   const blank = subtract(unsafe.blankWithin(data), gone);
   const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
   if (supplied && subtract(stored, unsafe.shownWithin(data)).length > 0) {
-    return { unit, data, content: NOTHING, lost: tombstones, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
+    return { unit, data, content: NOTHING, lost: lostEarlier, shared, listed, mayBeHuge, readErrno, holdsOthers: true };
   }
-  const lostBefore = subtract(tombstones, stored);
+  const lostBefore = subtract(lostEarlier, stored);
   const mediaLost = gone.length > 0;
   if (!mediaLost && !listed && readErrno === 0) {
     if (unsafe.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
@@ -189,7 +189,7 @@ function salvageUnit(
       const content = contents.keep(data, found, lostBefore);
       return { unit, data, content, lost: lostBefore, shared, listed, mayBeHuge, readErrno };
     }
-    if (tombstones.length === 0 || !supplied) return undefined;
+    if (lostEarlier.length === 0 || !supplied) return undefined;
   }
   const allLost = coalesce([...lostBefore, ...gone]);
   return { unit, data, content: contents.keep(data, found, allLost), lost: allLost, shared, listed, mayBeHuge, readErrno };

@@ -44,8 +44,8 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
     return file.mappedBytes;
   }
   if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
-    const { intents, tombstones } = located.journal;
-    unsafe.adopt({ intents: [], tombstones: coalesce([...tombstones, ...intents]) });
+    const { intents, lost } = located.journal;
+    unsafe.adopt({ intents: [], lost: coalesce([...lost, ...intents]) });
     return file.mappedBytes;
   }
   if (located.journal.intents.length === 0 && located.status === 'own') {
@@ -91,7 +91,7 @@ async function acquired(journal: Journal): Promise<boolean> {
 async function finish({ file, unsafe, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
   // The zeros of a copy have not been checked: it may be older than its journal.
   if (located.status === 'copied') await takeOver(journal, { ...located.journal, blank: [] });
-  const { intents, tombstones, blank = [] } = journal.content;
+  const { intents, lost: lostEarlier, blank = [] } = journal.content;
   const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
@@ -107,33 +107,33 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const works = await prepared(file, unsafe, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
-  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], tombstones, blank }));
+  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));
   await writeUnits(file, unsafe, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
     left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
   }
-  const lostBefore = subtract(tombstones, [...works.map((work) => work.data), ...suppliedIn(tombstones, finished)]);
+  const lostBefore = subtract(lostEarlier, [...works.map((work) => work.data), ...suppliedIn(lostEarlier, finished)]);
   const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
   const content: JournalContent = {
     intents: left,
-    tombstones: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
+    lost: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
     blank: coalesce([...intersectAll(blankAfter(blank, pending, finished), lostBefore), ...works.flatMap(blankOf)]),
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
   unsafe.adopt(content);
-  publishLoss({ path: file.facts.path, ranges: intersectAll(content.tombstones, coalesce(pending)) });
+  publishLoss({ path: file.facts.path, ranges: intersectAll(content.lost, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
 }
 
 /** Losses of earlier repairs that a unit which is there has bytes for. It has zeros for what is still lost. */
-function suppliedIn(tombstones: readonly ByteRange[], finished: ReadonlyMap<number, Finished>): ByteRange[] {
+function suppliedIn(lostEarlier: readonly ByteRange[], finished: ReadonlyMap<number, Finished>): ByteRange[] {
   return [...finished.values()].flatMap(({ intent, isAsIntended }) => {
     const { content, offset } = intent;
     if (!isAsIntended || content === undefined) return [];
-    return intersectAll(tombstones, [intent]).filter((lost) => {
+    return intersectAll(lostEarlier, [intent]).filter((lost) => {
       return !isZero(content.subarray(lost.offset - offset, rangeEnd(lost) - offset));
     });
   });

@@ -37,7 +37,7 @@ export async function suspectsIn(
   const last = window.at(-1);
   if (first === undefined || last === undefined) return [];
   const span = rangeBetween(first.offset, rangeEnd(last));
-  const known: ByteRange[] = [...overlappingOf(listed, span), ...unsafe.knownBadWithin(span), ...unsafe.tombstonesWithin(span)];
+  const known: ByteRange[] = [...overlappingOf(listed, span), ...unsafe.knownBadWithin(span), ...unsafe.lostWithin(span)];
   const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
   const unread = subtract(window, suspects);
   const held = written === undefined ? [span] : overlappingOf(written, span).map((range) => alignOut(range, unitBytes));

@@ -65,6 +65,6 @@ async function fillCopy(file: CompleteFile, range: ByteRange, parts: AsyncIterab
 }
 
 async function setLost(journal: Journal, lost: readonly ByteRange[]): Promise<void> {
-  const failure = await journal.update(() => ({ intents: [], tombstones: lost }));
+  const failure = await journal.update(() => ({ intents: [], lost }));
   if (failure !== undefined) throw journalError(journal, failure);
 }

@@ -7,7 +7,7 @@ import { copyAround } from '../faults/copy-around.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
-/** Why bytes are missing: what classification says, or `lost`, a tombstone that an earlier repair left. */
+/** Why bytes are missing: what classification says, or `lost`, a loss that an earlier repair recorded. */
 export type SalvageGapReason = FaultKind | 'lost';
 
 export interface SalvageGap extends ByteRange {

@@ -58,7 +58,7 @@ describe('a crash at every step of a repair', () => {
   for (const machine of machines) {
     for (const supplied of [true, false]) {
       for (const [name, chooser] of choosers) {
-        it(`${JSON.stringify(machine)}, ${supplied ? 'rebuild' : 'tombstones'}, power loss ${name}`, async () => {
+        it(`${JSON.stringify(machine)}, ${supplied ? 'rebuild' : 'losses'}, power loss ${name}`, async () => {
           for (let index = 1; ; index++) {
             const driver = mockDriver({ ...machine, seed: index });
             const file = await filled(driver, size);
@@ -166,7 +166,7 @@ describe('what one repair has left, wherever the repair of another unit is cut o
 });
 
 describe('the journal file', () => {
-  async function tombstoned(options: MockOptions = {}): Promise<ReturnType<typeof mockDriver>> {
+  async function withLoss(options: MockOptions = {}): Promise<ReturnType<typeof mockDriver>> {
     const driver = mockDriver(options);
     const file = await filled(driver, size);
     driver.poison(PATH, { offset: PAGE, length: PAGE });
@@ -176,7 +176,7 @@ describe('the journal file', () => {
   }
 
   it('is there exactly while something is pending', async () => {
-    const driver = await tombstoned();
+    const driver = await withLoss();
     expect(driver.listFiles()).toEqual([PATH, JOURNAL]);
     const file = await PmemFile.open(PATH, { driver });
     file.write(new Uint8Array(PAGE).fill(9), PAGE);
@@ -187,8 +187,8 @@ describe('the journal file', () => {
     expect(driver.listFiles()).toEqual([PATH]);
   });
 
-  it('tombstones shrink byte by byte, and survive in part', async () => {
-    const driver = await tombstoned();
+  it('a loss shrinks byte by byte, and survives in part', async () => {
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     file.write(new Uint8Array(10).fill(1), PAGE + 20);
     file.persist(PAGE + 20, 10);
@@ -199,8 +199,8 @@ describe('the journal file', () => {
     expect(error.ranges).toEqual([{ offset: PAGE, length: 20 }, { offset: PAGE + 30, length: PAGE - 30 }]);
   });
 
-  it('a store that poison refused leaves the tombstone under it', async () => {
-    const driver = await tombstoned();
+  it('a store that poison refused leaves the loss under it', async () => {
+    const driver = await withLoss();
     driver.poison(PATH, { offset: PAGE, length: PAGE });
     const file = await PmemFile.open(PATH, { driver });
     await failure('ERR_PMEM_MEDIA', () => { file.write(new Uint8Array(2 * PAGE).fill(1), PAGE / 2); });
@@ -213,8 +213,8 @@ describe('the journal file', () => {
     await failure('ERR_PMEM_LOST', async () => read(await PmemFile.open(PATH, { driver }), PAGE, 1));
   });
 
-  it('a store over a tombstone that power loss undid leaves the tombstone', async () => {
-    const driver = await tombstoned();
+  it('a store over lost bytes that power loss undid leaves them lost', async () => {
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     file.write(new Uint8Array(PAGE).fill(1), PAGE);
     expect(read(file, PAGE, 1)).toEqual(Uint8Array.of(1));
@@ -236,8 +236,8 @@ describe('the journal file', () => {
     expect((await failure('ERR_PMEM_LOST', () => read(again, 0, size))).ranges).toEqual([{ offset: PAGE, length: PAGE }]);
   });
 
-  it('persistAsync() drops tombstones that were written over as persist() does', async () => {
-    const driver = await tombstoned();
+  it('persistAsync() forgets losses that were written over as persist() does', async () => {
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     const stored = new Uint8Array(PAGE).fill(1);
     file.write(stored, PAGE);
@@ -248,7 +248,7 @@ describe('the journal file', () => {
   });
 
   it('a journal that cannot be replaced makes persist() throw, and the next one does it', async () => {
-    const driver = await tombstoned();
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     const stored = new Uint8Array(PAGE).fill(1);
     file.write(stored, PAGE);
@@ -261,8 +261,8 @@ describe('the journal file', () => {
     expect(driver.listFiles()).toEqual([PATH]);
   });
 
-  it('close() keeps stores over tombstones', async () => {
-    const driver = await tombstoned();
+  it('close() keeps stores over lost bytes', async () => {
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     file.write(new Uint8Array(PAGE).fill(1), PAGE);
     await file.close();
@@ -272,7 +272,7 @@ describe('the journal file', () => {
   });
 
   it('a repair of tombstoned bytes puts the rebuilt ones there', async () => {
-    const driver = await tombstoned();
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     const { units } = await file.repair({ offset: PAGE, length: PAGE }, { rebuild });
     expect(units).toMatchObject([{ lost: [{ offset: PAGE, length: PAGE }], rebuilt: [{ offset: PAGE, length: PAGE }] }]);
@@ -280,8 +280,8 @@ describe('the journal file', () => {
     expect(driver.listFiles()).toEqual([PATH]);
   });
 
-  it('read-only open honours tombstones and changes nothing', async () => {
-    const driver = await tombstoned();
+  it('read-only open honours losses and changes nothing', async () => {
+    const driver = await withLoss();
     const before = driver.readFile(JOURNAL);
     const reader = await PmemFile.open(PATH, { driver, readOnly: true });
     await failure('ERR_PMEM_LOST', () => read(reader, PAGE, 1));
@@ -289,8 +289,8 @@ describe('the journal file', () => {
     expect(driver.readFile(JOURNAL)).toEqual(before);
   });
 
-  it('resize drops tombstones past the new end', async () => {
-    const driver = await tombstoned();
+  it('resize forgets losses past the new end', async () => {
+    const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
     await file.resize(PAGE + 8);
     expect((await failure('ERR_PMEM_LOST', () => read(file, PAGE, 8))).ranges).toEqual([{ offset: PAGE, length: 8 }]);
@@ -308,7 +308,7 @@ describe('the journal file', () => {
     ['something else', () => new TextEncoder().encode('not a journal at all, but long enough to look like one, perhaps: '.repeat(3))],
   ];
   it.each(damages)('%s: open refuses with the path, changes nothing, and discards only when told to', async (name, damage) => {
-    const driver = await tombstoned();
+    const driver = await withLoss();
     driver.writeFile(JOURNAL, damage(driver.readFile(JOURNAL)));
     const before = driver.readFile(JOURNAL);
     const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }));
@@ -323,7 +323,7 @@ describe('the journal file', () => {
   });
 
   it('of another file that had this name: a new file is not hindered, and the journal is left alone', async () => {
-    const driver = await tombstoned();
+    const driver = await withLoss();
     const foreign = driver.readFile(JOURNAL);
     driver.unlink(PATH);
     driver.writeFile(PATH, whole);

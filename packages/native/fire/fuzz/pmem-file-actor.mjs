@@ -237,7 +237,7 @@ export class PmemFileActor {
       right: 8,
       late: 4,
       fill: 6,
-      tombstone: 4,
+      loss: 4,
       tooShort: 1,
       nothing: 1,
       notBytes: 1,
@@ -247,7 +247,7 @@ export class PmemFileActor {
     });
     if (how === 'fill') options.fill = 0;
     else if (how === 'reenters') options.rebuild = (range) => this.#reenter(file, range);
-    else if (how !== 'tombstone') options.rebuild = rebuilds[how];
+    else if (how !== 'loss') options.rebuild = rebuilds[how];
     this.#track(`repair (${how})`, valid, () => file.repair(ranges, options));
   }
 

@@ -16,7 +16,7 @@ interface Identity {
   readonly birthTimeNs: bigint;
 }
 
-/** A journal, version 2: `lost` are tombstones, `intended` a unit that is to be filled with one byte. */
+/** A journal, version 2: `lost` are lost ranges, `intended` a unit that is to be filled with one byte. */
 export function journalBytes(
   identity: Identity, lost: readonly ByteRange[], intended?: { range: ByteRange; byte: number }, bootId = '',
 ): Buffer {

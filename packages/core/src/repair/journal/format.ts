@@ -16,18 +16,18 @@
  *    end-32 32  SHA-256 of every byte before it
  *
  * record:
- *      0     4  kind: 1 intent, 2 tombstone, 3 uniform intent, 4 bare intent
+ *      0     4  kind: 1 intent, 2 lost range, 3 uniform intent, 4 bare intent
  *      4     4  content bytes after this header (intent), the one byte of all of it (uniform intent), 1 (blank
- *               tombstone), 0 (others)
+ *               lost range), 0 (others)
  *      8     8  offset in the file
  *     16     8  length in the file
- *     24     8  size of the file when the intent was written, 0 (tombstone)
+ *     24     8  size of the file when the intent was written, 0 (lost range)
  *     32     …  content (intent), padded with zeros to 8 bytes
  * ```
  *
  * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
  * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A bare intent names a whole
- * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A tombstone marks bytes that were
+ * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A lost range marks bytes that were
  * lost; a blank one, that a repair has stored zeros there and has read them back, so any other byte was stored since.
  * Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
  */
@@ -47,7 +47,7 @@ const BOOT_ID_BYTES = 36;
 const RECORD_BYTES = 32;
 const DIGEST_BYTES = 32;
 const KIND_INTENT = 1;
-const KIND_TOMBSTONE = 2;
+const KIND_LOST = 2;
 const KIND_UNIFORM = 3;
 const KIND_BARE = 4;
 
@@ -60,13 +60,13 @@ export interface Intent extends ByteRange {
 /** What a journal says about its file. */
 export interface JournalContent {
   readonly intents: readonly Intent[];
-  readonly tombstones: readonly ByteRange[];
-  /** Of the tombstones, those that were zeros on the medium when they were recorded. Without it none is known to be. */
+  readonly lost: readonly ByteRange[];
+  /** Of the lost ranges, those that were zeros on the medium when they were recorded. Without it none is known to be. */
   readonly blank?: readonly ByteRange[];
 }
 
 /** A journal that says nothing. */
-export const EMPTY: JournalContent = { intents: [], tombstones: [] };
+export const EMPTY: JournalContent = { intents: [], lost: [] };
 
 /** The blank losses that no repair is writing: only there is a byte that is not zero a store of others. */
 export function settledBlank({ intents, blank = [] }: JournalContent): ByteRange[] {
@@ -77,11 +77,11 @@ export function settledBlank({ intents, blank = [] }: JournalContent): ByteRange
 export function clippedTo(content: JournalContent, sizeBytes: number): JournalContent {
   const file: ByteRange = { offset: 0, length: sizeBytes };
   const isInFile = (range: ByteRange): boolean => rangeEnd(range) <= sizeBytes;
-  if (content.intents.every(isInFile) && content.tombstones.every(isInFile)) return content;
+  if (content.intents.every(isInFile) && content.lost.every(isInFile)) return content;
   // A bare intent is a whole unit: what is left of one that is cut is lost.
   const cut = content.intents.filter((intent) => isBare(intent) && !isInFile(intent));
   return {
-    tombstones: intersectAll(coalesce([...content.tombstones, ...cut]), [file]),
+    lost: intersectAll(coalesce([...content.lost, ...cut]), [file]),
     blank: intersectAll(content.blank ?? [], [file]),
     intents: content.intents.flatMap((intent) => {
       if (isInFile(intent)) return [intent];
@@ -98,10 +98,10 @@ export function isBare(intent: Intent): boolean {
 }
 
 /** The content with its bare intents as losses. */
-export function withLosses({ intents, tombstones, blank = [] }: JournalContent): JournalContent {
+export function withLosses({ intents, lost, blank = [] }: JournalContent): JournalContent {
   const kept = intents.filter((intent) => !isBare(intent));
   const cutOff = intents.filter(isBare);
-  return { intents: kept, tombstones: coalesce([...tombstones, ...cutOff]), blank: subtract(blank, cutOff) };
+  return { intents: kept, lost: coalesce([...lost, ...cutOff]), blank: subtract(blank, cutOff) };
 }
 
 /** Which file a journal belongs to, and which journal it is. */
@@ -129,9 +129,9 @@ function padded(bytes: number): number {
 }
 
 /** True if open() would accept a journal of this content, with every byte written out. */
-export function journalFits({ intents, tombstones, blank = [] }: JournalContent): boolean {
-  // A blank range inside a tombstone makes three records of one.
-  const recordsMax = intents.length + tombstones.length + 2 * blank.length;
+export function journalFits({ intents, lost, blank = [] }: JournalContent): boolean {
+  // A blank range inside a lost range makes three records of one.
+  const recordsMax = intents.length + lost.length + 2 * blank.length;
   let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * recordsMax;
   for (const { content } of intents) bytes += padded(content?.byteLength ?? 0);
   return bytes <= JOURNAL_LIMIT_BYTES;
@@ -147,8 +147,8 @@ function isUniform(content: Uint8Array | undefined): boolean {
 export function encodeJournal(identity: JournalIdentity, content: JournalContent): Uint8Array {
   const intents = [...content.intents].sort((a, b) => a.offset - b.offset);
   const uniform = intents.map((intent) => isUniform(intent.content));
-  const blank = intersectAll(content.tombstones, content.blank ?? []);
-  const other = blank.length === 0 ? content.tombstones : subtract(content.tombstones, blank);
+  const blank = intersectAll(content.lost, content.blank ?? []);
+  const other = blank.length === 0 ? content.lost : subtract(content.lost, blank);
   const records = intents.length + blank.length + other.length;
   let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * records;
   for (const [i, { content: unit }] of intents.entries()) if (uniform[i] === false) total += padded(unit?.byteLength ?? 0);
@@ -174,8 +174,8 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
       at += padded(unit.byteLength);
     }
   }
-  for (const tombstone of other) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 0, 0);
-  for (const tombstone of blank) at = writeRecord(bytes, at, KIND_TOMBSTONE, tombstone, 1, 0);
+  for (const range of other) at = writeRecord(bytes, at, KIND_LOST, range, 0, 0);
+  for (const range of blank) at = writeRecord(bytes, at, KIND_LOST, range, 1, 0);
   createHash('sha256').update(bytes.subarray(0, at)).digest().copy(bytes, at);
   return bytes;
 }
@@ -225,7 +225,7 @@ function identityIn(bytes: Buffer, version: number): JournalIdentity {
 function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: number): JournalContent | JournalDecoding {
   const count = bytes.readUInt32LE(12);
   const intents: Intent[] = [];
-  const tombstones: ByteRange[] = [];
+  const lost: ByteRange[] = [];
   const blank: ByteRange[] = [];
   let at = start;
   let uniformLimit = JOURNAL_LIMIT_BYTES;
@@ -242,9 +242,9 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
       return damaged(`record ${i} has an impossible range`);
     }
     if (!Number.isSafeInteger(offset + length)) return damaged(`record ${i} has an impossible range`);
-    if (kind === KIND_TOMBSTONE) {
+    if (kind === KIND_LOST) {
       if (detail > 1) return damaged(`record ${i} is not valid`);
-      tombstones.push({ offset, length });
+      lost.push({ offset, length });
       if (detail === 1) blank.push({ offset, length });
       continue;
     }
@@ -265,11 +265,11 @@ function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: num
     }
   }
   if (at !== end) return damaged('bytes follow its last record');
-  for (const ranges of [intents, tombstones]) {
+  for (const ranges of [intents, lost]) {
     const twice = sortedOverlap(ranges);
     if (twice !== undefined) return { ...damaged(`it names ${formatRange(twice)} twice`), range: twice };
   }
-  return { intents, tombstones: coalesce(tombstones), blank: coalesce(blank) };
+  return { intents, lost: coalesce(lost), blank: coalesce(blank) };
 }
 
 /** Whole and aligned, or the beginning of the unit that the file ended in. */

@@ -365,13 +365,13 @@ export class Journal {
   }
 }
 
-function isEmpty({ intents, tombstones }: JournalContent): boolean {
-  return intents.length === 0 && tombstones.length === 0;
+function isEmpty({ intents, lost }: JournalContent): boolean {
+  return intents.length === 0 && lost.length === 0;
 }
 
 /** A copy may be from the middle of a repair: what its journal would still write counts as lost. */
-function lostOf({ intents, tombstones }: JournalContent): JournalContent {
-  return { intents: [], tombstones: [...tombstones, ...intents.map(({ offset, length }) => ({ offset, length }))] };
+function lostOf({ intents, lost }: JournalContent): JournalContent {
+  return { intents: [], lost: [...lost, ...intents.map(({ offset, length }) => ({ offset, length }))] };
 }
 
 function lockError(what: string, failure: SystemFailure, path: string): PmemError {

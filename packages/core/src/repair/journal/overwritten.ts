@@ -8,13 +8,13 @@ import { journalError } from './journal.js';
  * Makes the journal forget lost bytes in `range` that were written over and are durable now. Runs on this thread,
  * because persist() promises that everything is durable when it returns; it costs nothing if there are none.
  */
-export function dropPersistedTombstones(journal: Journal, unsafe: UnsafeRanges, range: ByteRange): void {
+export function dropPersistedLosses(journal: Journal, unsafe: UnsafeRanges, range: ByteRange): void {
   if (unsafe.isEmpty) return;
   const dropped = unsafe.overwrittenWithin(range);
   if (dropped.length === 0) return;
   journal.acquireSync('persisted, but the repair journal is in use');
   try {
-    const failure = journal.updateSync((now) => ({ ...now, tombstones: subtract(now.tombstones, dropped) }));
+    const failure = journal.updateSync((now) => ({ ...now, lost: subtract(now.lost, dropped) }));
     if (failure !== undefined) throw journalError(journal, failure);
     for (const piece of dropped) unsafe.dropOverwritten(piece);
   } finally {
