@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { AccessWindow } from '../src/access/access-window.js';
 import { OpenState } from '../src/opening/open-state.js';
-import type { CompleteFile, Fault, MemoryWindow } from '../src/index.js';
+import type { CompleteFile, CaughtFault, MemoryWindow } from '../src/index.js';
 import { MemoryAccess } from '../src/access/memory-access.js';
 import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
 
-const fault: Fault = { position: 5000, signalCode: 2, granuleLog2: 12 };
+const fault: CaughtFault = { position: 5000, signalCode: 2, granuleLog2: 12 };
 
 function windowOf(length: number): MemoryWindow {
   const bytes = Buffer.from(new ArrayBuffer(length));

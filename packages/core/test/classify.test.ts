@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { classifyFault, classifyPage, isHealthyPage } from '../src/faults/classify.js';
 import { Errno } from '../src/index.js';
-import type { Fault, Probe, ProbeOutcome } from '../src/index.js';
+import type { CaughtFault, Probe, ProbeOutcome } from '../src/index.js';
 import { healthyProbe, scriptedFile } from './scripted-file.js';
 
-const fault: Fault = { position: 20_480, signalCode: 2, granuleLog2: 0 };
+const fault: CaughtFault = { position: 20_480, signalCode: 2, granuleLog2: 0 };
 
 /** Verdict of a fault that every repetition meets again, by what the file answers. */
 function lasting(probe: Partial<Probe>, operation: 'read' | 'write' = 'read'): string {

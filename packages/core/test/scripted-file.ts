@@ -1,4 +1,4 @@
-import type { CompleteFile, Fault, FileFacts, Probe } from '../src/index.js';
+import type { CompleteFile, CaughtFault, FileFacts, Probe } from '../src/index.js';
 
 export const facts: FileFacts = {
   path: '/pmem/file',
@@ -40,9 +40,9 @@ export function scriptedFile(answers: Partial<CompleteFile>): CompleteFile {
 }
 
 /** A copy function over a set of bad pages that counts how often each was touched. */
-export function badPages(pages: readonly number[], fault: Partial<Fault> = {}): {
+export function badPages(pages: readonly number[], fault: Partial<CaughtFault> = {}): {
   readonly touched: number[];
-  readonly copy: (piece: { readonly offset: number; readonly length: number }) => Fault | undefined;
+  readonly copy: (piece: { readonly offset: number; readonly length: number }) => CaughtFault | undefined;
 } {
   const touched: number[] = [];
   return {

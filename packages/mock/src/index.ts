@@ -19,13 +19,13 @@ export type {
   Outcome,
   Progress,
 } from './explore/exploration.js';
-export { faultsOf } from './explore/fault-kinds.js';
+export { faultsOf } from './explore/injected-faults.js';
 export { replaySchedule } from './explore/replay.js';
 export type {
   CrashEvent,
   ErrnoName,
   FaultEvent,
-  FaultKind,
+  InjectedFault,
   KillEvent,
   OutsideEvent,
   PoisonEvent,

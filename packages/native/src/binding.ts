@@ -1,7 +1,7 @@
 /** The addon, as TypeScript sees it. Every shape here is built in cpp/napi; nothing else of the addon is visible. */
 import type {
-  Fault, FileSizeOutcome, JournalOutcome, MarkOutcome, NamesOutcome, PersistProblem, ProbeOutcome, SystemFailure, Transfer,
-  ViewFault,
+  CaughtFault, FileSizeOutcome, JournalOutcome, MarkOutcome, NamesOutcome, PersistProblem, ProbeOutcome, SystemFailure,
+  Transfer, ViewFault,
 } from '@safe-pmem/core';
 
 /**
@@ -16,8 +16,8 @@ export const INTERFACE_NUMBER = 10;
  * are wrong in themselves are a TypeError or RangeError; functions that return a promise throw before they return it.
  */
 export interface BindingHandle {
-  readonly read: (target: Uint8Array, position: number) => Fault | undefined;
-  readonly write: (source: Uint8Array, position: number) => Fault | undefined;
+  readonly read: (target: Uint8Array, position: number) => CaughtFault | undefined;
+  readonly write: (source: Uint8Array, position: number) => CaughtFault | undefined;
   readonly persist: (position: number, length: number) => PersistProblem;
   /** Positions and lengths in turn. */
   readonly persistRanges: (pairs: Float64Array) => PersistProblem;
@@ -27,7 +27,7 @@ export interface BindingHandle {
   /** An Int32 in an ArrayBuffer: faults, since the last takeFault(), of accesses that JavaScript made by itself. */
   readonly faultCounter: () => ArrayBuffer | undefined;
   /** The first of those faults, after the file's pages have been mapped back; undefined where there was none. */
-  readonly takeFault: () => Fault | undefined;
+  readonly takeFault: () => CaughtFault | undefined;
   readonly view: (position: number, length: number) => BoundView | { readonly failure: SystemFailure };
   /** Empties every array over one of these buffers, and lets go of the mapping. Also after close(). */
   readonly detach: (buffer: ArrayBuffer) => void;
@@ -168,7 +168,7 @@ export interface Binding {
    * read() of any file: `call` holds the position, and the number of the file. The engine calls one function of all files
    * faster than one of each, and a store into an array costs less than an argument.
    */
-  readonly readByNumber: (target: Uint8Array) => Fault | undefined;
+  readonly readByNumber: (target: Uint8Array) => CaughtFault | undefined;
   readonly call: Float64Array;
 
   /** Of what a device-mapper device is made. EACCES or EPERM for all but root, ENODEV or ENXIO if there is none. */

@@ -8,7 +8,7 @@ import type {
   Driver,
   Extent,
   ExtentsOutcome,
-  Fault,
+  CaughtFault,
   FileFacts,
   FileSizeOutcome,
   JournalFile,
@@ -196,7 +196,7 @@ class NativeFile implements CompleteFile {
     this.#window = new MappedWindow(handle, this.#mappedBytes);
   }
 
-  read(target: Uint8Array, position: number): Fault | undefined {
+  read(target: Uint8Array, position: number): CaughtFault | undefined {
     if (typeof position !== 'number') throw new TypeError('expected a number of bytes');
     const { call } = this.#binding;
     call[0] = position;
@@ -209,7 +209,7 @@ class NativeFile implements CompleteFile {
   }
 
   /** Nothing to take where a resize() has just replaced the mapping that the fault was in: then the access is repeated. */
-  takeFault(): Fault | undefined {
+  takeFault(): CaughtFault | undefined {
     if (!this.#window.faulted) return undefined;
     const fault = this.#handle.takeFault();
     this.#mappedBytes = this.#handle.mappedBytes();

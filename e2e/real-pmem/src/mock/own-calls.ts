@@ -2,7 +2,7 @@
  * What calls of other processes do on the mock. The mock has no processes: which page faults is asked of a mapping made for the
  * call, and what the kernel makes of a fault inside itself is said here, as the traces have it.
  */
-import type { ByteRange, CompleteFile, Fault } from '@safe-pmem/core';
+import type { ByteRange, CompleteFile, CaughtFault } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { pageBytes } from '../scenarios/file-steps.js';
 import type { CallOutcome } from '../scenarios/replay-machine.js';
@@ -66,7 +66,9 @@ export async function ownCall(
 }
 
 /** Touches page by page, in order; a store leaves the bytes as they are, unless the fault was already in reading them. */
-function firstFault(file: CompleteFile, { offset, length }: ByteRange, access: 'load' | 'store'): Fault | undefined {
+function firstFault(
+  file: CompleteFile, { offset, length }: ByteRange, access: 'load' | 'store',
+): CaughtFault | undefined {
   const byte = new Uint8Array(1);
   for (let position = offset; position < offset + length; position += pageBytes) {
     const fault = file.read(byte, position) ?? (access === 'store' ? file.write(byte, position) : undefined);
@@ -76,7 +78,7 @@ function firstFault(file: CompleteFile, { offset, length }: ByteRange, access: '
 }
 
 /** A copy stops where the fault is; only one that has copied nothing fails. */
-function transferred({ offset, length }: ByteRange, fault: Fault | undefined, errno: number): CallOutcome {
+function transferred({ offset, length }: ByteRange, fault: CaughtFault | undefined, errno: number): CallOutcome {
   if (fault === undefined) return returned(length);
   const before = fault.position - (fault.position % pageBytes) - offset;
   return before > 0 ? returned(before) : failed(errno);

@@ -1,6 +1,8 @@
 /** Runs a scenario on a machine and says what every step did, in words that are the same on every machine alike. */
 import path from 'node:path';
-import type { DeviceBadBlocks, CompleteFile, Extent, ExtentsOutcome, Fault, SystemFailure } from '@safe-pmem/core';
+import type {
+  CaughtFault, CompleteFile, DeviceBadBlocks, Extent, ExtentsOutcome, SystemFailure,
+} from '@safe-pmem/core';
 import { errnoName, intersect, rangeEnd, subtract } from '@safe-pmem/core';
 import { BlockNames } from './block-names.js';
 import { describeContent } from './content.js';
@@ -265,7 +267,7 @@ function transferOutcome(done: { readonly transferredBytes: number; readonly err
 }
 
 /** Which byte of a page a longer copy touches first is the copy's own affair: only a single access names its byte. */
-function faultOutcome(fault: Fault, length: number): Outcome {
+function faultOutcome(fault: CaughtFault, length: number): Outcome {
   const where = length <= 8 ? { position: fault.position } : { pagePosition: fault.position - (fault.position % pageBytes) };
   return { fault: { ...where, signalCode: fault.signalCode, granuleLog2: fault.granuleLog2 } };
 }

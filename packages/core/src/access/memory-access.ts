@@ -2,7 +2,7 @@
 import type { AccessWindow } from './access-window.js';
 import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from '../arguments.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import type { Fault } from '../driver/driver.js';
+import type { CaughtFault } from '../driver/driver.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
 import { NumberReads } from './number-reads.js';
 import type { OpenState } from '../opening/open-state.js';
@@ -283,7 +283,7 @@ export class MemoryAccess extends NumberReads {
   }
 
   /** The fault that an access through the window met. Getting it may have taken the window's memory away. */
-  #takeFault(): Fault | undefined {
+  #takeFault(): CaughtFault | undefined {
     if (this.#window.faults[0] === 0) return undefined;
     this.#window.shut();
     return this.#state.file.takeFault();

@@ -7,7 +7,7 @@ import type { DeviceBadBlocks, SystemFailure, WatchOutcome } from './devices.js'
 import type { JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
 import type { MemoryWindow, ViewOutcome } from './memory.js';
 import type {
-  ExtentsOutcome, Fault, FileSizeOutcome, PersistProblem, Rewrite, Rewritten, Transfer,
+  ExtentsOutcome, CaughtFault, FileSizeOutcome, PersistProblem, Rewrite, Rewritten, Transfer,
 } from './outcomes.js';
 
 /** Faster ways to do what the required methods do. */
@@ -49,7 +49,7 @@ export interface MappedMemory {
    */
   memoryWindow(position: number, length: number): MemoryWindow | undefined;
   /** The fault that an access through the window met, once; undefined where there was none. */
-  takeFault(): Fault | undefined;
+  takeFault(): CaughtFault | undefined;
   /**
    * Maps the range once more, privately. Loads nothing. Instead: EOPNOTSUPP, so view() throws ERR_PMEM_NOT_SUPPORTED.
    */

@@ -4,7 +4,7 @@ import type { CompleteFile, DriverFile } from './driver.js';
 import type { SystemFailure } from './devices.js';
 import { Errno } from '../errors/errno.js';
 import type { Accelerators } from './accelerators.js';
-import type { Fault, PersistProblem, Rewrite, Rewritten, Transfer } from './outcomes.js';
+import type { CaughtFault, PersistProblem, Rewrite, Rewritten, Transfer } from './outcomes.js';
 
 const SCRATCH_BYTES = 1 << 18;
 
@@ -38,7 +38,7 @@ function substitutes(file: DriverFile): Accelerators {
     fileSize: () => Promise.resolve(file.fileSizeSync()),
 
     memoryWindow: () => undefined,
-    takeFault: (): Fault | undefined => undefined,
+    takeFault: (): CaughtFault | undefined => undefined,
     view: () => ({ failure: refusal(Errno.EOPNOTSUPP, 'mmap') }),
     remap: () => {
       const size = file.fileSizeSync();

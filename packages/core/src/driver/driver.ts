@@ -11,7 +11,7 @@ import type { Accelerators } from './accelerators.js';
 import type { FileFacts } from './facts.js';
 import type { JournalStore } from './journal-store.js';
 import type {
-  Fault, FileSizeOutcome, PersistProblem, ProbeOutcome, Transfer, ZeroRangeTrialOutcome,
+  CaughtFault, FileSizeOutcome, PersistProblem, ProbeOutcome, Transfer, ZeroRangeTrialOutcome,
 } from './outcomes.js';
 
 export type { DeviceBadBlocks, SystemFailure } from './devices.js';
@@ -63,16 +63,16 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
    * Copies mapped bytes at `position` into all of `target`. Returns undefined, or the fault that stopped the copy,
    * after which any part of `target` may have been overwritten. Throws TypeError where `target` is detached.
    */
-  read(target: Uint8Array, position: number): Fault | undefined;
+  read(target: Uint8Array, position: number): CaughtFault | undefined;
   /**
    * Copies all of `source` to `position`. After a fault any part of the range may have been stored. TypeError as
    * read().
    */
-  write(source: Uint8Array, position: number): Fault | undefined;
+  write(source: Uint8Array, position: number): CaughtFault | undefined;
   /**
    * Makes stores to the range survive power loss, before it returns. A cache-line flush faults like a load, so it runs
-   * under the guard too and may return a Fault; msync returns a SystemFailure, or a Truncation if the file is shorter
-   * than the end of the range, be it by less than a page.
+   * under the guard too and may return a CaughtFault; msync returns a SystemFailure, or a Truncation if the file is
+   * shorter than the end of the range, be it by less than a page.
    */
   persist(position: number, length: number): PersistProblem;
   /**

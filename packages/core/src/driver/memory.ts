@@ -1,6 +1,6 @@
 /** Mapped memory that JavaScript may touch without a call: windows for short accesses, and views. */
 import type { SystemFailure } from './devices.js';
-import type { Fault } from './outcomes.js';
+import type { CaughtFault } from './outcomes.js';
 
 /**
  * Accesses through a MemoryWindow are at most this long: then one spans two pages, and a driver has room to note both.
@@ -27,7 +27,7 @@ export interface MemoryWindow {
 }
 
 /** Pages of a view that a load could not get: zeros have taken their place for good. */
-export interface ViewFault extends Omit<Fault, 'granuleLog2'> {
+export interface ViewFault extends Omit<CaughtFault, 'granuleLog2'> {
   /** `position` and `length` are whole pages. */
   readonly length: number;
 }

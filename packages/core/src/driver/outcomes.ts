@@ -3,7 +3,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import type { SystemFailure } from './devices.js';
 
 /** A SIGBUS that a guarded copy caught. `position` is the faulting byte counted from the start of the file. */
-export interface Fault {
+export interface CaughtFault {
   readonly position: number;
   /** si_code: 2 BUS_ADRERR, 4 BUS_MCEERR_AR, 5 BUS_MCEERR_AO. It does not tell poison from truncation: see classify. */
   readonly signalCode: number;
@@ -64,7 +64,7 @@ export interface Truncation {
 }
 
 /** What stopped a persist, or what it did not make durable; undefined if everything is. */
-export type PersistProblem = Fault | SystemFailure | Truncation | undefined;
+export type PersistProblem = CaughtFault | SystemFailure | Truncation | undefined;
 
 /** Size of the file in bytes, or why it cannot be told. */
 export type FileSizeOutcome = { readonly sizeBytes: number } | { readonly failure: SystemFailure };

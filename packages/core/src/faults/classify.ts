@@ -21,7 +21,7 @@
  * statfs shows no quota, no project quota, no reserved blocks, and nothing of what copy-on-write needs; so free space is
  * told in the message and decides nothing.
  */
-import type { CompleteFile, Fault, Probe, SystemFailure } from '../driver/driver.js';
+import type { CompleteFile, CaughtFault, Probe, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 
 export type FaultKind = 'media' | 'truncated' | 'no-space' | 'io';
@@ -58,12 +58,12 @@ export function isMediaErrno(errno: number): boolean {
 export function classifyFault(
   file: CompleteFile,
   operation: 'read' | 'write',
-  fault: Fault,
-  repeat?: () => Fault | undefined,
+  fault: CaughtFault,
+  repeat?: () => CaughtFault | undefined,
 ): Classification | undefined {
   const { pageBytes } = file.facts;
   const pageStart = Math.floor(fault.position / pageBytes) * pageBytes;
-  let last: Fault = fault;
+  let last: CaughtFault = fault;
   for (let repeats = 0; ; repeats++) {
     // Real memory failure: asking with pread would consume the poison a second time.
     if (last.signalCode === BUS_MCEERR_AR || last.signalCode === BUS_MCEERR_AO) {
@@ -111,7 +111,7 @@ function askPage(file: CompleteFile, pageStart: number): Classification | Probe 
   return probe;
 }
 
-function refusal(operation: 'read' | 'write', fault: Fault, probe: Probe, repeats: number): Classification {
+function refusal(operation: 'read' | 'write', fault: CaughtFault, probe: Probe, repeats: number): Classification {
   const { fileSizeBytes, readErrno, writeErrno, hole, freeBytes } = probe;
   // Of a load `no-space` always means a hole, which holds no bytes: whoever salvages relies on it.
   if (readErrno !== 0 && !(operation === 'write' && isSpaceErrno(readErrno))) {

@@ -6,7 +6,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import type { Classification, FaultKind } from './classify.js';
 import { classifyFault, isMediaPage } from './classify.js';
-import type { CompleteFile, Fault, SystemFailure } from '../driver/driver.js';
+import type { CompleteFile, CaughtFault, SystemFailure } from '../driver/driver.js';
 
 /** A part of the requested range that could not be copied, and why. */
 export interface Gap extends ByteRange {
@@ -26,8 +26,8 @@ export function copyAround(
   file: CompleteFile,
   operation: 'read' | 'write',
   range: ByteRange,
-  copy: (piece: ByteRange) => Fault | undefined,
-  firstFault?: Fault,
+  copy: (piece: ByteRange) => CaughtFault | undefined,
+  firstFault?: CaughtFault,
 ): Gap[] {
   let fault = firstFault ?? copy(range);
   if (fault === undefined) return [];
@@ -54,7 +54,7 @@ export function copyAround(
 }
 
 /** The page of `piece` that faulted, or undefined if the fault does not say and `piece` spans several pages. */
-function locate(fault: Fault, piece: ByteRange, pageBytes: number): ByteRange | undefined {
+function locate(fault: CaughtFault, piece: ByteRange, pageBytes: number): ByteRange | undefined {
   const pages = alignOut(piece, pageBytes);
   if (pages.length === pageBytes) return pages;
   const exact = 2 ** fault.granuleLog2 <= pageBytes && fault.position >= piece.offset && fault.position < rangeEnd(piece);
@@ -66,7 +66,7 @@ function locate(fault: Fault, piece: ByteRange, pageBytes: number): ByteRange | 
  * consume its poison once more. So the pages are asked by pread, from the named one on. Those that fail become gaps. If
  * none does, each page is copied by itself, which consumes each bad one once. Returns what is left to copy, last first.
  */
-function spreadOut(file: CompleteFile, fault: Fault, piece: ByteRange, gaps: Gap[]): ByteRange[] {
+function spreadOut(file: CompleteFile, fault: CaughtFault, piece: ByteRange, gaps: Gap[]): ByteRange[] {
   const { pageBytes } = file.facts;
   const named = alignOut({ offset: Math.max(0, fault.position), length: 1 }, Math.max(pageBytes, 2 ** fault.granuleLog2));
   const granule = intersect(named, piece) ?? piece;

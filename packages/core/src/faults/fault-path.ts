@@ -6,7 +6,7 @@ import type { Classification } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
-import type { CompleteFile, Fault, PersistProblem, ViewFault } from '../driver/driver.js';
+import type { CompleteFile, CaughtFault, PersistProblem, ViewFault } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import type { MediaErrorSource, Operation } from '../errors/errors.js';
 import { MediaError, PmemError } from '../errors/errors.js';
@@ -33,7 +33,7 @@ export class FaultPath {
   }
 
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
-  read(target: Uint8Array, position: number, fault?: Fault): void {
+  read(target: Uint8Array, position: number, fault?: CaughtFault): void {
     const range: ByteRange = { offset: position, length: target.byteLength };
     // Before the bytes are loaded: what was loaded before another process mended the loss is the repair's fill.
     this.reconsiderLosses(range);
@@ -60,7 +60,7 @@ export class FaultPath {
   }
 
   /** Stores everything that can be stored. Throws unless that was all of it. */
-  write(source: Uint8Array, position: number, fault?: Fault): void {
+  write(source: Uint8Array, position: number, fault?: CaughtFault): void {
     const range: ByteRange = { offset: position, length: source.byteLength };
     if (this.#unsafe.isBusy(range)) {
       throw new PmemError('ERR_PMEM_LOCKED', 'a repair holds these bytes', { path: this.#path, ranges: [range] });
@@ -140,12 +140,12 @@ export class FaultPath {
    * The error for a persist of the ranges that failed, or found the file shorter. After a failed msync the kernel may call the
    * pages clean, so that the next one succeeds though the bytes never reached the medium: they are remembered.
    */
-  persistError(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, Fault | undefined>): PmemError {
+  persistError(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
     const error = publishFailure(this.#path, this.#persistErrorOf(ranges, problem));
     return publishPersistFailure(this.#path, error);
   }
 
-  #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, Fault | undefined>): PmemError {
+  #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
     const path = this.#path;
     if ('fileSizeBytes' in problem) {
       const size = problem.fileSizeBytes;
@@ -181,9 +181,9 @@ export class FaultPath {
   }
 
   /** The flush stopped at one page. Which bad ones there are, reading tells, each touched once; throws for them. */
-  #explainFlush(range: ByteRange, fault: Fault): void {
+  #explainFlush(range: ByteRange, fault: CaughtFault): void {
     const page = new Uint8Array(this.#file.facts.pageBytes);
-    const load = (piece: ByteRange): Fault | undefined => {
+    const load = (piece: ByteRange): CaughtFault | undefined => {
       for (let at = piece.offset; at < rangeEnd(piece); at += page.byteLength) {
         const met = this.#file.read(page.subarray(0, Math.min(page.byteLength, rangeEnd(piece) - at)), at);
         if (met !== undefined) return met;
@@ -216,8 +216,8 @@ export class FaultPath {
     operation: 'read' | 'write',
     range: ByteRange,
     known: readonly ByteRange[],
-    fault: Fault | undefined,
-    copy: (piece: ByteRange) => Fault | undefined,
+    fault: CaughtFault | undefined,
+    copy: (piece: ByteRange) => CaughtFault | undefined,
   ): Gap[] {
     if (known.length === 0) return copyAround(this.#file, operation, range, copy, fault);
     return subtract([range], known).flatMap((piece) => copyAround(this.#file, operation, piece, copy));

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import type {
-  DriverFile, Fault, FileFacts, FileSizeOutcome, JournalFile, JournalOutcome, NamesOutcome, PersistProblem,
+  CaughtFault, DriverFile, FileFacts, FileSizeOutcome, JournalFile, JournalOutcome, NamesOutcome, PersistProblem,
   ProbeOutcome, SystemFailure, Transfer,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
@@ -43,7 +43,7 @@ export class NodeFsFile implements DriverFile {
     this.unlock = (offset, length) => this.#failureOf('fcntl', () => { this.#locks.drop({ offset, length }); });
   }
 
-  read(target: Uint8Array, position: number): Fault | undefined {
+  read(target: Uint8Array, position: number): CaughtFault | undefined {
     this.#requireInside(position, target.byteLength);
     for (let done = 0; done < target.byteLength;) {
       const at = position + done;
@@ -55,7 +55,7 @@ export class NodeFsFile implements DriverFile {
     return undefined;
   }
 
-  write(source: Uint8Array, position: number): Fault | undefined {
+  write(source: Uint8Array, position: number): CaughtFault | undefined {
     this.#requireInside(position, source.byteLength);
     // A pwrite after the end of a file that was cut off would make it longer; a store faults.
     const inFileBytes = Math.max(0, Math.min(source.byteLength, fs.fstatSync(this.#fd).size - position));
@@ -191,6 +191,6 @@ function closedFailure(syscall: string): SystemFailure {
 }
 
 /** As of a mapping: a bus error at that byte, by which neither truncation nor a media error is claimed. */
-function faultAt(position: number): Fault {
+function faultAt(position: number): CaughtFault {
   return { position, signalCode: 2, granuleLog2: 0 };
 }

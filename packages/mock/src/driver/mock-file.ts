@@ -6,7 +6,7 @@ import {
   Errno,
   errnoName,
   type ExtentsOutcome,
-  type Fault,
+  type CaughtFault,
   type FileFacts,
   type FileSizeOutcome,
   type JournalFile,
@@ -77,7 +77,7 @@ export class MockFile implements CompleteFile, OpenHandle {
     inode.mappings.add(this.#mapping.table);
   }
 
-  read(target: Uint8Array, position: number): Fault | undefined {
+  read(target: Uint8Array, position: number): CaughtFault | undefined {
     checkAttached(target);
     this.#checkMapped(position, target.length);
     const effect = this.#begin('read', position, target.length);
@@ -85,7 +85,7 @@ export class MockFile implements CompleteFile, OpenHandle {
     return load(this.#machine, this.#mapping, target, position);
   }
 
-  write(source: Uint8Array, position: number): Fault | undefined {
+  write(source: Uint8Array, position: number): CaughtFault | undefined {
     if (this.facts.readOnly) throw new TypeError(`'${this.facts.path}' is mapped read-only`);
     checkAttached(source);
     this.#checkMapped(position, source.length);
@@ -102,7 +102,7 @@ export class MockFile implements CompleteFile, OpenHandle {
     const [first] = ranges;
     if (first === undefined) return undefined;
     const { facts } = this;
-    let fault: Fault | undefined;
+    let fault: CaughtFault | undefined;
     const failure = this.#call('persist', facts.mapSync ? 'persist' : 'msync', first.offset, first.length, () => {
       for (const { offset, length } of ranges) {
         if (!facts.mapSync) {

@@ -1,9 +1,9 @@
 /** A private mapping, as far as plain memory can be one: a copy, brought up to date whenever somebody asks for faults. */
-import type { DriverView, Fault, ViewFault } from '@safe-pmem/core';
+import type { DriverView, CaughtFault, ViewFault } from '@safe-pmem/core';
 import { BLOCK_BYTES } from '../hardware/geometry.js';
 
 /** Loads bytes of the file; the fault that stopped it. */
-export type Load = (target: Uint8Array, position: number) => Fault | undefined;
+export type Load = (target: Uint8Array, position: number) => CaughtFault | undefined;
 
 /**
  * No simulation sees what JavaScript reads from an array, so all of the range counts as read: when the view is made, and

@@ -2,7 +2,7 @@
 import type { MockDriver } from '../driver/mock-driver.js';
 import type { MockProcess } from '../driver/mock-process.js';
 import type { MockOperation } from '../driver/operation.js';
-import type { FaultKind, Schedule, ScheduledEvent } from './schedule.js';
+import type { InjectedFault, Schedule, ScheduledEvent } from './schedule.js';
 
 /** What prep() returns: the machine, and beside it whatever body, recover and check share. */
 export interface Explored {
@@ -40,7 +40,7 @@ export interface ExplorationParts<State extends Explored> {
    */
   readonly acceptable?: ((error: unknown) => boolean) | undefined;
   /** How an operation can fail, in place of `faultsOf`. */
-  readonly faults?: ((operation: MockOperation) => readonly FaultKind[]) | undefined;
+  readonly faults?: ((operation: MockOperation) => readonly InjectedFault[]) | undefined;
   /** Operations and steps after which body and recovery together count as never ending. 100 000 by default. */
   readonly operationLimit?: number | undefined;
   /**

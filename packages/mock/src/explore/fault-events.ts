@@ -1,6 +1,6 @@
 /** Every failure that can follow some events: which operations there are, and how each can fail. */
 import type { Explorable, Explored } from './exploration.js';
-import { faultsOf } from './fault-kinds.js';
+import { faultsOf } from './injected-faults.js';
 import { labelOf, type Moment } from './moments.js';
 import type { FaultEvent } from './schedule.js';
 

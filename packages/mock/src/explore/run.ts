@@ -7,10 +7,10 @@ import { MockSystemError } from '../driver/mock-system-error.js';
 import type { MockOperation, OperationEffect } from '../driver/operation.js';
 import { answersOf, type Decide, decideBy } from './crash-answers.js';
 import type { Explorable, Explored, Interleaving } from './exploration.js';
-import { effectOf, faultsOf, isSameFault } from './fault-kinds.js';
+import { effectOf, faultsOf, isSameFault } from './injected-faults.js';
 import { isInterruptible, labelOf, type Moment, pagesOf } from './moments.js';
 import { Scheduler, type TurnChoice } from './scheduler.js';
-import type { CrashEvent, FaultKind, ScheduledEvent } from './schedule.js';
+import type { CrashEvent, InjectedFault, ScheduledEvent } from './schedule.js';
 
 /** A crash whose answers are found out while it happens; the record then holds them. */
 export interface OpenCrash {
@@ -61,7 +61,7 @@ class Run<State extends Explored> {
   #waiting: readonly PlannedEvent[];
   readonly #moments: Moment[] = [];
   readonly #happened: ScheduledEvent[] = [];
-  readonly #persistent: FaultKind[] = [];
+  readonly #persistent: InjectedFault[] = [];
   #choices: CrashChoice[] = [];
   /** Power has failed, and what ran then has not ended yet. */
   #dark = false;

@@ -3,8 +3,8 @@ import { Errno } from '@safe-pmem/core';
 
 export type ErrnoName = keyof typeof Errno;
 
-/** One way for an operation to fail. */
-export type FaultKind =
+/** A fault that an exploration injects: one way for an operation to fail. */
+export type InjectedFault =
   | { readonly effect: 'errno'; readonly errno: ErrnoName }
   /** SIGBUS of a load or store: 2 BUS_ADRERR, 4 BUS_MCEERR_AR, 5 BUS_MCEERR_AO. */
   | { readonly effect: 'signal'; readonly signalCode: 2 | 4 | 5 }
@@ -22,7 +22,7 @@ interface EventPlace {
 }
 
 /** `persistent`: every later operation that can fail like this does. */
-export type FaultEvent = EventPlace & FaultKind & { readonly persistent?: true };
+export type FaultEvent = EventPlace & InjectedFault & { readonly persistent?: true };
 
 /** Poison appears before the operation happens; `latent`: the kernel does not know of it. Holes are left out. */
 export interface PoisonEvent extends EventPlace {

@@ -1,5 +1,5 @@
 /** Loads and stores through a mapping, and the page faults they take. */
-import type { Fault } from '@safe-pmem/core';
+import type { CaughtFault } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
 import { BLOCK_BYTES, forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
@@ -11,7 +11,9 @@ import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
 import { HUGE_PAGE_LOG2, mapHugePage } from './huge-page.js';
 import type { Mapping } from './mapping.js';
 
-export function load(machine: Machine, mapping: Mapping, target: Uint8Array, position: number): Fault | undefined {
+export function load(
+  machine: Machine, mapping: Mapping, target: Uint8Array, position: number,
+): CaughtFault | undefined {
   const { device } = machine;
   const { table } = mapping;
   for (let done = 0; done < target.length; ) {
@@ -41,7 +43,9 @@ export function load(machine: Machine, mapping: Mapping, target: Uint8Array, pos
   return undefined;
 }
 
-export function store(machine: Machine, mapping: Mapping, source: Uint8Array, position: number): Fault | undefined {
+export function store(
+  machine: Machine, mapping: Mapping, source: Uint8Array, position: number,
+): CaughtFault | undefined {
   const { device } = machine;
   const { inode, table } = mapping;
   inode.modifiedMs = machine.nowMs;
@@ -70,8 +74,10 @@ export function store(machine: Machine, mapping: Mapping, source: Uint8Array, po
 }
 
 /** Makes every page that the bytes touch present, as a cache-line flush does: it faults like a load, and reads nothing. */
-export function touchPages(machine: Machine, mapping: Mapping, position: number, length: number): Fault | undefined {
-  let fault: Fault | undefined;
+export function touchPages(
+  machine: Machine, mapping: Mapping, position: number, length: number,
+): CaughtFault | undefined {
+  let fault: CaughtFault | undefined;
   forEachBlock(position, length, (page, _offset, _step, done) => {
     if (fault !== undefined || mapping.table.entry(page) !== ABSENT) return;
     const signal = faultForLoad(machine, mapping, page);
@@ -146,7 +152,7 @@ function machineCheck(
   block: number,
   offset: number,
   length: number,
-): Fault | undefined {
+): CaughtFault | undefined {
   const { device, rules } = machine;
   const poisonAt = device.touchLatent(block, offset, length);
   if (poisonAt === undefined) return undefined;

@@ -1,5 +1,5 @@
 /** Making stores durable: CPU cache-line flushes through the mapping, msync of a range, fdatasync of the file. */
-import { Errno, type Fault } from '@safe-pmem/core';
+import { Errno, type CaughtFault } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
@@ -11,7 +11,9 @@ import type { Mapping } from './mapping.js';
  * Flushes the cache lines that the bytes touch. A flush of a page that is not present faults like a load. Metadata
  * needs no flush: the fault that made a MAP_SYNC page writable has committed it.
  */
-export function flushLines(machine: Machine, mapping: Mapping, position: number, length: number): Fault | undefined {
+export function flushLines(
+  machine: Machine, mapping: Mapping, position: number, length: number,
+): CaughtFault | undefined {
   const fault = touchPages(machine, mapping, position, length);
   if (fault === undefined) persistBytes(machine, mapping.inode, position, length);
   return fault;

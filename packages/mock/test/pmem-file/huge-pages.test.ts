@@ -2,7 +2,7 @@
  * An error that is met through 2 MiB which one entry maps, and the policy that has none: what e2e/real-pmem/machine-checks
  * has recorded of both.
  */
-import type { Driver, Fault } from '@safe-pmem/core';
+import type { Driver, CaughtFault } from '@safe-pmem/core';
 import { Errno, MediaError, PmemError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { mockDriver, type MockDriver, type MockOptions } from '../../src/index.js';
@@ -23,7 +23,7 @@ function machine(options: MockOptions = {}): MockDriver {
 }
 
 /** Tells the granules of the faults that `driver` reports. */
-function telling(driver: MockDriver, faults: Fault[]): Driver {
+function telling(driver: MockDriver, faults: CaughtFault[]): Driver {
   return changing(driver, (file) => {
     const load = file.read.bind(file);
     file.read = (target, position) => {
@@ -39,7 +39,7 @@ async function met(hugePages: 'avoid' | 'allow' | undefined, options: MockOption
   const driver = machine(options);
   driver.writeFile(PATH, whole);
   driver.poison(PATH, bad, { latent: true });
-  const faults: Fault[] = [];
+  const faults: CaughtFault[] = [];
   const file = await PmemFile.open(PATH, { driver: telling(driver, faults), ...(hugePages === undefined ? {} : { hugePages }) });
   const error = await failure('ERR_PMEM_MEDIA', () => read(file, bad.offset - PAGE, 3 * PAGE), MediaError);
   expect(error.ranges).toEqual([bad]);
@@ -90,7 +90,7 @@ describe.each(['ext4', 'xfs'] as const)('a page of 2 MiB, on %s', (filesystem) =
   it('is avoided after resize(), and by views, too', async () => {
     const driver = machine({ filesystem });
     driver.writeFile(PATH, whole);
-    const faults: Fault[] = [];
+    const faults: CaughtFault[] = [];
     const file = await PmemFile.open(PATH, { driver: telling(driver, faults) });
     await file.resize(sizeBytes + PAGE);
     driver.poison(PATH, bad, { latent: true });

@@ -1,7 +1,7 @@
 /** How each operation can fail: the errnos that the manual pages of its system calls list and that a disk can cause. */
 import { Errno } from '@safe-pmem/core';
 import type { MockOperation, OperationEffect, OperationName } from '../driver/operation.js';
-import type { ErrnoName, FaultKind } from './schedule.js';
+import type { ErrnoName, InjectedFault } from './schedule.js';
 
 const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   open: ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EINTR'],
@@ -36,18 +36,18 @@ const SIGNAL_CODES = [2, 4] as const;
 /** Neither a page nor a sector, so that what follows is unaligned; and the shortest that makes progress. */
 const SHORT_BYTES = [1, 1000];
 
-const errnoFaults = (errnos: readonly ErrnoName[]): readonly FaultKind[] =>
+const errnoFaults = (errnos: readonly ErrnoName[]): readonly InjectedFault[] =>
   errnos.map((errno) => ({ effect: 'errno', errno }));
 const ERRNO_FAULTS = new Map(Object.entries(ERRNOS).map(([name, errnos]) => [name, errnoFaults(errnos)]));
 const FSTAT_FAULTS = errnoFaults(['EIO']);
 const RENAME_FAULTS = errnoFaults(['EIO', 'ENOSPC']);
-const SIGNAL_FAULTS: readonly FaultKind[] = SIGNAL_CODES.map((signalCode) => ({ effect: 'signal', signalCode }));
+const SIGNAL_FAULTS: readonly InjectedFault[] = SIGNAL_CODES.map((signalCode) => ({ effect: 'signal', signalCode }));
 
 /**
  * The failures that everyFault() tries at an operation: SIGBUS for loads and stores, errnos for system calls, short
  * transfers for pread and pwrite. Of inner steps only the rename of a journal and the fstat of a probe can fail.
  */
-export function faultsOf(operation: MockOperation): readonly FaultKind[] {
+export function faultsOf(operation: MockOperation): readonly InjectedFault[] {
   const { name, step, length } = operation;
   if (step === 'fstat') return FSTAT_FAULTS;
   if (step !== undefined) return name === 'writeJournal' && step === 'temporary' ? RENAME_FAULTS : [];
@@ -55,11 +55,11 @@ export function faultsOf(operation: MockOperation): readonly FaultKind[] {
   const errnos = ERRNO_FAULTS.get(name) ?? [];
   if (name !== 'pread' && name !== 'pwrite') return errnos;
   const shorts = SHORT_BYTES.filter((bytes) => bytes < length);
-  return [...errnos, ...shorts.map((shortBytes): FaultKind => ({ effect: 'short', shortBytes }))];
+  return [...errnos, ...shorts.map((shortBytes): InjectedFault => ({ effect: 'short', shortBytes }))];
 }
 
 /** What the observer returns to have it happen. */
-export function effectOf(fault: FaultKind): OperationEffect {
+export function effectOf(fault: InjectedFault): OperationEffect {
   switch (fault.effect) {
     case 'errno':
       return { errno: Errno[fault.errno] };
@@ -70,7 +70,7 @@ export function effectOf(fault: FaultKind): OperationEffect {
   }
 }
 
-export function isSameFault(a: FaultKind, b: FaultKind): boolean {
+export function isSameFault(a: InjectedFault, b: InjectedFault): boolean {
   if (a.effect === 'errno') return b.effect === 'errno' && a.errno === b.errno;
   if (a.effect === 'signal') return b.effect === 'signal' && a.signalCode === b.signalCode;
   return b.effect === 'short' && a.shortBytes === b.shortBytes;
