@@ -122,7 +122,8 @@ export function checkOpening(check: Check): void {
     assert.equal((await file.pread(new Uint8Array(1), 0)).errno, Errno.EBADF);
     assert.equal((await file.pwrite(new Uint8Array(1), 0)).errno, Errno.EBADF);
     assert.equal((await file.scrub(0, 4096)).errno, Errno.EBADF);
-    const [rewritten] = await file.rewrite([{ reset: undefined, position: 0, from: 0, length: 1 }], new Uint8Array(1));
+    const piece = { reset: undefined, position: 0, sourceOffset: 0, length: 1 };
+    const [rewritten] = await file.rewrite([piece], new Uint8Array(1));
     assert.equal(rewritten?.errno, Errno.EBADF);
     assertErrno(file.lock(0, 1), Errno.EBADF);
     assertErrno(file.remap(0, 4096), Errno.EBADF);

@@ -39,9 +39,9 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     await withNewFile(machine, 40_960, async (file) => {
       store(file, 0, pattern(40_960));
       const pieces = [
-        { reset: { offset: 4096, length: 8192 }, position: 4096, from: 50, length: 8192 },
-        { reset: { offset: 20_480, length: 4096 }, position: 20_480, from: 100, length: 1000 },
-        { reset: undefined, position: 30_000, from: 0, length: 50 },
+        { reset: { offset: 4096, length: 8192 }, position: 4096, sourceOffset: 50, length: 8192 },
+        { reset: { offset: 20_480, length: 4096 }, position: 20_480, sourceOffset: 100, length: 1000 },
+        { reset: undefined, position: 30_000, sourceOffset: 0, length: 50 },
       ];
       const bytes = pattern(50 + 8192, 5);
       const outcomes = await file.rewrite(pieces, bytes);

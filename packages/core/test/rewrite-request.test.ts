@@ -17,7 +17,9 @@ function page(fill: number, length = PAGE): Uint8Array {
 /** The bytes that each piece is to be written with. */
 function written(runs: readonly Run[]): (readonly [number, Uint8Array])[] {
   const { pieces, bytes } = rewriteRequestOf(runs);
-  return pieces.map(({ position, from, length }) => [position, bytes.slice(from, from + length)]);
+  return pieces.map(({ position, sourceOffset, length }) => {
+    return [position, bytes.slice(sourceOffset, sourceOffset + length)];
+  });
 }
 
 it('sends a content that units share once', () => {
@@ -45,6 +47,7 @@ it('copies contents of adjacent units that do not lie so', () => {
 it('writes the last unit of a file to its end, by a write alone as a whole page', () => {
   const short = page(5, 100);
   const reset = { offset: PAGE, length: PAGE };
-  expect(rewriteRequestOf([['zero-range', [work(1, short)]]]).pieces).toEqual([{ reset, position: PAGE, from: 0, length: 100 }]);
+  const { pieces } = rewriteRequestOf([['zero-range', [work(1, short)]]]);
+  expect(pieces).toEqual([{ reset, position: PAGE, sourceOffset: 0, length: 100 }]);
   expect(written([['recovery-write', [work(1, short)]]])).toEqual([[PAGE, Uint8Array.from([...short, ...page(0, PAGE - 100)])]]);
 });

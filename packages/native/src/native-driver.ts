@@ -409,11 +409,11 @@ function extentsOf(numbers: Float64Array): Extent[] {
 function numbersOf(pieces: readonly Rewrite[]): Float64Array {
   const numbers = new Float64Array(5 * pieces.length);
   let i = 0;
-  for (const { reset, position, from, length } of pieces) {
+  for (const { reset, position, sourceOffset, length } of pieces) {
     numbers[i++] = reset?.offset ?? 0;
     numbers[i++] = reset?.length ?? 0;
     numbers[i++] = position;
-    numbers[i++] = from;
+    numbers[i++] = sourceOffset;
     numbers[i++] = length;
   }
   return numbers;

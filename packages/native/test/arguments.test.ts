@@ -73,11 +73,16 @@ describe('arguments', () => {
   it('takes of rewrite() only pieces whose bytes are there', async () => {
     const name = newFile();
     const file = await openScratch(name, { sizeBytes: PAGE });
-    const piece = { reset: undefined, position: 0, from: 4, length: 4 };
-    const wrong = [[{ ...piece, length: 5 }], [{ ...piece, from: 5 }], [{ ...piece, from: 9, length: 0 }], [{ ...piece, from: -1 }],
-      [{ ...piece, length: -4 }], [{ ...piece, position: 0.5 }], [piece, { ...piece, length: 5 }], [{ ...piece, from: 2 ** 52 }],
-      [{ ...piece, length: 2 ** 60 }], [{ ...piece, reset: { offset: -1, length: 1 } }]];
-    for (const pieces of wrong) await expect(file.rewrite(pieces, new Uint8Array(8).fill(1)), JSON.stringify(pieces)).rejects.toThrow(RangeError);
+    const piece = { reset: undefined, position: 0, sourceOffset: 4, length: 4 };
+    const changes = [
+      { length: 5 }, { sourceOffset: 5 }, { sourceOffset: 9, length: 0 }, { sourceOffset: -1 }, { length: -4 },
+      { position: 0.5 }, { sourceOffset: 2 ** 52 }, { length: 2 ** 60 }, { reset: { offset: -1, length: 1 } },
+    ];
+    const wrong = changes.map((change) => [{ ...piece, ...change }]);
+    for (const pieces of [...wrong, [piece, { ...piece, length: 5 }]]) {
+      const rewriting = file.rewrite(pieces, new Uint8Array(8).fill(1));
+      await expect(rewriting, JSON.stringify(pieces)).rejects.toThrow(RangeError);
+    }
     expect(readFileSync(name).every((byte) => byte === 0)).toBe(true);
     expect(await file.rewrite([], new Uint8Array(0))).toEqual([]);
   });
@@ -86,7 +91,7 @@ describe('arguments', () => {
     const name = newFile();
     const file = await openScratch(name, { sizeBytes: PAGE });
     const source = new Uint8Array(PAGE).fill(1);
-    const writing = file.rewrite([{ reset: undefined, position: 0, from: 0, length: PAGE }], source);
+    const writing = file.rewrite([{ reset: undefined, position: 0, sourceOffset: 0, length: PAGE }], source);
     source.fill(2);
     expect(await writing).toEqual([{ syscall: 'pwrite', transferredBytes: PAGE, errno: 0 }]);
     expect(readFileSync(name).every((byte) => byte === 1)).toBe(true);

@@ -72,10 +72,11 @@ function persistEach(file: DriverFile, ranges: readonly ByteRange[]): PersistPro
 
 async function rewriteEach(file: CompleteFile, pieces: readonly Rewrite[], bytes: Uint8Array): Promise<Rewritten[]> {
   const outcomes: Rewritten[] = [];
-  for (const { reset, position, from, length } of pieces) {
+  for (const { reset, position, sourceOffset, length } of pieces) {
     const failure = reset === undefined ? undefined : await file.zeroRange(reset.offset, reset.length);
+    const source = bytes.subarray(sourceOffset, sourceOffset + length);
     if (failure !== undefined) outcomes.push({ syscall: 'fallocate', errno: failure.errno, transferredBytes: 0 });
-    else outcomes.push({ syscall: 'pwrite', ...(await file.pwrite(bytes.subarray(from, from + length), position)) });
+    else outcomes.push({ syscall: 'pwrite', ...(await file.pwrite(source, position)) });
   }
   return outcomes;
 }

@@ -24,7 +24,7 @@ export interface Rewrite {
   readonly reset: ByteRange | undefined;
   readonly position: number;
   /** Offset of this piece in `bytes`; pieces may overlap. */
-  readonly from: number;
+  readonly sourceOffset: number;
   readonly length: number;
 }
 

@@ -49,7 +49,7 @@ function copyOf(runs: readonly Run[]): RewriteRequest {
   });
   const bytes = new Uint8Array(total);
   for (const [i, [, works]] of runs.entries()) {
-    let at = (pieces[i] as Rewrite).from;
+    let at = (pieces[i] as Rewrite).sourceOffset;
     for (const { content } of works) {
       bytes.set(content, at);
       at += content.byteLength;
@@ -62,11 +62,11 @@ function firstOf([, works]: Run): UnitWork {
   return works[0] as UnitWork;
 }
 
-function pieceOf(run: Run, from: number): Rewrite {
+function pieceOf(run: Run, sourceOffset: number): Rewrite {
   const position = firstOf(run).unit.offset;
   const length = lengthOf(run);
-  if (run[0] === 'recovery-write') return { reset: undefined, position, from, length };
-  return { reset: rangeBetween(position, rangeEnd((run[1].at(-1) as UnitWork).unit)), position, from, length };
+  if (run[0] === 'recovery-write') return { reset: undefined, position, sourceOffset, length };
+  return { reset: rangeBetween(position, rangeEnd((run[1].at(-1) as UnitWork).unit)), position, sourceOffset, length };
 }
 
 /** Unwritten blocks take a write of any length, so the last page needs none past the end of the file. */

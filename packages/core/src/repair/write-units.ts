@@ -104,13 +104,14 @@ async function finishRun(
   file: CompleteFile,
   strategy: RepairStrategy,
   run: readonly UnitWork[],
-  { position, from, length }: Rewrite,
+  { position, sourceOffset, length }: Rewrite,
   bytes: Uint8Array,
   { syscall, errno, transferredBytes }: Rewritten,
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
   if (errno !== 0) return { step: syscall, errno };
-  const failure = await writeRest(file, strategy, run, position, bytes.subarray(from, from + length), transferredBytes);
+  const ofRun = bytes.subarray(sourceOffset, sourceOffset + length);
+  const failure = await writeRest(file, strategy, run, position, ofRun, transferredBytes);
   if (failure !== undefined || position + length <= fileSizeBytes) return failure;
   return cutBack(file, position + length, fileSizeBytes);
 }

@@ -192,10 +192,11 @@ export class MockFile implements CompleteFile, OpenHandle {
 
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]> {
     const [first] = pieces;
-    return this.#later('pwrite', first?.position ?? 0, first?.length ?? 0, () => pieces.map(({ reset, position, from, length }) => {
+    return this.#later('pwrite', first?.position ?? 0, first?.length ?? 0, () => pieces.map((piece) => {
+      const { reset, position, sourceOffset, length } = piece;
       const refused = reset === undefined ? undefined : this.#zeroRange(reset.offset, reset.length);
       if (refused !== undefined) return { syscall: 'fallocate', errno: refused.errno, transferredBytes: 0 };
-      return { syscall: 'pwrite', ...this.#pwrite(bytes.subarray(from, from + length), position) };
+      return { syscall: 'pwrite', ...this.#pwrite(bytes.subarray(sourceOffset, sourceOffset + length), position) };
     }));
   }
 

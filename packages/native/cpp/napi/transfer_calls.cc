@@ -144,7 +144,8 @@ bool to_pieces(napi_env env, const DoubleSpan& numbers, size_t total, std::vecto
   bool right = numbers.length % kPieceNumbers == 0;
   for (size_t i = 0; right && i < numbers.length; i += kPieceNumbers) {
     pmem::Rewrite piece;
-    right = to_piece(numbers.data + i, &piece) && piece.from <= total && piece.length <= total - piece.from;
+    right = to_piece(numbers.data + i, &piece) && piece.source_offset <= total &&
+            piece.length <= total - piece.source_offset;
     if (right) pieces->push_back(piece);
   }
   if (!right) napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "expected five numbers for each piece, which lies in the bytes");
@@ -186,7 +187,7 @@ napi_value scrub(napi_env env, napi_callback_info info) {
   return AsyncCall::start(env, std::make_unique<ScrubCall>(file, position, length));
 }
 
-// rewrite(Float64Array of reset position, reset length, position, from and length in turn; all the bytes)
+// rewrite(Float64Array of reset position, reset length, position, source offset and length in turn; all the bytes)
 napi_value rewrite(napi_env env, napi_callback_info info) {
   const Arguments<2> arguments(env, info);
   FileHandle* const file = arguments.open_file();

@@ -90,7 +90,8 @@ std::vector<Rewritten> rewrite_pieces(int fd, const std::vector<Rewrite>& pieces
     const Status reset = piece.reset_length == 0 ? Status{} : zero_range(fd, piece.reset_position, piece.reset_length);
     outcomes[i].reset_failed = !reset.ok();
     outcomes[i].transferred =
-        reset.ok() ? write_at(fd, bytes + piece.from, piece.length, piece.position) : Transferred{0, reset.error};
+        reset.ok() ? write_at(fd, bytes + piece.source_offset, piece.length, piece.position)
+                   : Transferred{0, reset.error};
   }
   return outcomes;
 }

@@ -18,12 +18,13 @@ struct Transferred {
   int error = 0;
 };
 
-// A piece of a file to write anew: first reset, where `reset_length` is not 0, then written, with the bytes at `from`.
+// A piece of a file to write again: reset first if `reset_length` is not 0, then written with the bytes at
+// `source_offset`.
 struct Rewrite {
   uint64_t reset_position;
   uint64_t reset_length;
   uint64_t position;
-  size_t from;
+  size_t source_offset;
   size_t length;
 };
 

@@ -195,7 +195,8 @@ function rewrite(random, { farAllocates, raw }) {
           overwrite(array);
         };
   const asked = pieces.map(([offset, resets, at, from, writes]) => {
-    return { reset: resets === 0 ? undefined : { offset, length: resets }, position: at, from, length: writes };
+    const reset = resets === 0 ? undefined : { offset, length: resets };
+    return { reset, position: at, sourceOffset: from, length: writes };
   });
   // Of what is not reset, the driver passes no place on.
   const numbers = pieces.flatMap(([offset, resets, at, from, writes]) => [resets === 0 && !raw ? 0 : offset, resets, at, from, writes]);

@@ -38,10 +38,11 @@ function callsOf(file: CompleteFile, bad: BadPages, { mappedAnew, closed }: Noti
     bad.cleared(position, outcome.transferredBytes);
     return outcome;
   };
-  const rewriteOne = async ({ reset, position, from, length }: Rewrite, bytes: Uint8Array): Promise<Rewritten> => {
+  const rewriteOne = async (piece: Rewrite, bytes: Uint8Array): Promise<Rewritten> => {
+    const { reset, position, sourceOffset, length } = piece;
     const failed = reset === undefined ? undefined : await file.zeroRange(reset.offset, reset.length);
     if (failed !== undefined) return { transferredBytes: 0, errno: failed.errno, syscall: 'fallocate' };
-    return { ...(await write(bytes.subarray(from, from + length), position)), syscall: 'pwrite' };
+    return { ...(await write(bytes.subarray(sourceOffset, sourceOffset + length), position)), syscall: 'pwrite' };
   };
   return {
     pread: read,
