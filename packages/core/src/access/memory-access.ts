@@ -1,5 +1,5 @@
 /** The part of PmemFile that runs at memory speed: loads and stores, persist, and what hands on to views. */
-import type { AccessWindow } from './access-window.js';
+import type { OpenWindow } from './open-window.js';
 import { requireFunction, requireInside, requireInteger, requireRange, requireRanges } from '../arguments.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { CaughtFault } from '../driver/driver.js';
@@ -28,7 +28,7 @@ function hasByte(bytes: Uint8Array, from: number, to: number): boolean {
 export class MemoryAccess extends NumberReads {
   readonly #state: OpenState;
   /** The state's own: one load less for each access. */
-  readonly #window: AccessWindow;
+  readonly #window: OpenWindow;
   readonly #pageBytes: number;
   /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
   readonly #shortStoreBytesMax: number;

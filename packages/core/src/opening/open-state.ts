@@ -1,4 +1,4 @@
-import { AccessWindow } from '../access/access-window.js';
+import { OpenWindow } from '../access/open-window.js';
 import { isInside, requireBytes, requireInside } from '../arguments.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { DeviceDriver } from '../driver/devices.js';
@@ -14,7 +14,7 @@ export class OpenState {
   readonly file: CompleteFile;
   /** Of the driver that opened the file. */
   readonly devices: DeviceDriver | undefined;
-  readonly window = new AccessWindow();
+  readonly window = new OpenWindow();
   readonly unsafe = new UnsafeRanges(() => { this.window.shut(); });
   readonly journal: Journal;
   readonly io: FaultPath;

@@ -7,7 +7,7 @@ import { coalesce } from '../ranges/byte-range.js';
 import type { RepairReceipt } from './receipt.js';
 import type { RepairRequest } from './repair.js';
 import { repairRanges } from './repair.js';
-import { repairsAround, runInside } from './repairs-around.js';
+import { enclosingRepairs, asEnclosing } from './enclosing-repairs.js';
 
 export class RepairQueue {
   readonly #state: OpenState;
@@ -26,8 +26,8 @@ export class RepairQueue {
   /** Repairs after those that were asked for before. ERR_PMEM_LOCKED inside a `rebuild` of the same file. */
   async run(ranges: readonly ByteRange[], request: RepairRequest): Promise<RepairReceipt> {
     const { path } = this.#state;
-    const around = repairsAround();
-    if (around.some(({ file }) => file === this)) {
+    const enclosing = enclosingRepairs();
+    if (enclosing.some(({ file }) => file === this)) {
       const message = 'repair() was called from inside rebuild of the same file';
       throw new PmemError('ERR_PMEM_LOCKED', message, { path, ranges });
     }
@@ -37,7 +37,7 @@ export class RepairQueue {
       state.assertOpen();
       const { file, unsafe, journal } = state;
       const context = { file, unsafe, journal, assertOpen: () => { state.assertOpen(); } };
-      return runInside(around, this, () => repairRanges(context, ranges, request));
+      return asEnclosing(enclosing, this, () => repairRanges(context, ranges, request));
     };
     this.#pending++;
     const receipt = this.#last.then(run, run).finally(() => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { AccessWindow } from '../src/access/access-window.js';
+import { OpenWindow } from '../src/access/open-window.js';
 import { OpenState } from '../src/opening/open-state.js';
 import type { CompleteFile, CaughtFault, MemoryWindow } from '../src/index.js';
 import { MemoryAccess } from '../src/access/memory-access.js';
@@ -19,7 +19,7 @@ class Access extends MemoryAccess {
 }
 
 it('is as long as the file reaches, and nothing once it is shut', () => {
-  const window = new AccessWindow();
+  const window = new OpenWindow();
   expect(window.limit).toBe(0);
   window.open({ ...windowOf(8192), start: 4096 }, 5000);
   expect(window.limit).toBe(904);

@@ -9,7 +9,7 @@ const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(N
  * Open only while an access needs no more than a look at it: the file is open and not being resized, and nothing of it has
  * to be kept from anybody. All of that is decided when it is opened, so that no access has to.
  */
-export class AccessWindow implements MemoryWindow {
+export class OpenWindow implements MemoryWindow {
   start = NO_WINDOW.start;
   /** Bytes of `bytes` that belong to the file; 0 where the window is shut. */
   limit = 0;
