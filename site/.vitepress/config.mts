@@ -77,7 +77,7 @@ export default defineConfig({
             page('Testing', '/internals/testing'),
             page('Performance', '/internals/performance'),
             page('Security', '/internals/security'),
-            page('Native under fire', '/internals/native-under-fire'),
+            page('Hardening of native', '/internals/native-hardening'),
             page('Decisions', '/decisions/'),
           ],
         },

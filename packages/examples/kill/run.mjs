@@ -2,7 +2,7 @@
 //
 // Kills the writer of a log with SIGKILL at random instants, and checks after each kill that no record is lost that it
 // has told of, that none is wrong, and that none is there which nobody wrote. What that proves, and what not:
-// docs/internals/native-under-fire.md.
+// docs/internals/native-hardening.md.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import { randomFrom } from './content.mjs';
 import { hear } from './protocol.mjs';
 
 const TMPFS = 0x01021994;
-/** Kills of one log, before a new one is made: then the making of it is under fire too. */
+/** Kills of one log, before a new one is made: then the making of it is tried too. */
 const LIVES_OF_A_LOG = 10;
 /** Milliseconds after a writer begins to open, or has opened, its log: chosen evenly from 0 to this. */
 const OPENING_MS = 12;

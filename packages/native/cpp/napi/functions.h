@@ -20,7 +20,7 @@ napi_value take_fault(napi_env env, napi_callback_info info);
 napi_value view(napi_env env, napi_callback_info info);
 napi_value detach(napi_env env, napi_callback_info info);
 
-// after_fault.cc: on the JavaScript thread, because a synchronous read or write cannot go on without the answer.
+// probe_remap.cc: on the JavaScript thread, because a synchronous read or write cannot go on without the answer.
 napi_value probe(napi_env env, napi_callback_info info);
 napi_value remap(napi_env env, napi_callback_info info);
 napi_value mapped_bytes(napi_env env, napi_callback_info info);
@@ -31,7 +31,7 @@ napi_value pwrite(napi_env env, napi_callback_info info);
 napi_value scrub(napi_env env, napi_callback_info info);
 napi_value rewrite(napi_env env, napi_callback_info info);
 
-// range_calls.cc
+// file_calls.cc
 napi_value persist_async(napi_env env, napi_callback_info info);
 napi_value sync(napi_env env, napi_callback_info info);
 napi_value zero_range(napi_env env, napi_callback_info info);
@@ -66,7 +66,7 @@ napi_value space_of(napi_env env, napi_callback_info info);
 // unit_calls.cc
 napi_value read_each(napi_env env, napi_callback_info info);
 
-// life_calls.cc
+// resize_close.cc
 napi_value avoid_huge_pages(napi_env env, napi_callback_info info);
 napi_value resize(napi_env env, napi_callback_info info);
 napi_value close(napi_env env, napi_callback_info info);

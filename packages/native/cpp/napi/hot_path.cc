@@ -1,4 +1,5 @@
 // Loads, stores and what makes them durable: a few Node-API calls each, no JavaScript on success.
+#include <cerrno>
 #include <vector>
 
 #include "../pmem/guarded_copy.h"
@@ -8,8 +9,8 @@
 namespace binding {
 namespace {
 
-// EBADF, which a system call on a closed descriptor would give.
-constexpr pmem::Status kClosed = {9, "msync"};
+// What a system call on a closed descriptor would give.
+constexpr pmem::Status kClosed = {EBADF, "msync"};
 
 // What read and write share. The mapping's bounds are checked here although PmemFile has checked them: beyond them lies
 // whatever the process has mapped next, and no sanitizer sees an overrun of a mapping.

@@ -17,7 +17,7 @@ export default defineConfig({
       'test/binary-facts.test.ts',
       'test/neighbours/odd-filesystems.test.ts',
     ],
-    setupFiles: ['fire/instrumented-node.mjs'],
+    setupFiles: ['hardening/instrumented-node.mjs'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     coverage: { enabled: false },

@@ -1,4 +1,4 @@
-// A copy of this package, built under sanitizers, in a place of its own: `.cache/fire/<name>` of the repository. The
+// A copy of this package, built under sanitizers, in a place of its own: `.cache/hardening/<name>` of the repository. The
 // loader looks in one place only, beside the sources it was loaded from, so that no build made here can ever be what
 // somebody else runs. In the copy `@safe-pmem/native` means the copy, because a package's own name refers to itself;
 // everything else (core, the tools) is the repository's.
@@ -117,7 +117,7 @@ function linkModules(folder) {
 function writeNodeCommand(file, copy, environment) {
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${quoted(value)}`);
-  const before = quoted(path.join(copy, 'fire', 'instrumented-child.cjs'));
+  const before = quoted(path.join(copy, 'hardening', 'instrumented-child.cjs'));
   writeFileSync(file, `#!/bin/sh\n${assignments.join(' ')} exec ${quoted(process.execPath)} -r ${before} "$@"\n`, {
     mode: 0o755,
   });
@@ -134,7 +134,7 @@ export function makeInstrumentedStage(name, { sanitize, leaks = false, addon = t
     throw new MissingPrerequisite('packages/core is not built: run npm run build');
   }
   for (const library of ['libasan.so', 'libubsan.so', 'libtsan.so']) sanitizerLibrary(library);
-  const folder = path.join(root, '.cache', 'fire', name);
+  const folder = path.join(root, '.cache', 'hardening', name);
   rmSync(folder, { recursive: true, force: true });
   const copy = path.join(folder, 'packages', 'native');
   const reports = path.join(folder, 'reports');

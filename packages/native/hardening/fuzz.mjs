@@ -2,7 +2,7 @@
 //
 // Calls the driver, the addon below it and PmemFile above it with everything that a program can get wrong, in processes
 // whose death is the finding. A seed repeats what was done; what the threads made of it, nobody can repeat. See
-// docs/internals/native-under-fire.md.
+// docs/internals/native-hardening.md.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import path from 'node:path';
@@ -69,7 +69,7 @@ function runProcess(target, { first, count, bases, folder }) {
   // 4 threads of the pool, as always; a semi-space of 1 MiB makes the collector work.
   const child = spawn(
     target.command,
-    ['--expose-gc', '--max-semi-space-size=1', path.join(target.packageFolder, 'fire', 'fuzz', 'child.mjs'), request],
+    ['--expose-gc', '--max-semi-space-size=1', path.join(target.packageFolder, 'hardening', 'fuzz', 'child.mjs'), request],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,7 +1,7 @@
 // npm run test:sanitizers [-- --cpp] [-- --addon] [-- --threads]
 //
-// The tests of this package with ASan, UBSan, LSan and TSan looking on. Everything is built in `.cache/fire`; the binary
-// that the package loads, and its `build` folder, are left alone. See docs/internals/native-under-fire.md.
+// The tests of this package with ASan, UBSan, LSan and TSan looking on. Everything is built in `.cache/hardening`; the binary
+// that the package loads, and its `build` folder, are left alone. See docs/internals/native-hardening.md.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -65,7 +65,7 @@ function testAddon(stage) {
     'replaced: test/sigbus/many-faults.test.ts, which measures memory that ASan holds back on purpose; see below',
   );
   const vitest = path.join(path.dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
-  attempt('the tests of the addon', process.execPath, [vitest, 'run', '--config', 'fire/vitest.sanitized.config.mjs'], {
+  attempt('the tests of the addon', process.execPath, [vitest, 'run', '--config', 'hardening/vitest.sanitized.config.mjs'], {
     cwd: stage.packageFolder,
     // Vitest itself leaks a little, and nothing of it is ours to see.
     env: { ...stage.environment, ASAN_OPTIONS: `${stage.environment.ASAN_OPTIONS}:detect_leaks=0` },
@@ -77,7 +77,7 @@ function testAddon(stage) {
     ['truncation', 3000],
     ['errors', 3000],
   ]) {
-    const scratch = mkdtempSync('/dev/shm/safe-pmem-fire-');
+    const scratch = mkdtempSync('/dev/shm/safe-pmem-hardening-');
     checkManyFaults(stage, kind, count, scratch);
     rmSync(scratch, { recursive: true });
   }
