@@ -35,7 +35,7 @@ import { NativeDevices } from './devices.js';
 import { filesystemName } from './filesystem-name.js';
 import { keepGuard } from './keep-guard.js';
 import { loadBinding } from './load-binding.js';
-import { MappedWindow } from './mapped-window.js';
+import { WindowCache } from './window-cache.js';
 import { watchMemory } from './memory-watch.js';
 import { NativeView } from './native-view.js';
 import { requirePermission } from './permission.js';
@@ -177,7 +177,7 @@ class NativeFile implements CompleteFile {
   readonly #number: number;
   readonly #handle: BindingHandle;
   readonly #device: BlockDevice;
-  readonly #window: MappedWindow;
+  readonly #windows: WindowCache;
   #mappedBytes: number;
   #closed = false;
 
@@ -193,7 +193,7 @@ class NativeFile implements CompleteFile {
     this.#handle = handle;
     this.#device = device;
     this.#mappedBytes = handle.mappedBytes();
-    this.#window = new MappedWindow(handle, this.#mappedBytes);
+    this.#windows = new WindowCache(handle, this.#mappedBytes);
   }
 
   read(target: Uint8Array, position: number): CaughtFault | undefined {
@@ -205,16 +205,16 @@ class NativeFile implements CompleteFile {
   }
 
   memoryWindow(position: number, length: number): MemoryWindow | undefined {
-    return this.#window.at(position, length);
+    return this.#windows.at(position, length);
   }
 
   /** Nothing to take where a resize() has just replaced the mapping that the fault was in: then the access is repeated. */
   takeFault(): CaughtFault | undefined {
-    if (!this.#window.faulted) return undefined;
+    if (!this.#windows.faulted) return undefined;
     const fault = this.#handle.takeFault();
     this.#mappedBytes = this.#handle.mappedBytes();
     // Pages that could not be mapped back leave nothing that may be touched.
-    if (fault === undefined || this.#mappedBytes === 0) this.#window.replaced(this.#mappedBytes);
+    if (fault === undefined || this.#mappedBytes === 0) this.#windows.replaced(this.#mappedBytes);
     return fault;
   }
 
@@ -242,7 +242,7 @@ class NativeFile implements CompleteFile {
     if (failure === undefined) return undefined;
     this.#mappedBytes = this.#handle.mappedBytes();
     // A remap that failed half way leaves nothing that may be touched.
-    if (this.#mappedBytes === 0) this.#window.replaced(0);
+    if (this.#mappedBytes === 0) this.#windows.replaced(0);
     return failure;
   }
 
@@ -269,7 +269,7 @@ class NativeFile implements CompleteFile {
     // A failed resize leaves the mapping as it was; one that succeeded maps exactly this many bytes.
     if (failure === undefined) {
       this.#mappedBytes = sizeBytes;
-      this.#window.replaced(sizeBytes);
+      this.#windows.replaced(sizeBytes);
     }
     return failure;
   }
@@ -277,7 +277,7 @@ class NativeFile implements CompleteFile {
   async close(): Promise<SystemFailure | undefined> {
     if (this.#closed) return closed('close');
     this.#closed = true;
-    this.#window.close();
+    this.#windows.close();
     return this.#handle.close();
   }
 

@@ -25,7 +25,7 @@ import { Machine } from '../machine.js';
 import { MockDevices } from './mock-devices.js';
 import { MockProcess } from './mock-process.js';
 import { MockSystemError, throwUnless0 } from './mock-system-error.js';
-import { openFile, unsuitable } from './open-file.js';
+import { openFile, pathErrno } from './open-file.js';
 import type { OperationHook } from './operation.js';
 import { checkOptions, type MockOptions } from './options.js';
 import { Process } from '../kernel/process.js';
@@ -436,7 +436,7 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   #checkParent(path: string): void {
-    throwUnless0(unsuitable(this.#machine, path), 'open', path);
+    throwUnless0(pathErrno(this.#machine, path), 'open', path);
   }
 
   /** Runs set-up on an existing file. */

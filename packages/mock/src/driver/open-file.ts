@@ -29,7 +29,7 @@ export function openFile(
   else machine.operations++;
   if (effect !== undefined && 'errno' in effect) return refused(effect.errno, 'open');
   if (filesystem.shutDown) return refused(Errno.EIO, 'open');
-  const errno = unsuitable(machine, path);
+  const errno = pathErrno(machine, path);
   if (errno !== 0) return refused(errno, 'open');
   const existing = filesystem.find(path);
   if (existing === undefined && !request.create) return refused(Errno.ENOENT, 'open');
@@ -52,7 +52,7 @@ export function openFile(
 }
 
 /** EISDIR, ENOTDIR or ENAMETOOLONG if no file can be at the path, else 0. */
-export function unsuitable(machine: Machine, path: string): number {
+export function pathErrno(machine: Machine, path: string): number {
   if (Buffer.byteLength(path.slice(path.lastIndexOf('/') + 1)) > NAME_BYTES_MAX) return Errno.ENAMETOOLONG;
   if (machine.filesystem.isDirectory(path)) return Errno.EISDIR;
   const above = machine.filesystem.paths().find((other) => path.startsWith(`${other}/`));

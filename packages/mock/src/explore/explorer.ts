@@ -55,9 +55,9 @@ export class Explorer<State extends Explored> {
   async run(events: readonly PlannedEvent[], survey = false): Promise<RunRecord> {
     const record = await runEvents(this.exploration, this.#seed, events, survey);
     this.#count(record);
-    if (record.misfit !== undefined) {
+    if (record.mismatch !== undefined) {
       const schedule = JSON.stringify({ seed: this.#seed, events: record.events });
-      const message = `${this.#name}: the body does not follow from the machine alone: ${record.misfit}, after ${schedule}`;
+      const message = `${this.#name}: the body does not follow from the machine alone: ${record.mismatch}, after ${schedule}`;
       throw new Error(message, record.failure === undefined ? {} : { cause: record.failure.error });
     }
     if (record.failure === undefined) return record;

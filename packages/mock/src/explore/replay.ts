@@ -13,9 +13,9 @@ export async function replaySchedule<State extends Explored>(
 ): Promise<void> {
   const { seed, events } = parseSchedule(schedule);
   const record = await runEvents(exploration, seed, events);
-  if (record.misfit !== undefined) {
+  if (record.mismatch !== undefined) {
     const cause = record.failure === undefined ? {} : { cause: record.failure.error };
-    throw new Error(`the schedule does not fit the body: ${record.misfit}`, cause);
+    throw new Error(`the schedule does not fit the body: ${record.mismatch}`, cause);
   }
   if (record.failure !== undefined) throw record.failure.error;
 }

@@ -31,7 +31,7 @@ export interface RunRecord {
   /** What is wrong with this state; undefined where nothing is. */
   readonly failure: { readonly error: unknown } | undefined;
   /** Why the events do not fit the body; undefined where they do. */
-  readonly misfit: string | undefined;
+  readonly mismatch: string | undefined;
 }
 
 const OPERATION_LIMIT = 100_000;
@@ -64,10 +64,10 @@ class Run<State extends Explored> {
   readonly #persistent: InjectedFault[] = [];
   #choices: CrashChoice[] = [];
   /** Power has failed, and what ran then has not ended yet. */
-  #dark = false;
+  #isPowerOff = false;
   #crashed = false;
   #endless = false;
-  #misfit: string | undefined;
+  #mismatch: string | undefined;
   #completeCrash: () => void = () => undefined;
   #scheduler: Scheduler | undefined;
   /** The moment of the operation that another process's call happens in. */
@@ -98,13 +98,13 @@ class Run<State extends Explored> {
       failure = { error };
     }
     const [left] = this.#waiting;
-    if (left !== undefined) this.#misfit ??= `nothing happens at ${left.at}: ${this.#moments.length} moments were seen`;
+    if (left !== undefined) this.#mismatch ??= `nothing happens at ${left.at}: ${this.#moments.length} moments were seen`;
     return {
       moments: this.#moments,
       events: this.#happened,
       choices: this.#choices,
       failure,
-      misfit: this.#misfit,
+      mismatch: this.#mismatch,
     };
   }
 
@@ -114,8 +114,8 @@ class Run<State extends Explored> {
     const stop = this.#state.driver.observe((operation) => this.#observe(operation));
     try {
       let error = await this.#phase('bodies' in this.#exploration ? () => this.#sideBySide() : this.#exploration.body);
-      while (this.#dark && recover !== undefined) {
-        this.#dark = false;
+      while (this.#isPowerOff && recover !== undefined) {
+        this.#isPowerOff = false;
         error = (await this.#phase(recover)) ?? error;
       }
       return error;
@@ -133,14 +133,14 @@ class Run<State extends Explored> {
     }
     if (this.#endless) throw new Error('it never ends', problem === undefined ? {} : { cause: problem.error });
     // Whatever a process says that has lost its power, nobody hears it.
-    const heard = this.#dark ? undefined : problem;
+    const heard = this.#isPowerOff ? undefined : problem;
     const disturbed = this.#happened.some(({ effect }) => effect !== 'turn');
     if (heard !== undefined && !(disturbed && this.#isAcceptable(heard.error))) throw heard.error;
-    if (!this.#dark) {
+    if (!this.#isPowerOff) {
       const effect = this.#happen(undefined);
       if (effect !== undefined && 'crash' in effect) this.#state.driver.crash(effect.chooser);
     }
-    if (this.#dark) this.#completeCrash();
+    if (this.#isPowerOff) this.#completeCrash();
     return heard?.error;
   }
 
@@ -184,7 +184,7 @@ class Run<State extends Explored> {
   }
 
   #observe(operation: MockOperation): OperationEffect | undefined {
-    if (this.#dark) return { crash: true, chooser: keepAll };
+    if (this.#isPowerOff) return { crash: true, chooser: keepAll };
     if (this.#isEndless()) {
       this.#scheduler?.powerFails();
       return { crash: true, chooser: keepAll };
@@ -195,7 +195,7 @@ class Run<State extends Explored> {
   #isEndless(): boolean {
     if (this.#moments.length < (this.#exploration.operationLimit ?? OPERATION_LIMIT)) return false;
     this.#endless = true;
-    this.#dark = true;
+    this.#isPowerOff = true;
     return true;
   }
 
@@ -233,10 +233,10 @@ class Run<State extends Explored> {
   #start(event: PlannedEvent, moment: Moment): OperationEffect | undefined {
     const operation = labelOf(moment);
     if (event.operation !== undefined && event.operation !== operation) {
-      this.#misfit ??= `at ${moment.at} there is ${operation}, not ${event.operation}`;
+      this.#mismatch ??= `at ${moment.at} there is ${operation}, not ${event.operation}`;
     }
     if (moment.turn !== undefined && event.effect !== 'turn') {
-      this.#misfit ??= `at ${moment.at} there is a choice, and no operation`;
+      this.#mismatch ??= `at ${moment.at} there is a choice, and no operation`;
       return undefined;
     }
     switch (event.effect) {
@@ -261,7 +261,7 @@ class Run<State extends Explored> {
       case 'open crash':
         return this.#powerFails(moment.at, operation, event.decide, false);
       default:
-        if (moment.operation === undefined) this.#misfit ??= `at ${moment.at} there is nothing that could fail`;
+        if (moment.operation === undefined) this.#mismatch ??= `at ${moment.at} there is nothing that could fail`;
         if (event.persistent === true) this.#persistent.push(event);
         this.#note({ ...event, operation });
         return effectOf(event);
@@ -272,7 +272,7 @@ class Run<State extends Explored> {
     const answers: number[] = [];
     const choices: CrashChoice[] = [];
     this.#choices = choices;
-    this.#dark = true;
+    this.#isPowerOff = true;
     this.#crashed = true;
     this.#persistent.length = 0;
     // Complete only once the machine has asked, which is before anybody but onEvent() sees it.
@@ -285,7 +285,7 @@ class Run<State extends Explored> {
         const wanted = decide(choice, choices.length);
         const answer = Math.max(0, Math.min(wanted, choice.alternatives - 1));
         if (exact && answer !== wanted) {
-          this.#misfit ??= `a crash choice at ${at} has ${choice.alternatives} alternatives, not ${wanted + 1}`;
+          this.#mismatch ??= `a crash choice at ${at} has ${choice.alternatives} alternatives, not ${wanted + 1}`;
         }
         choices.push(choice);
         answers.push(answer);
@@ -300,7 +300,7 @@ class Run<State extends Explored> {
   }
 
   #turnTo(to: string, moment: Moment): void {
-    if (!moment.alternatives.includes(to)) this.#misfit ??= `at ${moment.at} no call of ${to} waits`;
+    if (!moment.alternatives.includes(to)) this.#mismatch ??= `at ${moment.at} no call of ${to} waits`;
     else if (moment.turn !== undefined) this.#wanted = to;
     else {
       this.#visited = moment.at;
@@ -311,7 +311,7 @@ class Run<State extends Explored> {
 
   #kill(name: string, moment: Moment): void {
     if (!moment.living.includes(name)) {
-      this.#misfit ??= `at ${moment.at} no process ${name} runs`;
+      this.#mismatch ??= `at ${moment.at} no process ${name} runs`;
       return;
     }
     this.#killed.push(name);
@@ -322,7 +322,7 @@ class Run<State extends Explored> {
   #fromOutside(action: string, moment: Moment): void {
     const act = this.#exploration.outside?.[action];
     if (act === undefined || !isInterruptible(moment.operation)) {
-      this.#misfit ??= `at ${moment.at} '${action}' cannot be done`;
+      this.#mismatch ??= `at ${moment.at} '${action}' cannot be done`;
       return;
     }
     try {

@@ -24,7 +24,7 @@ export async function shrink<State extends Explored>(
       if (runs >= mostRuns) break;
       runs++;
       const tried = await runEvents(exploration, seed, events);
-      if (tried.failure === undefined || tried.misfit !== undefined) continue;
+      if (tried.failure === undefined || tried.mismatch !== undefined) continue;
       simpler = tried;
       record = tried;
       break;

@@ -146,7 +146,7 @@ describe('seeds, limits and schedules', () => {
     const poison = { at: 1, effect: 'poison', path: '/pmem/file', offset: 0, length: 512 } as const;
     const events: ScheduledEvent[] = [poison, { at: 1, effect: 'errno', errno: 'EIO' }, { at: 3, effect: 'crash', rest: 'lose' }];
     const { record } = await shrink(exploration, 1, await runEvents(exploration, 1, events), 100);
-    expect(record.misfit).toBeUndefined();
+    expect(record.mismatch).toBeUndefined();
     expect(record.events.map(({ effect }) => effect)).toEqual(['poison', 'errno', 'crash']);
   });
 

@@ -10,7 +10,7 @@ const WINDOW_BYTES = 2 ** 30;
 const EAGER_BYTES_MAX = 4 * WINDOW_BYTES;
 
 /**
- * In a longer file so many accesses of one stretch are calls into the addon before it gets a window: the engine counts
+ * In a longer file so many accesses of one GiB are calls into the addon before it gets a window: the engine counts
  * each window as memory that it holds, and collects all garbage (20 to 40 ms) for about every one. That is paid if it
  * comes back, and not by accesses that are spread over hundreds of GiB.
  */
@@ -18,20 +18,20 @@ const ACCESSES_BEFORE_WINDOW = 2 ** 15;
 
 const NO_FAULTS = new Int32Array(1);
 
-interface Stretch extends MemoryWindow {
+interface CachedWindow extends MemoryWindow {
   readonly buffer: ArrayBuffer;
 }
 
 /**
- * The stretches of the mapping that have been asked for. The addon's signal handler answers a fault in one with a page
+ * The windows of the mapping that have been asked for. The addon's signal handler answers a fault in one with a page
  * of zeros, and counts it: every access ends by looking at the counter.
  */
-export class MappedWindow {
+export class WindowCache {
   readonly #handle: BindingHandle;
   #mappedBytes: number;
   #faults = NO_FAULTS;
-  readonly #stretches = new Map<number, Stretch>();
-  /** Of a long file: accesses of each stretch that has no window. */
+  readonly #windows = new Map<number, CachedWindow>();
+  /** Of a long file: accesses of each GiB that has no window. */
   readonly #accesses = new Map<number, number>();
 
   constructor(handle: BindingHandle, mappedBytes: number) {
@@ -44,12 +44,12 @@ export class MappedWindow {
     return this.#faults[0] !== 0;
   }
 
-  /** The stretch with the range; undefined if it spans two, is asked for too rarely, or the runtime allows none. */
+  /** The window with the range; undefined if the range spans two, is asked for too rarely, or the runtime allows none. */
   at(position: number, length: number): MemoryWindow | undefined {
     const start = Math.floor(position / WINDOW_BYTES) * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.#mappedBytes);
     if (!Number.isSafeInteger(position) || !(position >= 0 && length > 0 && position + length <= end)) return undefined;
-    return this.#stretches.get(start) ?? (this.#isWorthIt(start) ? this.#make(start, end - start) : undefined);
+    return this.#windows.get(start) ?? (this.#isWorthIt(start) ? this.#make(start, end - start) : undefined);
   }
 
   #isWorthIt(start: number): boolean {
@@ -68,14 +68,14 @@ export class MappedWindow {
   /** Lets go of the mapping: no array over it is left. */
   close(): void {
     this.#mappedBytes = 0;
-    for (const { buffer } of this.#stretches.values()) this.#handle.detach(buffer);
-    this.#stretches.clear();
+    for (const { buffer } of this.#windows.values()) this.#handle.detach(buffer);
+    this.#windows.clear();
     this.#accesses.clear();
     if (this.#faults !== NO_FAULTS) this.#handle.detach(this.#faults.buffer);
     this.#faults = NO_FAULTS;
   }
 
-  #make(start: number, length: number): Stretch | undefined {
+  #make(start: number, length: number): CachedWindow | undefined {
     const counter = this.#faults === NO_FAULTS ? this.#handle.faultCounter() : this.#faults.buffer;
     const buffer = this.#handle.window(start, length);
     if (counter === undefined || buffer === undefined) {
@@ -83,8 +83,8 @@ export class MappedWindow {
       return undefined;
     }
     this.#faults = new Int32Array(counter);
-    const stretch = { start, buffer, bytes: Buffer.from(buffer), data: new DataView(buffer), faults: this.#faults };
-    this.#stretches.set(start, stretch);
-    return stretch;
+    const window = { start, buffer, bytes: Buffer.from(buffer), data: new DataView(buffer), faults: this.#faults };
+    this.#windows.set(start, window);
+    return window;
   }
 }

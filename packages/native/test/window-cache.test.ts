@@ -1,12 +1,12 @@
 /** When accesses of a file get memory to touch by themselves: each GiB of it costs the process a garbage collection. */
 import { describe, expect, it } from 'vitest';
 import type { BindingHandle } from '../src/binding.js';
-import { MappedWindow } from '../src/mapped-window.js';
+import { WindowCache } from '../src/window-cache.js';
 
 const GiB = 2 ** 30;
 
 /** A window over memory of one byte a GiB; `made` has the GiB of each that was asked for. */
-function mapped(sizeBytes: number): { window: MappedWindow; made: number[] } {
+function mapped(sizeBytes: number): { window: WindowCache; made: number[] } {
   const made: number[] = [];
   const handle = {
     faultCounter: () => new ArrayBuffer(4),
@@ -16,7 +16,7 @@ function mapped(sizeBytes: number): { window: MappedWindow; made: number[] } {
     },
     detach: () => undefined,
   };
-  return { window: new MappedWindow(handle as unknown as BindingHandle, sizeBytes), made };
+  return { window: new WindowCache(handle as unknown as BindingHandle, sizeBytes), made };
 }
 
 describe('accesses of a mapped file', () => {
