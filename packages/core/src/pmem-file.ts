@@ -153,12 +153,12 @@ export class PmemFile extends MemoryAccess {
     requireFunction('onProgress', onProgress);
     requireRate('bytesPerSecond', bytesPerSecond);
     const range = this.#rangeOrWhole(ownOption(options, 'range'));
-    const { closing, file, unsafe, io } = this.#state;
+    const { closing, file, unsafe, faultPath } = this.#state;
     const signal = asked === undefined ? closing : AbortSignal.any([asked, closing]);
     const report = await scrubRange(file, unsafe, { range, bytesPerSecond, signal, onProgress }, () => {
       this.#state.assertOpen();
     });
-    if (report.found.length > 0) io.mediaError('scrub', 'errno', report.found);
+    if (report.found.length > 0) faultPath.mediaError('scrub', 'errno', report.found);
     return report;
   }
 
@@ -296,7 +296,7 @@ export class PmemFile extends MemoryAccess {
     requireFunction('onProgress', onProgress);
     const asked = this.#rangeOrWhole(range);
     try {
-      this.#state.io.reconsiderLosses(asked);
+      this.#state.faultPath.refreshLosses(asked);
     } catch (error) {
       // A journal that cannot be read now: what is known to be lost is a gap.
       if (!(error instanceof PmemError)) throw error;

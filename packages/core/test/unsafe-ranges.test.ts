@@ -9,22 +9,22 @@ const unit = (index: number): Intent => ({ ...page(index), content: undefined, f
 
 it('a unit that another process was repairing is readable once the journal names it no more', () => {
   const unsafe = new UnsafeRanges();
-  unsafe.adopt({ intents: [unit(1), unit(2)], lost: [] });
-  unsafe.forgetMended({ intents: [unit(2), unit(7)], lost: [] });
+  unsafe.syncFromJournal({ intents: [unit(1), unit(2)], lost: [] });
+  unsafe.forgetRepairedElsewhere({ intents: [unit(2), unit(7)], lost: [] });
   expect(unsafe.knownBadWithin({ offset: 0, length: 10 * PAGE })).toEqual([page(2)]);
 });
 
 it('a unit that another process has given up is lost, and no data', () => {
   const unsafe = new UnsafeRanges();
-  unsafe.adopt({ intents: [unit(1)], lost: [] });
-  unsafe.forgetMended({ intents: [], lost: [{ offset: PAGE + 100, length: 200 }, page(5)] });
+  unsafe.syncFromJournal({ intents: [unit(1)], lost: [] });
+  unsafe.forgetRepairedElsewhere({ intents: [], lost: [{ offset: PAGE + 100, length: 200 }, page(5)] });
   expect(unsafe.knownBadWithin(page(1))).toEqual([]);
   expect(unsafe.lostWithin(page(1))).toEqual([{ offset: PAGE + 100, length: 200 }]);
 });
 
 it('a loss stays one while the journal names it, as a loss or as an intent', () => {
   const unsafe = new UnsafeRanges();
-  unsafe.adopt({ intents: [], lost: [page(1), page(3), page(5)] });
-  unsafe.forgetMended({ intents: [unit(1)], lost: [page(3)] });
+  unsafe.syncFromJournal({ intents: [], lost: [page(1), page(3), page(5)] });
+  unsafe.forgetRepairedElsewhere({ intents: [unit(1)], lost: [page(3)] });
   expect(unsafe.lostWithin({ offset: 0, length: 10 * PAGE })).toEqual([page(1), page(3)]);
 });

@@ -115,16 +115,16 @@ export class MemoryAccess extends NumberReads {
     state.checkBytes('source', source, position);
     state.assertWritable();
     if (!state.unsafe.isEmpty) {
-      state.io.write(source, position);
+      state.faultPath.write(source, position);
       this.persist(position, source.byteLength);
       return;
     }
     const problem = state.file.writeAndPersist(source, position);
     if (problem === undefined) return;
     const range: ByteRange = { offset: position, length: source.byteLength };
-    if (!('signalCode' in problem)) throw state.io.persistError([range], problem);
+    if (!('signalCode' in problem)) throw state.faultPath.persistError([range], problem);
     // Throws, unless the fault has passed.
-    state.io.write(source, position, problem);
+    state.faultPath.write(source, position, problem);
     this.persist(position, range.length);
   }
 
@@ -141,27 +141,27 @@ export class MemoryAccess extends NumberReads {
    * the bytes are durable, but the next open() still reports them lost; call persist() again.
    */
   persist(position = 0, length: number = this.size - position): void {
-    const { file, unsafe, io, journal } = this.#state;
+    const { file, unsafe, faultPath, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
-    for (const range of io.persistable(asked)) {
-      io.requirePersisted(range, file.persist(range.offset, range.length));
+    for (const range of faultPath.persistable(asked)) {
+      faultPath.requirePersisted(range, file.persist(range.offset, range.length));
     }
     dropPersistedLosses(journal, unsafe, asked);
-    io.requireAllDurable(asked);
+    faultPath.requireAllDurable(asked);
   }
 
   /** persist() off the main thread; the same errors, as rejections. */
   async persistAsync(position = 0, length: number = this.size - position): Promise<void> {
-    const { file, unsafe, io, journal } = this.#state;
+    const { file, unsafe, faultPath, journal } = this.#state;
     if (this.#checkPersist(position, length)) return;
     const asked: ByteRange = { offset: position, length };
-    for (const range of io.persistable(asked)) {
-      io.requirePersisted(range, await file.persistAsync(range.offset, range.length));
+    for (const range of faultPath.persistable(asked)) {
+      faultPath.requirePersisted(range, await file.persistAsync(range.offset, range.length));
       this.#state.assertOpen();
     }
     dropPersistedLosses(journal, unsafe, asked);
-    io.requireAllDurable(asked);
+    faultPath.requireAllDurable(asked);
   }
 
   /**
@@ -235,7 +235,7 @@ export class MemoryAccess extends NumberReads {
       if (last >>> 0 === last && last < limit && data.getUint8(last) === 0) this.#requireUncut(position, length);
       return undefined;
     }
-    this.#state.io.read(this.#number.subarray(0, length), position, this.#takeFault());
+    this.#state.faultPath.read(this.#number.subarray(0, length), position, this.#takeFault());
     return this.#numberView;
   }
 
@@ -246,15 +246,15 @@ export class MemoryAccess extends NumberReads {
 
   #readElsewhere(target: Uint8Array, position: number): void {
     const state = this.#state;
-    const { file, io } = state;
+    const { file, faultPath } = state;
     state.checkBytes('target', target, position);
     if (!state.unsafe.isEmptyAt(position, target.length)) {
-      io.read(target, position);
+      faultPath.read(target, position);
       return;
     }
     const fault = (COPY_IS_LEAN ? this.#takeFault() : undefined) ?? file.read(target, position);
     if (fault !== undefined) {
-      io.read(target, position, fault);
+      faultPath.read(target, position, fault);
       return;
     }
     if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);
@@ -279,7 +279,7 @@ export class MemoryAccess extends NumberReads {
         if (faults[0] === 0) return;
       }
     }
-    this.#state.io.requireInFile('read', { offset: position, length });
+    this.#state.faultPath.requireInFile('read', { offset: position, length });
   }
 
   /** The fault that an access through the window met. Getting it may have taken the window's memory away. */
@@ -294,11 +294,11 @@ export class MemoryAccess extends NumberReads {
     state.checkBytes('source', source, position);
     state.assertWritable();
     if (!state.unsafe.isEmptyAt(position, source.length)) {
-      state.io.write(source, position);
+      state.faultPath.write(source, position);
       return;
     }
     const fault = this.#takeFault() ?? state.file.write(source, position);
-    if (fault !== undefined) state.io.write(source, position, fault);
+    if (fault !== undefined) state.faultPath.write(source, position, fault);
     else if (source.length <= this.#shortStoreBytesMax) state.openWindow(position, source.length);
   }
 

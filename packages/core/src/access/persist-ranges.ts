@@ -22,11 +22,11 @@ export function persistTogether(
   if (state.unsafe.isEmpty) {
     const problem = state.file.persistRanges(asked);
     if (problem === undefined) return;
-    if (!('signalCode' in problem)) throw state.io.persistError(asked, problem);
+    if (!('signalCode' in problem)) throw state.faultPath.persistError(asked, problem);
     // The one that holds the page which faulted: this throws for it, and what it throws for is known from then on.
     const page = alignOut({ offset: problem.position, length: 1 }, state.file.facts.pageBytes);
     const hit = asked.filter((range) => intersect(range, page) !== undefined);
-    for (const range of hit.slice(0, 1)) collect(() => { state.io.requirePersisted(range, problem); });
+    for (const range of hit.slice(0, 1)) collect(() => { state.faultPath.requirePersisted(range, problem); });
   }
   for (const range of asked) collect(() => { persist(range); });
   const [first] = met;

@@ -19,7 +19,7 @@ export class Views {
   map({ offset, length }: ByteRange): PmemView {
     const state = this.#state;
     requireViewable({ offset, length }, state.file.facts.pageBytes);
-    state.io.requireNothingKnown({ offset, length });
+    state.faultPath.requireNothingKnown({ offset, length });
     const outcome = state.file.view(offset, length);
     if ('failure' in outcome) throw viewError(outcome.failure, state.path, { offset, length });
     const { view } = outcome;
@@ -47,7 +47,7 @@ export class Views {
     state.assertOpen();
     const inDoubt = { position: range.offset, length: range.length, signalCode: 0 };
     const faults = view.faulted ? (view.faults() ?? [inDoubt]) : [];
-    if (faults.length > 0 || !state.unsafe.isEmpty) state.io.requireViewed(range, faults);
-    state.io.requireInFile('view', range);
+    if (faults.length > 0 || !state.unsafe.isEmpty) state.faultPath.requireViewed(range, faults);
+    state.faultPath.requireInFile('view', range);
   }
 }

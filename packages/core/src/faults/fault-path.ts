@@ -35,8 +35,8 @@ export class FaultPath {
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
   read(target: Uint8Array, position: number, fault?: CaughtFault): void {
     const range: ByteRange = { offset: position, length: target.byteLength };
-    // Before the bytes are loaded: what was loaded before another process mended the loss is the repair's fill.
-    this.reconsiderLosses(range);
+    // Before the bytes are loaded: what was loaded before another process repaired the loss is the repair's fill.
+    this.refreshLosses(range);
     const known = this.#knownBad(range);
     const gaps = this.#around('read', range, known, fault, (piece) =>
       this.#file.read(target.subarray(piece.offset - position, rangeEnd(piece) - position), piece.offset),
@@ -117,7 +117,7 @@ export class FaultPath {
   /** Before anything is loaded: throws for what is known to be bad or lost. */
   requireNothingKnown(range: ByteRange): void {
     if (this.#unsafe.isEmpty) return;
-    this.reconsiderLosses(range);
+    this.refreshLosses(range);
     this.#throwFor('view', [], this.#knownBad(range));
     this.#requireNothingLost(stillLost(this.#file, this.#unsafe, range));
   }
@@ -194,9 +194,9 @@ export class FaultPath {
   }
 
   /** Asks the journal again for bytes that are about to be loaded and are known to be lost. */
-  reconsiderLosses(range: ByteRange): void {
+  refreshLosses(range: ByteRange): void {
     if (this.#unsafe.isEmpty || this.#unsafe.lostWithin(range).length === 0) return;
-    this.#journal.reconsider();
+    this.#journal.refresh();
   }
 
   #requireNothingLost(lost: readonly ByteRange[]): void {
@@ -207,7 +207,7 @@ export class FaultPath {
   #knownBad(range: ByteRange): ByteRange[] {
     const known = this.#unsafe.knownBadWithin(range);
     if (known.length === 0 || this.#unsafe.isBusy(range)) return known;
-    this.#journal.reconsider();
+    this.#journal.refresh();
     forgetHealthy(this.#file, this.#unsafe, range);
     return this.#unsafe.knownBadWithin(range);
   }

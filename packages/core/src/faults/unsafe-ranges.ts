@@ -91,7 +91,7 @@ export class UnsafeRanges {
    * Takes over what the journal on disk says: another process may have recorded losses, finished a repair, or written
    * over lost bytes. Lost bytes that were written over here stay readable; the journal still has them until persist().
    */
-  adopt(content: JournalContent): void {
+  syncFromJournal(content: JournalContent): void {
     const { intents, lost } = content;
     this.#unfinished.clear();
     for (const intent of intents) this.#unfinished.set(intent.offset, intent);
@@ -183,10 +183,10 @@ export class UnsafeRanges {
   }
 
   /**
-   * Of what the journal on disk once said, what it does not name any more is mended. A unit whose repair gave up is
+   * Of what the journal on disk once said, what it does not name any more is repaired. A unit whose repair gave up is
    * named as lost there. Nothing new is taken over: what another process repairs now is not known to be bad here.
    */
-  forgetMended(content: JournalContent): void {
+  forgetRepairedElsewhere(content: JournalContent): void {
     const { intents, lost } = content;
     this.#blank.replaceWith(intersectAll(this.#blank.ranges, settledBlank(content)));
     this.#lost.replaceWith(intersectAll(this.#lost.ranges, [...lost, ...intents]));

@@ -17,7 +17,7 @@ export class OpenState {
   readonly window = new OpenWindow();
   readonly unsafe = new UnsafeRanges(() => { this.window.shut(); });
   readonly journal: Journal;
-  readonly io: FaultPath;
+  readonly faultPath: FaultPath;
   readonly announcements: Announcements;
   sizeBytes: number;
   closed = false;
@@ -28,7 +28,7 @@ export class OpenState {
     this.file = file;
     this.devices = devices;
     this.journal = new Journal(file, this.unsafe);
-    this.io = new FaultPath(file, this.unsafe, this.journal);
+    this.faultPath = new FaultPath(file, this.unsafe, this.journal);
     this.announcements = new Announcements(file, this.unsafe);
     this.sizeBytes = file.mappedBytes;
   }

@@ -18,7 +18,7 @@ export async function recoverFile(state: OpenState, mode: NonNullable<OpenOption
   } catch (error) {
     if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
   }
-  unsafe.adopt({ intents: [], lost: [] });
+  unsafe.syncFromJournal({ intents: [], lost: [] });
   const failure = file.facts.readOnly ? undefined : await journal.discard();
   if (failure !== undefined) throw journalError(journal, failure);
 }
@@ -30,7 +30,7 @@ async function forgetLosses({ file, unsafe, journal }: OpenState): Promise<void>
   try {
     const failure = await journal.update(({ intents }) => ({ intents, lost: [] }));
     if (failure !== undefined) throw journalError(journal, failure);
-    unsafe.adopt(journal.content);
+    unsafe.syncFromJournal(journal.content);
   } finally {
     journal.release();
   }

@@ -91,7 +91,7 @@ export async function takeBack(journal: Journal, unsafe: UnsafeRanges, { works, 
   }));
   if (present !== undefined && failure === undefined) {
     // What was read from the disk a moment ago had them as half done.
-    unsafe.adopt(journal.content);
+    unsafe.syncFromJournal(journal.content);
     return;
   }
   for (const work of works) closeUnit(unsafe, work, fileSizeBytes);

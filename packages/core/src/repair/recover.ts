@@ -45,11 +45,11 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
     const { intents, lost } = located.journal;
-    unsafe.adopt({ intents: [], lost: coalesce([...lost, ...intents]) });
+    unsafe.syncFromJournal({ intents: [], lost: coalesce([...lost, ...intents]) });
     return file.mappedBytes;
   }
   if (located.journal.intents.length === 0 && located.status === 'own') {
-    unsafe.adopt(located.journal);
+    unsafe.syncFromJournal(located.journal);
     return file.mappedBytes;
   }
   if (!file.facts.readOnly && (await acquired(journal))) {
@@ -60,7 +60,7 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
     }
   }
   // A reader cannot store, so what a repair is still writing is lost to it for now.
-  unsafe.adopt(file.facts.readOnly ? withLosses(located.journal) : located.journal);
+  unsafe.syncFromJournal(file.facts.readOnly ? withLosses(located.journal) : located.journal);
   const tail = await grownTail(file, located.journal.intents, journal.interruption === 'torn');
   return tail?.fileSizeBytes ?? file.mappedBytes;
 }
@@ -96,7 +96,7 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
-  unsafe.adopt(journal.content);
+  unsafe.syncFromJournal(journal.content);
   unsafe.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
@@ -123,7 +123,7 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
-  unsafe.adopt(content);
+  unsafe.syncFromJournal(content);
   publishLoss({ path: file.facts.path, ranges: intersectAll(content.lost, coalesce(pending)) });
   return Math.min(fileSizeBytes, file.mappedBytes);
 }

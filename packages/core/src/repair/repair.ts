@@ -281,7 +281,7 @@ class Repair {
     try {
       await this.#strike();
       // What was read from the disk after a failure still had its units as half done.
-      unsafe.adopt(journal.content);
+      unsafe.syncFromJournal(journal.content);
       return thrown;
     } catch (error) {
       return error;

@@ -67,7 +67,7 @@ async function clipJournal({ journal, unsafe, sizeBytes }: OpenState): Promise<v
   const clipped = clippedTo(journal.content, sizeBytes);
   if (clipped === journal.content) return;
   const failure = await journal.update(() => clipped);
-  unsafe.adopt(clipped);
+  unsafe.syncFromJournal(clipped);
   if (failure !== undefined) throw journalError(journal, failure);
 }
 
@@ -78,9 +78,9 @@ async function refuseBadCuts(
   answer: FileBadBlocks,
   allowRelease: boolean,
 ): Promise<void> {
-  const { file, unsafe, io, sizeBytes } = state;
+  const { file, unsafe, faultPath, sizeBytes } = state;
   const bad = [...unsafe.knownBadWithin(state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
   const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
-  if (found.length > 0) throw io.mediaError('resize', 'errno', [...known, ...found]);
-  if (known.length > 0) throw io.mediaError('resize', 'known', known);
+  if (found.length > 0) throw faultPath.mediaError('resize', 'errno', [...known, ...found]);
+  if (known.length > 0) throw faultPath.mediaError('resize', 'known', known);
 }

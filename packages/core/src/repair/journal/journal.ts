@@ -99,7 +99,7 @@ export class Journal {
    * Looks again at what an access is about to refuse, unless a repair is running: another process may have finished its
    * repair, or written over bytes that were lost. Throws ERR_PMEM_JOURNAL.
    */
-  reconsider(): void {
+  refresh(): void {
     if (this.isHeld || !this.#unsafe.hasJournaled) return;
     if (this.#file.facts.readOnly) {
       this.#adopt(locateSync(this.#file));
@@ -110,7 +110,7 @@ export class Journal {
       this.acquireSync('cannot look at the repair journal');
     } catch (error) {
       if (!(error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL')) throw error;
-      this.#forgetMended();
+      this.#forgetRepairedElsewhere();
       return;
     }
     this.release();
@@ -118,9 +118,9 @@ export class Journal {
 
   /**
    * Without the lock, while another process repairs: a loss or an intent that the journal does not name any more is
-   * mended. An intent is in it before anything of its unit changes, and leaves it after the unit's bytes are durable.
+   * repaired. An intent is in it before anything of its unit changes, and leaves it after the unit's bytes are durable.
    */
-  #forgetMended(): void {
+  #forgetRepairedElsewhere(): void {
     let located: Located;
     try {
       located = locateSync(this.#file);
@@ -129,7 +129,7 @@ export class Journal {
       if (error instanceof PmemError) return;
       throw error;
     }
-    this.#unsafe.forgetMended(located.status === 'none' ? EMPTY : located.journal);
+    this.#unsafe.forgetRepairedElsewhere(located.status === 'none' ? EMPTY : located.journal);
   }
 
   /**
@@ -186,7 +186,7 @@ export class Journal {
     }
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
-    const journal = this.#sealed(content);
+    const journal = this.#encoded(content);
     const failure = await this.#file.writeJournal(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
     this.#exists = true;
@@ -205,7 +205,7 @@ export class Journal {
     }
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
-    const journal = this.#sealed(content);
+    const journal = this.#encoded(content);
     const failure = this.#file.writeJournalSync(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
     this.#exists = true;
@@ -287,11 +287,11 @@ export class Journal {
   #adopt(located: Located): JournalContent {
     this.#note(located);
     if (located.status === 'copied') {
-      this.#unsafe.adopt(lostOf(located.journal));
+      this.#unsafe.syncFromJournal(lostOf(located.journal));
       return (this.#content = lostOf(located.journal));
     }
     const content = located.status === 'none' ? EMPTY : located.journal;
-    this.#unsafe.adopt(this.#file.facts.readOnly ? withLosses(content) : content);
+    this.#unsafe.syncFromJournal(this.#file.facts.readOnly ? withLosses(content) : content);
     return (this.#content = content);
   }
 
@@ -327,7 +327,7 @@ export class Journal {
     return isUnmarked ? { ...journal, mark: new Uint8Array(0) } : journal;
   }
 
-  #sealed(content: JournalContent): JournalFile {
+  #encoded(content: JournalContent): JournalFile {
     const { inode, birthTimeNs, userId } = this.#file.facts;
     // A journal of version 1 has no id; one that was never marked gets a new one, too.
     if (this.#id === undefined) this.#marked = false;
