@@ -2,7 +2,7 @@ import type { FileClaim } from '@safe-pmem/core';
 import { BatchWriter } from './batch-writer.js';
 import type { Bytes } from './bytes.js';
 import { checkedChanges } from './check-change.js';
-import { Checkpoints } from './checkpoints.js';
+import { Checkpointer } from './checkpointer.js';
 import type { KeyRange, RangeOptions } from './cursor.js';
 import { keyRangeOf } from './cursor.js';
 import type { Change } from './log-record.js';
@@ -35,14 +35,14 @@ export type SlotKind = 'header' | 'leaf' | 'value' | 'free' | 'unusable';
  */
 export class PageStore {
   readonly #state: StoreState;
-  readonly #checkpoints: Checkpoints;
+  readonly #checkpoints: Checkpointer;
   readonly #batches: BatchWriter;
   readonly #claim: FileClaim;
 
   private constructor(started: ClaimedStore) {
     this.#claim = started.claim;
     this.#state = new StoreState(started);
-    this.#checkpoints = new Checkpoints(this.#state);
+    this.#checkpoints = new Checkpointer(this.#state);
     this.#batches = new BatchWriter(this.#state, this.#checkpoints);
   }
 

@@ -1,5 +1,5 @@
 import type { PmemFile } from '@safe-pmem/core';
-import type { Damage } from './members.js';
+import type { Damage } from './log-files.js';
 
 export interface WalOptions {
   /** The file that holds the log, at least four pages long. It stays the caller's: close() leaves it open. */

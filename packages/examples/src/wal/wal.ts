@@ -7,13 +7,13 @@ import { SEQUENCE_MAX } from './format/format.js';
 import { refreshHeaders } from './commit/header-copies.js';
 import type { CommitPoint } from './format/commit-slot.js';
 import type { LogHeader } from './format/header-page.js';
-import type { Member } from './members.js';
-import type { LogPlace } from './read/read-pages.js';
+import type { LogFile } from './log-files.js';
+import type { LogFiles } from './read/read-pages.js';
 
 import { eraseEveryPage } from './open/recover.js';
-import type { WalRepairReport } from './repair/repair-log.js';
-import type { WalRepairOptions } from './repair/repairs.js';
-import { LogRepairs } from './repair/repairs.js';
+import type { WalRepairReport } from './repair/repair-pages.js';
+import type { WalRepairOptions } from './repair/repair-queue.js';
+import { LogRepairs } from './repair/repair-queue.js';
 import type { ReplayItem, ReplayOptions } from './read/replay.js';
 import { assemble } from './read/replay.js';
 import { pageOf } from './format/ring.js';
@@ -44,7 +44,7 @@ interface Engine {
  * Replays may run beside the writer; they see what was committed when they began.
  */
 export class Wal {
-  #place: LogPlace;
+  #place: LogFiles;
   #header: LogHeader;
   /** Undefined where every copy of the commit point is lost. */
   #engine: Engine | undefined;
@@ -255,7 +255,7 @@ export class Wal {
    */
   async watch(options: WalWatchOptions = {}): Promise<WalWatch> {
     const { repairs } = this.#appendable();
-    const watch = await watchLog(this.#place.members, (ranges) => repairs.repairRanges(ranges), options);
+    const watch = await watchLog(this.#place.logFiles, (ranges) => repairs.repairRanges(ranges), options);
     if (this.#closed) watch.close();
     this.#watches.push(watch);
     return watch;
@@ -275,11 +275,11 @@ export class Wal {
       eraseEveryPage(this.#place);
       this.#header = { ...this.#header, logId: randomId() };
       this.#place = { ...this.#place, logId: this.#header.logId };
-      const point = firstPoint(this.#place.members, nextSequence);
+      const point = firstPoint(this.#place.logFiles, nextSequence);
       this.#place = { ...this.#place, era: point.era };
       const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined, blockMs: this.#blockMs });
       const report = await engine.repairs.repairAll();
-      const { stored, missing } = refreshHeaders(this.#place.members, this.#place.ring, this.#header, point);
+      const { stored, missing } = refreshHeaders(this.#place.logFiles, this.#place.ring, this.#header, point);
       if (stored === 0) throw missing[0]?.cause;
       this.#engine = engine;
       return report;
@@ -317,7 +317,7 @@ export class Wal {
     const host: CommitterHost = {
       requireWriter,
       exclusiveRepair: () => repairs.exclusive,
-      mend: (refusal) => repairs.repairNamed(refusal),
+      repairNamed: (refusal) => repairs.repairNamed(refusal),
       restoreCopies: (missing) => repairs.restoreCopies(missing),
     };
     const committer: Committer = new Committer({ ...this.#place, path: this.#path }, host, start);
@@ -360,7 +360,7 @@ export class Wal {
   }
 
   get #path(): string {
-    return (this.#place.members[0] as Member).file.path;
+    return (this.#place.logFiles[0] as LogFile).file.path;
   }
 
   #error(code: WalErrorCode, message: string): WalError {

@@ -9,13 +9,13 @@ import type * as CommitSlot from '../../src/wal/format/commit-slot.js';
 import type * as Crc32 from '../../src/wal/format/crc32.js';
 import type * as Format from '../../src/wal/format/format.js';
 import type * as LastBatch from '../../src/wal/open/last-batch.js';
-import type * as Members from '../../src/wal/members.js';
+import type * as LogFiles from '../../src/wal/log-files.js';
 import type * as Replay from '../../src/wal/read/replay.js';
 
 const PAGE = 4096;
 const TIMEOUT_MS = 300_000;
 const MODULES = [
-  'format/commit-slot', 'format/crc32', 'format/format', 'open/last-batch', 'members', 'read/replay',
+  'format/commit-slot', 'format/crc32', 'format/format', 'open/last-batch', 'log-files', 'read/replay',
 ];
 
 afterEach(() => {
@@ -60,12 +60,12 @@ function forgetful(file: PmemFile, forgets: (position: number) => boolean): Pmem
 }
 
 function plantMissingPersist(forgets: (position: number, file: PmemFile) => boolean): void {
-  vi.doMock('../../src/wal/members.js', async (original) => {
-    const members = await original<typeof Members>();
+  vi.doMock('../../src/wal/log-files.js', async (original) => {
+    const logFiles = await original<typeof LogFiles>();
     return {
-      ...members,
-      memberOf: (role: Members.Role, file: PmemFile) =>
-        members.memberOf(role, forgetful(file, (position) => forgets(position, file))),
+      ...logFiles,
+      logFileOf: (role: LogFiles.Role, file: PmemFile) =>
+        logFiles.logFileOf(role, forgetful(file, (position) => forgets(position, file))),
     };
   });
 }

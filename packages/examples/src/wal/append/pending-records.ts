@@ -45,7 +45,7 @@ export class PendingRecords {
   #end: number;
   #unusable: ReadonlySet<number> = new Set();
   /** Records that no page could take when the unusable ones were last named; everything waiting is here then. */
-  #homeless: readonly PendingRecord[] = [];
+  #unplaced: readonly PendingRecord[] = [];
 
   /** @param start where the next record goes @param tail the page that it goes into, where that is begun */
   constructor(place: PendingPlace, start: number, tail: Tail | undefined) {
@@ -116,18 +116,18 @@ export class PendingRecords {
 
   clear(): void {
     this.#count = 0;
-    this.#homeless = [];
+    this.#unplaced = [];
     this.#rewind();
   }
 
   /** Takes note of the pages, by file position, that the records must be laid out around, and moves them. */
   setUnusable(positions: ReadonlySet<number>): void {
     if (positions.size === 0 && this.#unusable.size === 0) return;
-    const records = this.#homeless.length > 0 ? this.#homeless : this.#collect();
+    const records = this.#unplaced.length > 0 ? this.#unplaced : this.#collect();
     this.#unusable = new Set(positions);
-    this.#homeless = [];
+    this.#unplaced = [];
     this.#rewind();
-    if (records.length > 0 && this.#nothingUsable) this.#homeless = records;
+    if (records.length > 0 && this.#nothingUsable) this.#unplaced = records;
     else for (const { sequence, payload } of records) this.#encode(sequence, payload);
   }
 

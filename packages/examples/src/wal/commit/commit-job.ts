@@ -9,15 +9,15 @@ import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from '../format/commit-slot.js';
 import { slotOffset } from '../format/commit-slot.js';
 import { PAGE_BYTES } from '../format/format.js';
-import type { Damage, Member } from '../members.js';
-import { damageOf, damageReason, storeDurably } from '../members.js';
+import type { Damage, LogFile } from '../log-files.js';
+import { damageOf, damageReason, storeDurably } from '../log-files.js';
 import type { Batch } from '../append/pending-records.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
 
 /** What a job has stored in one file and has to make durable. */
 interface Share {
-  readonly member: Member;
+  readonly logFile: LogFile;
   /** By rising offset. */
   readonly ranges: readonly ByteRange[];
   /** Header copies, by file position, that have taken the commit point. */
@@ -32,7 +32,7 @@ export interface CommitOutcome {
 export class CommitJob {
   readonly point: CommitPoint;
   readonly batch: Batch | undefined;
-  readonly #place: LogPlace;
+  readonly #place: LogFiles;
   readonly #slot: Uint8Array;
   #shares: readonly Share[] | undefined;
   #isOver = false;
@@ -44,7 +44,7 @@ export class CommitJob {
    * @param batch undefined if only the commit point changes
    * @param slot `point`, encoded; stays as it is until the job has ended
    */
-  constructor(place: LogPlace, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array) {
+  constructor(place: LogFiles, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array) {
     this.#place = place;
     this.batch = batch;
     this.point = point;
@@ -62,9 +62,9 @@ export class CommitJob {
   run(): void {
     const shares = this.#begin();
     const errors: unknown[] = [];
-    for (const [i, { member, ranges }] of shares.entries()) {
+    for (const [i, { logFile, ranges }] of shares.entries()) {
       try {
-        member.file.persistRanges(ranges);
+        logFile.file.persistRanges(ranges);
       } catch (error) {
         errors[i] = error;
       }
@@ -76,9 +76,9 @@ export class CommitJob {
   async runAsync(): Promise<void> {
     const shares = this.#begin();
     const errors = await Promise.all(
-      shares.map(({ member, ranges }) => {
+      shares.map(({ logFile, ranges }) => {
         const { offset, length } = rangeBetween((ranges[0] as ByteRange).offset, endOf(ranges.at(-1) as ByteRange));
-        return member.file.persistAsync(offset, length).then(
+        return logFile.file.persistAsync(offset, length).then(
           () => undefined,
           (error: unknown) => error,
         );
@@ -90,27 +90,27 @@ export class CommitJob {
   /** Stores records and commit point in every file; nothing of it is durable yet. */
   #begin(): readonly Share[] {
     if (this.#shares !== undefined) return this.#shares;
-    const records = this.#place.members.map((member) => this.#storeRecords(member));
-    const shares = this.#place.members.map((member, i) => this.#storeSlots(member, records[i] as ByteRange[]));
+    const records = this.#place.logFiles.map((logFile) => this.#storeRecords(logFile));
+    const shares = this.#place.logFiles.map((logFile, i) => this.#storeSlots(logFile, records[i] as ByteRange[]));
     if (shares.every(({ copies }) => copies.length === 0)) this.#refuseAll();
     this.#shares = shares.filter(({ ranges }) => ranges.length > 0);
     return this.#shares;
   }
 
   /** Returns what has to be persisted; pages that lie one after the other are one range. */
-  #storeRecords(member: Member): ByteRange[] {
+  #storeRecords(logFile: LogFile): ByteRange[] {
     if (this.batch === undefined) return [];
     const { ring } = this.#place;
     // A page that is stepped over must not keep fragments of an earlier attempt; if it cannot be stored to, it cannot
     // be read either, or whoever repairs it will.
     for (const { pageNumber, from } of this.batch.skipped) {
-      storeDurably(member, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
+      storeDurably(logFile, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
     }
     const ranges: { offset: number; length: number }[] = [];
     for (const { pageNumber, image, from, to } of this.batch.writes) {
       const offset = ring.positionOf(pageNumber) + from;
       try {
-        member.file.write(image.subarray(from, to), offset);
+        logFile.file.write(image.subarray(from, to), offset);
       } catch (error) {
         if (damageReason(error) !== undefined) throw new Refusal(error);
         throw error;
@@ -126,20 +126,20 @@ export class CommitJob {
    * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
    * copy with at least one of the two. The one in force has to be durable by now.
    */
-  #storeSlots(member: Member, records: readonly ByteRange[]): Share {
+  #storeSlots(logFile: LogFile, records: readonly ByteRange[]): Share {
     const copies: number[] = [];
     const ranges = [...records];
     for (const position of this.#place.ring.headerPositions) {
       const offset = position + slotOffset(this.point.generation);
       try {
-        member.file.write(this.#slot, offset);
+        logFile.file.write(this.#slot, offset);
         copies.push(position);
         ranges.push({ offset, length: this.#slot.length });
       } catch (error) {
-        this.#noteMissing(member, position, error);
+        this.#noteMissing(logFile, position, error);
       }
     }
-    return { member, copies, ranges: ranges.sort((a, b) => a.offset - b.offset) };
+    return { logFile, copies, ranges: ranges.sort((a, b) => a.offset - b.offset) };
   }
 
   #end(shares: readonly Share[], errors: readonly unknown[]): void {
@@ -157,29 +157,29 @@ export class CommitJob {
    * Stores everything once more before it is persisted: a page whose writeback has failed counts as clean, and would
    * be called durable without being written. Returns how many copies have taken the commit point.
    */
-  #storeOneByOne({ member, copies }: Share): number {
+  #storeOneByOne({ logFile, copies }: Share): number {
     const { ring } = this.#place;
     for (const { pageNumber, image, from, to } of this.batch?.writes ?? []) {
-      const damage = storeDurably(member, ring.positionOf(pageNumber) + from, image.subarray(from, to));
+      const damage = storeDurably(logFile, ring.positionOf(pageNumber) + from, image.subarray(from, to));
       if (damage !== undefined) throw new Refusal(damage.cause);
     }
     const refused = copies.flatMap(
-      (position) => storeDurably(member, position + slotOffset(this.point.generation), this.#slot) ?? [],
+      (position) => storeDurably(logFile, position + slotOffset(this.point.generation), this.#slot) ?? [],
     );
     this.#missing.push(...refused);
     return copies.length - refused.length;
   }
 
-  #noteMissing(member: Member, position: number, error: unknown): void {
+  #noteMissing(logFile: LogFile, position: number, error: unknown): void {
     const reason = damageReason(error);
     if (reason === undefined) throw error;
-    this.#missing.push(damageOf(member, position, reason, error));
+    this.#missing.push(damageOf(logFile, position, reason, error));
   }
 
   #refuseAll(): never {
     const worst = this.#missing.find(({ reason }) => reason !== 'busy');
     if (worst !== undefined) throw new Refusal(worst.cause);
-    const { path } = (this.#place.members[0] as Member).file;
+    const { path } = (this.#place.logFiles[0] as LogFile).file;
     throw new Refusal(new WalError('ERR_WAL_BUSY', path, 'a repair holds every header copy', this.#missing[0]?.cause));
   }
 }

@@ -1,6 +1,6 @@
 /** What surrounds a committer: the log that it serves, and where that goes on. */
 import type { CommitPoint } from '../format/commit-slot.js';
-import type { Damage } from '../members.js';
+import type { Damage } from '../log-files.js';
 import type { Tail } from '../append/pending-records.js';
 
 /** What the committer needs of the log around it. */
@@ -10,7 +10,7 @@ export interface CommitterHost {
   /** A repair that runs and that nothing may be committed beside. */
   readonly exclusiveRepair: () => Promise<unknown> | undefined;
   /** Makes the pages usable again, as far as it goes, that have refused with this error. */
-  readonly mend: (refusal: unknown) => Promise<void>;
+  readonly repairNamed: (refusal: unknown) => Promise<void>;
   /** Brings back header copies that missed a commit point; returns those that cannot be brought back. */
   readonly restoreCopies: (missing: readonly Damage[]) => Promise<readonly Damage[]>;
 }

@@ -11,7 +11,7 @@ import type { CommitterHost, CommitterStart } from './committer-host.js';
 import { FlushPlace } from './flush-place.js';
 import type { Batch, PendingPlace } from '../append/pending-records.js';
 import { PendingRecords } from '../append/pending-records.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
 import type { CommitResult } from '../wal-options.js';
 
@@ -28,7 +28,7 @@ interface Running {
 
 export class Committer {
   readonly pending: PendingRecords;
-  readonly #place: PendingPlace & LogPlace;
+  readonly #place: PendingPlace & LogFiles;
   readonly #host: CommitterHost;
   readonly #flushPlace: FlushPlace;
   readonly #slots: SlotEncoder;
@@ -41,13 +41,13 @@ export class Committer {
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogPlace, host: CommitterHost, start: CommitterStart) {
+  constructor(place: PendingPlace & LogFiles, host: CommitterHost, start: CommitterStart) {
     const { point, writeOffset, tail, blockMs } = start;
     this.#place = place;
     this.#host = host;
     this.#point = point;
     this.#generation = point.generation;
-    this.#flushPlace = new FlushPlace(place.members, blockMs);
+    this.#flushPlace = new FlushPlace(place.logFiles, blockMs);
     this.#slots = new SlotEncoder(place.logId);
     this.pending = new PendingRecords(place, writeOffset, tail);
   }
@@ -96,7 +96,7 @@ export class Committer {
   }
 
   /** Runs `action` while no job is on its way, which may be now, and before the next one. */
-  between<Result>(action: () => Result): Promise<Result> {
+  whenIdle<Result>(action: () => Result): Promise<Result> {
     return new Promise((resolve) => {
       const run = (): void => {
         resolve(
@@ -160,7 +160,7 @@ export class Committer {
         if (refusal === undefined) throw error;
         if (repairs === REPAIRS_PER_GROUP) throw refusal.error;
       }
-      await this.#host.mend(refusal.error);
+      await this.#host.repairNamed(refusal.error);
     }
   }
 

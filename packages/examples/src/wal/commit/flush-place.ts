@@ -3,7 +3,7 @@
  * takes as long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as
  * they come.
  */
-import type { Member } from '../members.js';
+import type { LogFile } from '../log-files.js';
 
 /** Off this thread several files are flushed at the same time, which may be quicker: so often that is tried. */
 const GROUPS_BETWEEN_PROBES = 64;
@@ -25,10 +25,10 @@ export class FlushPlace {
   #msThisTurn = 0;
 
   /** @param limitMs how long a flush may take on this thread */
-  constructor(members: readonly Member[], limitMs: number) {
+  constructor(logFiles: readonly LogFile[], limitMs: number) {
     this.#limitMs = limitMs;
-    this.#flushesLines = members.every((member) => member.flushesLines);
-    this.#hasSeveralFiles = members.length > 1;
+    this.#flushesLines = logFiles.every((logFile) => logFile.flushesLines);
+    this.#hasSeveralFiles = logFiles.length > 1;
   }
 
   /** Where the next flush goes. Cache lines are always flushed on this thread: no system call would wait elsewhere. */

@@ -4,13 +4,13 @@ import { encodeSlot, newest, slotOffset } from '../format/commit-slot.js';
 import type { HeaderState, LogHeader } from '../format/header-page.js';
 import { decodeHeaderPage, encodeHeaderPage } from '../format/header-page.js';
 import { MAGIC, PAGE_BYTES } from '../format/format.js';
-import type { Damage, Member } from '../members.js';
-import { readExisting, readPage, storeDurably } from '../members.js';
+import type { Damage, LogFile } from '../log-files.js';
+import { readExisting, readPage, storeDurably } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 
 /** What the two header copies of one file say. */
 export interface Inspection {
-  readonly member: Member;
+  readonly logFile: LogFile;
   /** `valid` where at least one copy verifies; `unreadable` where none does and at least one cannot be read. */
   readonly status: HeaderState['status'] | 'unreadable';
   readonly header: LogHeader | undefined;
@@ -20,17 +20,17 @@ export interface Inspection {
 }
 
 /** Reads both header copies of a file; what was cut off counts as zeros. Changes nothing. */
-export function inspect(member: Member, ring: Ring): Inspection {
+export function inspect(logFile: LogFile, ring: Ring): Inspection {
   const states: (HeaderState | { readonly status: 'unreadable' })[] = [];
   for (const position of ring.headerPositions) {
     const bytes = new Uint8Array(PAGE_BYTES);
-    states.push(readExisting(member, position, bytes) ? decodeHeaderPage(bytes) : { status: 'unreadable' });
+    states.push(readExisting(logFile, position, bytes) ? decodeHeaderPage(bytes) : { status: 'unreadable' });
   }
   const valid = states.filter((state) => state.status === 'valid');
   const other = states.find((state) => state.status === 'other-version');
   const order = ['valid', 'other-version', 'foreign', 'unreadable', 'damaged', 'blank'] as const;
   return {
-    member,
+    logFile,
     status: order.find((status) => states.some((state) => state.status === status)) ?? 'blank',
     header: valid[0]?.header,
     commitPoint: newest(valid.map((state) => state.commitPoint)),
@@ -50,20 +50,20 @@ export interface CommitPointStore {
  * whole.
  */
 export function refreshHeaders(
-  members: readonly Member[],
+  logFiles: readonly LogFile[],
   ring: Ring,
   header: LogHeader,
   point: CommitPoint,
 ): CommitPointStore {
   const page = encodeHeaderPage(header, point);
   const slot = encodeSlot(header.logId, point);
-  return inEveryCopy(members, ring, (member, position) => {
+  return inEveryCopy(logFiles, ring, (logFile, position) => {
     const bytes = new Uint8Array(PAGE_BYTES);
-    const { damage } = readPage(member, position, bytes);
+    const { damage } = readPage(logFile, position, bytes);
     if (damage === undefined && isCopyOf(bytes, header, point)) {
-      return storeDurably(member, position + slotOffset(point.generation), slot);
+      return storeDurably(logFile, position + slotOffset(point.generation), slot);
     }
-    return storeDurably(member, position, page);
+    return storeDurably(logFile, position, page);
   });
 }
 
@@ -76,7 +76,7 @@ function isCopyOf(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boo
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */
 export function writeHeaders(
-  members: readonly Member[],
+  logFiles: readonly LogFile[],
   ring: Ring,
   header: LogHeader,
   point: CommitPoint,
@@ -85,26 +85,26 @@ export function writeHeaders(
   const unsigned = page.slice();
   unsigned.fill(0, 0, MAGIC.length);
   return inEveryCopy(
-    members,
+    logFiles,
     ring,
-    (member, position) =>
-      storeDurably(member, position, unsigned) ?? storeDurably(member, position, page.subarray(0, MAGIC.length)),
+    (logFile, position) =>
+      storeDurably(logFile, position, unsigned) ?? storeDurably(logFile, position, page.subarray(0, MAGIC.length)),
   );
 }
 
 function inEveryCopy(
-  members: readonly Member[],
+  logFiles: readonly LogFile[],
   ring: Ring,
-  store: (member: Member, position: number) => Damage | undefined,
+  store: (logFile: LogFile, position: number) => Damage | undefined,
 ): CommitPointStore {
   const missing: Damage[] = [];
-  for (const member of members) {
+  for (const logFile of logFiles) {
     for (const position of ring.headerPositions) {
-      const damage = store(member, position);
+      const damage = store(logFile, position);
       if (damage !== undefined) missing.push(damage);
     }
   }
-  return { stored: members.length * ring.headerPositions.length - missing.length, missing };
+  return { stored: logFiles.length * ring.headerPositions.length - missing.length, missing };
 }
 
 /** True where a header page is of this log and names this commit point. */

@@ -7,8 +7,8 @@ import type { CommitPoint } from '../format/commit-slot.js';
 import { certainly } from '../format/commit-slot.js';
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES, eraMark, isZero } from '../format/format.js';
-import { storeDurably } from '../members.js';
-import type { LogPlace, PageCopy } from '../read/read-pages.js';
+import { storeDurably } from '../log-files.js';
+import type { LogFiles, PageCopy } from '../read/read-pages.js';
 import { readCopy } from '../read/read-pages.js';
 import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 
@@ -22,7 +22,7 @@ interface Cursor {
 }
 
 /** Judges the last batch by the pages of all files. */
-export function judgeLastBatch(place: LogPlace, point: CommitPoint): BatchState {
+export function judgeLastBatch(place: LogFiles, point: CommitPoint): BatchState {
   let next: Cursor = { sequence: point.certainSequence + 1, offset: 0 };
   let isMissing = false;
   /** A page has been passed that cannot be read and that may have held what comes next. */
@@ -58,16 +58,16 @@ export function pointAfter(point: CommitPoint, state: BatchState): CommitPoint {
  * Stores the pages of the last batch in every file that does not hold them and takes stores: what is certain lies in
  * all files, unless the medium has lost it.
  */
-export function completeEveryFile(place: LogPlace, point: CommitPoint): void {
+export function completeEveryFile(place: LogFiles, point: CommitPoint): void {
   for (const pageNumber of pagesOfLastBatch(point)) {
     const copies = copiesOf(place, point, pageNumber);
     const best = bestOf(copies);
     if (best.parsed.state === 'damaged') continue;
     const image = best.image.slice();
     image.fill(0, best.parsed.verifiedBytes);
-    for (const { member, parsed } of copies) {
+    for (const { logFile, parsed } of copies) {
       if (parsed.verifiedBytes >= best.parsed.verifiedBytes) continue;
-      storeDurably(member, place.ring.positionOf(pageNumber), image);
+      storeDurably(logFile, place.ring.positionOf(pageNumber), image);
     }
   }
 }
@@ -76,8 +76,8 @@ function* pagesOfLastBatch({ certainOffset, endOffset }: CommitPoint): Generator
   for (let pageNumber = pageOf(certainOffset); pageNumber <= lastPageBefore(endOffset); pageNumber++) yield pageNumber;
 }
 
-function copiesOf(place: LogPlace, point: CommitPoint, pageNumber: number): PageCopy[] {
-  return place.members.map((member) => readCopy(place, member, pageNumber, limitIn(pageNumber, point.endOffset)));
+function copiesOf(place: LogFiles, point: CommitPoint, pageNumber: number): PageCopy[] {
+  return place.logFiles.map((logFile) => readCopy(place, logFile, pageNumber, limitIn(pageNumber, point.endOffset)));
 }
 
 function bestOf(copies: readonly PageCopy[]): PageCopy {

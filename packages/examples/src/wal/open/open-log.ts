@@ -5,8 +5,8 @@ import { newest } from '../format/commit-slot.js';
 import { FORMAT_VERSION, PAGE_BYTES, isZero } from '../format/format.js';
 import type { Inspection } from '../commit/header-copies.js';
 import { inspect } from '../commit/header-copies.js';
-import type { Member, Role } from '../members.js';
-import { readExisting } from '../members.js';
+import type { LogFile, Role } from '../log-files.js';
+import { readExisting } from '../log-files.js';
 import { readHeaderAt } from '../read/read-pages.js';
 import type { Ring } from '../format/ring.js';
 import { isShort } from './ring-size.js';
@@ -22,7 +22,7 @@ export interface OpenIntent {
 }
 
 /** What open() has found, and what it has to do about it. */
-export type Verdict =
+export type OpenPlan =
   | { readonly action: 'format' }
   | { readonly action: 'use' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
   /** `from` has the log; the other file is to become a copy of it. */
@@ -31,52 +31,52 @@ export type Verdict =
   | { readonly action: 'salvage'; readonly header: LogHeader };
 
 /** Judges the files. Throws WalError where they hold no log, another version, or do not belong together. */
-export function judge(members: readonly Member[], ring: Ring, intent: OpenIntent): Verdict {
-  const [log, mirror] = members.map((member) => inspect(member, ring)) as [Inspection, Inspection | undefined];
-  for (const { status, version, member } of [log, ...(mirror === undefined ? [] : [mirror])]) {
+export function inspectFiles(logFiles: readonly LogFile[], ring: Ring, intent: OpenIntent): OpenPlan {
+  const [log, mirror] = logFiles.map((logFile) => inspect(logFile, ring)) as [Inspection, Inspection | undefined];
+  for (const { status, version, logFile } of [log, ...(mirror === undefined ? [] : [mirror])]) {
     if (status === 'other-version') {
       const what = `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`;
-      throw new WalError('ERR_WAL_VERSION', member.file.path, what);
+      throw new WalError('ERR_WAL_VERSION', logFile.file.path, what);
     }
   }
-  const verdict = mirror === undefined ? judgeAlone(log, ring, intent) : judgePair(log, mirror, ring, intent);
-  if (verdict.action !== 'format') checkSize(members, ring, verdict);
-  return verdict;
+  const plan = mirror === undefined ? planAlone(log, ring, intent) : planPair(log, mirror, ring, intent);
+  if (plan.action !== 'format') checkSize(logFiles, ring, plan);
+  return plan;
 }
 
-function judgeAlone(log: Inspection, ring: Ring, intent: OpenIntent): Verdict {
+function planAlone(log: Inspection, ring: Ring, intent: OpenIntent): OpenPlan {
   const { header, commitPoint } = log;
   if (header === undefined || commitPoint === undefined) return withoutCommitPoint([log], ring, intent);
   if (commitPoint.pairId === 0n || intent.readOnly) return { action: 'use', header, commitPoint };
   if (intent.detachMirror) return { action: 'detach', header, commitPoint };
   const hint = 'the log has a mirror: pass it, or give it up with detachMirror';
-  throw new WalError('ERR_WAL_MIRROR_MISSING', log.member.file.path, hint);
+  throw new WalError('ERR_WAL_MIRROR_MISSING', log.logFile.file.path, hint);
 }
 
-function judgePair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenIntent): Verdict {
+function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenIntent): OpenPlan {
   const point = log.commitPoint;
   if (log.header !== undefined && point !== undefined) {
     if (belongsTo(mirror, log.header, point))
       return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
     if (hasGoneOn(mirror, log.header, point)) {
       const hint = 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
-      throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
+      throw new WalError('ERR_WAL_MIRROR_STALE', log.logFile.file.path, hint);
     }
     // What an open() has left that made the log and was cut off before it made the mirror.
-    const isNew = intent.create && point.generation === 1 && mirror.status === 'blank' && isBlank(mirror.member, ring);
+    const isNew = intent.create && point.generation === 1 && mirror.status === 'blank' && isBlank(mirror.logFile, ring);
     if (intent.attachMirror || isNew) return { action: 'attach', from: 'log', header: log.header, commitPoint: point };
     const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
-    throw new WalError('ERR_WAL_MIRROR_STALE', mirror.member.file.path, hint);
+    throw new WalError('ERR_WAL_MIRROR_STALE', mirror.logFile.file.path, hint);
   }
   if (mirror.header !== undefined && mirror.commitPoint !== undefined) {
     if (belongsTo(log, mirror.header, mirror.commitPoint)) {
       return { action: 'use', header: mirror.header, commitPoint: mirror.commitPoint };
     }
-    if (intent.attachMirror && log.status === 'blank' && isBlank(log.member, ring)) {
+    if (intent.attachMirror && log.status === 'blank' && isBlank(log.logFile, ring)) {
       return { action: 'attach', from: 'mirror', header: mirror.header, commitPoint: mirror.commitPoint };
     }
     const hint = 'this file holds no log although its mirror does: attachMirror makes a copy of that, if this is empty';
-    throw new WalError('ERR_WAL_MIRROR_STALE', log.member.file.path, hint);
+    throw new WalError('ERR_WAL_MIRROR_STALE', log.logFile.file.path, hint);
   }
   return withoutCommitPoint([log, mirror], ring, intent);
 }
@@ -105,13 +105,13 @@ function newestOf(...inspections: readonly Inspection[]): CommitPoint {
 }
 
 /** No commit point anywhere: an empty file, something else's file, or a log that has lost every header copy. */
-function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, intent: OpenIntent): Verdict {
-  const { path } = (inspections[0] as Inspection).member.file;
-  const members = inspections.map((inspection) => inspection.member);
+function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, intent: OpenIntent): OpenPlan {
+  const { path } = (inspections[0] as Inspection).logFile.file;
+  const logFiles = inspections.map((inspection) => inspection.logFile);
   const named = inspections.find((inspection) => inspection.header !== undefined)?.header;
-  const header = named ?? headerFromPages(members, ring);
+  const header = named ?? headerFromPages(logFiles, ring);
   if (header !== undefined) return { action: 'salvage', header };
-  const areBlank = inspections.every(({ status, member }) => status === 'blank' && isBlank(member, ring));
+  const areBlank = inspections.every(({ status, logFile }) => status === 'blank' && isBlank(logFile, ring));
   if (areBlank) {
     if (intent.create) return { action: 'format' };
     throw new WalError('ERR_WAL_NOT_FORMATTED', path, 'the file is empty; `create: true` makes a log of it');
@@ -127,30 +127,30 @@ function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, inte
 }
 
 /** A file holds pages of one life of one log only, so any page that verifies names it. */
-function headerFromPages(members: readonly Member[], ring: Ring): LogHeader | undefined {
-  for (const member of members) {
+function headerFromPages(logFiles: readonly LogFile[], ring: Ring): LogHeader | undefined {
+  for (const logFile of logFiles) {
     for (const position of ring.positionsFromEnd()) {
-      const page = readHeaderAt(member, position);
+      const page = readHeaderAt(logFile, position);
       if (page !== undefined) return { logId: page.logId, pageCount: ring.pageCount };
     }
   }
   return undefined;
 }
 
-function isBlank(member: Member, ring: Ring): boolean {
+function isBlank(logFile: LogFile, ring: Ring): boolean {
   const bytes = new Uint8Array(PAGE_BYTES);
   return ring
     .positionsFromEnd()
-    .every((position) => readExisting(member, position, bytes) && isZero(bytes));
+    .every((position) => readExisting(logFile, position, bytes) && isZero(bytes));
 }
 
 /**
  * The ring is that of the first header found: the log in force may be another one, or the file to be copied too short.
  */
-function checkSize(members: readonly Member[], ring: Ring, verdict: Exclude<Verdict, { action: 'format' }>): void {
-  const source = members.find(({ role }) => verdict.action !== 'attach' || role === verdict.from) as Member;
-  if (verdict.header.pageCount === ring.pageCount && !(verdict.action === 'attach' && isShort(source, ring))) return;
+function checkSize(logFiles: readonly LogFile[], ring: Ring, plan: Exclude<OpenPlan, { action: 'format' }>): void {
+  const source = logFiles.find(({ role }) => plan.action !== 'attach' || role === plan.from) as LogFile;
+  if (plan.header.pageCount === ring.pageCount && !(plan.action === 'attach' && isShort(source, ring))) return;
   const { path, size } = source.file;
-  const what = `the log was made for ${verdict.header.pageCount * PAGE_BYTES} bytes, the file has ${size}`;
+  const what = `the log was made for ${plan.header.pageCount * PAGE_BYTES} bytes, the file has ${size}`;
   throw new WalError('ERR_WAL_SIZE', path, what);
 }

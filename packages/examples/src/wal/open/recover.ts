@@ -1,10 +1,10 @@
 /** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from '../format/format.js';
-import type { Member } from '../members.js';
-import { damageReason, readPage, storeDurably } from '../members.js';
+import type { LogFile } from '../log-files.js';
+import { damageReason, readPage, storeDurably } from '../log-files.js';
 import type { Tail } from '../append/pending-records.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { readBest, readCopy, readHeaderAt } from '../read/read-pages.js';
 import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 
@@ -13,21 +13,21 @@ import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
  * headers of later pages. Nothing that was never committed can then be taken for a record, whatever is written around
  * it later. Pages that cannot be stored to are left; they cannot be read either, and repair empties them.
  */
-export function eraseLeftovers(place: LogPlace, point: CommitPoint): void {
+export function eraseLeftovers(place: LogFiles, point: CommitPoint): void {
   const lastPage = lastPageBefore(point.endOffset);
   const inPage = point.endOffset % PAGE_BYTES;
-  for (const member of place.members) {
+  for (const logFile of place.logFiles) {
     if (inPage !== 0) {
       const position = place.ring.positionOf(lastPage);
       const page = new Uint8Array(PAGE_BYTES);
-      const { damage } = readPage(member, position, page);
+      const { damage } = readPage(logFile, position, page);
       if (damage !== undefined || !isZero(page.subarray(inPage))) {
-        storeDurably(member, position + inPage, new Uint8Array(PAGE_BYTES - inPage));
+        storeDurably(logFile, position + inPage, new Uint8Array(PAGE_BYTES - inPage));
       }
     }
     for (const position of place.ring.positionsFromEnd()) {
-      const header = readHeaderAt(member, position);
-      if (header?.logId === place.logId && header.pageNumber > lastPage) erasePage(member, position);
+      const header = readHeaderAt(logFile, position);
+      if (header?.logId === place.logId && header.pageNumber > lastPage) erasePage(logFile, position);
     }
   }
 }
@@ -39,10 +39,10 @@ const FILL_BYTES = 64 * PAGE_BYTES;
  * written: no later store meets a hole, which could find no space, or a block never written, which costs a transaction
  * of the filesystem. Pages that the medium refuses are left to repair(). Throws ERR_PMEM_NO_SPACE.
  */
-export async function fillRing({ members, ring }: LogPlace): Promise<void> {
+export async function fillRing({ logFiles, ring }: LogFiles): Promise<void> {
   const zeros = new Uint8Array(FILL_BYTES);
   const [start, end] = [PAGE_BYTES, (ring.pageCount - 1) * PAGE_BYTES];
-  for (const { file } of members) {
+  for (const { file } of logFiles) {
     for (let position = start; position < end; position += FILL_BYTES) {
       unlessRefused(() => {
         file.write(zeros.subarray(0, Math.min(FILL_BYTES, end - position)), position);
@@ -66,14 +66,14 @@ function unlessRefused(action: () => void): void {
 }
 
 /** Takes the page headers away, so that no page of this life of the file can pass for one of the next. */
-export function eraseEveryPage(place: LogPlace): void {
-  for (const member of place.members) {
-    for (const position of place.ring.dataPositions()) erasePage(member, position);
+export function eraseEveryPage(place: LogFiles): void {
+  for (const logFile of place.logFiles) {
+    for (const position of place.ring.dataPositions()) erasePage(logFile, position);
   }
 }
 
 /** The page that the next record goes into, where it is begun and some file has it in full. */
-export function loadTail(place: LogPlace, endOffset: number): Tail | undefined {
+export function loadTail(place: LogFiles, endOffset: number): Tail | undefined {
   const limitBytes = endOffset % PAGE_BYTES;
   if (limitBytes === 0) return undefined;
   const pageNumber = pageOf(endOffset);
@@ -87,8 +87,8 @@ export function loadTail(place: LogPlace, endOffset: number): Tail | undefined {
  * Copies every committed page from the first file to the second, and empties the second's other pages. A page that
  * the first file does not have in full arrives as far as it verifies.
  */
-export function copyToMirror(place: LogPlace, point: CommitPoint): void {
-  const [log, mirror] = place.members as [Member, Member];
+export function copyToMirror(place: LogFiles, point: CommitPoint): void {
+  const [log, mirror] = place.logFiles as [LogFile, LogFile];
   for (const position of place.ring.positionsFromEnd()) {
     const pageNumber = place.ring.numberAt(position, point.headPage);
     const limitBytes = limitIn(pageNumber, point.endOffset);
@@ -101,6 +101,6 @@ export function copyToMirror(place: LogPlace, point: CommitPoint): void {
   }
 }
 
-function erasePage(member: Member, position: number): void {
-  storeDurably(member, position, new Uint8Array(PAGE_HEADER_BYTES));
+function erasePage(logFile: LogFile, position: number): void {
+  storeDurably(logFile, position, new Uint8Array(PAGE_HEADER_BYTES));
 }

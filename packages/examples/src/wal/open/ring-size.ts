@@ -4,8 +4,8 @@
  */
 import { PAGE_BYTES } from '../format/format.js';
 import { decodeHeaderPage } from '../format/header-page.js';
-import type { Member } from '../members.js';
-import { readPage } from '../members.js';
+import type { LogFile } from '../log-files.js';
+import { readPage } from '../log-files.js';
 import { Ring } from '../format/ring.js';
 import { WalError } from '../wal-error.js';
 
@@ -16,14 +16,14 @@ import { WalError } from '../wal-error.js';
  * Throws ERR_WAL_SIZE if no file is as long as the log, if files without a log have different lengths, or are too
  * short.
  */
-export function ringOf(members: readonly Member[]): Ring {
-  const [first, second] = members as [Member, Member?];
-  const longest = Math.max(...members.map(pagesOf));
-  const named = members.flatMap((member) => namedPages(member).map((pageCount) => ({ member, pageCount })))[0];
+export function ringOf(logFiles: readonly LogFile[]): Ring {
+  const [first, second] = logFiles as [LogFile, LogFile?];
+  const longest = Math.max(...logFiles.map(pagesOf));
+  const named = logFiles.flatMap((logFile) => namedPages(logFile).map((pageCount) => ({ logFile, pageCount })))[0];
   if (named !== undefined) {
-    if (named.pageCount <= longest) return newRing(named.member, named.pageCount);
-    const what = `the log was made for ${named.pageCount * PAGE_BYTES} bytes, the file has ${named.member.file.size}`;
-    throw new WalError('ERR_WAL_SIZE', named.member.file.path, what);
+    if (named.pageCount <= longest) return newRing(named.logFile, named.pageCount);
+    const what = `the log was made for ${named.pageCount * PAGE_BYTES} bytes, the file has ${named.logFile.file.size}`;
+    throw new WalError('ERR_WAL_SIZE', named.logFile.file.path, what);
   }
   if (second !== undefined && second.file.size !== first.file.size) {
     const what = `the mirror has ${second.file.size} bytes, the log ${first.file.size}`;
@@ -33,7 +33,7 @@ export function ringOf(members: readonly Member[]): Ring {
 }
 
 /** True if the file ends before the log does. */
-export function isShort({ file }: Member, ring: Ring): boolean {
+export function isShort({ file }: LogFile, ring: Ring): boolean {
   return file.size < ring.pageCount * PAGE_BYTES;
 }
 
@@ -42,13 +42,13 @@ export function isShort({ file }: Member, ring: Ring): boolean {
  * a repair replaces by what the mirror has. Returns whether there were any. Throws ERR_PMEM_NO_SPACE, with the file as
  * it was.
  */
-export async function lengthenShort(members: readonly Member[], ring: Ring): Promise<boolean> {
-  const short = members.filter((member) => isShort(member, ring));
+export async function lengthenShort(logFiles: readonly LogFile[], ring: Ring): Promise<boolean> {
+  const short = logFiles.filter((logFile) => isShort(logFile, ring));
   for (const { file } of short) await file.resize(ring.pageCount * PAGE_BYTES, { preallocate: true });
   return short.length > 0;
 }
 
-function newRing({ file }: Member, pageCount: number): Ring {
+function newRing({ file }: LogFile, pageCount: number): Ring {
   try {
     return new Ring(pageCount);
   } catch (cause) {
@@ -56,16 +56,16 @@ function newRing({ file }: Member, pageCount: number): Ring {
   }
 }
 
-function pagesOf({ file }: Member): number {
+function pagesOf({ file }: LogFile): number {
   return Math.floor(file.size / PAGE_BYTES);
 }
 
 /** What the header copies of one file say: the first page, and the last one of a file that is as long as its log. */
-function namedPages(member: Member): number[] {
-  const lastPosition = (pagesOf(member) - 1) * PAGE_BYTES;
+function namedPages(logFile: LogFile): number[] {
+  const lastPosition = (pagesOf(logFile) - 1) * PAGE_BYTES;
   return [0, lastPosition].filter((position) => position >= 0).flatMap((position) => {
     const bytes = new Uint8Array(PAGE_BYTES);
-    const state = readPage(member, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : undefined;
+    const state = readPage(logFile, position, bytes).damage === undefined ? decodeHeaderPage(bytes) : undefined;
     return state?.status === 'valid' ? [state.header.pageCount] : [];
   });
 }

@@ -6,12 +6,12 @@ import { PAGE_BYTES } from '../format/format.js';
 import { refreshHeaders, writeHeaders } from '../commit/header-copies.js';
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogHeader } from '../format/header-page.js';
-import type { Member } from '../members.js';
-import { memberOf } from '../members.js';
-import type { OpenIntent, Verdict } from './open-log.js';
-import { judge } from './open-log.js';
+import type { LogFile } from '../log-files.js';
+import { logFileOf } from '../log-files.js';
+import type { OpenIntent, OpenPlan } from './open-log.js';
+import { inspectFiles } from './open-log.js';
 import type { Tail } from '../append/pending-records.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { readBest } from '../read/read-pages.js';
 import { completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
@@ -20,7 +20,7 @@ import { lengthenShort, ringOf } from './ring-size.js';
 import { WalError } from '../wal-error.js';
 
 export interface StartedLog {
-  readonly place: LogPlace;
+  readonly place: LogFiles;
   readonly header: LogHeader;
   /** Undefined where every copy is lost: the log can be read only. */
   readonly point: CommitPoint | undefined;
@@ -39,46 +39,46 @@ export interface ClaimedLog extends StartedLog {
 
 /** Opens the log on one or two files. See Wal.open(). */
 export async function startLog(file: PmemFile, mirror: PmemFile | undefined, intent: OpenIntent): Promise<ClaimedLog> {
-  const members = membersOf(file, mirror);
-  const claim = intent.readOnly ? undefined : claimFiles(members.map((member) => member.file));
+  const logFiles = logFilesOf(file, mirror);
+  const claim = intent.readOnly ? undefined : claimFiles(logFiles.map((logFile) => logFile.file));
   try {
-    return { ...(await startMembers(members, intent)), claim };
+    return { ...(await startFiles(logFiles, intent)), claim };
   } catch (error) {
     claim?.release();
     throw error;
   }
 }
 
-async function startMembers(given: readonly Member[], intent: OpenIntent): Promise<StartedLog> {
+async function startFiles(given: readonly LogFile[], intent: OpenIntent): Promise<StartedLog> {
   // What the kernel knows to be bad must be known here before it is touched.
-  await Promise.all(given.map((member) => member.file.badBlocks()));
+  await Promise.all(given.map((logFile) => logFile.file.badBlocks()));
   const ring = ringOf(given);
-  const verdict = judge(given, ring, intent);
-  if (intent.readOnly && verdict.action !== 'use' && verdict.action !== 'salvage') {
-    const { path } = (given[0] as Member).file;
-    throw new WalError('ERR_WAL_READ_ONLY', path, `to ${verdict.action} needs writing`);
+  const plan = inspectFiles(given, ring, intent);
+  if (intent.readOnly && plan.action !== 'use' && plan.action !== 'salvage') {
+    const { path } = (given[0] as LogFile).file;
+    throw new WalError('ERR_WAL_READ_ONLY', path, `to ${plan.action} needs writing`);
   }
   // Of a file that is attached nothing is believed: it comes last.
-  const members = verdict.action === 'attach' && verdict.from === 'mirror' ? given.toReversed() : given;
-  const header = verdict.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : verdict.header;
-  const judged = { members, ring, logId: header.logId, era: 0 };
-  if (verdict.action === 'salvage') {
-    const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
+  const logFiles = plan.action === 'attach' && plan.from === 'mirror' ? given.toReversed() : given;
+  const header = plan.action === 'format' ? { logId: randomId(), pageCount: ring.pageCount } : plan.header;
+  const judged = { logFiles, ring, logId: header.logId, era: 0 };
+  if (plan.action === 'salvage') {
+    const wasShort = !intent.readOnly && (await lengthenShort(logFiles, ring));
     return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0, wasShort };
   }
-  if (verdict.action !== 'format') requireAgreement(judged, verdict.commitPoint);
-  const point = await pointOf(verdict, judged, header, intent);
+  if (plan.action !== 'format') requireAgreement(judged, plan.commitPoint);
+  const point = await pointOf(plan, judged, header, intent);
   const place = { ...judged, era: intent.readOnly ? 0 : point.era };
   if (!intent.readOnly) {
-    const store = verdict.action === 'format' ? writeHeaders : refreshHeaders;
-    const { stored, missing } = store(members, ring, header, point);
+    const store = plan.action === 'format' ? writeHeaders : refreshHeaders;
+    const { stored, missing } = store(logFiles, ring, header, point);
     if (stored === 0) throw missing[0]?.cause;
     eraseLeftovers(place, point);
   }
   const tail = loadTail(place, point.endOffset);
   const writeOffset = tail === undefined ? (lastPageBefore(point.endOffset) + 1) * PAGE_BYTES : point.endOffset;
   // Not before the commit point is stored: until then zeros would read as a last batch that was never written.
-  const wasShort = !intent.readOnly && (await lengthenShort(members, ring));
+  const wasShort = !intent.readOnly && (await lengthenShort(logFiles, ring));
   return { place, header, point, tail, writeOffset, wasShort };
 }
 
@@ -86,19 +86,19 @@ async function startMembers(given: readonly Member[], intent: OpenIntent): Promi
  * Throws if a record lies before an end that the commit point names, and after the last one there: another record would
  * get its number. No log writes that; bytes from elsewhere, with a checksum that holds, may say it.
  */
-function requireAgreement(place: LogPlace, point: CommitPoint): void {
+function requireAgreement(place: LogFiles, point: CommitPoint): void {
   requireLast(place, point.headPage, point.endOffset, point.lastSequence);
   requireLast(place, point.headPage, point.certainOffset, point.certainSequence);
 }
 
-function requireLast(place: LogPlace, headPage: number, endOffset: number, last: number): void {
+function requireLast(place: LogFiles, headPage: number, endOffset: number, last: number): void {
   for (let pageNumber = lastPageBefore(endOffset); pageNumber >= headPage; pageNumber--) {
     const { best } = readBest(place, pageNumber, limitIn(pageNumber, endOffset));
     const { fragments } = best.parsed;
     const beyond = fragments.find(({ sequence }) => sequence > last);
     if (beyond !== undefined) {
       const what = `record ${beyond.sequence} lies before an end whose last record is said to be ${last}`;
-      throw new WalError('ERR_WAL_UNREADABLE', best.member.file.path, what);
+      throw new WalError('ERR_WAL_UNREADABLE', best.logFile.file.path, what);
     }
     // The pages before the last one that can be read hold older records.
     if (fragments.length > 0) return;
@@ -106,7 +106,7 @@ function requireLast(place: LogPlace, headPage: number, endOffset: number, last:
 }
 
 /** The commit point of an empty log. */
-export function firstPoint(members: readonly Member[], nextSequence: number): CommitPoint {
+export function firstPoint(logFiles: readonly LogFile[], nextSequence: number): CommitPoint {
   return {
     generation: 1,
     era: 1,
@@ -117,15 +117,15 @@ export function firstPoint(members: readonly Member[], nextSequence: number): Co
     endOffset: 0,
     lastSequence: nextSequence - 1,
     doubtful: undefined,
-    pairId: members.length > 1 ? randomId() : 0n,
+    pairId: logFiles.length > 1 ? randomId() : 0n,
   };
 }
 
-function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
-  const log = memberOf('log', file);
+function logFilesOf(file: PmemFile, mirror: PmemFile | undefined): LogFile[] {
+  const log = logFileOf('log', file);
   if (mirror === undefined) return [log];
   if (mirror === file || mirror.path === file.path) throw new TypeError('the mirror must be another file');
-  return [log, memberOf('mirror', mirror)];
+  return [log, logFileOf('mirror', mirror)];
 }
 
 /**
@@ -133,17 +133,17 @@ function membersOf(file: PmemFile, mirror: PmemFile | undefined): Member[] {
  * in the files yet. A mirror that is attached is complete when this returns; in the other files the last batch is.
  */
 async function pointOf(
-  verdict: Exclude<Verdict, { action: 'salvage' }>,
-  place: LogPlace,
+  plan: Exclude<OpenPlan, { action: 'salvage' }>,
+  place: LogFiles,
   header: LogHeader,
   intent: OpenIntent,
 ): Promise<CommitPoint> {
-  if (verdict.action === 'format') {
+  if (plan.action === 'format') {
     await fillRing(place);
-    return firstPoint(place.members, intent.firstSequence);
+    return firstPoint(place.logFiles, intent.firstSequence);
   }
-  const { action, commitPoint } = verdict;
-  const trusted = action === 'attach' ? { ...place, members: place.members.slice(0, 1) } : place;
+  const { action, commitPoint } = plan;
+  const trusted = action === 'attach' ? { ...place, logFiles: place.logFiles.slice(0, 1) } : place;
   const state = judgeLastBatch(trusted, commitPoint);
   const settled = pointAfter(commitPoint, state);
   if (intent.readOnly) return settled;
@@ -152,8 +152,8 @@ async function pointOf(
   if (action === 'use') return next;
   if (action === 'detach') return { ...next, pairId: 0n };
   const paired = { ...next, pairId: randomId() };
-  await lengthenShort(place.members, place.ring);
+  await lengthenShort(place.logFiles, place.ring);
   copyToMirror(place, settled);
-  writeHeaders(place.members.slice(1), place.ring, header, paired);
+  writeHeaders(place.logFiles.slice(1), place.ring, header, paired);
   return paired;
 }

@@ -1,11 +1,11 @@
 /** Where in the ring a record begins. */
 import type { CommitPoint } from '../format/commit-slot.js';
-import type { LogPlace, PageView } from './read-pages.js';
+import type { LogFiles, PageView } from './read-pages.js';
 import { firstSequenceIn, readBest } from './read-pages.js';
 import { lastPageBefore, limitIn } from '../format/ring.js';
 
 /** The last page that is certain to begin no later than record `sequence`. Reads as many pages as halving takes. */
-export function pageOfRecord(place: LogPlace, point: CommitPoint, sequence: number): number {
+export function pageOfRecord(place: LogFiles, point: CommitPoint, sequence: number): number {
   let found = point.headPage;
   for (let low = point.headPage, high = lastPageBefore(point.endOffset); low <= high;) {
     const middle = Math.floor((low + high) / 2);
@@ -25,7 +25,7 @@ export function pageOfRecord(place: LogPlace, point: CommitPoint, sequence: numb
 }
 
 /** Every page between the head and the end of the log, or from the one on that holds the beginning of record `from`. */
-export function* committedPages(place: LogPlace, point: CommitPoint, from = 1): Generator<PageView, void, undefined> {
+export function* committedPages(place: LogFiles, point: CommitPoint, from = 1): Generator<PageView, void, undefined> {
   const first = from > point.firstSequence ? pageOfRecord(place, point, from) : point.headPage;
   for (let pageNumber = first; pageNumber <= lastPageBefore(point.endOffset); pageNumber++) {
     yield readBest(place, pageNumber, limitIn(pageNumber, point.endOffset));

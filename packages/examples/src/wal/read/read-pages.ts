@@ -2,14 +2,14 @@
 import type { ParsedPage } from '../format/data-page.js';
 import { decodePageHeader, parsePage } from '../format/data-page.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES } from '../format/format.js';
-import type { Damage, Member } from '../members.js';
-import { damageOf, readPage } from '../members.js';
+import type { Damage, LogFile } from '../log-files.js';
+import { damageOf, readPage } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 import { identityOf } from '../format/ring.js';
 
 /** Where the pages of a log are. */
-export interface LogPlace {
-  readonly members: readonly Member[];
+export interface LogFiles {
+  readonly logFiles: readonly LogFile[];
   readonly ring: Ring;
   readonly logId: bigint;
   /** Counts how often the log was opened for writing; 0 if it is only read. */
@@ -18,7 +18,7 @@ export interface LogPlace {
 
 /** One file's version of a page. */
 export interface PageCopy {
-  readonly member: Member;
+  readonly logFile: LogFile;
   readonly image: Uint8Array;
   readonly parsed: ParsedPage;
   /** Why this version is not full; undefined where it is, or where the writer left the rest of the page empty. */
@@ -33,21 +33,21 @@ export interface PageView {
 }
 
 /** Reads one file's version of a page of which the first `limitBytes` are committed. */
-export function readCopy(place: LogPlace, member: Member, pageNumber: number, limitBytes: number): PageCopy {
+export function readCopy(place: LogFiles, logFile: LogFile, pageNumber: number, limitBytes: number): PageCopy {
   const image = new Uint8Array(PAGE_BYTES);
   const position = place.ring.positionOf(pageNumber);
-  const { readableBytes, damage } = readPage(member, position, image);
+  const { readableBytes, damage } = readPage(logFile, position, image);
   const parsed = parsePage(image, readableBytes, limitBytes, identityOf(place.logId, pageNumber));
-  if (parsed.state !== 'damaged') return { member, image, parsed, damage: undefined };
-  return { member, image, parsed, damage: damage ?? damageOf(member, position, 'damaged') };
+  if (parsed.state !== 'damaged') return { logFile, image, parsed, damage: undefined };
+  return { logFile, image, parsed, damage: damage ?? damageOf(logFile, position, 'damaged') };
 }
 
 /** Reads the files in turn until one has the page in full; otherwise takes the version of which most verifies. */
-export function readBest(place: LogPlace, pageNumber: number, limitBytes: number): PageView {
+export function readBest(place: LogFiles, pageNumber: number, limitBytes: number): PageView {
   const damage: Damage[] = [];
   let best: PageCopy | undefined;
-  for (const member of place.members) {
-    const copy = readCopy(place, member, pageNumber, limitBytes);
+  for (const logFile of place.logFiles) {
+    const copy = readCopy(place, logFile, pageNumber, limitBytes);
     if (copy.damage !== undefined) damage.push(copy.damage);
     if (best === undefined || copy.parsed.verifiedBytes > best.parsed.verifiedBytes) best = copy;
     if (copy.parsed.state === 'full') break;
@@ -57,17 +57,17 @@ export function readBest(place: LogPlace, pageNumber: number, limitBytes: number
 }
 
 /** The record that a page begins with, as far as any file can tell. */
-export function firstSequenceIn(place: LogPlace, pageNumber: number): number | undefined {
-  for (const member of place.members) {
-    const header = readHeaderAt(member, place.ring.positionOf(pageNumber));
+export function firstSequenceIn(place: LogFiles, pageNumber: number): number | undefined {
+  for (const logFile of place.logFiles) {
+    const header = readHeaderAt(logFile, place.ring.positionOf(pageNumber));
     if (header?.logId === place.logId && header.pageNumber === pageNumber) return header.firstSequence;
   }
   return undefined;
 }
 
 /** The page header at `position`, where one can be read and verifies, whatever log and page it names. */
-export function readHeaderAt(member: Member, position: number): ReturnType<typeof decodePageHeader> {
+export function readHeaderAt(logFile: LogFile, position: number): ReturnType<typeof decodePageHeader> {
   const bytes = new Uint8Array(PAGE_HEADER_BYTES);
-  const { damage } = readPage(member, position, bytes);
+  const { damage } = readPage(logFile, position, bytes);
   return damage === undefined ? decodePageHeader(bytes) : undefined;
 }

@@ -1,7 +1,7 @@
 /** Putting records together again, and saying exactly which ones are missing. */
 import type { Fragment } from '../format/data-page.js';
 import type { SequenceRange } from '../format/commit-slot.js';
-import type { Damage } from '../members.js';
+import type { Damage } from '../log-files.js';
 import type { PageView } from './read-pages.js';
 
 /** A record, intact. */

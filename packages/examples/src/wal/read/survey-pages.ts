@@ -1,17 +1,17 @@
 /** Which pages of a log there are, when no commit point says so. */
 import { PAGE_BYTES } from '../format/format.js';
-import type { LogPlace, PageView } from './read-pages.js';
+import type { LogFiles, PageView } from './read-pages.js';
 import { readBest, readHeaderAt } from './read-pages.js';
 
 /**
  * Every page of the ring in the order of the numbers that readable pages carry, beginning with the oldest. Pages that
  * cannot be read come with their damage; pages behind the newest readable one are there only if they cannot be read.
  */
-export function* surveyPages(place: LogPlace): Generator<PageView, void, undefined> {
+export function* surveyPages(place: LogFiles): Generator<PageView, void, undefined> {
   const numbers: number[] = [];
-  for (const member of place.members) {
+  for (const logFile of place.logFiles) {
     for (const position of place.ring.dataPositions()) {
-      const header = readHeaderAt(member, position);
+      const header = readHeaderAt(logFile, position);
       if (header?.logId === place.logId) numbers.push(header.pageNumber);
     }
   }

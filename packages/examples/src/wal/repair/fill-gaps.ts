@@ -3,9 +3,9 @@ import { FillingPage } from '../append/filling-page.js';
 import type { Gap, MissingPiece } from './find-gaps.js';
 import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from '../format/format.js';
 import type { CommitPoint } from '../format/commit-slot.js';
-import type { Damage, Member } from '../members.js';
-import { storeDurably } from '../members.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { Damage, LogFile } from '../log-files.js';
+import { storeDurably } from '../log-files.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { readBest, readCopy } from '../read/read-pages.js';
 import { limitIn, pageOf } from '../format/ring.js';
 
@@ -14,7 +14,7 @@ export type Records = ReadonlyMap<number, Uint8Array>;
 
 /** A page that was stored, or that has refused. */
 export interface StoredPage {
-  readonly member: Member;
+  readonly logFile: LogFile;
   readonly position: number;
   readonly damage: Damage | undefined;
 }
@@ -24,7 +24,7 @@ export interface StoredPage {
  * contradicts what is left of them, or does not fit. Records are cut into fragments as they were when they were
  * appended.
  */
-export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
+export function pagesOfGap(place: LogFiles, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
   // A checkpoint may have dropped the records meanwhile, and their pages may have been used again.
   if (!agrees(gap, records) || pageOf(gap.start) < point.headPage) return undefined;
   const pages = beginning(place, point, gap);
@@ -36,17 +36,17 @@ export function pagesOfGap(place: LogPlace, point: CommitPoint, gap: Gap, record
 }
 
 /** Stores the pages in every file that does not have them in full. */
-export function storeGap(place: LogPlace, point: CommitPoint, pages: readonly FillingPage[]): StoredPage[] {
+export function storeGap(place: LogFiles, point: CommitPoint, pages: readonly FillingPage[]): StoredPage[] {
   return pages.flatMap(({ pageNumber, image }) => {
     const position = place.ring.positionOf(pageNumber);
-    return place.members
-      .filter((member) => !isFull(place, member, pageNumber, point))
-      .map((member) => ({ member, position, damage: storeDurably(member, position, image) }));
+    return place.logFiles
+      .filter((logFile) => !isFull(place, logFile, pageNumber, point))
+      .map((logFile) => ({ logFile, position, damage: storeDurably(logFile, position, image) }));
   });
 }
 
-function isFull(place: LogPlace, member: Member, pageNumber: number, point: CommitPoint): boolean {
-  return readCopy(place, member, pageNumber, limitIn(pageNumber, point.endOffset)).parsed.state === 'full';
+function isFull(place: LogFiles, logFile: LogFile, pageNumber: number, point: CommitPoint): boolean {
+  return readCopy(place, logFile, pageNumber, limitIn(pageNumber, point.endOffset)).parsed.state === 'full';
 }
 
 /** Every witness says the same as the record: a record is put together from one source or from none. */
@@ -60,7 +60,7 @@ function agrees({ witnesses }: Gap, records: Records): boolean {
 }
 
 /** The page that the gap begins in the middle of, as far as it verifies. */
-function beginning(place: LogPlace, point: CommitPoint, { start }: Gap): FillingPage[] | undefined {
+function beginning(place: LogFiles, point: CommitPoint, { start }: Gap): FillingPage[] | undefined {
   const usedBytes = start % PAGE_BYTES;
   if (usedBytes === 0) return [];
   const { best } = readBest(place, pageOf(start), limitIn(pageOf(start), point.endOffset));
@@ -69,7 +69,7 @@ function beginning(place: LogPlace, point: CommitPoint, { start }: Gap): Filling
   return [FillingPage.continue(pageOf(start), best.image, place.era, usedBytes)];
 }
 
-function addPiece(pages: FillingPage[], place: LogPlace, gap: Gap, piece: MissingPiece, payload: Uint8Array): boolean {
+function addPiece(pages: FillingPage[], place: LogFiles, gap: Gap, piece: MissingPiece, payload: Uint8Array): boolean {
   const to = piece.to ?? payload.length;
   if (piece.from > payload.length || to > payload.length) return false;
   let offset = piece.from;

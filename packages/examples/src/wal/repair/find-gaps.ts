@@ -2,7 +2,7 @@
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { CommitPoint } from '../format/commit-slot.js';
-import type { LogPlace } from '../read/read-pages.js';
+import type { LogFiles } from '../read/read-pages.js';
 import { committedPages } from '../read/find-page.js';
 
 /** Bytes `from` … `to` of a record; `to` undefined: to its end. */
@@ -32,7 +32,7 @@ export interface Gap {
 const PAGES_PER_TURN = 64;
 
 /** Every gap between the records of the log, from the oldest on. Reads every page of it. */
-export async function* findGaps(place: LogPlace, point: CommitPoint): AsyncGenerator<Gap, void, undefined> {
+export async function* findGaps(place: LogFiles, point: CommitPoint): AsyncGenerator<Gap, void, undefined> {
   let next = { sequence: point.firstSequence, offset: 0 };
   let begun: Witness[] = [];
   let start = point.headPage * PAGE_BYTES;

@@ -2,9 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rangeBetween } from '@safe-pmem/core';
 import { PAGE_BYTES } from '../format/format.js';
-import type { Member } from '../members.js';
-import { damageReason } from '../members.js';
-import type { RepairReport, WalRepairReport } from './repair-log.js';
+import type { LogFile } from '../log-files.js';
+import { damageReason } from '../log-files.js';
+import type { RepairReport, WalRepairReport } from './repair-pages.js';
 
 export interface WalScrubProgress {
   readonly doneBytes: number;
@@ -27,7 +27,7 @@ const DEFAULT_BYTES_PER_SECOND = 32 * 1024 * 1024;
  * portion examined and repaired.
  */
 export async function scrubLog(
-  members: readonly Member[],
+  logFiles: readonly LogFile[],
   portions: readonly (readonly number[])[],
   options: WalScrubOptions,
   report: RepairReport,
@@ -35,14 +35,14 @@ export async function scrubLog(
 ): Promise<void> {
   const { bytesPerSecond = DEFAULT_BYTES_PER_SECOND, signal, onProgress } = options;
   if (!(bytesPerSecond > 0)) throw new RangeError(`bytesPerSecond must be above 0, got ${bytesPerSecond}`);
-  const totalBytes = portions.flat().length * PAGE_BYTES * members.length;
+  const totalBytes = portions.flat().length * PAGE_BYTES * logFiles.length;
   const startedAt = performance.now();
   let doneBytes = 0;
   for (const portion of portions) {
     signal?.throwIfAborted();
-    for (const member of members) await readThrough(member, portion, signal);
+    for (const logFile of logFiles) await readThrough(logFile, portion, signal);
     await repair(portion);
-    doneBytes += portion.length * PAGE_BYTES * members.length;
+    doneBytes += portion.length * PAGE_BYTES * logFiles.length;
     onProgress?.({ doneBytes, totalBytes, report });
     if (doneBytes < totalBytes) await pause(pauseMs(doneBytes, performance.now() - startedAt, bytesPerSecond), signal);
   }
@@ -63,10 +63,12 @@ async function pause(durationMs: number, signal: AbortSignal | undefined): Promi
 }
 
 /** What it finds the file remembers; damage that stops it is found again, and named, by the repair. */
-async function readThrough(member: Member, portion: readonly number[], signal: AbortSignal | undefined): Promise<void> {
+async function readThrough(
+  logFile: LogFile, portion: readonly number[], signal: AbortSignal | undefined,
+): Promise<void> {
   const range = rangeBetween(portion[0] as number, (portion.at(-1) as number) + PAGE_BYTES);
   try {
-    await member.file.scrub({ range, ...(signal === undefined ? {} : { signal }) });
+    await logFile.file.scrub({ range, ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
     if (damageReason(error) === undefined) throw error;
   }

@@ -1,7 +1,7 @@
 /** Repairs pages as soon as the kernel lists or announces them, before anything reads them. */
 import type { ByteRange, FileWatch, WatchEvent } from '@safe-pmem/core';
-import type { Member } from '../members.js';
-import type { WalRepairReport } from './repair-log.js';
+import type { LogFile } from '../log-files.js';
+import type { WalRepairReport } from './repair-pages.js';
 
 /** What became of one notice. */
 export type WalWatchOutcome = { readonly report: WalRepairReport } | { readonly error: unknown };
@@ -24,7 +24,7 @@ export interface WalWatch {
  * `repair` is given file ranges that the kernel lists; it is called first for those that it listed before the watch.
  */
 export async function watchLog(
-  members: readonly Member[],
+  logFiles: readonly LogFile[],
   repair: (ranges: readonly ByteRange[]) => Promise<WalRepairReport>,
   { onRepair, signal }: WalWatchOptions,
 ): Promise<WalWatch> {
@@ -32,7 +32,7 @@ export async function watchLog(
   const close = (): void => {
     for (const watch of watches.splice(0)) watch.close();
   };
-  const mend = async (ranges: readonly ByteRange[]): Promise<void> => {
+  const repairIn = async (ranges: readonly ByteRange[]): Promise<void> => {
     const outcome = await repair(ranges).then(
       (report): WalWatchOutcome => ({ report }),
       (error: unknown): WalWatchOutcome => ({ error }),
@@ -40,15 +40,15 @@ export async function watchLog(
     onRepair?.(outcome);
   };
   try {
-    for (const { file } of members) {
+    for (const { file } of logFiles) {
       const listener = (event: WatchEvent): void => {
-        if (event.kind === 'new' || event.kind === 'announced') void mend(event.ranges);
+        if (event.kind === 'new' || event.kind === 'announced') void repairIn(event.ranges);
       };
       watches.push(await file.watch(listener, signal === undefined ? {} : { signal }));
     }
-    for (const { file } of members) {
+    for (const { file } of logFiles) {
       const report = await file.badBlocks();
-      if (report.status === 'known') await mend(report.ranges);
+      if (report.status === 'known') await repairIn(report.ranges);
     }
   } catch (error) {
     close();

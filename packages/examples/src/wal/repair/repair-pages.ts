@@ -3,9 +3,9 @@ import type { ByteRange } from '@safe-pmem/core';
 import type { DamagedPage, LogState } from './damaged-pages.js';
 import { findDamaged } from './damaged-pages.js';
 import { encodeHeaderPage } from '../format/header-page.js';
-import type { Damage, Member, Role } from '../members.js';
-import type { LogPlace } from '../read/read-pages.js';
-import { repairMedium, storeWanted } from './repair-medium.js';
+import type { Damage, LogFile, Role } from '../log-files.js';
+import type { LogFiles } from '../read/read-pages.js';
+import { repairUnitsOf, storeReplacement } from './repair-units.js';
 import type { Ring } from '../format/ring.js';
 
 /** Pages examined in one go: bounds how long a commit waits for them. */
@@ -35,9 +35,9 @@ export interface WalRepairReport {
 
 /** The log as a repair needs it. */
 export interface RepairSite {
-  readonly place: LogPlace;
+  readonly place: LogFiles;
   /** Runs `action` while no commit is on its way. */
-  between<Result>(action: (state: LogState) => Result): Promise<Result>;
+  whenIdle<Result>(action: (state: LogState) => Result): Promise<Result>;
   /** Until the next call records are laid out around these pages, by file position, and with `alone` none is committed. */
   avoid(positions: readonly number[], alone: boolean): void;
   /** Of the pages `examined`, the medium refuses those in `refused`, until they are examined again. */
@@ -67,40 +67,41 @@ export function portionsOf(ring: Ring): number[][] {
  */
 export async function repairPages(site: RepairSite, positions: readonly number[], report: RepairReport): Promise<void> {
   const refused: number[] = [];
-  for (const member of site.place.members) {
-    const damaged = await site.between((state) => {
-      const found = findDamaged(state, member, positions);
+  for (const logFile of site.place.logFiles) {
+    const damaged = await site.whenIdle((state) => {
+      const found = findDamaged(state, logFile, positions);
       const isLast = found.some((page) => page.isLast);
       site.avoid(found.map(({ damage }) => damage.range.offset), isLast);
       return found;
     });
     if (damaged.length === 0) continue;
-    const outcome = await settled(repairMedium(member, damaged));
-    await site.between((state) => {
+    const outcome = await settled(repairUnitsOf(logFile, damaged));
+    await site.whenIdle((state) => {
       site.avoid([], false);
       if ('error' in outcome) throw outcome.error;
       for (const page of damaged) {
-        const failure = outcome.value.get(page.damage.range.offset) ?? finish(state, member, page);
+        const failure = outcome.value.get(page.damage.range.offset) ?? finish(state, logFile, page);
         if (failure !== undefined) refused.push(failure.range.offset);
-        note(report, member, page, failure);
+        note(report, logFile, page, failure);
       }
     });
   }
-  await site.between(() => {
+  await site.whenIdle(() => {
     site.refuse(positions, refused);
   });
 }
 
-function finish({ header, point }: LogState, member: Member, page: DamagedPage): Damage | undefined {
-  return storeWanted(member, page.damage, page.isHeader ? encodeHeaderPage(header, point) : page.wanted.bytes);
+function finish({ header, point }: LogState, logFile: LogFile, page: DamagedPage): Damage | undefined {
+  const bytes = page.isHeader ? encodeHeaderPage(header, point) : page.replacement.bytes;
+  return storeReplacement(logFile, page.damage, bytes);
 }
 
-function note(report: RepairReport, member: Member, page: DamagedPage, failure: Damage | undefined): void {
-  const { damage, wanted } = page;
+function note(report: RepairReport, logFile: LogFile, page: DamagedPage, failure: Damage | undefined): void {
+  const { damage, replacement } = page;
   if (failure !== undefined) report.failed.push(failure);
-  else if (wanted.source === 'empty') report.emptied.push(damage);
-  else if (wanted.source === 'nobody') report.lost.push(damage);
-  else report.rebuilt.push({ role: member.role, range: damage.range, from: wanted.source });
+  else if (replacement.source === 'empty') report.emptied.push(damage);
+  else if (replacement.source === 'nobody') report.lost.push(damage);
+  else report.rebuilt.push({ role: logFile.role, range: damage.range, from: replacement.source });
 }
 
 type Settled<Value> = { readonly value: Value } | { readonly error: unknown };

@@ -1,6 +1,6 @@
-/** Checkpoints of an open store, and whatever else moves pages: one at a time, beside batches and readers. */
-import { slotsOfPlan, storeLeaves } from './checkpoint.js';
-import type { StoredLeaf } from './checkpoint.js';
+/** Runs the checkpoints of an open store, and whatever else moves pages: one at a time, beside batches and readers. */
+import { slotsOfPlan, storeLeaves } from './store-leaves.js';
+import type { StoredLeaf } from './store-leaves.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
 import { LEAST_GROWTH_SLOTS } from './format.js';
 import type { Entries } from './leaf-page.js';
@@ -10,7 +10,7 @@ import { moveForward } from './move-away.js';
 import type { StoreState } from './store-state.js';
 import { Turns } from '../turns.js';
 
-export class Checkpoints {
+export class Checkpointer {
   readonly #state: StoreState;
   readonly #turns = new Turns();
   #isPlanned = false;

@@ -6,14 +6,14 @@ import { PAGE_BYTES } from './format/format.js';
 /** `log` is the file given as `file`, `mirror` the one given as `mirror`. */
 export type Role = 'log' | 'mirror';
 
-export interface Member {
+export interface LogFile {
   readonly role: Role;
   readonly file: PmemFile;
   /** persist() flushes cache lines; otherwise it is a system call that may wait for a device. */
   readonly flushesLines: boolean;
 }
 
-export function memberOf(role: Role, file: PmemFile): Member {
+export function logFileOf(role: Role, file: PmemFile): LogFile {
   return { role, file, flushesLines: file.info().persistMethod === 'cpu-flush' };
 }
 
@@ -51,57 +51,57 @@ export interface PageRead {
  * Reads a page, or its beginning where `target` is shorter. Throws what is not damage, such as a closed file. What lies
  * after the end of a file that was cut off is damage, and zeros in `target`.
  */
-export function readPage(member: Member, position: number, target: Uint8Array): PageRead {
-  const cutOff = cutOffAt(member, position, target.length);
+export function readPage(logFile: LogFile, position: number, target: Uint8Array): PageRead {
+  const cutOff = cutOffAt(logFile, position, target.length);
   if (cutOff !== undefined) {
-    const left = target.subarray(0, Math.max(0, member.file.size - position));
+    const left = target.subarray(0, Math.max(0, logFile.file.size - position));
     target.fill(0, left.length);
-    const read = left.length === 0 ? { readableBytes: 0 } : readPage(member, position, left);
+    const read = left.length === 0 ? { readableBytes: 0 } : readPage(logFile, position, left);
     return { readableBytes: read.readableBytes, damage: cutOff };
   }
   try {
-    member.file.read(target, position);
+    logFile.file.read(target, position);
     return { readableBytes: target.length, damage: undefined };
   } catch (error) {
     const reason = damageReason(error);
     if (reason === undefined) throw error;
     const starts = (error as PmemError).ranges.map((range) => range.offset - position);
     const readableBytes = Math.max(0, Math.min(target.length, ...starts));
-    return { readableBytes, damage: damageOf(member, position, reason, error) };
+    return { readableBytes, damage: damageOf(logFile, position, reason, error) };
   }
 }
 
 /** Reads a page as far as the file goes, and zeros after that. False if any of what the file has cannot be read. */
-export function readExisting(member: Member, position: number, target: Uint8Array): boolean {
-  const existing = Math.min(target.length, Math.max(0, member.file.size - position));
-  return readPage(member, position, target).readableBytes === existing;
+export function readExisting(logFile: LogFile, position: number, target: Uint8Array): boolean {
+  const existing = Math.min(target.length, Math.max(0, logFile.file.size - position));
+  return readPage(logFile, position, target).readableBytes === existing;
 }
 
 /** Stores and persists. Returns the damage where the file refuses, or ends before; throws anything else. */
-export function storeDurably(member: Member, position: number, bytes: Uint8Array): Damage | undefined {
-  const cutOff = cutOffAt(member, position, bytes.length);
+export function storeDurably(logFile: LogFile, position: number, bytes: Uint8Array): Damage | undefined {
+  const cutOff = cutOffAt(logFile, position, bytes.length);
   if (cutOff !== undefined) return cutOff;
   try {
-    member.file.write(bytes, position);
-    member.file.persist(position, bytes.length);
+    logFile.file.write(bytes, position);
+    logFile.file.persist(position, bytes.length);
     return undefined;
   } catch (error) {
     const reason = damageReason(error);
     if (reason === undefined) throw error;
-    return damageOf(member, position - (position % PAGE_BYTES), reason, error);
+    return damageOf(logFile, position - (position % PAGE_BYTES), reason, error);
   }
 }
 
 /** What is wrong with bytes that the file does not have. */
-function cutOffAt(member: Member, position: number, length: number): Damage | undefined {
-  const { path, size } = member.file;
+function cutOffAt(logFile: LogFile, position: number, length: number): Damage | undefined {
+  const { path, size } = logFile.file;
   if (position + length <= size) return undefined;
   const ranges = [{ offset: position, length }];
   const cause = new PmemError('ERR_PMEM_TRUNCATED', `the file ends after ${size} bytes`, { path, ranges });
-  return damageOf(member, position - (position % PAGE_BYTES), 'truncated', cause);
+  return damageOf(logFile, position - (position % PAGE_BYTES), 'truncated', cause);
 }
 
 /** Damage to the whole page at `position`. */
-export function damageOf(member: Member, position: number, reason: Damage['reason'], cause?: unknown): Damage {
-  return { role: member.role, range: { offset: position, length: PAGE_BYTES }, reason, cause };
+export function damageOf(logFile: LogFile, position: number, reason: Damage['reason'], cause?: unknown): Damage {
+  return { role: logFile.role, range: { offset: position, length: PAGE_BYTES }, reason, cause };
 }

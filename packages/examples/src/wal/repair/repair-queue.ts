@@ -7,10 +7,10 @@ import type { Records, StoredPage } from './fill-gaps.js';
 import { pagesOfGap, storeGap } from './fill-gaps.js';
 import { findGaps } from './find-gaps.js';
 import { PAGE_BYTES } from '../format/format.js';
-import type { Damage } from '../members.js';
-import type { LogPlace } from '../read/read-pages.js';
-import type { RepairSite, WalRepairReport } from './repair-log.js';
-import { RepairReport, portionsOf, repairPages } from './repair-log.js';
+import type { Damage } from '../log-files.js';
+import type { LogFiles } from '../read/read-pages.js';
+import type { RepairSite, WalRepairReport } from './repair-pages.js';
+import { RepairReport, portionsOf, repairPages } from './repair-pages.js';
 import type { WalScrubOptions } from './scrub-log.js';
 import { scrubLog } from './scrub-log.js';
 
@@ -34,7 +34,7 @@ export class LogRepairs {
   readonly #refused = new Set<number>();
 
   /** @param requireWriter throws where the log is closed or may not be written */
-  constructor(place: LogPlace, header: LogHeader, committer: Committer, requireWriter: () => void) {
+  constructor(place: LogFiles, header: LogHeader, committer: Committer, requireWriter: () => void) {
     const { headerPositions } = place.ring;
     const layOutAround = (): void => {
       const pages = [...this.#refused, ...this.#avoided].filter((position) => !headerPositions.includes(position));
@@ -45,15 +45,15 @@ export class LogRepairs {
       committer.requireSound();
     };
     this.#settle = () =>
-      committer.between(() => {
+      committer.whenIdle(() => {
         this.#requireWriter();
         committer.settle();
       });
-    this.#hasLargeUnits = place.members.some(({ file }) => file.info().repairUnitBytes > PAGE_BYTES);
+    this.#hasLargeUnits = place.logFiles.some(({ file }) => file.info().repairUnitBytes > PAGE_BYTES);
     this.#site = {
       place,
-      between: (action) =>
-        committer.between(() => {
+      whenIdle: (action) =>
+        committer.whenIdle(() => {
           this.#requireWriter();
           return action({ place, header, point: committer.point, tail: committer.pending.tail });
         }),
@@ -107,13 +107,13 @@ export class LogRepairs {
 
   async #fillGaps(rebuild: RebuildRecords, report: RepairReport): Promise<void> {
     const { place } = this.#site;
-    const point = await this.#site.between((state) => state.point);
+    const point = await this.#site.whenIdle((state) => state.point);
     for await (const gap of findGaps(place, point)) {
       const [first, last] = [gap.pieces[0]?.sequence ?? 0, gap.pieces.at(-1)?.sequence ?? 0];
       // A checkpoint has dropped them meanwhile.
-      if (last < (await this.#site.between((state) => state.point.firstSequence))) continue;
+      if (last < (await this.#site.whenIdle((state) => state.point.firstSequence))) continue;
       const records = await rebuild({ first, last });
-      await this.#site.between((state) => {
+      await this.#site.whenIdle((state) => {
         const pages = pagesOfGap(place, state.point, gap, records);
         for (const stored of pages === undefined ? [] : storeGap(place, state.point, pages)) noteStored(report, stored);
       });
@@ -149,10 +149,10 @@ export class LogRepairs {
   }
 
   async scrub(options: WalScrubOptions): Promise<WalRepairReport> {
-    const { members, ring } = this.#site.place;
+    const { logFiles, ring } = this.#site.place;
     const report = new RepairReport();
     await this.#prepare();
-    await scrubLog(members, portionsOf(ring), options, report, (portion) => this.#repair(portion, report));
+    await scrubLog(logFiles, portionsOf(ring), options, report, (portion) => this.#repair(portion, report));
     return report;
   }
 
@@ -162,7 +162,7 @@ export class LogRepairs {
    */
   async #prepare(): Promise<void> {
     this.#requireWriter();
-    await Promise.all(this.#site.place.members.map(({ file }) => file.badBlocks()));
+    await Promise.all(this.#site.place.logFiles.map(({ file }) => file.badBlocks()));
     await this.#settle();
   }
 
@@ -177,7 +177,7 @@ export class LogRepairs {
   }
 }
 
-function noteStored(report: RepairReport, { member: { role }, position, damage }: StoredPage): void {
+function noteStored(report: RepairReport, { logFile: { role }, position, damage }: StoredPage): void {
   const isThis = (lost: Damage): boolean => lost.role === role && lost.range.offset === position;
   report.lost = report.lost.filter((lost) => !isThis(lost));
   if (damage !== undefined) report.failed.push(damage);
