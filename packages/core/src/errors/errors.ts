@@ -101,7 +101,7 @@ export class PmemError extends Error {
 export type MediaErrorSource = 'sigbus' | 'errno' | 'known';
 
 /** The operation that met the error, by its public name. */
-export type Operation = 'read' | 'write' | 'view' | 'persist' | 'salvage' | 'scrub' | 'resize' | 'repair' | 'open';
+export type Operation = 'read' | 'write' | 'view' | 'persist' | 'scrub' | 'resize';
 
 /**
  * Bytes that the medium cannot give back. `ranges` are whole repair units, clipped to the file: exactly what to hand
