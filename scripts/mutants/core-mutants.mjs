@@ -172,7 +172,7 @@ const list = [
   [core('opening/open-state.ts'), '!this.unsafe.isEmpty || ', '', 'the window is opened beside an unsafe range'],
   [core('opening/open-state.ts'), 'new UnsafeRanges(() => { this.window.shut(); })', 'new UnsafeRanges()', 'the window stays open when a range becomes unsafe'],
   [core('access/open-window.ts'), 'Math.min(bytes.length, sizeBytes - start)', 'bytes.length', 'the window reaches past the end of the file'],
-  [core('access/memory-access.ts'), '    this.#window.shut();\n    return this.#state.file.takeFault();', '    return this.#state.file.takeFault();', 'the window is used after a fault took its memory'],
+  [core('access/after-access.ts'), '  window.shut();\n  return file.takeFault();', '  return file.takeFault();', 'the window is used after a fault took its memory'],
   [core('repair/journal/format.ts'), "if (!digest.equals(bytes.subarray(end))) return damaged('its checksum does not match');", '', 'no checksum'],
   [core('repair/journal/format.ts'), ' && padded(length) <= end - at', '', 'content outside the journal'],
   [core('repair/journal/format.ts'), 'detail <= 255 && length <= uniformLimit', 'detail <= 255', 'a length field allocates what it says'],
@@ -184,8 +184,11 @@ const list = [
   [core('repair/journal/overwritten.ts'), 'for (const piece of dropped) unsafe.dropOverwritten(piece);', '', 'what is persisted is asked for in the journal for ever'],
   [core('repair/journal/overwritten.ts'), 'if (failure !== undefined) throw journalError(journal, failure);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('access/memory-access.ts'), 'dropPersistedLosses(journal, unsafe, asked);\n    faultPath.requireAllDurable(asked);\n  }\n\n  /** persist() off', 'faultPath.requireAllDurable(asked);\n  }\n\n  /** persist() off', 'persist leaves losses'],
-  [core('access/memory-access.ts'), 'dropPersistedLosses(journal, unsafe, asked);\n    faultPath.requireAllDurable(asked);\n  }\n\n  /**\n   * persist() of many', 'faultPath.requireAllDurable(asked);\n  }\n\n  /**\n   * persist() of many', 'persistAsync leaves losses'],
+  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, asked);\n', '', 'persist leaves losses'],
+  [
+    core('access/durability.ts'), 'this.#requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges',
+    'this.#state.faultPath.requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
+  ],
   [core('resize/resize.ts'), 'await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);', 'await refreshKnown(file, unsafe, state.wholeFile());', 'resize into poison'],
   [core('pmem-file.ts'), 'for (const range of this.#state.unsafe.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over losses'],
   [core('repair/repair-queue.ts'), 'if (enclosing.some(({ file }) => file === this)) {', 'if (false) {', 'a repair inside its own rebuild'],

@@ -26,7 +26,7 @@ const SLOW_TESTS = ['/journal.test.ts', '/crash.test.ts', '/contract.test.ts', '
 const FIRST_TESTS = [
   [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
   [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
-  [/core\/src\/.*(open-state|memory-access)/, '/open-window.test.ts'],
+  [/core\/src\/.*(open-state|access\/)/, '/open-window.test.ts'],
   [/repair\/(journal|recover)/, '/journal.test.ts'],
   [/repair\/zero-range/, '/zero-range.test.ts'],
   [/core\/src\/repair\//, '/repair.test.ts'],

@@ -95,7 +95,7 @@ const list = [
   [core('faults/fault-path.ts'), 'const cut = intersect(range, rangeBetween(size.sizeBytes, rangeEnd(lastPage)));', 'const cut = rangeBetween(size.sizeBytes, rangeEnd(lastPage));', 'a cut before the range names bytes before the range'],
   [core('faults/fault-path.ts'), 'rangeBetween(size.sizeBytes, rangeEnd(lastPage))', 'rangeBetween(size.sizeBytes, rangeEnd(range))', 'pages of a view that were loaded before a cut are called truncated'],
   [repair('prepare-units.ts'), 'const allLost = coalesce([...lostEarlier, ...gaps]);', 'const allLost = coalesce(gaps);', 'what an unfinished repair had nothing for passes for kept'],
-  [core('access/memory-access.ts'), 'if (target[target.length - 1] === 0) this.#requireUncut(position, target.length);', '', 'zeros behind a cut are read'],
+  [core('access/loads-stores.ts'), 'if (target[target.length - 1] === 0) requireUncut(state, position, target.length);', '', 'zeros behind a cut are read'],
   [core('access/views.ts'), "state.faultPath.requireInFile('view', range);", '', 'a view over a cut is verified'],
   [core('rescue/salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],
   // Units that fail

@@ -7,6 +7,7 @@ export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors/errors.js';
 export { SystemCallError } from './errors/system-error.js';
 export { PmemView } from './access/view.js';
+export type { NumberReads } from './access/number-reads.js';
 export * from './ranges/byte-range.js';
 export * from './driver/driver.js';
 export { completeFile } from './driver/complete-file.js';

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { OpenWindow } from '../src/access/open-window.js';
 import { OpenState } from '../src/opening/open-state.js';
 import type { CompleteFile, CaughtFault, MemoryWindow } from '../src/index.js';
-import { MemoryAccess } from '../src/access/memory-access.js';
+import { LoadsStores } from '../src/access/loads-stores.js';
 import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
 
 const fault: CaughtFault = { position: 5000, signalCode: 2, granuleLog2: 12 };
@@ -12,10 +12,8 @@ function windowOf(length: number): MemoryWindow {
   return { start: 0, bytes, data: new DataView(bytes.buffer), faults: new Int32Array(1) };
 }
 
-class Access extends MemoryAccess {
-  constructor(answers: Partial<CompleteFile>) {
-    super(new OpenState(scriptedFile(answers)));
-  }
+function accessesOf(answers: Partial<CompleteFile>): LoadsStores {
+  return new LoadsStores(new OpenState(scriptedFile(answers)));
 }
 
 it('is as long as the file reaches, and nothing once it is shut', () => {
@@ -32,7 +30,7 @@ it('is as long as the file reaches, and nothing once it is shut', () => {
 it('is left alone once a fault may have cost it its memory', () => {
   const window = windowOf(8192);
   const stored: number[] = [];
-  const file = new Access({
+  const file = accessesOf({
     facts: { ...facts, readOnly: false },
     mappedBytes: 8192,
     memoryWindow: () => (window.bytes.length === 0 ? undefined : window),

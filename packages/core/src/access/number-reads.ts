@@ -1,106 +1,138 @@
-/** Numbers read straight from mapped memory, under the names that node:buffer has for them. */
+/** What PmemFile can read numbers by; numbers.ts does it. */
 
 /**
- * Each method reads one number at `position`, in bytes from the start of the file, unaligned if need be, without a
- * buffer and without an allocation (but for what a BigInt is). They throw what read() throws, and never return a number
- * that the medium did not give.
+ * Reads of single numbers, with the names of node:buffer: a decoder that takes a NumberReads takes a PmemFile or a
+ * Buffer.
+ *
+ * Each method of a PmemFile reads one number at `position`, in bytes from the start of the file, which needs no
+ * alignment. It takes no buffer, and allocates nothing but what a BigInt is. It throws what read() throws, and never
+ * returns a number that the medium did not give. The file is never changed.
  */
-export abstract class NumberReads {
-  /** Where in the view that locate() returned the number begins. @internal */
-  protected at = 0;
-
-  /** A view that holds `length` bytes of the file at `position`. Throws where they cannot be read. @internal */
-  protected abstract locate(position: number, length: number): DataView;
-  /** Undefined where the load from the located view was good, else a view with the bytes at 0. Or throws. @internal */
-  protected abstract reread(position: number, length: number): DataView | undefined;
-
-  readUInt8(position: number): number {
-    const value = this.locate(position, 1).getUint8(this.at);
-    return this.reread(position, 1)?.getUint8(0) ?? value;
-  }
-
-  readInt8(position: number): number {
-    const value = this.locate(position, 1).getInt8(this.at);
-    return this.reread(position, 1)?.getInt8(0) ?? value;
-  }
-
-  readUInt16LE(position: number): number {
-    const value = this.locate(position, 2).getUint16(this.at, true);
-    return this.reread(position, 2)?.getUint16(0, true) ?? value;
-  }
-
-  readUInt16BE(position: number): number {
-    const value = this.locate(position, 2).getUint16(this.at, false);
-    return this.reread(position, 2)?.getUint16(0, false) ?? value;
-  }
-
-  readInt16LE(position: number): number {
-    const value = this.locate(position, 2).getInt16(this.at, true);
-    return this.reread(position, 2)?.getInt16(0, true) ?? value;
-  }
-
-  readInt16BE(position: number): number {
-    const value = this.locate(position, 2).getInt16(this.at, false);
-    return this.reread(position, 2)?.getInt16(0, false) ?? value;
-  }
-
-  readUInt32LE(position: number): number {
-    const value = this.locate(position, 4).getUint32(this.at, true);
-    return this.reread(position, 4)?.getUint32(0, true) ?? value;
-  }
-
-  readUInt32BE(position: number): number {
-    const value = this.locate(position, 4).getUint32(this.at, false);
-    return this.reread(position, 4)?.getUint32(0, false) ?? value;
-  }
-
-  readInt32LE(position: number): number {
-    const value = this.locate(position, 4).getInt32(this.at, true);
-    return this.reread(position, 4)?.getInt32(0, true) ?? value;
-  }
-
-  readInt32BE(position: number): number {
-    const value = this.locate(position, 4).getInt32(this.at, false);
-    return this.reread(position, 4)?.getInt32(0, false) ?? value;
-  }
-
-  readBigUInt64LE(position: number): bigint {
-    const value = this.locate(position, 8).getBigUint64(this.at, true);
-    return this.reread(position, 8)?.getBigUint64(0, true) ?? value;
-  }
-
-  readBigUInt64BE(position: number): bigint {
-    const value = this.locate(position, 8).getBigUint64(this.at, false);
-    return this.reread(position, 8)?.getBigUint64(0, false) ?? value;
-  }
-
-  readBigInt64LE(position: number): bigint {
-    const value = this.locate(position, 8).getBigInt64(this.at, true);
-    return this.reread(position, 8)?.getBigInt64(0, true) ?? value;
-  }
-
-  readBigInt64BE(position: number): bigint {
-    const value = this.locate(position, 8).getBigInt64(this.at, false);
-    return this.reread(position, 8)?.getBigInt64(0, false) ?? value;
-  }
-
-  readFloatLE(position: number): number {
-    const value = this.locate(position, 4).getFloat32(this.at, true);
-    return this.reread(position, 4)?.getFloat32(0, true) ?? value;
-  }
-
-  readFloatBE(position: number): number {
-    const value = this.locate(position, 4).getFloat32(this.at, false);
-    return this.reread(position, 4)?.getFloat32(0, false) ?? value;
-  }
-
-  readDoubleLE(position: number): number {
-    const value = this.locate(position, 8).getFloat64(this.at, true);
-    return this.reread(position, 8)?.getFloat64(0, true) ?? value;
-  }
-
-  readDoubleBE(position: number): number {
-    const value = this.locate(position, 8).getFloat64(this.at, false);
-    return this.reread(position, 8)?.getFloat64(0, false) ?? value;
-  }
+export interface NumberReads {
+  /**
+   * Unsigned, 1 byte.
+   *
+   * @example
+   * const flags = file.readUInt8(12);
+   */
+  readUInt8(position: number): number;
+  /**
+   * Signed, 1 byte.
+   *
+   * @example
+   * const delta = file.readInt8(13);
+   */
+  readInt8(position: number): number;
+  /**
+   * Unsigned, 2 bytes, least significant byte first.
+   *
+   * @example
+   * const entries = file.readUInt16LE(14);
+   */
+  readUInt16LE(position: number): number;
+  /**
+   * Unsigned, 2 bytes, most significant byte first.
+   *
+   * @example
+   * const entries = file.readUInt16BE(14);
+   */
+  readUInt16BE(position: number): number;
+  /**
+   * Signed, 2 bytes, least significant byte first.
+   *
+   * @example
+   * const balance = file.readInt16LE(16);
+   */
+  readInt16LE(position: number): number;
+  /**
+   * Signed, 2 bytes, most significant byte first.
+   *
+   * @example
+   * const balance = file.readInt16BE(16);
+   */
+  readInt16BE(position: number): number;
+  /**
+   * Unsigned, 4 bytes, least significant byte first.
+   *
+   * @example
+   * const length = file.readUInt32LE(20);
+   */
+  readUInt32LE(position: number): number;
+  /**
+   * Unsigned, 4 bytes, most significant byte first.
+   *
+   * @example
+   * const length = file.readUInt32BE(20);
+   */
+  readUInt32BE(position: number): number;
+  /**
+   * Signed, 4 bytes, least significant byte first.
+   *
+   * @example
+   * const offset = file.readInt32LE(24);
+   */
+  readInt32LE(position: number): number;
+  /**
+   * Signed, 4 bytes, most significant byte first.
+   *
+   * @example
+   * const offset = file.readInt32BE(24);
+   */
+  readInt32BE(position: number): number;
+  /**
+   * Unsigned, 8 bytes, least significant byte first.
+   *
+   * @example
+   * const sequence = file.readBigUInt64LE(32);
+   */
+  readBigUInt64LE(position: number): bigint;
+  /**
+   * Unsigned, 8 bytes, most significant byte first.
+   *
+   * @example
+   * const sequence = file.readBigUInt64BE(32);
+   */
+  readBigUInt64BE(position: number): bigint;
+  /**
+   * Signed, 8 bytes, least significant byte first.
+   *
+   * @example
+   * const timeNs = file.readBigInt64LE(40);
+   */
+  readBigInt64LE(position: number): bigint;
+  /**
+   * Signed, 8 bytes, most significant byte first.
+   *
+   * @example
+   * const timeNs = file.readBigInt64BE(40);
+   */
+  readBigInt64BE(position: number): bigint;
+  /**
+   * IEEE 754, 4 bytes, least significant byte first.
+   *
+   * @example
+   * const ratio = file.readFloatLE(48);
+   */
+  readFloatLE(position: number): number;
+  /**
+   * IEEE 754, 4 bytes, most significant byte first.
+   *
+   * @example
+   * const ratio = file.readFloatBE(48);
+   */
+  readFloatBE(position: number): number;
+  /**
+   * IEEE 754, 8 bytes, least significant byte first.
+   *
+   * @example
+   * const mean = file.readDoubleLE(56);
+   */
+  readDoubleLE(position: number): number;
+  /**
+   * IEEE 754, 8 bytes, most significant byte first.
+   *
+   * @example
+   * const mean = file.readDoubleBE(56);
+   */
+  readDoubleBE(position: number): number;
 }

@@ -3,11 +3,13 @@ import { Buffer } from 'node:buffer';
 import type { MemoryWindow } from '../driver/driver.js';
 
 const NOTHING = Buffer.alloc(0);
-const NO_WINDOW: MemoryWindow = { start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1) };
+const NO_WINDOW: MemoryWindow = {
+  start: 0, bytes: NOTHING, data: new DataView(NOTHING.buffer, 0, 0), faults: new Int32Array(1),
+};
 
 /**
- * Open only while an access needs no more than a look at it: the file is open and not being resized, and nothing of it has
- * to be kept from anybody. All of that is decided when it is opened, so that no access has to.
+ * Open only while an access needs no more than a look at it: the file is open and not being resized, and no range of it
+ * is unsafe. All of that is decided when it is opened, so that no access has to.
  */
 export class OpenWindow implements MemoryWindow {
   start = NO_WINDOW.start;

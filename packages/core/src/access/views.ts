@@ -1,4 +1,5 @@
 /** The views of one open file: made, verified against what the file says, and released when it closes. */
+import { requireFunction, requireRange } from '../arguments.js';
 import type { DriverView } from '../driver/memory.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
@@ -15,9 +16,11 @@ export class Views {
     this.#state = state;
   }
 
-  /** `range` lies inside the file. Throws what PmemFile.view() throws. */
-  map({ offset, length }: ByteRange): PmemView {
+  /** See PmemFile.view(). */
+  view(range: ByteRange): PmemView {
     const state = this.#state;
+    state.assertOpen();
+    const { offset, length } = requireRange('range', range, state.sizeBytes);
     requireViewable({ offset, length }, state.file.facts.pageBytes);
     state.faultPath.requireNothingKnown({ offset, length });
     const outcome = state.file.view(offset, length);
@@ -35,6 +38,25 @@ export class Views {
       },
     };
     return new PmemView(file, view, { offset, length });
+  }
+
+  /** See PmemFile.withView(). */
+  withView<Result>(range: ByteRange, read: (view: PmemView) => Result): Result {
+    requireFunction('read', read);
+    const view = this.view(range);
+    let result: Result;
+    try {
+      try {
+        result = read(view);
+      } finally {
+        // Throws in the place of anything that `read` has thrown.
+        view.verify();
+      }
+    } finally {
+      view.release();
+    }
+    if (result instanceof Promise) throw new TypeError('read returned a promise, but the view ends with the call');
+    return result;
   }
 
   releaseAll(): void {

@@ -1,5 +1,5 @@
 import { OpenWindow } from '../access/open-window.js';
-import { isInside, requireBytes, requireInside } from '../arguments.js';
+import { isInside, requireBytes, requireInside, requireRange } from '../arguments.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { DeviceDriver } from '../driver/devices.js';
 import type { CompleteFile } from '../driver/driver.js';
@@ -9,7 +9,7 @@ import { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { Journal } from '../repair/journal/journal.js';
 import { Announcements } from '../rescue/announcements.js';
 
-/** What the halves of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
+/** What the parts of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
 export class OpenState {
   readonly file: CompleteFile;
   /** Of the driver that opened the file. */
@@ -33,7 +33,7 @@ export class OpenState {
     this.sizeBytes = file.mappedBytes;
   }
 
-  /** For the accesses that follow one here. True where they may use the window. */
+  /** Opens the window for later accesses near `position`. True if they may use it. */
   openWindow(position: number, length: number): boolean {
     if (!this.unsafe.isEmpty || this.#resizes > 0 || this.closed) return false;
     const window = this.file.memoryWindow(position, length);
@@ -84,6 +84,11 @@ export class OpenState {
 
   wholeFile(): ByteRange {
     return { offset: 0, length: this.sizeBytes };
+  }
+
+  /** Checks a range that was asked for, which may not be empty. Undefined: the whole file, which may. */
+  rangeOrWhole(range: ByteRange | undefined): ByteRange {
+    return range === undefined ? this.wholeFile() : requireRange('range', range, this.sizeBytes);
   }
 
   /**

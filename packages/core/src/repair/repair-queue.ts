@@ -4,8 +4,10 @@ import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { coalesce } from '../ranges/byte-range.js';
+import { requireRange } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
-import type { RepairRequest } from './repair.js';
+import type { RepairOptions } from './repair-options.js';
+import { repairRequest } from './repair-options.js';
 import { repairRanges } from './repair.js';
 import { enclosingRepairs, asEnclosing } from './enclosing-repairs.js';
 
@@ -23,9 +25,15 @@ export class RepairQueue {
     return this.#pending > 0;
   }
 
-  /** Repairs after those that were asked for before. ERR_PMEM_LOCKED inside a `rebuild` of the same file. */
-  async run(ranges: readonly ByteRange[], request: RepairRequest): Promise<RepairReceipt> {
-    const { path } = this.#state;
+  /** See PmemFile.repair(): checks what is asked for, and repairs after those that were asked for before. */
+  async repair(asked: ByteRange | readonly ByteRange[], options: RepairOptions): Promise<RepairReceipt> {
+    const { path, sizeBytes } = this.#state;
+    this.#state.assertOpen();
+    const list = Array.isArray(asked) ? (asked as readonly ByteRange[]) : [asked as ByteRange];
+    for (const [i, range] of list.entries()) requireRange(`ranges[${i}]`, range, sizeBytes);
+    const ranges = coalesce(list);
+    const request = repairRequest(options);
+    this.#state.assertWritable(ranges);
     const enclosing = enclosingRepairs();
     if (enclosing.some(({ file }) => file === this)) {
       const message = 'repair() was called from inside rebuild of the same file';

@@ -1,6 +1,7 @@
 /** resize(): under the repair lock, refuses cuts through bad blocks, changes the size, and clips the journal. */
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { refreshKnown } from '../rescue/bad-blocks.js';
+import { ownOptions, requireBoolean, requireInteger } from '../arguments.js';
 import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { systemError } from '../errors/system-error.js';
@@ -17,15 +18,25 @@ export interface ResizeOptions {
   readonly allowRelease?: boolean;
 }
 
-export async function resizeFile(state: OpenState, size: number, options: ResizeOptions): Promise<void> {
-  const { journal } = state;
+/** See PmemFile.resize(). */
+export async function resizeFile(
+  state: OpenState, repairs: { readonly isBusy: boolean }, size: number, options: ResizeOptions,
+): Promise<void> {
+  const { journal, path } = state;
+  state.assertOpen();
+  requireInteger('size', size);
+  const own = ownOptions(options, ['preallocate', 'allowRelease']);
+  requireBoolean('preallocate', own.preallocate);
+  requireBoolean('allowRelease', own.allowRelease);
+  state.assertWritable();
+  if (repairs.isBusy) throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path });
   if (!(await holdsJournal(journal))) {
-    await resizeTo(state, size, options);
+    await resizeTo(state, size, own);
     return;
   }
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
-    await resizeTo(state, size, options);
+    await resizeTo(state, size, own);
     await clipJournal(state);
   } finally {
     journal.release();

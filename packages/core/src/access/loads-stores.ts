@@ -1,0 +1,86 @@
+/** Loads and stores of one open file: through its window where that may be touched, else by a call of the driver. */
+import type { OpenWindow } from './open-window.js';
+import { requireUncut, takeFault } from './after-access.js';
+import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
+import type { OpenState } from '../opening/open-state.js';
+
+/**
+ * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
+ * each call, and a call into the driver is faster.
+ */
+const COPY_IS_LEAN = Number(process.versions.node.split('.', 1)[0]) >= 22;
+
+export class LoadsStores {
+  readonly #state: OpenState;
+  /** The state's own: one load less for each access. */
+  readonly #window: OpenWindow;
+  /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
+  readonly #shortStoreBytesMax: number;
+
+  constructor(state: OpenState) {
+    this.#state = state;
+    this.#window = state.window;
+    this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
+  }
+
+  /** See PmemFile.read(). */
+  read(target: Uint8Array, position: number): void {
+    if (COPY_IS_LEAN) {
+      const { bytes, faults, limit, start } = this.#window;
+      const at = position - start;
+      // Whatever is wrong with an argument, one of these is false then, and #readElsewhere() finds the words for it.
+      const length = target instanceof Uint8Array ? target.length : 0;
+      const isShort = length <= WINDOW_ACCESS_BYTES_MAX && length > 0;
+      if (isShort && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
+        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) {
+          if (target[length - 1] === 0) requireUncut(this.#state, position, length);
+          return;
+        }
+      }
+    }
+    this.#readElsewhere(target, position);
+  }
+
+  /** See PmemFile.write(). */
+  write(source: Uint8Array, position: number): void {
+    const { bytes, faults, limit, start } = this.#window;
+    const at = position - start;
+    const length = source instanceof Uint8Array ? source.length : 0;
+    const isShort = length <= this.#shortStoreBytesMax && length > 0;
+    if (isShort && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
+      bytes.set(source, at);
+      if (faults[0] === 0) return;
+    }
+    this.#writeElsewhere(source, position);
+  }
+
+  #readElsewhere(target: Uint8Array, position: number): void {
+    const state = this.#state;
+    const { file, faultPath } = state;
+    state.checkBytes('target', target, position);
+    if (!state.unsafe.isEmptyAt(position, target.length)) {
+      faultPath.read(target, position);
+      return;
+    }
+    const fault = (COPY_IS_LEAN ? takeFault(state) : undefined) ?? file.read(target, position);
+    if (fault !== undefined) {
+      faultPath.read(target, position, fault);
+      return;
+    }
+    if (target[target.length - 1] === 0) requireUncut(state, position, target.length);
+    if (COPY_IS_LEAN && target.length <= WINDOW_ACCESS_BYTES_MAX) state.openWindow(position, target.length);
+  }
+
+  #writeElsewhere(source: Uint8Array, position: number): void {
+    const state = this.#state;
+    state.checkBytes('source', source, position);
+    state.assertWritable();
+    if (!state.unsafe.isEmptyAt(position, source.length)) {
+      state.faultPath.write(source, position);
+      return;
+    }
+    const fault = takeFault(state) ?? state.file.write(source, position);
+    if (fault !== undefined) state.faultPath.write(source, position, fault);
+    else if (source.length <= this.#shortStoreBytesMax) state.openWindow(position, source.length);
+  }
+}
