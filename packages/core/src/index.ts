@@ -3,7 +3,6 @@ export { PmemFile } from './pmem-file.js';
 export type { ResizeOptions } from './resize/resize.js';
 export type { OpenOptions } from './opening/open-options.js';
 export type { FileClaim } from './opening/writer-lock.js';
-export type { RepairOptions } from './repair/repair-options.js';
 export * from './errors/errors.js';
 export { SystemCallError } from './errors/system-error.js';
 export { PmemView } from './access/view.js';
@@ -26,11 +25,12 @@ export type {
 } from './rescue/salvage.js';
 export type { SalvageCopy } from './rescue/salvage-copy.js';
 export type { ScrubOptions, ScrubProgress, ScrubReport } from './rescue/scrub.js';
-export type { Rebuild } from './repair/prepare-units.js';
 export { mirrorOf } from './repair/mirror.js';
 export type { MirrorOptions } from './repair/mirror.js';
-export type { RepairAttempt, RepairedUnit, RepairOutcome, RepairReceipt, RepairStrategy } from './repair/receipt.js';
-export type { RepairProgress } from './repair/repair.js';
+export type { RepairedUnit, RepairOutcome, RepairReceipt } from './repair/receipt.js';
+export type {
+  Rebuild, RepairAttempt, RepairOptions, RepairProgress, RepairStrategy,
+} from './repair/types.js';
 export {
   LOSS_CHANNEL, MEDIA_ERROR_CHANNEL, NO_SPACE_CHANNEL, PERSIST_FAILED_CHANNEL, REPAIR_CHANNEL, TRUNCATED_CHANNEL,
   WATCH_CHANNEL,

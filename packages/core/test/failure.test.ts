@@ -3,15 +3,20 @@ import type { FileBadBlock } from '../src/rescue/bad-blocks.js';
 import { Errno } from '../src/index.js';
 import { stockZeroRange } from '../src/opening/file-info.js';
 import { failureOf } from '../src/repair/failure.js';
-import type { UnitSummary } from '../src/repair/receipt.js';
+import { RepairUnit } from '../src/repair/repair-unit.js';
 import { facts } from './scripted-file.js';
 
 const range = { offset: 20_480, length: 4096 };
 const block: FileBadBlock = { ...range, physicalOffset: 1 << 20, unwritten: false, shared: false, mayBeHuge: true };
-const refused = (errno: number): UnitSummary => ({
-  range, strategy: undefined, attempts: [{ range, strategy: 'recovery-write', step: 'pwrite', errno }],
-  lost: [range], rebuilt: [], filled: [], tombstoned: [], holdsOthers: false,
-});
+
+function refused(errno: number): RepairUnit {
+  const asked = { shared: false, listed: true, mayBeHuge: true, readErrno: errno, holdsOthers: false };
+  const found = { unit: range, data: range, content: new Uint8Array(4096), lost: [range], ...asked };
+  const unit = new RepairUnit(found, { rebuilt: [], filled: [], tombstoned: [range], suppliable: false }, false);
+  unit.begin('recovery-write');
+  unit.failed({ step: 'pwrite', errno });
+  return unit;
+}
 
 function failure(errno: number, before: readonly FileBadBlock[], after: readonly FileBadBlock[], filesystem = 'ext4') {
   const request = { strategy: 'auto', allowRelocation: false } as const;

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { ByteRange, CompleteFile, Transfer } from '../src/index.js';
 import { Errno } from '../src/index.js';
 import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
-import type { PrepareRequest } from '../src/repair/prepare-units.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
 import { ReadRoom } from '../src/repair/read-room.js';
+import type { ContentRequest } from '../src/repair/types.js';
 import { scriptedFile } from './scripted-file.js';
 
 const PAGE = 4096;
@@ -15,9 +15,9 @@ const fault = (_: Uint8Array, position: number): { position: number; signalCode:
   position, signalCode: 2, granuleLog2: 0,
 });
 const filled = ({ length }: ByteRange): Uint8Array => new Uint8Array(length).fill(1);
-const filling: PrepareRequest = { rebuild: undefined, fill: 9, journalRebuilt: false };
-const losing: PrepareRequest = { rebuild: undefined, fill: undefined, journalRebuilt: false };
-const rebuilding: PrepareRequest = { rebuild: filled, fill: undefined, journalRebuilt: false };
+const filling: ContentRequest = { rebuild: undefined, fill: 9, journalRebuilt: false };
+const losing: ContentRequest = { rebuild: undefined, fill: undefined, journalRebuilt: false };
+const rebuilding: ContentRequest = { rebuild: filled, fill: undefined, journalRebuilt: false };
 
 /** Answers each piece by errno, or with bytes of `byte`; every load faults. */
 function fileOf(answer: (piece: ByteRange) => number, byte = 7, answers: Partial<CompleteFile> = {}): CompleteFile {

@@ -2,7 +2,8 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { formatRanges } from '../ranges/byte-range.js';
 import { printable } from './printable.js';
-import type { RepairAttempt, RepairReceipt } from '../repair/receipt.js';
+import type { RepairReceipt } from '../repair/receipt.js';
+import type { RepairAttempt } from '../repair/types.js';
 
 /** Every code that a PmemError can carry. Codes are never renamed; new ones may be added in a minor version. */
 export type PmemErrorCode =

@@ -6,19 +6,18 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
-import type { PreparedUnit } from './prepare-units.js';
-import { isZero } from './unit-work.js';
+import { isZero, type RepairUnit } from './repair-unit.js';
 
 interface Piece extends ByteRange {
   /** What it held; undefined: zeros. */
   readonly held: Uint8Array | undefined;
 }
 
-/** True if all that `works` were made from is still there. What an earlier repair left half done is not asked. */
+/** True if all that `units` were made from is still there. What an earlier repair left half done is not asked. */
 export async function isAsSalvaged(
-  file: CompleteFile, unsafe: UnsafeRanges, works: readonly PreparedUnit[],
+  file: CompleteFile, unsafe: UnsafeRanges, units: readonly RepairUnit[],
 ): Promise<boolean> {
-  const pieces = works.filter(({ altered }) => !altered).flatMap((work) => piecesOf(work, unsafe));
+  const pieces = units.filter(({ state }) => state === 'untouched').flatMap((unit) => piecesOf(unit, unsafe));
   if (pieces.length === 0) return true;
   const found = new Uint8Array(totalLength(pieces));
   const reads = await file.readEach(pieces, found);
@@ -32,7 +31,7 @@ export async function isAsSalvaged(
   });
 }
 
-function piecesOf({ data, content, lost, readErrno }: PreparedUnit, unsafe: UnsafeRanges): Piece[] {
+function piecesOf({ data, content, lost, readErrno }: RepairUnit, unsafe: UnsafeRanges): Piece[] {
   const kept = subtract([data], lost).map((range) => {
     return { ...range, held: content.subarray(range.offset - data.offset, rangeEnd(range) - data.offset) };
   });

@@ -8,31 +8,32 @@ import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/format.js';
 import { journalFits } from './journal/format.js';
-import type { PreparedUnit } from './prepare-units.js';
-import { intentOf, isOpen } from './unit-work.js';
+import type { RepairUnit } from './repair-unit.js';
 
 export interface Batch {
   /** The parts of the file that this batch covers, whole units clipped to the file. */
   readonly window: readonly ByteRange[];
-  readonly works: readonly PreparedUnit[];
+  /** Units to be repaired. */
+  readonly units: readonly RepairUnit[];
   /** Units that nothing is done to: others have stored into what was lost there. */
-  readonly refused: readonly PreparedUnit[];
-  /** Size of the file that the works were made for. */
+  readonly refused: readonly RepairUnit[];
+  /** Size of the file that the units were prepared for. */
   readonly fileSizeBytes: number;
 }
 
-export function unitsOf(works: readonly PreparedUnit[]): ByteRange[] {
-  return coalesce(works.map((work) => work.data));
+/** The bytes that the units cover. */
+export function bytesOf(units: readonly RepairUnit[]): ByteRange[] {
+  return coalesce(units.map((unit) => unit.data));
 }
 
 /** True if the batch has the unit that the file ends in: that end may move while the application rebuilds. */
-export function hasTail({ works, fileSizeBytes }: Batch): boolean {
-  return works.some((work) => rangeEnd(work.unit) >= fileSizeBytes);
+export function hasTail({ units, fileSizeBytes }: Batch): boolean {
+  return units.some(({ unit }) => rangeEnd(unit) >= fileSizeBytes);
 }
 
 /** What has to be told to the journal about a batch that was written, with the next that it is told. */
 export interface Unstruck {
-  readonly works: readonly PreparedUnit[];
+  readonly units: readonly RepairUnit[];
   readonly fileSizeBytes: number;
   readonly change: JournalChange;
 }
@@ -44,121 +45,135 @@ export interface Unstruck {
 export async function recordIntents(
   journal: Journal, unsafe: UnsafeRanges, batch: Batch, written: Unstruck | undefined, assertOpen: () => void,
 ): Promise<void> {
-  const { works, fileSizeBytes } = batch;
+  const { units, fileSizeBytes } = batch;
   const { path } = journal;
-  const units = unitsOf(works);
-  const intents = works.map((work) => intentOf(work, fileSizeBytes));
-  // Where nothing is supplied, an intent has zeros for what is lost, and what others have stored.
-  const isUnsupplied = ({ rebuilt, filled }: PreparedUnit): boolean => rebuilt.length + filled.length === 0;
-  const unsupplied = works.filter(isUnsupplied).map(({ data }) => data);
-  const halfDone = works.filter(({ altered }) => altered).map(({ data }) => data);
+  const ranges = bytesOf(units);
+  const intents = units.map((unit) => unit.intent(fileSizeBytes));
+  // If nothing is supplied, an intent has zeros for what is lost, and what others have stored.
+  const isUnsupplied = ({ rebuilt, filled }: RepairUnit): boolean => rebuilt.length + filled.length === 0;
+  const unsupplied = units.filter(isUnsupplied).map(({ data }) => data);
+  const halfDone = units.filter(({ state }) => state === 'half-done').map(({ data }) => data);
   // A page that no read could give holds what is written now, once it can be read.
-  const unread = works.filter((work) => isGone(work) && !work.altered).flatMap((work) => work.tombstoned);
+  const isUnread = (unit: RepairUnit): boolean => unit.state === 'untouched' && isGone(unit);
+  const unread = units.filter(isUnread).flatMap((unit) => unit.tombstoned);
   const added = (now: JournalContent): JournalContent => {
     const content = written === undefined ? now : written.change(now);
     return {
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-      lost: coalesce([...subtract(content.lost, unsupplied), ...works.flatMap((work) => work.tombstoned)]),
+      lost: coalesce([...subtract(content.lost, unsupplied), ...units.flatMap((unit) => unit.tombstoned)]),
       blank: coalesce([...subtract(content.blank ?? [], halfDone), ...unread]),
     };
   };
   const before = journal.content;
   if (!journalFits(added(before))) {
-    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges: units });
+    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges });
   }
   const failure = await journal.update(added);
   assertOpen();
-  if (failure === undefined) return;
+  if (failure === undefined) {
+    if (written !== undefined) forgetContents(written);
+    return;
+  }
   await takeBack(journal, unsafe, batch, before);
-  throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, units);
+  throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, ranges);
 }
 
 /**
  * The units were not touched: their intents must not stay, or the next open() would write them over newer bytes. If
  * they cannot be taken back they are closed to every access, until a repair finishes them.
  */
-export async function takeBack(journal: Journal, unsafe: UnsafeRanges, { works, fileSizeBytes }: Batch, before: JournalContent): Promise<void> {
-  const units = unitsOf(works);
+export async function takeBack(
+  journal: Journal, unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch, before: JournalContent,
+): Promise<void> {
+  const ranges = bytesOf(units);
+  const isOurs = (intent: Intent): boolean => ranges.some((range) => intersect(intent, range) !== undefined);
   const present = await journal.reload();
-  const remains = present?.intents.some((intent) => units.some((unit) => intersect(intent, unit) !== undefined));
-  if (present !== undefined && remains !== true) return;
-  const isOurs = (intent: Intent): boolean => units.some((unit) => intersect(intent, unit) !== undefined);
+  if (present !== undefined && !present.intents.some(isOurs)) return;
   const failure = present === undefined ? undefined : await journal.update(({ intents, lost, blank = [] }) => ({
     intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
-    lost: coalesce([...subtract(lost, units), ...intersectAll(before.lost, units)]),
-    blank: coalesce([...subtract(blank, units), ...intersectAll(before.blank ?? [], units)]),
+    lost: coalesce([...subtract(lost, ranges), ...intersectAll(before.lost, ranges)]),
+    blank: coalesce([...subtract(blank, ranges), ...intersectAll(before.blank ?? [], ranges)]),
   }));
   if (present !== undefined && failure === undefined) {
     // What was read from the disk a moment ago had them as half done.
     unsafe.syncFromJournal(journal.content);
     return;
   }
-  for (const work of works) closeUnit(unsafe, work, fileSizeBytes);
+  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);
 }
 
 /** Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them. */
-export function settle(unsafe: UnsafeRanges, { works, fileSizeBytes }: Batch): Unstruck {
-  const units = unitsOf(works);
-  const open = works.filter(isOpen);
+export function settle(unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch): Unstruck {
+  const ranges = bytesOf(units);
+  const halfDone = units.filter(({ state }) => state === 'half-done');
   // What an earlier repair had lost in a unit that was not touched is still lost.
-  const untouched = works.filter(isUntouched);
+  const untouched = units.filter(({ state }) => state === 'untouched');
   const lostBefore = untouched.flatMap(({ data }) => [...unsafe.lostWithin(data), ...unsafe.overwrittenWithin(data)]);
-  const blank = [...untouched.flatMap(({ data }) => unsafe.blankWithin(data)), ...works.flatMap(blankOf)];
-  const lostNow = works.filter((work) => !isUntouched(work)).flatMap(lossOf);
-  unsafe.markRepaired(works.filter((work) => !isUntouched(work) && !isOpen(work)).map((work) => work.data));
-  for (const work of works) {
-    if (isUntouched(work)) unsafe.addMet(work.lost);
-    else if (isOpen(work)) closeUnit(unsafe, work, fileSizeBytes);
-    else unsafe.addLost(work.tombstoned, work.tombstoned);
+  const blank = [...untouched.flatMap(({ data }) => unsafe.blankWithin(data)), ...units.flatMap(blankOf)];
+  const lostNow = units.filter(({ state }) => state !== 'untouched').flatMap(lossOf);
+  unsafe.markRepaired(units.filter(isReadable).map(({ data }) => data));
+  for (const unit of units) {
+    if (unit.state === 'untouched') unsafe.addMet(unit.lost);
+    else if (unit.state === 'half-done') closeUnit(unsafe, unit, fileSizeBytes);
+    else unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
   const change: JournalChange = (content) => ({
     intents: [
-      ...without(content.intents, works.map((work) => intentOf(work, fileSizeBytes))),
-      ...open.map((work) => intentOf(work, fileSizeBytes)),
+      ...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),
+      ...halfDone.map((unit) => unit.intent(fileSizeBytes)),
     ],
-    lost: coalesce([...subtract(content.lost, units), ...lostNow, ...lostBefore]),
-    blank: coalesce([...subtract(content.blank ?? [], units), ...blank]),
+    lost: coalesce([...subtract(content.lost, ranges), ...lostNow, ...lostBefore]),
+    blank: coalesce([...subtract(content.blank ?? [], ranges), ...blank]),
   });
-  return { works, fileSizeBytes, change };
+  return { units, fileSizeBytes, change };
 }
 
 /** Strikes what was written from the journal, keeps what is half done. Throws RepairError if the journal resists. */
 export async function strikeIntents(journal: Journal, unsafe: UnsafeRanges, written: Unstruck): Promise<void> {
-  const { works, fileSizeBytes, change } = written;
+  const { units, fileSizeBytes, change } = written;
   const failure = await journal.update(change);
-  if (failure === undefined) return;
+  if (failure === undefined) {
+    forgetContents(written);
+    return;
+  }
   // The intents are still on disk: the next open() would write them over anything stored in between.
-  for (const work of works) closeUnit(unsafe, work, fileSizeBytes);
+  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);
   const message = 'the units were written, but their intents could not be dropped from the journal';
-  throw unwritable(message, journal, failure, unitsOf(works));
+  throw unwritable(message, journal, failure, bytesOf(units));
+}
+
+/** The units are struck: what they were to hold is needed no longer, and thousands of them may follow. */
+function forgetContents({ units }: Unstruck): void {
+  for (const unit of units) unit.forgetContent();
 }
 
 /**
  * Its old bytes are gone and its new ones are not safe: closed to every access until a repair finishes it. What was not
  * supplied stays lost, also when the next open() writes the intent.
  */
-function closeUnit(unsafe: UnsafeRanges, work: PreparedUnit, fileSizeBytes: number): void {
-  unsafe.addUnfinished(intentOf(work, fileSizeBytes));
-  unsafe.addLost(lossOf(work));
+function closeUnit(unsafe: UnsafeRanges, unit: RepairUnit, fileSizeBytes: number): void {
+  unsafe.addUnfinished(unit.intent(fileSizeBytes));
+  unsafe.addLost(lossOf(unit));
 }
 
 /** What was not supplied; of a unit that is half done and kept nowhere, all, whatever it reads as. */
-function lossOf(work: PreparedUnit): readonly ByteRange[] {
-  return work.suppliable && isOpen(work) ? [work.data] : work.tombstoned;
+function lossOf({ state, suppliable, data, tombstoned }: RepairUnit): readonly ByteRange[] {
+  return suppliable && state === 'half-done' ? [data] : tombstoned;
 }
 
 /** What is lost of a unit that was written: zeros are there, unless others have stored since. */
-export function blankOf(work: PreparedUnit): readonly ByteRange[] {
-  return isUntouched(work) || isOpen(work) ? [] : work.tombstoned;
+export function blankOf(unit: RepairUnit): readonly ByteRange[] {
+  return isReadable(unit) ? unit.tombstoned : [];
 }
 
-function isGone({ readErrno, lost, data }: PreparedUnit): boolean {
+function isGone({ readErrno, lost, data }: RepairUnit): boolean {
   return readErrno !== 0 && lost.length === 1 && lost[0]?.length === data.length;
 }
 
-function isUntouched({ strategy, altered }: PreparedUnit): boolean {
-  return strategy === undefined && !altered;
+/** The unit was written, and reads well now. */
+function isReadable({ state }: RepairUnit): boolean {
+  return state === 'repaired' || state === 'holds-others';
 }
 
 function without(intents: readonly Intent[], removed: readonly Intent[]): Intent[] {

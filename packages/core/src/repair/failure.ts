@@ -3,9 +3,10 @@ import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import { coalesce, overlappingOf } from '../ranges/byte-range.js';
 import { errnoName } from '../errors/errno.js';
 import { RepairError } from '../errors/errors.js';
-import type { RepairReceipt, UnitSummary } from './receipt.js';
-import type { StrategyRequest } from './strategy.js';
+import type { RepairReceipt } from './receipt.js';
+import type { RepairUnit } from './repair-unit.js';
 import { isHeldBack, nextStrategy, type RepairGround } from './strategy.js';
+import type { StrategyRequest } from './types.js';
 
 const OTHER_BYTES = 'found other bytes: another process has stored there meanwhile, or the device is wrong';
 const STORED_SINCE =
@@ -19,17 +20,17 @@ export interface ListedBlocks {
 
 export function failureOf(
   ground: RepairGround,
-  failed: readonly UnitSummary[],
+  failed: readonly RepairUnit[],
   request: StrategyRequest,
   receipt: RepairReceipt,
   listed: ListedBlocks,
 ): RepairError {
   const { facts } = ground;
   const attempts = failed.flatMap((unit) => unit.attempts);
-  const details = { path: facts.path, ranges: coalesce(failed.map((unit) => unit.range)) };
-  const heldBack = facts.dax && failed.every(({ range, attempts: own }) => {
+  const details = { path: facts.path, ranges: coalesce(failed.map((unit) => unit.data)) };
+  const heldBack = facts.dax && failed.every(({ data, attempts: own }) => {
     const refusal = own.findLast(({ step }) => step === 'pwrite')?.errno ?? 0;
-    return isHeldBack(refusal) && overlappingOf(listed.after, range).length === 0;
+    return isHeldBack(refusal) && overlappingOf(listed.after, data).length === 0;
   });
   if (heldBack) {
     const message = heldBackMessage(ground, failed, listed.before);
@@ -39,16 +40,16 @@ export function failureOf(
     return `${strategy}: ${step} ${errno === 0 ? OTHER_BYTES : `gave ${errnoName(errno)}`}`;
   });
   const asked = steps.length > 0 ? steps.join('; ')
-    : failed.some(({ holdsOthers }) => holdsOthers) ? STORED_SINCE
+    : failed.some(({ state }) => state === 'holds-others') ? STORED_SINCE
     : `strategy ${request.strategy} may not be tried on them`;
   return new RepairError(`repair failed (${asked})${advice(ground, failed, request)}`, attempts, details, receipt);
 }
 
 function heldBackMessage(
-  { facts, zeroRange }: RepairGround, failed: readonly UnitSummary[], before: readonly FileBadBlock[],
+  { facts, zeroRange }: RepairGround, failed: readonly RepairUnit[], before: readonly FileBadBlock[],
 ): string {
   // The refused write may strike a page that 2 MiB met from the list, and leave it out of the memory map.
-  const wereListed = failed.every(({ range }) => overlappingOf(before, range).length > 0);
+  const wereListed = failed.every(({ data }) => overlappingOf(before, data).length > 0);
   const ways = ['restart the machine'];
   if (!wereListed) ways.unshift(`let root enter their sectors into /sys/dev/block/${facts.device}/badblocks`);
   if (zeroRange === 'relocates') ways.unshift('repair with allowRelocation');
@@ -59,11 +60,11 @@ function heldBackMessage(
 }
 
 /** What the caller did not allow, and what would have been tried next. */
-function advice(ground: RepairGround, failed: readonly UnitSummary[], request: StrategyRequest): string {
+function advice(ground: RepairGround, failed: readonly RepairUnit[], request: StrategyRequest): string {
   if (request.allowRelocation || request.strategy !== 'auto') return '';
-  const wouldMove = failed.some(({ attempts, holdsOthers }) => {
-    if (holdsOthers) return false;
-    const unit = { shared: false, attempts: [...attempts], readErrno: 0, listed: true, mayBeHuge: false };
+  const wouldMove = failed.some(({ attempts, state }) => {
+    if (state === 'holds-others') return false;
+    const unit = { shared: false, attempts, readErrno: 0, listed: true, mayBeHuge: false };
     return nextStrategy(ground, { ...request, allowRelocation: true }, unit) !== undefined;
   });
   return wouldMove ? '; allowRelocation: true would move the file off its bad blocks, which go back to free space' : '';

@@ -3,7 +3,7 @@ import { requireInteger } from '../arguments.js';
 import { rangeEnd } from '../ranges/byte-range.js';
 import { isPmemError } from '../errors/errors.js';
 import type { PmemFile } from '../pmem-file.js';
-import type { Rebuild } from './prepare-units.js';
+import type { Rebuild } from './types.js';
 
 export interface MirrorOptions {
   /** Where byte 0 of the file that is repaired is in the mirror, in bytes. Default 0. */

@@ -2,17 +2,8 @@ import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { firstEndingAfter, overlappingOf } from '../ranges/byte-range.js';
 import type { Extent } from '../driver/driver.js';
-
-export type RepairStrategy = 'zero-range' | 'recovery-write';
-
-/** One step that a repair tried on one unit. `errno` 0: the call succeeded and verification did not. */
-export interface RepairAttempt {
-  readonly range: ByteRange;
-  readonly strategy: RepairStrategy;
-  /** `fallocate`, `pwrite`, `fdatasync`, `verify`, … */
-  readonly step: string;
-  readonly errno: number;
-}
+import type { RepairUnit } from './repair-unit.js';
+import type { RepairAttempt, RepairStrategy } from './types.js';
 
 /**
  * What became of one repair unit.
@@ -47,12 +38,6 @@ export interface RepairedUnit {
   readonly released: readonly ByteRange[];
 }
 
-/** What a repair has to remember of a unit that it worked on, until it knows what the kernel says. */
-export interface UnitSummary extends Omit<RepairedUnit, 'outcome' | 'released'> {
-  /** Others have stored into it: before the repair, which left it alone then, or between its write and its look. */
-  readonly holdsOthers: boolean;
-}
-
 /** Every unit that the repair reached, in ascending order. */
 export interface RepairReceipt {
   readonly units: readonly RepairedUnit[];
@@ -73,9 +58,13 @@ export function healthyUnits(range: ByteRange): RepairedUnit {
 }
 
 /** Reports a unit that the repair worked on, by the kernel's list before and after. */
-export function reportUnit(summary: UnitSummary, before: FileBadBlocks, after: FileBadBlocks): RepairedUnit {
-  const [outcome, released] = summary.strategy === undefined ? ['failed' as const, []] : outcomeOf(summary.range, before, after);
-  const { range, strategy, attempts, lost, rebuilt, filled, tombstoned } = summary;
+export function reportUnit(unit: RepairUnit, before: FileBadBlocks, after: FileBadBlocks): RepairedUnit {
+  const { data: range, attempts, lost } = unit;
+  if (unit.state !== 'repaired') {
+    return { ...healthyUnits(range), outcome: 'failed', attempts, lost };
+  }
+  const { strategy, rebuilt, filled, tombstoned } = unit;
+  const [outcome, released] = outcomeOf(range, before, after);
   return { range, outcome, strategy, attempts, lost, rebuilt, filled, tombstoned, released };
 }
 

@@ -17,18 +17,12 @@ import { isBare, withLosses } from './journal/format.js';
 import type { Interruption, Journal, JournalChange } from './journal/journal.js';
 import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
-import type { PreparedUnit } from './prepare-units.js';
 import { blankOf } from './batch.js';
+import type { RecoverContext } from './context.js';
 import { prepareUnits } from './prepare-units.js';
 import { ReadRoom } from './read-room.js';
-import { intentOf, isZero } from './unit-work.js';
+import { isZero, type RepairUnit } from './repair-unit.js';
 import { writeUnits } from './write-units.js';
-
-export interface RecoverContext {
-  readonly file: CompleteFile;
-  readonly unsafe: UnsafeRanges;
-  readonly journal: Journal;
-}
 
 /**
  * Brings file and unsafe in line with the journal. A file opened read-only, or one that another process is repairing
@@ -104,22 +98,23 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   if (finished.size > 0) await synced(file);
   const rest = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
-  const works = await prepared(file, unsafe, rest, fileSizeBytes);
+  const units = await prepared(file, unsafe, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
-  if (works.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));
-  await writeUnits(file, unsafe, works, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
-  const left: Intent[] = works.filter(isNotThere).map((work) => intentOf(work, fileSizeBytes));
+  if (units.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));
+  await writeUnits(file, unsafe, units, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
+  const left: Intent[] = units.filter(isNotThere).map((unit) => unit.intent(fileSizeBytes));
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
-    left.push(...works.filter((work) => work.strategy !== undefined && rangeEnd(work.unit) > fileSizeBytes).map((work) => intentOf(work, fileSizeBytes)));
+    const longer = units.filter(({ state, unit }) => state === 'repaired' && rangeEnd(unit) > fileSizeBytes);
+    left.push(...longer.map((unit) => unit.intent(fileSizeBytes)));
   }
-  const lostBefore = subtract(lostEarlier, [...works.map((work) => work.data), ...suppliedIn(lostEarlier, finished)]);
-  const lost = coalesce([...lostBefore, ...works.flatMap((work) => work.lost), ...unsupplied]);
+  const lostBefore = subtract(lostEarlier, [...units.map(({ data }) => data), ...suppliedIn(lostEarlier, finished)]);
+  const lost = coalesce([...lostBefore, ...units.flatMap((unit) => unit.lost), ...unsupplied]);
   const content: JournalContent = {
     intents: left,
     lost: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
-    blank: coalesce([...intersectAll(blankAfter(blank, pending, finished), lostBefore), ...works.flatMap(blankOf)]),
+    blank: coalesce([...intersectAll(blankAfter(blank, pending, finished), lostBefore), ...units.flatMap(blankOf)]),
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
@@ -149,8 +144,8 @@ function blankAfter(
 }
 
 /** Its intent stays: the next open() tries again. */
-function isNotThere({ strategy, holdsOthers }: PreparedUnit): boolean {
-  return strategy === undefined && holdsOthers !== true;
+function isNotThere({ state }: RepairUnit): boolean {
+  return state === 'untouched' || state === 'half-done';
 }
 
 async function updated(journal: Journal, change: JournalChange): Promise<void> {
@@ -166,7 +161,7 @@ async function takeOver(journal: Journal, content: JournalContent): Promise<void
 /** The units of the intents with what was appended to them since; `lost` is what cannot be had of them. */
 async function prepared(
   file: CompleteFile, unsafe: UnsafeRanges, intents: readonly Intent[], fileSizeBytes: number,
-): Promise<PreparedUnit[]> {
+): Promise<RepairUnit[]> {
   const unitBytes = repairUnitBytes(file.facts);
   const suspects = coalesce(intents.map(({ offset }) => rangeBetween(offset, Math.min(offset + unitBytes, fileSizeBytes))));
   const scene = { file, unsafe, fileSizeBytes, blocks: [], room: new ReadRoom() };

@@ -6,10 +6,10 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { coalesce } from '../ranges/byte-range.js';
 import { requireRange } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
-import type { RepairOptions } from './repair-options.js';
 import { repairRequest } from './repair-options.js';
 import { repairRanges } from './repair.js';
-import { enclosingRepairs, asEnclosing } from './enclosing-repairs.js';
+import { asEnclosing, enclosingRepairs } from './enclosing-repairs.js';
+import type { RepairOptions } from './types.js';
 
 export class RepairQueue {
   readonly #state: OpenState;

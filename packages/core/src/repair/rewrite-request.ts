@@ -1,11 +1,10 @@
 /** From runs of adjacent units to the one call of rewrite() that writes them all. */
 import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { Rewrite } from '../driver/driver.js';
-import type { RepairStrategy } from './receipt.js';
-import type { UnitWork } from './unit-work.js';
+import type { RepairUnit } from './repair-unit.js';
 
-/** Adjacent units, ascending, and what is tried with them. */
-export type Run = readonly [RepairStrategy, readonly UnitWork[]];
+/** Adjacent units, ascending, on which the same strategy is being tried. */
+export type Run = readonly RepairUnit[];
 
 /** The arguments of rewrite(); one piece for each run. */
 export interface RewriteRequest {
@@ -28,7 +27,7 @@ function viewOf(runs: readonly Run[]): RewriteRequest | undefined {
   for (const run of runs) {
     let next = firstOf(run).content.byteOffset;
     start = Math.min(start, next);
-    for (const { content } of run[1]) {
+    for (const { content } of run) {
       if (content.buffer !== buffer || content.byteOffset !== next) return undefined;
       next += content.byteLength;
     }
@@ -48,9 +47,9 @@ function copyOf(runs: readonly Run[]): RewriteRequest {
     return piece;
   });
   const bytes = new Uint8Array(total);
-  for (const [i, [, works]] of runs.entries()) {
+  for (const [i, run] of runs.entries()) {
     let at = (pieces[i] as Rewrite).sourceOffset;
-    for (const { content } of works) {
+    for (const { content } of run) {
       bytes.set(content, at);
       at += content.byteLength;
     }
@@ -58,19 +57,23 @@ function copyOf(runs: readonly Run[]): RewriteRequest {
   return { pieces, bytes };
 }
 
-function firstOf([, works]: Run): UnitWork {
-  return works[0] as UnitWork;
+function firstOf(run: Run): RepairUnit {
+  return run[0] as RepairUnit;
+}
+
+function lastOf(run: Run): RepairUnit {
+  return run.at(-1) as RepairUnit;
 }
 
 function pieceOf(run: Run, sourceOffset: number): Rewrite {
-  const position = firstOf(run).unit.offset;
+  const { strategy, unit: { offset: position } } = firstOf(run);
   const length = lengthOf(run);
-  if (run[0] === 'recovery-write') return { reset: undefined, position, sourceOffset, length };
-  return { reset: rangeBetween(position, rangeEnd((run[1].at(-1) as UnitWork).unit)), position, sourceOffset, length };
+  if (strategy === 'recovery-write') return { reset: undefined, position, sourceOffset, length };
+  return { reset: rangeBetween(position, rangeEnd(lastOf(run).unit)), position, sourceOffset, length };
 }
 
 /** Unwritten blocks take a write of any length, so the last page needs none past the end of the file. */
-function lengthOf([strategy, works]: Run): number {
-  const last = works.at(-1) as UnitWork;
-  return rangeEnd(strategy === 'recovery-write' ? last.unit : last.data) - (works[0] as UnitWork).unit.offset;
+function lengthOf(run: Run): number {
+  const { strategy, unit, data } = lastOf(run);
+  return rangeEnd(strategy === 'recovery-write' ? unit : data) - firstOf(run).unit.offset;
 }

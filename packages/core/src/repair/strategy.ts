@@ -20,14 +20,8 @@
 import type { FileFacts } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { clearAbility, hasRecoveryWrite, type ZeroRangeBehaviour } from '../opening/file-info.js';
-import type { RepairStrategy } from './receipt.js';
-import type { UnitWork } from './unit-work.js';
-
-export interface StrategyRequest {
-  readonly strategy: 'auto' | RepairStrategy;
-  /** The caller accepts that a poisoned block may go back to free space. */
-  readonly allowRelocation: boolean;
-}
+import type { RepairUnit } from './repair-unit.js';
+import type { RepairStrategy, StrategyRequest } from './types.js';
 
 /** What the choice depends on besides the unit. */
 export interface RepairGround {
@@ -39,7 +33,7 @@ export interface RepairGround {
 export function nextStrategy(
   ground: RepairGround,
   request: StrategyRequest,
-  unit: Pick<UnitWork, 'shared' | 'attempts' | 'readErrno' | 'listed' | 'mayBeHuge'>,
+  unit: Pick<RepairUnit, 'shared' | 'attempts' | 'readErrno' | 'listed' | 'mayBeHuge'>,
 ): RepairStrategy | undefined {
   const { shared, attempts, readErrno } = unit;
   const tried = new Set(attempts.map((attempt) => attempt.strategy));
@@ -75,7 +69,7 @@ export function isHeldBack(readErrno: number): boolean {
 
 function isZeroRangeSafe(
   { facts, zeroRange }: RepairGround,
-  { readErrno, listed, mayBeHuge }: Pick<UnitWork, 'readErrno' | 'listed' | 'mayBeHuge'>,
+  { readErrno, listed, mayBeHuge }: Pick<RepairUnit, 'readErrno' | 'listed' | 'mayBeHuge'>,
   allowRelocation: boolean,
 ): boolean {
   if (!facts.dax || readErrno === 0) return true;

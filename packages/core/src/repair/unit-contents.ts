@@ -8,21 +8,14 @@ import { rangeEnd } from '../ranges/byte-range.js';
 export class UnitContents {
   readonly #totalBytes: number;
   readonly #fill: number | undefined;
-  readonly #scratch: Uint8Array;
   #all: Uint8Array | undefined;
   #used = 0;
   #lostUnit: Uint8Array | undefined;
 
-  /** `fill` stands for what is lost; undefined where each unit gets bytes of its own. */
-  constructor(totalBytes: number, unitBytes: number, fill: number | undefined) {
+  /** `fill` stands for what is lost; undefined: each unit gets bytes of its own. */
+  constructor(totalBytes: number, fill: number | undefined) {
     this.#totalBytes = totalBytes;
     this.#fill = fill;
-    this.#scratch = new Uint8Array(unitBytes);
-  }
-
-  /** For the salvage of one unit; holds anything, and is used again for the next. */
-  scratch(length: number): Uint8Array {
-    return length === this.#scratch.length ? this.#scratch : this.#scratch.subarray(0, length);
   }
 
   /** The content of a unit that gave `found`, but for what it lost. */

@@ -8,11 +8,7 @@ import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
-import type { RepairStrategy } from './receipt.js';
-import { isZero, record, type StepFailure, type UnitWork } from './unit-work.js';
-
-/** A unit with what was done to it. */
-export type WrittenUnit = readonly [UnitWork, RepairStrategy];
+import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 
 /** So many units are verified before the event loop gets its turn. */
 const UNITS_PER_TURN = 512;
@@ -20,11 +16,11 @@ const UNITS_PER_TURN = 512;
 /** To fault in what lies between two units anew costs less than a second call, up to here. */
 const GAP_PAGES_MAX = 16;
 
-/** Sets `strategy` of those of `written` (ascending) that hold what they are to hold; the others have their attempts recorded. */
+/** Decides of each of the units, which were written (ascending): verified, failed, or found to hold others' bytes. */
 export async function verifyUnits(
   file: CompleteFile,
   unsafe: UnsafeRanges,
-  written: readonly WrittenUnit[],
+  written: readonly RepairUnit[],
 ): Promise<void> {
   const found = new Uint8Array(repairUnitBytes(file.facts));
   let units = 0;
@@ -44,11 +40,13 @@ export async function verifyUnits(
  * Up to where units lie so near each other that they are mapped anew together. A page between them that is known to be bad
  * stays as it is: mapped before the kernel knew, it may still give its bytes.
  */
-function endOfGroup(file: CompleteFile, unsafe: UnsafeRanges, written: readonly WrittenUnit[], start: number): number {
+function endOfGroup(
+  file: CompleteFile, unsafe: UnsafeRanges, written: readonly RepairUnit[], start: number,
+): number {
   let end = start + 1;
   while (end < written.length && end - start < UNITS_PER_TURN) {
-    const from = rangeEnd((written[end - 1] as WrittenUnit)[0].unit);
-    const gapBytes = (written[end] as WrittenUnit)[0].unit.offset - from;
+    const from = rangeEnd((written[end - 1] as RepairUnit).unit);
+    const gapBytes = (written[end] as RepairUnit).unit.offset - from;
     if (gapBytes > GAP_PAGES_MAX * file.facts.pageBytes) break;
     if (gapBytes > 0 && !unsafe.isEmptyAt(from, gapBytes)) break;
     end++;
@@ -56,21 +54,24 @@ function endOfGroup(file: CompleteFile, unsafe: UnsafeRanges, written: readonly 
   return end;
 }
 
-async function verifyGroup(file: CompleteFile, group: readonly WrittenUnit[], found: Uint8Array): Promise<void> {
-  const [first] = group[0] as WrittenUnit;
-  const [last] = group.at(-1) as WrittenUnit;
+async function verifyGroup(file: CompleteFile, group: readonly RepairUnit[], found: Uint8Array): Promise<void> {
+  const first = group[0] as RepairUnit;
+  const last = group.at(-1) as RepairUnit;
   const unmapped = remapUnits(file, rangeBetween(first.unit.offset, rangeEnd(last.unit)));
-  for (const [work, strategy] of group) {
-    const verified = unmapped === undefined ? verifyUnit(file, work, found) : { step: 'verify', errno: unmapped.errno };
+  for (const unit of group) {
+    const verified = unmapped === undefined ? verifyUnit(file, unit, found) : { step: 'verify', errno: unmapped.errno };
     // Of thousands of units hardly one has to be waited for, and each wait costs as much as the read.
     const failure = verified instanceof Promise ? await verified : verified;
-    if (failure === undefined) work.strategy = strategy;
-    else record(work, strategy, failure);
-    if (failure?.errno === 0) work.holdsOthers = !isZero(found.subarray(0, work.data.length));
+    if (failure === undefined) {
+      unit.verified();
+      continue;
+    }
+    unit.failed(failure);
+    if (failure.errno === 0 && !isZero(found.subarray(0, unit.data.length))) unit.foundOthers();
   }
 }
 
-/** Maps anew what of whole units lies in the mapping. */
+/** Maps what of whole units lies in the mapping once more. */
 export function remapUnits(file: CompleteFile, { offset, length }: ByteRange): SystemFailure | undefined {
   const { pageBytes } = file.facts;
   const mappedEnd = Math.ceil(file.mappedBytes / pageBytes) * pageBytes;
@@ -80,7 +81,7 @@ export function remapUnits(file: CompleteFile, { offset, length }: ByteRange): S
 /** `found` is room for a unit. What was appended by others lies past the mapping and is read by pread. */
 function verifyUnit(
   file: CompleteFile,
-  { data, content }: UnitWork,
+  { data, content }: RepairUnit,
   found: Uint8Array,
 ): StepFailure | undefined | Promise<StepFailure | undefined> {
   const bytes = data.length === found.length ? found : found.subarray(0, data.length);

@@ -15,7 +15,7 @@ import { rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent, FileFacts, ZeroRangeTrial } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { clearAbility, stockZeroRange, type ZeroRangeBehaviour } from '../opening/file-info.js';
-import { record, type UnitWork } from './unit-work.js';
+import type { RepairUnit } from './repair-unit.js';
 
 /**
  * `untried`: nothing is known. `stock`: the trial's block did not stay as it was. `reaches-media`: it did, no bad page
@@ -41,15 +41,15 @@ export function zeroRangeOf({ facts, deviceIdentity }: OfDevice): ZeroRangeBehav
 }
 
 /**
- * Learns what can be learnt from one of `works`, whose intents are durable. A unit that was tried holds zeros
+ * Learns what can be learnt from one of `units`, whose intents are durable. A unit that was tried holds zeros
  * afterwards, or is as it was and has the refusal among its attempts: it still has to be written.
  */
-export async function learnZeroRange(file: CompleteFile, works: readonly UnitWork[]): Promise<void> {
+export async function learnZeroRange(file: CompleteFile, units: readonly RepairUnit[]): Promise<void> {
   const { deviceIdentity } = file;
   if (deviceIdentity === undefined || !mayTry(file.facts)) return;
   const known = knowledgeOf.get(deviceIdentity) ?? 'untried';
   if (known !== 'untried' && known !== 'reaches-media') return;
-  const unit = works.find(isProof);
+  const unit = units.find(isProof);
   if (unit === undefined) return;
   const tried = known === 'untried' ? await onHealthyBlock(file) : known;
   knowledgeOf.set(deviceIdentity, tried === 'reaches-media' ? await onBadUnit(file, unit) : tried);
@@ -62,7 +62,7 @@ function mayTry(facts: FileFacts): boolean {
 /**
  * A page that the kernel lists and does not hold back, in a block of this file alone, and met by no mapping of 2 MiB.
  */
-function isProof({ listed, readErrno, shared, mayBeHuge, attempts }: UnitWork): boolean {
+function isProof({ listed, readErrno, shared, mayBeHuge, attempts }: RepairUnit): boolean {
   return listed && readErrno === Errno.EIO && !shared && !mayBeHuge && attempts.length === 0;
 }
 
@@ -84,16 +84,17 @@ function isOwnWritten({ unwritten, shared, unmapped }: Extent): boolean {
   return !unwritten && !shared && !unmapped;
 }
 
-async function onBadUnit(file: CompleteFile, work: UnitWork): Promise<Knowledge> {
-  const { unit, data } = work;
+async function onBadUnit(file: CompleteFile, unit: RepairUnit): Promise<Knowledge> {
+  const { data } = unit;
   const before = await placeOf(file, data);
   if (before?.isListed !== true) return 'reaches-media';
-  const failure = await file.zeroRange(unit.offset, unit.length);
+  const failure = await file.zeroRange(unit.unit.offset, unit.unit.length);
   if (failure !== undefined) {
-    record(work, 'zero-range', { step: failure.syscall, errno: failure.errno });
+    unit.begin('zero-range');
+    unit.failed({ step: failure.syscall, errno: failure.errno });
     return failure.errno === Errno.EIO ? 'does-not-clear' : 'reaches-media';
   }
-  work.altered = true;
+  unit.altered();
   const after = await placeOf(file, data);
   const isCleared = after !== undefined && !after.isListed && after.physicalOffset === before.physicalOffset;
   if (!isCleared) return 'does-not-clear';

@@ -1,0 +1,71 @@
+/** Prepares the units of one window of a repair together, and tells later whether what they were made from still holds. */
+import type { CompleteFile } from '../driver/driver.js';
+import { PmemError } from '../errors/errors.js';
+import { systemError } from '../errors/system-error.js';
+import { repairUnitBytes } from '../opening/file-info.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import { intersectAll, rangeEnd, totalLength } from '../ranges/byte-range.js';
+import { isAsSalvaged } from './as-salvaged.js';
+import { type Batch, hasTail } from './batch.js';
+import type { RecoverContext } from './context.js';
+import { prepareUnits } from './prepare-units.js';
+import type { ReadRoom } from './read-room.js';
+import { suspectsIn, writtenIn } from './survey.js';
+import type { FileBadBlock } from '../rescue/bad-blocks.js';
+import type { ContentRequest } from './types.js';
+
+/** What is known of the whole repair when a batch is prepared. */
+export interface BatchScene extends RecoverContext {
+  /** The kernel's list, as it was read last. */
+  readonly blocks: readonly FileBadBlock[];
+  /** So much is repaired that it is worth asking where the file has blocks. */
+  readonly isSparse: boolean;
+  readonly room: ReadRoom;
+}
+
+/**
+ * `window` is whole units; the size of the file is asked here, because it may have changed since the last time. Writes
+ * nothing. Throws ERR_PMEM_TRUNCATED, RepairError, or what a system call says.
+ */
+export async function prepareBatch(
+  { file, unsafe, blocks, isSparse, room }: BatchScene, window: readonly ByteRange[], request: ContentRequest,
+): Promise<Batch> {
+  const fileSizeBytes = await sizeNow(file, window);
+  const gone = window.filter((range) => range.offset >= fileSizeBytes);
+  if (gone.length > 0) throw truncated(file, gone);
+  const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
+  // Asked for each window: others write into holes while a repair runs.
+  const written = isSparse ? await writtenIn(file, inFile) : undefined;
+  const suspects = await suspectsIn(file, unsafe, inFile, blocks, repairUnitBytes(file.facts), written);
+  const found = await prepareUnits({ file, unsafe, fileSizeBytes, blocks, room }, suspects, request);
+  const refused = found.filter(({ state }) => state === 'holds-others');
+  const units = refused.length === 0 ? found : found.filter(({ state }) => state !== 'holds-others');
+  return { window: inFile, units, refused, fileSizeBytes };
+}
+
+/** The file ends elsewhere now than for this batch, or others have stored into a unit, or it can be read by now. */
+export async function hasChanged(
+  { file, unsafe }: RecoverContext, batch: Batch, window: readonly ByteRange[], room: ReadRoom,
+): Promise<boolean> {
+  const sizeBytes = await sizeNow(file, window);
+  const end = Math.max(...batch.units.map((unit) => rangeEnd(unit.data)));
+  if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
+  if (!(await isAsSalvaged(file, unsafe, batch.units))) return true;
+  const isUnfinished = ({ offset }: ByteRange): boolean => unsafe.unfinishedAt(offset) !== undefined;
+  const unread = batch.units.filter(({ readErrno, data }) => readErrno !== 0 && !isUnfinished(data));
+  if (unread.length === 0) return false;
+  const pieces = unread.map((unit) => unit.data);
+  const reads = await file.readEach(pieces, room.take(totalLength(pieces)));
+  return reads.some(({ errno }) => errno === 0);
+}
+
+/** Size of the file, in bytes. */
+export async function sizeNow(file: CompleteFile, ranges: readonly ByteRange[]): Promise<number> {
+  const outcome = await file.fileSize();
+  if ('sizeBytes' in outcome) return outcome.sizeBytes;
+  throw systemError('cannot repair', outcome.failure, { path: file.facts.path, ranges });
+}
+
+export function truncated({ facts: { path } }: CompleteFile, ranges: readonly ByteRange[]): PmemError {
+  return new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges });
+}

@@ -1,0 +1,178 @@
+/** One unit on its way through a repair, as a small state machine: the only file that changes its state. */
+import type { ByteRange } from '../ranges/byte-range.js';
+import { intersect } from '../ranges/byte-range.js';
+import type { Intent } from './journal/format.js';
+import type { RepairAttempt, RepairStrategy } from './types.js';
+
+/**
+ * How far a unit is.
+ *
+ * ```
+ *   untouched ──> half-done ──> repaired
+ *       │             │
+ *       └─────────────┴───────> holds-others
+ * ```
+ *
+ * - `untouched`: nothing has reached it. It is what it was found to be.
+ * - `half-done`: a reset or a write reached it, of this repair or of one that was cut off. What it was is gone, and what
+ *   it is to be is not verified: its intent has to stay in the journal. A strategy that fails leaves it so.
+ * - `repaired`: it was written, persisted and read back.
+ * - `holds-others`: it reads well, and what it holds is neither what was written nor zeros: another process has stored
+ *   there, or the device gives other bytes than it was given. Nothing more is written to it, and nothing of it is hidden.
+ */
+export type UnitState = 'untouched' | 'half-done' | 'repaired' | 'holds-others';
+
+/** Where a unit is. */
+export interface UnitPlace {
+  /** The whole aligned unit; the last one of a file may reach past its end. */
+  readonly unit: ByteRange;
+  /** The unit clipped to the file. */
+  readonly data: ByteRange;
+}
+
+/** What was found out about a unit before anything is done to it. */
+export interface FoundUnit extends UnitPlace {
+  /** What `data` is to hold; the lost bytes of it may still have to be supplied. */
+  readonly content: Uint8Array;
+  /** Bytes that the unit cannot give back. */
+  readonly lost: readonly ByteRange[];
+  /** The block is shared with another file (reflink). */
+  readonly shared: boolean;
+  /** The kernel's list has a block of the unit. False if there is no list. */
+  readonly listed: boolean;
+  /** A bad block of the unit lies where a process may have mapped 2 MiB by one entry. */
+  readonly mayBeHuge: boolean;
+  /** What pread(2) of the unit gave: 0, or an errno by which the kernel says that the medium cannot give the bytes. */
+  readonly readErrno: number;
+  /** Others have stored where the bytes to be supplied were lost. */
+  readonly holdsOthers: boolean;
+}
+
+/** What becomes of the lost bytes of a unit. */
+export interface Supply {
+  readonly rebuilt: readonly ByteRange[];
+  readonly filled: readonly ByteRange[];
+  /** Not supplied: they stay lost. */
+  readonly tombstoned: readonly ByteRange[];
+  /** Nothing was left of the unit and the application can supply it again: its intent is bare. */
+  readonly suppliable: boolean;
+}
+
+export interface StepFailure {
+  readonly step: string;
+  readonly errno: number;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class RepairUnit implements UnitPlace, Supply {
+  readonly unit: ByteRange;
+  readonly data: ByteRange;
+  readonly lost: readonly ByteRange[];
+  readonly shared: boolean;
+  readonly listed: boolean;
+  readonly mayBeHuge: boolean;
+  readonly rebuilt: readonly ByteRange[];
+  readonly filled: readonly ByteRange[];
+  readonly tombstoned: readonly ByteRange[];
+  readonly suppliable: boolean;
+  readonly #attempts: RepairAttempt[] = [];
+  #content: Uint8Array;
+  #readErrno: number;
+  #state: UnitState;
+  #strategy: RepairStrategy | undefined;
+
+  /** `isHalfDone`: an earlier repair left it so. */
+  constructor(found: FoundUnit, supply: Supply, isHalfDone: boolean) {
+    this.unit = found.unit;
+    this.data = found.data;
+    this.lost = found.lost;
+    this.shared = found.shared;
+    this.listed = found.listed;
+    this.mayBeHuge = found.mayBeHuge;
+    this.rebuilt = supply.rebuilt;
+    this.filled = supply.filled;
+    this.tombstoned = supply.tombstoned;
+    this.suppliable = supply.suppliable;
+    this.#content = found.content;
+    this.#readErrno = found.readErrno;
+    this.#state = found.holdsOthers ? 'holds-others' : isHalfDone ? 'half-done' : 'untouched';
+  }
+
+  get state(): UnitState {
+    return this.#state;
+  }
+
+  /** What `data` is to hold; nothing after forgetContent(). */
+  get content(): Uint8Array {
+    return this.#content;
+  }
+
+  /** What the last pread of the unit gave: 0, or an errno that speaks of the medium. */
+  get readErrno(): number {
+    return this.#readErrno;
+  }
+
+  /** Every step that failed, in order. */
+  get attempts(): readonly RepairAttempt[] {
+    return this.#attempts;
+  }
+
+  /** What is being tried; of a repaired unit, what worked. */
+  get strategy(): RepairStrategy | undefined {
+    return this.#strategy;
+  }
+
+  /** The intent to write the content to a file of `fileSizeBytes`. */
+  intent(fileSizeBytes: number): Intent {
+    const { offset, length } = this.data;
+    return { offset, length, content: this.suppliable ? undefined : this.#content, fileSizeBytes };
+  }
+
+  /** From here on `strategy` is tried. */
+  begin(strategy: RepairStrategy): void {
+    this.#strategy = strategy;
+  }
+
+  /** A reset or a write has reached the unit. */
+  altered(): void {
+    if (this.#state === 'untouched') this.#state = 'half-done';
+  }
+
+  /** The strategy that is being tried has failed. */
+  failed(failure: StepFailure): void {
+    this.#attempts.push({ range: this.data, strategy: this.#strategy as RepairStrategy, ...failure });
+    this.#strategy = undefined;
+  }
+
+  /** The unit holds its content, persisted and read back. */
+  verified(): void {
+    this.#state = 'repaired';
+  }
+
+  /** What was written cannot be found in the unit, which reads well and is not zeros. */
+  foundOthers(): void {
+    this.#state = 'holds-others';
+  }
+
+  /** The unit was read once more, after a refusal. */
+  readAgain(errno: number): void {
+    this.#readErrno = errno;
+  }
+
+  /** Of thousands of units the contents are not kept until the repair ends. */
+  forgetContent(): void {
+    this.#content = NOTHING;
+  }
+}
+
+/** All zeros: a zero-range, a hole and a file that was cut off leave such bytes, so they prove nothing. */
+export function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+/** The unit at `offset`, clipped to the file as `data`. `offset` is aligned and inside the file. */
+export function placeOfUnit(offset: number, unitBytes: number, fileSizeBytes: number): UnitPlace {
+  const unit: ByteRange = { offset, length: unitBytes };
+  return { unit, data: intersect(unit, { offset: 0, length: fileSizeBytes }) ?? unit };
+}

@@ -1,0 +1,151 @@
+/**
+ * What a suspect unit still holds, and whether anything is wrong with it.
+ *
+ * Every unit is asked by pread(2) before a byte of it is called lost: what was met once may have been a passing
+ * trouble, the poison of one mapping, or repaired since.
+ */
+import type { FileBadBlock } from '../rescue/bad-blocks.js';
+import type { ByteRange } from '../ranges/byte-range.js';
+import {
+  coalesce, intersect, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
+} from '../ranges/byte-range.js';
+import { isMediaErrno } from '../faults/classify.js';
+import type { CompleteFile, Transfer } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import { PmemError } from '../errors/errors.js';
+import { publishFailure } from '../errors/events.js';
+import { systemError } from '../errors/system-error.js';
+import { nonZeroRuns } from '../faults/stored-since.js';
+import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import type { ReadRoom } from './read-room.js';
+import type { FoundUnit, UnitPlace } from './repair-unit.js';
+import type { UnitContents } from './unit-contents.js';
+import { remapUnits } from './verify-units.js';
+
+/** Of a unit that is not written. */
+const NOTHING = new Uint8Array(0);
+
+/** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
+export interface PrepareScene {
+  readonly file: CompleteFile;
+  readonly unsafe: UnsafeRanges;
+  readonly fileSizeBytes: number;
+  readonly blocks: readonly FileBadBlock[];
+  readonly room: ReadRoom;
+}
+
+/** The pages of `data`, each of which is read by itself. */
+export function pagesOf(data: ByteRange, pageBytes: number): ByteRange[] {
+  if (data.length <= pageBytes) return [data];
+  const pages: ByteRange[] = [];
+  for (let at = data.offset; at < rangeEnd(data); at += pageBytes) {
+    pages.push(rangeBetween(at, Math.min(at + pageBytes, rangeEnd(data))));
+  }
+  return pages;
+}
+
+/**
+ * Takes over what the unit still holds: `reads` are those of its pages into `found`. Undefined if the unit needs
+ * nothing. `supplied`: its lost bytes are to get others. Throws ERR_PMEM_TRUNCATED or what the system call says.
+ */
+export function salvageUnit(
+  scene: PrepareScene,
+  { unit, data }: UnitPlace,
+  found: Uint8Array,
+  reads: readonly Transfer[],
+  contents: UnitContents,
+  supplied: boolean,
+): FoundUnit | undefined {
+  const { unsafe } = scene;
+  const bad = overlappingOf(scene.blocks, data);
+  const shared = bad.some((block) => block.shared);
+  const listed = bad.length > 0;
+  const mayBeHuge = bad.some((block) => block.mayBeHuge);
+  const lostEarlier = unsafe.lostWithin(data);
+  const { gone, readErrno } = readOf(scene, data, found, reads);
+  // Field by field: a spread of thousands of units is a tenth of the repair.
+  const foundUnit = (content: Uint8Array, lost: readonly ByteRange[], holdsOthers = false): FoundUnit => {
+    return { unit, data, content, lost, shared, listed, mayBeHuge, readErrno, holdsOthers };
+  };
+  const unfinished = unsafe.unfinishedAt(data.offset);
+  if (unfinished !== undefined && unfinished.content === undefined) {
+    // Whatever it reads as by now: its repair may have stopped anywhere.
+    return foundUnit(contents.keep(data, found, [data]), [data]);
+  }
+  if (unfinished?.content !== undefined) {
+    // What its repair wanted to put there, and of what was appended since, what is there.
+    const isAppended = data.length > unfinished.length;
+    const pages = isAppended ? [...lostEarlier, ...gone].filter((page) => rangeEnd(page) > rangeEnd(unfinished)) : [];
+    const gaps = coalesce(pages.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
+    found.set(unfinished.content.subarray(0, data.length), 0);
+    const allLost = coalesce([...lostEarlier, ...gaps]);
+    return foundUnit(contents.keep(data, found, allLost), allLost);
+  }
+  const blank = subtract(unsafe.blankWithin(data), gone);
+  const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
+  if (supplied && subtract(stored, unsafe.shownWithin(data)).length > 0) return foundUnit(NOTHING, lostEarlier, true);
+  const lostBefore = subtract(lostEarlier, stored);
+  if (gone.length === 0 && !listed && readErrno === 0) {
+    if (unsafe.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
+      // The bytes are there, but this mapping cannot give them: written once more, they get a page of their own.
+      return foundUnit(contents.keep(data, found, lostBefore), lostBefore);
+    }
+    if (lostEarlier.length === 0 || !supplied) return undefined;
+  }
+  const allLost = coalesce([...lostBefore, ...gone]);
+  return foundUnit(contents.keep(data, found, allLost), allLost);
+}
+
+/** The pages that the medium cannot give, and the last errno that said so. */
+function readOf(
+  scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: readonly Transfer[],
+): { readonly gone: readonly ByteRange[]; readonly readErrno: number } {
+  const gone: ByteRange[] = [];
+  let readErrno = 0;
+  for (const [i, page] of pagesOf(data, scene.file.facts.pageBytes).entries()) {
+    const read = reads[i] as Transfer;
+    if (read.errno === 0 && read.transferredBytes === page.length) continue;
+    readErrno = mediaErrno(scene.file, read, page);
+    const part = found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
+    if (!loadsFromBefore(scene, page, part, readErrno)) gone.push(page);
+  }
+  return { gone, readErrno };
+}
+
+/** The errno of a read that failed, if it speaks of the medium. Throws for everything else: nothing is touched then. */
+function mediaErrno(file: CompleteFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
+  const { path } = file.facts;
+  if (errno === 0 && transferredBytes < page.length) {
+    const message = 'cannot repair: the file was truncated';
+    throw publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: [page] }));
+  }
+  if (isMediaErrno(errno)) return errno;
+  throw systemError('cannot repair', { errno, syscall: 'pread' }, { path, ranges: [page] });
+}
+
+/**
+ * A page that was mapped before the kernel learned of its bad block may still give its bytes: one load under the guard,
+ * unless an access has already met the error, or the kernel holds the page back after a machine check.
+ */
+function loadsFromBefore(
+  { file, unsafe }: PrepareScene, page: ByteRange, target: Uint8Array, readErrno: number,
+): boolean {
+  if (readErrno !== Errno.EIO || rangeEnd(page) > file.mappedBytes) return false;
+  if (unsafe.metWithin(page).length > 0 || unsafe.unfinishedAt(page.offset) !== undefined) return false;
+  return file.read(target, page.offset) === undefined;
+}
+
+/** Maps the unit once more and loads it once. True, and no longer remembered as bad, if that works. */
+function isMappedWell({ file, unsafe }: PrepareScene, unit: ByteRange, data: ByteRange): boolean {
+  const mapped = intersect(data, rangeBetween(0, file.mappedBytes));
+  if (mapped === undefined) return true;
+  if (remapUnits(file, unit) !== undefined) return false;
+  if (file.read(new Uint8Array(mapped.length), mapped.offset) !== undefined) return false;
+  unsafe.forgetMet([data]);
+  return true;
+}
+
+function afterEnd(page: ByteRange, end: number): ByteRange[] {
+  const start = Math.max(page.offset, end);
+  return start < rangeEnd(page) ? [rangeBetween(start, rangeEnd(page))] : [];
+}
