@@ -19,7 +19,7 @@ import type { FileClaim } from './opening/writer-lock.js';
 import { ClaimLock } from './opening/writer-lock.js';
 import type { ByteRange } from './ranges/byte-range.js';
 import type { RepairReceipt } from './repair/receipt.js';
-import type { RepairOptions } from './repair/repair-options.js';
+import type { RepairOptions } from './repair/types.js';
 import { RepairQueue } from './repair/repair-queue.js';
 import { zeroRangeOf } from './repair/zero-range.js';
 import type { BadBlockReport, FileBadBlocks } from './rescue/bad-blocks.js';

@@ -19,7 +19,8 @@ export interface ViewFile {
 export function requireViewable(range: ByteRange, pageBytes: number): void {
   if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;
   throw new RangeError(
-    `a view of ${range.length} bytes is longer than an array can be here (${constants.MAX_LENGTH} bytes): take several views`,
+    `a view of ${range.length} bytes is longer than an array can be here (${constants.MAX_LENGTH} bytes): ` +
+      'take several views',
   );
 }
 
@@ -55,28 +56,42 @@ export class PmemView extends Uint8Array {
     this.#range = range;
   }
 
-  /** What subarray(), slice() and map() make: they know nothing of the file. */
+  /** What subarray(), slice() and map() make: they know nothing of the file. @internal */
   static get [Symbol.species](): Uint8ArrayConstructor {
     return Uint8Array;
   }
 
-  /** The bytes of the file that the view shows. */
+  /**
+   * The bytes of the file that the view shows.
+   *
+   * @example
+   * const end = view.range.offset + view.range.length;
+   */
   get range(): ByteRange {
     return this.#range;
   }
 
   /**
-   * Throws where anything read from the view so far may not be what the medium gave: MediaError for the pages that a
+   * Throws if anything read from the view so far may not be what the medium gave: MediaError for the pages that a
    * load met, and for those known to be bad by now; ERR_PMEM_TRUNCATED, ERR_PMEM_LOST, ERR_PMEM_IO, ERR_PMEM_CLOSED.
-   * Discard what was derived from it then. A view that met a fault stays marked: after repair() ask for a new one.
+   * Discard what was derived from it then. A view that met a fault stays marked: after repair() ask for a new one. The
+   * file is not changed.
+   *
+   * @example
+   * const sum = crc32(view);
+   * view.verify();
    */
   verify(): void {
     this.#file.verifyView(this.#view, this.#range);
   }
 
   /**
-   * Unmaps the range at once. The view and every array over its memory have length 0 then. Await asynchronous calls that read
-   * from it first (`zlib.deflate(view, …)`): a thread that still reads from it ends the process.
+   * Unmaps the range at once. The view and every array over its memory have length 0 then. Await asynchronous calls
+   * that read from it first (`zlib.deflate(view, …)`): a thread that still reads from it ends the process. A second
+   * call does nothing.
+   *
+   * @example
+   * view.release();
    */
   release(): void {
     this.#file.forgetView();

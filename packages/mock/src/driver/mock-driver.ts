@@ -83,6 +83,12 @@ export class MockDriver implements Driver<CompleteFile> {
     machines.set(this, this.#machine);
   }
 
+  /**
+   * What PmemFile.open() calls; a test calls that.
+   *
+   * @example
+   * const file = await PmemFile.open('/pmem/app.db', { driver, size: 65536, create: true });
+   */
   open(path: string, request: OpenRequest): Promise<OpenOutcome<CompleteFile>> {
     const call = { process: this.#self, name: 'open', path, position: 0, length: 0 } as const;
     return this.#machine.turns.wait(call, () => openFile(this.#machine, checkedPath(path), request, this.#bus, this.#self));
@@ -91,6 +97,11 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * The process of that name on this machine: a driver whose files have mappings and locks of their own and die with it
    * alone. The same one as long as it lives; after kill() a new one. The name is a label, and shows in operations.
+   *
+   * @example
+   * const other = driver.process('backup');
+   * const file = await PmemFile.open('/pmem/app.db', { driver: other });
+   * other.kill();
    */
   process(name: string): MockProcess {
     if (typeof name !== 'string' || name === '') throw new TypeError('name must be a string that is not empty');
@@ -101,12 +112,26 @@ export class MockDriver implements Driver<CompleteFile> {
     return started;
   }
 
-  /** Operations and steps so far; `MockOperation.index` counts the same. */
+  /**
+   * Operations and steps so far; `MockOperation.index` counts the same.
+   *
+   * @example
+   * const before = driver.operations;
+   * file.persist();
+   * assert.equal(driver.operations - before, 1);
+   */
   get operations(): number {
     return this.#machine.operations;
   }
 
-  /** Adds an observer that sees every operation and may interfere; the returned function removes it. */
+  /**
+   * Adds an observer that sees every operation and may interfere; the returned function removes it.
+   *
+   * @example
+   * const stop = driver.observe(failNth({ operation: 'persist', nth: 1, errno: Errno.EIO }));
+   * assert.throws(() => file.persist(), { code: 'ERR_PMEM_IO' });
+   * stop();
+   */
   observe(hook: OperationHook): () => void {
     return this.#machine.observe(hook);
   }
@@ -117,6 +142,9 @@ export class MockDriver implements Driver<CompleteFile> {
    *
    * On tmpfs, which has no medium, whole pages are poisoned in the mappings that are open now, and the options do not
    * apply.
+   *
+   * @example
+   * driver.poison('/pmem/app.db', { offset: 4096, length: 64 }, { latent: true });
    */
   poison(path: string, range: ByteRange, options: PoisonOptions = {}): void {
     const resolved = checkedPath(path);
@@ -133,7 +161,13 @@ export class MockDriver implements Driver<CompleteFile> {
     this.#machine.poisonFile(inode, offset, length, options.latent !== true, options.keepMapped === true);
   }
 
-  /** Poisons bytes of the device, whoever owns them. `keepMapped` does not apply: pages that are mapped stay mapped. */
+  /**
+   * Poisons bytes of the device, whoever owns them. `keepMapped` does not apply: pages that are mapped stay mapped.
+   *
+   * @example
+   * const place = driver.physicalOf('/pmem/app.db', 4096);
+   * driver.poisonPhysical({ offset: place, length: 512 });
+   */
   poisonPhysical(range: ByteRange, options: Pick<PoisonOptions, 'latent'> = {}): void {
     if (!this.#machine.rules.persistentMedium) throw new TypeError('tmpfs has no medium to poison');
     const { offset, length } = checkedRange(range, this.#machine.device.medium.blockCount * BLOCK_BYTES, 'the device');
@@ -142,12 +176,24 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** Poison of the whole device, known or not, as ranges on the device. */
+  /**
+   * Poison of the whole device, known or not, as ranges on the device.
+   *
+   * @example
+   * assert.deepEqual(driver.poisoned, []);
+   */
   get poisoned(): readonly ByteRange[] {
     return this.#machine.device.medium.poison.ranges();
   }
 
-  /** Where on the device a byte of the file is; undefined in a hole. */
+  /**
+   * Where on the device a byte of the file is; undefined in a hole.
+   *
+   * @example
+   * const before = driver.physicalOf('/pmem/app.db', 4096);
+   * await file.repair({ offset: 4096, length: 1 }, { fill: 0 });
+   * assert.equal(driver.physicalOf('/pmem/app.db', 4096), before);
+   */
   physicalOf(path: string, offset: number): number | undefined {
     const entry = this.#inode(checkedPath(path)).map.at(Math.floor(checkedCount(offset, 'offset') / BLOCK_BYTES));
     return entry === HOLE ? undefined : mappedBlock(entry) * BLOCK_BYTES + (offset % BLOCK_BYTES);
@@ -157,6 +203,9 @@ export class MockDriver implements Driver<CompleteFile> {
    * Creates the file or replaces its content, as another process would. `extentBytes` cuts it into extents of that many
    * bytes, a multiple of 4096, that do not adjoin on the device. Throws MockSystemError where the device is full, or
    * where the blocks it gets are poison that cannot be cleared.
+   *
+   * @example
+   * driver.writeFile('/pmem/app.db', new Uint8Array(65536).fill(1), { extentBytes: 4096 });
    */
   writeFile(path: string, bytes: Uint8Array, options: { readonly extentBytes?: number | undefined } = {}): void {
     const resolved = checkedPath(path);
@@ -180,7 +229,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** The bytes of the file as the medium holds them, poisoned or not, for assertions. Holes read as zeros. */
+  /**
+   * The bytes of the file as the medium holds them, poisoned or not, for assertions. Holes read as zeros.
+   *
+   * @example
+   * assert.equal(driver.readFile('/pmem/app.db')[4096], 7);
+   */
   readFile(path: string): Uint8Array {
     const inode = this.#inode(checkedPath(path));
     const bytes = new Uint8Array(inode.sizeBytes);
@@ -191,7 +245,13 @@ export class MockDriver implements Driver<CompleteFile> {
     return bytes;
   }
 
-  /** ftruncate by another process. Open mappings keep their length: pages past the end raise SIGBUS. */
+  /**
+   * ftruncate by another process. Open mappings keep their length: pages past the end raise SIGBUS.
+   *
+   * @example
+   * driver.truncate('/pmem/app.db', 4096);
+   * assert.throws(() => file.read(new Uint8Array(1), 8192), { code: 'ERR_PMEM_TRUNCATED' });
+   */
   truncate(path: string, sizeBytes: number): void {
     checkedCount(sizeBytes, 'sizeBytes');
     this.#setUp(path, (inode, resolved) => {
@@ -199,7 +259,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** fallocate(PUNCH_HOLE) by another process: the blocks go back to the free pool, poison and all. */
+  /**
+   * fallocate(PUNCH_HOLE) by another process: the blocks go back to the free pool, poison and all.
+   *
+   * @example
+   * driver.punch('/pmem/app.db', { offset: 4096, length: 4096 });
+   */
   punch(path: string, range: ByteRange): void {
     this.#setUp(path, (inode, resolved) => {
       const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
@@ -207,7 +272,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** fallocate() by another process: holes of the range get unwritten blocks, and the file grows to its end. */
+  /**
+   * fallocate() by another process: holes of the range get unwritten blocks, and the file grows to its end.
+   *
+   * @example
+   * driver.preallocate('/pmem/app.db', { offset: 0, length: 65536 });
+   */
   preallocate(path: string, range: ByteRange): void {
     this.#setUp(path, (inode, resolved) => {
       const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
@@ -215,7 +285,13 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** FICLONE: `to` becomes a copy that shares every block with `from`, poison included. XFS only (EOPNOTSUPP). */
+  /**
+   * FICLONE: `to` becomes a copy that shares every block with `from`, poison included. XFS only (EOPNOTSUPP).
+   *
+   * @example
+   * const driver = mockDriver({ filesystem: 'xfs' });
+   * driver.reflink('/pmem/app.db', '/pmem/copy.db');
+   */
   reflink(from: string, to: string): void {
     const target = checkedPath(to);
     this.#setUp(from, (inode) => {
@@ -224,7 +300,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** copy_file_range() of the whole file into a new one: XFS shares the blocks, ext4 copies the bytes (EIO at poison). */
+  /**
+   * copy_file_range() of the whole file into a new one: XFS shares the blocks, ext4 copies the bytes (EIO at poison).
+   *
+   * @example
+   * driver.copyRange('/pmem/app.db', '/pmem/copy.db');
+   */
   copyRange(from: string, to: string): void {
     const target = checkedPath(to);
     this.#setUp(from, (inode) => {
@@ -233,7 +314,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** fallocate(UNSHARE_RANGE): the file gets copies of its own of shared blocks, which fails at poison. XFS only. */
+  /**
+   * fallocate(UNSHARE_RANGE): the file gets copies of its own of shared blocks, which fails at poison. XFS only.
+   *
+   * @example
+   * driver.unshare('/pmem/copy.db', { offset: 0, length: 65536 });
+   */
   unshare(path: string, range: ByteRange): void {
     this.#setUp(path, (inode, resolved) => {
       const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
@@ -241,14 +327,24 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** chown() by root: who owns the file now. Programs of the machine run as user 1000. */
+  /**
+   * chown() by root: who owns the file now. Programs of the machine run as user 1000.
+   *
+   * @example
+   * driver.setOwner('/pmem/app.db', 1001);
+   */
   setOwner(path: string, ownerId: number): void {
     this.#setUp(path, (inode) => {
       inode.ownerId = checkedCount(ownerId, 'ownerId');
     });
   }
 
-  /** write() at the end of the file, by another process that has opened it with O_APPEND. The file must exist. */
+  /**
+   * write() at the end of the file, by another process that has opened it with O_APPEND. The file must exist.
+   *
+   * @example
+   * driver.append('/pmem/app.db', new Uint8Array(100).fill(9));
+   */
   append(path: string, bytes: Uint8Array): void {
     const content = checkedBytes(bytes);
     this.#setUp(path, (inode, resolved) => {
@@ -257,7 +353,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** pwrite() in the middle of the file by another process, which may grow it. The file must exist. */
+  /**
+   * pwrite() in the middle of the file by another process, which may grow it. The file must exist.
+   *
+   * @example
+   * driver.overwrite('/pmem/app.db', new Uint8Array(16).fill(9), 4096);
+   */
   overwrite(path: string, bytes: Uint8Array, position: number): void {
     const content = checkedBytes(bytes);
     checkedCount(position, 'position');
@@ -270,6 +371,9 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * utimes(2) by another process: the file says that its bytes were changed `modifiedMs` after 1970. So does one that
    * was overwritten by a copy that keeps its times (`cp -p`, `rsync -t`), or that only had its times set.
+   *
+   * @example
+   * driver.setModifiedTime('/pmem/app.db', Date.UTC(2026, 0, 1));
    */
   setModifiedTime(path: string, modifiedMs: number): void {
     checkedCount(modifiedMs, 'modifiedMs');
@@ -282,6 +386,9 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * Another process writes a new file and renames it over the path, as editors and package managers do: who has the old one
    * open keeps the old one. `writeFile` instead empties the file that is there and writes into it.
+   *
+   * @example
+   * driver.replaceFile('/pmem/app.db', new Uint8Array(65536));
    */
   replaceFile(path: string, bytes: Uint8Array): void {
     const resolved = checkedPath(path);
@@ -289,7 +396,12 @@ export class MockDriver implements Driver<CompleteFile> {
     this.rename(`${resolved}.new`, resolved);
   }
 
-  /** rename(2): open files follow their inode; a file that had the name `to` loses it. */
+  /**
+   * rename(2): open files follow their inode; a file that had the name `to` loses it.
+   *
+   * @example
+   * driver.rename('/pmem/app.db', '/pmem/old.db');
+   */
   rename(from: string, to: string): void {
     const target = checkedPath(to);
     this.#setUp(from, (_, resolved) => {
@@ -298,7 +410,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** link(2): one more name for the file at `from`; EEXIST if there is a file at `to`. */
+  /**
+   * link(2): one more name for the file at `from`; EEXIST if there is a file at `to`.
+   *
+   * @example
+   * driver.link('/pmem/app.db', '/pmem/second-name.db');
+   */
   link(from: string, to: string): void {
     const target = checkedPath(to);
     this.#setUp(from, (_, resolved) => {
@@ -307,7 +424,12 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** Removes the name. Who has the file open keeps it until close; a listed bad block stays listed in free space. */
+  /**
+   * Removes the name. Who has the file open keeps it until close; a listed bad block stays listed in free space.
+   *
+   * @example
+   * driver.unlink('/pmem/app.db');
+   */
   unlink(path: string): void {
     this.#setUp(path, (_, resolved) => {
       this.#machine.filesystem.unlink(resolved);
@@ -317,6 +439,9 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * Makes a directory. Needed before PmemFile makes a file in it, but for mount points (`/pmem`, `/mnt/pmem`: any right
    * below the root or /mnt), which are there; for the methods of the machine itself the parents of a file exist.
+   *
+   * @example
+   * driver.makeDirectory('/pmem/data');
    */
   makeDirectory(path: string): void {
     const resolved = checkedPath(path);
@@ -327,11 +452,22 @@ export class MockDriver implements Driver<CompleteFile> {
     });
   }
 
-  /** Paths of all files, sorted. */
+  /**
+   * Paths of all files, sorted.
+   *
+   * @example
+   * assert.deepEqual(driver.listFiles(), ['/pmem/app.db']);
+   */
   listFiles(): string[] {
     return this.#machine.filesystem.paths();
   }
 
+  /**
+   * Free space of the device, and the poison in it.
+   *
+   * @example
+   * assert.deepEqual(driver.freePool.poisoned, []);
+   */
   get freePool(): FreePoolReport {
     const { pool } = this.#machine.filesystem;
     const ranges = pool.ranges();
@@ -341,6 +477,11 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * Another file takes all the space that files can get but `leaveBytes`. Returns its path; unlink it to give the space
    * back. XFS keeps a few blocks that nobody gets.
+   *
+   * @example
+   * const filler = driver.exhaust();
+   * await assert.rejects(file.resize(1 << 20, { preallocate: true }), { code: 'ERR_PMEM_NO_SPACE' });
+   * driver.unlink(filler);
    */
   exhaust(leaveBytes = 0): string {
     checkedCount(leaveBytes, 'leaveBytes');
@@ -359,6 +500,9 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * From now on all files together can get `leaveBytes` more, and then EDQUOT; what they give back they can have again.
    * Free space as statfs shows it does not know of it. `undefined` lifts the quota.
+   *
+   * @example
+   * driver.setQuota(8192);
    */
   setQuota(leaveBytes: number | undefined): void {
     const { filesystem } = this.#machine;
@@ -369,12 +513,22 @@ export class MockDriver implements Driver<CompleteFile> {
   /**
    * Moves the machine's clock, which stands still but for a second at each crash(): files that change from now on are
    * so much younger.
+   *
+   * @example
+   * driver.advanceClock(60_000);
    */
   advanceClock(milliseconds: number): void {
     this.#machine.nowMs += checkedCount(milliseconds, 'milliseconds');
   }
 
-  /** The filesystem gives up, as XFS does after an error it cannot undo: all calls fail with EIO until crash() mounts it again. */
+  /**
+   * The filesystem gives up, as XFS does after an error it cannot undo: all calls fail with EIO until crash() mounts
+   * it again.
+   *
+   * @example
+   * driver.shutDown();
+   * await assert.rejects(file.resize(8192), { code: 'ERR_PMEM_IO' });
+   */
   shutDown(): void {
     this.#machine.filesystem.shutDown = true;
   }
@@ -383,6 +537,10 @@ export class MockDriver implements Driver<CompleteFile> {
    * Power fails and the machine starts again. Files that are open now are dead: their methods throw SimulatedCrash.
    * Poison and the kernel's list stay. What survives of bytes and metadata that nothing made durable is up to the
    * chooser: `keep-all`, `lose-all`, a function, or the seed.
+   *
+   * @example
+   * driver.crash('lose-all');
+   * const reopened = await PmemFile.open('/pmem/app.db', { driver });
    */
   crash(chooser?: CrashChooser | 'keep-all' | 'lose-all'): void {
     const chosen = chooser === 'keep-all' ? keepAll : chooser === 'lose-all' ? loseAll : chooser;
@@ -467,7 +625,13 @@ export function machineOf(driver: MockDriver): Machine {
   return machine;
 }
 
-/** A driver over a new simulated machine of its own: same options and same calls, same outcome. */
+/**
+ * A driver over a new simulated machine of its own: same options and same calls, same outcome. Throws TypeError or
+ * RangeError for wrong options.
+ *
+ * @example
+ * const driver = mockDriver({ kernel: '6.1', filesystem: 'xfs', clearable: false });
+ */
 export function mockDriver(options: MockOptions = {}): MockDriver {
   const checked = checkOptions(options);
   return new MockDriver(new Machine(checked), checked.bus);
