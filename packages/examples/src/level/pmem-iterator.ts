@@ -2,7 +2,6 @@ import type { AbstractIteratorOptions } from 'abstract-level';
 import { AbstractIterator } from 'abstract-level';
 import type { EntryCursor, Snapshot } from '../pages/index.js';
 import { LostKeysError } from '../pages/index.js';
-import { AbortError } from './abort-error.js';
 import { LossError } from './loss-error.js';
 
 type EncodedOptions = AbstractIteratorOptions<Buffer, Buffer>;
@@ -10,6 +9,16 @@ type EncodedEntry = [Buffer | undefined, Buffer | undefined];
 
 /** Between so many entries of all() the event loop gets its turn. */
 const ENTRIES_A_TURN = 1024;
+
+/** What an iterator rejects with whose signal was aborted, as abstract-level prescribes it. */
+class AbortError extends Error {
+  readonly code = 'LEVEL_ABORTED';
+
+  constructor(cause: unknown) {
+    super('Operation has been aborted', { cause });
+    this.name = 'AbortError';
+  }
+}
 
 export class PmemIterator<Database, K, V> extends AbstractIterator<Database, K, V> {
   /** Made when it is needed: the snapshot may be closed by then, which abstract-level notices. */

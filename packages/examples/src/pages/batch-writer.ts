@@ -1,5 +1,6 @@
 /** Brings batches into the log and into memory, in their order; those that wait at the same moment share a commit. */
 import { checkpointBytesOf } from './checkpoint-record.js';
+import type { Checkpointer } from './checkpointer.js';
 import { PAGE_BYTES } from './format.js';
 import type { Change } from './log-record.js';
 import { changesOf, encodeBatch } from './log-record.js';
@@ -13,21 +14,13 @@ interface WaitingBatch {
   readonly reject: (error: unknown) => void;
 }
 
-/** What empties the log. */
-interface RoomMaker {
-  /** Now; rejects where that does not work. */
-  run(): Promise<void>;
-  /** When there is time. */
-  soon(): void;
-}
-
 export class BatchWriter {
   readonly #state: StoreState;
-  readonly #checkpoints: RoomMaker;
+  readonly #checkpoints: Checkpointer;
   readonly #waiting: WaitingBatch[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(state: StoreState, checkpoints: RoomMaker) {
+  constructor(state: StoreState, checkpoints: Checkpointer) {
     this.#state = state;
     this.#checkpoints = checkpoints;
   }

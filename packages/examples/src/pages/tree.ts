@@ -2,11 +2,10 @@
 import type { Bytes } from './bytes.js';
 import { compareBytes, lowerBound } from './bytes.js';
 import { PAGE_BYTES } from './format.js';
-import type { Entries, Value } from './leaf-page.js';
+import type { Entries, Value, ValueReference } from './leaf-page.js';
 import { isReference } from './leaf-page.js';
-import type { LeafSource } from './leaf-source.js';
 import type { Change } from './log-record.js';
-import type { Node } from './node.js';
+import type { LeafPlace, Node } from './node.js';
 import { CHILDREN_FEW, CHILDREN_MAX, indexBefore, indexFor, Inner, Leaf, lostLeaf, spaceOf } from './node.js';
 import { LostKeysError } from './pages-error.js';
 import { fits, fitTogether, joinInner, joinLeaves, splitLeaf, splitLeafAt } from './split-join.js';
@@ -16,6 +15,18 @@ const FEW_ENTRY_BYTES = PAGE_BYTES / 4;
 interface Step {
   readonly inner: Inner;
   readonly index: number;
+}
+
+/** What the tree needs of the files. */
+export interface LeafSource {
+  /** Entries of a leaf. Throws LostKeysError if no file has its page. */
+  load(leaf: Leaf): Entries;
+  /** The page is not part of the newest tree any more. */
+  retirePage(place: LeafPlace): void;
+  /** Nor is what lies below these nodes, since this epoch. */
+  retireBelow(nodes: readonly Node[], epoch: number): void;
+  /** Nor are the pages of this value. */
+  retireValue(reference: ValueReference): void;
 }
 
 export class Tree {
