@@ -66,7 +66,7 @@ export function checkPmemFileOnPoison(check: Check, supports: DriverSupport): vo
   }
 
   if (supports.poison === 'mapping') {
-    check('a page that the file can still give loses nothing: repair maps it anew', async (machine) => {
+    check('a page that the file can still give loses nothing: repair maps it once more', async (machine) => {
       await withPmemFile(machine, 8 * PAGE, async (file, under) => {
         const page = { offset: 3 * PAGE, length: PAGE };
         await machine.poison(under, page);

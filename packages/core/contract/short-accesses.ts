@@ -150,7 +150,7 @@ export function checkShortAccesses(check: Check, supports: DriverSupport): void 
     });
   });
 
-  check('truncation by somebody else is an error that names the page, each time, and disturbs nothing else', async (machine) => {
+  check('truncation by another process is an error that names the page, each time, and disturbs nothing else', async (machine) => {
     await withWarmFile(machine, 6 * PAGE, async (file) => {
       await machine.truncate(file.path, 2 * PAGE);
       const behind = [{ offset: 3 * PAGE, length: PAGE }];

@@ -2,7 +2,7 @@
 import type { CaughtFault } from '../driver/driver.js';
 import type { OpenState } from '../opening/open-state.js';
 
-/** How far behind a zero is looked for another byte before the file is asked, which takes a system call. */
+/** So many bytes after a zero are looked at before the file is asked for its size, which takes a system call. */
 const NEAR_BYTES = 16;
 
 /** The fault that an access through the window met. Getting it may have taken the window's memory away. */

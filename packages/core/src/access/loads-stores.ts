@@ -1,4 +1,4 @@
-/** Loads and stores of one open file: through its window where that may be touched, else by a call of the driver. */
+/** Loads and stores of one open file: through its window if that may be touched, else by a call of the driver. */
 import type { OpenWindow } from './open-window.js';
 import { requireUncut, takeFault } from './after-access.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';

@@ -1,4 +1,4 @@
-/** Numbers of one open file, read straight from mapped memory where that may be touched. */
+/** Numbers of one open file, read straight from mapped memory if that may be touched. */
 import { requireUncut, takeFault } from './after-access.js';
 import type { LoadsStores } from './loads-stores.js';
 import type { NumberReads } from './number-reads.js';

@@ -13,7 +13,7 @@ const NO_WINDOW: MemoryWindow = {
  */
 export class OpenWindow implements MemoryWindow {
   start = NO_WINDOW.start;
-  /** Bytes of `bytes` that belong to the file; 0 where the window is shut. */
+  /** Bytes of `bytes` that belong to the file; 0 if the window is shut. */
   limit = 0;
   bytes = NO_WINDOW.bytes;
   data = NO_WINDOW.data;

@@ -9,13 +9,13 @@ import { SystemCallError, systemError } from '../errors/system-error.js';
 
 /** What a view asks of its file. */
 export interface ViewFile {
-  /** Throws where a load of the view met a fault, or the range holds bytes that must not be read. */
+  /** Throws if a load of the view met a fault, or the range holds bytes that must not be read. */
   verifyView(view: DriverView, range: ByteRange): void;
   /** The view releases itself. */
   forgetView(): void;
 }
 
-/** Throws RangeError where the pages of the range do not fit into one ArrayBuffer. */
+/** Throws RangeError if the pages of the range do not fit into one ArrayBuffer. */
 export function requireViewable(range: ByteRange, pageBytes: number): void {
   if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;
   throw new RangeError(

@@ -22,7 +22,7 @@ export interface Batches {
   /** persist() off the main thread. Instead: on it. */
   persistAsync(position: number, length: number): Promise<PersistProblem>;
   /**
-   * For each piece in turn zeroRange(), where it asks for that, and one pwrite(), possibly short. A failure ends its
+   * For each piece in turn zeroRange(), if it asks for that, and one pwrite(), possibly short. A failure ends its
    * own piece and no other. `bytes` holds what is written of all of them; the outcomes are in their order. Instead:
    * call by call.
    */
@@ -33,8 +33,8 @@ export interface Batches {
    */
   readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
   /**
-   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own. It ends where a call fails or
-   * falls short: with the bytes before that, or with its errno where there are none. Instead: pread() into scratch.
+   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own. It ends at a call that fails or
+   * falls short: with the bytes before that, or with its errno if there are none. Instead: pread() into scratch.
    */
   scrub(position: number, length: number): Promise<Transfer>;
   /** fstat's size, off the main thread. Instead: fileSizeSync(). */
@@ -44,18 +44,18 @@ export interface Batches {
 /** What only a driver that maps the file can have. */
 export interface MappedMemory {
   /**
-   * Memory for short accesses, undefined where there is none for this range. Instead: none, and read() and write() are
+   * Memory for short accesses, undefined if there is none for this range. Instead: none, and read() and write() are
    * called.
    */
   memoryWindow(position: number, length: number): MemoryWindow | undefined;
-  /** The fault that an access through the window met, once; undefined where there was none. */
+  /** The fault that an access through the window met, once; undefined if there was none. */
   takeFault(): CaughtFault | undefined;
   /**
    * Maps the range once more, privately. Loads nothing. Instead: EOPNOTSUPP, so view() throws ERR_PMEM_NOT_SUPPORTED.
    */
   view(position: number, length: number): ViewOutcome;
   /**
-   * Drops this mapping's view of the range and maps the file anew, so that the next access asks the kernel again
+   * Drops this mapping's view of the range and maps the file once more, so that the next access asks the kernel again
    * instead of using a page that was mapped before the kernel learned of a bad block. Page-aligned. Instead: nothing,
    * which is right only if read() asks the kernel each time.
    */

@@ -33,7 +33,7 @@ export interface DeviceFacts {
   readonly startBytes: number;
   /** Where filesystems of this device are mounted, whole ones first. */
   readonly mountPoints: readonly string[];
-  /** The nvdimm bus above it, where there is one. */
+  /** The nvdimm bus above it, if there is one. */
   readonly bus: NvdimmBus | undefined;
 }
 

@@ -23,7 +23,7 @@ export * from './memory.js';
 
 export interface OpenRequest {
   readonly readOnly: boolean;
-  /** Create the file (mode 0600) where it does not exist. An existing file of 0 bytes counts as new. */
+  /** Create the file (mode 0600) if it does not exist. An existing file of 0 bytes counts as new. */
   readonly create: boolean;
   /** Size of a new file. An existing file is never resized by open. */
   readonly sizeBytes: number | undefined;
@@ -38,7 +38,7 @@ export type OpenOutcome<File extends DriverFile = DriverFile> =
 /** `Driver<CompleteFile>` is one whose files have every accelerator. */
 export interface Driver<File extends DriverFile = DriverFile> {
   readonly name: string;
-  /** Whole devices, where the driver can speak of them. */
+  /** Whole devices, if the driver can speak of them. */
   readonly devices?: DeviceDriver | undefined;
   open(path: string, request: OpenRequest): Promise<OpenOutcome<File>>;
 }
@@ -61,7 +61,7 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
 
   /**
    * Copies mapped bytes at `position` into all of `target`. Returns undefined, or the fault that stopped the copy,
-   * after which any part of `target` may have been overwritten. Throws TypeError where `target` is detached.
+   * after which any part of `target` may have been overwritten. Throws TypeError if `target` is detached.
    */
   read(target: Uint8Array, position: number): CaughtFault | undefined;
   /**
@@ -109,7 +109,7 @@ export interface DriverFile extends JournalStore, Partial<Accelerators> {
   tryZeroRange?(): Promise<ZeroRangeTrialOutcome>;
   /**
    * From now on maps this file, its views included, by pages of `facts.pageBytes` alone (madvise(MADV_NOHUGEPAGE)).
-   * Core calls it before anything is loaded or stored: what is mapped stays as it is. No failure where there are no
+   * Core calls it before anything is loaded or stored: what is mapped stays as it is. No failure if there are no
    * huge pages. Without it core cannot say how the file is mapped.
    */
   avoidHugePages?(): SystemFailure | undefined;

@@ -9,9 +9,9 @@ export interface FileFacts {
   /** Path with every symbolic link resolved; the journal lives beside it. */
   readonly path: string;
   readonly readOnly: boolean;
-  /** True where this open() created the file (or found it with 0 bytes and gave it its size). */
+  /** True if this open() created the file (or found it with 0 bytes and gave it its size). */
   readonly created: boolean;
-  /** Inode number, and birth time by statx (0n where the filesystem keeps none): they tie a journal to its file. */
+  /** Inode number, and birth time by statx (0n if the filesystem keeps none): they tie a journal to its file. */
   readonly inode: bigint;
   readonly birthTimeNs: bigint;
   /** Owner, group and permission bits of the file when it was opened. */
@@ -44,6 +44,6 @@ export interface FileFacts {
   readonly blockBytes: number;
   /** `uname -r`. */
   readonly kernelRelease: string;
-  /** The nvdimm bus under the file, where there is one: its `provider` and its `commands`. */
+  /** The nvdimm bus under the file, if there is one: its `provider` and its `commands`. */
   readonly bus?: NvdimmBus | undefined;
 }

@@ -54,7 +54,7 @@ export interface JournalStore {
   readJournalSync(place: string, limitBytes: number): JournalOutcome;
   /**
    * Replaces a journal: `temporary` (a name in the same directory, never an existing file of another user), owner,
-   * group and mode of the file as far as they may be set, `mark` as its extended attribute where the filesystem keeps
+   * group and mode of the file as far as they may be set, `mark` as its extended attribute if the filesystem keeps
    * them, fsync, rename, fsync of the directory. A crash leaves the old journal or the new one, never a mixture.
    */
   writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined;

@@ -7,7 +7,7 @@ import type { CaughtFault } from './outcomes.js';
  */
 export const WINDOW_ACCESS_BYTES_MAX = 4096;
 
-/** What short accesses use of a Buffer: its class has no name where there are no types of Node. */
+/** What short accesses use of a Buffer: its class has no name without the types of Node. */
 export interface WindowBytes extends Uint8Array {
   /** Buffer.copy(). */
   copy(target: Uint8Array, targetStart?: number, sourceStart?: number, sourceEnd?: number): number;
@@ -38,7 +38,7 @@ export interface DriverView {
   readonly bytes: Uint8Array;
   /** Some load met a page that is not there. */
   readonly faulted: boolean;
-  /** Every fault so far; undefined where another thread is meeting one at this moment: then all of it is in doubt. */
+  /** Every fault so far; undefined while another thread is meeting one: then all of it is in doubt. */
   faults(): readonly ViewFault[] | undefined;
   release(): void;
 }

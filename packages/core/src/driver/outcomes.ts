@@ -7,20 +7,20 @@ export interface CaughtFault {
   readonly position: number;
   /** si_code: 2 BUS_ADRERR, 4 BUS_MCEERR_AR, 5 BUS_MCEERR_AO. It does not tell poison from truncation: see classify. */
   readonly signalCode: number;
-  /** si_addr_lsb: log2 of the granule that `position` is exact to; 0 where the kernel does not say. */
+  /** si_addr_lsb: log2 of the granule that `position` is exact to; 0 if the kernel does not say. */
   readonly granuleLog2: number;
 }
 
 /** What a transfer by system call did: `errno` 0 with all bytes, 0 with fewer (a short transfer), or a failure. */
 export interface Transfer {
   readonly transferredBytes: number;
-  /** 0 where the call succeeded, possibly short. */
+  /** 0 if the call succeeded, possibly short. */
   readonly errno: number;
 }
 
-/** A piece of rewrite(): where blocks are reset first, and what is written then. */
+/** A piece of rewrite(): which blocks are reset first, and what is written then. */
 export interface Rewrite {
-  /** Whole blocks, for zeroRange(); undefined where nothing is reset. */
+  /** Whole blocks, for zeroRange(); undefined if nothing is reset. */
   readonly reset: ByteRange | undefined;
   readonly position: number;
   /** Offset of this piece in `bytes`; pieces may overlap. */
@@ -28,7 +28,7 @@ export interface Rewrite {
   readonly length: number;
 }
 
-/** What became of one piece. `errno` is of `syscall`: where that is `fallocate`, nothing of the piece was written. */
+/** What became of one piece. `errno` is of `syscall`: if that is `fallocate`, nothing of the piece was written. */
 export interface Rewritten extends Transfer {
   readonly syscall: 'fallocate' | 'pwrite';
 }
@@ -45,7 +45,7 @@ export interface Probe {
   readonly readErrno: number;
   /** errno of a pwrite of no bytes: EROFS or EIO if the filesystem takes no more writes. EBADF in a read-only file. */
   readonly writeErrno: number;
-  /** True where the block has no storage yet, so that an access has to allocate. */
+  /** True if the block has no storage yet, so that an access has to allocate. */
   readonly hole: boolean;
   /** Space left to unprivileged users on the filesystem. */
   readonly freeBytes: number;

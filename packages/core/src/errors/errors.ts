@@ -72,9 +72,9 @@ export interface PmemErrorDetails {
 /** Something the machine did, as opposed to a programmer's mistake (those are TypeError and RangeError). */
 export class PmemError extends Error {
   readonly code: PmemErrorCode;
-  /** The file concerned; undefined where the error concerns none. */
+  /** The file concerned; undefined if the error concerns none. */
   readonly path: string | undefined;
-  /** The file bytes concerned, sorted; empty where the error concerns the whole file. */
+  /** The file bytes concerned, sorted; empty if the error concerns the whole file. */
   readonly ranges: readonly ByteRange[];
   /** Address of the page that says what the file looks like now, and what to do. Node prints it with the error. */
   readonly help: string;
@@ -107,7 +107,7 @@ export type Operation = 'read' | 'write' | 'view' | 'persist' | 'scrub' | 'resiz
 /**
  * Bytes that the medium cannot give back. `ranges` are whole repair units, clipped to the file: exactly what to hand
  * to `repair()`. After a failed read the bytes of the target that lie in `ranges` are unspecified and all others are
- * as in the file; after a failed write the content of `ranges` is unknown and every other byte was stored. Where the
+ * as in the file; after a failed write the content of `ranges` is unknown and every other byte was stored. If the
  * same access also met something else, a truncation say, `cause` is a PmemError with the ranges of that.
  */
 export class MediaError extends PmemError {

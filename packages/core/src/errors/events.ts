@@ -1,6 +1,6 @@
 /**
  * Health events on node:diagnostics_channel, so that any metrics library can subscribe without this one knowing it.
- * Publishing costs nothing while nobody listens.
+ * Publishing costs nothing while nothing listens.
  */
 import { channel } from 'node:diagnostics_channel';
 import type { ByteRange } from '../ranges/byte-range.js';

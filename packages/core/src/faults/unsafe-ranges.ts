@@ -40,7 +40,7 @@ export class UnsafeRanges {
     return this.#isEmpty;
   }
 
-  /** True where the range holds nothing that must not simply be accessed: O(log n), and nothing is allocated. */
+  /** True if the range holds nothing that must not simply be accessed: O(log n), and nothing is allocated. */
   isEmptyAt(offset: number, length: number): boolean {
     if (this.#isEmpty) return true;
     return (
@@ -110,7 +110,7 @@ export class UnsafeRanges {
     return this.#lost.within(range);
   }
 
-  /** Lost bytes that are zeros on the medium, unless somebody has stored there since. */
+  /** Lost bytes that are zeros on the medium, unless another process has stored there since. */
   blankWithin(range: ByteRange): ByteRange[] {
     return this.#blank.isEmpty ? [] : intersectAll(this.#lost.within(range), this.#blank.within(range));
   }

@@ -1,10 +1,10 @@
 import type { FileFacts, PersistMethod } from '../driver/driver.js';
 import type { HugePages } from './huge-pages.js';
 
-/** Whether the device can clear poison: `unknown` where no nvdimm bus says. Read before anything is touched. */
+/** Whether the device can clear poison: `unknown` if no nvdimm bus says. Read before anything is touched. */
 export type ClearAbility = 'yes' | 'no' | 'unknown';
 
-/** Whether the bus of the device reports consumed errors to the kernel's list: `unknown` where no nvdimm bus says. */
+/** Whether the bus of the device reports consumed errors to the kernel's list: `unknown` if no nvdimm bus says. */
 export type ListingAbility = 'yes' | 'no' | 'unknown';
 
 /**
@@ -24,7 +24,7 @@ export interface FileInfo {
   readonly sizeBytes: number;
   readonly readOnly: boolean;
   readonly filesystem: string;
-  /** Loads and stores reach the media directly. False: an ordinary file behind the page cache. */
+  /** Loads and stores reach the media directly. False: an ordinary file in the page cache. */
   readonly dax: boolean;
   /** What persist() does: a cache-line flush from user space, or msync(2), which blocks. */
   readonly persistMethod: PersistMethod;

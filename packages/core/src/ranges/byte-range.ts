@@ -21,7 +21,7 @@ export function overlaps(a: ByteRange, b: ByteRange): boolean {
   return a.offset < rangeEnd(b) && b.offset < rangeEnd(a);
 }
 
-/** The bytes both ranges hold, or undefined where they share none. */
+/** The bytes both ranges hold, or undefined if they share none. */
 export function intersect(a: ByteRange, b: ByteRange): ByteRange | undefined {
   const start = Math.max(a.offset, b.offset);
   const end = Math.min(rangeEnd(a), rangeEnd(b));

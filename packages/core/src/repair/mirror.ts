@@ -12,7 +12,7 @@ export interface MirrorOptions {
 
 /**
  * Makes a `rebuild` for repair() of `mirror`, a file that holds the same bytes: those of lost bytes [a, b) at
- * [`offset` + a, `offset` + b) of it. Where the mirror ends before them, or has itself a media error or lost bytes there,
+ * [`offset` + a, `offset` + b) of it. If the mirror ends before them, or has itself a media error or lost bytes there,
  * the bytes are not supplied: they stay lost, and can be repaired again. Any other error of the mirror fails the repair.
  * The mirror must be open, and as new as the file: what has changed in the file since would go back to its older state.
  *

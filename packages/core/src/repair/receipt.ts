@@ -68,7 +68,7 @@ export function reportUnit(unit: RepairUnit, before: FileBadBlocks, after: FileB
   return { range, outcome, strategy, attempts, lost, rebuilt, filled, tombstoned, released };
 }
 
-/** What became of a unit that was repaired, and which bytes of the device it left behind. */
+/** What became of a unit that was repaired, and which bytes of the device it gave back. */
 function outcomeOf(range: ByteRange, before: FileBadBlocks, after: FileBadBlocks): [RepairOutcome, ByteRange[]] {
   if (!before.supported || !after.supported) return ['unverifiable', []];
   if (overlappingOf(after.blocks, range).length > 0) return ['still-listed', []];

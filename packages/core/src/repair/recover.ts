@@ -177,7 +177,7 @@ interface Finished {
 /**
  * Intents whose unit reads well and holds what it is to hold, or something else that was stored since: unless the
  * machine died in the write, a page that was bad reads well only after it was written whole. Zeros say nothing: a
- * zero-range leaves them as well. Throws ERR_PMEM_JOURNAL where it is unclear which of the two a unit is.
+ * zero-range leaves them as well. Throws ERR_PMEM_JOURNAL if it is unclear which of the two a unit is.
  */
 async function alreadyThere(
   file: CompleteFile, intents: readonly Intent[], interruption: Interruption,

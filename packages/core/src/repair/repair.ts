@@ -235,7 +235,7 @@ async function atMost(settling: Promise<unknown>, timeoutMs: number): Promise<vo
   clearTimeout(timer);
 }
 
-/** The error was made where the receipt is not known. */
+/** The error was made before the receipt was known. */
 function attach(error: RepairError, receipt: RepairReceipt): void {
   Object.defineProperty(error, 'receipt', { value: receipt, enumerable: true });
 }

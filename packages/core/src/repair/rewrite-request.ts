@@ -17,8 +17,8 @@ export function rewriteRequestOf(runs: readonly Run[]): RewriteRequest {
 }
 
 /**
- * Where the contents lie in one buffer, and those of a run one behind the other, they are written from there: they need not be
- * copied, and units that share one content send it once.
+ * If the contents lie in one buffer, and those of a run one after the other, they are written from there: they need not
+ * be copied, and units that share one content send it once.
  */
 function viewOf(runs: readonly Run[]): RewriteRequest | undefined {
   const { buffer } = firstOf(runs[0] as Run).content;

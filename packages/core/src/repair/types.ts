@@ -37,7 +37,7 @@ export interface RepairOptions {
   readonly fill?: number;
   /** Default `auto`: the order that leaves a failed repair no worse, see docs/concepts/repair.md. */
   readonly strategy?: 'auto' | RepairStrategy;
-  /** Permit handing a poisoned block back to free space where the kernel has no other way. Default false. */
+  /** Permit handing a poisoned block back to free space if the kernel has no other way. Default false. */
   readonly allowRelocation?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RepairProgress) => void;

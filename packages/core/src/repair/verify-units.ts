@@ -13,7 +13,7 @@ import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 /** So many units are verified before the event loop gets its turn. */
 const UNITS_PER_TURN = 512;
 
-/** To fault in what lies between two units anew costs less than a second call, up to here. */
+/** To fault in once more what lies between two units costs less than a second call, up to here. */
 const GAP_PAGES_MAX = 16;
 
 /** Decides of each of the units, which were written (ascending): verified, failed, or found to hold others' bytes. */
@@ -37,8 +37,8 @@ export async function verifyUnits(
 }
 
 /**
- * Up to where units lie so near each other that they are mapped anew together. A page between them that is known to be bad
- * stays as it is: mapped before the kernel knew, it may still give its bytes.
+ * The end of a group of units so near each other that they are mapped once more together. A page between them that is
+ * known to be bad stays as it is: mapped before the kernel knew, it may still give its bytes.
  */
 function endOfGroup(
   file: CompleteFile, unsafe: UnsafeRanges, written: readonly RepairUnit[], start: number,

@@ -1,6 +1,6 @@
 /**
  * Resets and rewrites units, strategy by strategy, until each is verified or nothing is left to try. Adjacent units go
- * together; where a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
+ * together; if a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
 import { rangeEnd, totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';

@@ -16,7 +16,7 @@ export interface FileBadBlock extends ByteRange {
   readonly mayBeHuge: boolean;
 }
 
-/** `known`: at least one bad block. `none`: the kernel lists none. `unsupported`: nobody can tell; not "healthy". */
+/** `known`: at least one bad block. `none`: the kernel lists none. `unsupported`: it cannot be told; not "healthy". */
 export type BadBlockReport =
   | { readonly status: 'known'; readonly ranges: readonly ByteRange[] }
   | { readonly status: 'none' }
@@ -27,7 +27,7 @@ export type FileBadBlocks =
   | { readonly supported: false; readonly reason: string };
 
 /**
- * Asks the kernel which blocks of `within` are bad. Costs one small read where the device lists nothing, else FIEMAP
+ * Asks the kernel which blocks of `within` are bad. Costs one small read if the device lists nothing, else FIEMAP
  * as well: in proportion to extents and bad blocks, never to bytes.
  */
 export async function queryBadBlocks(

@@ -1,4 +1,4 @@
-/** Reads ahead, off the main thread and without touching mapped memory, to find media errors before anybody needs the bytes. */
+/** Reads ahead, off the main thread and without touching mapped memory, to find media errors before an access meets them. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { forgetHealthy } from '../faults/ask-again.js';
@@ -22,7 +22,7 @@ export interface ScrubReport {
   readonly range: ByteRange;
   /** Every media error in the range, whole pages clipped to it: what was known before, and what scrub() met. */
   readonly mediaErrors: readonly ByteRange[];
-  /** The part of `mediaErrors` that nobody knew of before this scrub. */
+  /** The part of `mediaErrors` that was not known before this scrub. */
   readonly found: readonly ByteRange[];
 }
 

@@ -1,4 +1,4 @@
-/** Notices what the kernel learns about a file's blocks, before anybody touches them. */
+/** Notices what the kernel learns about a file's blocks, before anything touches them. */
 import type { FileBadBlocks } from './bad-blocks.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { coalesce, subtract } from '../ranges/byte-range.js';

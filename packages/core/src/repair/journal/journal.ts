@@ -29,7 +29,7 @@ const WRITING_MS_MAX = 10_000;
 
 /**
  * `over`: at most a process died, or the machine ran on for so long that the write was over. `torn`: the machine may
- * have died in the write, and the unit may hold anything. `unclear`: that too, but somebody has touched the file since
+ * have died in the write, and the unit may hold anything. `unclear`: that too, but the file was touched since
  * the restart, so what the unit holds may be theirs.
  */
 export type Interruption = 'over' | 'torn' | 'unclear';
@@ -70,7 +70,7 @@ export class Journal {
 
   /**
    * How the writes of the intents ended. The change time of the inode tells how long the machine ran on, and whether
-   * anybody has touched the file since the restart; a copy that keeps its times cannot set it back.
+   * the file was touched since the restart; a copy that keeps its times cannot set it back.
    */
   get interruption(): Interruption {
     if (this.#located === undefined || this.#located.status === 'none') return 'torn';
