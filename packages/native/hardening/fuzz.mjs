@@ -69,7 +69,10 @@ function runProcess(target, { first, count, bases, folder }) {
   // 4 threads of the pool, as always; a semi-space of 1 MiB makes the collector work.
   const child = spawn(
     target.command,
-    ['--expose-gc', '--max-semi-space-size=1', path.join(target.packageFolder, 'hardening', 'fuzz', 'child.mjs'), request],
+    [
+      '--expose-gc', '--max-semi-space-size=1',
+      path.join(target.packageFolder, 'hardening', 'fuzz', 'child.mjs'), request,
+    ],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
-// A copy of this package, built under sanitizers, in a place of its own: `.cache/hardening/<name>` of the repository. The
-// loader looks in one place only, beside the sources it was loaded from, so that no build made here can ever be what
+// A copy of this package, built under sanitizers, in a place of its own: `.cache/hardening/<name>` of the repository.
+// The loader looks in one place only, beside the sources it was loaded from, so that no build made here can ever be what
 // somebody else runs. In the copy `@safe-pmem/native` means the copy, because a package's own name refers to itself;
 // everything else (core, the tools) is the repository's.
 import { spawnSync } from 'node:child_process';

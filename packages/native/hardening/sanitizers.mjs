@@ -1,7 +1,7 @@
 // npm run test:sanitizers [-- --cpp] [-- --addon] [-- --threads]
 //
-// The tests of this package with ASan, UBSan, LSan and TSan looking on. Everything is built in `.cache/hardening`; the binary
-// that the package loads, and its `build` folder, are left alone. See docs/internals/native-hardening.md.
+// The tests of this package with ASan, UBSan, LSan and TSan looking on. Everything is built in `.cache/hardening`; the
+// binary that the package loads, and its `build` folder, are left alone. See docs/internals/native-hardening.md.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -44,7 +44,7 @@ export class WindowCache {
     return this.#faults[0] !== 0;
   }
 
-  /** The window with the range; undefined if the range spans two, is asked for too rarely, or the runtime allows none. */
+  /** The window with the range; undefined if it spans two, is asked for too rarely, or the runtime allows none. */
   at(position: number, length: number): MemoryWindow | undefined {
     const start = Math.floor(position / WINDOW_BYTES) * WINDOW_BYTES;
     const end = Math.min(start + WINDOW_BYTES, this.#mappedBytes);

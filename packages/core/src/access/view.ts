@@ -56,7 +56,12 @@ export class PmemView extends Uint8Array {
     this.#range = range;
   }
 
-  /** What subarray(), slice() and map() make: they know nothing of the file. @internal */
+  /**
+   * What subarray(), slice() and map() make: they know nothing of the file.
+   *
+   * @example
+   * const copy = view.slice(0, 16); // a plain Uint8Array
+   */
   static get [Symbol.species](): Uint8ArrayConstructor {
     return Uint8Array;
   }

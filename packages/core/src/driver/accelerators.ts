@@ -33,8 +33,8 @@ export interface Batches {
    */
   readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
   /**
-   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own. It ends at a call that fails or
-   * falls short: with the bytes before that, or with its errno if there are none. Instead: pread() into scratch.
+   * pread(2) of the range, in as many calls as it takes, into memory of the driver's own. It ends at a call that fails
+   * or falls short: with the bytes before that, or with its errno if there are none. Instead: pread() into scratch.
    */
   scrub(position: number, length: number): Promise<Transfer>;
   /** fstat's size, off the main thread. Instead: fileSizeSync(). */

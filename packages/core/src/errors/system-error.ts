@@ -29,7 +29,7 @@ const codes = new Map<number, readonly [PmemErrorCode, string]>([
 
 const LOCKED = ['ERR_PMEM_LOCKED', 'another open file holds the lock'] as const;
 
-/** The errno and call that a PmemError tells of, shaped like the errors of node:fs so that existing handlers read it. */
+/** The errno and call of a PmemError, shaped like the errors of node:fs so that existing handlers read it. */
 export class SystemCallError extends Error {
   readonly code: string;
   readonly errno: number;

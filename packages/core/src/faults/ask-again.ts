@@ -38,7 +38,9 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
  * changes anything, and what it writes must not be taken for data yet. No later load relies on it: the page may be
  * lost again.
  */
-export function stillLost(file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, loaded?: Uint8Array): ByteRange[] {
+export function stillLost(
+  file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, loaded?: Uint8Array,
+): ByteRange[] {
   const lost = unsafe.lostWithin(within);
   const blank = subtract(unsafe.blankWithin(within), unsafe.busyWithin(within));
   if (blank.length === 0) return lost;

@@ -1,4 +1,4 @@
-/** Prepares the units of one window of a repair together, and tells later whether what they were made from still holds. */
+/** Prepares the units of one window of a repair together, and tells later whether they are still as they were found. */
 import type { CompleteFile } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { systemError } from '../errors/system-error.js';

@@ -7,8 +7,8 @@ import type { FoundUnit } from './repair-unit.js';
 import type { Rebuild } from './types.js';
 
 /**
- * One call of `rebuild` per run of lost bytes; runs that touch across units are one. Puts the bytes into the contents of
- * the units, and returns what was not supplied. Throws RepairError.
+ * One call of `rebuild` per run of lost bytes; runs that touch across units are one. Puts the bytes into the contents
+ * of the units, and returns what was not supplied. Throws RepairError.
  */
 export async function rebuildLost(
   path: string, units: readonly FoundUnit[], rebuild: Rebuild,

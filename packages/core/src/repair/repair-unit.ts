@@ -14,11 +14,12 @@ import type { RepairAttempt, RepairStrategy } from './types.js';
  * ```
  *
  * - `untouched`: nothing has reached it. It is what it was found to be.
- * - `half-done`: a reset or a write reached it, of this repair or of one that was cut off. What it was is gone, and what
- *   it is to be is not verified: its intent has to stay in the journal. A strategy that fails leaves it so.
+ * - `half-done`: a reset or a write reached it, of this repair or of one that was cut off. What it was is gone, and
+ *   what it is to be is not verified: its intent has to stay in the journal. A strategy that fails leaves it so.
  * - `repaired`: it was written, persisted and read back.
  * - `holds-others`: it reads well, and what it holds is neither what was written nor zeros: another process has stored
- *   there, or the device gives other bytes than it was given. Nothing more is written to it, and nothing of it is hidden.
+ *   there, or the device gives other bytes than it was given. Nothing more is written to it, and nothing of it is
+ *   hidden.
  */
 export type UnitState = 'untouched' | 'half-done' | 'repaired' | 'holds-others';
 

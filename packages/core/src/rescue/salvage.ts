@@ -60,7 +60,9 @@ export interface SalvageRequest {
 /** Between chunks of this size the event loop gets its turn. */
 const CHUNK_BYTES = 1024 * 1024;
 
-export async function salvageRange(file: CompleteFile, unsafe: UnsafeRanges, request: SalvageRequest): Promise<Salvage> {
+export async function salvageRange(
+  file: CompleteFile, unsafe: UnsafeRanges, request: SalvageRequest,
+): Promise<Salvage> {
   const pieces: SalvagedPiece[] = [];
   const gaps: SalvageGap[] = [];
   for await (const part of salvageParts(file, unsafe, request)) {

@@ -98,7 +98,9 @@ class Run<State extends Explored> {
       failure = { error };
     }
     const [left] = this.#waiting;
-    if (left !== undefined) this.#mismatch ??= `nothing happens at ${left.at}: ${this.#moments.length} moments were seen`;
+    if (left !== undefined) {
+      this.#mismatch ??= `nothing happens at ${left.at}: ${this.#moments.length} moments were seen`;
+    }
     return {
       moments: this.#moments,
       events: this.#happened,

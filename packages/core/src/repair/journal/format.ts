@@ -27,8 +27,8 @@
  *
  * An intent carries what its unit is to hold, so that a repair cut off by a crash is finished on the next open instead
  * of being guessed at. Uniform content (a lost page that is filled) is stored as one byte. A bare intent names a whole
- * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A lost range marks bytes that were
- * lost; a blank one, that a repair has stored zeros there and has read them back, so any other byte was stored since.
+ * unit of which nothing was left and that `rebuild` was writing: cut off, it is lost. A lost range marks bytes that
+ * were lost; a blank one, that a repair has stored zeros there and has read them back, so any other byte was stored since.
  * Version 1 is read as well: it has no id and no boot id, and its records begin at 40.
  */
 import { createHash } from 'node:crypto';
@@ -61,7 +61,7 @@ export interface Intent extends ByteRange {
 export interface JournalContent {
   readonly intents: readonly Intent[];
   readonly lost: readonly ByteRange[];
-  /** Of the lost ranges, those that were zeros on the medium when they were recorded. Without it none is known to be. */
+  /** Those of the lost ranges that were zeros on the medium when they were recorded. Without it none is known to be. */
   readonly blank?: readonly ByteRange[];
 }
 
