@@ -6,13 +6,16 @@ import { directory } from '../place.mjs';
 
 const OPERATIONS = 100_000;
 const file = await PmemFile.open(path.join(directory, 'file'), { driver: nativeDriver(), create: true, size: 2 ** 20, preallocate: true });
-const bytes = Buffer.alloc(256);
-let sum = 0;
+// Not zeros: for those the file is asked for its size, which takes a system call and allocates its answer.
+file.write(Buffer.alloc(2 ** 20, 7), 0);
+const bytes = Buffer.alloc(256, 7);
+// What it counts is small: a sum of such numbers would be one more on the heap each time.
+let met = 0;
 const operations = {
   'read 256 B': (at) => { file.read(bytes, at); },
   'write 256 B': (at) => { file.write(bytes, at); },
-  'readUInt32LE': (at) => { sum += file.readUInt32LE(at); },
-  'readDoubleLE': (at) => { sum += file.readDoubleLE(at); },
+  'readUInt32LE': (at) => { if (file.readUInt32LE(at) === 7) met++; },
+  'readDoubleLE': (at) => { if (file.readDoubleLE(at) === 7) met++; },
 };
 
 function heapBytes(operation) {
@@ -29,4 +32,4 @@ const rows = Object.entries(operations).map(([name, operation]) => {
   return { title: `heap of one ${name}`, unit: 'B', times: { allocated: { medianNs: Math.max(0, least), fastestNs: Math.max(0, least) } } };
 });
 await file.close();
-process.send({ rows, absent: Number.isNaN(sum) ? ['numbers'] : [] });
+process.send({ rows, absent: met > 0 ? ['numbers'] : [] });
