@@ -130,7 +130,10 @@ const list = [
   [core('repair/write-units.ts'), 'for (const each of run) if (each.unit.offset < end) each.altered();', '', 'a written unit that was not verified loses its intent'],
   [core('repair/batch.ts'), '  unsafe.addLost(lossOf(unit));\n', '', 'losses of a failed repair'],
   [core('resize/cuts.ts'), ': inReleased));', ': []));', 'poison is cut off for somebody else'],
-  [core('repair/repair-unit.ts'), "if (this.#state === 'untouched') this.#state = 'half-done';", '', 'what a write has reached counts as untouched'],
+  [
+    core('repair/repair-unit.ts'), "if (this.#state === 'untouched') this.#state = 'half-done';",
+    '', 'what a write has reached counts as untouched',
+  ],
   [core('repair/repair-unit.ts'), "this.#state = 'repaired';", '', 'a unit that was verified is written for ever'],
   // Content
   [core('repair/salvage-unit.ts'), 'if (unsafe.metWithin(page).length > 0 || ', 'if (', 'bad pages are touched again'],
@@ -175,7 +178,10 @@ const list = [
   [core('opening/open-state.ts'), 'new UnsafeRanges(() => { this.window.shut(); })', 'new UnsafeRanges()', 'the window stays open when a range becomes unsafe'],
   [core('access/open-window.ts'), 'Math.min(bytes.length, sizeBytes - start)', 'bytes.length', 'the window reaches past the end of the file'],
   [core('access/after-access.ts'), '  window.shut();\n  return file.takeFault();', '  return file.takeFault();', 'the window is used after a fault took its memory'],
-  [core('access/numbers.ts'), 'if (faults[0] === 0) {', 'if (faults.length > 0) {', 'a number whose load met a fault is believed'],
+  [
+    core('access/numbers.ts'), 'if (faults[0] === 0) {',
+    'if (faults.length > 0) {', 'a number whose load met a fault is believed',
+  ],
   [
     core('access/numbers.ts'), 'if (data.getUint8(at + length - 1) === 0) requireUncut(this.#state, position, length);',
     '', 'a number behind a cut is zeros',
