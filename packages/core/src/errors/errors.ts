@@ -105,10 +105,10 @@ export type MediaErrorSource = 'sigbus' | 'errno' | 'known';
 export type Operation = 'read' | 'write' | 'view' | 'persist' | 'scrub' | 'resize';
 
 /**
- * Bytes that the medium cannot give back. `ranges` are whole repair units, clipped to the file: exactly what to hand
- * to `repair()`. After a failed read the bytes of the target that lie in `ranges` are unspecified and all others are
- * as in the file; after a failed write the content of `ranges` is unknown and every other byte was stored. If the
- * same access also met something else, a truncation say, `cause` is a PmemError with the ranges of that.
+ * Bytes that the medium cannot give back. `ranges` are whole pages, clipped to the file: hand them to `repair()`. After
+ * a failed read the bytes of the target that lie in `ranges` are unspecified and all others are as in the file; after a
+ * failed write the content of `ranges` is unknown and every other byte was stored. If the same access also met
+ * something else, such as a truncation, `cause` is a PmemError with the ranges of that.
  */
 export class MediaError extends PmemError {
   readonly operation: Operation;
