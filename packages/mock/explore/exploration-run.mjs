@@ -63,7 +63,7 @@ export class ExplorationRun {
     return this.#random.next().value;
   }
 
-  /** Resolves once there is nothing left to do; rejects where the thread dies, which is no target's failure. */
+  /** Resolves once there is nothing left to do; rejects if the thread dies, which is no target's failure. */
   #work() {
     return new Promise((resolve, reject) => {
       const worker = new Worker(new URL('worker.mjs', import.meta.url), { execArgv: ['--enable-source-maps'] });

@@ -1,6 +1,6 @@
 /**
- * What a file may hold after any crash, kept beside the file by whoever changes it: for each 8-byte word the durable
- * value and those stored since, and whether its loss may be reported. Knows nothing of how PmemFile works.
+ * The account of what a file may hold after any crash, kept by the code that changes it: for each 8-byte word the
+ * durable value and those stored since, and whether its loss may be reported. Knows nothing of how PmemFile works.
  */
 import { type ByteRange, rangeEnd } from '@safe-pmem/core';
 
@@ -9,7 +9,7 @@ export const WORD = 8;
 const CHUNK = 512;
 
 export class Ledger {
-  /** The value that reading gives while the machine runs; only where `unsure` is 0. */
+  /** The value that reading gives while the machine runs; only if `unsure` is 0. */
   readonly newest: Uint8Array;
   readonly #durable: Buffer;
   /** Values stored since the word was last persisted. */
@@ -99,7 +99,7 @@ export class Ledger {
     this.persisted(range, isBad);
   }
 
-  /** Nobody may be told any more that the range is lost, unless it is. */
+  /** Notes that from now on no opener may be told that the range is lost, unless it is. */
   unreport(range: ByteRange, isBad: (position: number) => boolean): void {
     for (const word of wordsOf(range)) {
       const from = Math.max(range.offset, word * WORD);
@@ -157,13 +157,13 @@ export class Ledger {
     this.#sizes.add(sizeBytes);
   }
 
-  /** Throws where a file of this size is none that there may be. */
+  /** Throws if a file of this size is none that there may be. */
   checkSize(sizeBytes: number): void {
     if (this.#sizes.has(sizeBytes) || this.#asked.has(sizeBytes)) return;
     throw new Error(`the file has ${sizeBytes} bytes; allowed: ${[...this.#sizes].join(', ')}`);
   }
 
-  /** Throws where these bytes are none that a crash may leave. */
+  /** Throws if these bytes are none that a crash may leave. */
   checkBytes(position: number, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at++) {
       if (at % CHUNK === 0) {
@@ -209,7 +209,7 @@ export class Ledger {
     return this.#reportable.slice();
   }
 
-  /** Throws where a loss is reported of bytes that nothing has happened to, now or at the moment of `earlier`. */
+  /** Throws if a loss is reported of bytes that nothing has happened to, now or at the moment of `earlier`. */
   checkReport(range: ByteRange, earlier?: Uint8Array): void {
     const reported = this.#reportable.subarray(range.offset, rangeEnd(range));
     const at = reported.findIndex((may, index) => may === 0 && earlier?.[range.offset + index] !== 1);

@@ -1,13 +1,15 @@
-/** What two or three processes do to one file side by side, in short pieces, so that each can be explored far. */
+/**
+ * Situations of two or three processes at one file, side by side, in short pieces, so that each can be explored far.
+ */
 import { PmemError, PmemFile } from '@safe-pmem/core';
 import type { MockOptions } from '../src/index.js';
 import { PAGE } from './scene.js';
 import { type Opener, SHARED, type SharedScene } from './shared-file.js';
 
-/** What two or three openers do; they are there before, with the file open, unless they open it themselves. */
+/** Bodies of two or three openers. They have the file open before, unless they open it themselves. */
 export interface Situation {
   readonly sizeBytes: number;
-  /** What the machine has to be like, whichever it is otherwise. */
+  /** Options that the machine must have, whichever others it has. */
   readonly machine?: MockOptions;
   /** Opened before the bodies run; by default all of them. */
   readonly opened?: readonly string[];
@@ -27,7 +29,7 @@ const loseTwo = async (scene: SharedScene, a: Opener): Promise<void> => {
   await a.repair(2, 'lose');
 };
 
-/** Page 1 is bad, and nobody knows. */
+/** Makes page 1 bad; no opener knows. */
 const poisonOne = (scene: SharedScene): Promise<void> => {
   scene.poison(1);
   return Promise.resolve();
@@ -351,12 +353,12 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
   },
 };
 
-/** What ended because the same opener has closed. */
+/** Ignores an error of a call that ended because its opener has closed. */
 async function unlessClosed(action: Promise<unknown>): Promise<void> {
   await unlessOf(action, ['ERR_PMEM_CLOSED']);
 }
 
-/** What ended because another process has cut the bytes off. */
+/** Ignores an error of a call that ended because another process has cut the bytes off. */
 async function unlessGone(action: Promise<unknown>): Promise<void> {
   await unlessOf(action, ['ERR_PMEM_TRUNCATED', 'ERR_PMEM_REPAIR_FAILED']);
 }

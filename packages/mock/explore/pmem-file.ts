@@ -11,7 +11,7 @@ export type MachineOptions = Pick<MockOptions, 'kernel' | 'filesystem' | 'cleara
 
 export interface SceneBody {
   readonly sizeBytes: number;
-  /** It may leave poison where it stores, and goes on where it is refused. */
+  /** It may leave poison in the pages that it stores to, and goes on if it is refused. */
   readonly tolerant?: boolean;
   /** Nothing ever has to be repaired after it: check() alone judges, which is quicker. */
   readonly storesOnly?: boolean;
@@ -20,7 +20,7 @@ export interface SceneBody {
 
 const page = (number: number): ByteRange => ({ offset: number * PAGE, length: PAGE });
 
-/** What an application may do, in short pieces, so that each can be explored to the end. */
+/** Actions of an application, in short pieces, so that each can be explored to the end. */
 export const BODIES: Readonly<Record<string, SceneBody>> = {
   'stores and persists': {
     sizeBytes: 2 * PAGE,
@@ -174,7 +174,7 @@ export function pmemFileExploration(body: SceneBody, machine: MachineOptions): E
   };
 }
 
-/** Poison can be ended without handing its block to somebody else. */
+/** Poison can be ended without handing its block to another file. */
 function isCurable({ filesystem, kernel, clearable = true }: MachineOptions): boolean {
   return clearable && !(filesystem === 'xfs' && kernel === '5.10');
 }
@@ -198,7 +198,7 @@ async function judge(scene: Scene, curable: boolean): Promise<void> {
   await scene.close();
 }
 
-/** Where the medium under a journal may have failed, repairs and open() may, too; they never read wrong for it. */
+/** If the medium under a journal may have failed, repairs and open() may, too; they never read wrong for it. */
 async function unlessAtRisk(scene: Scene, action: () => Promise<void>): Promise<void> {
   try {
     await action();

@@ -8,18 +8,18 @@ export const PATH = '/pmem/data';
 export const JOURNAL = `${PATH}.repair`;
 /** No file of these explorations is ever longer. */
 const MOST_BYTES = 3 * PAGE;
-/** What files hold at first. */
+/** Content of files at first. */
 const CONTENT = pattern(0, MOST_BYTES, 0);
 
 export class Scene {
   readonly ledger: Ledger;
   #journalPoisoned = false;
-  /** A load or store was made to fail: a repair may meet losses that nobody has heard of yet. */
+  /** A load or store was made to fail: a repair may meet losses that were not reported yet. */
   #faulted = false;
   #file: PmemFile | undefined;
   #salt = 1;
 
-  /** `tolerant`: goes on where the medium refuses a store or a repair. */
+  /** `tolerant`: goes on if the medium refuses a store or a repair. */
   constructor(
     readonly driver: MockDriver,
     sizeBytes: number,
@@ -127,7 +127,10 @@ export class Scene {
     this.driver.poison(PATH, range, { latent });
   }
 
-  /** The hook of an exploration: poison that it puts into this file, or where the journal is or may come to be. */
+  /**
+   * The hook of an exploration: notes poison that it puts into this file, or into a place where the journal is or may
+   * come to be.
+   */
   noteEvent(event: ScheduledEvent): void {
     if (event.effect === 'signal') this.#faulted = true;
     if (event.effect !== 'poison') return;
@@ -159,7 +162,7 @@ export class Scene {
     await this.#repair(ranges, {});
   }
 
-  /** False where it was refused, and the scene goes on after that. */
+  /** False if it was refused, and the scene goes on after that. */
   async resize(sizeBytes: number): Promise<boolean> {
     const before = this.ledger.sizeBytes;
     const held = this.ledger.newest.slice();
@@ -212,7 +215,7 @@ export class Scene {
     }
   }
 
-  /** What a fill may put into whatever of the units of the range is lost. */
+  /** Notes the bytes that a fill may put into the lost parts of the units of the range. */
   #maybeFilled(range: ByteRange, byte: number): void {
     const from = Math.floor(range.offset / PAGE) * PAGE;
     const to = Math.min(Math.ceil((range.offset + range.length) / PAGE) * PAGE, this.ledger.sizeBytes);

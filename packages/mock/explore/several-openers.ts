@@ -90,7 +90,7 @@ async function judge(scene: SharedScene, cutOff: boolean): Promise<void> {
 
 async function judgeFile(scene: SharedScene, cutOff: boolean): Promise<void> {
   for (const path of scene.names) {
-    // What a body makes may not be there yet.
+    // A file that a body makes may not be there yet.
     if (cutOff && !scene.driver.listFiles().includes(path)) continue;
     const file = await PmemFile.open(path, { driver: scene.driver });
     if (!cutOff && file.size !== scene.ledger.sizeBytes) {

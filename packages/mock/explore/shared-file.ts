@@ -15,7 +15,7 @@ export const pageRange = (page: number): ByteRange => ({ offset: page * PAGE, le
 export class SharedScene {
   readonly ledger: Ledger;
   readonly openers = new Map<string, Opener>();
-  /** Where the file is now; it may be renamed. */
+  /** The path of the file now; it may be renamed. */
   path: string;
   /** Names under which it can be opened. */
   readonly names: Set<string>;
@@ -23,14 +23,14 @@ export class SharedScene {
   readonly bad = new Set<number>();
   /** Pages that one opener stored to while they were bad and another was repairing them: either bytes may be there. */
   readonly contested = new Set<number>();
-  /** Who has asked to have the file alone, and who has it so. */
+  /** The openers that have asked to have the file alone, and those that have it so. */
   readonly wanting = new Set<Opener>();
   asked = 0;
   readonly having = new Set<Opener>();
   /** Something was made to fail, or power failed, or a process died in the middle of something. */
   disturbed = false;
   #salt = 1;
-  /** What the last event happened just before. */
+  /** The operation that the last event happened just before. */
   #operation: string | undefined;
   /** By page, how many stores there were to it. */
   readonly stores = new Map<number, number>();
@@ -66,7 +66,7 @@ export class SharedScene {
     return other;
   }
 
-  /** Somebody has a file of that name there. */
+  /** Writes a file of another program at `path`. */
   plant(path: string, bytes: Uint8Array): void {
     this.theirs.set(path, bytes);
     this.driver.writeFile(path, bytes);
@@ -193,7 +193,7 @@ export class Opener {
     });
   }
 
-  /** False where another repair has kept it out each time. */
+  /** False if another repair has kept it out each time. */
   async repair(page: number, how: 'rebuild' | 'lose'): Promise<boolean> {
     for (let tries = 0; tries < PATIENCE; tries++) {
       if (await this.#repair(page, how)) return true;
@@ -202,7 +202,7 @@ export class Opener {
     return false;
   }
 
-  /** False where a repair has kept it out, or a page that is bad. */
+  /** False if a repair has kept it out, or a page that is bad. */
   async resize(sizeBytes: number): Promise<boolean> {
     const { ledger } = this.scene;
     ledger.asking(sizeBytes);
@@ -223,7 +223,7 @@ export class Opener {
   /** Reads all that can be read, and holds it and what is reported lost against the ledger. */
   async read(): Promise<void> {
     const { ledger } = this.scene;
-    // What is lost when the look begins may be mended before it ends.
+    // Bytes that are lost when the look begins may be repaired before it ends.
     const { reports } = ledger;
     const stores = new Map(this.scene.stores);
     const { pieces, gaps } = await this.file.salvage();
@@ -233,7 +233,7 @@ export class Opener {
     for (const { offset, bytes } of pieces) {
       for (let at = offset; at < offset + bytes.length; at = nextPage(at)) {
         const page = Math.floor(at / PAGE);
-        // What was loaded before a store is older than what the account has now.
+        // Bytes that were loaded before a store are older than what the account has now.
         if (this.scene.stores.get(page) !== stores.get(page)) continue;
         // Another process may be at it, and may have put zeros there for a moment or for good, with no way to tell this one.
         if (this.scene.losses > this.#lossesAtOpen || this.scene.isRepairedByOthers(page, this)) continue;
@@ -252,7 +252,7 @@ export class Opener {
     this.repairing.add(page);
     try {
       const { units } = await this.file.repair(range, options);
-      // Who has opened it in the middle of that may not know of it either.
+      // An opener that has opened it in the middle of that may not know of it either.
       if (how === 'lose') scene.losses++;
       const isBad = scene.isBad();
       for (const unit of units) {

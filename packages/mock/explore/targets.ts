@@ -1,4 +1,4 @@
-/** What a full run explores of PmemFile and its repair journal. */
+/** The targets of a full run for PmemFile and its repair journal. */
 import { everyCrash, everyWay, type ExplorationTarget, replaySchedule } from '../src/index.js';
 import { Random } from '../src/random.js';
 import { BODIES, type MachineOptions, pmemFileExploration, type SceneBody } from './pmem-file.js';

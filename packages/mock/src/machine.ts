@@ -18,7 +18,7 @@ import { atOnce, realTurns, type Turns } from './driver/turns.js';
 
 /** Blocks before the first that a file can own: superblock, logs and the like. */
 export const RESERVED_BLOCKS = 16;
-/** How long the machine is down after a power failure. */
+/** Time that the machine is down after a power failure. */
 const RESTART_MS = 1000;
 
 export class Machine {
@@ -41,9 +41,9 @@ export class Machine {
   bootedMs = 1_600_000_000_000;
   /** When asynchronous calls happen. */
   turns: Turns;
-  /** Who watches the kernel's list of bad blocks. */
+  /** Watches of the kernel's list of bad blocks. */
   readonly listWatches = new ListWatches(() => this.turns);
-  /** Who hears of lost memory before it is accessed. */
+  /** Watches for lost memory. */
   readonly memoryWatches = new MemoryWatches(() => this.turns);
   /** Files of this machine can be locked. */
   readonly locks: boolean;
@@ -80,7 +80,7 @@ export class Machine {
     };
   }
 
-  /** False where nobody watches, so that loads and stores need not describe themselves. */
+  /** False if no observer watches, so that loads and stores need not describe themselves. */
   get observed(): boolean {
     return this.#hooks.length > 0;
   }
@@ -94,7 +94,7 @@ export class Machine {
     };
   }
 
-  /** Announces an operation. Throws SimulatedCrash where the observer lets power fail, or kills the process. */
+  /** Announces an operation. Throws SimulatedCrash if the observer lets power fail, or kills the process. */
   begin(name: OperationName, path: string, position: number, length: number, by?: Process): OperationEffect | undefined {
     const process = by?.name;
     const operation = process === undefined ? { name, path, position, length } : { name, path, position, length, process };

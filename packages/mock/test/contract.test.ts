@@ -1,9 +1,10 @@
 import { Errno } from '@safe-pmem/core';
 import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
-import { failNth, mockDriver } from '../src/index.js';
+import type { KernelName } from '../src/index.js';
+import { failNth, KERNEL_PROFILES, mockDriver } from '../src/index.js';
 
-const kernels = ['5.10', '6.1', '6.12', '7.3', 'dax-zeroinit'] as const;
+const kernels = Object.keys(KERNEL_PROFILES) as KernelName[];
 const machines = [
   ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
   { kernel: '6.12', filesystem: 'ext4', clearable: false },

@@ -162,7 +162,7 @@ describe('table "Repair strategies", unclearable', () => {
     },
   );
 
-  it('xfs: a refused recovery write keeps the bad block with its file, so that nobody inherits it', async () => {
+  it('xfs: a refused recovery write keeps the bad block with its file, so that no other file inherits it', async () => {
     const { driver, file } = await scenario({ filesystem: 'xfs', clearable: false });
     expect((await file.pwrite(pattern(PAGE, 2), P)).errno).toBe(Errno.EFAULT);
     await file.sync();

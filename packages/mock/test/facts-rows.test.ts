@@ -229,7 +229,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expectBytes((await preadOf(file, P - PAGE, PAGE)).bytes, untouched ? bytes.subarray(P - PAGE, P) : new Uint8Array(PAGE));
     });
 
-    it('through resize(): the mapping follows only where the call succeeded', async () => {
+    it('through resize(): the mapping follows only if the call succeeded', async () => {
       const { file } = await scenario({ kernel, filesystem });
       const failure = await file.resize(TAIL, false);
       expect(file.mappedBytes).toBe(failure === undefined ? TAIL : 10 * PAGE);
@@ -277,7 +277,7 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", reflink,
     expect(() => { onExt4.driver.reflink(PATH, '/pmem/clone'); }).toThrow(expect.objectContaining({ code: 'EOPNOTSUPP' }));
   });
 
-  it('shared blocks are free once nobody has them', async () => {
+  it('shared blocks are free once no file has them', async () => {
     const { driver, file } = await scenario({ kernel, filesystem: 'xfs', poisonBytes: 0 });
     const free = driver.freePool.freeBytes;
     driver.reflink(PATH, '/pmem/clone');
@@ -327,7 +327,7 @@ describe('what the tables leave open, as the recordings have it', () => {
     expect(await whole.file.pwrite(pattern(PAGE), 4 * PAGE + 100)).toEqual({ transferredBytes: 3996, errno: 0 });
   });
 
-  it('a file does not get back the block it let go of, even where another file frees one too', async () => {
+  it('a file does not get back the block it freed, even if another file frees one too', async () => {
     const { driver, file } = await scenario({ filesystem: 'xfs' });
     const physical = physicalOf(driver, P);
     driver.writeFile('/pmem/other', pattern(2 * PAGE));

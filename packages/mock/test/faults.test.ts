@@ -38,7 +38,7 @@ describe('observer', () => {
     expect(seen).toEqual(['zeroRange', 'zeroRange:freed']);
   });
 
-  it('counts the same whether anybody watches or not', async () => {
+  it('counts the same whether an observer watches or not', async () => {
     const counts: number[] = [];
     for (const onOperation of [undefined, () => undefined]) {
       const { driver, file } = await scenario({ onOperation });

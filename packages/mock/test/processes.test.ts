@@ -32,7 +32,7 @@ describe('locks belong to an open file', () => {
     expect(other.lock(115, 1)).toBeUndefined();
   });
 
-  it('close gives them back, also where close(2) fails', async () => {
+  it('close gives them back, also if close(2) fails', async () => {
     const driver = machine();
     const [first, other] = [await opened(driver.process('a')), await opened(driver.process('b'))];
     first.lock(0, 1);

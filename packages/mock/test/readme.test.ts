@@ -1,23 +1,31 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { runInThisContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { MediaError, PmemFile } from '@safe-pmem/core';
 import { mockDriver } from '../src/index.js';
 
-it('the example of the README runs', async () => {
-  const driver = mockDriver({ kernel: '6.12', filesystem: 'xfs' });
-  const file = await PmemFile.open('/pmem/app.db', { driver, size: 65536, create: true });
-  file.write(new Uint8Array(65536).fill(7), 0);
-  file.persist(0, 65536);
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-  driver.poison('/pmem/app.db', { offset: 8192, length: 64 });
-  assert.throws(() => {
-    file.read(new Uint8Array(100), 8192);
-  }, MediaError);
-
-  await file.repair([{ offset: 8192, length: 4096 }], { rebuild: (range) => new Uint8Array(range.length).fill(7) });
-  const bytes = new Uint8Array(100);
-  file.read(bytes, 8192);
-  expect(bytes).toEqual(new Uint8Array(100).fill(7));
-  expect(driver.poisoned).toEqual([]);
-  await file.close();
+it('the first example of the README runs', async () => {
+  const example = /```ts\n([\s\S]*?)```/.exec(README)?.[1] ?? '';
+  const machines: ReturnType<typeof mockDriver>[] = [];
+  const given = {
+    assert,
+    MediaError,
+    PmemFile,
+    mockDriver: (options: Parameters<typeof mockDriver>[0]) => {
+      machines.push(mockDriver(options));
+      return machines.at(-1);
+    },
+    test: (_: string, body: () => Promise<void>) => body(),
+  };
+  const code = example.replace(/^import .*$/gm, '').trim();
+  expect(code).toMatch(/^test\(/);
+  const run = runInThisContext(`(async ({ ${Object.keys(given).join(', ')} }) => { await ${code} })`) as (
+    names: typeof given,
+  ) => Promise<void>;
+  await run(given);
+  expect(machines).toHaveLength(1);
+  expect(machines[0]?.poisoned).toEqual([]);
 });

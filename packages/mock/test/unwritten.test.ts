@@ -94,7 +94,7 @@ describe('poison in a small unwritten extent, on a device that cannot clear', ()
     }
   });
 
-  it('a zero-range starts anew', async () => {
+  it('a zero-range starts over', async () => {
     const { driver, file } = await allocated(16, { clearable: false });
     driver.poison(PATH, { offset: 5 * PAGE, length: 512 });
     await file.pwrite(pattern(100), 5 * PAGE);
@@ -103,7 +103,7 @@ describe('poison in a small unwritten extent, on a device that cannot clear', ()
   });
 });
 
-describe('what a block holds that nobody has written to', () => {
+describe('the content of a block that was never written', () => {
   it('shows where ext4 calls blocks written that it could not zero, and nowhere else', async () => {
     for (const filesystem of ['ext4', 'xfs'] as const) {
       const { driver, file } = await allocated(5, { filesystem, clearable: false, staleByte: 0xee });

@@ -11,24 +11,18 @@ import {
   type OpenRequest,
 } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
-import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
 import { type CrashChooser, keepAll, loseAll } from '../hardware/crash.js';
 import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from '../hardware/geometry.js';
-import { Inode } from '../filesystem/inode.js';
-import { fillHoles } from '../kernel/blocks.js';
-import { punchHole } from '../kernel/fallocate.js';
-import { linkFile, renameFile } from '../kernel/names.js';
-import { pwrite } from '../kernel/pwrite.js';
-import { copyFileRange, reflink, unshareRange } from '../kernel/reflink.js';
-import { allocateAndGrow, truncate } from '../kernel/truncate.js';
+import { Process } from '../kernel/process.js';
 import { Machine } from '../machine.js';
+import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
 import { MockDevices } from './mock-devices.js';
 import { MockProcess } from './mock-process.js';
-import { MockSystemError, throwUnless0 } from './mock-system-error.js';
-import { openFile, pathErrno } from './open-file.js';
+import { throwUnless0 } from './mock-system-error.js';
+import { openFile } from './open-file.js';
 import type { OperationHook } from './operation.js';
 import { checkOptions, type MockOptions } from './options.js';
-import { Process } from '../kernel/process.js';
+import { OutsideChanges } from './outside-changes.js';
 
 export interface PoisonOptions {
   /** The kernel does not know yet: the bytes are lost, and the first to touch them finds out. */
@@ -74,13 +68,15 @@ export class MockDriver implements Driver<CompleteFile> {
   readonly #bus: FileFacts['bus'];
   readonly #self = new Process(undefined);
   readonly #processes = new Map<string, MockProcess>();
+  readonly #outside: OutsideChanges;
 
   /** Use mockDriver(). */
   constructor(machine: Machine, bus: FileFacts['bus']) {
     this.#machine = machine;
     this.#bus = bus;
     this.devices = new MockDevices(machine, bus, this.#self);
-    machines.set(this, this.#machine);
+    this.#outside = new OutsideChanges(machine);
+    machines.set(this, machine);
   }
 
   /**
@@ -148,7 +144,7 @@ export class MockDriver implements Driver<CompleteFile> {
    */
   poison(path: string, range: ByteRange, options: PoisonOptions = {}): void {
     const resolved = checkedPath(path);
-    const inode = this.#inode(resolved);
+    const inode = this.#outside.inode(resolved);
     const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
     forEachBlock(offset, length, (logical) => {
       if (inode.map.at(logical) !== HOLE || !this.#machine.rules.persistentMedium) return;
@@ -195,7 +191,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.equal(driver.physicalOf('/pmem/app.db', 4096), before);
    */
   physicalOf(path: string, offset: number): number | undefined {
-    const entry = this.#inode(checkedPath(path)).map.at(Math.floor(checkedCount(offset, 'offset') / BLOCK_BYTES));
+    const entry = this.#outside.inode(checkedPath(path)).map.at(Math.floor(checkedCount(offset, 'offset') / BLOCK_BYTES));
     return entry === HOLE ? undefined : mappedBlock(entry) * BLOCK_BYTES + (offset % BLOCK_BYTES);
   }
 
@@ -214,19 +210,7 @@ export class MockDriver implements Driver<CompleteFile> {
     if (extentBytes <= 0 || extentBytes % BLOCK_BYTES !== 0) {
       throw new RangeError(`extentBytes must be a positive multiple of ${BLOCK_BYTES}, got ${extentBytes}`);
     }
-    this.#durably(() => {
-      const { filesystem } = this.#machine;
-      this.#checkParent(resolved);
-      const inode = filesystem.find(resolved) ?? filesystem.create(resolved);
-      throwUnless0(truncate(this.#machine, inode, 0), 'open', resolved);
-      const spacer = new Inode(0);
-      for (let done = 0; done < content.length; done += extentBytes) {
-        this.#writeAll(inode, resolved, content.subarray(done, done + extentBytes), done);
-        if (done + extentBytes < content.length) filesystem.allocate(spacer, done / extentBytes, 1);
-      }
-      filesystem.assignHoles(spacer, 0, spacer.map.endBlock);
-      this.#machine.device.cache.persistOwner(inode.number);
-    });
+    this.#outside.writeFile(resolved, content, extentBytes);
   }
 
   /**
@@ -236,13 +220,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.equal(driver.readFile('/pmem/app.db')[4096], 7);
    */
   readFile(path: string): Uint8Array {
-    const inode = this.#inode(checkedPath(path));
-    const bytes = new Uint8Array(inode.sizeBytes);
-    forEachBlock(0, bytes.length, (logical, within, step, done) => {
-      const entry = inode.map.at(logical);
-      if (entry > HOLE) this.#machine.device.medium.copyOut(mappedBlock(entry), within, bytes, done, step);
-    });
-    return bytes;
+    return this.#outside.readFile(checkedPath(path));
   }
 
   /**
@@ -253,10 +231,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.throws(() => file.read(new Uint8Array(1), 8192), { code: 'ERR_PMEM_TRUNCATED' });
    */
   truncate(path: string, sizeBytes: number): void {
-    checkedCount(sizeBytes, 'sizeBytes');
-    this.#setUp(path, (inode, resolved) => {
-      throwUnless0(truncate(this.#machine, inode, sizeBytes), 'ftruncate', resolved);
-    });
+    this.#outside.truncate(path, checkedCount(sizeBytes, 'sizeBytes'));
   }
 
   /**
@@ -266,10 +241,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.punch('/pmem/app.db', { offset: 4096, length: 4096 });
    */
   punch(path: string, range: ByteRange): void {
-    this.#setUp(path, (inode, resolved) => {
-      const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
-      throwUnless0(punchHole(this.#machine, inode, offset, length), 'fallocate', resolved);
-    });
+    this.#outside.punch(path, range);
   }
 
   /**
@@ -279,10 +251,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.preallocate('/pmem/app.db', { offset: 0, length: 65536 });
    */
   preallocate(path: string, range: ByteRange): void {
-    this.#setUp(path, (inode, resolved) => {
-      const { offset, length } = checkedRange(range, Number.MAX_SAFE_INTEGER, `'${resolved}'`);
-      throwUnless0(allocateAndGrow(this.#machine, inode, offset, length), 'fallocate', resolved);
-    });
+    this.#outside.preallocate(path, range);
   }
 
   /**
@@ -293,11 +262,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.reflink('/pmem/app.db', '/pmem/copy.db');
    */
   reflink(from: string, to: string): void {
-    const target = checkedPath(to);
-    this.#setUp(from, (inode) => {
-      this.#checkParent(target);
-      throwUnless0(reflink(this.#machine, inode, target), 'ioctl', target);
-    });
+    this.#outside.reflink(from, to);
   }
 
   /**
@@ -307,11 +272,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.copyRange('/pmem/app.db', '/pmem/copy.db');
    */
   copyRange(from: string, to: string): void {
-    const target = checkedPath(to);
-    this.#setUp(from, (inode) => {
-      this.#checkParent(target);
-      throwUnless0(copyFileRange(this.#machine, inode, target), 'copy_file_range', target);
-    });
+    this.#outside.copyRange(from, to);
   }
 
   /**
@@ -321,10 +282,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.unshare('/pmem/copy.db', { offset: 0, length: 65536 });
    */
   unshare(path: string, range: ByteRange): void {
-    this.#setUp(path, (inode, resolved) => {
-      const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
-      throwUnless0(unshareRange(this.#machine, inode, offset, length), 'fallocate', resolved);
-    });
+    this.#outside.unshare(path, range);
   }
 
   /**
@@ -334,7 +292,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.setOwner('/pmem/app.db', 1001);
    */
   setOwner(path: string, ownerId: number): void {
-    this.#setUp(path, (inode) => {
+    this.#outside.change(path, (inode) => {
       inode.ownerId = checkedCount(ownerId, 'ownerId');
     });
   }
@@ -346,11 +304,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.append('/pmem/app.db', new Uint8Array(100).fill(9));
    */
   append(path: string, bytes: Uint8Array): void {
-    const content = checkedBytes(bytes);
-    this.#setUp(path, (inode, resolved) => {
-      this.#writeAll(inode, resolved, content, inode.sizeBytes);
-      this.#machine.device.cache.persistOwner(inode.number);
-    });
+    this.#outside.overwrite(path, checkedBytes(bytes));
   }
 
   /**
@@ -360,12 +314,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.overwrite('/pmem/app.db', new Uint8Array(16).fill(9), 4096);
    */
   overwrite(path: string, bytes: Uint8Array, position: number): void {
-    const content = checkedBytes(bytes);
-    checkedCount(position, 'position');
-    this.#setUp(path, (inode, resolved) => {
-      this.#writeAll(inode, resolved, content, position);
-      this.#machine.device.cache.persistOwner(inode.number);
-    });
+    this.#outside.overwrite(path, checkedBytes(bytes), checkedCount(position, 'position'));
   }
 
   /**
@@ -377,7 +326,7 @@ export class MockDriver implements Driver<CompleteFile> {
    */
   setModifiedTime(path: string, modifiedMs: number): void {
     checkedCount(modifiedMs, 'modifiedMs');
-    this.#setUp(path, (inode) => {
+    this.#outside.change(path, (inode) => {
       inode.modifiedMs = modifiedMs;
       inode.changedMs = this.#machine.nowMs;
     });
@@ -403,11 +352,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.rename('/pmem/app.db', '/pmem/old.db');
    */
   rename(from: string, to: string): void {
-    const target = checkedPath(to);
-    this.#setUp(from, (_, resolved) => {
-      this.#checkParent(target);
-      throwUnless0(renameFile(this.#machine, resolved, target), 'rename', resolved);
-    });
+    this.#outside.rename(from, to);
   }
 
   /**
@@ -417,11 +362,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.link('/pmem/app.db', '/pmem/second-name.db');
    */
   link(from: string, to: string): void {
-    const target = checkedPath(to);
-    this.#setUp(from, (_, resolved) => {
-      this.#checkParent(target);
-      throwUnless0(linkFile(this.#machine, resolved, target), 'link', target);
-    });
+    this.#outside.link(from, to);
   }
 
   /**
@@ -431,9 +372,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.unlink('/pmem/app.db');
    */
   unlink(path: string): void {
-    this.#setUp(path, (_, resolved) => {
-      this.#machine.filesystem.unlink(resolved);
-    });
+    this.#outside.unlink(path);
   }
 
   /**
@@ -444,12 +383,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.makeDirectory('/pmem/data');
    */
   makeDirectory(path: string): void {
-    const resolved = checkedPath(path);
-    this.#durably(() => {
-      if (this.#machine.filesystem.find(resolved) !== undefined) throw new MockSystemError(Errno.EEXIST, 'mkdir', resolved);
-      this.#checkParent(resolved);
-      this.#machine.filesystem.makeDirectory(resolved);
-    });
+    this.#outside.makeDirectory(checkedPath(path));
   }
 
   /**
@@ -484,17 +418,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.unlink(filler);
    */
   exhaust(leaveBytes = 0): string {
-    checkedCount(leaveBytes, 'leaveBytes');
-    let path = '/filler';
-    for (let i = 2; this.#machine.filesystem.find(path) !== undefined; i++) path = `/filler-${i}`;
-    this.#durably(() => {
-      const { filesystem } = this.#machine;
-      const blocks = Math.max(0, filesystem.availableBlocks - Math.ceil(leaveBytes / BLOCK_BYTES));
-      const inode = filesystem.create(path);
-      throwUnless0(fillHoles(this.#machine, inode, 0, blocks), 'fallocate', path);
-      filesystem.setSize(inode, blocks * BLOCK_BYTES);
-    });
-    return path;
+    return this.#outside.exhaust(checkedCount(leaveBytes, 'leaveBytes'));
   }
 
   /**
@@ -577,44 +501,6 @@ export class MockDriver implements Driver<CompleteFile> {
    */
   clone(): MockDriver {
     return new MockDriver(this.#machine.clone(), this.#bus);
-  }
-
-  #writeAll(inode: Inode, path: string, bytes: Uint8Array, position: number): void {
-    for (let done = 0; done < bytes.length; ) {
-      const { transferredBytes, errno } = pwrite(this.#machine, inode, bytes.subarray(done), position + done);
-      throwUnless0(errno, 'pwrite', path);
-      done += transferredBytes;
-    }
-  }
-
-  #inode(path: string): Inode {
-    const inode = this.#machine.filesystem.find(path);
-    if (inode === undefined) throw new MockSystemError(Errno.ENOENT, 'open', path);
-    return inode;
-  }
-
-  #checkParent(path: string): void {
-    throwUnless0(pathErrno(this.#machine, path), 'open', path);
-  }
-
-  /** Runs set-up on an existing file. */
-  #setUp(path: string, body: (inode: Inode, resolved: string) => void): void {
-    const resolved = checkedPath(path);
-    const inode = this.#inode(resolved);
-    this.#durably(() => {
-      body(inode, resolved);
-    });
-  }
-
-  /** Runs set-up as if it happened a while after what came before and a while before what comes next. */
-  #durably(body: () => void): void {
-    const { log } = this.#machine.filesystem;
-    log.commit();
-    try {
-      this.#machine.unobserved(body);
-    } finally {
-      log.commit();
-    }
   }
 }
 

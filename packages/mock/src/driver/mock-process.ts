@@ -47,8 +47,8 @@ export class MockProcess implements Driver<CompleteFile> {
   }
 
   /**
-   * The process dies (SIGKILL) and the machine goes on: its locks are free, its mappings are gone, and what it has stored
-   * stays where it is, durable or not. Calls that have not happened yet never happen; they, and every later use of its
+   * Kills the process (SIGKILL); the machine goes on. Its locks are free, its mappings are gone, and the bytes that it
+   * has stored stay, durable or not. Calls that have not happened yet never happen; they, and every later use of its
    * files, throw SimulatedCrash. A second kill() changes nothing.
    */
   kill(): void {
@@ -56,9 +56,9 @@ export class MockProcess implements Driver<CompleteFile> {
   }
 
   /**
-   * Waits until this process may go on, runs `action`, and gives what it returns. In a body of everyInterleaving() this
-   * is the place where other bodies may run before a synchronous piece (a write(), a persist()), which happens within
-   * `action`. Elsewhere it runs at once. Rejects with what `action` throws, and with SimulatedCrash after kill().
+   * Waits until this process may go on, runs `action`, and resolves to its result. In a body of everyInterleaving()
+   * other bodies may run here before a synchronous piece (a write(), a persist()), which happens within `action`.
+   * Elsewhere it runs at once. Rejects with what `action` throws, and with SimulatedCrash after kill().
    */
   turn<T = undefined>(action?: () => T): Promise<T> {
     const call = { process: this.#process, name: 'turn', path: '', position: 0, length: 0 } as const;

@@ -1,4 +1,7 @@
-/** A private mapping, as far as plain memory can be one: a copy, brought up to date whenever somebody asks for faults. */
+/**
+ * A private mapping, as far as plain memory can be one: a copy, brought up to date each time that it is asked for
+ * faults.
+ */
 import type { DriverView, CaughtFault, ViewFault } from '@safe-pmem/core';
 import { BLOCK_BYTES } from '../hardware/geometry.js';
 
@@ -6,8 +9,9 @@ import { BLOCK_BYTES } from '../hardware/geometry.js';
 export type Load = (target: Uint8Array, position: number) => CaughtFault | undefined;
 
 /**
- * No simulation sees what JavaScript reads from an array, so all of the range counts as read: when the view is made, and
- * again when it is verified. A fault anywhere in it marks the view, where a real one is marked by what was touched.
+ * No simulation sees what JavaScript reads from an array, so all of the range counts as read: when the view is made,
+ * and again when it is verified. A fault anywhere in it marks the view, while a real view is marked by the pages that
+ * were touched.
  */
 export class MockView implements DriverView {
   #bytes: Uint8Array<ArrayBuffer>;

@@ -59,7 +59,7 @@ export function pathErrno(machine: Machine, path: string): number {
   return above === undefined ? 0 : Errno.ENOTDIR;
 }
 
-/** Where a filesystem may be mounted: those folders are there. Others are made, or hold a file. */
+/** Folders at which a filesystem may be mounted: they exist. Others are made, or hold a file. */
 const MOUNT_POINT = /^(?:\/mnt)?(?:\/[^/]*)?$/;
 
 function isFolder(machine: Machine, folder: string): boolean {

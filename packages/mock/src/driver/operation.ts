@@ -1,4 +1,4 @@
-/** What the mock tells an observer before each thing it does, and what the observer can have happen instead. */
+/** The operations that the mock announces to an observer, and the effects that the observer can have instead. */
 import type { CrashChooser } from '../hardware/crash.js';
 
 /**
@@ -39,9 +39,9 @@ export interface MockOperation {
   readonly index: number;
   readonly name: OperationName;
   readonly path: string;
-  /** The process that does it, as driver.process() names it; undefined where the driver itself was asked. */
+  /** The process that does it, as driver.process() names it; undefined if the driver itself was asked. */
   readonly process?: string | undefined;
-  /** Bytes of the file concerned; length 0 where the operation concerns the whole file. */
+  /** Bytes of the file concerned; length 0 if the operation concerns the whole file. */
   readonly position: number;
   readonly length: number;
   /**
@@ -53,7 +53,7 @@ export interface MockOperation {
   readonly step?: string | undefined;
 }
 
-/** What happens instead of, or before, an operation. */
+/** An effect in place of an operation, or before it. */
 export type OperationEffect =
   /** The system call fails with this errno and does nothing. Ignored by read, write and most steps of an operation. */
   | { readonly errno: number }
@@ -61,7 +61,7 @@ export type OperationEffect =
   | { readonly signalCode: number; readonly granuleLog2?: number }
   /** pread and pwrite transfer at most so many bytes; other operations ignore it. */
   | { readonly shortBytes: number }
-  /** The bytes that the operation is about to touch become poison first, where they have storage. */
+  /** The bytes that the operation is about to touch become poison first, if they have storage. */
   | { readonly poison: 'listed' | 'latent' }
   /** Power fails: the operation throws SimulatedCrash, and so does every later use of a file opened before. */
   | { readonly crash: true; readonly chooser?: CrashChooser };

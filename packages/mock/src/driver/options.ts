@@ -1,4 +1,4 @@
-/** What a simulated machine is made of. */
+/** The options of a simulated machine. */
 import { BLOCK_BYTES } from '../hardware/geometry.js';
 import { checkedChoice, checkedCount, checkedFlag } from './check.js';
 import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from '../kernel/kernel-profile.js';
@@ -6,13 +6,15 @@ import type { OperationHook } from './operation.js';
 
 /** A block of a file that is about to be given storage. */
 export interface PlacementRequest {
-  /** Undefined where the file has no name any more. */
+  /** Undefined if the file has no name any more. */
   readonly path: string | undefined;
   /** First byte of the block in the file. */
   readonly offset: number;
 }
 
-/** Where on the device the block goes, in bytes; undefined, or a place that is taken, leaves the choice to the machine. */
+/**
+ * Place of the block on the device, in bytes; undefined, or a place that is taken, leaves the choice to the machine.
+ */
 export type Placement = (request: PlacementRequest) => number | undefined;
 
 export interface MockOptions {
@@ -35,15 +37,15 @@ export interface MockOptions {
   /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
   readonly capacityBytes?: number | undefined;
   /**
-   * What a block holds that nobody has written to: what deleted files have left there, 0 by default. Only bytes that a kernel
-   * shows by mistake depend on it.
+   * The byte that fills blocks which were never written, as if deleted files had left it there; 0 by default. Only
+   * bytes that a kernel shows by mistake depend on it.
    */
   readonly staleByte?: number | undefined;
   /** Files keep extended attributes, and so their journals are found after a rename. True by default. */
   readonly extendedAttributes?: boolean | undefined;
   /**
-   * Decides where blocks go. By default the lowest free block is taken, so that a poisoned block that a file let go of
-   * goes to the next writer; real allocators depend on far more.
+   * Chooses the place of each block. By default the lowest free block is taken, so that a poisoned block that a file
+   * has freed goes to the next writer; real allocators depend on far more.
    */
   readonly placement?: Placement | undefined;
   /** Observers that may make operations fail: see `failNth`, `poisonNth`, `poisonAtRate`, `crashAt`. */
@@ -57,7 +59,7 @@ export interface MockOptions {
    * driver do, so that other code may run between call and outcome. False by default: a call has happened when it returns.
    */
   readonly turns?: boolean | undefined;
-  /** The nvdimm bus that `facts.bus` reports, where it should differ from the one that goes with `clearable`. */
+  /** The nvdimm bus that `facts.bus` reports, if it should differ from the one that goes with `clearable`. */
   readonly bus?: { readonly provider: string; readonly commands: readonly string[] } | undefined;
 }
 

@@ -29,14 +29,14 @@ export function answersOf(
   return Object.keys(shorter).length === 0 ? { rest } : { rest, answers: shorter };
 }
 
-/** How many ways there are to answer; Infinity where they cannot be counted. */
+/** Returns the number of ways to answer; Infinity if they cannot be counted. */
 export function productOf(choices: readonly CrashChoice[]): number {
   return choices.reduce((product, choice) => product * choice.alternatives, 1);
 }
 
 /**
- * The answers after `answers` in counting order, the last choice fastest; undefined after the last ones. Later choices
- * may depend on earlier answers, so they are answered with 0 and counted anew.
+ * Returns the answers after `answers` in counting order, the last choice fastest; undefined after the last ones. Later
+ * choices may depend on earlier answers, so they are answered with 0 and counted again.
  */
 export function nextAnswers(answers: readonly number[], choices: readonly CrashChoice[]): readonly number[] | undefined {
   for (let at = choices.length - 1; at >= 0; at--) {

@@ -8,9 +8,12 @@ import type { RunRecord } from './run.js';
 import type { CrashEvent, ScheduledEvent } from './schedule.js';
 
 export interface CrashOptions {
-  /** Survivors are enumerated where there are at most so many combinations of them. 256 by default. */
+  /** Survivors are enumerated if there are at most so many combinations of them. 256 by default. */
   readonly exhaustiveLimit?: number | undefined;
-  /** States per crash point where there are more: everything lost, everything kept, neighbours of both, random ones. 32 by default. */
+  /**
+   * States per crash point if there are more: everything lost, everything kept, neighbours of both, random ones. 32 by
+   * default.
+   */
   readonly samples?: number | undefined;
   /** For each crash, so many moments of the recovery at which power fails once more. 1 by default. */
   readonly recoveryCrashes?: number | undefined;

@@ -16,7 +16,7 @@ export interface DisturbOptions extends CrashOptions {
   readonly files?: ((path: string) => boolean) | undefined;
 }
 
-/** States that follow one that was disturbed: turns, and power loss where that was asked for. */
+/** States that follow one that was disturbed: turns, and power loss if that was asked for. */
 const AFTERMATH = 4;
 /** Orders among which the moments for a disturbance are chosen, per state. */
 const SHARE_OF_ORDERS = 0.05;
@@ -41,7 +41,7 @@ export async function disturb<State extends Explored>(
   const withPages = kind === 'poison';
   const orders: RunRecord[] = [];
   for (const record of explorer.sample(kept, Math.ceil(quota * SHARE_OF_ORDERS))) {
-    // Where there are pages at each moment was not asked before.
+    // The run before did not ask which pages there are at each moment.
     orders.push(withPages && record.events.length > 0 ? await explorer.run(record.events, true) : record);
   }
   const plans = orders.flatMap((record) => eventsAfter(explorer, record, kind, options).map((event) => [...record.events, event]));
@@ -54,7 +54,7 @@ export async function disturb<State extends Explored>(
   }
 }
 
-/** What comes after a disturbance: other turns, and in one of these power fails. */
+/** Events after a disturbance: other turns, and in one of these power fails. */
 async function aftermath<State extends Explored>(
   explorer: Explorer<State>,
   record: RunRecord,

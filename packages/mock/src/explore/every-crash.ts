@@ -7,7 +7,7 @@ export type EveryCrashOptions = ExploreOptions & CrashOptions;
 
 /**
  * Runs the body once for every moment at which power can fail, its end included, and for every set of survivors: any
- * 8-byte words of unpersisted lines, and any first few metadata operations. Where these are many, a sample: all, none,
+ * 8-byte words of unpersisted lines, and any first few metadata operations. If these are many, a sample: all, none,
  * neighbours of both (one word, one line, one operation), random ones. check() judges each.
  *
  * Throws ExplorationFailure at the first state that fails, and whatever prep() throws.

@@ -17,23 +17,24 @@ export type EveryInterleavingOptions = ExploreOptions &
     readonly fault?: boolean | undefined;
     /** A page is poisoned as well. Default false. */
     readonly poison?: boolean | undefined;
-    /** Which files can be poisoned. All of them by default, repair journals included. */
+    /** Files that can be poisoned. All by default, repair journals included. */
     readonly files?: ((path: string) => boolean) | undefined;
   };
 
 const STATES_LIMIT = 20_000;
 
 /**
- * Runs two or three bodies side by side, each in a process of its own, once for every order of their calls: first the order
- * that comes by itself (a body goes on for as long as it can), then all with one turn to another body, with two, and so on;
- * where these are more than `limit` has room for, a sample. check() judges each.
+ * Runs two or three bodies side by side, each in a process of its own, once for every order of their calls: first the
+ * order that comes by itself (a body goes on for as long as it can), then all with one turn to another body, with two,
+ * and so on; if these are more than `limit` has room for, a sample. check() judges each.
  *
- * An asynchronous call of the driver waits for its turn; a synchronous piece (stores, persist(), locks, and what your code does
- * between two awaits) runs through, but for one call of another process that may happen before each of its operations. So put
- * synchronous pieces into `process.turn(() => …)`: each such piece can then wait, and can happen within a piece of another body.
+ * An asynchronous call of the driver waits for its turn; a synchronous piece (stores, persist(), locks, and what your
+ * code does between two awaits) runs through, but for one call of another process that may happen before each of its
+ * operations. So put synchronous pieces into `process.turn(() => …)`: each such piece can then wait, and can happen
+ * within a piece of another body.
  *
- * With `outside` actions in the exploration each is done at every moment as well; with `crash`, `kill`, `fault` and `poison`
- * these happen, too, each in orders that were explored before. They take half of the states.
+ * With `outside` actions in the exploration each is done at every moment as well; with `crash`, `kill`, `fault` and
+ * `poison` these happen, too, each in orders that were explored before. They take half of the states.
  *
  * Throws ExplorationFailure at the first state that fails, and whatever prep() throws.
  *

@@ -12,7 +12,7 @@ export type EveryPoisonOptions = ExploreOptions &
     readonly crash?: boolean | undefined;
     /** After each poison an operation fails too, once or from then on, and then power. Default false. */
     readonly fault?: boolean | undefined;
-    /** Which files can be poisoned. All of them by default, the repair journals that PmemFile keeps included. */
+    /** Files that can be poisoned. All by default, the repair journals that PmemFile keeps included. */
     readonly files?: ((path: string) => boolean) | undefined;
   };
 

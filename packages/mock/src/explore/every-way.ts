@@ -7,7 +7,7 @@ import type { Exploration, ExplorationReport, Explored, ExploreOptions } from '.
 import { replaySchedule } from './replay.js';
 import type { Schedule } from './schedule.js';
 
-/** What a runner knows of an exploration. */
+/** The part of an exploration that a runner reads. */
 export interface ExplorationTarget {
   /** Different from that of every other target: a failure is found again by it. */
   readonly name: string;

@@ -1,4 +1,4 @@
-/** What an exploration throws: the smallest schedule that fails, and the line that runs it again. */
+/** The error of an exploration: the smallest schedule that fails, and the line that runs it again. */
 import { formatRange } from '@safe-pmem/core';
 import type { CrashChoice } from '../hardware/crash.js';
 import { WORD_BYTES } from '../hardware/geometry.js';
@@ -55,7 +55,7 @@ function describe(event: ScheduledEvent, record: RunRecord): string {
   }
 }
 
-/** What happened in which process, in order; undefined where there was but one. */
+/** The operations of each process, in order; undefined if there was only one process. */
 function storyOf({ moments }: RunRecord): string | undefined {
   if (moments.every(({ turn }) => turn === undefined)) return undefined;
   const order: Moment[] = [];

@@ -1,17 +1,17 @@
-/** What is explored: how to make the machine, what runs on it, how it starts again, and what must hold afterwards. */
+/** An exploration: how to make the machine, what runs on it, how it starts again, and what must hold after that. */
 import type { MockDriver } from '../driver/mock-driver.js';
 import type { MockProcess } from '../driver/mock-process.js';
 import type { MockOperation } from '../driver/operation.js';
 import type { InjectedFault, Schedule, ScheduledEvent } from './schedule.js';
 
-/** What prep() returns: the machine, and beside it whatever body, recover and check share. */
+/** The result of prep(): the machine, and anything that body, recover and check share. */
 export interface Explored {
   readonly driver: MockDriver;
 }
 
-/** What became of the body. */
+/** The outcome of the body. */
 export interface Outcome {
-  /** What has happened to the machine; without events, nothing. */
+  /** The events that happened to the machine. */
   readonly schedule: Schedule;
   /** Power failed at least once: every file that was open then is dead. */
   readonly crashed: boolean;
@@ -21,16 +21,16 @@ export interface Outcome {
   readonly killed: readonly string[];
 }
 
-/** What an exploration has besides what it explores. */
+/** The options of an exploration. */
 export interface ExplorationParts<State extends Explored> {
   /** Makes a new machine and all that the body starts from. Nothing happens to it. `seed` is the exploration's. */
   readonly prep: (seed: number) => State | Promise<State>;
   /**
-   * Starts again after power has failed; explored too, that is, power may fail in it, and it is then called anew. It
-   * should close what it opens. Where it is absent, check() starts on the machine as the crash has left it.
+   * Starts again after power has failed. It is explored too: power may fail in it, and it is called again then. It
+   * should close what it opens. If it is absent, check() starts on the machine as the crash has left it.
    */
   readonly recover?: ((state: State) => unknown) | undefined;
-  /** Judges: throws where something is wrong. Nothing happens to the machine any more. */
+  /** Judges: throws if something is wrong. Nothing happens to the machine any more. */
   readonly check: (state: State, outcome: Outcome) => unknown;
   /** Told of each event just before it takes effect, so that the state can keep account of it. */
   readonly onEvent?: ((state: State, event: ScheduledEvent) => void) | undefined;
@@ -39,24 +39,25 @@ export interface ExplorationParts<State extends Explored> {
    * default. Any other error is a failure; so is every error of an undisturbed run.
    */
   readonly acceptable?: ((error: unknown) => boolean) | undefined;
-  /** How an operation can fail, in place of `faultsOf`. */
+  /** Returns the ways in which an operation can fail, in place of `faultsOf`. */
   readonly faults?: ((operation: MockOperation) => readonly InjectedFault[]) | undefined;
   /** Operations and steps after which body and recovery together count as never ending. 100 000 by default. */
   readonly operationLimit?: number | undefined;
   /**
-   * What other processes may do to the machine between any two system calls, by name: `{ rotate: ({ driver }) =>
-   * driver.rename(…) }`. Each may keep account in the state. Where the machine refuses (MockSystemError), nothing happened.
+   * Actions that other processes may take on the machine between any two system calls, by name: `{ rotate: ({ driver })
+   * => driver.rename(…) }`. Each may keep account in the state. If the machine refuses (MockSystemError), nothing
+   * happened.
    */
   readonly outside?: Readonly<Record<string, (state: State) => void>> | undefined;
 }
 
 /**
- * The three parts of an exploration, and some optional ones. All are run once per state and may be asynchronous. What
- * they do must follow from the machine alone: no clock, no randomness of their own. All files live on the one machine
- * that prep() returns.
+ * The three parts of an exploration, and some optional ones. All are run once per state and may be asynchronous. They
+ * must depend on the machine alone: no clock, no randomness of their own. All files live on the one machine that prep()
+ * returns.
  */
 export interface Exploration<State extends Explored> extends ExplorationParts<State> {
-  /** What is explored. It has to await all that it starts, and must not go on after a SimulatedCrash. */
+  /** The code that is explored. It has to await all that it starts, and must not go on after a SimulatedCrash. */
   readonly body: (state: State) => unknown;
 }
 

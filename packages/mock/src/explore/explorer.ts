@@ -39,7 +39,10 @@ export class Explorer<State extends Explored> {
     return this.limit - this.#states;
   }
 
-  /** What each of `remaining` events may use for what follows it, the events themselves not counted; `end`: the last state. */
+  /**
+   * Returns the states that each of `remaining` events may use for its followers, the events themselves not counted;
+   * `end`: the last state.
+   */
   shareOf(remaining: number, end = this.limit): number {
     return Math.max(0, end - this.#states - (remaining - 1)) / remaining;
   }
@@ -51,7 +54,7 @@ export class Explorer<State extends Explored> {
     return record;
   }
 
-  /** Runs one more state. Throws ExplorationFailure where it fails. */
+  /** Runs one more state. Throws ExplorationFailure if it fails. */
   async run(events: readonly PlannedEvent[], survey = false): Promise<RunRecord> {
     const record = await runEvents(this.exploration, this.#seed, events, survey);
     this.#count(record);

@@ -1,4 +1,7 @@
-/** How each operation can fail: the errnos that the manual pages of its system calls list and that a disk can cause. */
+/**
+ * Lists how each operation can fail: the errnos that the manual pages of its system calls list and that a disk can
+ * cause.
+ */
 import { Errno } from '@safe-pmem/core';
 import type { MockOperation, OperationEffect, OperationName } from '../driver/operation.js';
 import type { ErrnoName, InjectedFault } from './schedule.js';
@@ -58,7 +61,7 @@ export function faultsOf(operation: MockOperation): readonly InjectedFault[] {
   return [...errnos, ...shorts.map((shortBytes): InjectedFault => ({ effect: 'short', shortBytes }))];
 }
 
-/** What the observer returns to have it happen. */
+/** Returns the observer's effect that makes it happen. */
 export function effectOf(fault: InjectedFault): OperationEffect {
   switch (fault.effect) {
     case 'errno':

@@ -8,9 +8,9 @@ import { END } from './schedule.js';
 /** A moment at which something can happen: an operation, an inner step, or the end of body or recovery. */
 export interface Moment {
   readonly at: number;
-  /** Undefined at an end, and where a call is chosen among several. */
+  /** Undefined at an end, and at a choice among several calls. */
   readonly operation: MockOperation | undefined;
-  /** Where a call is chosen among several: which happens by itself, for instance `a: pwrite`. */
+  /** At a choice among several calls: the one that happens by itself, for instance `a: pwrite`. */
   readonly turn: string | undefined;
   /** Whose calls can happen first, see TurnEvent. */
   readonly alternatives: readonly string[];
@@ -18,7 +18,7 @@ export interface Moment {
   readonly before: number | undefined;
   /** Processes whose bodies have not ended. */
   readonly living: readonly string[];
-  /** Pages of files that have storage; only where it was asked for. */
+  /** Pages of files that have storage; only if it was asked for. */
   readonly pages: readonly PageOfFile[];
 }
 

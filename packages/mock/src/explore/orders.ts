@@ -64,7 +64,7 @@ function extensionsOf(record: RunRecord): readonly (readonly ScheduledEvent[])[]
 /** Every turn that can follow the events. */
 export function turnsAfter(record: RunRecord): readonly TurnEvent[] {
   const last = record.events.at(-1);
-  // Who could go on at the moment of a death was noted before it.
+  // The processes that could go on at the moment of a death were noted before it.
   const moments = allMomentsAfter(record).filter(({ at }) => last?.effect !== 'kill' || at > last.at);
   return moments.flatMap((moment) =>
     moment.alternatives.map((to): TurnEvent => ({ at: moment.at, operation: labelOf(moment), effect: 'turn', to })),

@@ -3,7 +3,7 @@ import { BLOCK_BYTES, SECTOR_BYTES } from '../hardware/geometry.js';
 import { labelOf, type Moment } from './moments.js';
 import type { PoisonEvent } from './schedule.js';
 
-/** Where in a page a sector of it is poisoned alone. */
+/** Sectors of a page that are poisoned alone. */
 const SECTOR_OFFSET = 3 * SECTOR_BYTES;
 
 export function poisonsAt(moment: Moment, files: (path: string) => boolean): PoisonEvent[] {

@@ -4,8 +4,8 @@ import { runEvents } from './run.js';
 import { parseSchedule, type Schedule } from './schedule.js';
 
 /**
- * Runs the one state that `schedule` describes, as an ExplorationFailure prints it. Throws what is wrong with it: the
- * error of check(), or of the body; an Error where the schedule does not fit the body any more. Resolves where all is well.
+ * Runs the one state that `schedule` describes, as an ExplorationFailure prints it. Rejects if the state fails: with
+ * the error of check(), or of the body; with an Error if the schedule does not fit the body any more.
  */
 export async function replaySchedule<State extends Explored>(
   exploration: Explorable<State>,

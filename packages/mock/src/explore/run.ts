@@ -26,11 +26,11 @@ export interface RunRecord {
   readonly moments: readonly Moment[];
   /** The events as they happened, in order. */
   readonly events: readonly ScheduledEvent[];
-  /** What the last crash left open. */
+  /** The choices that the last crash left open. */
   readonly choices: readonly CrashChoice[];
-  /** What is wrong with this state; undefined where nothing is. */
+  /** The error of this state; undefined if it holds. */
   readonly failure: { readonly error: unknown } | undefined;
-  /** Why the events do not fit the body; undefined where they do. */
+  /** Why the events do not fit the body; undefined if they do. */
   readonly mismatch: string | undefined;
 }
 
@@ -72,7 +72,7 @@ class Run<State extends Explored> {
   #scheduler: Scheduler | undefined;
   /** The moment of the operation that another process's call happens in. */
   #visited: number | undefined;
-  /** What #choose() is about to answer. */
+  /** The answer that #choose() gives next; undefined: the first. */
   #wanted: string | undefined;
   readonly #killed: string[] = [];
   /** An action from outside threw what the machine has not refused. */
@@ -110,7 +110,7 @@ class Run<State extends Explored> {
     };
   }
 
-  /** Body and recovery. Returns the error that one of them ended with where it is acceptable, else throws it. */
+  /** Runs body and recovery. Returns the error that one of them ended with if it is acceptable, else throws it. */
   async #disturbed(): Promise<unknown> {
     const { recover } = this.#exploration;
     const stop = this.#state.driver.observe((operation) => this.#observe(operation));
@@ -134,7 +134,7 @@ class Run<State extends Explored> {
       problem = { error };
     }
     if (this.#endless) throw new Error('it never ends', problem === undefined ? {} : { cause: problem.error });
-    // Whatever a process says that has lost its power, nobody hears it.
+    // Errors of a process that has lost its power are not heard.
     const heard = this.#isPowerOff ? undefined : problem;
     const disturbed = this.#happened.some(({ effect }) => effect !== 'turn');
     if (heard !== undefined && !(disturbed && this.#isAcceptable(heard.error))) throw heard.error;
@@ -277,7 +277,7 @@ class Run<State extends Explored> {
     this.#isPowerOff = true;
     this.#crashed = true;
     this.#persistent.length = 0;
-    // Complete only once the machine has asked, which is before anybody but onEvent() sees it.
+    // Complete only after the machine has asked, which is before any code but onEvent() sees it.
     const event: { -readonly [Key in keyof CrashEvent]: CrashEvent[Key] } = { at, operation, effect: 'crash', rest: 'lose' };
     this.#note(event);
     this.#completeCrash = () => Object.assign(event, answersOf(answers, choices));

@@ -1,4 +1,6 @@
-/** What an exploration has happen to a machine, as plain JSON: printed by a failure, shrunk, and run again. */
+/**
+ * The events that an exploration makes happen to a machine, as plain JSON: printed by a failure, shrunk, and run again.
+ */
 import { Errno } from '@safe-pmem/core';
 
 export type ErrnoName = keyof typeof Errno;
@@ -13,11 +15,11 @@ export type InjectedFault =
 
 interface EventPlace {
   /**
-   * Which operation or inner step it happens at: 1 is the first of the body, and the count goes on through recovery.
-   * One more than the last operation of the body (or of recovery) stands for the moment after it.
+   * Number of the operation or inner step that it happens at: 1 is the first of the body, and the count goes on through
+   * recovery. One more than the last operation of the body (or of recovery) stands for the moment after it.
    */
   readonly at: number;
-  /** What that operation is, `persist` or `pwrite:cleared` for instance. Where given, a replay insists on it. */
+  /** Name of that operation, for instance `persist` or `pwrite:cleared`. If given, a replay insists on it. */
   readonly operation?: string | undefined;
 }
 
@@ -45,7 +47,7 @@ export interface CrashEvent extends EventPlace {
 
 /**
  * Of bodies that run side by side another one goes on: the named one, with its oldest call that waits (`b`), or its second
- * (`b 2`). Where a call was about to be chosen, that one waits; within a synchronous piece, one call of the other happens before
+ * (`b 2`). If a call was about to be chosen, that one waits; within a synchronous piece, one call of the other happens before
  * the operation, and the piece goes on.
  */
 export interface TurnEvent extends EventPlace {
@@ -74,7 +76,7 @@ export interface Schedule {
 
 export const END = 'end';
 
-/** Checks a schedule that came from outside. Throws TypeError where it is none. */
+/** Checks a schedule that came from outside. Throws TypeError if it is none. */
 export function parseSchedule(schedule: Schedule | string): Schedule {
   const parsed = (typeof schedule === 'string' ? JSON.parse(schedule) : schedule) as Partial<Schedule> | null;
   if (parsed === null || typeof parsed !== 'object' || !Number.isSafeInteger(parsed.seed) || !Array.isArray(parsed.events)) {

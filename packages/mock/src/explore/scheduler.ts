@@ -4,7 +4,7 @@ import type { Turns, WaitingCall } from '../driver/turns.js';
 
 /** A choice between calls that wait. Calls are named by their process, later ones of the same process as `a 2`, `a 3` … */
 export interface TurnChoice {
-  /** What happens unless something else is wanted, for instance `a: pwrite`. */
+  /** The call that happens unless another one is wanted, for instance `a: pwrite`. */
   readonly next: string;
   /** Whose call could happen instead. */
   readonly alternatives: readonly string[];
@@ -58,7 +58,7 @@ export class Scheduler implements Turns {
     });
   }
 
-  /** Runs all bodies to their ends; the outcomes are in their order. Rejects where they wait for something that never comes. */
+  /** Runs all bodies to their ends; the outcomes are in their order. Rejects if they wait for something that never comes. */
   async run(bodies: ReadonlyMap<string, () => Promise<unknown>>): Promise<readonly PromiseSettledResult<unknown>[]> {
     const running = [...bodies].map(([name, body]) => {
       this.#living.add(name);
@@ -94,7 +94,7 @@ export class Scheduler implements Turns {
     });
   }
 
-  /** Has one call happen within the operation that is running. False where none of that name waits. */
+  /** Has one call happen within the operation that is running. False if none of that name waits. */
   visit(name: string): boolean {
     const index = this.#names().indexOf(name);
     if (index < 0) return false;
@@ -129,7 +129,7 @@ export class Scheduler implements Turns {
       const wanted = this.#decide({ next: what, alternatives: names.toSpliced(next, 1) });
       if (wanted !== undefined) chosen = names.indexOf(wanted);
     }
-    // What was decided may have been a crash.
+    // The decision may have been a crash.
     const call = this.#waiting[chosen];
     if (call === undefined) return;
     this.#current = nameOf(call);

@@ -73,7 +73,7 @@ function* fewerAnswers(event: ScheduledEvent): Generator<ScheduledEvent> {
 }
 
 function* earlier(event: ScheduledEvent, least: number): Generator<ScheduledEvent> {
-  // What an operation can fail with is its own: a failure stays where it is.
+  // Each operation has its own errnos: a failure stays at its operation.
   if (!MOVABLE.includes(event.effect)) return;
   for (let at = least; at < event.at; at++) {
     yield { ...event, at };

@@ -3,7 +3,7 @@ import type { MockOperation, OperationEffect, OperationHook, OperationName } fro
 import type { CrashChooser } from '../hardware/crash.js';
 import { Random } from '../random.js';
 
-/** Which operations a fault counts: all where undefined. Steps of an operation are never counted. */
+/** Operations that a fault counts; undefined: all. Steps of an operation are never counted. */
 export interface FaultFilter {
   readonly operation?: OperationName | readonly OperationName[] | undefined;
   readonly path?: string | undefined;
@@ -12,7 +12,7 @@ export interface FaultFilter {
 const ACCESSES: readonly OperationName[] = ['read', 'write', 'pread', 'pwrite'];
 
 /**
- * Fails the `nth` matching operation (1 is the first), and, where `persistent`, every later one too. A system call fails
+ * Fails the `nth` matching operation (1 is the first), and, if `persistent`, every later one too. A system call fails
  * with `errno`; read and write, which have none, raise SIGBUS with `signalCode` (2 by default).
  */
 export function failNth(

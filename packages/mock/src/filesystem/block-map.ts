@@ -1,4 +1,4 @@
-/** Where the blocks of one file are: for each block of the file a hole, or a block of the device and its state. */
+/** The blocks of one file: for each a hole, or a block of the device and its state. */
 
 const LEAF_BLOCKS = 1024;
 
@@ -64,7 +64,7 @@ export class BlockMap {
     });
   }
 
-  /** The first block at or after `block` that is not a hole, before `end`; undefined where all are holes. */
+  /** The first block at or after `block` that is not a hole, before `end`; undefined if all are holes. */
   nextMapped(block: number, end: number): number | undefined {
     const stop = Math.min(end, this.endBlock);
     for (let at = block; at < stop; ) {

@@ -1,4 +1,4 @@
-/** How many files own each block of the device: none where it is free, more than one where they share it (reflink). */
+/** Counts the files that own each block of the device: none if it is free, more than one if they share it (reflink). */
 import type { BlockRun, FreePool } from './free-pool.js';
 
 const LEAF_BLOCKS = 4096;
@@ -49,7 +49,7 @@ export class BlockOwners {
     }
   }
 
-  /** Visits the longest runs of blocks that nobody owns. */
+  /** Visits the longest runs of blocks that no file owns. */
   #forEachFree(run: BlockRun, visit: (free: BlockRun) => void): void {
     const end = run.start + run.count;
     for (let start = run.start; start < end; ) {

@@ -1,6 +1,6 @@
 /**
- * Names, inodes and who owns which block. Knows nothing of poison or of versions; the system calls in kernel/ decide
- * what happens and ask this to record it. Every change can be undone until it is committed.
+ * Names, inodes, and the owner of each block. Knows nothing of poison or of kernel versions; the system calls in
+ * kernel/ decide what happens and record it here. Every change can be undone until it is committed.
  */
 import { Errno } from '@safe-pmem/core';
 import { type BlockRun, FreePool } from './free-pool.js';
@@ -10,7 +10,7 @@ import { BLOCK_BYTES } from '../hardware/geometry.js';
 import { Inode } from './inode.js';
 import { MetadataLog } from './metadata-log.js';
 
-/** Where the allocator is to put a block of a file; undefined leaves the choice to it. */
+/** Chooses the place of a block of a file; undefined leaves the choice to the allocator. */
 export type BlockPlacement = (inode: Inode, logical: number) => number | undefined;
 
 /** Blocks of an extent: adjoining in the file and on the device, all in the same state. */
@@ -205,7 +205,7 @@ export class Filesystem {
     });
   }
 
-  /** How many names lead to the file. */
+  /** Returns the number of names that lead to the file. */
   linkCount(inode: Inode): number {
     return [...this.#names.values()].filter((named) => named === inode).length;
   }
@@ -221,7 +221,7 @@ export class Filesystem {
 
   /**
    * Gives holes of the file unwritten blocks: up to `count` adjoining ones from `logical`, as many as the lowest free
-   * run has. Returns undefined where the filesystem is full.
+   * run has. Returns undefined if the filesystem is full.
    */
   allocate(inode: Inode, logical: number, count: number): BlockRun | undefined {
     const run = this.reserve(inode, logical, count);
@@ -230,7 +230,7 @@ export class Filesystem {
     return run;
   }
 
-  /** The run that the file would get for `count` blocks from `logical`, still free; undefined where the filesystem is full. */
+  /** The run that the file would get for `count` blocks from `logical`, still free; undefined if the filesystem is full. */
   reserve(inode: Inode, logical: number, count: number): BlockRun | undefined {
     const available = Math.min(count, this.availableBlocks);
     if (available === 0) return undefined;
@@ -274,7 +274,7 @@ export class Filesystem {
     let count = 1;
     while (count < limit && this.placement?.(inode, logical + count) === start + count) count++;
     const run = this.pool.at(start, count);
-    // What waits for a commit is nobody's before that commit.
+    // A block that waits for a commit belongs to no file before that commit.
     if (run !== undefined && this.pool.waitsFor()) this.commit();
     return run;
   }
@@ -292,7 +292,7 @@ export class Filesystem {
     inode.replace(logical, entries.length);
   }
 
-  /** Like assign(), where no page of a mapping has to follow: the blocks stay, and what they read as, too. */
+  /** Does what assign() does, if no page of a mapping has to follow: the blocks stay, and what they read as, too. */
   reclassify(inode: Inode, logical: number, entries: Int32Array): void {
     const before = inode.map.slice(logical, entries.length);
     for (const at of [...inode.onDisk.keys()]) {
@@ -304,7 +304,7 @@ export class Filesystem {
     });
   }
 
-  /** Records that the disk has another entry than the file's map; undefined where it no longer has. */
+  /** Records that the disk has another entry than the file's map; undefined if it no longer has. */
   setOnDisk(inode: Inode, logical: number, entry: number | undefined): void {
     const before = inode.onDisk.get(logical);
     const change = (value: number | undefined): void => {

@@ -35,18 +35,18 @@ export class FreePool {
     return this.#freeBlocks * BLOCK_BYTES;
   }
 
-  /** True where blocks wait that this inode did not free (or, without an inode, any). */
+  /** True if blocks wait that this inode did not free (or, without an inode, any). */
   waitsFor(inode?: number): boolean {
     return this.#waiting.some(({ by }) => by !== inode);
   }
 
-  /** Up to `count` adjoining blocks from the lowest free address, still in the pool; undefined where it is empty. */
+  /** Up to `count` adjoining blocks from the lowest free address, still in the pool; undefined if it is empty. */
   lowest(count: number): BlockRun | undefined {
     const run = this.#runs[0];
     return run === undefined ? undefined : { start: run.start, count: Math.min(count, run.count) };
   }
 
-  /** Up to `count` adjoining free blocks from `start` on, those that wait for a commit included; undefined where it is taken. */
+  /** Up to `count` adjoining free blocks from `start` on, those that wait for a commit included; undefined if it is taken. */
   at(start: number, count: number): BlockRun | undefined {
     const free = join([...this.#runs, ...this.#waiting.map(({ run }) => run)]);
     const run = free.find((candidate) => candidate.start <= start && start < candidate.start + candidate.count);

@@ -4,7 +4,7 @@ import { MappedPages } from './mapped-pages.js';
 import { RangeLocks } from './range-locks.js';
 import type { PageTable } from '../kernel/page-table.js';
 
-/** Who runs the programs of the machine, and owns what they make. */
+/** The user who runs the programs of the machine, and owns the files that they make. */
 export const USER_ID = 1000;
 
 export class Inode {
@@ -49,7 +49,7 @@ export class Inode {
     this.mark = other.mark?.slice();
   }
 
-  /** What the kernel knew of it besides what is on disk is gone. */
+  /** Forgets what the kernel knew of it besides what is on disk. */
   forgetInMemory(): void {
     this.mappings.clear();
     this.setAside.clear();

@@ -1,6 +1,7 @@
 /**
- * By which pages a DAX file has been mapped. The kernel keeps this as long as it keeps the inode, for all mappings:
- * what had an entry of its own once is never again part of 2 MiB that one entry maps, until its block changes.
+ * The pages of a DAX file that have been mapped one by one. The kernel keeps this as long as it keeps the inode, for
+ * all mappings: a page that once had an entry of its own is not part of 2 MiB that one entry maps until its block
+ * changes.
  */
 
 /** Pages of 4 KiB in 2 MiB. */

@@ -33,7 +33,7 @@ export class MetadataLog {
     });
   }
 
-  /** True where the inode has changes that are not durable. */
+  /** True if the inode has changes that are not durable. */
   concerns(inode: number): boolean {
     return this.#changes.some((change) => change.inode === inode);
   }

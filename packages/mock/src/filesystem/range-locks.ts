@@ -1,10 +1,10 @@
-/** Write locks on ranges of one file, each owned by an open file (OFD locks). Nobody ever waits. */
+/** Write locks on ranges of one file, each owned by an open file (OFD locks). No call waits for one. */
 import { type ByteRange, overlaps, subtract } from '@safe-pmem/core';
 
 export class RangeLocks {
   readonly #held = new Map<object, ByteRange[]>();
 
-  /** Takes the range for `owner`; false where another owner holds any byte of it. */
+  /** Takes the range for `owner`; false if another owner holds any byte of it. */
   lock(owner: object, range: ByteRange): boolean {
     for (const [holder, ranges] of this.#held) {
       if (holder !== owner && ranges.some((held) => overlaps(held, range))) return false;

@@ -1,7 +1,7 @@
 /**
- * What power loss does to bytes that were stored and not persisted. The medium always holds the newest bytes; this
+ * The effect of power loss on bytes that were stored and not persisted. The medium always holds the newest bytes; this
  * holds, for every 64-byte line stored to since it was last persisted, the bytes that are durable. At power loss each
- * 8-byte word of such a line keeps its newest or falls back to its durable value, one independently of the other.
+ * 8-byte word of such a line keeps its newest or falls back to its durable value, each independently of the others.
  *
  * Limit: a word stored twice without a persist between can only come back as its first (durable) or its newest value,
  * not as the one between; crash at the store between to see that one.
@@ -12,7 +12,7 @@ import type { Medium } from './medium.js';
 const LINES_PER_BLOCK = BLOCK_BYTES / LINE_BYTES;
 const WORDS_PER_LINE = LINE_BYTES / WORD_BYTES;
 
-/** The durable bytes of one block's volatile lines; `volatileLines[i]` is 1 where line i of `durable` is meaningful. */
+/** The durable bytes of one block's volatile lines; `volatileLines[i]` is 1 if line i of `durable` is meaningful. */
 interface BlockShadow {
   owner: number;
   volatileCount: number;
@@ -89,7 +89,7 @@ export class CpuCache {
     for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.persist(block, 0, BLOCK_BYTES);
   }
 
-  /** True where the inode has a line that power loss could take back. */
+  /** True if the inode has a line that power loss could take back. */
   hasVolatile(owner: number): boolean {
     for (const shadow of this.#shadows.values()) if (shadow.owner === owner) return true;
     return false;

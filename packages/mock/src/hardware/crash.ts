@@ -2,16 +2,16 @@
 
 /** One thing that power loss leaves open. A chooser answers with an integer in [0, alternatives). */
 export type CrashChoice =
-  /** How many of the metadata operations that no sync made durable happened; they happened in order. */
+  /** Number of metadata operations, among those that no sync made durable, that survived; they survive in order. */
   | { readonly kind: 'metadata'; readonly alternatives: number }
   /**
-   * Which of the changed 8-byte words of one 64-byte line survived: bit i of the answer is the i-th changed word. 0 is
-   * the line as it was last persisted, `alternatives - 1` the line as it was last stored.
+   * The changed 8-byte words of one 64-byte line that survived: bit i of the answer is the i-th changed word. 0 is the
+   * line as it was last persisted, `alternatives - 1` the line as it was last stored.
    */
   | {
       readonly kind: 'line';
       readonly alternatives: number;
-      /** The file stored to; undefined where it has no name any more. */
+      /** The file stored to; undefined if it has no name any more. */
       readonly path: string | undefined;
       /** First byte of the line, on the device. */
       readonly deviceOffset: number;

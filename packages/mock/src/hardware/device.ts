@@ -8,7 +8,7 @@ import { SectorSet } from './sector-set.js';
 
 const WHOLE_BLOCK = 0xff;
 
-/** What the kernel does with a block in which an access consumed an error: list it, unmap it, or neither. */
+/** The kernel's reaction to an access that consumed an error in a block: list it, unmap it, or neither. */
 export type ConsumedErrors = 'listed' | 'held back' | 'forgotten';
 
 export class Device {
@@ -72,9 +72,9 @@ export class Device {
   }
 
   /**
-   * Asks the device to clear the block, where the kernel knows poison in it: all of the length that is being
-   * written, so that sectors which nobody has met yet are cleared along (drivers/nvdimm/pmem.c). False where it cannot.
-   * Afterwards the cleared bytes are arbitrary, and durably so: the kernel clears before it writes.
+   * Asks the device to clear the block, if the kernel knows poison in it: all of the length that is being written, so
+   * that sectors that no access has met yet are cleared along (drivers/nvdimm/pmem.c). Returns false if it cannot. The
+   * cleared bytes are arbitrary, durably, until the kernel writes them.
    */
   clearKnown(block: number): boolean {
     if (!this.isKnownBad(block)) return true;
@@ -86,7 +86,9 @@ export class Device {
     return true;
   }
 
-  /** Zeroes a block through the block layer: clears it first where need be, durable at once. False where it cannot. */
+  /**
+   * Zeroes a block through the block layer: clears it first if need be, durable at once. Returns false if it cannot.
+   */
   writeZeros(block: number): boolean {
     if (!this.clearKnown(block)) return false;
     this.#requireMapped(block);
@@ -96,8 +98,8 @@ export class Device {
   }
 
   /**
-   * First byte of these that the medium cannot give back and the kernel has not listed yet, as offset in the block.
-   * Touching it is what tells the kernel, so the sector is listed on return.
+   * Returns the first byte of these that the medium cannot give back and the kernel has not listed yet, as offset in
+   * the block. The touch tells the kernel, so the sector is listed on return.
    */
   touchLatent(block: number, offset: number, length: number): number | undefined {
     if (this.medium.poison.empty) return undefined;
@@ -108,7 +110,10 @@ export class Device {
     return at;
   }
 
-  /** What the kernel zeroes by itself it reaches through its own memory map, and no fault there is expected. */
+  /**
+   * Throws KernelOops if the kernel would zero a block that it holds back: it does so through its own memory map, where
+   * it expects no fault.
+   */
   #requireMapped(block: number): void {
     if (this.isHeldBack(block)) throw new KernelOops(`the kernel zeroed block ${block}, which it holds back`);
   }

@@ -1,14 +1,14 @@
 /** Sizes of the simulated machine, in bytes. They are those of the measured machines and cannot be chosen. */
 
-/** What a program can map: 47 bits of addresses. */
+/** Bytes that a program can map: 47 bits of addresses. */
 export const ADDRESS_SPACE_BYTES = 2 ** 47;
-/** What the kernel's bad-block list counts in. */
+/** The unit of the kernel's bad-block list. */
 export const SECTOR_BYTES = 512;
 /** Filesystem block and page: the granule of mapping, allocation and repair. */
 export const BLOCK_BYTES = 4096;
-/** What a CPU cache writes back at once. */
+/** The bytes that a CPU cache writes back at once. */
 export const LINE_BYTES = 64;
-/** What a CPU stores at once: power loss never splits it. */
+/** The bytes that a CPU stores at once: power loss never splits them. */
 export const WORD_BYTES = 8;
 
 /** The sectors of a block that the bytes touch: bit i of the mask is sector i. */

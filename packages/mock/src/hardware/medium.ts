@@ -52,7 +52,7 @@ export class Medium {
     this.#writable(block).fill(0, from, from + length);
   }
 
-  /** Offset in the block of the first poisoned byte among these; undefined where all are good. */
+  /** Offset in the block of the first poisoned byte among these; undefined if all are good. */
   firstPoisoned(block: number, offset: number, length: number): number | undefined {
     if (this.poison.empty) return undefined;
     const hit = this.poison.maskOf(block) & sectorMask(offset, length);
@@ -61,8 +61,8 @@ export class Medium {
   }
 
   /**
-   * Ends the poison of the sectors. Their bytes are arbitrary afterwards, as on a real device: whoever clears must
-   * write before anybody reads.
+   * Ends the poison of the sectors. Their bytes are arbitrary after that, as on a real device: the caller must write
+   * them before they are read.
    */
   clear(block: number, mask: number): void {
     const cleared = this.poison.maskOf(block) & mask;

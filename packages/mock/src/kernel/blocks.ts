@@ -1,4 +1,4 @@
-/** What every system call that writes shares: giving blocks to a file, zeroing them, and copying shared ones. */
+/** Shared by every system call that writes: gives blocks to a file, zeroes them, and copies shared ones. */
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
 import { BLOCK_BYTES } from '../hardware/geometry.js';
@@ -42,7 +42,7 @@ export function isCopiedOnWrite({ filesystem }: Machine, inode: Inode, logical: 
   return isShared || inode.setAside.has(logical);
 }
 
-/** XFS takes new blocks and the written ones after them, where these adjoin, for one new extent, and unmaps all of it. */
+/** XFS takes new blocks and the written ones after them, if these adjoin, for one new extent, and unmaps all of it. */
 function joinWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const count = machine.filesystem.extentLength(inode, logical, limit, true);
   inode.invalidate(logical, count);
@@ -75,8 +75,8 @@ function convertUnwritten(machine: Machine, inode: Inode, logical: number, count
 const COPIED_BLOCKS = 32;
 
 /**
- * Gives the file copies of blocks that it shares, or that room was made for. EIO where one of them is bad, even if all
- * of it is to be replaced.
+ * Gives the file copies of blocks that it shares, or that room was made for. EIO if one of them is bad, even if all of
+ * it is to be replaced.
  */
 function copyShared(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { device, filesystem, rules } = machine;
@@ -103,7 +103,7 @@ function copyShared(machine: Machine, inode: Inode, logical: number, limit: numb
 
 function setAsideAround({ setAside }: Inode, logical: number, count: number): void {
   const end = Math.ceil((logical + count) / COPIED_BLOCKS) * COPIED_BLOCKS;
-  // What room was made for earlier stays so; only what has just been copied has used its room.
+  // Room that was made earlier stays; only blocks that have just been copied have used theirs.
   const isNew = !setAside.delete(logical);
   for (let at = logical - (logical % COPIED_BLOCKS); isNew && at < end; at++) setAside.add(at);
   for (let at = logical; at < logical + count; at++) setAside.delete(at);
@@ -125,7 +125,7 @@ export function zeroWithinBlock(machine: Machine, inode: Inode, position: number
   return 0;
 }
 
-/** Zeroes from a size to the end of its block; nothing to do where the size ends a block. */
+/** Zeroes from a size to the end of its block; does nothing if the size ends a block. */
 export function zeroTail(machine: Machine, inode: Inode, sizeBytes: number): number {
   const within = sizeBytes % BLOCK_BYTES;
   return within === 0 ? 0 : zeroWithinBlock(machine, inode, sizeBytes, BLOCK_BYTES - within);

@@ -1,8 +1,8 @@
 /**
- * How ext4 makes blocks of an unwritten extent written. A small extent is zeroed and converted whole, so that a write of
- * one page can clear, or fail to clear, the poison of another.
+ * Makes blocks of an unwritten extent written, as ext4 does. A small extent is zeroed and converted whole, so that a
+ * write of one page can clear, or fail to clear, the poison of another.
  *
- * ext4 keeps two views of a file: extents on disk, and a cache of them that reads, writes and FIEMAP ask first. Where
+ * ext4 keeps two views of a file: extents on disk, and a cache of them that reads, writes and FIEMAP ask first. If
  * zeroing fails (poison on a device that cannot clear) the two part, as measured on Linux 6.12:
  *
  * - blocks to be written are converted on disk before they are zeroed: the cache still calls them unwritten, and the next
@@ -70,7 +70,7 @@ function trustDisk(machine: Machine, inode: Inode, logical: number, count: numbe
   return { count: Math.min(end - logical, count), errno: 0 };
 }
 
-/** Calls blocks written in the cache, and on disk too where `onDisk`; mappings stay as they are. */
+/** Marks blocks as written in the cache, and on disk too if `onDisk`; mappings stay as they are. */
 function rewrite(machine: Machine, inode: Inode, span: Span, onDisk: boolean): void {
   if (span.start === span.end) return;
   const before = inode.map.slice(span.start, span.end - span.start);
@@ -96,9 +96,10 @@ function unwrittenExtentOnDisk(inode: Inode, logical: number): Span {
 }
 
 /**
- * The parts of the extent that are zeroed along: after the request, where the extent has at most `smallExtentBlocks`
- * blocks from there on, and before it, where those up to the end of what is converted are fewer than that. None where
- * the request can be joined to a written neighbour instead, or where the extent reaches beyond the end of the file.
+ * Returns the parts of the extent that are zeroed along: after the request, if the extent has at most
+ * `smallExtentBlocks` blocks from there on, and before it, if those up to the end of what is converted are fewer than
+ * that. None if the request can be joined to a written neighbour instead, or if the extent reaches beyond the end of
+ * the file.
  */
 function neighboursToZero(machine: Machine, inode: Inode, extent: Span, request: Span): Span[] {
   const { smallExtentBlocks } = machine.rules;
@@ -116,7 +117,7 @@ function neighboursToZero(machine: Machine, inode: Inode, extent: Span, request:
   return spans.filter(({ start, end: stop }) => stop > start);
 }
 
-/** True where the request lies at an edge of the extent, next to written blocks that adjoin on the device too. */
+/** True if the request lies at an edge of the extent, next to written blocks that adjoin on the device too. */
 function joins(inode: Inode, extent: Span, request: Span): boolean {
   const physical = (at: number): number | undefined => {
     const entry = at < 0 ? HOLE : inode.diskEntry(at);

@@ -56,7 +56,7 @@ export function preallocate(machine: Machine, inode: Inode, position: number, le
   return allocateTouched(machine, inode, position, length);
 }
 
-/** Nobody may go on using blocks that are about to be freed: every page of the file has to be mapped again. */
+/** Unmaps every page of the file, because no program may go on using blocks that are about to be freed. */
 export function unmapFile(machine: Machine, inode: Inode): void {
   if (machine.rules.unmapsFile !== 'never') inode.invalidate(0, Infinity);
 }

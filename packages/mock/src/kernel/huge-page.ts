@@ -1,6 +1,6 @@
 /**
- * What the kernel maps by one entry of a middle page table: an aligned 2 MiB of a DAX file that lie so on the device
- * too. One touch of any page then maps all of them.
+ * Huge pages: an aligned 2 MiB of a DAX file that lie aligned on the device too, which the kernel maps by one entry of
+ * a middle page table. One touch of any page then maps all of them.
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
@@ -29,7 +29,7 @@ export function mapHugePage(machine: Machine, mapping: Mapping, page: number, ac
       inode.mappedPages.addHuge(first, 'zeros');
       return true;
     }
-    // What is converted stays converted, also where the 2 MiB turn out not to be in one piece.
+    // Blocks that are converted stay so, also if the 2 MiB turn out not to be in one piece.
     if (makeWritable(machine, inode, first, HUGE_PAGE_BLOCKS).count < HUGE_PAGE_BLOCKS) return false;
   }
   const block = writtenRun(mapping, first);
@@ -40,7 +40,7 @@ export function mapHugePage(machine: Machine, mapping: Mapping, page: number, ac
   return true;
 }
 
-/** All of the 2 MiB are one hole, or one extent that was never written. Where that is on the device does not matter. */
+/** True if all of the 2 MiB are one hole, or one extent that was never written, wherever that is on the device. */
 function isEmptyRun({ inode }: Mapping, first: number): boolean {
   const begin = inode.map.at(first);
   if (begin !== HOLE && !isUnwritten(begin)) return false;
@@ -64,7 +64,7 @@ function writtenRun({ inode }: Mapping, first: number): number | undefined {
   return block;
 }
 
-/** What one entry of the mapping's page table maps around `page`: that page, or 2 MiB. */
+/** Returns the bytes that one entry of the mapping's page table maps around `page`: that page, or 2 MiB. */
 export function mappedAround({ table }: Mapping, page: number): ByteRange {
   if (!table.isHuge(page)) return { offset: page * BLOCK_BYTES, length: BLOCK_BYTES };
   return { offset: (page - (page % HUGE_PAGE_BLOCKS)) * BLOCK_BYTES, length: 2 ** HUGE_PAGE_LOG2 };

@@ -15,7 +15,7 @@ import { Errno } from '@safe-pmem/core';
 export type KernelName = '5.10' | '6.1' | '6.12' | '7.3' | 'dax-zeroinit';
 export type FilesystemName = 'ext4' | 'xfs' | 'tmpfs';
 
-/** What a SIGBUS says: si_code and si_addr_lsb. */
+/** The facts of a SIGBUS: si_code and si_addr_lsb. */
 export interface SignalFacts {
   readonly signalCode: number;
   readonly granuleLog2: number;
@@ -32,22 +32,22 @@ const MEMORY_ERROR: SignalFacts = { signalCode: 4, granuleLog2: 12 };
 interface KernelProfile {
   /** `uname -r`. */
   readonly release: string;
-  /** What a load or store raises on a DAX page that the kernel knows to be bad. */
+  /** The signal of a load or store on a DAX page that the kernel knows to be bad. */
   readonly poisonSignal: SignalFacts;
   /** Linux 5.19+: a pwrite of whole pages clears them first. */
   readonly recoveryWrite: boolean;
   /** ZERO_RANGE clears the media at once, in place, on both filesystems. */
   readonly zeroRangeClears: boolean;
   /**
-   * What ext4 does with the rest of the end-of-file block when the file grows: leave it, or zero it, and then ignore or
-   * report where it cannot. (When a file shrinks, all zero it, and those that report do so then, too.)
+   * The way of ext4 with the rest of the end-of-file block when the file grows: leave it, or zero it, and then ignore
+   * or report a failure. (When a file shrinks, all zero it, and those that report do so then, too.)
    */
   readonly ext4TailZeroing: 'never' | 'ignored' | 'reported';
   /** ext4 unmaps a file before every zero-range and punch, also before those that free no block. */
   readonly ext4UnmapsEarly: boolean;
   /** ext4 zeroes the parts of blocks at the edges of a zero-range before it converts the blocks between, not after. */
   readonly ext4ZeroesEdgesFirst: boolean;
-  /** ext4 grows a file to `position - errno` where a pwrite that reaches beyond the end of the file fails. */
+  /** ext4 grows a file to `position - errno` if a pwrite that reaches beyond the end of the file fails. */
   readonly ext4FailedAppendGrows: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
@@ -150,7 +150,7 @@ export interface KernelRules {
   /** errno of a pread that starts at poison the kernel did not know of. */
   readonly latentReadErrno: number;
   /**
-   * What a pwrite to a bad page does: `recovery` clears whole pages and refuses the rest with EFAULT; `refused` is EIO
+   * Effect of a pwrite to a bad page: `recovery` clears whole pages and refuses the rest with EFAULT; `refused` is EIO
    * for the whole extent; `whole-page` replaces whole pages and is EIO for the rest.
    */
   readonly poisonedWrite: 'recovery' | 'refused' | 'whole-page';
@@ -171,13 +171,13 @@ export interface KernelRules {
   readonly growZeroesTail: boolean;
   /**
    * Calls that first drop every page of the file from every mapping, on DAX: ftruncate always does, and of fallocate
-   * every kind (`before-any`), zero-range and punch (`before-zeroing`), or these where they free or convert whole blocks.
+   * every kind (`before-any`), zero-range and punch (`before-zeroing`), or these if they free or convert whole blocks.
    */
   readonly unmapsFile: 'before-any' | 'before-zeroing' | 'before-freeing' | 'never';
   /** A pwrite beyond the end of the file that fails leaves the size at its position minus its errno, if that is larger. */
   readonly failedAppendGrows: boolean;
   readonly reflink: boolean;
-  /** UNSHARE_RANGE is there, also where nothing can be shared. */
+  /** UNSHARE_RANGE is there, also if nothing can be shared. */
   readonly unshare: boolean;
   /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
   readonly smallExtentBlocks: number;
@@ -193,11 +193,11 @@ export interface KernelRules {
   readonly badBlockList: boolean;
   /** As KernelProfile says. */
   readonly keepsHugePoison: boolean;
-  /** The signal for an error met through 2 MiB names where these begin, not the byte. */
+  /** The signal for an error met through 2 MiB names their first byte, not the bad one. */
   readonly hugeFaultNamesStart: boolean;
   /**
-   * Poison is a property of the medium. Where it is not (tmpfs), it is put into mappings, as UFFDIO_POISON does: loads
-   * and stores meet it, system calls do not, and mapping the page anew ends it.
+   * Poison is a property of the medium. If it is not (tmpfs), it is put into mappings, as UFFDIO_POISON does: loads and
+   * stores meet it, system calls do not, and mapping the page again ends it.
    */
   readonly persistentMedium: boolean;
 }

@@ -1,4 +1,4 @@
-/** Who watches the kernel's list of bad blocks, and when they hear of a change. */
+/** Watches of the kernel's list of bad blocks, and when they hear of a change. */
 import type { Process } from './process.js';
 import type { Turns } from '../driver/turns.js';
 

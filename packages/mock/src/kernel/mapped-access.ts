@@ -142,8 +142,8 @@ function commitForSync({ filesystem }: Machine, mapping: Mapping): void {
 }
 
 /**
- * The fault of touching poison that the kernel did not know of. From then on it does, and the page is unmapped. Of a page in
- * 2 MiB that one entry maps, ext4 tells where these begin, and XFS the byte.
+ * Returns the fault of touching poison that the kernel did not know of. From then on it does, and the page is unmapped.
+ * For a page in 2 MiB that one entry maps, ext4 names the beginning of these, and XFS the byte.
  */
 function machineCheck(
   machine: Machine,
@@ -165,7 +165,10 @@ function machineCheck(
   return { position: named, ...rules.machineCheckSignal, granuleLog2: HUGE_PAGE_LOG2 };
 }
 
-/** The block at `position` has no storage: by FIEMAP, or where there is none by SEEK_DATA, which skips unwritten blocks. */
+/**
+ * True if the block at `position` has no storage: by FIEMAP, or without FIEMAP by SEEK_DATA, which skips unwritten
+ * blocks.
+ */
 export function isHole(machine: Machine, inode: Inode, position: number): boolean {
   if (machine.filesystem.shutDown) return false;
   const entry = inode.map.at(Math.floor(position / BLOCK_BYTES));

@@ -7,7 +7,7 @@ export interface Mapping {
   readonly table: PageTable;
   /** MAP_SYNC: the fault that makes a page writable commits the file's metadata first. */
   readonly sync: boolean;
-  /** How long it is. */
+  /** Its length in pages. */
   pages: number;
   /** MADV_NOHUGEPAGE: no entry of its page tables maps more than a page. */
   avoidsHugePages: boolean;

@@ -1,4 +1,4 @@
-/** Who wants to hear of lost memory before it is accessed, and when they do (BUS_MCEERR_AO after PR_MCE_KILL_EARLY). */
+/** Watches for lost memory before it is accessed, and when they hear of it (BUS_MCEERR_AO after PR_MCE_KILL_EARLY). */
 import type { ByteRange } from '@safe-pmem/core';
 import type { Turns } from '../driver/turns.js';
 import type { Inode } from '../filesystem/inode.js';
@@ -7,7 +7,7 @@ import type { Process } from './process.js';
 interface MemoryWatch {
   readonly process: Process;
   readonly inode: Inode;
-  /** What one entry of its page table maps: the kernel names no less. */
+  /** Returns the bytes that one entry of its page table maps: the kernel names no less. */
   readonly around: (page: number) => ByteRange;
   readonly lost: (range: ByteRange) => void;
 }

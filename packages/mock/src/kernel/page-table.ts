@@ -1,6 +1,6 @@
 /**
- * Which pages of one mapping are present, and where they lead. The kernel looks at its bad-block list when it makes a
- * page present and never again: a page that was present before the block was listed goes on working.
+ * The pages of one mapping that are present, and the blocks that they lead to. The kernel looks at its bad-block list
+ * when it makes a page present and never again: a page that was present before the block was listed goes on working.
  */
 
 const LEAF_PAGES = 512;
@@ -10,7 +10,7 @@ export const ABSENT = 0;
 /** A hole or unwritten block that was loaded from: zeros, and a store asks the kernel. */
 export const ZERO_PAGE = -1;
 
-/** Poisoned in this mapping alone, as UFFDIO_POISON does it: gone when the page is mapped anew. */
+/** Poisoned in this mapping alone, as UFFDIO_POISON does it: gone when the page is mapped again. */
 export const POISON_MARKER = -2;
 
 /** Entry of a page that leads to `block` on the device. */

@@ -1,7 +1,7 @@
 /** A process of the simulated machine: the files it has open, and what happens to them when it dies. */
 import type { Inode } from '../filesystem/inode.js';
 
-/** What the death of a process ends: an open file. */
+/** An open file, as far as the death of its process ends it. */
 export interface OpenHandle {
   /** Unmaps and closes without a word, and gives the locks back, as the kernel does for a process that has died. */
   abandon(): void;

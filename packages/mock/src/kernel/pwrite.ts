@@ -94,7 +94,7 @@ function recoveryStride(poisonedSector: number): number {
   return Math.max(1, Math.ceil((poisonedSector * SECTOR_BYTES) / BLOCK_BYTES));
 }
 
-/** Clears what is bad among the pages that the bytes touch, where the rules let such a write do that. */
+/** Clears the bad ones among the pages that the bytes touch, if the rules let such a write do that. */
 function overwrite(machine: Machine, block: number, within: number, bytes: number): number {
   const { device, rules } = machine;
   const count = blocksIn(within + bytes);

@@ -26,7 +26,9 @@ export function reflink(machine: Machine, from: Inode, to: string): number {
   return 0;
 }
 
-/** copy_file_range of the whole file into the one at `to`: shared blocks where the filesystem can, copied bytes elsewhere. */
+/**
+ * copy_file_range of the whole file into the one at `to`: shared blocks if the filesystem can, copied bytes otherwise.
+ */
 export function copyFileRange(machine: Machine, from: Inode, to: string): number {
   const { filesystem, rules } = machine;
   if (rules.reflink) return reflink(machine, from, to);

@@ -26,7 +26,7 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   const errno = zeroTail(machine, inode, sizeBytes);
   if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;
   const kept = blocksIn(sizeBytes);
-  // Blocks beyond an end that stays where it is are freed all the same.
+  // Blocks beyond an end that does not move are freed all the same.
   if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {
     filesystem.setSize(inode, sizeBytes);
     inode.replace(kept, Infinity);
@@ -46,7 +46,7 @@ export function allocateAndGrow(machine: Machine, inode: Inode, position: number
   return preallocate(machine, inode, position, length) || (end > inode.sizeBytes ? grow(machine, inode, end) : 0);
 }
 
-/** The same from the end of the file, undone by a truncate where it fails, as far as the tail lets that happen. */
+/** Does the same from the end of the file. If it fails, a truncate undoes it, as far as the tail lets that happen. */
 export function growAllocated(machine: Machine, inode: Inode, sizeBytes: number): number {
   const before = inode.sizeBytes;
   const errno = allocateAndGrow(machine, inode, before, sizeBytes - before);

@@ -1,6 +1,6 @@
 /**
- * Where XFS relocates: its ZERO_RANGE punches the whole blocks of the range out and allocates others. A poisoned block
- * so leaves its file uncleared, and is free for the next one. What ext4 does instead is in ext4-unwritten.ts.
+ * XFS relocates blocks: its ZERO_RANGE punches the whole blocks of the range out and allocates others. So a poisoned
+ * block leaves its file uncleared, and is free for the next one. For ext4 see ext4-unwritten.ts.
  */
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';

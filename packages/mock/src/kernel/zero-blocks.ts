@@ -6,7 +6,7 @@ export type BlocksOutcome =
   | { readonly count: number; readonly errno: 0 }
   | { readonly count: 0; readonly errno: number };
 
-/** Zeroes adjoining blocks through the block layer, clearing what is bad. False where the device cannot clear. */
+/** Zeroes adjoining blocks through the block layer, clearing what is bad. False if the device cannot clear. */
 export function zeroBlocks(machine: Machine, first: number, count: number): boolean {
   for (let block = first; block < first + count; block++) {
     const bad = machine.device.isKnownBad(block);

@@ -49,7 +49,7 @@ function clearPoison(machine: Machine, inode: Inode, pieces: readonly Piece[]): 
   for (const { logical, length } of pieces) {
     const entry = inode.map.at(logical);
     if (entry === HOLE || filesystem.isShared(mappedBlock(entry)) || !device.isKnownBad(mappedBlock(entry))) continue;
-    // What an unwritten block holds is no content that could be lost.
+    // An unwritten block has no content that could be lost.
     if (length < BLOCK_BYTES && !isUnwritten(entry)) return Errno.EIO;
     if (!zeroBlocks(machine, mappedBlock(entry), 1)) return Errno.EIO;
   }

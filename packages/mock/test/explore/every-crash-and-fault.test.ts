@@ -57,7 +57,7 @@ describe('everyCrash', () => {
     expect([...images].map((image) => image.length / 2)).toEqual(expect.arrayContaining([PAGE, 2 * PAGE]));
   });
 
-  it('fails power in recovery too, and recovers anew', async () => {
+  it('fails power in recovery too, and recovers again', async () => {
     let attempts = 0;
     const { exploration, schedules } = exploring(storeAndPersist, {
       recover: async ({ driver }) => {
@@ -111,7 +111,7 @@ describe('everyFault', () => {
       try {
         file.persist(PAGE, 1);
       } catch {
-        // The planted bug: nobody is told.
+        // The planted bug: the caller is not told.
       }
       file.write(Uint8Array.of(1), 0);
       file.persist(0, 1);

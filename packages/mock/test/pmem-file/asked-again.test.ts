@@ -1,4 +1,5 @@
-// What was met is asked again: a page that can be read is healthy, whoever made it so, but for one whose bytes are on their way.
+// What was met is asked again: a page that can be read is healthy, whichever process made it so, but for one whose
+// bytes are on their way.
 import { MediaError, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';

@@ -1,4 +1,6 @@
-/** Why repair() never punches: somebody else gets the block. The guest's own version is e2e/real-pmem/src/repair. */
+/**
+ * Shows why repair() never punches: another file gets the block. The guest's own version is e2e/real-pmem/src/repair.
+ */
 import type { CompleteFile } from '@safe-pmem/core';
 import { Errno, PmemError, PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
@@ -64,7 +66,7 @@ describe('a file whose filesystem has shut itself down', () => {
   });
 });
 
-describe('repair() lets nobody have the block', () => {
+describe('repair() lets no other file have the block', () => {
   it.each([true, false])('clearable %s: it stays the file\'s, however much others write, and the filesystem stays up', async (clearable) => {
     const driver = machine(clearable);
     const file = await filled(driver, 8 * PAGE);

@@ -12,7 +12,7 @@ const bad = { offset: 5 * PAGE, length: PAGE };
 const sizeBytes = 16 * PAGE;
 const rebuild = (range: { offset: number; length: number }): Uint8Array => part(content(sizeBytes), range);
 
-/** A file whose page 5 this process has met; nobody else knows of it. */
+/** A file whose bad page 5 this process has met; no other process knows of it. */
 async function consumed(options: MockOptions = {}): Promise<{ readonly driver: MockDriver; readonly file: PmemFile }> {
   const driver = mockDriver({ listsConsumedErrors: false, ...options });
   const file = await filled(driver, sizeBytes);

@@ -76,7 +76,7 @@ describe('reading and writing around media errors', () => {
     expect(read(file, PAGE, 1)).toEqual(Uint8Array.of(5));
   });
 
-  it('badBlocks says unsupported where nobody can tell', async () => {
+  it('badBlocks says unsupported if nothing can tell', async () => {
     const driver = mockDriver({ filesystem: 'tmpfs' });
     const file = await filled(driver, PAGE);
     expect(await file.badBlocks()).toMatchObject({ status: 'unsupported', reason: expect.stringMatching(/./) as string });

@@ -204,7 +204,7 @@ describe('a process opens the file while another one repairs it', () => {
       const reader = await PmemFile.open(PATH, { driver, readOnly: true });
       const acknowledged = firstByteOf(reader);
       await reader.close();
-      // What nobody has finished is lost if the journal had no copy of it.
+      // A unit that no process has finished is lost if the journal had no copy of it.
       const unfinished = journalRebuilt ? whole[6 * PAGE] : 'ERR_PMEM_LOST';
       expect(outcome.isStored ? [99] : [99, whole[6 * PAGE], unfinished], `call ${call}`).toContain(acknowledged);
       for (const file of [a, b]) await file?.close();
@@ -295,7 +295,7 @@ describe('another process writes over bytes that a repair had lost', () => {
     expect(outcomes).toContain('news');
   });
 
-  it('and a third one repairs another page: they are data for whoever has the file open', async () => {
+  it('and a third one repairs another page: they are data for every process that has the file open', async () => {
     const [driver, a, b] = await withLoss();
     storeNews(b);
     driver.poison(PATH, pageOf(5));
@@ -306,7 +306,7 @@ describe('another process writes over bytes that a repair had lost', () => {
     await finish();
   });
 
-  it('and a third one repairs another page: what nobody wrote over stays lost', async () => {
+  it('and a third one repairs another page: what no process wrote over stays lost', async () => {
     const [driver, a] = await withLoss();
     driver.poison(PATH, pageOf(5));
     const { finish } = await repairing(await openIn(driver, 'c'), 5);

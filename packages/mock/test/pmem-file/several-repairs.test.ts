@@ -6,7 +6,7 @@ import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
 const whole = content(4 * PAGE);
 const bad = { offset: 2 * PAGE, length: PAGE };
 
-it('another process writes the page anew while rebuild runs: its bytes stay', async () => {
+it('another process writes the page while rebuild runs: its bytes stay', async () => {
   const driver = mockDriver();
   const file = await filled(driver, 4 * PAGE);
   driver.poison(PATH, bad);

@@ -86,7 +86,7 @@ describe('what a process stores into a page whose loss it does not know of', () 
   it('is kept where the page has to be written once more', async () => {
     const driver = mockDriver();
     const { here } = await storedUnknowing(driver);
-    // The kernel lists a block that still gives its bytes to whoever has it mapped.
+    // The kernel lists a block that still gives its bytes to every process that has it mapped.
     driver.poison(PATH, lost, { keepMapped: true });
     await here.repair(lost);
     expect(read(here, at, 2)).toEqual(Uint8Array.of(1, 2));

@@ -1,0 +1,63 @@
+/** The journal of one open file, its mark and its names: announced, then handed to the simulated kernel. */
+import type {
+  FileFacts,
+  JournalFile,
+  JournalOutcome,
+  JournalStore,
+  MarkOutcome,
+  NamesOutcome,
+  SystemFailure,
+} from '@safe-pmem/core';
+import type { Inode } from '../filesystem/inode.js';
+import { readJournal, readMark, removeJournal, writeJournal, writeMark } from '../kernel/journal.js';
+import type { Machine } from '../machine.js';
+import type { AnnouncedCalls } from './announced-calls.js';
+
+export class MockJournal implements JournalStore {
+  readonly #machine: Machine;
+  readonly #inode: Inode;
+  readonly #facts: FileFacts;
+  readonly #calls: AnnouncedCalls;
+
+  constructor(machine: Machine, inode: Inode, facts: FileFacts, calls: AnnouncedCalls) {
+    this.#machine = machine;
+    this.#inode = inode;
+    this.#facts = facts;
+    this.#calls = calls;
+  }
+
+  readJournalSync(place: string, limitBytes: number): JournalOutcome {
+    const errno = this.#calls.errno('readJournal');
+    if (errno !== 0) return { status: 'failed', failure: { errno, syscall: 'read' } };
+    return readJournal(this.#machine, this.#facts, place, limitBytes);
+  }
+
+  writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined {
+    const errno = this.#calls.errno('writeJournal');
+    return errno === 0 ? writeJournal(this.#machine, this.#facts, place, journal) : { errno, syscall: 'open' };
+  }
+
+  removeJournalSync(place: string): SystemFailure | undefined {
+    const errno = this.#calls.errno('removeJournal');
+    return errno === 0 ? removeJournal(this.#machine, this.#facts, place) : { errno, syscall: 'unlink' };
+  }
+
+  readMark(): MarkOutcome {
+    const errno = this.#calls.errno('readMark');
+    if (errno !== 0) return { status: 'failed', failure: { errno, syscall: 'getxattr' } };
+    return readMark(this.#machine, this.#inode);
+  }
+
+  writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
+    const errno = this.#calls.errno('writeMark');
+    return errno === 0 ? writeMark(this.#machine, this.#inode, mark) : { errno, syscall: 'setxattr' };
+  }
+
+  names(): NamesOutcome {
+    const errno = this.#calls.errno('names');
+    if (errno !== 0) return { failure: { errno, syscall: 'fstat' } };
+    const { filesystem } = this.#machine;
+    const isAtPath = filesystem.find(this.#facts.path) === this.#inode;
+    return { linkCount: filesystem.linkCount(this.#inode), isAtPath };
+  }
+}
