@@ -6,7 +6,7 @@ import process from 'node:process';
 /** Calls of the engine itself (futex, brk, madvise of its own heap) come and go; these are the ones that could be ours. */
 const OURS = /^(?:msync|fsync|fdatasync|pread64|pwrite64|read|write|mmap|munmap|mremap|mincore|userfaultfd|fallocate|fcntl|ioctl|statx|fstat|rt_sig\w*)\(/;
 
-/** Calls of one operation by its name. `run(command, args)` runs strace and throws where it fails; `log` is a file for it. */
+/** Calls of one operation by its name. `run(command, args)` runs strace and throws if it fails; `log` is a file for it. */
 export function systemCallsOf(directory, log, run) {
   // Of the thread that does the work: what the pool's and the engine's threads do beside has nothing to do with it.
   run('strace', ['-o', log, process.execPath, path.join(import.meta.dirname, 'calls.mjs'), directory]);

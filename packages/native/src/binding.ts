@@ -5,8 +5,8 @@ import type {
 } from '@safe-pmem/core';
 
 /**
- * Raised, here and in cpp/napi/addon.cc, with every change of what is between them: a binary of older sources would be
- * understood wrongly, and might answer "no bad block" where it says something else.
+ * Raised, here and in cpp/napi/addon.cc, with every change of the interface between them: the answers of a binary of
+ * older sources would be understood wrongly, and might read as "no bad block".
  */
 export const INTERFACE_NUMBER = 10;
 
@@ -22,11 +22,11 @@ export interface BindingHandle {
   /** Positions and lengths in turn. */
   readonly persistRanges: (pairs: Float64Array) => PersistProblem;
   readonly writeAndPersist: (source: Uint8Array, position: number) => PersistProblem;
-  /** An ArrayBuffer over mapped bytes, which keeps them mapped; undefined where the runtime allows none. */
+  /** An ArrayBuffer over mapped bytes, which keeps them mapped; undefined if the runtime allows none. */
   readonly window: (position: number, length: number) => ArrayBuffer | undefined;
   /** An Int32 in an ArrayBuffer: faults, since the last takeFault(), of accesses that JavaScript made by itself. */
   readonly faultCounter: () => ArrayBuffer | undefined;
-  /** The first of those faults, after the file's pages have been mapped back; undefined where there was none. */
+  /** The first of those faults, after the file's pages have been mapped back; undefined if there was none. */
   readonly takeFault: () => CaughtFault | undefined;
   readonly view: (position: number, length: number) => BoundView | { readonly failure: SystemFailure };
   /** Empties every array over one of these buffers, and lets go of the mapping. Also after close(). */
@@ -53,7 +53,7 @@ export interface BindingHandle {
   readonly scrub: (position: number, length: number) => Promise<Transfer>;
   /**
    * For each piece five numbers: position and length of what is reset, or zeros; position, place in `bytes` and length of what is
-   * written. Three for each come back: bytes transferred, errno, and 1 where the errno is the reset's.
+   * written. Three for each come back: bytes transferred, errno, and 1 if the errno is the reset's.
    */
   readonly rewrite: (pieces: Float64Array, bytes: Uint8Array) => Promise<Float64Array>;
   readonly persistAsync: (position: number, length: number) => Promise<PersistProblem>;
@@ -79,7 +79,7 @@ export interface BindingHandle {
   readonly close: () => Promise<SystemFailure | undefined>;
 }
 
-/** What became of the block that tryZeroRange() made. */
+/** The outcome of the trial of tryZeroRange(). */
 export interface BoundTrial {
   readonly dax: boolean;
   readonly readsZeros: boolean;
@@ -95,15 +95,18 @@ export interface BoundView {
   /** An Int32: how many faults there have been in the view. */
   readonly counter: ArrayBuffer | undefined;
   /**
-   * Where zeros have taken the place of the file's bytes, and why: of very many faults the first. undefined: another thread is
-   * just finding out.
+   * The places where zeros stand for the file's bytes, and why; the first of very many faults. undefined: another
+   * thread is just finding out.
    */
   readonly faults: () => readonly ViewFault[] | undefined;
-  /** Empties every array over `buffer` and unmaps it at once; nothing where it was handed to another thread. Also after close(). */
+  /**
+   * Empties every array over `buffer` and unmaps it at once; does nothing if it was handed to another thread. Also
+   * after close().
+   */
   readonly release: (buffer: ArrayBuffer) => void;
 }
 
-/** What open() found out, before any of it is interpreted. */
+/** The findings of open(), before any of them is interpreted. */
 export interface OpenedFile {
   readonly handle: BindingHandle;
   /** Of the file among those of this thread, for Binding.call. */

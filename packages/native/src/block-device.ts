@@ -1,6 +1,6 @@
 /**
- * What sysfs says about the block device under a file: its bad blocks, and the nvdimm bus it hangs on. All of it is
- * readable without privilege.
+ * Reads from sysfs the bad blocks of the block device under a file, and the nvdimm bus above it. All of it is readable
+ * without privilege.
  */
 import path from 'node:path';
 import type { ByteRange, DeviceBadBlocks, FileFacts } from '@safe-pmem/core';
@@ -34,7 +34,7 @@ export interface BlockDeviceOptions {
   readonly tableOf?: TableOf | undefined;
 }
 
-/** All that Linux has pages of; where nothing is open, the kernel's own is not known. */
+/** Page sizes of Linux. Without an open file the kernel's own is not known. */
 const PAGES_BYTES: readonly number[] = [4096, 16_384, 65_536];
 
 /** An attribute of sysfs is at most one page with its final NUL; a longer list is cut, also amid a number. */
@@ -57,9 +57,9 @@ export class BlockDevice {
   }
 
   /**
-   * The kernel's bad-block list, in bytes from the start of this device: of the partition, where it is one, since that
-   * is what FIEMAP's physical offsets count from. `supported: false` says why nothing can be known; it is never a
-   * statement about the health of the device.
+   * The kernel's bad-block list, in bytes from the start of this device: of the partition, if it is one, since FIEMAP's
+   * physical offsets count from there. `supported: false` says why nothing can be known; it is never a statement about
+   * the health of the device.
    *
    * Not covered: the realtime device of an XFS filesystem. Its files have extents on a device that stat does not name.
    */
@@ -77,7 +77,7 @@ export class BlockDevice {
     return { supported: true, ranges: withinPartition(listed, { offset: startBytes, length: lengthBytes }) };
   }
 
-  /** The file that holds the list, and where this device begins on its disk. */
+  /** The file that holds the list, and the place on its disk where this device begins. */
   async list(): Promise<ListFile> {
     if (this.#device.startsWith('0:')) return unsupported(anonymous(this.#device));
     try {
@@ -115,7 +115,7 @@ export class BlockDevice {
 
   /**
    * The nvdimm bus above the device, or above all devices that a device-mapper device lies on, if these have one bus in
-   * common; undefined where there is none, or where sysfs does not say.
+   * common; undefined if there is none, or if sysfs does not say.
    */
   async bus(): Promise<Bus | undefined> {
     try {
@@ -129,8 +129,9 @@ export class BlockDevice {
   }
 
   /**
-   * What the devices below a device-mapper device list, in bytes of this one. Which bytes these are, the kernel tells
-   * only root; if none of them lists anything, there is nothing to translate. Undefined if sysfs names none.
+   * Returns the bad blocks that the devices below a device-mapper device list, in bytes of this one. The kernel tells
+   * only root which bytes these are; if none of them lists anything, there is nothing to translate. Undefined if sysfs
+   * names none.
    */
   async #listBelow(): Promise<DeviceBadBlocks | undefined> {
     try {
@@ -195,7 +196,7 @@ function unsupported(reason: string): { readonly supported: false; readonly reas
   return { supported: false, reason };
 }
 
-/** Lines of `SECTOR COUNT`; undefined where any of them is anything else, or where the last is not ended. */
+/** Lines of `SECTOR COUNT`; undefined if any of them is anything else, or if the last is not ended. */
 function parseBadBlocks(text: string): ByteRange[] | undefined {
   if (text === '') return [];
   if (!text.endsWith('\n')) return undefined;

@@ -13,9 +13,9 @@ export type ListsBelow = ReadonlyMap<string, readonly ByteRange[]>;
 export type Translated = { readonly ranges: readonly ByteRange[] } | { readonly reason: string };
 
 /**
- * Where the bad blocks of the devices below lie in a device of this table. Only `linear` targets say that: any other
- * target that lies on a device with bad blocks makes the whole answer unknown. A device below may show up more than
- * once.
+ * Translates bad blocks of the devices below into bytes of a device of this table. Only `linear` targets allow that:
+ * any other target that lies on a device with bad blocks makes the whole answer unknown. A device below may show up
+ * more than once.
  */
 export function translateLists(table: DeviceTable, lists: ListsBelow): Translated {
   if ('failure' in table) return { reason: whyNoTable(table.failure.errno) };

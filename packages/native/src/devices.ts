@@ -1,4 +1,4 @@
-/** Block devices as sysfs and /proc show them to anybody, for core's DeviceDriver. */
+/** Block devices as sysfs and /proc show them to every user, for core's DeviceDriver. */
 import path from 'node:path';
 import type {
   ByteRange,
@@ -18,8 +18,8 @@ import { close, open, readFile, stat, write } from './file-calls.js';
 import { SECTOR_BYTES } from './sector.js';
 
 /**
- * Where to look, and how. The binding has `tableOf`; without it device-mapper devices with bad blocks stay
- * untranslated.
+ * The places to look at, and the calls for that. The binding has `tableOf`; without it device-mapper devices with bad
+ * blocks stay untranslated.
  */
 export interface DeviceFolders {
   /** Default `/sys`. */

@@ -1,6 +1,6 @@
 /**
  * The calls of `node:fs` that this package makes, as promises made from callbacks. Those of `node:fs/promises` end the
- * whole process where a worker that has just called one is being terminated: Node 20.20 aborts with "Assertion failed:
+ * whole process if a worker that has just called one is being terminated: Node 20.20 aborts with "Assertion failed:
  * (req_wrap_async) != nullptr".
  */
 import * as fs from 'node:fs';

@@ -14,7 +14,7 @@ const names = new Map<number, string>([
   [0x6969, 'nfs'],
 ]);
 
-/** `ext4`, `xfs`, `tmpfs` …, or the number as `0x…` where it has no name here. */
+/** `ext4`, `xfs`, `tmpfs` …, or the number as `0x…` if it has no name here. */
 export function filesystemName(magic: number): string {
   return names.get(magic) ?? `0x${magic.toString(16)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Who wants to hear of lost memory (BUS_MCEERR_AO), by file. One listener of the addon for all files of this thread,
- * for as long as there is any.
+ * Listeners for lost memory (BUS_MCEERR_AO), by file. One listener of the addon for all files of this thread, for as
+ * long as there is any.
  */
 import type { ByteRange, WatchOutcome } from '@safe-pmem/core';
 import { errnoName } from '@safe-pmem/core';

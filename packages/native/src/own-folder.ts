@@ -1,4 +1,4 @@
-/** Where this package is installed. */
+/** Finds the folder in which this package is installed. */
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 

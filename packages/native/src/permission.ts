@@ -1,4 +1,4 @@
-/** What `node --permission` allows: node guards its own calls and does not see the addon's, so the driver asks it. */
+/** Asks `node --permission` what it allows: node guards its own calls, and does not see those of the addon. */
 import path from 'node:path';
 import { PmemError } from '@safe-pmem/core';
 
@@ -7,8 +7,8 @@ interface Permissions {
 }
 
 /**
- * Throws PmemError ERR_PMEM_ACCESS if the flags of the process forbid reading `file`, or writing to it unless `readOnly`.
- * Like node's own check it goes by the name: a symbolic link inside an allowed folder leads where it leads.
+ * Throws PmemError ERR_PMEM_ACCESS if the flags of the process forbid reading `file`, or writing to it unless
+ * `readOnly`. Like node's own check it goes by the name: a symbolic link inside an allowed folder may lead out of it.
  */
 export function requirePermission(file: string, readOnly: boolean): void {
   const { permission } = process as { readonly permission?: Permissions };

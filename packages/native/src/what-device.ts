@@ -1,4 +1,4 @@
-/** What has a name that is not a regular file: so that the error can say what to open instead. */
+/** Finds out which kind of device a path names, so that the error can say what to open instead. */
 import path from 'node:path';
 import type { SystemFailure } from '@safe-pmem/core';
 import { realpath, stat } from './file-calls.js';

@@ -3,7 +3,10 @@ import { Buffer } from 'node:buffer';
 import type { MemoryWindow } from '@safe-pmem/core';
 import type { BindingHandle } from './binding.js';
 
-/** What one ArrayBuffer covers of a mapping: less than the largest of Node 20 (4 GiB), and positions in it are small. */
+/**
+ * Bytes of a mapping that one ArrayBuffer covers: less than the largest of Node 20 (4 GiB), and positions in it are
+ * small.
+ */
 const WINDOW_BYTES = 2 ** 30;
 
 /** Files up to this size get their windows at the first access. */

@@ -22,7 +22,7 @@ export const injector = load();
 
 /**
  * Poisons whole pages of the one mapping that this process has of a tmpfs file: every load or store of them through it
- * raises a real SIGBUS, until the page is mapped anew. pread(2) is not affected. Throws where the kernel cannot do it,
+ * raises a real SIGBUS, until the page is mapped again. pread(2) is not affected. Throws if the kernel cannot do it,
  * so that no test passes for want of a fault.
  */
 export function poison(path, offset, length) {

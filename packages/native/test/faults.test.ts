@@ -4,7 +4,7 @@ import { advisoryMemoryErrors } from '../src/index.js';
 import { poison, sendAdvisory } from './fault-injector.mjs';
 import { openScratch, PAGE, scratchFolder } from './scratch.js';
 
-it('a page that was poisoned answers again once it is mapped anew', async () => {
+it('a page that was poisoned answers again once it is mapped again', async () => {
   const file = path.join(scratchFolder('tmpfs'), 'file');
   const here = await openScratch(file, { sizeBytes: 4 * PAGE });
   here.write(new Uint8Array(4 * PAGE).fill(5), 0);

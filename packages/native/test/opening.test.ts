@@ -109,7 +109,7 @@ it('reports the errno of the path', async () => {
 });
 
 it('leaves nothing behind of a creation that finds no space', async () => {
-  // A tmpfs refuses at once what is larger than all of it. A disk would be full for a moment, for everybody who uses it.
+  // A tmpfs refuses at once what is larger than all of it. A disk would be full for a moment, for all its users.
   const folder = scratchFolder('tmpfs');
   const { blocks, bsize } = statfsSync(folder);
   const sizeBytes = 2 * blocks * bsize;

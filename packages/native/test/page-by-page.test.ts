@@ -34,7 +34,7 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     await file.close();
   });
 
-  it('avoid: pages that are mapped anew become part of the same mapping', async () => {
+  it('avoid: pages that are mapped again become part of the same mapping', async () => {
     const name = path.join(scratchFolder(where), 'file');
     const file = await openScratch(name, { sizeBytes: 4 * MIB });
     expect(mappingsOf(name)).toEqual([{ bytes: 4 * MIB, avoids: false }]);

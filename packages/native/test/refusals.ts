@@ -12,7 +12,7 @@ export async function withoutDescriptors(body: () => Promise<void>): Promise<voi
   }
 }
 
-/** Closes the one descriptor of the file, whoever has it: its owner's close(2) will fail with EBADF. */
+/** Closes the one descriptor of the file, whichever object has it: its owner's close(2) will fail with EBADF. */
 export function closeBehind(path: string): void {
   const descriptors = readdirSync('/proc/self/fd').filter((descriptor) => {
     try {

@@ -16,12 +16,12 @@ for (let i = 0; i < ours.length; i++) ours[i] = (Math.imul(i + 1, 0x9e3779b1) >>
 export const UNTOUCHED = 0xee;
 export const CHANGED_LATER = 0xcc;
 
-/** The bytes that belong at `position`; behind `SPAN`, zeros. */
+/** The bytes that belong at `position`; after `SPAN`, zeros. */
 export function rightBytes(position, length) {
   return position + length <= ours.length ? ours.subarray(position, position + length) : new Uint8Array(length);
 }
 
-/** Throws where `bytes`, read at `position`, hold what the file cannot hold; `except` are ranges of the file not to look at. */
+/** Throws if `bytes`, read at `position`, hold what the file cannot hold; `except` are ranges of the file not to look at. */
 export function requireRight(what, bytes, position, except = []) {
   const right = rightBytes(position, bytes.length);
   if (Buffer.compare(bytes, right) === 0) return;

@@ -2,7 +2,7 @@ import { statSync, truncateSync } from 'node:fs';
 
 /**
  * Cuts the file off after `sizeBytes`, as another program would: PmemFile is not told. Loads and stores of the pages
- * behind the end raise SIGBUS from then on, which PmemFile turns into ERR_PMEM_TRUNCATED. Works on every filesystem.
+ * after the end raise SIGBUS from then on, which PmemFile turns into ERR_PMEM_TRUNCATED. Works on every filesystem.
  * Throws RangeError if the file would not become shorter.
  *
  * @example

@@ -12,7 +12,7 @@ export type PoisonSupport = { readonly supported: true } | { readonly supported:
 
 /**
  * Tells whether this kernel lets this process poison pages. A test that needs it should fail, or skip with the reason,
- * where it does not: without a fault it shows nothing. Throws as `nativeDriver()` where there is no addon for this
+ * if it does not: without a fault it shows nothing. Throws what `nativeDriver()` throws if there is no addon for this
  * machine.
  *
  * @example

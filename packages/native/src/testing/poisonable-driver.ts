@@ -15,8 +15,8 @@ export interface PoisonableDriver extends Driver<CompleteFile> {
    * EFAULT, as the kernel answers for a bad page of persistent memory; a write of a whole page clears it. The bytes
    * stay in the file for other programs.
    *
-   * The file must be open through this driver, and on tmpfs. Throws RangeError where it is not open or not that long,
-   * ERR_PMEM_NOT_SUPPORTED where the kernel cannot, by `poisonSupport()`, or the file is not on tmpfs.
+   * The file must be open through this driver, and on tmpfs. Throws RangeError if it is not open or not that long,
+   * ERR_PMEM_NOT_SUPPORTED if the kernel cannot, by `poisonSupport()`, or the file is not on tmpfs.
    */
   poison(path: string, range: ByteRange): ByteRange;
 }

@@ -5,7 +5,7 @@ import { nativeDriver } from '@safe-pmem/native';
 let file;
 let supply;
 
-/** Where the repair has come to its rebuild, it says so and waits for `supply`. */
+/** If the repair has come to its rebuild, it says so and waits for `supply`. */
 function supplyLater({ length }) {
   return new Promise((resolve) => {
     supply = (byte) => { resolve(new Uint8Array(length).fill(byte)); };

@@ -53,7 +53,7 @@ export class Opener {
   }
 }
 
-/** OFD read lock on every byte, as fcntl(2) gives it to anybody who may read the file. F_OFD_SETLK is 37. */
+/** OFD read lock on every byte, as fcntl(2) gives it to every user who may read the file. F_OFD_SETLK is 37. */
 const READER = `
 import fcntl, os, struct, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)

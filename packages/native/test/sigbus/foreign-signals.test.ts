@@ -49,8 +49,8 @@ function calls(count: number, lastCode: number, lastAddress: unknown = { aligned
   return { count, lastCode, lastAddress };
 }
 
-describe('a fault in a mapping of somebody else', () => {
-  it('kills where nobody handled SIGBUS before', async () => {
+describe('a fault in a mapping of other code', () => {
+  it('kills if no handler took SIGBUS before', async () => {
     expectDeathIn('foreignFault', await run('open', 'ownLoad', 'foreignFault'));
   });
 
@@ -78,7 +78,7 @@ describe('a fault in a mapping of somebody else', () => {
     ]);
   });
 
-  it('kills where SIGBUS was ignored: the kernel lets nobody ignore a fault of its own', async () => {
+  it('kills if SIGBUS was ignored: the kernel lets no process ignore a fault of its own', async () => {
     expectDeathIn('foreignFault', await run('install=ignore', 'open', 'ownFault', 'foreignFault'));
   });
 
@@ -124,7 +124,7 @@ describe('a handler that is installed after ours and calls it', () => {
     ]);
   });
 
-  it('is below ours after the next open, and a foreign fault that nobody handles kills', async () => {
+  it('is below ours after the next open, and a foreign fault that no handler takes kills', async () => {
     expectDeathIn('foreignFault', await run('open', 'install=chain', 'open', 'ownFault', 'foreignFault'));
   });
 });
@@ -158,7 +158,7 @@ describe("process.on('SIGBUS')", () => {
 });
 
 describe('kill -BUS from outside', () => {
-  it('kills where nobody handled SIGBUS before', async () => {
+  it('kills if no handler took SIGBUS before', async () => {
     expectDeathIn('waitForSignal=1', await runAndKill('open', 'ownFault', 'waitForSignal=1'));
   });
 
@@ -181,7 +181,7 @@ describe('kill -BUS from outside', () => {
 });
 
 describe('an advisory BUS_MCEERR_AO', () => {
-  it('about our mapping reaches no handler and kills nobody', async () => {
+  it('about our mapping reaches no handler and kills no process', async () => {
     const steps = ['install=siginfo', 'open', 'advisory=4096', 'ownLoad', 'handlerCalls'];
     expect(results(await run(...steps))).toEqual(['installed', 'opened', 'sent', 'right', calls(0, 0, 0)]);
   });
@@ -191,7 +191,7 @@ describe('an advisory BUS_MCEERR_AO', () => {
     expect(results(await run(...steps))).toEqual(['installed', 'opened', 'sent', TRUNCATED, calls(1, BUS_MCEERR_AO, 4096)]);
   });
 
-  it('about other memory kills where nobody handled SIGBUS before', async () => {
+  it('about other memory kills if no handler took SIGBUS before', async () => {
     expectDeathIn('advisory', await run('open', 'advisory'));
   });
 });

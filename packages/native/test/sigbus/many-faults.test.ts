@@ -6,7 +6,7 @@ import { tmpfsDirectory } from './scratch-directory.js';
 /** At 100,000 faults, 42 bytes a fault. With a small young generation the process breathes by less than half a MiB. */
 const GROWTH_BYTES_MAX = 4 * 2 ** 20;
 const NODE_ARGS = ['--expose-gc', '--max-semi-space-size=1'];
-/** The heap maps a few pieces anew; one mapping a fault would be thousands. */
+/** The heap maps a few pieces again; one mapping a fault would be thousands. */
 const NEW_MAPPINGS_MAX = 200;
 
 let scratch: ScratchDirectory;

@@ -58,7 +58,7 @@ describe.each(['main', 'worker'])('poison met on the %s thread', (thread) => {
     });
   });
 
-  it('repair maps pages anew that the file can still give, the last one included: nothing is lost or asked for', async () => {
+  it('repair maps pages again that the file can still give, the last one included: nothing is lost or asked for', async () => {
     const unit = (range: { offset: number; length: number }): unknown => ({ range, outcome: 'healthy', lost: [] });
     expect(await run('rebuild')).toEqual({
       error: mediaError('read', 'sigbus', pages(2, 2), TAIL),

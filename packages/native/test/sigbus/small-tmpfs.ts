@@ -1,4 +1,7 @@
-/** A command prefix that runs a program with a small tmpfs of its own, which nobody else sees and nobody has to clean up. */
+/**
+ * A command prefix that runs a program with a small tmpfs of its own, which no other process sees and which needs no
+ * clean-up.
+ */
 import { spawnSync } from 'node:child_process';
 import { PAGE } from '../page-bytes.mjs';
 
@@ -9,7 +12,7 @@ const MOUNT_AND_RUN = 'mount -t tmpfs -o "size=$1,mode=0777" safe-pmem "$2" && s
 
 /**
  * The wrapper mounts the tmpfs over `directory`. As root in a private mount namespace, otherwise in a user namespace
- * besides. Throws where the machine allows neither: a test that cannot run is a test that fails.
+ * besides. Throws if the machine allows neither: a test that cannot run is a test that fails.
  */
 export function smallTmpfs(directory: string): string[] {
   const namespaces = process.getuid?.() === 0 ? ['--mount'] : ['--map-root-user', '--mount'];

@@ -9,7 +9,7 @@ afterEach(() => { scratch.remove(); });
 
 // Older kernels log a line for every fault on injected poison, hence fewer of them.
 it.each([['poison', 1000], ['truncation', 50_000]])(
-  'faults on one thread disturb nobody who uses healthy bytes of the same file: %s, %i times',
+  'faults on one thread disturb no thread that uses healthy bytes of the same file: %s, %i times',
   async (kind, count) => {
     const healthy = { wrong: 0, enough: true };
     expect(reportOf(await runProgram('neighbours', [kind, String(count), scratch.path]))).toEqual({

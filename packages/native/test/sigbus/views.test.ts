@@ -70,7 +70,7 @@ describe.each(['main', 'worker'])('touched by JavaScript on the %s thread', (thr
     });
   });
 
-  it('whoever touches the view, it is marked: another library, a thread of the pool; the kernel writes no zeros', async () => {
+  it('whatever touches the view, it is marked: another library, a thread of the pool; the kernel writes no zeros', async () => {
     expect(await run('elsewhere')).toEqual({ crypto: [page(2)], zlib: [page(2)], kernel: 'refused' });
   });
 
@@ -96,7 +96,7 @@ describe.each(['main', 'worker'])('touched by JavaScript on the %s thread', (thr
     expect(await run('posted')).toEqual({ right: true, afterClose: true });
   });
 
-  it('withView discards what was made of zeros that nobody stored, result or exception', async () => {
+  it('withView discards what was made of zeros that were never stored, result or exception', async () => {
     expect(await run('withView')).toEqual({
       result: true,
       returned: mediaError('view', 'sigbus', page(6)),

@@ -98,7 +98,7 @@ it('the last page, of which the file has a part, is repaired and the size stays'
   expect(new Uint8Array(readFileSync(file.path))).toEqual(content);
 });
 
-it('the bytes stay in the file for whoever reads it otherwise', async () => {
+it('the bytes stay in the file for programs that read it otherwise', async () => {
   const { driver, file, content } = await filled();
   driver.poison(file.path, lost(1));
   const bytes = new Uint8Array(pageBytes);

@@ -1,4 +1,4 @@
-// A worker that faults on a mapping of its own, over and over, and relies on somebody's handler to get out again.
+// A worker that faults on a mapping of its own, over and over, and relies on another handler to get out again.
 import { parentPort, workerData } from 'node:worker_threads';
 import { injector } from '../../fault-injector.mjs';
 

@@ -9,7 +9,7 @@ const NOBODY = 65534;
 const [directory] = process.argv.slice(2);
 const at = (name) => path.join(directory, name);
 
-// Loads the addon, which is in a folder that nobody may have to be able to read.
+// Loads the addon first: its folder may be one that this process cannot read later.
 const driver = nativeDriver();
 if (process.getuid() === 0) {
   process.setgroups([]);

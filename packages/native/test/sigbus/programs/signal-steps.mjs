@@ -16,7 +16,7 @@ const driver = nativeDriver();
 const CONTENT = pattern(2 * PAGE);
 const opened = [];
 
-/** Four pages of which the last two are gone, so that loads behind 2 * PAGE fault. */
+/** Four pages of which the last two are gone, so that loads after 2 * PAGE fault. */
 async function open() {
   const file = await PmemFile.open(path.join(directory, `file-${opened.length}`), { driver, create: true, size: 4 * PAGE });
   file.write(CONTENT, 0);

@@ -1,4 +1,4 @@
-// A load from a truncated file through a mapping that nobody guards. It does not come back. Arguments: none.
+// A load from a truncated file through a mapping without a guard. It does not come back. Arguments: none.
 import { injector } from '../../fault-injector.mjs';
 import { report } from './report.mjs';
 

@@ -189,7 +189,7 @@ const scenarios = {
     return { before: before === good(4 * PAGE, 8 * PAGE), head, stillGood, beyond, truncated, numberBehind, lengths, closed, mappings: mappingsOf(target) };
   },
 
-  /** A copy of a view, or its very memory, in another thread: nobody is left with memory that is not there. */
+  /** A copy of a view, or its very memory, in another thread: no thread is left with memory that is not there. */
   async posted() {
     const file = await newFile();
     const view = file.view({ offset: 0, length: SIZE });
@@ -214,7 +214,7 @@ const scenarios = {
       if (error.name !== 'DataCloneError') throw error;
       return ask(view.buffer);
     });
-    // Of whole pages: the file's last one is zeros behind its end.
+    // Of whole pages: the file's last one is zeros after its end.
     const right = first === good(0, SIZE);
     await file.close();
     const afterClose = await ask('again') === first;

@@ -1,0 +1,48 @@
+/**
+ * Lists of ranges and outcomes, packed into arrays of numbers: one argument for the addon, in place of an object for
+ * each element. The functions of cpp/napi that take or return such an array say its layout: hot_path, unit_calls,
+ * transfer_calls.
+ */
+import type { ByteRange, Extent, Rewrite, Rewritten } from '@safe-pmem/core';
+
+export function pairsOf(ranges: readonly ByteRange[]): Float64Array {
+  const pairs = new Float64Array(2 * ranges.length);
+  let i = 0;
+  for (const { offset, length } of ranges) {
+    pairs[i++] = offset;
+    pairs[i++] = length;
+  }
+  return pairs;
+}
+
+export function extentsOf(numbers: Float64Array): Extent[] {
+  const extents: Extent[] = [];
+  for (let i = 0; i < numbers.length; i += 4) {
+    const [offset, length, physicalOffset, flags] = [...numbers.subarray(i, i + 4)] as [number, number, number, number];
+    const [unwritten, shared, unmapped] = [(flags & 1) !== 0, (flags & 2) !== 0, (flags & 4) !== 0];
+    extents.push({ offset, length, physicalOffset, unwritten, shared, unmapped });
+  }
+  return extents;
+}
+
+export function numbersOf(pieces: readonly Rewrite[]): Float64Array {
+  const numbers = new Float64Array(5 * pieces.length);
+  let i = 0;
+  for (const { reset, position, sourceOffset, length } of pieces) {
+    numbers[i++] = reset?.offset ?? 0;
+    numbers[i++] = reset?.length ?? 0;
+    numbers[i++] = position;
+    numbers[i++] = sourceOffset;
+    numbers[i++] = length;
+  }
+  return numbers;
+}
+
+export function rewrittenOf(numbers: Float64Array): Rewritten[] {
+  const outcomes: Rewritten[] = [];
+  for (let i = 0; i < numbers.length; i += 3) {
+    const [transferredBytes, errno, resetFailed] = [...numbers.subarray(i, i + 3)] as [number, number, number];
+    outcomes.push({ transferredBytes, errno, syscall: resetFailed === 1 ? 'fallocate' : 'pwrite' });
+  }
+  return outcomes;
+}
