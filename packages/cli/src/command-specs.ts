@@ -14,7 +14,7 @@ import type { ExitStatus } from './exit-status.js';
 import { UsageError } from './exit-status.js';
 import { parseBytes, parseRange } from './units.js';
 
-/** What the command line said: values as text, flags as true, repeatable options as lists. */
+/** The options of a command line: values as text, flags as true, repeatable options as lists. */
 export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface OptionSpec {
@@ -28,7 +28,7 @@ export interface CommandSpec {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** What it does, whether it writes, and what root would add. */
+  /** Says what it does, whether it writes, and what root would add. */
   readonly details: string;
   /** `<file>`, `[path...]`. */
   readonly arguments: readonly { readonly syntax: string; readonly says: string }[];
@@ -67,7 +67,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'scrub',
-    summary: 'read a file to find media errors that nobody knows yet',
+    summary: 'read a file to find media errors that are not known yet',
     details:
       'Reads the file by pread(2), which consumes no poison on DAX, and skips what is known to be bad. Writes ' +
       'nothing. After ^C it says how far it came.',

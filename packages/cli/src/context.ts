@@ -1,4 +1,4 @@
-/** What every command gets, and the questions that several of them ask. */
+/** The context of every command, and the questions that several of them ask. */
 import type { ByteRange, DeviceBadBlocks, DeviceDriver, DeviceFacts, Driver, CompleteFile } from '@safe-pmem/core';
 import { alignOut, coalesce, PmemError } from '@safe-pmem/core';
 import { clearAbility, openForLooking, systemError } from '@safe-pmem/core/tools';
@@ -51,7 +51,7 @@ export function badBlocksOf(listed: readonly ByteRange[], blockBytes: number): B
   return coalesce(listed.map((range) => alignOut(range, blockBytes)));
 }
 
-/** What a device promises, in the words of `check`. */
+/** Describes the promise of a device, in the words of `check`. */
 export function clearText(device: DeviceFacts): string {
   return `device can clear: ${clearAbility(device)}`;
 }

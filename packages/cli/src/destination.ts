@@ -64,7 +64,7 @@ class Temporary implements NewFile {
       await link(this.#temporary, this.#name);
     } catch (error) {
       if (!['EPERM', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error))) throw error;
-      // No hard links here: an empty file takes the name first, if it is free, and is what the rename replaces.
+      // No hard links here: an empty file takes the name first, if it is free, and the rename replaces that.
       await (await open(this.#name, 'wx', 0o600)).close();
       await rename(this.#temporary, this.#name);
     }

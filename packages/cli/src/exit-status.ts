@@ -1,4 +1,4 @@
-/** What the process ends with. docs/reference/cli.md promises these numbers. */
+/** The exit status of the process. docs/reference/cli.md promises these numbers. */
 export const ExitStatus = {
   /** Nothing is wrong, or what was asked for is done. */
   HEALTHY: 0,

@@ -33,7 +33,7 @@ export interface FileTree {
   walk(path: string): Iterable<FoundFile | NotLookedAt>;
   /** True if `path` is a directory. Throws if there is nothing there. */
   isDirectory(path: string): boolean;
-  /** About how many files walk() will find; undefined if nobody can tell. */
+  /** Estimates the number of files that walk() will find; undefined if nothing tells. */
   estimate(path: string, mountPoints: readonly string[]): number | undefined;
 }
 

@@ -8,13 +8,14 @@ export async function* inOrder<Item, Answer>(
   try {
     for (const item of items) {
       const answer = ask(item);
-      // What needs no waiting and has nothing before it takes no turn of the event loop: most files of a large tree.
+      // An item that needs no waiting and has none before it takes no turn of the event loop: most files of a large
+      // tree.
       if (!(answer instanceof Promise) && waiting.length === 0) {
         yield answer;
         continue;
       }
       const promise = Promise.resolve(answer);
-      // Whoever takes it sees the failure; until then it is not unhandled.
+      // The caller that takes it sees the failure; until then it is not unhandled.
       promise.catch(() => undefined);
       waiting.push(promise);
       if (waiting.length >= width) yield await (waiting.shift() as Promise<Answer>);

@@ -5,7 +5,7 @@ import { COMMANDS } from './command-specs.js';
 import { SHELLS } from './completion.js';
 import type { Screen } from './surroundings.js';
 
-/** What a command line asks for. */
+/** A command line after parsing. */
 export interface Asked {
   readonly spec: CommandSpec;
   readonly args: readonly string[];

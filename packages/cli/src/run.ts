@@ -11,7 +11,7 @@ import type { Asked } from './program.js';
 import { programFor } from './program.js';
 import type { Surroundings } from './surroundings.js';
 
-/** `argv` is what follows the name of the program. Never throws for what the machine or the user does. */
+/** Runs a command line; `argv` follows the name of the program. Never throws for what the machine or the user does. */
 export async function runCli(
   argv: readonly string[],
   surroundings: Surroundings,
@@ -58,7 +58,7 @@ function usageStatus(error: unknown, { screen }: Surroundings): ExitStatus {
   return ExitStatus.USAGE;
 }
 
-/** What could not be found out is no health: the status says so. */
+/** A question without an answer is not health: the status says so. */
 function failed(error: unknown, output: Output, command: string): ExitStatus {
   const status = error instanceof UsageError ? ExitStatus.USAGE : ExitStatus.UNKNOWN;
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;

@@ -1,9 +1,12 @@
-/** What a command line stands on. A test hands in its own: a simulated machine, a screen that is a string. */
+/**
+ * The machine and the screen under a command line. A test hands in its own: a simulated machine, a screen that is a
+ * string.
+ */
 import type { Driver } from '@safe-pmem/core';
 import type { FileTree } from './file-tree.js';
 import type { Destination } from './destination.js';
 
-/** Where text goes. */
+/** A stream for text. */
 export interface Screen {
   out(text: string): void;
   err(text: string): void;

@@ -44,7 +44,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** `3.2 GiB`: for progress, where the exact number says less. */
+/** Formats as `3.2 GiB`, for progress. */
 export function roundBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let [value, unit] = [bytes, 0];

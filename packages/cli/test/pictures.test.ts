@@ -1,5 +1,5 @@
 /**
- * The pictures in docs/pictures are what a terminal shows: each is made anew on a pseudo-terminal, of a simulated
+ * The pictures in docs/pictures are what a terminal shows: each is made again on a pseudo-terminal, of a simulated
  * machine with damage, and compared. UPDATE_PICTURES=1 writes them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -172,7 +172,7 @@ interface Space {
   readonly others: readonly ByteRange[];
 }
 
-/** What the filesystem says of bad blocks in no file that was looked at; undefined if it does not tell this user. */
+/** Asks the filesystem about bad blocks in no file that was looked at; undefined if it does not tell this user. */
 async function spaceOf(
   context: Context, device: DeviceFacts, ranges: readonly ByteRange[],
 ): Promise<Space | undefined> {

@@ -1,11 +1,11 @@
-/** What every byte of a file is: the states that `map` draws, found without touching data. */
+/** The state of every byte of a file, which `map` draws, found without touching data. */
 import type { ByteRange, Driver } from '@safe-pmem/core';
 import { coalesce, intersectAll, rangeEnd, subtract, totalLength } from '@safe-pmem/core';
 import type { JournalReport } from '@safe-pmem/core/tools';
 import { journalOf, mapToFile } from '@safe-pmem/core/tools';
 import { lookingAt } from '../context.js';
 
-/** From the most to the least alarming: the first that a cell of the picture has is what it shows. */
+/** From the most to the least alarming: a cell of the picture shows the first that it has. */
 export const STATES = ['bad', 'lost', 'pending', 'healthy', 'unwritten', 'hole'] as const;
 export type State = (typeof STATES)[number];
 

@@ -70,7 +70,7 @@ function nothingToDo({ output }: Context, path: string, { unknown, journal }: Fi
   else
     output.line(
       `${nameText(path)}: ${isLost ? 'what is lost stays lost, and nothing else' : 'nothing'} is known to be bad; ` +
-        'scrub finds what nobody knows yet',
+        'scrub finds errors that are not known yet',
     );
   const status = isLost ? ExitStatus.DAMAGED : unknown === undefined ? ExitStatus.HEALTHY : ExitStatus.UNKNOWN;
   output.record('summary', {

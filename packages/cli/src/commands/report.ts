@@ -49,7 +49,7 @@ export async function report(context: Context, path: string, position: number, y
     });
     return ExitStatus.DAMAGED;
   }
-  // Evidence before a verdict: what is listed is kept from everybody.
+  // Evidence before a verdict: a listed sector is kept from every program.
   if (!isMediaErrno(errno)) {
     output.line(
       `${text}: can be read (pread says ${errno === 0 ? 'so' : `errno ${errno}`}), so there is nothing to report`,

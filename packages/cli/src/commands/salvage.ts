@@ -7,7 +7,7 @@ import { JSON_VERSION, nameText } from '../output/output.js';
 import { Progress } from '../output/progress.js';
 import { counted, roundBytes } from '../units.js';
 
-/** What is held in memory at once. */
+/** Bytes held in memory at once. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const SHOWN_GAPS = 3;
 

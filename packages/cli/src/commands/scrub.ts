@@ -1,4 +1,4 @@
-/** safe-pmem scrub: reads a file to find what nobody knows yet. */
+/** safe-pmem scrub: reads a file to find media errors that are not known yet. */
 import type { ByteRange } from '@safe-pmem/core';
 import { intersectAll, PmemFile, totalLength } from '@safe-pmem/core';
 import type { Context } from '../context.js';

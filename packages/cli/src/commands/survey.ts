@@ -1,6 +1,6 @@
 /**
- * Which files of a tree hold bad blocks of its device: one walk, and a question to the kernel for each file with
- * storage.
+ * Finds the files of a tree that hold bad blocks of its device: one walk, and a question to the kernel for each file
+ * with storage.
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { rangeEnd } from '@safe-pmem/core';
@@ -108,7 +108,7 @@ export function joined(blocks: readonly FileBadBlock[]): FileBadBlock[] {
   return found;
 }
 
-/** Where a range of the file is on the device. */
+/** Returns the place on the device of a range of the file. */
 export function onDevice(block: FileBadBlock): ByteRange {
   return { offset: block.physicalOffset, length: block.length };
 }

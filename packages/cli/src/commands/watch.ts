@@ -16,7 +16,7 @@ interface Owned {
   readonly offset: number;
 }
 
-/** What is watched on one device. Holds as much as the kernel's list, which is a page at most. */
+/** The watched ranges of one device. Holds as much as the kernel's list, which is a page at most. */
 class DeviceWatcher {
   readonly #context: Context;
   readonly #device: DeviceFacts;

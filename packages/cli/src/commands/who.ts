@@ -73,7 +73,7 @@ const USES = {
   unknown: 'free space, or the filesystem\'s own; root is told which',
 };
 
-/** What the filesystem says of the sector; undefined if it does not tell this user. */
+/** Asks the filesystem about the sector; undefined if it does not tell this user. */
 async function useOf(
   context: Context, mountPoint: string, sector: ByteRange,
 ): Promise<DeviceSpace['use'] | undefined> {

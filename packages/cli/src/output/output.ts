@@ -1,4 +1,4 @@
-/** What a command says: lines for people, or one JSON value a line for machines. */
+/** The output of a command: lines for people, or one JSON value a line for machines. */
 import { printable } from '@safe-pmem/core/tools';
 import type { Screen } from '../surroundings.js';
 
@@ -9,8 +9,8 @@ const COLORS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
 export type Color = keyof typeof COLORS;
 
 /**
- * What JSON.stringify() leaves as it is and a terminal acts on: DEL, C1, and the marks that reverse the direction of
- * text.
+ * Characters that JSON.stringify() does not escape and a terminal acts on: DEL, C1, and the marks that reverse the
+ * direction of text.
  */
 const TERMINAL_CHARACTERS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
@@ -35,7 +35,7 @@ export class Output {
     this.#screen.out(`${withoutControls(text)}\n`);
   }
 
-  /** What is worth knowing and is no result: to standard error. */
+  /** Writes a remark that is no result, to standard error. */
   note(text: string): void {
     this.#screen.err(`${text}\n`);
   }

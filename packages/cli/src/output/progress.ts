@@ -1,4 +1,4 @@
-/** How far a long command has come: rewritten in place on a terminal, a line now and then elsewhere. */
+/** Progress of a long command: rewritten in place on a terminal, a line now and then otherwise. */
 import type { Screen } from '../surroundings.js';
 import { durationText } from '../units.js';
 
