@@ -1,4 +1,4 @@
-/** What the explorations of all engines have in common: bodies on machines, in every way, and random ones without end. */
+/** Shared by the explorations of all engines: bodies on machines, in every way, and random ones without end. */
 import type { MockOptions } from '@safe-pmem/mock';
 import { everyWay, type Explored, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
 import { PagesError } from '../src/pages/index.js';
@@ -63,8 +63,8 @@ export function nameOfMirrored({ filesystem, kernel = '6.12', clearable = true, 
 }
 
 /**
- * Where the medium under a repair journal has failed, files may refuse to open; and so may a store where both files of
- * its log have lost the same page. They never read wrong for it.
+ * If the medium under a repair journal has failed, files may refuse to open; and so may a store if both files of its
+ * log have lost the same page. They never read wrong for it.
  */
 export async function unlessAtRisk(
   life: { readonly journalAtRisk: boolean; readonly canBeLost: boolean },

@@ -18,7 +18,7 @@ type Content = ReadonlyMap<string, string>;
 export class LevelLife {
   readonly driver: MockDriver;
   readonly #mirrored: boolean;
-  /** What the database may hold: a batch that has not been acknowledged may have been applied, or not. */
+  /** The states that the database may hold: a batch that has not been acknowledged may have been applied, or not. */
   #possible: readonly Content[] = [new Map(FIRST_ENTRIES)];
   readonly #hit = new Map<string, Set<number>>();
   /** A load or store was made to fail: a repair may take a good page for a lost one. */
@@ -48,7 +48,7 @@ export class LevelLife {
     await this.close();
     const db = new PmemLevel(LOCATION, { driver: this.driver, mirror: this.#mirrored, logBytes: LOG_BYTES });
     await db.open().catch((error: unknown) => {
-      // What abstract-level says is that it is not open; why, is in the cause.
+      // abstract-level says that it is not open; the cause says why.
       throw error instanceof Error && error.cause !== undefined ? error.cause : error;
     });
     this.#db = db;
@@ -85,7 +85,7 @@ export class LevelLife {
     this.driver.poison(pathOf(suffix), { offset: page * PAGE, length: PAGE });
   }
 
-  /** A store by somebody else: bytes change, and no error tells. */
+  /** Stores as another program would: bytes change, and no error tells. */
   async scribble(suffix: FileSuffix, page: number, bytes: Uint8Array, within: number): Promise<void> {
     // An open database keeps every other writer out.
     await this.close();

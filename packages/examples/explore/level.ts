@@ -1,6 +1,6 @@
 /**
  * Explorations of the Level database. Invariant: every key is returned as it was last acknowledged, or its error has a
- * media error for a cause, and only where every file that held it was hit; the database opens, and goes on, after any
+ * media error for a cause, and only if every file that held it was hit; the database opens, and goes on, after any
  * crash.
  */
 import { PmemError } from '@safe-pmem/core';
@@ -75,7 +75,7 @@ export function levelExploration(body: Body, machine: MirroredMachine): Explorat
   };
 }
 
-/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefLevelExploration(body: Body, machine: MirroredMachine): Exploration<LevelLife> {
   return {
     prep: async (seed) => {
@@ -85,7 +85,7 @@ export function briefLevelExploration(body: Body, machine: MirroredMachine): Exp
     },
     body: async (life) => {
       await body(life);
-      // What it repairs behind the scenes ends here.
+      // Its repair in the background ends here.
       await life.close();
     },
     check: (life, { crashed }) => {

@@ -14,7 +14,7 @@ export type StoreImage = Readonly<Record<Member, Uint8Array>>;
 export class StoreLife {
   readonly driver: MockDriver;
   readonly #members: readonly Member[];
-  /** What the store may hold: a batch that has not been acknowledged may have been applied, or not. */
+  /** The states that the store may hold: a batch that has not been acknowledged may have been applied, or not. */
   #possible: Model[];
   readonly #hit = new Map<Member, Set<number>>();
   /** A load or store was made to fail: a repair may take a good page for a lost one. */
@@ -88,7 +88,7 @@ export class StoreLife {
     this.driver.poison(PATHS[member], { offset: page * PAGE, length: PAGE });
   }
 
-  /** A store by somebody else: bytes change, and no error tells. */
+  /** Stores as another program would: bytes change, and no error tells. */
   async scribble(member: Member, page: number, bytes: Uint8Array, within: number): Promise<void> {
     this.#hit.get(member)?.add(page);
     const file = await PmemFile.open(PATHS[member], { driver: this.driver });
@@ -119,7 +119,7 @@ export class StoreLife {
 
   /**
    * The invariant, for the store as it is open now; afterwards it goes on from what it has found. `account` finds the
-   * lost keys of a model, and throws where the store does not agree with it.
+   * lost keys of a model, and throws if the store does not agree with it.
    */
   judge(account = accountFor): void {
     using snapshot = this.store.snapshot();
@@ -147,7 +147,7 @@ export function put(key: string, seed: number, lengthBytes: number): Change {
   return { type: 'put', key: Buffer.from(key), value: valueOf(seed, lengthBytes) };
 }
 
-/** What every store holds to begin with: two leaves in pages, and a batch in the log. */
+/** The content of every store at first: two leaves in pages, and a batch in the log. */
 const FIRST_CHANGES: readonly Change[] = [put('b', 1, 1500), put('f', 2, 1500), put('m', 3, 1500), put('b', 4, 10)];
 
 /** Files of a store that holds the first changes. Made once: a store draws its ids at random, and states must be equal. */

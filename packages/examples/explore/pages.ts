@@ -1,6 +1,6 @@
 /**
  * Explorations of the paged store, with a mirror and without. Invariant: every key is returned as it was last
- * acknowledged, or reported lost, and lost only where every file that held it was hit; the store opens, and goes on,
+ * acknowledged, or reported lost, and lost only if every file that held it was hit; the store opens, and goes on,
  * after any crash.
  */
 import { PmemError } from '@safe-pmem/core';
@@ -81,7 +81,7 @@ export function storeExploration(body: Body, machine: MirroredMachine): Explorat
   };
 }
 
-/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefStoreExploration(body: Body, machine: MirroredMachine): Exploration<StoreLife> {
   return {
     prep: async (seed) => {

@@ -9,7 +9,7 @@ import { type Answer, SimulatedServer, type SimulatedStream } from './simulated-
 
 const PAGES = 5;
 const PATH = '/pmem0/log';
-/** The id of whoever wrote the records that are there to begin with. */
+/** The id of the writer of the records that are there at first. */
 const WRITER = 7n;
 /** Lengths of the records that log and stream hold to begin with. */
 const FIRST_RECORDS = [10, 3000];
@@ -17,7 +17,7 @@ const FIRST_RECORDS = [10, 3000];
 export interface ReplicatedMachine extends Pick<MockOptions, 'filesystem' | 'clearable' | 'dax'> {
   readonly name: string;
   readonly ack: Ack;
-  /** What the server does with each question of the body; the last one goes for all that follow. */
+  /** The answer of the server to each question of the body; the last one goes for all that follow. */
   readonly answers: readonly Answer[];
 }
 
@@ -25,7 +25,7 @@ export class ReplicatedLife {
   readonly driver: MockDriver;
   readonly server = new SimulatedServer();
   readonly #ack: Ack;
-  /** What may be record n: several, where a number was given again after a crash. */
+  /** The payloads that record n may have: several if a number was given again after a crash. */
   readonly #attempts = new Map<number, Uint8Array[]>();
   readonly #acknowledged = new Set<number>();
   #isHit = false;

@@ -60,7 +60,7 @@ export function replicatedExploration(body: Body, machine: ReplicatedMachine): E
   };
 }
 
-/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefReplicatedExploration(body: Body, machine: ReplicatedMachine): Exploration<ReplicatedLife> {
   return {
     prep: async (seed) => {

@@ -3,14 +3,14 @@ import { ReplicatedError } from '../src/replicated/replicated-error.js';
 import type { RecordStream, StreamBounds } from '../src/replicated/record-stream.js';
 import { StreamConflict } from '../src/replicated/record-stream.js';
 
-/** What becomes of one question to the server. */
+/** The answer of the server to one question. */
 export type Answer =
   | 'done'
   /** It never arrives. */
   | 'unheard'
   /** It is done, and the answer is lost. */
   | 'unanswered'
-  /** The server dies before it is done, and comes back when somebody waits for it. */
+  /** The server dies before it is done, and comes back when a client waits for it. */
   | 'killed'
   /** The server dies, and what it stored last is gone when it comes back: a power loss before its fsync. */
   | 'forgotten';
@@ -21,7 +21,7 @@ export class SimulatedServer {
   /** Decides about each question, counted from 1. Default: everything is done. */
   plan: (question: number) => Answer = () => 'done';
   questions = 0;
-  /** The server's words where it answers and takes no records: a limit is reached, say. */
+  /** The server's words if it answers and takes no records: a limit is reached, say. */
   refusal: string | undefined;
   isDown = false;
 
@@ -43,7 +43,7 @@ export class SimulatedServer {
     if (answer === 'killed' || answer === 'forgotten') this.isDown = true;
     if (answer === 'done') return question();
     if (answer === 'unanswered') question();
-    throw new ReplicatedError('ERR_REPLICATED_SERVER', `the server does not answer: ${answer}`);
+    throw new ReplicatedError('ERR_REPLICATED_SERVER', undefined, `the server does not answer: ${answer}`);
   }
 }
 
@@ -63,7 +63,7 @@ export class SimulatedStream implements RecordStream {
   async publish(sequence: number, bytes: Uint8Array): Promise<void> {
     await this.#ask(() => {
       const { refusal } = this.#server;
-      if (refusal !== undefined) throw new ReplicatedError('ERR_REPLICATED_REFUSED', 'the stream does not take it', new Error(refusal));
+      if (refusal !== undefined) throw new ReplicatedError('ERR_REPLICATED_REFUSED', undefined, 'the stream does not take it', new Error(refusal));
       if (sequence !== this.#server.last + 1) throw new StreamConflict(sequence);
       this.#server.records.push(bytes.slice());
     });
@@ -80,11 +80,11 @@ export class SimulatedStream implements RecordStream {
     });
   }
 
-  /** Somebody always starts the server again. */
+  /** Starts the server again. */
   async ready(signal?: AbortSignal): Promise<void> {
     await Promise.resolve();
     signal?.throwIfAborted();
-    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the host is gone');
+    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', undefined, 'the host is gone');
     this.#server.isDown = false;
   }
 
@@ -99,7 +99,7 @@ export class SimulatedStream implements RecordStream {
 
   async #ask<Result>(question: () => Result): Promise<Result> {
     await Promise.resolve();
-    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the host is gone');
+    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', undefined, 'the host is gone');
     return this.#server.ask(question);
   }
 }

@@ -58,7 +58,10 @@ export class WalLife {
     this.#beginFrom(this.#wal.lastSequence);
   }
 
-  /** What the log does not know of after a start never happened: its numbers are for other records from now on. */
+  /**
+   * Records that the log does not know of after a start never happened: their numbers are for other records from now
+   * on.
+   */
   #beginFrom(last: number | undefined): void {
     if (last === undefined) return;
     this.#requirePossible(last);
@@ -83,7 +86,7 @@ export class WalLife {
     for (const length of lengths) this.wal.append(this.#newPayload(length));
   }
 
-  /** Commits; repairs where a page refuses, as the README does, and trusts in a commit once no header copy lacks it. */
+  /** Commits; repairs if a page refuses, as the README does, and trusts in a commit once no header copy lacks it. */
   async commit(): Promise<void> {
     this.#attempt();
     let result = this.#commitUnlessRefused();

@@ -1,6 +1,6 @@
 /**
  * Explorations of the write-ahead log, alone and with a mirror. Invariant: every committed record is returned intact or
- * reported lost, and lost only where every file that held it was hit; the log opens, and goes on, after any crash.
+ * reported lost, and lost only if every file that held it was hit; the log opens, and goes on, after any crash.
  */
 import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
@@ -91,7 +91,7 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
   };
 }
 
-/** What is explored most: one start after what has happened, and nothing after that. Takes a third of the time. */
+/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefWalExploration(body: Body, machine: MirroredMachine): Exploration<WalLife> {
   return {
     prep: async (seed) => {
@@ -133,8 +133,8 @@ async function check(life: WalLife): Promise<void> {
 }
 
 /**
- * Another history from here on: the numbers of what was not committed are used again, for other bytes in records of
- * the same length, which lie where those that a crash has cut off did.
+ * Begins another history: the numbers of records that were not committed are used again, for other bytes in records of
+ * the same length, which lie in the places of those that a crash has cut off.
  */
 async function goOn(life: WalLife): Promise<void> {
   try {

@@ -40,7 +40,7 @@ export function exploreShare<Body, Machine, Scene extends Explored>(
   { engine, invariant, seed }: Share,
   { BODIES, MACHINES, randomBody, randomMachine, randomTarget, targets, brief }: Explorations<Body, Machine, Scene>,
 ): void {
-  // Most states end with errors that nobody reads: collecting their stacks takes a tenth of the time.
+  // Most states end with errors that are not read: collecting their stacks takes a tenth of the time.
   Error.stackTraceLimit = 2;
   let explored = 0;
 

@@ -34,7 +34,7 @@ function plantLossTakenForEnd(): void {
 
 type Explore<Explorations> = (explorations: Explorations) => Promise<ExplorationReport>;
 
-/** Registers the tests. `load` imports the module of explorations anew, with or without a bug in what it imports. */
+/** Registers the tests. `load` imports the module of explorations afresh, with or without a bug in what it imports. */
 export function findsPlantedBugs<Explorations>(
   load: () => Promise<Explorations>,
   { crashes, damage, poison }: Readonly<Record<'crashes' | 'damage' | 'poison', Explore<Explorations>>>,

@@ -16,7 +16,7 @@ import { audit, expectNothingLost, fill, randomFrom } from './workload.js';
 const PAGE_BYTES = 4096;
 const TMPFS_MAGIC = 0x01021994;
 
-/** Plays the act in a directory of its own, and leaves nothing behind. */
+/** Plays the act in a directory of its own, which it removes. */
 export async function playNative(screen: Screen, seed: number, forceTruncation: boolean): Promise<Audit[]> {
   screen.heading('7  The same on this machine');
   const shared = '/dev/shm';
@@ -64,7 +64,7 @@ async function playIn(screen: Screen, directory: string, seed: number, tryPoison
   }
 }
 
-/** Real poison in this process's mapping; false, and a word about why, where this kernel cannot. */
+/** Puts real poison into this process's mapping. Returns false, and says why, if this kernel cannot. */
 function poison(screen: Screen, file: PmemFile, pages: readonly number[]): boolean {
   const loaded = loadInjector();
   if ('missing' in loaded) {

@@ -1,4 +1,4 @@
-/** What a demo is: a module that plays its acts on a screen and says what came of them. */
+/** The interface of a demo: a module that plays its acts on a screen and returns their outcome. */
 import type { Screen } from './screen.js';
 
 export interface DemoOptions {

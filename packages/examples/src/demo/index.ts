@@ -40,7 +40,7 @@ const audits = await demo.play(screen, { seed, mockOnly: values['mock-only'], tr
 if (!report(audits)) process.exitCode = 1;
 screen.line(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`, 'dim');
 
-/** The verification: one row an audit. True where nothing breaks the invariant. */
+/** Shows the verification, one row an audit. Returns true if nothing breaks the invariant. */
 function report(rows: readonly Audit[]): boolean {
   screen.heading('Verification: committed = returned intact + reported lost');
   screen.line(row('', 'committed', 'intact', 'lost', ''), 'bold');

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 
-/** What the fault injector of @safe-pmem/native can do; it is built for tests and not published. */
+/** The fault injector of @safe-pmem/native, which is built for tests and not published. */
 export interface FaultInjector {
   /** Makes mapped pages of a tmpfs file raise SIGBUS in this process: UFFDIO_POISON, Linux 6.6. */
   poison(path: string, offset: number, length: number): { readonly errno: number; readonly call: string };
@@ -28,14 +28,14 @@ export function loadInjector(): { readonly injector: FaultInjector } | { readonl
   }
 }
 
-/** How a child process ended. */
+/** The end of a child process. */
 export interface Death {
   readonly processId: number;
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Runs the naive reader in a process of its own, since nobody survives it. */
+/** Runs the naive reader in a process of its own, because it dies. */
 export function runNaiveReader(): Promise<Death> {
   const program = `
     try { require(${JSON.stringify(injectorPath())}).faultForeignMapping(); }

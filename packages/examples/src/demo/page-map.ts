@@ -18,10 +18,10 @@ const looks: Record<PageState, readonly [symbol: string, colour: Colour, meaning
   rebuilt: ['+', 'cyan', 'rebuilt'],
 };
 
-/** What a page that can be read is, by its number and its bytes. */
+/** Classifies a page that can be read, by its number and its bytes. */
 export type KindOf = (page: number, bytes: Uint8Array) => PageState;
 
-/** Finds out by reading, as anybody may with PmemFile. Default: the pages of a log. */
+/** Returns the state of each page, which it reads as any program may with PmemFile. Default: the pages of a log. */
 export function statesOf(file: PmemFile, kindOf: KindOf = kindInLog(file)): PageState[] {
   const count = Math.floor(file.size / PAGE_BYTES);
   return Array.from({ length: count }, (_, page) => {
@@ -53,7 +53,7 @@ export function markRebuilt(states: readonly PageState[], ranges: readonly ByteR
   return marked;
 }
 
-/** What a repair of a log has rebuilt in the file of this role. */
+/** Returns the pages that a repair of a log has rebuilt in the file of this role. */
 export function rebuiltIn(report: WalRepairReport, role: Role): ByteRange[] {
   return report.rebuilt.filter((page) => page.role === role).map(({ range }) => range);
 }

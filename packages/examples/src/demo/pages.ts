@@ -1,4 +1,4 @@
-/** `npm run demo -- pages`: a sorted store in pages, poison, and what comes back from where. */
+/** `npm run demo -- pages`: a sorted store in pages, poison, and where the lost bytes come back from. */
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,7 +111,10 @@ async function playAlone(screen: Screen, seed: number): Promise<Audit[]> {
   return [lost, rewritten];
 }
 
-/** Real files. Somebody cuts one of them off while it is mapped, which kills most programs: each access is a SIGBUS. */
+/**
+ * Plays on real files. Another process cuts one of them off while it is mapped, which kills most programs: each access
+ * is a SIGBUS.
+ */
 async function playNative(screen: Screen): Promise<Audit[]> {
   const { nativeDriver } = await import('@safe-pmem/native');
   const directory = mkdtempSync(join(tmpdir(), 'safe-pmem-demo-'));

@@ -1,4 +1,4 @@
-/** Writing to the terminal: headings, wrapped text, colours where they are wanted, and progress. */
+/** Writes to the terminal: headings, wrapped text, progress, and colours if they are wanted. */
 
 const COLUMNS = 88;
 const INDENT = '  ';
@@ -6,7 +6,7 @@ const INDENT = '  ';
 const codes = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
 export type Colour = keyof typeof codes;
 
-/** What a screen writes to, such as process.stdout. */
+/** The stream that a screen writes to, such as process.stdout. */
 export interface Output {
   readonly isTTY: boolean;
   write(text: string): unknown;
@@ -56,7 +56,7 @@ export class Screen {
     this.#output.write(`${text}\n`);
   }
 
-  /** A bar that redraws itself on a terminal, and one line at the end where there is none. */
+  /** Shows a bar that redraws itself on a terminal; without a terminal, one line at the end. */
   progress(label: string, done: number, total: number): void {
     const percent = Math.floor((100 * done) / total);
     if (percent === this.#lastPercent) return;

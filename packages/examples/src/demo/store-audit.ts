@@ -17,7 +17,7 @@ export function keyOf(number: number): string {
   return `account ${String(number).padStart(6, '0')}`;
 }
 
-/** What is stored for key `number`, in its `version`th version: every fiftieth is longer than a page. */
+/** Returns the value of key `number` in its `version`th version: every fiftieth is longer than a page. */
 export function valueOf(number: number, version = 0): Buffer {
   const random = randomFrom(number * 10 + version + 1);
   const bytes = Buffer.alloc(number % 50 === 49 ? 6000 + random(3000) : 60 + random(200));
@@ -40,7 +40,7 @@ export async function fillStore(store: PageStore, first: number, end: number, ve
 /** An account of every key: right, or lost. `versionOf` says what was stored last. */
 export interface KeyAudit extends Audit {
   readonly lostKeys: string[];
-  /** What the losses say happened to the medium. */
+  /** Describes what happened to the medium, as the losses tell it. */
   readonly causes: Set<string>;
 }
 
@@ -68,7 +68,7 @@ export async function auditLevel(title: string, db: PmemLevel<string, Buffer>, c
   return result;
 }
 
-/** Every loss is a problem where a second file has everything. */
+/** Adds every loss as a problem, for stores of which a second file has everything. */
 export function expectAll(result: KeyAudit): KeyAudit {
   if (result.lost > 0) result.problems.push(`${result.lost} keys lost although a mirror had them`);
   return result;
@@ -101,7 +101,7 @@ export function storeStatesOf(file: PmemFile): ReturnType<typeof statesOf> {
   return statesOf(file, kindInStore);
 }
 
-/** Where a repair has rebuilt pages of the file of this role. */
+/** Returns the bytes that a repair has rebuilt in the file of this role. */
 export function rebuiltPages(report: StoreRepairReport, role: 'pages' | 'mirror'): { offset: number; length: number }[] {
   return report.rebuilt.filter((page) => page.role === role).map(({ slot }) => ({ offset: slot * PAGE_BYTES, length: PAGE_BYTES }));
 }

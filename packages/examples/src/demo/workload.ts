@@ -17,7 +17,7 @@ export function randomFrom(seed: number): (limit: number) => number {
   };
 }
 
-/** What record `sequence` says: a transfer, followed by bytes that no other record shares. */
+/** Returns the payload of record `sequence`: a transfer, followed by bytes that no other record shares. */
 export function payloadOf(sequence: number): Uint8Array {
   const random = randomFrom(sequence + 1);
   const text = JSON.stringify({ transfer: sequence, from: random(1000), to: random(1000), cents: random(1e7) });
@@ -37,7 +37,7 @@ export function fill(screen: Screen, wal: Wal, last: number): void {
   wal.commit();
 }
 
-/** What a replay has accounted for. */
+/** The account of a replay. */
 export interface LogAudit extends Audit {
   readonly losses: LostRecords[];
 }
@@ -83,7 +83,7 @@ function describeDamage({ role, range, reason }: Damage): string {
   return `${role} bytes [${range.offset}, ${range.offset + range.length}), ${reason}`;
 }
 
-/** Every loss and none that is not expected: for the acts where a mirror has to bring everything back. */
+/** Adds every loss as a problem, for the acts in which a mirror has to bring everything back. */
 export function expectNothingLost<Row extends Audit>(result: Row): Row {
   if (result.lost > 0) result.problems.push(`${result.lost} records lost although the mirror had them`);
   return result;

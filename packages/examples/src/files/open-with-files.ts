@@ -27,7 +27,7 @@ export interface OpenedEngine<Role extends string, Engine> {
 }
 
 /**
- * Opens every file exclusively, then the engine. Where one of them or the engine refuses, the files are closed, those
+ * Opens every file exclusively, then the engine. If one of them or the engine refuses, the files are closed, those
  * that this call has made are removed, and the refusal is thrown as it is: a typing error in one path leaves no new
  * file at the other, and a device that is not mounted no file in its mount point.
  *
@@ -55,7 +55,7 @@ export async function openWithFiles<Role extends string, Engine>(
     const files = Object.fromEntries(opened) as Record<Role, PmemFile>;
     return { engine: await options.open(files, made), files, close: () => closeAll(opened.values()) };
   } catch (error) {
-    // While they are still locked: afterwards somebody else may have opened them.
+    // Remove them while they are still locked: later another process may have opened them.
     for (const role of made) await attempt(() => remove?.(options.files[role].path));
     await attempt(() => closeAll(opened.values()));
     throw error;
@@ -82,6 +82,6 @@ async function attempt(action: () => unknown): Promise<void> {
   try {
     await action();
   } catch {
-    // What was made and cannot be removed stays: nothing more can be done about it here.
+    // A file that cannot be removed stays: nothing more can be done about it here.
   }
 }

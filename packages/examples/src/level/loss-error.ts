@@ -1,3 +1,4 @@
+import { helpFor } from '../engine-error.js';
 import type { LostKeysError } from '../pages/index.js';
 
 /**
@@ -8,12 +9,17 @@ import type { LostKeysError } from '../pages/index.js';
 export class LossError extends Error {
   /** The code that Level has for data that was damaged. */
   readonly code = 'LEVEL_CORRUPTION';
+  /** Path of the data file. */
+  readonly path: string;
+  /** Address of the page that says what is left, and what to do. */
+  readonly help = helpFor(this.code);
   readonly from: Uint8Array;
   readonly to: Uint8Array | undefined;
 
   constructor(error: LostKeysError) {
     super(error.message, { cause: error.cause });
     this.name = 'LossError';
+    this.path = error.path;
     this.from = error.from;
     this.to = error.to;
   }

@@ -66,7 +66,7 @@ export class PmemIterator<Database, K, V> extends AbstractIterator<Database, K, 
 
   _seek(target: Buffer): void {
     this.#postponed = undefined;
-    // Not before the next read: an explicit snapshot may be closed by now, and abstract-level tells whoever reads.
+    // Not before the next read: an explicit snapshot may be closed by now, and abstract-level tells the reader.
     this.#target = Buffer.from(target);
   }
 
@@ -75,7 +75,9 @@ export class PmemIterator<Database, K, V> extends AbstractIterator<Database, K, 
     return Promise.resolve();
   }
 
-  /** Up to `count` entries. A loss behind the first of them waits for the next call, so that they are not lost too. */
+  /**
+   * Reads up to `count` entries. A loss after the first of them is thrown by the next call, so that they are returned.
+   */
   #take(count: number): EncodedEntry[] {
     const taken: EncodedEntry[] = [];
     const cursor = (this.#cursor ??= this.#makeCursor());

@@ -29,7 +29,7 @@ export interface PmemLevelOptions<K = string, V = string> extends AbstractDataba
   readonly attachMirror?: boolean | undefined;
   /** Repair damaged pages as soon as a read or open() has met them. Default true. */
   readonly autoRepair?: boolean | undefined;
-  /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
+  /** Number of unchanged leaves that stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number | undefined;
 }
 
@@ -57,7 +57,7 @@ const manifest = {
 /**
  * A Level database in persistent memory: an abstract-level over a PageStore. Keys are at most 1000 bytes long.
  *
- * Bytes that the medium has lost, and nobody else has, are a LossError on exactly their keys, whose cause is the
+ * If the medium has lost bytes that no other file has, exactly the keys in them give a LossError, whose cause is the
  * MediaError. Emits `repair` with a StoreRepairReport after each repair that it has made by itself.
  */
 export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, V> {
@@ -72,7 +72,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
 
   /** The files are `<location>.pages`, `<location>.log` and their mirrors. Opens by itself, as every Level does. */
   constructor(location: string, options: PmemLevelOptions<K, V>) {
-    // What is not meant for this class goes to whoever hooks into open().
+    // Options that are not meant for this class go on to hooks of open().
     const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, ...others } = options;
     super(manifest, others);
     this.location = location;
@@ -85,7 +85,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     return this.#repair(this.#opened());
   }
 
-  /** Stores in pages what has changed, and empties the log. It happens by itself where the log is half full. */
+  /** Stores changes in pages, and empties the log. It happens by itself when the log is half full. */
   async checkpoint(): Promise<void> {
     if (this.status === 'opening') return this.deferAsync(() => this.checkpoint());
     return this.#opened().checkpoint();
@@ -117,7 +117,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     try {
       await store.close();
     } finally {
-      // A file that stays open stays locked, and nobody could open the database again.
+      // A file that stays open stays locked, and the database could not be opened again.
       await files?.close();
     }
   }
@@ -202,7 +202,7 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     return snapshot === undefined ? this.#opened() : stateOf(snapshot);
   }
 
-  /** Loads are synchronous. What a file did not have comes back behind the scenes. */
+  /** Loads are synchronous. A repair in the background brings back what a file did not have. */
   #reading<Result>(read: () => Result): Result {
     try {
       return read();

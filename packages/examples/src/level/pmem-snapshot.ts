@@ -19,7 +19,7 @@ export class PmemSnapshot extends Owned {
   }
 }
 
-/** The state behind a snapshot that one of these databases has made. */
+/** Returns the state of the store that a snapshot of one of these databases stands for. */
 export function stateOf(snapshot: AbstractSnapshot): Snapshot {
   if (!(snapshot instanceof PmemSnapshot)) throw new TypeError('the snapshot is of another kind of database');
   return snapshot.state;

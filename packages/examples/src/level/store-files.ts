@@ -1,8 +1,11 @@
-/** The four files of a database: opening them, making them where there are none, taking back what a failed open made. */
+/**
+ * The four files of a database: opens them, makes those that are missing, removes those that a failed open has made.
+ */
 import { unlink } from 'node:fs/promises';
 import type { Driver } from '@safe-pmem/core';
 import { isPmemError, PmemFile } from '@safe-pmem/core';
 import type { StoreOptions } from '../pages/index.js';
+import { helpFor } from '../engine-error.js';
 import { PagesError } from '../pages/index.js';
 
 export type StoreFiles = Required<Pick<StoreOptions, 'file' | 'log' | 'logMirror'>> & Pick<StoreOptions, 'mirror'>;
@@ -25,9 +28,10 @@ type Role = keyof StoreFiles;
 /** Another database, in this process or another, has the files open: with the code that every Level has for that. */
 class LockedError extends Error {
   readonly code = 'LEVEL_LOCKED';
+  readonly help = helpFor(this.code);
 
   constructor(location: string, cause: unknown) {
-    super(`the database '${location}' is open already, here or in another process`, { cause });
+    super(`the database '${location}' is open already, here or in another process: close that first`, { cause });
     this.name = 'LockedError';
   }
 }
@@ -47,9 +51,9 @@ export class DatabaseFiles {
   }
 
   /**
-   * Opens all files, and keeps every other writer out; or none: where it fails, no file is there that was not there before. Throws what PmemFile.open()
-   * throws; PagesError ERR_PAGES_MIRROR_MISSING where some files are gone and the others hold a database; an Error where
-   * `createIfMissing` or `errorIfExists` forbids it.
+   * Opens all files, and keeps every other writer out. If it fails, none is open, and no file is there that was not
+   * there before. Throws what PmemFile.open() throws; PagesError ERR_PAGES_MIRROR_MISSING if some files are gone and
+   * the others hold a database; an Error if `createIfMissing` or `errorIfExists` forbids it.
    */
   static async open(options: FileOptions): Promise<DatabaseFiles> {
     const files = new DatabaseFiles(options);
@@ -89,7 +93,7 @@ export class DatabaseFiles {
     const paths = pathsOf(this.#options);
     await this.#openThose(paths);
     // Another process may have made the database while this one was looking for its first files: those that are open
-    // now are locked, so that whoever has made them has made all, and a second look finds what is there.
+    // now are locked, so that the process that has made them has made all, and a second look finds them.
     if (this.#opened.size > 0 && this.#opened.size < paths.size) await this.#openThose(paths);
     const missing = [...paths.keys()].filter((role) => !this.#opened.has(role));
     // Files are made before the first of them holds anything: what is blank is the rest of an open() that was interrupted.
@@ -152,7 +156,7 @@ function holdsSomething(file: PmemFile): boolean {
       file.read(page, position);
       return page.some((byte) => byte !== 0);
     } catch {
-      // What cannot be read any more was stored once.
+      // A page that cannot be read any more was stored once.
       return true;
     }
   });

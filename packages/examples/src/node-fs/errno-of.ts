@@ -24,7 +24,7 @@ export function attempt<Value>(syscall: string, action: () => Value): Attempt<Va
   }
 }
 
-/** The failure alone, where nothing is wanted of the call. */
+/** Runs a call whose result is not needed. Returns its failure, if it fails. */
 export function failureOf(syscall: string, action: () => unknown): SystemFailure | undefined {
   const outcome = attempt(syscall, action);
   return 'failure' in outcome ? outcome.failure : undefined;

@@ -1,4 +1,7 @@
-/** What node:fs can tell of an open file. A driver that cannot find something out says so: `''`, `0n`, `false`. */
+/**
+ * Returns the facts that node:fs knows of an open file. A driver that cannot find something out says so: `''`, `0n`,
+ * `false`.
+ */
 import fs from 'node:fs';
 import os from 'node:os';
 import type { FileFacts } from '@safe-pmem/core';

@@ -40,8 +40,7 @@ function openNew(path: string): number {
 }
 
 /**
- * O_NONBLOCK: an open of a pipe would wait for whoever writes to it. With `create` a dangling link leads to a new
- * file.
+ * O_NONBLOCK: without it an open of a pipe would wait for a writer. With `create` a dangling link leads to a new file.
  */
 function openThere(path: string, { readOnly, create }: OpenRequest): number {
   const { O_RDONLY, O_RDWR, O_CREAT, O_NONBLOCK } = fs.constants;

@@ -49,7 +49,7 @@ export class BatchWriter {
       try {
         await this.#checkpoints.run();
         if (this.#hasRoomFor(first)) continue;
-        const what = `a batch of ${first.record.length} bytes never fits into the log`;
+        const what = `a batch of ${first.record.length} bytes never fits into the log: split it, or make a longer log`;
         first.reject(this.#state.error('ERR_PAGES_TOO_LARGE', what));
       } catch (error) {
         first.reject(error);
@@ -83,7 +83,7 @@ export class BatchWriter {
     return count;
   }
 
-  /** What is durable already. Half of it in memory would be worse than nothing. */
+  /** Applies a batch that is durable already. Half of it in memory would be worse than nothing. */
   #apply(changes: readonly Change[]): void {
     this.#state.isTorn = true;
     for (const change of changes) this.#state.tree.apply(change);

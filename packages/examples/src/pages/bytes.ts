@@ -6,7 +6,7 @@ export type Bytes = Uint8Array;
 
 export const NO_BYTES: Bytes = Buffer.alloc(0);
 
-/** Less than 0 where `a` comes first, 0 where they are equal. */
+/** Less than 0 if `a` comes first, 0 if they are equal. */
 export function compareBytes(a: Bytes, b: Bytes): number {
   return Buffer.compare(a, b);
 }
@@ -35,7 +35,7 @@ export function upperBound(keys: readonly Bytes[], key: Bytes): number {
   return low;
 }
 
-/** The first key behind `key`. */
+/** The first key after `key`. */
 export function keyAfter(key: Bytes): Bytes {
   const next = Buffer.alloc(key.length + 1);
   next.set(key);
@@ -49,7 +49,7 @@ export function shortestBetween(left: Bytes, right: Bytes): Bytes {
   return Buffer.from(right.subarray(0, length + 1));
 }
 
-/** A copy that nobody else can write to. */
+/** Returns a copy that no caller can write to. */
 export function copyOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes);
 }
@@ -59,12 +59,12 @@ export function requireBytes(value: unknown, name: string): void {
   if (!(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`);
 }
 
-/** The number; undefined where JavaScript cannot hold it, as no count or position is so large. */
+/** Returns the number; undefined if JavaScript cannot hold it, since no count or position is so large. */
 export function safeNumber(value: bigint): number | undefined {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
 }
 
-/** The number. Throws TypeError where JavaScript cannot hold it. */
+/** Returns the number. Throws TypeError if JavaScript cannot hold it. */
 export function requireSafe(value: bigint, name: string): number {
   const number = safeNumber(value);
   if (number === undefined) throw new TypeError(`${name} is ${value}`);

@@ -1,4 +1,4 @@
-/** What the store takes as a change, and bounds of ranges that are longer than any key. */
+/** Checks changes before the store takes them, and cuts bounds of ranges that are longer than any key. */
 import type { Bytes } from './bytes.js';
 import { compareBytes, keyAfter, requireBytes } from './bytes.js';
 import { KEY_BYTES_MAX } from './format.js';

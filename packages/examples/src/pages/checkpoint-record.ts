@@ -9,7 +9,7 @@ import {
 } from './format.js';
 import { Bits } from './slot-map.js';
 
-/** From which slots, together with the batches behind `covers`, the store can be put together. */
+/** The slots from which, with the batches after `covers`, the store can be put together. */
 export interface Checkpoint {
   readonly storeId: bigint;
   readonly generation: number;
@@ -17,9 +17,9 @@ export interface Checkpoint {
   readonly covers: number;
   readonly slotCount: number;
   readonly fileId: bigint;
-  /** 0n where there is no mirror. */
+  /** 0n if there is no mirror. */
   readonly mirrorId: bigint;
-  /** One bit a slot: 1 where it is a leaf. */
+  /** One bit a slot: 1 if it is a leaf. */
   readonly leaves: Uint8Array;
   /** Of each leaf, in the order of their slots: which checkpoint wrote it. Undefined in records of earlier versions. */
   readonly leafGenerations: readonly number[] | undefined;
@@ -55,8 +55,8 @@ export function checkpointBytesOf(slotCount: number, generation: number): number
 }
 
 /**
- * The checkpoint; undefined for a record of another kind. Throws TypeError for one that contradicts itself: it says
- * which slots count, so none of it is believed.
+ * Returns the checkpoint; undefined for a record of another kind. Throws TypeError for one that contradicts itself: the
+ * record names the slots that count, so then none of it is believed.
  */
 export function decodeCheckpoint(record: Buffer): Checkpoint | undefined {
   const marker = record.readUInt32LE(0);

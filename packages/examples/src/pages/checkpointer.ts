@@ -28,7 +28,7 @@ export class Checkpointer {
     await this.#turns.take(() => this.store());
   }
 
-  /** An error is left to whoever needs the room that this checkpoint was to make, and meets it then. */
+  /** Ignores an error: the batch that needs the room of this checkpoint meets it again. */
   soon(): void {
     if (this.#isPlanned) return;
     this.#isPlanned = true;
@@ -45,9 +45,9 @@ export class Checkpointer {
   }
 
   /**
-   * To be called in a turn of this alone.
+   * Stores a checkpoint. Must be called in a turn of these checkpoints: see beside().
    *
-   * @param always also where no leaf has changed: the record itself is wanted
+   * @param always also if no leaf has changed: the record itself is wanted
    */
   async store(always = false): Promise<void> {
     const { log, pool, tree } = this.#state;
@@ -92,7 +92,10 @@ export class Checkpointer {
     await this.#giveBack(stored.length);
   }
 
-  /** Space that deletes have freed is given back, for which the last pages may move. Where that fails it waits. */
+  /**
+   * Gives back space that deletes have freed; the last pages may move for that. If it fails, a later checkpoint tries
+   * again.
+   */
   async #giveBack(storedLeaves: number): Promise<void> {
     const { pool, tree } = this.#state;
     const { slots } = pool;

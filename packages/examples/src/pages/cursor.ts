@@ -6,7 +6,7 @@ import type { Leaf, Node } from './node.js';
 import { leafBefore, leafFor } from './node.js';
 import { LostKeysError } from './pages-error.js';
 
-/** Which keys, and in which order. Where both bounds of one end are given, `gte` and `lte` hold, as in Level. */
+/** The keys of a range, and their order. If both bounds of one end are given, `gte` and `lte` hold, as in Level. */
 export interface RangeOptions {
   readonly gt?: Bytes | undefined;
   readonly gte?: Bytes | undefined;
@@ -36,7 +36,7 @@ export function keyRangeOf({ gt, gte, lt, lte }: RangeOptions): KeyRange {
   };
 }
 
-/** What a cursor needs of the store. */
+/** The part of the store that a cursor reads. */
 export interface CursorSource {
   readonly path: string;
   load(leaf: Leaf): Entries;
@@ -47,7 +47,7 @@ export class Cursor {
   readonly #root: Node;
   readonly #range: KeyRange;
   readonly #reverse: boolean;
-  /** Where to go on: keys from here (forward) or before here (reverse; undefined: no end). */
+  /** The next key: keys from here (forward) or before here (reverse; undefined: no end). */
   #position: Bytes | undefined;
   #leaf: Leaf | undefined;
   #entries: Entries | undefined;
@@ -63,7 +63,7 @@ export class Cursor {
     this.#ended = range.to !== undefined && compareBytes(range.from, range.to) >= 0;
   }
 
-  /** Goes on at `target`, or at the next key in the cursor's direction; ends where `target` is outside of the range. */
+  /** Goes on at `target`, or at the next key in the cursor's direction; ends if `target` is outside of the range. */
   seek(target: Bytes): void {
     const { from, to } = this.#range;
     this.#leaf = undefined;
@@ -73,7 +73,7 @@ export class Cursor {
   }
 
   /**
-   * The next key and what is stored for it; undefined at the end. Throws LostKeysError once for each range of lost keys
+   * Returns the next key and its entry; undefined at the end. Throws LostKeysError once for each range of lost keys
    * that it meets; the call after that goes on with what is left.
    */
   next(): { readonly key: Bytes; readonly value: Value } | undefined {
@@ -122,7 +122,7 @@ export class Cursor {
     return to === undefined || compareBytes(key, to) < 0;
   }
 
-  /** The lost keys of a leaf, as far as anybody has asked for them. */
+  /** Returns the lost keys of a leaf, as far as they lie in the range. */
   #lost(leaf: Leaf, cause: unknown): LostKeysError {
     const { from, to } = this.#range;
     const start = compareBytes(leaf.low, from) < 0 ? from : leaf.low;

@@ -32,7 +32,7 @@
  * Entry
  *     0      2    keyBytes
  *     2      2    kind          0: value here; 1: value in overflow pages; 2: no value, the key is known to be absent
- *     4      4    valueBytes    bytes behind the key
+ *     4      4    valueBytes    bytes after the key
  *     8      …    key, then the value; for kind 1 the following
  *
  * Reference to a value in overflow pages
@@ -71,10 +71,10 @@
  *     16     8    generation
  *     24     8    covers        sequence of the last batch that the pages contain
  *     32     8    fileId        of the data file
- *     40     8    mirrorId      of its mirror; 0 where there is none
+ *     40     8    mirrorId      of its mirror; 0 if there is none
  *     48     4    leafCount
  *     52     4    ageBytes      1 … 6
- *     56     …    one bit a slot, least significant first: 1 where the slot is a leaf of the store
+ *     56     …    one bit a slot, least significant first: 1 if the slot is a leaf of the store
  *            …    the age of each leaf, in the order of their slots, ageBytes each: how many checkpoints before this one
  *                 its page was written in. A page of another age is not the one that was stored there.
  *

@@ -8,9 +8,9 @@ const HEADER_BYTES = 48;
 export interface DataHeader {
   readonly storeId: bigint;
   readonly fileId: bigint;
-  /** Number of the last checkpoint that was in force when the header was written; 0 where that is not known. */
+  /** Number of the last checkpoint that was in force when the header was written; 0 if that is not known. */
   readonly inForce: number;
-  /** How many numbers after that one were given to checkpoints since; ATTEMPTS_MAX: so many or more. */
+  /** Count of the numbers after that one which were given to checkpoints since; ATTEMPTS_MAX: so many or more. */
   readonly attempts: number;
 }
 

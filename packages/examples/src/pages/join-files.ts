@@ -1,4 +1,4 @@
-/** Which store the data files hold: making one, finding out whether they belong together, and filling a new mirror. */
+/** Finds out which store the data files hold: makes one, tells whether they belong together, and fills a new mirror. */
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
@@ -13,13 +13,16 @@ import { headerOf, lastGenerationOf, writeHeader, writeHeaders } from './store-h
 import type { StoreLog } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
 
-/** Makes a store of files that hold none. The first record of the log is what makes it one. */
+/** Makes a store of files that hold none. It exists from the first record of the log on. */
 export async function format(files: PageFiles, log: StoreLog, create: boolean): Promise<Checkpoint> {
   const { path } = files;
-  if (!create) throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds no store');
+  if (!create) {
+    throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds no store: `create: true` makes one');
+  }
   for (const member of files.members) {
     if (!isBlank(member.file, (page, slot) => slot === 0 && decodeHeaderPage(page).status === 'valid')) {
-      throw new PagesError('ERR_PAGES_FOREIGN', member.file.path, 'the file holds something, and its log does not');
+      const what = 'the file is not blank, and its log holds no store: pass the log of this file, or a blank file';
+      throw new PagesError('ERR_PAGES_FOREIGN', member.file.path, what);
     }
   }
   const storeId = randomId();
@@ -47,8 +50,8 @@ export interface JoinedFiles {
 }
 
 /**
- * Makes sure that both files hold what the checkpoint in force says. Where that is asked, fills a file that is not part
- * of the store with a copy of the one that is, or goes on with one file.
+ * Makes sure that both files hold what the checkpoint in force says. If the options ask for it, fills a file that is
+ * not part of the store with a copy of the one that is, or goes on with one file.
  */
 export async function joinFiles(
   pool: PagePool,
@@ -67,7 +70,10 @@ export async function joinFiles(
   if (mirror === undefined || second === undefined) {
     if (!data.isMember) throw goneOnWithout(first);
     if (found.mirrorId === 0n) return joined(found);
-    if (!detachMirror) throw new PagesError('ERR_PAGES_MIRROR_MISSING', pool.path, 'the store has a mirror');
+    if (!detachMirror) {
+      const what = 'the store has a mirror: pass it, or give it up with detachMirror';
+      throw new PagesError('ERR_PAGES_MIRROR_MISSING', pool.path, what);
+    }
     return joined(await storeIds(log, found, data.id ?? found.fileId, 0n));
   }
   const isPair = found.mirrorId !== 0n && data.isMember && mirror.isMember && (data.id === undefined || data.id !== mirror.id);
@@ -75,7 +81,8 @@ export async function joinFiles(
   const isReplaceable = data.header === undefined ? isBlank(first.file) : data.header.storeId === found.storeId;
   if (!data.isMember && !(attachMirror && mirror.isMember && isReplaceable)) throw goneOnWithout(first);
   if (!attachMirror) {
-    throw new PagesError('ERR_PAGES_MIRROR_STALE', second.file.path, 'this file does not mirror the store: see attachMirror');
+    const what = 'this file is not the mirror of the store: attachMirror overwrites it with a copy';
+    throw new PagesError('ERR_PAGES_MIRROR_STALE', second.file.path, what);
   }
   const [source, target] = data.isMember ? [first, second] : [second, first];
   const sourceId = (data.isMember ? data : mirror).id ?? found.fileId;
@@ -87,7 +94,7 @@ export async function joinFiles(
 }
 
 interface Identity {
-  /** Undefined where the header cannot be read, and the file is taken at the caller's word. */
+  /** Undefined if the header cannot be read, and the caller's word is taken for what the file is. */
   readonly id: bigint | undefined;
   readonly header: DataHeader | undefined;
   /** The checkpoint in force names this file, as far as anything can be told. */
@@ -97,7 +104,8 @@ interface Identity {
 function identify({ role, file }: PageFile, { storeId, fileId, mirrorId }: Checkpoint): Identity {
   const { page } = readFrom({ role, file }, 0, decodeHeaderPage);
   if (page?.status === 'other-version') {
-    throw new PagesError('ERR_PAGES_VERSION', file.path, `the store has format version ${page.version}, this is 1`);
+    const what = `the store has format version ${page.version}, not 1: open it with the version that wrote it`;
+    throw new PagesError('ERR_PAGES_VERSION', file.path, what);
   }
   // Zeros are a file that is yet to become a mirror; anything else that does not verify was damaged.
   if (page?.status !== 'valid') return { id: undefined, header: undefined, isMember: page === undefined || !isBlank(file) };
@@ -110,7 +118,7 @@ function identify({ role, file }: PageFile, { storeId, fileId, mirrorId }: Check
 function requireCurrentLog(headers: readonly DataHeader[], { generation }: Checkpoint, path: string): void {
   const newest = Math.max(...headers.map(({ inForce }) => inForce));
   if (newest <= generation) return;
-  const what = `the log is older than the pages: it ends at checkpoint ${generation}, and they were at ${newest}`;
+  const what = `the log ends at checkpoint ${generation}, and the pages were at ${newest}: pass the newer log`;
   throw new PagesError('ERR_PAGES_LOG_STALE', path, what);
 }
 
@@ -121,7 +129,8 @@ function inRoles(found: Checkpoint, data: Identity, mirror: Identity): Checkpoin
 }
 
 function goneOnWithout({ file }: PageFile): PagesError {
-  return new PagesError('ERR_PAGES_MIRROR_STALE', file.path, 'the log has gone on without this file');
+  const what = 'the log has gone on without this file: pass the other file, with attachMirror';
+  return new PagesError('ERR_PAGES_MIRROR_STALE', file.path, what);
 }
 
 async function storeIds(log: StoreLog, found: Checkpoint, fileId: bigint, mirrorId: bigint): Promise<Checkpoint> {

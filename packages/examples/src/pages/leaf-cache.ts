@@ -9,7 +9,9 @@ export class LeafCache {
     this.#leavesMax = leavesMax;
   }
 
-  /** Takes a leaf whose entries were just read, and forgets those of leaves that nobody has read for longest. */
+  /**
+   * Keeps a leaf whose entries were just read, and forgets the entries of the leaves that were not read for longest.
+   */
   add(leaf: Leaf): void {
     this.#leaves.add(leaf);
     while (this.#leaves.size > this.#leavesMax) {

@@ -11,7 +11,7 @@ import {
   REFERENCE_BYTES,
 } from './format.js';
 
-/** Where a value lies that is too long for a leaf. */
+/** The place of a value that is too long for a leaf. */
 export interface ValueReference {
   readonly slot: number;
   readonly length: number;
@@ -35,7 +35,7 @@ export interface LeafContent extends Entries {
   readonly lost: boolean;
 }
 
-/** Which page some bytes must be before anything in them is believed. */
+/** The store and slot that a page must name before anything in it is believed. */
 export interface PageIdentity {
   readonly storeId: bigint;
   readonly slot: number;
@@ -57,7 +57,7 @@ export function isReference(value: Value): value is ValueReference {
   return value !== undefined && !(value instanceof Uint8Array);
 }
 
-/** The bytes that an entry takes, `stored` being what lies behind its key. */
+/** Returns the bytes that an entry takes. `stored` lies after its key. */
 export function entryBytesOf(keyBytes: number, stored: number): number {
   return ENTRY_HEADER_BYTES + keyBytes + stored;
 }
@@ -91,8 +91,8 @@ export function encodeLeaf(identity: PageIdentity, generation: number, leaf: Lea
 }
 
 /**
- * The leaf, where `page` is one of this store and slot, its checksum holds, and all that it says of itself can be: a page
- * that contradicts itself is damaged like any other. Keys and values are views of `page`.
+ * Returns the leaf if `page` is one of this store and slot, its checksum holds, and it does not contradict itself: a
+ * page that does is damaged like any other. Keys and values are views of `page`.
  */
 export function decodeLeaf(page: Buffer, { storeId, slot }: PageIdentity): LeafPage | undefined {
   if (page.readUInt32LE(4) !== LEAF_MARKER || page.readUInt32LE(24) !== slot) return undefined;
@@ -112,7 +112,7 @@ export function decodeLeaf(page: Buffer, { storeId, slot }: PageIdentity): LeafP
   return { generation, low, high, lost: (flags & FLAG_LOST) !== 0, ...entries, entryBytes: usedBytes - start };
 }
 
-/** The entries that fill `bytes`; undefined where these are not `count` entries. */
+/** Returns the entries that fill `bytes`; undefined if these are not `count` entries. */
 function decodeEntries(bytes: Buffer, count: number): Entries | undefined {
   const entries: Entries = { keys: [], values: [] };
   let position = 0;
@@ -133,7 +133,7 @@ function decodeEntries(bytes: Buffer, count: number): Entries | undefined {
   return position === bytes.length ? entries : undefined;
 }
 
-/** True where the keys ascend, from `low` on and before `high`. */
+/** True if the keys ascend, from `low` on and before `high`. */
 function isSorted(low: Bytes, keys: readonly Bytes[], high: Bytes | undefined): boolean {
   if (high !== undefined && compareBytes(low, high) >= 0) return false;
   return keys.every((key, i) => {

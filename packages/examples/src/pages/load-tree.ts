@@ -40,7 +40,7 @@ export async function loadTree(pool: PagePool, onProgress?: OnProgress): Promise
     // From here on it may be forgotten.
     pool.cache.add(leaf);
   }
-  // The keys of these pages are in the tree as lost ones, from where the next checkpoint stores that.
+  // The keys of these pages are in the tree as lost ones; the next checkpoint stores that.
   pool.slots.retire(unread, 0);
   const cause = contested.size > 0 ? new Error(`pages of '${pool.path}' do not hold what was stored there`) : causeOf(damage);
   return treeOf([...withoutGaps(believed, cause)], 0);
@@ -76,7 +76,10 @@ function readLeaf(pool: PagePool, slot: number, { leaves, damage, unread }: Read
   leaves.push(leaf);
 }
 
-/** Leaves whose ranges overlap that of another one, in leaves sorted by where they begin: none of them can be believed. */
+/**
+ * Returns the leaves whose ranges overlap that of another one: none of them can be believed. `leaves` are sorted by
+ * their beginnings.
+ */
 function contestedLeaves(leaves: readonly Leaf[]): ReadonlySet<Leaf> {
   const contested = new Set<Leaf>();
   let last: Leaf | undefined;
@@ -98,7 +101,7 @@ function* withoutGaps(leaves: readonly Leaf[], cause: unknown): Generator<Leaf> 
   if (end !== undefined) yield lostLeaf(0, end, undefined, cause);
 }
 
-/** What the medium did is not stored with the loss; that it did is. */
+/** The reason of a loss that an earlier run has stored: the store keeps that keys are lost, not what the medium did. */
 function lostBefore({ path }: PagePool): PmemError {
   return new PmemError('ERR_PMEM_LOST', 'the page that held these keys was lost earlier', { path });
 }

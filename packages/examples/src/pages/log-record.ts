@@ -1,4 +1,4 @@
-/** What the store writes into its log: batches of changes, and checkpoints. */
+/** The records of the store's log: batches of changes, and checkpoints. */
 import type { Bytes } from './bytes.js';
 import { bufferOf } from './bytes.js';
 import type { Change } from './change.js';
@@ -45,7 +45,10 @@ export function encodeBatch(changes: readonly Change[]): Buffer {
   return record;
 }
 
-/** Keys and values are views of `payload`. Throws where it is not a record of a store: the log is somebody else's. */
+/**
+ * Decodes a record; keys and values are views of `payload`. Throws if it is not a record of a store: then the log
+ * belongs to something else.
+ */
 export function decodeRecord(payload: Uint8Array): LogRecord {
   const record = bufferOf(payload);
   if (record.length < BATCH_HEADER_BYTES) throw new TypeError(`a record of ${record.length} bytes is not one of a paged store`);
@@ -55,7 +58,9 @@ export function decodeRecord(payload: Uint8Array): LogRecord {
   return { type: 'checkpoint', checkpoint };
 }
 
-/** The changes of a batch, as views of its record. Throws TypeError where they are not what encodeBatch() writes. */
+/**
+ * Returns the changes of a batch, as views of its record. Throws TypeError if they are not what encodeBatch() writes.
+ */
 export function changesOf(record: Buffer): Change[] {
   const count = record.readUInt32LE(4);
   const changes: Change[] = [];

@@ -1,4 +1,4 @@
-/** Having what was in bad slots stored elsewhere, and finding out which keys nobody has. */
+/** Has the content of bad slots stored elsewhere, and finds out which keys no file has. */
 import { copyOf, keyAfter } from './bytes.js';
 import type { KeyRange } from './cursor.js';
 import type { Entries } from './leaf-page.js';
@@ -10,8 +10,8 @@ import { LostKeysError } from './pages-error.js';
 import type { Tree } from './tree.js';
 
 /**
- * The next checkpoint stores elsewhere what these slots held. A leaf that nobody has becomes one with lost keys; keys
- * whose values alone are lost are returned.
+ * Makes the next checkpoint store elsewhere what these slots held. A leaf that no file has becomes one with lost keys.
+ * Returns keys whose values alone are lost.
  */
 export function moveAway(pool: PagePool, tree: Tree, bad: ReadonlySet<number>): KeyRange[] {
   if (bad.size === 0) return [];
@@ -28,8 +28,8 @@ export function moveAway(pool: PagePool, tree: Tree, bad: ReadonlySet<number>): 
 }
 
 /**
- * Where few pages are left at the end of the files, the next checkpoint stores them before it. False where there is
- * nothing to move. A page that cannot be read stays where it is: to say that its keys are lost is up to a repair.
+ * Makes the next checkpoint move the last pages of the files forward, if few are left there. Returns false if there is
+ * nothing to move. A page that cannot be read stays where it is: a repair reports its keys lost.
  */
 export function moveForward(pool: PagePool, tree: Tree): boolean {
   const scattered = new Set(pool.slots.scatteredAtEnd);

@@ -23,17 +23,17 @@ export class Leaf {
   epoch: number;
   /** Bytes that the entries take in a page. */
   entryBytes: number;
-  /** Undefined where they have to be read from `place`. */
+  /** Undefined if they have to be read from `place`. */
   entries: Entries | undefined;
-  /** Undefined where the leaf has changed since the checkpoint, or is new. */
+  /** Undefined if the leaf has changed since the checkpoint, or is new. */
   place: LeafPlace | undefined = undefined;
   /** Keys of the range without an entry were lost. */
   lost = false;
-  /** Why, where that is known. */
+  /** The reason, if it is known. */
   cause: unknown = undefined;
   /** Another leaf has taken its place in the tree, though readers and a checkpoint may still hold this one. */
   superseded = false;
-  /** First slots of the values that lie in pages of their own, where `place` is known. */
+  /** First slots of the values that lie in pages of their own, if `place` is known. */
   references: readonly number[] = NO_REFERENCES;
   /** Read since the cache last looked. */
   used = false;
@@ -80,7 +80,7 @@ export type Node = Inner | Leaf;
 
 /** A node splits when it has more children than this. */
 export const CHILDREN_MAX = 64;
-/** A node with fewer joins a neighbour, where both fit into one. */
+/** A node with fewer joins a neighbour, if both fit into one. */
 export const CHILDREN_FEW = 16;
 
 /** The leaf whose range holds `key`. */
@@ -90,7 +90,7 @@ export function leafFor(root: Node, key: Bytes): Leaf {
   return node;
 }
 
-/** The leaf whose range holds the last keys before `end`; the last one of all where `end` is undefined. */
+/** Returns the leaf whose range holds the last keys before `end`; the last leaf if `end` is undefined. */
 export function leafBefore(root: Node, end: Bytes | undefined): Leaf {
   let node = root;
   while (node instanceof Inner) node = node.children[indexBefore(node, end)] as Node;
@@ -102,14 +102,14 @@ export function indexFor({ separators }: Inner, key: Bytes): number {
   return upperBound(separators, key);
 }
 
-/** The child whose range holds the last keys before `end`; the last one where `end` is undefined. */
+/** Returns the child whose range holds the last keys before `end`; the last child if `end` is undefined. */
 export function indexBefore({ separators, children }: Inner, end: Bytes | undefined): number {
   if (end === undefined) return children.length - 1;
   const index = upperBound(separators, end);
   return index > 0 && Buffer.compare(separators[index - 1] as Bytes, end) === 0 ? index - 1 : index;
 }
 
-/** How many leaves are below; does not look at each of them. */
+/** Returns the number of leaves below, without a look at each of them. */
 export function countLeaves(node: Node): number {
   if (node instanceof Leaf) return 1;
   if (node.children[0] instanceof Leaf) return node.children.length;
@@ -137,7 +137,7 @@ export function markStored(node: Node): void {
   for (const child of node.children) markStored(child);
 }
 
-/** True where the value goes into overflow pages. */
+/** True if the value goes into overflow pages. */
 export function isLong(keyBytes: number, value: Value): value is Bytes {
   return value instanceof Uint8Array && keyBytes + value.length > ENTRY_BYTES_MAX;
 }

@@ -16,10 +16,12 @@ export async function openLog(options: StoreOptions): Promise<Wal> {
     if (!(error instanceof WalError)) throw error;
     if (attachMirror && error.code === 'ERR_WAL_MIRROR_STALE') return attachLog(file, mirror, error);
     if (error.code === 'ERR_WAL_NOT_FORMATTED') {
-      throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds nothing', error);
+      const what = 'the log holds nothing: `create: true` makes a store';
+      throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, what, error);
     }
     if (error.code === 'ERR_WAL_UNREADABLE') {
-      throw new PagesError('ERR_PAGES_LOG_LOST', path, 'neither file of the log can be read', error);
+      const what = 'neither file of the log can be read: restore one from a copy';
+      throw new PagesError('ERR_PAGES_LOG_LOST', path, what, error);
     }
     throw error;
   }
@@ -44,7 +46,7 @@ interface Standing {
   readonly lastSequence: number;
 }
 
-/** How far the log in this one file has come; undefined where it holds none. */
+/** Returns how far the log in this one file has come; undefined if it holds none. */
 async function standingOf(file: PmemFile): Promise<Standing | undefined> {
   let wal: Wal;
   try {

@@ -12,7 +12,7 @@ export interface OverflowPage {
   readonly piece: Bytes;
 }
 
-/** How many pages a value takes. */
+/** Returns the number of pages that a value takes. */
 export function piecesOf(valueBytes: number): number {
   return Math.ceil(valueBytes / PIECE_BYTES_MAX);
 }
@@ -32,7 +32,7 @@ export function encodeOverflow({ storeId, slot }: PageIdentity, { generation, in
   return page;
 }
 
-/** The piece, where `page` is one of this store and slot and its checksum holds; a view of `page`. */
+/** Returns the piece, a view of `page`, if `page` is one of this store and slot and its checksum holds. */
 export function decodeOverflow(page: Buffer, { storeId, slot }: PageIdentity): OverflowPage | undefined {
   if (page.readUInt32LE(4) !== OVERFLOW_MARKER || page.readUInt32LE(24) !== slot) return undefined;
   const usedBytes = page.readUInt32LE(36);

@@ -1,6 +1,8 @@
 /** The one or two files that hold the pages: reading a page from whichever file has it, storing it in both. */
-import type { ByteRange, PmemErrorCode, PmemFile } from '@safe-pmem/core';
-import { PmemError, coalesce } from '@safe-pmem/core';
+import type { ByteRange, PmemError, PmemFile } from '@safe-pmem/core';
+import { coalesce } from '@safe-pmem/core';
+import type { DamageReason } from '../page-files/damage-reason.js';
+import { reasonIn } from '../page-files/damage-reason.js';
 import { PAGE_BYTES } from './format.js';
 
 /** `pages` is the file given as `file`, `mirror` the one given as `mirror`. */
@@ -15,33 +17,21 @@ export interface PageFile {
 export interface PageDamage {
   readonly role: FileRole;
   readonly slot: number;
-  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged';
+  readonly reason: DamageReason;
   readonly cause: unknown;
 }
 
-const reasons = new Map<PmemErrorCode, PageDamage['reason']>([
-  ['ERR_PMEM_MEDIA', 'media'],
-  ['ERR_PMEM_LOST', 'lost'],
-  ['ERR_PMEM_TRUNCATED', 'truncated'],
-  ['ERR_PMEM_NO_SPACE', 'no-space'],
-]);
-
-/** What `error` says about bytes that could not be read or stored; undefined for anything else. */
-export function damageReason(error: unknown): PageDamage['reason'] | undefined {
-  return error instanceof PmemError ? reasons.get(error.code) : undefined;
-}
-
-/** What a page was decoded to, and which files do not have it. */
+/** A page as it was decoded, and the files that do not have it. */
 export interface PageRead<Page> {
-  /** Undefined where no file has it. */
+  /** Undefined if no file has it. */
   readonly page: Page | undefined;
   readonly damage: readonly PageDamage[];
 }
 
 export class PageFiles {
   readonly members: readonly PageFile[];
-  /** Called for each page that one file did not have; the other one may have had it. */
-  onDamage: ((damage: PageDamage) => void) | undefined = undefined;
+  /** Pages that one file or both did not have when they were read, since the last repair. */
+  readonly damage = new Map<string, PageDamage>();
 
   constructor(file: PmemFile, mirror: PmemFile | undefined) {
     this.members = [{ role: 'pages', file }, ...(mirror === undefined ? [] : [{ role: 'mirror' as const, file: mirror }])];
@@ -63,9 +53,14 @@ export class PageFiles {
       const read = readFrom(member, slot, decode);
       damage.push(...read.damage);
       if (read.page !== undefined) return { page: read.page, damage };
-      for (const item of read.damage) this.onDamage?.(item);
+      for (const item of read.damage) this.noteDamage(item);
     }
     return { page: undefined, damage };
+  }
+
+  /** Notes a page that one file does not have; the other one may have it. */
+  noteDamage(damage: PageDamage): void {
+    this.damage.set(`${damage.role} ${damage.slot}`, damage);
   }
 
   /** Stores the page in every file; durable after persist(). Returns why a file has refused it. */
@@ -88,7 +83,7 @@ export class PageFiles {
         try {
           await member.file.persistAsync(range.offset, range.length);
         } catch (error) {
-          const reason = damageReason(error);
+          const reason = reasonIn(error);
           if (reason === undefined) throw error;
           for (const slot of slotsOf((error as PmemError).ranges)) damage.push({ role: member.role, slot, reason, cause: error });
         }
@@ -115,7 +110,9 @@ export function readFrom<Page>(
   return { page: undefined, damage: [{ role, slot, reason: 'damaged', cause }] };
 }
 
-/** True where every page is zeros, or `isLeftover`, such as an interrupted start leaves. What cannot be read does not count. */
+/**
+ * True if every page is zeros, or `isLeftover`, left by an interrupted start. Pages that cannot be read do not count.
+ */
 export function isBlank(file: PmemFile, isLeftover: (page: Buffer, slot: number) => boolean = () => false): boolean {
   const zeros = Buffer.alloc(PAGE_BYTES);
   for (let slot = 0; slot < Math.floor(file.size / PAGE_BYTES); slot++) {
@@ -145,7 +142,7 @@ function attempt({ role }: PageFile, slot: number, action: () => void): PageDama
     action();
     return undefined;
   } catch (error) {
-    const reason = damageReason(error);
+    const reason = reasonIn(error);
     if (reason === undefined) throw error;
     return { role, slot, reason, cause: error };
   }

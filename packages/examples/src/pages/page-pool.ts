@@ -20,10 +20,6 @@ export class PagePool {
   readonly keptSlots: number;
   /** Slots of each long value, by the first of them. */
   readonly chains = new Map<number, readonly number[]>();
-  /** Pages that one file or both did not have when they were read, since the last repair. */
-  readonly damage = new Map<string, PageDamage>();
-  /** Of the tree: stamps what is retired. */
-  epoch: () => number = () => 0;
   readonly cache: LeafCache;
   /** Of what clears have cut off. */
   readonly retirement: Retirement;
@@ -36,7 +32,6 @@ export class PagePool {
     this.keptSlots = keptSlots;
     this.cache = new LeafCache(leavesMax);
     this.retirement = new Retirement(slots, this.chains);
-    files.onDamage = (damage) => this.damage.set(`${damage.role} ${damage.slot}`, damage);
   }
 
   /** The data file's path. */
@@ -48,7 +43,10 @@ export class PagePool {
     return this.files.read(slot, (page) => this.leafOf(page, slot));
   }
 
-  /** The leaf that was stored in this slot; undefined where the bytes are anything else, or a leaf of an older moment. */
+  /**
+   * Returns the leaf that was stored in this slot; undefined if the bytes are anything else, or a leaf of an older
+   * moment.
+   */
   leafOf(page: Buffer, slot: number): LeafPage | undefined {
     const leaf = decodeLeaf(page, { storeId: this.storeId, slot });
     return this.#isOfItsTime(leaf, slot) ? leaf : undefined;
@@ -65,6 +63,7 @@ export class PagePool {
     return page !== undefined && (expected === undefined || page.generation === expected);
   }
 
+  /** Returns the entries of a leaf. Throws LostKeysError if no file has its page. */
   load(leaf: Leaf): Entries {
     leaf.used = true;
     if (leaf.entries !== undefined) return leaf.entries;
@@ -81,7 +80,7 @@ export class PagePool {
     return entries;
   }
 
-  /** A copy of the value. Throws LostKeysError where a piece of it is lost. */
+  /** Returns a copy of the value. Throws LostKeysError if a piece of it is lost. */
   valueOf(key: Bytes, value: Exclude<Value, undefined>): Bytes {
     if (!isReference(value)) return copyOf(value);
     const pieces: Bytes[] = [];
@@ -110,19 +109,22 @@ export class PagePool {
     this.chains.set(reference.slot, slots);
   }
 
-  retirePage({ slot }: LeafPlace): void {
-    this.slots.retire([slot], this.epoch());
+  /** Frees the page of a leaf as soon as no reader of `epoch` or before needs it: the newest tree does not. */
+  retirePage({ slot }: LeafPlace, epoch: number): void {
+    this.slots.retire([slot], epoch);
   }
 
+  /** Frees so all pages below these nodes. */
   retireBelow(nodes: readonly Node[], epoch: number): void {
     this.retirement.add(nodes, epoch);
   }
 
-  retireValue({ slot }: ValueReference): void {
-    this.slots.retire(this.chains.get(slot) ?? [], this.epoch());
+  /** Frees so the pages of a long value. */
+  retireValue({ slot }: ValueReference, epoch: number): void {
+    this.slots.retire(this.chains.get(slot) ?? [], epoch);
   }
 
-  /** Makes the files longer where fewer slots are free than `wanted`. Throws what resize() throws; nothing is lost. */
+  /** Makes the files longer if fewer slots are free than `wanted`. Throws what resize() throws; nothing is lost. */
   async makeRoom(wanted: number): Promise<void> {
     const lacking = wanted - this.slots.freeCount;
     if (lacking <= 0) return;
@@ -133,7 +135,7 @@ export class PagePool {
     this.slots.setCount(count);
   }
 
-  /** Shortens the files to the slots that there are. Where one refuses, the next checkpoint tries again. */
+  /** Shortens the files to the slots in use. If one cannot be shortened, the next checkpoint tries again. */
   async cutOff(): Promise<void> {
     for (const { file } of this.files.members) {
       try {
@@ -163,7 +165,7 @@ export class PagePool {
   }
 }
 
-/** The reason to name where no file has a page: what the medium did, if it did anything. */
+/** Returns the reason to name if no file has a page: preferably what the medium did. */
 export function causeOf(damage: readonly PageDamage[]): unknown {
   return (damage.find(({ reason }) => reason === 'media' || reason === 'lost') ?? damage[0])?.cause;
 }

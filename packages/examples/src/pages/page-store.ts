@@ -24,7 +24,7 @@ export interface ClearOptions {
   readonly onProgress?: ((progress: LeafProgress) => void) | undefined;
 }
 
-/** What a slot of the data file holds. */
+/** The kind of page in a slot of the data file. */
 export type SlotKind = 'header' | 'leaf' | 'value' | 'free' | 'unusable';
 
 /**
@@ -54,7 +54,7 @@ export class PageStore {
    * else, or do not belong together), ERR_PAGES_VERSION, ERR_PAGES_MIRROR_MISSING, ERR_PAGES_MIRROR_STALE,
    * ERR_PAGES_LOG_LOST (both files of the log have lost the record of the checkpoint), ERR_PAGES_BATCHES_LOST (they
    * have lost batches, see `acceptLostBatches`), ERR_PAGES_LOG_STALE (both files of the log are older than the pages);
-   * a WalError where the log is not one; a PmemError: ERR_PMEM_LOCKED (another store, in this process or in another
+   * a WalError if the log is not one; a PmemError: ERR_PMEM_LOCKED (another store, in this process or in another
    * one, has these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell); what else the
    * files throw.
    */
@@ -62,24 +62,24 @@ export class PageStore {
     return new PageStore(await startStore(options));
   }
 
-  /** True where `damage` holds anything. */
+  /** True if `damage` holds anything. */
   get isDamaged(): boolean {
-    return this.#state.pool.damage.size > 0;
+    return this.#state.pool.files.damage.size > 0;
   }
 
   /** Pages that a file did not have when they were read, since the last repair: a reason to call repair(). */
   get damage(): readonly PageDamage[] {
-    return [...this.#state.pool.damage.values()];
+    return [...this.#state.pool.files.damage.values()];
   }
 
-  /** A copy of the value, undefined where the key is absent. Throws LostKeysError where nobody knows. */
+  /** Returns a copy of the value, undefined if the key is absent. Throws LostKeysError if no file has its page. */
   get(key: Bytes): Bytes | undefined {
     this.#state.requireOpen();
     const value = findValue(this.#state.pool, this.#state.tree.root, key);
     return value === undefined ? undefined : this.#state.pool.valueOf(key, value);
   }
 
-  /** True where the key has a value, readable or not. Throws LostKeysError where nobody knows. */
+  /** True if the key has a value, readable or not. Throws LostKeysError if no file has its page. */
   has(key: Bytes): boolean {
     this.#state.requireOpen();
     return findValue(this.#state.pool, this.#state.tree.root, key) !== undefined;
@@ -107,9 +107,9 @@ export class PageStore {
    * share one commit. The bytes are copied before it returns.
    *
    * Rejects with ERR_PAGES_TOO_LARGE (the log never has room for it), TypeError or RangeError (a key longer than 1000
-   * bytes), nothing changed; with what a checkpoint threw where one was needed to make room, nothing changed; with
-   * ERR_PAGES_FAILED where a file has failed with something else than damage, such as EIO from msync: then nobody knows
-   * whether the batch is durable, and the store takes no more; open it anew.
+   * bytes), nothing changed; with what a checkpoint threw if one was needed to make room, nothing changed; with
+   * ERR_PAGES_FAILED if a file has failed with something else than damage, such as EIO from msync: then it is unknown
+   * whether the batch is durable, and the store takes no more; close it and open it again.
    */
   async batch(changes: readonly Change[]): Promise<void> {
     this.#state.requireWritable();
@@ -126,9 +126,9 @@ export class PageStore {
   }
 
   /**
-   * Removes the keys of the range, lost ones too: the way to accept a loss. All are gone at the same moment, durably,
-   * and without a look at their pages. These are given back afterwards, in pieces, before it resolves; a range of any
-   * size holds up nobody for long.
+   * Removes the keys of the range, lost ones too, which is the way to accept a loss. All are gone at the same moment,
+   * durably, and without a look at their pages. The pages are freed after that, in pieces, before it resolves; a range
+   * of any size delays no other call for long.
    */
   async clear(range: ClearedRange = {}, { onProgress }: ClearOptions = {}): Promise<void> {
     if (!['undefined', 'function'].includes(typeof onProgress)) throw new TypeError('onProgress must be a function');
@@ -137,8 +137,8 @@ export class PageStore {
   }
 
   /**
-   * Stores what has changed in pages, durably, and empties the log. It happens by itself where the log is half full;
-   * batches and readers go on meanwhile. Files whose end was freed become shorter.
+   * Stores changes in pages, durably, and empties the log. It happens by itself when the log is half full; batches and
+   * readers go on meanwhile. Files whose end was freed become shorter.
    *
    * Rejects with what the files throw, such as ERR_PMEM_NO_SPACE: nothing is lost, the log still has it all.
    */
@@ -148,16 +148,16 @@ export class PageStore {
   }
 
   /**
-   * Repairs every damaged page of every file, the log's included. Bytes come from the other file, wherever it has
-   * them. Keys that nobody has are named in the report, and stay reported lost until they are written or cleared.
-   * Pages that the device refuses for good are left alone, and what they hold is stored elsewhere.
+   * Repairs every damaged page of every file, the log's included. Bytes come from the other file if it has them. Keys
+   * that no file has are named in the report, and stay reported lost until they are written or cleared. Pages that the
+   * device refuses for good are left alone, and what they held is stored elsewhere.
    */
   async repair(): Promise<StoreRepairReport> {
     this.#state.requireWritable();
     return this.#checkpoints.beside(() => this.#repair());
   }
 
-  /** What each slot of the data file holds. */
+  /** Returns the kind of page in each slot of the data file. */
   slots(): SlotKind[] {
     const { slots } = this.#state.pool;
     const unusable = new Set(slots.unusable);
@@ -184,7 +184,7 @@ export class PageStore {
 
   async #repair(): Promise<StoreRepairReport> {
     const { pool, tree } = this.#state;
-    const { slots, damage } = pool;
+    const { slots } = pool;
     const log = await this.#state.log.turns.take(() => this.#state.log.wal.repair());
     const pages = await repairPages(pool, this.#state.checkpoint, this.#state.lastGeneration);
     const failed = new Set(pages.failed.map(({ slot }) => slot));
@@ -192,7 +192,7 @@ export class PageStore {
     for (const slot of slots.unusable) if (!failed.has(slot)) slots.setUsable(slot);
     const bad = new Set([...failed, ...pages.lost.map(({ slot }) => slot)]);
     const lostValues = moveAway(pool, tree, bad);
-    damage.clear();
+    pool.files.damage.clear();
     // Records that the log has lost are in memory: what they said must be stored before the next start misses them.
     if (bad.size > 0 || log.lost.length > 0) await this.#checkpoints.store(true);
     return { ...pages, lostKeys: [...this.lostKeys(), ...lostValues], log };

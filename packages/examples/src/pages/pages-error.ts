@@ -1,4 +1,5 @@
 /** Errors of the store itself. What the files throw passes through, or is the `cause` of one of these. */
+import { EngineError } from '../engine-error.js';
 import type { Bytes } from './bytes.js';
 
 /** Every code that a PagesError can carry. */
@@ -16,18 +17,8 @@ export type PagesErrorCode =
   | 'ERR_PAGES_FAILED'
   | 'ERR_PAGES_CLOSED';
 
-export class PagesError extends Error {
-  readonly code: PagesErrorCode;
-  /** The data file concerned. */
-  readonly path: string;
-
-  constructor(code: PagesErrorCode, path: string, message: string, cause?: unknown) {
-    super(`${message}: '${path}'`, cause === undefined ? {} : { cause });
-    this.name = 'PagesError';
-    this.code = code;
-    this.path = path;
-  }
-}
+/** A state of the store that stops the operation; docs/reference/errors.md says what the files look like after it. */
+export class PagesError extends EngineError<PagesErrorCode> {}
 
 /**
  * Keys that no file has any more: those from `from` up to, but without, `to` (undefined: no end). The `cause` says
@@ -39,7 +30,6 @@ export class LostKeysError extends PagesError {
 
   constructor(path: string, from: Bytes, to: Bytes | undefined, cause: unknown) {
     super('ERR_PAGES_LOST', path, `the keys ${printable(from)} … ${to === undefined ? 'end' : printable(to)} are lost`, cause);
-    this.name = 'LostKeysError';
     this.from = from;
     this.to = to;
   }

@@ -1,4 +1,4 @@
-/** What the log of a store says: the checkpoint in force, the batches behind it, and what of it is lost. */
+/** Reads the log of a store: the checkpoint in force, the batches after it, and which records are lost. */
 import type { LostRecords } from '../wal/index.js';
 import type { Wal } from '../wal/index.js';
 import type { Checkpoint } from './checkpoint-record.js';
@@ -33,8 +33,8 @@ export async function readLog(wal: Wal, path: string): Promise<LogContent> {
     else batches.push({ sequence: item.sequence, changes: record.changes });
   }
   if (wal.commitPointLost || (checkpoint === undefined && (lost.length > 0 || batches.length > 0))) {
-    const cause = causeOfLoss(lost);
-    throw new PagesError('ERR_PAGES_LOG_LOST', path, 'the record that says which pages are in force is lost', cause);
+    const what = 'the log has lost the record that names the pages in force: restore a file of the log from a copy';
+    throw new PagesError('ERR_PAGES_LOG_LOST', path, what, causeOfLoss(lost));
   }
   return { checkpoint, batches, lost, heldBytes };
 }
@@ -43,17 +43,22 @@ function recordOf(payload: Uint8Array, path: string): LogRecord {
   try {
     return decodeRecord(payload);
   } catch (error) {
-    throw new PagesError('ERR_PAGES_FOREIGN', path, 'the log belongs to something else', error);
+    const what = 'the log holds records of something else than a store: pass the log of this store';
+    throw new PagesError('ERR_PAGES_FOREIGN', path, what, error);
   }
 }
 
-/** Lost batches may have changed any key, so that nothing may be returned for right, unless somebody says so. */
+/**
+ * Throws if batches are lost: they may have changed any key, so no value may be called right unless the application
+ * accepts that.
+ */
 export function requireBatches({ checkpoint, lost }: LogContent, options: StoreOptions, path: string): void {
   const missing = lost.filter(({ last }) => checkpoint !== undefined && (last === undefined || last > checkpoint.covers));
   const [first] = missing;
   if (first === undefined || options.acceptLostBatches === true) return;
   const numbers = missing.map(({ first: from, last }) => `${from} to ${last ?? 'the end'}`).join(', ');
-  throw new PagesError('ERR_PAGES_BATCHES_LOST', path, `log records ${numbers} are lost`, causeOfLoss(missing));
+  const what = `log records ${numbers} are lost, which may have changed any key: acceptLostBatches opens without them`;
+  throw new PagesError('ERR_PAGES_BATCHES_LOST', path, what, causeOfLoss(missing));
 }
 
 function causeOfLoss(lost: readonly LostRecords[]): unknown {

@@ -1,5 +1,6 @@
-/** Making damaged pages usable again, with their bytes wherever another file still has them. */
-import { repairUnits } from '../repair-units.js';
+/** Makes damaged pages usable again, with their bytes if another file has them. */
+import { holds } from '../page-files/holds.js';
+import { repairUnits } from '../page-files/repair-units.js';
 import type { WalRepairReport } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
@@ -16,7 +17,7 @@ export interface PageAddress {
   readonly slot: number;
 }
 
-/** What repair() did. Healthy pages are not mentioned. */
+/** What repair() did. It leaves out healthy pages. */
 export interface StoreRepairReport {
   /** Pages whose bytes are back. */
   readonly rebuilt: readonly PageAddress[];
@@ -26,14 +27,16 @@ export interface StoreRepairReport {
   readonly lost: readonly PageDamage[];
   /** Pages that the medium still refuses. The store goes on without them; what they held is stored elsewhere. */
   readonly failed: readonly PageDamage[];
-  /** All keys that nobody has, those that an earlier repair has reported included, until they are written or cleared. */
+  /**
+   * All keys that no file has, those that an earlier repair has reported included, until they are written or cleared.
+   */
   readonly lostKeys: readonly KeyRange[];
   readonly log: WalRepairReport;
 }
 
 interface DamagedPage {
   readonly damage: PageDamage;
-  /** `empty`: nothing is stored there. `unknown`: nobody has the bytes. */
+  /** `empty`: nothing is stored there. `unknown`: no file has the bytes. */
   readonly wanted: Uint8Array | 'empty' | 'unknown';
 }
 
@@ -69,7 +72,7 @@ function survey(pool: PagePool, member: PageFile, header: DataHeader): DamagedPa
     });
     if (read.page !== undefined) continue;
     const [damage] = read.damage as [PageDamage];
-    // A free slot takes stores whatever reads of it say, unless the medium refuses them.
+    // A free slot takes stores even if reads of it fail, unless the medium refuses them.
     if (isUsed) found.push({ damage, wanted: wanted ?? fromOthers(pool, member, slot) });
     else if (damage.reason === 'media') found.push({ damage, wanted: 'empty' });
   }
@@ -112,8 +115,8 @@ function bytesOf(wanted: DamagedPage['wanted']): Uint8Array | undefined {
 function storeWanted({ role, file }: PageFile, { damage, wanted }: DamagedPage): PageDamage | undefined {
   if (!(wanted instanceof Uint8Array)) return undefined;
   const { slot } = damage;
-  if (readFrom({ role, file }, slot, (page) => (page.equals(wanted) ? page : undefined)).page !== undefined) return undefined;
   const position = slot * PAGE_BYTES;
+  if (holds(file, position, wanted)) return undefined;
   try {
     file.write(wanted, position);
     file.persist(position, PAGE_BYTES);

@@ -1,4 +1,7 @@
-/** Which slots are in use, which are leaves of the checkpoint in force, and which wait for readers to let go of them. */
+/**
+ * Keeps account of slots: those in use, those of leaves of the checkpoint in force, and those that a reader may still
+ * need.
+ */
 import { LEAST_GROWTH_SLOTS } from './format.js';
 
 /** Pages that are moved at a time so that the files can become shorter. */
@@ -32,7 +35,7 @@ export class Bits {
   }
 }
 
-/** Slots that only readers of an old state, if anybody, still need. */
+/** Slots that only readers of an old state may still need. */
 interface Retired {
   readonly slots: readonly number[];
   /** Readers that began before this epoch was over may hold them. */
@@ -47,7 +50,7 @@ export class SlotMap {
   #usedEnd = 1;
   #leaves: Bits;
   #cursor = 1;
-  /** Of the page stored in each slot in use; 0 where it is not known. */
+  /** Generation of the page stored in each slot in use; 0 if it is not known. */
   #generations: Float64Array;
   readonly #unusable = new Set<number>();
   /** Retired since the checkpoint in force, which still needs them. */
@@ -55,7 +58,7 @@ export class SlotMap {
   /** No checkpoint needs them any more. */
   #released: Retired[] = [];
 
-  /** @param leafGenerations of each leaf, in the order of their slots; undefined where they are not known */
+  /** @param leafGenerations of each leaf, in the order of their slots; undefined if they are not known */
   constructor(count: number, leaves: Uint8Array, leafGenerations?: readonly number[]) {
     this.#count = count;
     this.#generations = new Float64Array(count);
@@ -103,7 +106,7 @@ export class SlotMap {
     this.#usedCount--;
   }
 
-  /** Number of the checkpoint that wrote the page in this slot; undefined where that is not known. */
+  /** Number of the checkpoint that wrote the page in this slot; undefined if that is not known. */
   generationOf(slot: number): number | undefined {
     const generation = this.#generations[slot];
     return generation === 0 ? undefined : generation;
@@ -131,14 +134,17 @@ export class SlotMap {
     this.#generations = generations;
   }
 
-  /** How many slots at the end, the last of which was in use once, are free now. */
+  /** Returns how many slots at the end, the last of which was in use once, are free now. */
   get freedAtEnd(): number {
     let end = this.#usedEnd;
     while (end > 1 && !this.#used.has(end - 1) && !this.#unusable.has(end - 1)) end--;
     return this.#usedEnd - end;
   }
 
-  /** Slots in use among the last ones, where most of these are free and there is room before them; otherwise none. */
+  /**
+   * Returns the slots in use among the last ones, if most of these are free and there is room before them; otherwise
+   * none.
+   */
   get scatteredAtEnd(): readonly number[] {
     const used: number[] = [];
     const freeOfAll = this.freeCount - (this.#count - this.#usedEnd);
@@ -154,7 +160,7 @@ export class SlotMap {
     return used.slice(0, count);
   }
 
-  /** Does without what was freed at the end, and all behind it, but for `kept` slots; the first `least` stay. */
+  /** Drops the free slots at the end, all but `kept` of them; the first `least` slots stay. */
   cutEnd(kept: number, least: number): void {
     const count = Math.min(Math.max(this.#usedEnd - this.freedAtEnd + kept, least), this.#count);
     this.setCount(count);
@@ -191,7 +197,7 @@ export class SlotMap {
     return leaves;
   }
 
-  /** How many lists of retired slots there are: what a checkpoint that begins now does without. */
+  /** Returns the number of lists of retired slots. A checkpoint that begins now needs none of them. */
   get retiredMark(): number {
     return this.#retired.length;
   }

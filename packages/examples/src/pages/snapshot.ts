@@ -8,14 +8,14 @@ import type { Leaf, Node } from './node.js';
 import { leafFor } from './node.js';
 import { LostKeysError } from './pages-error.js';
 
-/** What reading needs of the store. */
+/** The part of the store that readers use. */
 export interface ReadSource {
   readonly path: string;
   load(leaf: Leaf): Entries;
   valueOf(key: Bytes, value: Exclude<Value, undefined>): Bytes;
 }
 
-/** What is stored for the key. Throws LostKeysError where that is not known any more. */
+/** Returns the entry of the key. Throws LostKeysError if it is lost. */
 export function findValue(source: ReadSource, root: Node, key: Bytes): Value {
   const leaf = leafFor(root, key);
   const { keys, values } = source.load(leaf);
@@ -36,8 +36,8 @@ export class EntryCursor {
   }
 
   /**
-   * The next entry; undefined at the end. `withValue` false leaves the value out, and does not read its pages. Throws
-   * LostKeysError once for each range of lost keys, and for each lost value; the call after that goes on behind it.
+   * Returns the next entry; undefined at the end. `withValue` false leaves the value out, and does not read its pages.
+   * Throws LostKeysError once for each range of lost keys, and for each lost value; the next call goes on after it.
    */
   next(withValue: false): { readonly key: Bytes } | undefined;
   next(withValue?: true): Entry | undefined;
@@ -48,7 +48,7 @@ export class EntryCursor {
     return withValue ? { key, value: this.#source.valueOf(key, found.value as Exclude<Value, undefined>) } : { key };
   }
 
-  /** Goes on at `target`, or at the next key in the cursor's direction; ends where `target` is outside of the range. */
+  /** Goes on at `target`, or at the next key in the cursor's direction; ends if `target` is outside of the range. */
   seek(target: Bytes): void {
     this.#cursor.seek(target);
   }
@@ -69,14 +69,14 @@ export class Snapshot {
     this.#onClose = onClose;
   }
 
-  /** A copy of the value, undefined where the key is absent. Throws LostKeysError where nobody knows. */
+  /** Returns a copy of the value, undefined if the key is absent. Throws LostKeysError if no file has its page. */
   get(key: Bytes): Bytes | undefined {
     this.#requireOpen();
     const value = findValue(this.#source, this.#root, key);
     return value === undefined ? undefined : this.#source.valueOf(key, value);
   }
 
-  /** True where the key has a value, readable or not. Throws LostKeysError where nobody knows. */
+  /** True if the key has a value, readable or not. Throws LostKeysError if no file has its page. */
   has(key: Bytes): boolean {
     this.#requireOpen();
     return findValue(this.#source, this.#root, key) !== undefined;

@@ -6,7 +6,7 @@ import type { Entries } from './leaf-page.js';
 import { leafBytesOf } from './leaf-page.js';
 import { CHILDREN_MAX, Inner, Leaf, spaceOf } from './node.js';
 
-/** Two leaves join where the result is at most so full: not so full that the next put splits it again. */
+/** Two leaves join if the result is at most so full: not so full that the next put splits it again. */
 const JOINED_BYTES_MAX = PAGE_BYTES * 0.75;
 
 export function fits(leaf: Leaf): boolean {
@@ -54,7 +54,7 @@ export function joinLeaves(epoch: number, left: Leaf, right: Leaf, ofLeft: Entri
   return new Leaf(epoch, left.low, right.high, entries, left.entryBytes + right.entryBytes);
 }
 
-/** One node with the children of both; undefined where these are too many. */
+/** Returns one node with the children of both; undefined if these are too many. */
 export function joinInner(epoch: number, left: Inner, right: Inner, separator: Bytes): Inner | undefined {
   // One child alone always finds room, or it could never join anything.
   const most = Math.min(left.children.length, right.children.length) === 1 ? CHILDREN_MAX + 1 : CHILDREN_MAX;

@@ -29,7 +29,9 @@ export interface StartedStore {
 
 const DEFAULT_CACHED_LEAVES = 4096;
 
-/** What a store holds until it is closed: nobody else writes to its data files. Its log claims its own. */
+/**
+ * The claim that a store holds until it is closed, so that no other writer has its data files. Its log claims its own.
+ */
 export interface ClaimedStore extends StartedStore {
   readonly claim: FileClaim;
 }
@@ -64,7 +66,7 @@ async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Pro
   const found = content.checkpoint ?? (await format(files, log, create));
   requireBatches(content, options, file.path);
   for (const member of files.members) {
-    // A crash between the growth of the two files, or somebody who cut one off.
+    // A crash came between the growth of the two files, or another program has cut one off.
     const sizeBytes = found.slotCount * PAGE_BYTES;
     if (member.file.size < sizeBytes) await member.file.resize(sizeBytes, { preallocate: true });
   }

@@ -5,7 +5,9 @@ import { ATTEMPTS_MAX, encodeHeaderPage } from './header-page.js';
 import type { FileRole, PageFile } from './page-files.js';
 import { PageFiles } from './page-files.js';
 
-/** What the header of one file should say. `lastGeneration`: the highest number that was given to a checkpoint. */
+/**
+ * Returns the header that one file should have. `lastGeneration`: the highest number that was given to a checkpoint.
+ */
 export function headerOf(role: FileRole, checkpoint: Checkpoint, lastGeneration: number): DataHeader {
   const { storeId, generation } = checkpoint;
   const fileId = role === 'pages' ? checkpoint.fileId : checkpoint.mirrorId;
@@ -15,7 +17,7 @@ export function headerOf(role: FileRole, checkpoint: Checkpoint, lastGeneration:
 /** The highest number that a checkpoint may have been given before these headers were read. */
 export function lastGenerationOf(headers: readonly DataHeader[], { generation }: Checkpoint): number {
   const known = headers.filter(({ inForce }) => inForce > 0).map(({ inForce, attempts }) => inForce + attempts);
-  // Without a word about it, or where its number did not fit, there may have been many.
+  // If the header does not say, or the number did not fit, there may have been many.
   const isUnknown = known.length === 0 || headers.some(({ attempts }) => attempts === ATTEMPTS_MAX);
   return Math.max(generation + (isUnknown ? ATTEMPTS_MAX : 0), ...known);
 }
@@ -32,5 +34,5 @@ export async function writeHeaders(files: PageFiles, checkpoint: Checkpoint, las
 export async function writeHeader(member: PageFile, header: DataHeader, files: PageFiles): Promise<void> {
   const alone = new PageFiles(member.file, undefined);
   const refused = alone.write(0, encodeHeaderPage(header)) ?? (await alone.persist([0]))[0];
-  if (refused !== undefined) files.onDamage?.({ ...refused, role: member.role });
+  if (refused !== undefined) files.noteDamage({ ...refused, role: member.role });
 }

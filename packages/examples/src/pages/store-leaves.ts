@@ -12,7 +12,7 @@ import type { PagePool } from './page-pool.js';
 /** Between so many pages the event loop gets its turn. */
 const PAGES_A_TURN = 256;
 
-/** A leaf and where its page, and the pages of long values that are new in it, have been stored. */
+/** A leaf, and the slots of its page and of the pages of long values that are new in it. */
 export interface StoredLeaf {
   readonly leaf: Leaf;
   slot: number;
@@ -27,8 +27,8 @@ interface LongValue {
 }
 
 /**
- * Stores the leaves, durably in every file when it resolves. Where a slot refuses, another one is taken. Throws
- * MediaError where all of them do, and what the files throw for other reasons, such as ERR_PMEM_NO_SPACE; all slots are
+ * Stores the leaves, durably in every file when it resolves. If a slot refuses, another one is taken. Throws
+ * MediaError if all of them do, and what the files throw for other reasons, such as ERR_PMEM_NO_SPACE; all slots are
  * free again then.
  */
 export async function storeLeaves(pool: PagePool, leaves: readonly Leaf[], generation: number): Promise<StoredLeaf[]> {
@@ -43,7 +43,7 @@ export async function storeLeaves(pool: PagePool, leaves: readonly Leaf[], gener
       for (const slot of refused) pool.slots.setUnusable(slot);
       const again = waiting.filter((plan) => slotsOfPlan(plan).some((slot) => refused.has(slot)));
       for (const plan of again) dropSlots(pool, plan, refused);
-      // Where new slots refuse too, the device does: the file must not grow for that until the filesystem is full.
+      // If new slots refuse stores too, the whole device does: the file must not grow until the filesystem is full.
       if (again.length < waiting.length) slotsAtProgress = pool.slots.count;
       else if ([...refused].some((slot) => slot >= slotsAtProgress)) throw damage[0]?.cause;
       waiting = again;

@@ -1,15 +1,15 @@
-/** The store's log: a mirrored write-ahead log, how full it is, and what to do where a page of it refuses. */
+/** The store's log: a mirrored write-ahead log, how full it is, and what to do if a page of it refuses stores. */
 import type { CommitResult, Damage, Wal } from '../wal/index.js';
 import { PAGE_BYTES } from './format.js';
-import { damageReason } from './page-files.js';
+import { reasonIn } from '../page-files/damage-reason.js';
 import { Turns } from '../turns.js';
 
-/** What the log keeps for itself: two header pages, a page that is begun, one that is ended. */
+/** Pages that the log keeps for itself: two header pages, one that is begun, one that is ended. */
 const OVERHEAD_PAGES = 4;
 
 export class StoreLog {
   readonly wal: Wal;
-  /** Whoever appends and commits takes a turn, so that nobody commits another one's half. */
+  /** Each caller that appends and commits takes a turn, so that none commits the half of another's batch. */
   readonly turns = new Turns();
   readonly #pages: number;
   /** Upper bounds, in bytes of the ring, counted since open(). */
@@ -29,7 +29,7 @@ export class StoreLog {
     return this.wal.lastSequence ?? 0;
   }
 
-  /** Where the log stands: what is appended from now on comes after it. For dropped(). */
+  /** Returns the position of the log: records that are appended from now on come after it. For dropped(). */
   get mark(): number {
     return this.#appendedBytes;
   }
@@ -49,20 +49,20 @@ export class StoreLog {
     return sequence;
   }
 
-  /** Makes what was appended durable, in the other file or in other pages where one refuses. */
+  /** Makes the appended records durable, in the other file or in other pages if one refuses them. */
   async commit(): Promise<void> {
     let result: CommitResult;
     try {
       result = this.wal.commit();
     } catch (error) {
-      if (damageReason(error) === undefined) throw error;
+      if (reasonIn(error) === undefined) throw error;
       await this.wal.repair();
       result = this.wal.commit();
     }
     await this.#renewCopies(result);
   }
 
-  /** Drops the records up to `through`; `mark` is what this log said before the record behind them was appended. */
+  /** Drops the records up to `through`; `mark` is what mark() returned before the record after them was appended. */
   async truncate(through: number, mark: number): Promise<void> {
     const { firstSequence = 1, lastSequence = 0 } = this.wal;
     if (through < firstSequence || through > lastSequence) return;
@@ -70,7 +70,7 @@ export class StoreLog {
     this.#droppedBytes = mark;
   }
 
-  /** Header copies that missed a commit come back before anybody relies on it: one copy alone could be lost. */
+  /** Repairs header copies that missed a commit before the commit is relied on: one copy alone could be lost. */
   async #renewCopies({ missing }: CommitResult): Promise<void> {
     if (missing.every((damage) => this.#refused.has(placeOf(damage)))) return;
     const { failed } = await this.wal.repair();
@@ -83,8 +83,9 @@ function placeOf({ role, range }: Damage): string {
 }
 
 /**
- * What a record of this length takes in the log's ring, at most, on average: its fragment's header and padding, and its
- * share of what each page loses to its own header, to a record that is cut in two there, and to a rest too short.
+ * Returns the bytes that a record of this length takes in the log's ring on average, at most: its fragment's header and
+ * padding, and its share of what each page loses to its own header, to a record that is cut in two there, and to a rest
+ * that is too short.
  */
 export function ringBytesOf(recordBytes: number): number {
   return Math.ceil(((recordBytes + 31) * PAGE_BYTES) / (PAGE_BYTES - 94));

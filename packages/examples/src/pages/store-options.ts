@@ -11,9 +11,9 @@ export interface StoreOptions {
   /** Make a store of files that hold nothing but zeros. Default false. */
   readonly create?: boolean;
   /**
-   * Make files that are not part of the store copies of those that are, for instance on a device that was replaced. It may
-   * be `file` and `log` that were lost, or `mirror` and `logMirror`. What is overwritten: `mirror`, whatever it holds; the
-   * other files where they are blank, or of this store at an earlier moment. Default false.
+   * Make files that are not part of the store copies of those that are, for instance on a device that was replaced.
+   * `file` and `log` may be the lost ones, or `mirror` and `logMirror`. `mirror` is overwritten whatever it holds; the
+   * other files only if they are blank, or of this store at an earlier moment. Default false.
    */
   readonly attachMirror?: boolean;
   /** Go on without the mirror that the store has had; that file is not its mirror any more. Default false. */
@@ -24,11 +24,10 @@ export interface StoreOptions {
    */
   readonly acceptLostBatches?: boolean;
   /**
-   * What deletes have freed at the end of the data files is given back to the filesystem, but for so many bytes of each
-   * file. Default 0.
+   * Bytes of free space that each data file keeps at its end; deletes give the rest back to the filesystem. Default 0.
    */
   readonly keptBytes?: number;
-  /** How many leaves that have not changed stay in memory, 4 KiB each and more. Default 4096. */
+  /** Number of unchanged leaves that stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number;
   /** Called by open() after each piece of the leaves that it reads; the event loop gets its turn in between. */
   readonly onProgress?: (progress: LeafProgress) => void;

@@ -1,4 +1,4 @@
-/** What an open store consists of, and what may still be asked of it after something has failed. */
+/** The parts of an open store, and the calls that it still takes after something has failed. */
 import type { Checkpoint } from './checkpoint-record.js';
 import type { PagePool } from './page-pool.js';
 import type { PagesErrorCode } from './pages-error.js';
@@ -28,7 +28,6 @@ export class StoreState {
     this.checkpoint = checkpoint;
     this.lastGeneration = lastGeneration;
     this.tree = new Tree(root, 0, pool);
-    pool.epoch = () => this.tree.epoch;
     for (const changes of batches) for (const change of changes) this.tree.apply(change);
   }
 
@@ -37,15 +36,16 @@ export class StoreState {
     this.pool.slots.reclaim(Math.min(...[...this.readers].map(({ epoch }) => epoch)));
   }
 
-  /** A file has failed with something else than damage: what is durable, nobody knows. */
+  /** Notes that a file has failed with something else than damage, so that it is unknown what is durable. */
   fail(cause: unknown): void {
     this.#cause ??= cause;
   }
 
-  /** What is to be told to everybody from then on. */
+  /** The error that every later caller gets. */
   get failure(): PagesError | undefined {
     if (this.#cause === undefined) return undefined;
-    return this.error('ERR_PAGES_FAILED', 'the files have failed: open the store anew', this.#cause);
+    const what = 'after an earlier error it is unknown what is durable: close the store and open it again';
+    return this.error('ERR_PAGES_FAILED', what, this.#cause);
   }
 
   requireIntact(): void {

@@ -2,11 +2,12 @@
 import type { Bytes } from './bytes.js';
 import { compareBytes, lowerBound } from './bytes.js';
 import { PAGE_BYTES } from './format.js';
-import type { Entries, Value, ValueReference } from './leaf-page.js';
+import type { Entries, Value } from './leaf-page.js';
 import { isReference } from './leaf-page.js';
 import type { Change } from './log-record.js';
-import type { LeafPlace, Node } from './node.js';
+import type { Node } from './node.js';
 import { CHILDREN_FEW, CHILDREN_MAX, indexBefore, indexFor, Inner, Leaf, lostLeaf, spaceOf } from './node.js';
+import type { PagePool } from './page-pool.js';
 import { LostKeysError } from './pages-error.js';
 import { fits, fitTogether, joinInner, joinLeaves, splitLeaf, splitLeafAt } from './split-join.js';
 
@@ -17,27 +18,15 @@ interface Step {
   readonly index: number;
 }
 
-/** What the tree needs of the files. */
-export interface LeafSource {
-  /** Entries of a leaf. Throws LostKeysError if no file has its page. */
-  load(leaf: Leaf): Entries;
-  /** The page is not part of the newest tree any more. */
-  retirePage(place: LeafPlace): void;
-  /** Nor is what lies below these nodes, since this epoch. */
-  retireBelow(nodes: readonly Node[], epoch: number): void;
-  /** Nor are the pages of this value. */
-  retireValue(reference: ValueReference): void;
-}
-
 export class Tree {
   #root: Node;
   #epoch: number;
-  readonly #source: LeafSource;
+  readonly #pool: PagePool;
 
-  constructor(root: Node, epoch: number, source: LeafSource) {
+  constructor(root: Node, epoch: number, pool: PagePool) {
     this.#root = root;
     this.#epoch = epoch;
-    this.#source = source;
+    this.#pool = pool;
   }
 
   get root(): Node {
@@ -150,7 +139,7 @@ export class Tree {
         end.inner.separators.splice(0, end.index);
       }
     }
-    this.#source.retireBelow(removed, this.#epoch);
+    this.#pool.retireBelow(removed, this.#epoch);
   }
 
   /** Has a leaf with lost keys end, and another begin, at `key`, so that the loss on one side can be forgotten. */
@@ -167,7 +156,7 @@ export class Tree {
   #isLost(leaf: Leaf): boolean {
     if (leaf.lost) return true;
     try {
-      this.#source.load(leaf);
+      this.#pool.load(leaf);
       return false;
     } catch (error) {
       if (error instanceof LostKeysError) return true;
@@ -205,7 +194,7 @@ export class Tree {
     return copy;
   }
 
-  /** The leaf at the end of the path, ready to be changed; where nobody has its page, one that says so. */
+  /** Returns the leaf at the end of the path, ready to be changed; if no file has its page, one whose keys are lost. */
   #ownLeaf(path: readonly Step[]): Leaf {
     const leaf = this.#leafAt(path);
     if (leaf.epoch === this.#epoch && leaf.place === undefined) return leaf;
@@ -217,7 +206,7 @@ export class Tree {
 
   #copyOf(leaf: Leaf): Leaf {
     try {
-      const { keys, values } = this.#source.load(leaf);
+      const { keys, values } = this.#pool.load(leaf);
       const entries = { keys: keys.slice(), values: values.slice() };
       const copy = new Leaf(this.#epoch, leaf.low, leaf.high, entries, leaf.entryBytes);
       copy.lost = leaf.lost;
@@ -231,11 +220,11 @@ export class Tree {
 
   #supersede(leaf: Leaf): void {
     leaf.superseded = true;
-    if (leaf.place !== undefined) this.#source.retirePage(leaf.place);
+    if (leaf.place !== undefined) this.#pool.retirePage(leaf.place, this.#epoch);
   }
 
   #retireValue(value: Value): void {
-    if (isReference(value)) this.#source.retireValue(value);
+    if (isReference(value)) this.#pool.retireValue(value, this.#epoch);
   }
 
   #setChild(parent: Step | undefined, node: Node): void {
@@ -251,7 +240,7 @@ export class Tree {
       inner.children.splice(index, 1, ...nodes);
       inner.separators.splice(index, 0, ...separators);
       if (inner.children.length <= CHILDREN_MAX) return;
-      // At the right edge, where ascending keys arrive, the left half stays full.
+      // At the right edge, which ascending keys reach, the left half stays full.
       const isAtEnd = index + nodes.length === inner.children.length;
       const middle = isAtEnd ? inner.children.length - 2 : inner.children.length >>> 1;
       const children = inner.children.splice(middle);
@@ -279,7 +268,7 @@ export class Tree {
     while (this.#joinFew(this.#pathTo(key)));
   }
 
-  /** Joins child `index` with the one behind it, where both are there and fit into one. */
+  /** Joins child `index` with the one after it, if both are there and fit into one. */
   #joinAt(inner: Inner, index: number): boolean {
     const left = inner.children[index];
     const right = inner.children[index + 1];
@@ -296,7 +285,7 @@ export class Tree {
 
   #joinLeaves(left: Leaf, right: Leaf): Leaf | undefined {
     if (!fitTogether(left, right) || this.#isLost(left) || this.#isLost(right)) return undefined;
-    const joined = joinLeaves(this.#epoch, left, right, this.#source.load(left), this.#source.load(right));
+    const joined = joinLeaves(this.#epoch, left, right, this.#pool.load(left), this.#pool.load(right));
     this.#supersede(left);
     this.#supersede(right);
     return joined;

@@ -9,7 +9,7 @@ import { becomeWriter } from './sole-writer.js';
 /** Records fetched at a time. */
 const CHUNK_RECORDS = 256;
 
-/** Throws ERR_REPLICATED_DIVERGED where the last record that both still have is not the same in both. */
+/** Throws ERR_REPLICATED_DIVERGED if the last record that both still have is not the same in both. */
 export async function requireSameHistory(wal: Wal, stream: RecordStream): Promise<void> {
   const { first, last } = await boundsOf(stream);
   const oldest = Math.max(first, wal.firstSequence ?? 1);
@@ -18,7 +18,8 @@ export async function requireSameHistory(wal: Wal, stream: RecordStream): Promis
     const ours = await recordOf(wal, sequence);
     if (theirs === undefined || ours === undefined || isLostFrame(theirs) || isLostFrame(ours)) continue;
     if (Buffer.compare(ours, theirs) === 0) return;
-    throw new ReplicatedError('ERR_REPLICATED_DIVERGED', `record ${sequence} differs between log and stream`);
+    const what = `record ${sequence} of log and stream differs: another writer has stored it; go on from the stream`;
+    throw new ReplicatedError('ERR_REPLICATED_DIVERGED', wal.path, what);
   }
 }
 
@@ -28,7 +29,8 @@ async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefi
 }
 
 /**
- * Appends and commits what the stream has behind the last local record. Throws ERR_REPLICATED_GAP, and what both throw.
+ * Appends and commits the records that the stream has after the last local one. Throws ERR_REPLICATED_GAP, and what
+ * both throw.
  */
 export async function copyFromStream(wal: Wal, stream: RecordStream): Promise<void> {
   const { last } = await boundsOf(stream);
@@ -46,21 +48,23 @@ async function appendFrom(wal: Wal, stream: RecordStream, first: number, last: n
     const bytes = records.get(sequence);
     if (bytes === undefined) break;
     if (!isFrame(bytes)) {
-      throw new ReplicatedError('ERR_REPLICATED_FOREIGN', `record ${sequence} of the stream is not one of a replicated log`);
+      const what = `record ${sequence} of the stream is not one of a replicated log: give this log its own stream`;
+      throw new ReplicatedError('ERR_REPLICATED_FOREIGN', wal.path, what);
     }
     wal.append(bytes);
   }
   if (wal.nextSequence === first) {
-    throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream does not have record ${first} any more`);
+    const what = `the stream does not have record ${first} any more: begin a new log with a later firstSequence`;
+    throw new ReplicatedError('ERR_REPLICATED_GAP', wal.path, what);
   }
 }
 
 /**
- * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. No one else may append
- * to that log: ERR_REPLICATED_LOCKED if a ReplicatedWal is open on it. To take over from the writer, stop this and open
- * a ReplicatedWal on the log.
+ * Keeps a log on another host a copy of the stream, until the signal is given; then it resolves. No other writer may
+ * append to that log: ERR_REPLICATED_LOCKED if a ReplicatedWal is open on it. To take over from the writer, stop this
+ * and open a ReplicatedWal on the log.
  *
- * Where the log is full it rejects with ERR_WAL_FULL: truncate the log as its checkpoints allow, and call it again.
+ * If the log is full it rejects with ERR_WAL_FULL: truncate the log as its checkpoints allow, and call it again.
  */
 export async function followStream(wal: Wal, stream: RecordStream, signal: AbortSignal): Promise<void> {
   const release = becomeWriter(wal);

@@ -1,5 +1,5 @@
 /**
- * What a record of a replicated log is, in the local log and in the stream alike. All numbers little-endian:
+ * The format of a record of a replicated log, the same in the local log and in the stream. All numbers little-endian:
  *
  *     offset size field     meaning
  *     0      1    kind      3: a record of the application; 2: a record that its writer lost before the stream had it;
@@ -16,10 +16,10 @@ const KIND_LOST = 2;
 const KIND_RECORD = 3;
 const KIND_BYTES = 1;
 
-/** What a record of the application is longer by. */
+/** Bytes that are added to a record of the application. */
 export const FRAME_BYTES = 9;
 
-/** @param writer the id of whoever appends the record: see randomId() */
+/** @param writer the id of the writer that appends the record: see randomId() */
 export function encodeFrame(payload: Uint8Array, writer: bigint): Uint8Array {
   const frame = new Uint8Array(FRAME_BYTES + payload.length);
   frame[0] = KIND_RECORD;
@@ -28,7 +28,7 @@ export function encodeFrame(payload: Uint8Array, writer: bigint): Uint8Array {
   return frame;
 }
 
-/** Stands in the stream for a record that is lost for good, so that those behind it can follow. */
+/** Stands in the stream for a record that is lost for good, so that those after it can follow. */
 export function encodeLost(): Uint8Array {
   return Uint8Array.of(KIND_LOST);
 }
@@ -60,7 +60,7 @@ export function decodeFrame(frame: Uint8Array): Uint8Array | undefined {
   throw new TypeError('not a record of a replicated log');
 }
 
-/** Where the payload begins in a record of the application. */
+/** Returns the offset of the payload in a record of the application. */
 function payloadOffset(frame: Uint8Array): number | undefined {
   if (frame[0] === KIND_RECORD && frame.length >= FRAME_BYTES) return FRAME_BYTES;
   return frame[0] === KIND_UNSIGNED ? KIND_BYTES : undefined;

@@ -11,23 +11,23 @@ import { ReplicatedError } from './replicated-error.js';
 
 const POLL_MS = 20;
 const START_MS = 15_000;
-/** Where Debian puts it, which is not in everybody's PATH. */
+/** Directories where Debian puts nats-server, which may not be in PATH. */
 const SBIN = ['/usr/sbin', '/usr/local/sbin'];
 
 export interface NatsServerOptions {
-  /** Where it keeps its streams. Default: a temporary directory that stop() removes. */
+  /** Directory of its streams. Default: a temporary directory that stop() removes. */
   readonly directory?: string;
   /** Directories that nats-server is looked for in. Default: PATH, /usr/sbin and /usr/local/sbin. */
   readonly search?: readonly string[];
 }
 
-/** How the server is configured from its next start on; what is left out is as it was at first. */
+/** Configuration of the server from its next start on; what is left out is as it was at first. */
 export interface NatsServerChanges {
   /** The longest message that it takes. Default 1 MiB. */
   readonly payloadBytesMax?: number;
   /** False: without JetStream. Default true. */
   readonly jetStream?: boolean;
-  /** What every client is asked for. Default: `token` of the server. */
+  /** Token that every client has to give. Default: `token` of the server. */
   readonly token?: string;
 }
 
@@ -45,8 +45,8 @@ export interface NatsServer {
 }
 
 /**
- * Starts a server with JetStream on a free port of 127.0.0.1, for this user alone. Throws ERR_REPLICATED_SERVER where
- * nats-server is not installed, with the name of the package, and where it does not start, with what it said.
+ * Starts a server with JetStream on a free port of 127.0.0.1, for this user alone. Throws ERR_REPLICATED_SERVER if
+ * nats-server is not installed, with the name of the package, and if it does not start, with what it wrote.
  */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const executable = findExecutable(options.search ?? [...(process.env.PATH ?? '').split(delimiter), ...SBIN]);
@@ -59,7 +59,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   const start = async (changes: NatsServerChanges = {}): Promise<void> => {
     const { payloadBytesMax, jetStream = true, token: asked = token } = changes;
     const config = join(runDirectory, 'nats.conf');
-    // In a file and not in the arguments, which everybody can read.
+    // In a file and not in the arguments, which every user of the machine can read.
     const lines = [
       'host: "127.0.0.1"',
       `port: ${port}`,
@@ -122,7 +122,7 @@ function findExecutable(directories: readonly string[]): string {
     }
   }
   const what = 'nats-server is not installed; on Debian: apt-get install nats-server';
-  throw new ReplicatedError('ERR_REPLICATED_SERVER', what);
+  throw new ReplicatedError('ERR_REPLICATED_SERVER', undefined, what);
 }
 
 /** The server says its port in a file that is named after its process. */
@@ -134,7 +134,7 @@ async function portOf(child: ChildProcess, directory: string, log: readonly stri
     if (port !== undefined) return Number(port);
     await sleep(POLL_MS);
   }
-  throw new ReplicatedError('ERR_REPLICATED_SERVER', `nats-server did not start: ${log.join('').trim()}`);
+  throw new ReplicatedError('ERR_REPLICATED_SERVER', undefined, `nats-server did not start: ${log.join('').trim()}`);
 }
 
 function hasEnded(child: ChildProcess): boolean {

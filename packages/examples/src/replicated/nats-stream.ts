@@ -1,7 +1,6 @@
 /**
  * A RecordStream on NATS JetStream. Record n is message n - base of a stream of one subject, for good: every publish
- * says behind which message it belongs, and the server refuses any other place. `base` stands in the stream's
- * description.
+ * names the message before it, and the server refuses any other place. `base` stands in the stream's description.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
@@ -21,7 +20,7 @@ export interface NatsStreamOptions {
   readonly name: string;
   /** Make the stream if there is none, for records from this number on. */
   readonly createFrom?: number;
-  /** How long a question may take. Default 2000 ms. */
+  /** Longest time that a question may take. Default 2000 ms. */
   readonly timeoutMs?: number;
 }
 
@@ -48,9 +47,9 @@ export class NatsStream implements RecordStream {
   #isListening = false;
   /** The server's words if it is there, and has not let this client in when that connected again. */
   #denied: Error | undefined;
-  /** Who has to be told of the next message. */
+  /** Callbacks for the next message. */
   readonly #listeners = new Set<() => void>();
-  /** Who waits for the server to confirm a message. */
+  /** Callbacks of publishers that wait for the server to confirm a message. */
   readonly #unconfirmed = new Set<(error: Error) => void>();
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, base: number, options: Required<Pick<NatsStreamOptions, 'name' | 'timeoutMs'>>) {
@@ -65,8 +64,8 @@ export class NatsStream implements RecordStream {
   }
 
   /**
-   * Connects, and stays connected: a server that goes away is looked for until close(). Throws ERR_REPLICATED_SERVER
-   * where it does not answer now, and ERR_REPLICATED_FOREIGN where the stream is another one, or there is none.
+   * Connects, and stays connected: if the server goes away, it tries again until close(). Throws ERR_REPLICATED_SERVER
+   * if it does not answer now, and ERR_REPLICATED_FOREIGN if the stream is another one, or there is none.
    */
   static async open({ url, token, name, createFrom, timeoutMs = 2000 }: NatsStreamOptions): Promise<NatsStream> {
     if (!/^[\w-]+$/.test(name)) throw new TypeError(`not a name for a stream: '${name}'`);
@@ -99,7 +98,7 @@ export class NatsStream implements RecordStream {
 
   async publish(sequence: number, bytes: Uint8Array): Promise<void> {
     const before = sequence - 1 - this.#base;
-    // The server's limit may have become smaller since; it ends the connection of whoever sends more.
+    // The server's limit may have become smaller since; it ends the connection of a client that sends more.
     const bytesMax = this.#connection.info?.max_payload ?? Infinity;
     if (bytes.length > bytesMax) throw refused(new Error(`a record of ${bytes.length} bytes is longer than ${bytesMax}`));
     const confirmed = this.#client.publish(this.#name, bytes, {
@@ -146,7 +145,7 @@ export class NatsStream implements RecordStream {
     const patientUntil = performance.now() + this.#timeoutMs;
     for (;;) {
       signal?.throwIfAborted();
-      if (this.#connection.isClosed()) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the stream is closed');
+      if (this.#connection.isClosed()) throw new ReplicatedError('ERR_REPLICATED_CLOSED', undefined, `the stream '${this.#name}' is closed`);
       const failure = await this.bounds().then(() => undefined, (error: unknown) => error);
       if (failure === undefined) return;
       const { cause } = failure as ReplicatedError;
@@ -183,7 +182,10 @@ export class NatsStream implements RecordStream {
     for (const tell of this.#listeners) tell();
   }
 
-  /** What was asked when the connection broke is not answered any more: nobody has to wait until time is up. */
+  /**
+   * Rejects what was asked when the connection broke: the server will not answer it, and no caller has to wait until
+   * time is up.
+   */
   async #watchConnection(): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (status.type === 'error' && isDenial(status.error)) this.#denied = status.error;
@@ -194,18 +196,22 @@ export class NatsStream implements RecordStream {
   }
 }
 
-/** The base that the stream was made with; makes the stream where that is asked for. */
+/** Returns the base that the stream was made with; makes the stream if `createFrom` asks for it. */
 async function baseOf(manager: JetStreamManager, name: string, createFrom: number | undefined): Promise<number> {
   const description = await manager.streams.info(name).then(
     ({ config }) => config.description ?? '',
     async (error: unknown) => {
       if (!isApiError(error, NO_SUCH_STREAM)) throw unanswered(error);
-      if (createFrom === undefined) throw new ReplicatedError('ERR_REPLICATED_FOREIGN', `there is no stream '${name}'`, error);
+      const what = `the server has no stream '${name}': createFrom makes it`;
+      if (createFrom === undefined) throw new ReplicatedError('ERR_REPLICATED_FOREIGN', undefined, what, error);
       return createStream(manager, name, createFrom);
     },
   );
   const base = DESCRIPTION.exec(description)?.[1];
-  if (base === undefined) throw new ReplicatedError('ERR_REPLICATED_FOREIGN', `the stream '${name}' is not one of a log`);
+  if (base === undefined) {
+    const what = `the stream '${name}' was not made by a replicated log: choose another name`;
+    throw new ReplicatedError('ERR_REPLICATED_FOREIGN', undefined, what);
+  }
   return Number(base);
 }
 
@@ -227,12 +233,12 @@ async function asked<Answer>(question: Promise<Answer>): Promise<Answer> {
 
 function unanswered(cause: unknown): ReplicatedError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ReplicatedError('ERR_REPLICATED_SERVER', `the server did not do what it was asked: ${why}`, cause);
+  return new ReplicatedError('ERR_REPLICATED_SERVER', undefined, `the server did not do what it was asked: ${why}`, cause);
 }
 
 function refused(cause: unknown): ReplicatedError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ReplicatedError('ERR_REPLICATED_REFUSED', `the stream does not take the record: ${why}`, cause);
+  return new ReplicatedError('ERR_REPLICATED_REFUSED', undefined, `the stream does not take the record: ${why}`, cause);
 }
 
 /** Nothing listens at the stream's subject: the stream is gone, or the server has no streams. */

@@ -7,9 +7,9 @@ import { ReplicatedError } from './replicated-error.js';
 
 /** Records on their way at a time. */
 const WINDOW = 128;
-/** Attempts without progress before whoever waits is told, if it is the server that refuses. */
+/** Attempts without progress before waiting callers are told, if the server itself refuses. */
 const ATTEMPTS_BEFORE_REFUSAL = 7;
-/** So many attempts follow one another at once: where a server was started again, the second is all it takes. */
+/** So many attempts follow one another at once: if a server was just restarted, the second succeeds. */
 const ATTEMPTS_AT_ONCE = 2;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 2000;
@@ -20,6 +20,20 @@ export interface Outgoing {
   readonly bytes: Uint8Array;
 }
 
+export interface PublisherOptions {
+  readonly stream: RecordStream;
+  /** Path of the local log, for errors. */
+  readonly path: string;
+  /** Reads records of the local log, from number `first` on. */
+  readonly readLocal: (first: number) => AsyncIterable<Outgoing>;
+  /** Number of the last record of the local log. */
+  readonly newest: number;
+  /** Number of the last record of the stream. */
+  readonly published: number;
+  /** Records that wait for the stream are held in memory up to this many bytes. */
+  readonly backlogBytesMax: number;
+}
+
 interface Waiter {
   readonly sequence: number;
   readonly resolve: (isHeld: boolean) => void;
@@ -28,15 +42,16 @@ interface Waiter {
 
 export class Publisher {
   readonly #stream: RecordStream;
+  readonly #path: string;
   readonly #readLocal: (first: number) => AsyncIterable<Outgoing>;
   readonly #backlogBytesMax: number;
-  /** Records that the stream may not have, where they are in memory; the others are in the local log. */
+  /** Records that the stream may not have and that are in memory; the others are in the local log. */
   readonly #backlog = new Map<number, Uint8Array>();
   #backlogBytes = 0;
   #newest: number;
   #published: number;
   #waiters: Waiter[] = [];
-  /** Which of the records that #advance() is about to pass the stream has as lost. */
+  /** Records that the stream has as lost, among those that #advance() is about to pass. */
   readonly #lost = new Set<number>();
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -45,18 +60,13 @@ export class Publisher {
   #vainAttempts = 0;
   readonly #stop = new AbortController();
 
-  /** @param newest the last record of the local log @param published the last record of the stream */
-  constructor(
-    stream: RecordStream,
-    readLocal: (first: number) => AsyncIterable<Outgoing>,
-    numbers: { readonly newest: number; readonly published: number },
-    backlogBytesMax: number,
-  ) {
+  constructor({ stream, path, readLocal, newest, published, backlogBytesMax }: PublisherOptions) {
     this.#stream = stream;
+    this.#path = path;
     this.#readLocal = readLocal;
     this.#backlogBytesMax = backlogBytesMax;
-    this.#newest = numbers.newest;
-    this.#published = numbers.published;
+    this.#newest = newest;
+    this.#published = published;
     this.#wake();
   }
 
@@ -74,7 +84,7 @@ export class Publisher {
     return this.#refusal;
   }
 
-  /** Takes the record behind the newest one. Over the limit of memory, it is read from the local log when its turn comes. */
+  /** Takes the record after the newest one. If memory is full, it is read from the local log when its turn comes. */
   offer(sequence: number, bytes: Uint8Array): void {
     this.#newest = sequence;
     if (this.#backlogBytes + bytes.length <= this.#backlogBytesMax) {
@@ -84,7 +94,7 @@ export class Publisher {
     this.#wake();
   }
 
-  /** Resolves when the stream has every record up to `sequence`: to false where it has that one as lost. */
+  /** Resolves when the stream has every record up to `sequence`; to false if it has that one as lost. */
   reached(sequence: number): Promise<boolean> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (sequence <= this.#published) return Promise.resolve(true);
@@ -93,9 +103,10 @@ export class Publisher {
     });
   }
 
-  /** Stops; whoever still waits is told so. */
+  /** Stops, and rejects the promises of callers that still wait. */
   async close(): Promise<void> {
-    const closed = new ReplicatedError('ERR_REPLICATED_CLOSED', 'the log was closed before the stream had the record');
+    const what = 'the log was closed before the stream had the record: the next open() publishes it if the log has it';
+    const closed = new ReplicatedError('ERR_REPLICATED_CLOSED', this.#path, what);
     this.#stop.abort(closed);
     this.#fail(closed);
     await this.#running;
@@ -134,7 +145,7 @@ export class Publisher {
     this.#refusal = undefined;
   }
 
-  /** Waits for longer from attempt to attempt. Tells whoever waits, where the server itself refuses. */
+  /** Waits longer after each attempt. Rejects the promises of waiting callers if the server itself refuses. */
   async #pause(refusal: Error | undefined): Promise<void> {
     const pauses = ++this.#vainAttempts - ATTEMPTS_AT_ONCE;
     if (refusal !== undefined && this.#vainAttempts >= ATTEMPTS_BEFORE_REFUSAL) {
@@ -162,13 +173,14 @@ export class Publisher {
       if (records.length >= WINDOW) break;
     }
     if (records.length > 0) return records;
-    throw new ReplicatedError('ERR_REPLICATED_GAP', `the stream lacks record ${first}, and so does the local log`);
+    const what = `neither the stream nor the local log has record ${first}: begin a new stream`;
+    throw new ReplicatedError('ERR_REPLICATED_GAP', this.#path, what);
   }
 
   /**
-   * After a failure nobody knows what the stream has: it is asked. What it has beyond what it confirmed must be ours,
-   * stored by an attempt of which we have not heard; it may also have less, where the server has lost some. Returns why
-   * the server does not answer that, where it refuses.
+   * Asks the stream what it has, which is unknown after a failure. Records beyond those that it confirmed must be this
+   * log's, stored by an attempt whose answer was lost; it may also have fewer, if the server has lost some. Returns the
+   * refusal if the server refuses to answer.
    */
   async #resume(): Promise<Error | undefined> {
     await new Promise(setImmediate);
@@ -180,15 +192,15 @@ export class Publisher {
       return refusal;
     }
     const { last } = await boundsOf(this.#stream).catch(unlessForeign(this.#published));
-    if (last > this.#newest) throw diverged(this.#newest + 1);
+    if (last > this.#newest) throw this.#diverged(this.#newest + 1);
     for (let first = this.#published + 1; first <= last; first = this.#published + 1) {
       const ours = await this.#nextRecords();
       const theirs = await this.#stream.fetch(first, Math.min(last, first + ours.length - 1)).catch(() => undefined);
       if (theirs === undefined) return undefined;
       for (const { sequence, bytes } of ours.filter((record) => record.sequence <= last)) {
-        // What the stream does not keep any more cannot be compared.
+        // Records that the stream does not keep any more cannot be compared.
         const stored = theirs.get(sequence) ?? bytes;
-        if (!mayBeOneRecord(stored, bytes)) throw diverged(sequence);
+        if (!mayBeOneRecord(stored, bytes)) throw this.#diverged(sequence);
         if (isLostFrame(stored)) this.#lost.add(sequence);
         this.#advance(sequence);
       }
@@ -209,13 +221,18 @@ export class Publisher {
     this.#lost.clear();
   }
 
+  #diverged(sequence: number): ReplicatedError {
+    const what = `record ${sequence} of the stream is not the one of this log: another writer has stored it; stop this one`;
+    return new ReplicatedError('ERR_REPLICATED_DIVERGED', this.#path, what);
+  }
+
   #fail(error: Error): void {
     this.#failure ??= error;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
   }
 }
 
-/** The error, where it says that the server has answered, and will not. */
+/** Returns the error if it says that the server answers, and refuses. */
 function refusalIn(error: unknown): Error | undefined {
   return error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_REFUSED' ? error : undefined;
 }
@@ -226,9 +243,4 @@ function unlessForeign(published: number): (error: unknown) => { readonly last: 
     if (error instanceof ReplicatedError && error.code === 'ERR_REPLICATED_FOREIGN') throw error;
     return { last: published };
   };
-}
-
-function diverged(sequence: number): ReplicatedError {
-  const what = `record ${sequence} of the stream is not the one of this log: somebody else writes to it`;
-  return new ReplicatedError('ERR_REPLICATED_DIVERGED', what);
 }

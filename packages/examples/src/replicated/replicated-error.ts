@@ -1,5 +1,7 @@
 /** Errors of the replicated log itself. Errors of its local log, and of its stream, pass through unchanged. */
+import { EngineError } from '../engine-error.js';
 
+/** Every code that a ReplicatedError can carry. */
 export type ReplicatedErrorCode =
   | 'ERR_REPLICATED_DIVERGED'
   | 'ERR_REPLICATED_GAP'
@@ -11,13 +13,5 @@ export type ReplicatedErrorCode =
   | 'ERR_REPLICATED_REFUSED'
   | 'ERR_REPLICATED_FOREIGN';
 
-/** The codes are explained in README.md. */
-export class ReplicatedError extends Error {
-  readonly code: ReplicatedErrorCode;
-
-  constructor(code: ReplicatedErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? {} : { cause });
-    this.name = 'ReplicatedError';
-    this.code = code;
-  }
-}
+/** `path` is that of the local log; undefined if the error concerns the stream or its server alone. */
+export class ReplicatedError extends EngineError<ReplicatedErrorCode, string | undefined> {}

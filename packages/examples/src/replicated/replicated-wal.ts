@@ -10,13 +10,13 @@ import { boundsOf } from './record-stream.js';
 import { ReplicatedError } from './replicated-error.js';
 import { becomeWriter } from './sole-writer.js';
 
-/** What has to have a record before append() resolves. */
+/** The places that must have a record before append() resolves. */
 export type Ack = 'local' | 'stream' | 'both';
 
 export interface ReplicatedWalOptions {
-  /** The local log. It stays the caller's, but nobody else may append to it or truncate it. */
+  /** The local log. It stays the caller's, but only this object may append to it or truncate it. */
   readonly wal: Wal;
-  /** Where every record goes as well. It stays the caller's. */
+  /** The stream that gets every record as well. It stays the caller's. */
   readonly stream: RecordStream;
   /**
    * `local`: durable in the local log; the stream follows when it can. `stream`: stored by the stream; the local log
@@ -53,8 +53,14 @@ export class ReplicatedWal {
     this.#wal = wal;
     this.#stream = stream;
     this.#ack = ack;
-    const newest = wal.lastSequence ?? 0;
-    this.#publisher = new Publisher(stream, (first) => this.#outgoing(first), { newest, published }, backlogBytes);
+    this.#publisher = new Publisher({
+      stream,
+      path: wal.path,
+      readLocal: (first) => this.#outgoing(first),
+      newest: wal.lastSequence ?? 0,
+      published,
+      backlogBytesMax: backlogBytes,
+    });
   }
 
   /**
@@ -62,10 +68,10 @@ export class ReplicatedWal {
    * records that only the log has are published from now on. It needs the server, because a log that cannot see what
    * the stream has could give one number to two records.
    *
-   * Throws ERR_REPLICATED_DIVERGED where the two are not one history, ERR_REPLICATED_GAP where neither has a record
-   * that the other needs, ERR_WAL_FULL where what only the stream has needs more room than there is (a bad page that
+   * Throws ERR_REPLICATED_DIVERGED if the two are not one history, ERR_REPLICATED_GAP if neither has a record
+   * that the other needs, ERR_WAL_FULL if what only the stream has needs more room than there is (a bad page that
    * was being filled leaves less: truncate the log, all of which the stream has then, and open again),
-   * ERR_REPLICATED_LOCKED where the local log has a writer already (another process is refused when it opens that log,
+   * ERR_REPLICATED_LOCKED if the local log has a writer already (another process is refused when it opens that log,
    * with ERR_PMEM_LOCKED), and what the log and the stream throw; the log is left with what it had, and records that
    * came.
    */
@@ -99,14 +105,14 @@ export class ReplicatedWal {
   }
 
   /**
-   * Takes a record; its number, once those have it that `ack` names. Calls need not wait for one another: they are
-   * stored and published in their order, and share commits.
+   * Appends a record. Resolves to its number when the places that `ack` names have it. Calls need not wait for one
+   * another: they are stored and published in their order, and share commits.
    *
-   * While the server is down, `local` goes on, and the others wait for it. A server that answers, and will not take the
-   * record (the stream is full, or deleted), is asked again, ever less often; after some seconds the others reject with
-   * ERR_REPLICATED_REFUSED, and `refusal` says why. The record is in the local log and is published once the stream
-   * takes it. Rejects with ERR_REPLICATED_DIVERGED once somebody else has written to the stream, for every later record
-   * too; with ERR_REPLICATED_LOST where the medium lost this record before the stream had it; with
+   * While the server is down, calls with `local` go on, and the others wait. A server that answers, and will not take
+   * the record (the stream is full, or deleted), is asked again, ever less often; after some seconds the others reject
+   * with ERR_REPLICATED_REFUSED, and `refusal` says why. The record is in the local log and is published once the
+   * stream takes it. Rejects with ERR_REPLICATED_DIVERGED after another writer has written to the stream, for every
+   * later record too; with ERR_REPLICATED_LOST if the medium lost this record before the stream had it; with
    * ERR_REPLICATED_CLOSED; with what append() and commitAsync() of the log throw. A record whose promise was rejected
    * may still have been stored.
    */
@@ -120,27 +126,31 @@ export class ReplicatedWal {
     this.#publisher.offer(sequence, frame);
     const committed = this.#wal.commitAsync();
     const published = this.#ack === 'local' ? undefined : this.#publisher.reached(sequence);
-    // What is not waited for, or not any more, must not end the process.
+    // A rejection that no caller waits for must not end the process.
     committed.catch(() => undefined);
     published?.catch(() => undefined);
     if (this.#ack !== 'stream') await committed;
     if ((await published) === false) {
-      throw new ReplicatedError('ERR_REPLICATED_LOST', `record ${sequence} was lost here before the stream had it`);
+      const what = `record ${sequence} was lost here before the stream had it: append it again if you still have it`;
+      throw new ReplicatedError('ERR_REPLICATED_LOST', this.#wal.path, what);
     }
     return sequence;
   }
 
-  /** Resolves when the stream has every record that is appended by now. Rejects as append() does where it will not. */
+  /**
+   * Resolves when the stream has every record that is appended by now. Rejects as append() does if it will not get
+   * them.
+   */
   async drained(): Promise<void> {
     await this.#publisher.reached((this.#wal.nextSequence ?? 1) - 1);
   }
 
   /**
-   * Every committed record in order, each from the local log or, where that has lost it, from the stream; in the place
-   * of those that neither has, their exact numbers. Payloads are as they were given to append().
+   * Yields every committed record in order, each from the local log or, if that has lost it, from the stream; in the
+   * place of those that neither has, their exact numbers. Payloads are as they were given to append().
    */
   async *replay(): AsyncGenerator<ReplayItem, void, undefined> {
-    // With `stream` somebody may rely on records that are not committed here yet.
+    // With `stream` an application may rely on records that are not committed here yet.
     await this.#wal.commitAsync();
     for await (const item of this.#wal.replay()) {
       if (item.type === 'lost' && item.last !== undefined) yield* this.#replayLost({ ...item, last: item.last });
@@ -162,16 +172,17 @@ export class ReplicatedWal {
 
   /**
    * Drops local records up to and including `through`; the stream keeps its own for as long as it is configured to.
-   * Throws ERR_REPLICATED_BEHIND where the stream has not confirmed them, and what the log's truncate() throws.
+   * Throws ERR_REPLICATED_BEHIND if the stream has not confirmed them, and what the log's truncate() throws.
    */
   truncate(through: number): void {
     if (through > this.published) {
-      throw new ReplicatedError('ERR_REPLICATED_BEHIND', `the stream has records up to ${this.published}, not ${through}`);
+      const what = `the stream has confirmed records up to ${this.published}, not ${through}: wait for drained()`;
+      throw new ReplicatedError('ERR_REPLICATED_BEHIND', this.#wal.path, what);
     }
     this.#wal.truncate(through);
   }
 
-  /** Stops publishing. The log and the stream stay open; the next open() goes on where this one was. */
+  /** Stops publishing. The log and the stream stay open; the next open() goes on from there. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -202,7 +213,8 @@ export class ReplicatedWal {
       next = item.sequence + 1;
     }
     if (next > (this.#wal.lastSequence ?? 0)) return;
-    // What is said to be lost there stays lost: first everything comes back that memory or a mirror still has.
+    // A record that the stream has as lost stays lost. So first bring back everything that memory or a mirror still
+    // has.
     await this.#repairs.take(() => this.#wal.repair()).catch(() => undefined);
     for await (const item of this.#wal.replay({ from: next })) {
       if (item.type === 'record') {
@@ -214,7 +226,7 @@ export class ReplicatedWal {
   }
 
   #requireWritable(): void {
-    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', 'the log is closed');
+    if (this.#closed) throw new ReplicatedError('ERR_REPLICATED_CLOSED', this.#wal.path, 'the log is closed');
     if (this.#publisher.failure !== undefined) throw this.#publisher.failure;
   }
 }

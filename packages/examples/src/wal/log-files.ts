@@ -1,6 +1,8 @@
 /** The one or two files that hold the log, and what became of an access to one of their pages. */
-import type { ByteRange, PmemErrorCode, PmemFile } from '@safe-pmem/core';
-import { PmemError } from '@safe-pmem/core';
+import type { ByteRange, PmemFile } from '@safe-pmem/core';
+import { PmemError, isPmemError } from '@safe-pmem/core';
+import type { DamageReason } from '../page-files/damage-reason.js';
+import { reasonIn } from '../page-files/damage-reason.js';
 import { PAGE_BYTES } from './format/format.js';
 
 /** `log` is the file given as `file`, `mirror` the one given as `mirror`. */
@@ -24,32 +26,24 @@ export function logFileOf(role: Role, file: PmemFile): LogFile {
 export interface Damage {
   readonly role: Role;
   readonly range: ByteRange;
-  readonly reason: 'media' | 'lost' | 'truncated' | 'no-space' | 'damaged' | 'busy';
+  readonly reason: DamageReason | 'busy';
   readonly cause?: unknown;
 }
 
-const reasons = new Map<PmemErrorCode, Damage['reason']>([
-  ['ERR_PMEM_MEDIA', 'media'],
-  ['ERR_PMEM_LOST', 'lost'],
-  ['ERR_PMEM_TRUNCATED', 'truncated'],
-  ['ERR_PMEM_NO_SPACE', 'no-space'],
-  ['ERR_PMEM_LOCKED', 'busy'],
-]);
-
-/** The reason in `error`, where it says that bytes could not be read or stored; undefined for anything else. */
+/** Returns the reason if `error` says that bytes could not be read or stored; undefined for anything else. */
 export function damageReason(error: unknown): Damage['reason'] | undefined {
-  return error instanceof PmemError ? reasons.get(error.code) : undefined;
+  return isPmemError(error) && error.code === 'ERR_PMEM_LOCKED' ? 'busy' : reasonIn(error);
 }
 
-/** How much of a page, counted from its start, was read. */
+/** Bytes of a page, counted from its start, that were read. */
 export interface PageRead {
   readonly readableBytes: number;
   readonly damage: Damage | undefined;
 }
 
 /**
- * Reads a page, or its beginning where `target` is shorter. Throws what is not damage, such as a closed file. What lies
- * after the end of a file that was cut off is damage, and zeros in `target`.
+ * Reads a page, or its beginning if `target` is shorter. Throws what is not damage, such as a closed file. Bytes after
+ * the end of a file that was cut off count as damage, and are zeros in `target`.
  */
 export function readPage(logFile: LogFile, position: number, target: Uint8Array): PageRead {
   const cutOff = cutOffAt(logFile, position, target.length);
@@ -77,7 +71,7 @@ export function readExisting(logFile: LogFile, position: number, target: Uint8Ar
   return readPage(logFile, position, target).readableBytes === existing;
 }
 
-/** Stores and persists. Returns the damage where the file refuses, or ends before; throws anything else. */
+/** Stores and persists. Returns the damage if the file refuses, or ends before; throws anything else. */
 export function storeDurably(logFile: LogFile, position: number, bytes: Uint8Array): Damage | undefined {
   const cutOff = cutOffAt(logFile, position, bytes.length);
   if (cutOff !== undefined) return cutOff;
@@ -92,7 +86,7 @@ export function storeDurably(logFile: LogFile, position: number, bytes: Uint8Arr
   }
 }
 
-/** What is wrong with bytes that the file does not have. */
+/** Describes the damage of bytes that the file does not have. */
 function cutOffAt(logFile: LogFile, position: number, length: number): Damage | undefined {
   const { path, size } = logFile.file;
   if (position + length <= size) return undefined;

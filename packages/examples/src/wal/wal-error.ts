@@ -1,4 +1,5 @@
 /** Errors of the log itself. Media errors keep their own class, MediaError, and pass through unchanged. */
+import { EngineError } from '../engine-error.js';
 
 /** Every code that a WalError can carry. */
 export type WalErrorCode =
@@ -17,16 +18,5 @@ export type WalErrorCode =
   | 'ERR_WAL_FAILED'
   | 'ERR_WAL_CLOSED';
 
-/** A state of the log that stops the operation. Nothing was changed unless the code's description says so. */
-export class WalError extends Error {
-  readonly code: WalErrorCode;
-  /** The file concerned. */
-  readonly path: string;
-
-  constructor(code: WalErrorCode, path: string, message: string, cause?: unknown) {
-    super(`${message}: '${path}'`, cause === undefined ? {} : { cause });
-    this.name = 'WalError';
-    this.code = code;
-    this.path = path;
-  }
-}
+/** A state of the log that stops the operation; docs/reference/errors.md says what the files look like after it. */
+export class WalError extends EngineError<WalErrorCode> {}

@@ -8,9 +8,9 @@ export interface WalOptions {
   readonly mirror?: PmemFile;
   /** Make a log of files that hold nothing but zeros. Default false. */
   readonly create?: boolean;
-  /** The number of a new log's first record: a log that carries on where another ends. Default 1. */
+  /** The number of a new log's first record, for a log that goes on where another one ends. Default 1. */
   readonly firstSequence?: number;
-  /** Only replay; change nothing. Header copies that a crash left behind are not renewed then. Default false. */
+  /** Only replay; change nothing. Header copies that a crash left out of date are not renewed then. Default false. */
   readonly readOnly?: boolean;
   /**
    * Make a copy of the log in a file that is not part of it: the way back after one of two devices was replaced. It
@@ -21,7 +21,7 @@ export interface WalOptions {
   /** Go on without the mirror that the log has had; that file is not its mirror any more. Default false. */
   readonly detachMirror?: boolean;
   /**
-   * How many milliseconds a flush of commitAsync() may block this thread. Where files persist by a system call,
+   * How many milliseconds a flush of commitAsync() may block this thread. If files persist by a system call,
    * flushes run on this thread as long as they take no longer, since the way to another one costs as much as a flush;
    * after one that took longer they run off it, until one is quick again. 0: always off it. Infinity: always on it.
    * Default 1.

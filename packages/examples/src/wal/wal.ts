@@ -1,7 +1,9 @@
 import type { FileClaim } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
-import type { CommitterHost, CommitterStart } from './commit/committer-host.js';
+import type { CommitterStart } from './commit/committer.js';
 import { Committer } from './commit/committer.js';
+import { FlushPlace } from './commit/flush-place.js';
+import { GroupCommits } from './commit/group-commits.js';
 import { committedPages, pageOfRecord } from './read/find-page.js';
 import { SEQUENCE_MAX } from './format/format.js';
 import { refreshHeaders } from './commit/header-copies.js';
@@ -13,6 +15,7 @@ import type { LogFiles } from './read/read-pages.js';
 import { eraseEveryPage } from './open/recover.js';
 import type { WalRepairReport } from './repair/repair-pages.js';
 import type { WalRepairOptions } from './repair/repair-queue.js';
+import { RepairSite } from './repair/repair-site.js';
 import { LogRepairs } from './repair/repair-queue.js';
 import type { ReplayItem, ReplayOptions } from './read/replay.js';
 import { assemble } from './read/replay.js';
@@ -30,9 +33,10 @@ import { watchLog } from './repair/watch-log.js';
 /** Between this many items, replay() lets the event loop have its turn. */
 const REPLAY_TURN = 1024;
 
-/** What a log with a commit point works with. */
+/** The parts of a log that has a commit point. */
 interface Engine {
   readonly committer: Committer;
+  readonly groups: GroupCommits;
   readonly repairs: LogRepairs;
 }
 
@@ -46,7 +50,7 @@ interface Engine {
 export class Wal {
   #place: LogFiles;
   #header: LogHeader;
-  /** Undefined where every copy of the commit point is lost. */
+  /** Undefined if every copy of the commit point is lost. */
   #engine: Engine | undefined;
   readonly #readOnly: boolean;
   readonly #blockMs: number;
@@ -63,22 +67,22 @@ export class Wal {
     this.#header = header;
     this.#readOnly = readOnly;
     this.#blockMs = blockMs;
-    this.#engine = point === undefined ? undefined : this.#newEngine({ point, writeOffset, tail, blockMs });
+    this.#engine = point === undefined ? undefined : this.#newEngine({ point, writeOffset, tail });
   }
 
   /**
-   * Opens the log and recovers it: finds the commit point in force, erases what an interrupted commit left behind it
-   * and renews header copies that missed it. Nothing is repaired: damaged pages stay as they are until repair(). But a
-   * file that was cut off, of which the other one is whole, gets its length and its pages back. A new log stores zeros
-   * in all of its pages first, so that no later store meets a hole.
+   * Opens the log and recovers it: finds the commit point in force, erases what an interrupted commit left after it,
+   * and renews header copies that missed it. It repairs nothing: damaged pages stay as they are until repair(). But if
+   * one file was cut off and the other one is whole, the first gets its length and its pages back. A new log stores
+   * zeros in all of its pages first, so that no later store meets a hole.
    *
    * Throws WalError and changes nothing: ERR_WAL_NOT_FORMATTED (zeros, and no `create`), ERR_WAL_FOREIGN (not a log),
-   * ERR_WAL_UNREADABLE (no header copy and no page of a log can be read, or they contradict each other), ERR_WAL_VERSION,
-   * ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one), ERR_WAL_MIRROR_STALE (the
-   * two files are not a pair), ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log, in this process or in
-   * another one, writes to these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks, so nothing can tell).
-   * Throws MediaError where a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE where its file has
-   * holes that the filesystem cannot fill; the file is no log then.
+   * ERR_WAL_UNREADABLE (no header copy and no page of a log can be read, or they contradict each other),
+   * ERR_WAL_VERSION, ERR_WAL_SIZE (no file is as long as the log), ERR_WAL_MIRROR_MISSING (the log has one),
+   * ERR_WAL_MIRROR_STALE (the two files are not a pair), ERR_WAL_READ_ONLY; a PmemError: ERR_PMEM_LOCKED (another log,
+   * in this process or in another one, writes to these files), ERR_PMEM_NOT_SUPPORTED (their filesystem has no locks,
+   * so nothing can tell). Throws MediaError if a new log's header cannot be stored anywhere, and ERR_PMEM_NO_SPACE if
+   * its file has holes that the filesystem cannot fill; the file is no log then.
    */
   static async open(options: WalOptions): Promise<Wal> {
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;
@@ -92,22 +96,29 @@ export class Wal {
     return wal;
   }
 
+  /** Path of the file, or of the first of the two. */
+  get path(): string {
+    return (this.#place.logFiles[0] as LogFile).file.path;
+  }
+
   /** Pages of the log, header copies included. Its file may be longer. */
   get pageCount(): number {
     return this.#header.pageCount;
   }
 
-  /** The oldest record that was not dropped; undefined where the commit point is lost. */
+  /** The oldest record that was not dropped; undefined if the commit point is lost. */
   get firstSequence(): number | undefined {
     return this.#engine?.committer.point.firstSequence;
   }
 
-  /** The last committed record, one less than `firstSequence` where there is none; undefined where nobody knows. */
+  /**
+   * The last committed record, one less than `firstSequence` if there is none; undefined if the commit point is lost.
+   */
   get lastSequence(): number | undefined {
     return this.#engine?.committer.point.lastSequence;
   }
 
-  /** The number that the next append() returns; undefined where the commit point is lost. */
+  /** The number that the next append() returns; undefined if the commit point is lost. */
   get nextSequence(): number | undefined {
     if (this.#engine === undefined) return undefined;
     const { point, pending } = this.#engine.committer;
@@ -134,7 +145,7 @@ export class Wal {
     const { point, pending } = this.#appendable().committer;
     if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
     const sequence = point.lastSequence + pending.count + 1;
-    if (sequence > SEQUENCE_MAX) throw this.#error('ERR_WAL_FULL', 'no sequence number is left');
+    if (sequence > SEQUENCE_MAX) throw this.#error('ERR_WAL_FULL', 'no sequence number is left: begin a new log');
     pending.add(sequence, payload, point.headPage);
     return sequence;
   }
@@ -142,23 +153,24 @@ export class Wal {
   /**
    * Makes all records appended so far durable, all or none, and blocks until they are.
    *
-   * Throws MediaError where a page refuses: nothing is committed, the records are still there; call repair(), then
-   * commit() again. ERR_PMEM_NO_SPACE, ERR_PMEM_TRUNCATED, ERR_PMEM_LOCKED and ERR_WAL_BUSY (a repair holds the page),
-   * and ERR_WAL_FULL (pages have become unusable since append()) leave it like that too. After any other error of the
-   * files nobody knows what is durable: the log throws ERR_WAL_FAILED from then on; open it anew.
+   * Throws MediaError if a page refuses the bytes: nothing is committed, and the records are still there; call
+   * repair(), then commit() again. ERR_PMEM_NO_SPACE, ERR_PMEM_TRUNCATED, ERR_PMEM_LOCKED and ERR_WAL_BUSY (a repair
+   * holds the page), and ERR_WAL_FULL (pages have become unusable since append()) leave it like that too. After any
+   * other error of the files it is unknown what is durable: the log throws ERR_WAL_FAILED from then on; close it and
+   * open it again.
    */
   commit(): CommitResult {
     return this.#writable().committer.commit();
   }
 
   /**
-   * commit() for many writers: everybody who calls it before it begins shares one commit point, and where files
-   * persist by a system call the event loop stays free. A page that refuses is repaired, and the commit tried again.
+   * Does what commit() does, for many writers: all calls before it begins share one commit point, and if files persist
+   * by a system call the event loop stays free. A page that refuses the bytes is repaired, and the commit tried again.
    *
    * Rejects with what commit() throws. The records are still there then, and part of the next commit of any kind.
    */
   async commitAsync(): Promise<CommitResult> {
-    return this.#appendable().committer.commitSoon();
+    return this.#appendable().groups.commitSoon();
   }
 
   /** append(), then commitAsync(): the record is durable when the promise gives its sequence number. */
@@ -169,12 +181,12 @@ export class Wal {
   }
 
   /**
-   * Every committed record in order, and in the place of those that cannot be returned their exact sequence numbers.
-   * It reads what was committed when it began, takes each page from the file that has it, and repairs nothing.
+   * Yields every committed record in order, and in the place of those that cannot be returned their exact sequence
+   * numbers. It reads what was committed when it began, takes each page from the file that has it, and repairs nothing.
    *
    * `from` leaves out what is older; the pages of those records are not read.
    *
-   * Where the commit point is lost it ends with a loss that has no `last`: nobody knows how many records there were.
+   * If the commit point is lost it ends with a loss that has no `last`: it is unknown how many records there were.
    * Throws ERR_WAL_CLOSED, and what the files throw other than damage.
    */
   async *replay({ from = 1 }: ReplayOptions = {}): AsyncGenerator<ReplayItem, void, undefined> {
@@ -198,16 +210,16 @@ export class Wal {
   }
 
   /**
-   * Drops every record up to and including `through`, durably, and frees their pages: what a checkpoint calls, once
-   * its image holds them. After a crash either the old or the new beginning is in force. Records not yet committed
-   * are not concerned.
+   * Drops every record up to and including `through`, durably, and frees their pages. A checkpoint calls this after its
+   * image holds them. After a crash either the old or the new beginning is in force. Records not yet committed are not
+   * concerned.
    *
-   * Throws RangeError where `through` is not a committed record, ERR_WAL_BUSY while a replay runs, and MediaError
-   * where no header copy takes the change; nothing is dropped then.
+   * Throws RangeError if `through` is not a committed record, ERR_WAL_BUSY while a replay runs, and MediaError
+   * if no header copy takes the change; nothing is dropped then.
    */
   truncate(through: number): CommitResult {
     const { committer } = this.#writable();
-    if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records');
+    if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records: let it end first');
     return committer.advance((point) => {
       requireCommitted(through, point);
       const endOffset = committer.pending.start;
@@ -218,10 +230,10 @@ export class Wal {
   }
 
   /**
-   * Repairs every damaged page of both files. Header pages and the page being filled come back from memory, other
-   * pages from the other file, provided that its bytes verify; pages without committed records are emptied. Pages
-   * that nobody has become writable, and their records stay reported lost, except those that `rebuild` gives: they
-   * are put back where they were. What it gives has to be whole records, and has to agree with what is left of them.
+   * Repairs every damaged page of both files. Header pages and the page being filled come back from memory, other pages
+   * from the other file, provided that its bytes verify; pages without committed records are emptied. Pages that
+   * neither memory nor a file has become writable, and their records stay reported lost, except those that `rebuild`
+   * returns: they are put back where they were. It has to return whole records that agree with what is left of them.
    *
    * Appends, commits and truncations go on meanwhile: records are laid out around a page under repair, and a header
    * copy under repair is `missing` until it is back. (On filesystems whose blocks hold several pages commit() and
@@ -236,7 +248,7 @@ export class Wal {
   }
 
   /**
-   * One pass over all pages of both files, no faster than `bytesPerSecond`: finds media errors before anybody needs
+   * Goes once over all pages of both files, no faster than `bytesPerSecond`: finds media errors before a reader needs
    * the bytes, verifies committed pages, and repairs what is damaged as repair() does. Meant to run in the background,
    * again and again; everything else goes on beside it.
    *
@@ -247,11 +259,11 @@ export class Wal {
   }
 
   /**
-   * Repairs pages of both files as soon as the kernel lists them as bad, from the other file, before anybody reads
-   * them, and those first that it lists already. Resolves when the watch is in force. It costs nothing while nothing
+   * Repairs pages of both files as soon as the kernel lists them as bad, from the other file, before they are read.
+   * Those that it lists already come first. Resolves when the watch is in force. It costs nothing while nothing
    * happens, keeps no process alive, and ends with close().
    *
-   * Throws ERR_PMEM_NOT_SUPPORTED where a file's device has no list that can be watched, and the signal's reason.
+   * Throws ERR_PMEM_NOT_SUPPORTED if a file's device has no list that can be watched, and the signal's reason.
    */
   async watch(options: WalWatchOptions = {}): Promise<WalWatch> {
     const { repairs } = this.#appendable();
@@ -262,10 +274,10 @@ export class Wal {
   }
 
   /**
-   * Begins anew where the commit point is lost: everything in the log is dropped, and the next record gets the number
-   * `nextSequence`. Replay first. A crash in the middle may leave files that have to be made anew.
+   * Makes the log usable again after the commit point is lost: everything in it is dropped, and the next record gets
+   * the number `nextSequence`. Replay first. A crash in the middle may leave files of which a new log has to be made.
    *
-   * Throws TypeError where the commit point is not lost, and MediaError where no header copy can be stored.
+   * Throws TypeError if the commit point is not lost, and MediaError if no header copy can be stored.
    */
   async reset(nextSequence: number): Promise<WalRepairReport> {
     this.#requireWriter();
@@ -277,7 +289,7 @@ export class Wal {
       this.#place = { ...this.#place, logId: this.#header.logId };
       const point = firstPoint(this.#place.logFiles, nextSequence);
       this.#place = { ...this.#place, era: point.era };
-      const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined, blockMs: this.#blockMs });
+      const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined });
       const report = await engine.repairs.repairAll();
       const { stored, missing } = refreshHeaders(this.#place.logFiles, this.#place.ring, this.#header, point);
       if (stored === 0) throw missing[0]?.cause;
@@ -292,7 +304,8 @@ export class Wal {
    */
   close(): void {
     if (this.#closed) return;
-    this.#engine?.committer.close(this.#error('ERR_WAL_CLOSED', 'the log is closed'));
+    this.#engine?.committer.close();
+    this.#engine?.groups.close(this.#error('ERR_WAL_CLOSED', 'the log is closed'));
     this.#closed = true;
     for (const watch of this.#watches.splice(0)) watch.close();
     const release = (): void => this.#claim?.release();
@@ -314,19 +327,16 @@ export class Wal {
     const requireWriter = (): void => {
       this.#requireWriter();
     };
-    const host: CommitterHost = {
-      requireWriter,
-      exclusiveRepair: () => repairs.exclusive,
-      repairNamed: (refusal) => repairs.repairNamed(refusal),
-      restoreCopies: (missing) => repairs.restoreCopies(missing),
-    };
-    const committer: Committer = new Committer({ ...this.#place, path: this.#path }, host, start);
-    const repairs: LogRepairs = new LogRepairs(this.#place, this.#header, committer, requireWriter);
-    return { committer, repairs };
+    const committer = new Committer({ ...this.#place, path: this.path }, start);
+    const site = new RepairSite({ place: this.#place, header: this.#header, committer, requireWriter });
+    const repairs = new LogRepairs(site);
+    const flushPlace = new FlushPlace(this.#place.logFiles, this.#blockMs);
+    const groups = new GroupCommits({ committer, repairs, flushPlace, requireWriter });
+    return { committer, groups, repairs };
   }
 
   async #alone(repair: () => Promise<WalRepairReport>): Promise<WalRepairReport> {
-    if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs');
+    if (this.#repairing) throw this.#error('ERR_WAL_BUSY', 'a repair runs: wait for it');
     this.#repairing = true;
     try {
       return await repair();
@@ -337,7 +347,8 @@ export class Wal {
 
   #writable(): Engine {
     const engine = this.#appendable();
-    if (engine.repairs.exclusive !== undefined) throw this.#error('ERR_WAL_BUSY', 'a repair has to be alone');
+    const isBusy = engine.repairs.exclusive !== undefined;
+    if (isBusy) throw this.#error('ERR_WAL_BUSY', 'a repair has to be alone: wait for it');
     return engine;
   }
 
@@ -352,19 +363,15 @@ export class Wal {
 
   #requireWriter(): void {
     this.#requireOpen();
-    if (this.#readOnly) throw this.#error('ERR_WAL_READ_ONLY', 'the log was opened read-only');
+    if (this.#readOnly) throw this.#error('ERR_WAL_READ_ONLY', 'the log is open with readOnly: open it without');
   }
 
   #requireOpen(): void {
     if (this.#closed) throw this.#error('ERR_WAL_CLOSED', 'the log is closed');
   }
 
-  get #path(): string {
-    return (this.#place.logFiles[0] as LogFile).file.path;
-  }
-
   #error(code: WalErrorCode, message: string): WalError {
-    return new WalError(code, this.#path, message);
+    return new WalError(code, this.path, message);
   }
 }
 

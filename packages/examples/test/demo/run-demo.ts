@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const demo = fileURLToPath(new URL('../../dist/demo/index.js', import.meta.url));
 
-/** Colours only where `environment` asks for them. */
+/** Colours only if `environment` asks for them. */
 export function runDemo(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},

@@ -46,7 +46,7 @@ test('a second process is refused, and let in when the first was killed', async 
   })();
   const native = import.meta.resolve('@safe-pmem/native');
   const core = import.meta.resolve('@safe-pmem/core');
-  // The lock is that of the files: whoever has one of them exclusively has the database.
+  // The lock is that of the files: a process that has one of them exclusively has the database.
   const program = `
     import { PmemFile } from ${JSON.stringify(core)};
     import { nativeDriver } from ${JSON.stringify(native)};

@@ -21,7 +21,7 @@ async function opened(driver: MockDriver, options: Options = {}): Promise<PmemLe
   return db;
 }
 
-/** What open() says: undefined where it opens, and the database is closed again. */
+/** What open() says: undefined if it opens, and the database is closed again. */
 async function refusalOf(driver: MockDriver, options: Options = {}): Promise<unknown> {
   try {
     await (await opened(driver, options)).close();

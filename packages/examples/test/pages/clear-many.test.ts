@@ -67,7 +67,7 @@ test('every page of what was cleared is free afterwards, those of long values to
   expect([count('value'), count('leaf') <= 2]).toEqual([3, true]);
 });
 
-test('pages that nobody can read any more hinder no clear, and are not read for it', async () => {
+test('pages that cannot be read any more hinder no clear, and are not read for it', async () => {
   const machine = await filledStore(200);
   const leaves = machine.store.slots().flatMap((kind, slot) => (kind === 'leaf' ? [slot] : []));
   for (const slot of leaves) for (const member of ['file', 'mirror'] as const) machine.poison(member, slot);

@@ -121,13 +121,13 @@ describe('one bad page, with a mirror', () => {
   });
 });
 
-describe('pages that nobody has', () => {
+describe('pages that no file has', () => {
   test('without a mirror exactly their keys are lost, and every other key is readable and writable', async () => {
     const slots = slotsOf(await filledStore({ mirrored: false }), 'leaf', 'value');
     expect(slots.length).toBeGreaterThan(8);
     for (const slot of slots) {
       const machine = await filledStore({ mirrored: false });
-      // Batches behind the checkpoint are in the log: what they wrote is not lost with the page.
+      // Batches after the checkpoint are in the log: what they wrote is not lost with the page.
       const inLog = ['key 00', 'key 05', 'key 10', 'key 15'];
       const expected = keysIn(machine, slot).filter((key) => !inLog.includes(key));
       machine.poison('file', slot);
@@ -195,7 +195,7 @@ describe('pages that nobody has', () => {
     expect(machine.account()).toEqual(lost.slice(1));
     const [range] = machine.store.lostKeys();
     if (range === undefined) throw new Error('nothing is lost');
-    // The clearing ends in the middle of the loss: what lies behind stays lost.
+    // The clearing ends in the middle of the loss: what lies after stays lost.
     await machine.batch({ type: 'clear', from: range.from, to: Buffer.from(lost.at(-1) ?? '') });
     expect(machine.account()).toEqual(lost.slice(-1));
     await machine.batch({ type: 'clear', from: range.from, to: range.to });
@@ -205,7 +205,7 @@ describe('pages that nobody has', () => {
     expect([machine.account(), machine.store.lostKeys()]).toEqual([[], []]);
   });
 
-  test('a page that somebody filled with zeros is a loss, not an empty page', async () => {
+  test('a page that another program filled with zeros is a loss, not an empty page', async () => {
     const machine = await filledStore({ mirrored: false });
     const [slot = 0] = slotsOf(machine, 'leaf').slice(1);
     const expected = keysIn(machine, slot).filter((key) => !['key 00', 'key 05', 'key 10', 'key 15'].includes(key));

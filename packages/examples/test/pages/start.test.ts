@@ -20,7 +20,7 @@ const codeOf = (opened: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('a new store', () => {
-  test('is made only where that is asked for', async () => {
+  test('is made only if that is asked for', async () => {
     const machine = new StoreMachine();
     expect(await codeOf(machine.open())).toBe('ERR_PAGES_NOT_FORMATTED');
     await machine.open({ create: true });

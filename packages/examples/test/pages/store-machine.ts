@@ -41,7 +41,7 @@ export class StoreMachine {
     return this.#store;
   }
 
-  /** Opens the files anew, as a process does that has just started, and the store on them. */
+  /** Opens the files again, as a process does that has just started, and the store on them. */
   async open(options: Partial<StoreOptions> = {}): Promise<PageStore> {
     await this.close();
     const [file, log, logMirror] = [await this.openFile('file'), await this.openFile('log'), await this.openFile('logMirror')];
@@ -83,7 +83,7 @@ export class StoreMachine {
     return this.driver.readFile(PATHS[member]).subarray(page * PAGE, (page + 1) * PAGE);
   }
 
-  /** Stores behind the library's back. */
+  /** Stores without the library's knowledge. */
   async overwrite(member: Member, position: number, bytes: Uint8Array): Promise<void> {
     const file = await PmemFile.open(PATHS[member], { driver: this.driver });
     file.write(bytes, position);
@@ -102,7 +102,7 @@ export class StoreMachine {
     this.#store = undefined;
   }
 
-  /** Every key that the model has, and that the store does not: all of them reported lost. Throws where it is wrong. */
+  /** Every key that the model has, and that the store does not: all of them reported lost. Throws if it is wrong. */
   account(): string[] {
     using snapshot = this.store.snapshot();
     return accountFor(snapshot, this.model);

@@ -10,7 +10,7 @@ afterEach(() => {
   for (const module of MODULES) vi.doUnmock(module);
 });
 
-/** What the first exploration says that fails; undefined where none does. */
+/** What the first exploration says that fails; undefined if none does. */
 async function finding(part: string): Promise<string | undefined> {
   vi.resetModules();
   const { targets } = await import('../../explore/replicated.js');

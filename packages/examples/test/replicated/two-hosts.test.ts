@@ -142,7 +142,7 @@ describe('a stream on a real server', () => {
     await stream.close();
   }, 180_000);
 
-  test('begins where the log begins, and says so to whoever opens it later', async () => {
+  test('begins where the log begins, and says so to a later opener', async () => {
     const name = `base-${++streams}`;
     const open = (createFrom?: number): Promise<NatsStream> =>
       NatsStream.open({ url: server.url, token: server.token, name, ...(createFrom === undefined ? {} : { createFrom }) });
@@ -168,7 +168,7 @@ describe('a stream on a real server', () => {
     await stream.close();
   }, 180_000);
 
-  test('is not opened by somebody without the token', async () => {
+  test('is not opened by a client without the token', async () => {
     const opened = NatsStream.open({ url: server.url, name: 'any', createFrom: 1, timeoutMs: 1000 });
     await expect(opened).rejects.toMatchObject({ code: 'ERR_REPLICATED_SERVER' });
   }, 180_000);

@@ -66,7 +66,7 @@ async function expectSound({ machine, records, acknowledged, attempted }: Surviv
   expect((await accountFor(again, records)).lost).toEqual([]);
 }
 
-/** True where power failed before the promise was fulfilled. */
+/** True if power failed before the promise was fulfilled. */
 async function crashes(attempt: Promise<unknown>): Promise<boolean> {
   try {
     await attempt;
@@ -190,7 +190,7 @@ describe('what a crash leaves behind', () => {
     ).toEqual([1, 2]);
   });
 
-  test('a commit point that only one copy has taken is copied before anybody is told of it', async () => {
+  test('a commit point that only one copy has taken is copied before it is acknowledged', async () => {
     const machine = new LogMachine({ pages: PAGES });
     const wal = await machine.open({ create: true });
     wal.append(payloadOf(1, 100));

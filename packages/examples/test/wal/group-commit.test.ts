@@ -36,7 +36,7 @@ async function writers(wal: Wal, records: Map<number, Uint8Array>, lengths: read
 }
 
 describe.each(WAYS)('a group, persisted %s', (_, options) => {
-  test('of many writers costs what one commit costs, and everybody gets a number of their own', async () => {
+  test('of many writers costs what one commit costs, and each gets a number of its own', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options });
     const wal = await machine.open({ create: true });
     const persists = count(machine, 'persist');
@@ -91,7 +91,7 @@ describe.each(WAYS)('a group, persisted %s', (_, options) => {
     expect((await machine.open()).lastSequence).toBe(0);
   });
 
-  test('meets poison: the page is repaired, and nobody notices', async () => {
+  test('meets poison: the page is repaired, and no writer notices', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options, filesystem: 'ext4' });
     const wal = await machine.open({ create: true });
     const records = new Map<number, Uint8Array>();
@@ -101,7 +101,7 @@ describe.each(WAYS)('a group, persisted %s', (_, options) => {
     expect((await accountFor(await machine.open(), records)).lost).toEqual([]);
   });
 
-  test('has its commit point in every header copy before anybody is told', async () => {
+  test('has its commit point in every header copy before it is acknowledged', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options, filesystem: 'ext4' });
     const wal = await machine.open({ create: true });
     const records = new Map<number, Uint8Array>();
@@ -114,7 +114,7 @@ describe.each(WAYS)('a group, persisted %s', (_, options) => {
     expect((await accountFor(await machine.open(), records)).returned).toEqual([1, 2, 3]);
   });
 
-  test('fails for an error that is no damage: everybody is told, and the log refuses to go on', async () => {
+  test('fails for an error that is no damage: every writer is told, and the log refuses to go on', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options });
     const wal = await machine.open({ create: true });
     const stop = machine.driver.observe((operation) => (operation.name === 'persist' ? { errno: 5 } : undefined));
@@ -188,7 +188,7 @@ describe('a group', () => {
   });
 });
 
-/** Two groups beside a synchronous commit and a truncation; power fails at operation `at`. False where it did not. */
+/** Two groups beside a synchronous commit and a truncation; power fails at operation `at`. False if it did not. */
 async function crashAndCheck(at: number, options: Partial<LogMachineOptions>, chooser?: CrashChooser): Promise<boolean> {
   const machine = new LogMachine({ pages: PAGES, ...options });
   const records = new Map<number, Uint8Array>();

@@ -150,7 +150,7 @@ class Life {
     if (lost.length > 0 && !bothHit) throw new Error(`${lost.length} records lost, and no page is to blame`);
   }
 
-  /** No commit point: every acknowledged record is returned, or named by a loss, or behind the end that is unknown. */
+  /** No commit point: every acknowledged record is returned, or named by a loss, or after the end that is unknown. */
   async #checkUnknownEnd(): Promise<void> {
     this.counts.commitPointLost++;
     let next = 1;

@@ -186,7 +186,7 @@ describe('a page of the last batch that no file can read', () => {
     expect([wal.lastSequence, await lossesOf(wal)]).toEqual([2, []]);
   });
 
-  test('and that somebody has filled with zeros since: its records are lost all the same', async () => {
+  test('and that another program has filled with zeros since: its records are lost all the same', async () => {
     const { machine, wal, records } = await scene();
     // Once around the ring: of a page that was never written, zeros are what it holds.
     for (let i = 0; i < PAGES; i++) {

@@ -27,7 +27,7 @@ export class LogMachine {
     for (const path of Object.values(PATHS)) this.driver.writeFile(path, new Uint8Array(pages * PAGE));
   }
 
-  /** Opens the files anew, as a process does that has just started, and the log on them. */
+  /** Opens the files again, as a process does that has just started, and the log on them. */
   async open(options: Partial<WalOptions> = {}): Promise<Wal> {
     await this.closeFiles();
     const file = await this.openFile('log');
@@ -56,7 +56,7 @@ export class LogMachine {
     return this.driver.readFile(PATHS[role]).subarray(page * PAGE, (page + 1) * PAGE);
   }
 
-  /** Stores behind the library's back. */
+  /** Stores without the library's knowledge. */
   async overwrite(role: Role, position: number, bytes: Uint8Array): Promise<void> {
     const file = await PmemFile.open(PATHS[role], { driver: this.driver });
     file.write(bytes, position);

@@ -185,7 +185,7 @@ describe('which files belong together', () => {
     await expect(Wal.open({ file, mirror: file })).rejects.toThrow(TypeError);
   });
 
-  test('losing every header copy of both files is an end that nobody knows', async () => {
+  test('losing every header copy of both files is an end that is unknown', async () => {
     const { machine, records } = await pair();
     for (const role of ['log', 'mirror'] as const) for (const page of [0, PAGES - 1]) machine.poison(role, page);
     const wal = await machine.open();

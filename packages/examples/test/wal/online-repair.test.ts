@@ -35,7 +35,7 @@ class Scene {
     this.wal.append(payloadOf(sequence, lengthBytes));
   }
 
-  /** True where the commit was done; false where the repair was in its way. */
+  /** True if the commit was done; false if the repair was in its way. */
   tryCommit(): boolean {
     try {
       this.wal.commit();
@@ -126,7 +126,7 @@ describe.each(DAMAGES)('while %s is repaired', (_, damage) => {
 });
 
 describe('a repair beside commits', () => {
-  test('loses what nobody has, and no record of a later commit', async () => {
+  test('loses what no file has, and no record of a later commit', async () => {
     for (let moment = 0; moment < 60; moment++) {
       const scene = await new Scene().fill();
       const lost = union([sequencesByPage(scene.machine).get(2) ?? []]);

@@ -71,7 +71,7 @@ describe('poison in committed pages', () => {
     expect((await accountFor(await machine.open(), records)).lost).toEqual(lost);
   });
 
-  test("a page that somebody filled with zeros is a loss too: 'damaged'", async () => {
+  test("a page that another program filled with zeros is a loss too: 'damaged'", async () => {
     const { machine, records } = await filledLog();
     const lost = union([sequencesByPage(machine).get(6) ?? []]);
     await machine.overwrite('log', 6 * PAGE, new Uint8Array(PAGE));
@@ -214,7 +214,7 @@ describe('poison in the header pages', () => {
     }
   });
 
-  test('a copy that somebody overwrote is renewed by open()', async () => {
+  test('a copy that another program overwrote is renewed by open()', async () => {
     const { machine, records } = await filledLog();
     await machine.overwrite('log', 0, new Uint8Array(PAGE));
     await machine.open();
@@ -242,7 +242,7 @@ describe('poison in the header pages', () => {
     expect((await accountFor(await machine.open(), records)).lost).toEqual([]);
   });
 
-  test('both copies at start-up: every readable record, exact gaps, and an end that nobody knows', async () => {
+  test('both copies at start-up: every readable record, exact gaps, and an end that is unknown', async () => {
     const { machine, records } = await filledLog();
     const hit = union([sequencesByPage(machine).get(5) ?? []]);
     for (const page of [0, 5, PAGES - 1]) machine.poison('log', page);
@@ -264,7 +264,7 @@ describe('poison in the header pages', () => {
     await expect(wal.repair()).rejects.toMatchObject({ code: 'ERR_WAL_COMMIT_POINT_LOST' });
   });
 
-  test('reset() begins anew behind such a loss', async () => {
+  test('reset() makes the log usable again after such a loss', async () => {
     const { machine } = await filledLog();
     for (const page of [0, PAGES - 1]) machine.poison('log', page);
     const wal = await machine.open();

@@ -1,4 +1,4 @@
-/** repair({ rebuild }): records that nobody but the application has, put back where they were. */
+/** repair({ rebuild }): records that only the application has, put back where they were. */
 import { describe, expect, test } from 'vitest';
 import { SimulatedCrash, crashAt } from '@safe-pmem/mock';
 import type { RebuildRecords, Records, Wal } from '../../src/wal/index.js';

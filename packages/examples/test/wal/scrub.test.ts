@@ -13,7 +13,7 @@ async function pair(): Promise<{ machine: LogMachine; records: Map<number, Uint8
 }
 
 describe('scrub()', () => {
-  test('finds latent errors that nobody has met, and rebuilds their pages from the other file', async () => {
+  test('finds latent errors that no access has met, and rebuilds their pages from the other file', async () => {
     const { machine, records } = await pair();
     const wal = await machine.open();
     machine.driver.poison('/pmem0/log', { offset: 5 * PAGE, length: 64 }, { latent: true });

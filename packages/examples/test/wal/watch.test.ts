@@ -1,4 +1,4 @@
-/** A log that is told of a media error repairs it before anybody reads the page. */
+/** A log that is told of a media error repairs it before the page is read. */
 import { expect, test } from 'vitest';
 import type { Wal, WalWatchOutcome } from '../../src/wal/index.js';
 import { accountFor, commitRecords, LogMachine, PAGE, payloadOf } from './log-machine.js';

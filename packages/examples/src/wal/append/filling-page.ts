@@ -34,12 +34,12 @@ export class FillingPage {
     return new FillingPage(header.pageNumber, image, era, 0, PAGE_HEADER_BYTES);
   }
 
-  /** A page of which the first `committedBytes` bytes are in the file; zeros behind. */
+  /** A page of which the first `committedBytes` bytes are in the file; the rest is zeros. */
   static continue(pageNumber: number, image: Uint8Array, era: number, committedBytes: number): FillingPage {
     return new FillingPage(pageNumber, image, era, committedBytes, committedBytes);
   }
 
-  /** Bytes left behind what is encoded. */
+  /** Bytes that are free after what is encoded. */
   get roomBytes(): number {
     return PAGE_BYTES - this.to;
   }

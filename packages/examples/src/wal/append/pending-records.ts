@@ -1,4 +1,4 @@
-/** Records between append() and commit(): encoded where they will lie, and moved where a page turns out unusable. */
+/** Records between append() and commit(): encoded where they will lie, and moved if a page turns out unusable. */
 import { FillingPage } from './filling-page.js';
 import { LEAST_ROOM_BYTES, PAGE_BYTES, fragmentSpanBytes } from '../format/format.js';
 import type { IsUsable, PageWrite, PendingRecord } from '../format/layout.js';
@@ -7,7 +7,7 @@ import type { Ring } from '../format/ring.js';
 import { lastPageBefore, pageOf } from '../format/ring.js';
 import { WalError } from '../wal-error.js';
 
-/** The page that is being filled, as it is in the file up to the end of the log; zeros behind. */
+/** The page that is being filled, as it is in the file up to the end of the log, then zeros. */
 export interface Tail {
   readonly pageNumber: number;
   readonly image: Uint8Array;
@@ -37,7 +37,7 @@ const SPARE_IMAGES = 64;
 
 export class PendingRecords {
   readonly #place: PendingPlace;
-  /** The page of `#start` where it is begun, then the pages behind it that hold records; by rising number. */
+  /** The page of `#start` if it is begun, then the pages after it that hold records; by rising number. */
   #pages: FillingPage[] = [];
   readonly #spare: Uint8Array[] = [];
   #count = 0;
@@ -47,7 +47,7 @@ export class PendingRecords {
   /** Records that no page could take when the unusable ones were last named; everything waiting is here then. */
   #unplaced: readonly PendingRecord[] = [];
 
-  /** @param start where the next record goes @param tail the page that it goes into, where that is begun */
+  /** @param start where the next record goes @param tail the page that it goes into, if that is begun */
   constructor(place: PendingPlace, start: number, tail: Tail | undefined) {
     this.#place = place;
     this.#start = start;
@@ -88,20 +88,20 @@ export class PendingRecords {
     this.#count++;
   }
 
-  /** Everything that waits. Throws ERR_WAL_FULL where pages have become unusable since add(). */
+  /** Returns everything that waits. Throws ERR_WAL_FULL if pages have become unusable since add(). */
   batch(headPage: number): Batch {
     this.#requireRoom(headPage, this.#end);
     const last = pageOf(this.#end);
     const writes = this.#pages
       .filter((page) => page.to > page.from)
-      // The few bytes behind the last fragment belong to the write too, so that neighbours persist as one range.
+      // The few bytes after the last fragment belong to the write too, so that neighbours persist as one range.
       .map(({ pageNumber, image, from, to }) => ({ pageNumber, image, from, to: pageNumber < last ? PAGE_BYTES : to }));
     return {
       writes, skipped: this.#skipped(writes, last), startOffset: this.#start, endOffset: this.#end, count: this.#count,
     };
   }
 
-  /** The batch is committed: what was added since goes on behind it. */
+  /** Forgets the batch, which is committed: what was added since goes on after it. */
   settle({ endOffset, count }: Batch): void {
     const first = pageOf(endOffset);
     while (this.#pages[0] !== undefined && this.#pages[0].pageNumber < first) {
@@ -202,7 +202,7 @@ export class PendingRecords {
   #requireSomeRoom(recordBytes: number, headPage: number): void {
     const { ring, path } = this.#place;
     if (lastPageBefore(endAfter(0, recordBytes, () => true)) >= ring.dataPages) {
-      const what = `a record of ${recordBytes} bytes never fits into ${ring.dataPages} pages`;
+      const what = `a record of ${recordBytes} bytes never fits into ${ring.dataPages} pages: make a longer log`;
       throw new WalError('ERR_WAL_TOO_LARGE', path, what);
     }
     this.#requireRoom(headPage, this.#nothingUsable ? 0 : endAfter(this.#end, recordBytes, this.#isUsable));

@@ -15,7 +15,7 @@ import type { Batch } from '../append/pending-records.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
 
-/** What a job has stored in one file and has to make durable. */
+/** Bytes that a job has stored in one file and has to make durable. */
 interface Share {
   readonly logFile: LogFile;
   /** By rising offset. */
@@ -102,7 +102,7 @@ export class CommitJob {
     if (this.batch === undefined) return [];
     const { ring } = this.#place;
     // A page that is stepped over must not keep fragments of an earlier attempt; if it cannot be stored to, it cannot
-    // be read either, or whoever repairs it will.
+    // be read either, and its repair empties it.
     for (const { pageNumber, from } of this.batch.skipped) {
       storeDurably(logFile, ring.positionOf(pageNumber) + from, new Uint8Array(PAGE_BYTES - from));
     }
@@ -180,7 +180,8 @@ export class CommitJob {
     const worst = this.#missing.find(({ reason }) => reason !== 'busy');
     if (worst !== undefined) throw new Refusal(worst.cause);
     const { path } = (this.#place.logFiles[0] as LogFile).file;
-    throw new Refusal(new WalError('ERR_WAL_BUSY', path, 'a repair holds every header copy', this.#missing[0]?.cause));
+    const what = 'a repair holds every header copy: wait for it';
+    throw new Refusal(new WalError('ERR_WAL_BUSY', path, what, this.#missing[0]?.cause));
   }
 }
 

@@ -1,26 +1,27 @@
 /**
- * The one place where a log's commit point moves. One job is on its way at a time: a commit point is stored over the
- * one before last, so the last has to be durable by then.
+ * Moves a log's commit point; nothing else does. One job is on its way at a time: a commit point is stored over the one
+ * before the last, so the last has to be durable by then.
  */
-import type { Group } from './commit-group.js';
-import { newGroup } from './commit-group.js';
 import { CommitJob, refusalOf } from './commit-job.js';
 import type { CommitPoint } from '../format/commit-slot.js';
 import { SlotEncoder, certainly, isCertain } from '../format/commit-slot.js';
-import type { CommitterHost, CommitterStart } from './committer-host.js';
-import { FlushPlace } from './flush-place.js';
-import type { Batch, PendingPlace } from '../append/pending-records.js';
+import type { Batch, PendingPlace, Tail } from '../append/pending-records.js';
 import { PendingRecords } from '../append/pending-records.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
 import type { CommitResult } from '../wal-options.js';
 
-/** How often a group is tried again after its pages were repaired. */
-const REPAIRS_PER_GROUP = 2;
+/** The state of a log when its committer starts. */
+export interface CommitterStart {
+  readonly point: CommitPoint;
+  /** Position of the next record. */
+  readonly writeOffset: number;
+  readonly tail: Tail | undefined;
+}
 
 type Ended = { readonly result: CommitResult } | { readonly error: unknown };
 
-/** A job on its way; whoever gets to its end first says how it ended. */
+/** A job on its way. The first caller that gets to its end settles it. */
 interface Running {
   readonly job: CommitJob;
   ended: Ended | undefined;
@@ -29,25 +30,18 @@ interface Running {
 export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogFiles;
-  readonly #host: CommitterHost;
-  readonly #flushPlace: FlushPlace;
   readonly #slots: SlotEncoder;
   #point: CommitPoint;
   /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
   #generation: number;
   #running: Running | undefined;
-  #next: Group | undefined;
-  #serving = false;
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogFiles, host: CommitterHost, start: CommitterStart) {
-    const { point, writeOffset, tail, blockMs } = start;
+  constructor(place: PendingPlace & LogFiles, { point, writeOffset, tail }: CommitterStart) {
     this.#place = place;
-    this.#host = host;
     this.#point = point;
     this.#generation = point.generation;
-    this.#flushPlace = new FlushPlace(place.logFiles, blockMs);
     this.#slots = new SlotEncoder(place.logId);
     this.pending = new PendingRecords(place, writeOffset, tail);
   }
@@ -57,17 +51,17 @@ export class Committer {
     return this.#point;
   }
 
-  /** Throws ERR_WAL_FAILED after an error that left nobody knowing what is durable. */
+  /** Throws ERR_WAL_FAILED if after an earlier error it is unknown what is durable. */
   requireSound(): void {
     if (this.#failure === undefined) return;
-    const what = 'an earlier error left the state of the files unknown';
+    const what = 'after an earlier error it is unknown what is durable: close the log and open it again';
     throw new WalError('ERR_WAL_FAILED', this.#place.path, what, this.#failure.cause);
   }
 
   /** Commits everything appended so far, groups that wait included, before it returns. */
   commit(): CommitResult {
     this.#finish();
-    if (this.pending.count === 0) return this.#nothingToDo();
+    if (this.pending.count === 0) return this.nothingToDo;
     return resultOf(this.#runNow(this.#recordsJob()));
   }
 
@@ -87,12 +81,19 @@ export class Committer {
     if ('error' in ended && refusalOf(ended.error) === undefined) throw ended.error;
   }
 
-  /** Commits everything appended so far and whatever else is ready soon, off this thread where that has to wait. */
-  commitSoon(): Promise<CommitResult> {
-    this.#next ??= newGroup();
-    const { committed } = this.#next;
-    if (!this.#serving) void this.#serve();
-    return committed;
+  /** Commits the records that wait, on this thread, while no job is on its way. Throws a Refusal, or what the files throw. */
+  commitHere(): CommitResult {
+    return valueOf(this.#runNow(this.#recordsJob()));
+  }
+
+  /** Does what commitHere() does, off this thread as far as the flush goes. */
+  async commitAway(): Promise<CommitResult> {
+    return valueOf(await this.#runOffThread(this.#recordsJob()));
+  }
+
+  /** The result of a commit for which no record waits. */
+  get nothingToDo(): CommitResult {
+    return { lastSequence: this.#point.lastSequence, missing: [] };
   }
 
   /** Runs `action` while no job is on its way, which may be now, and before the next one. */
@@ -110,11 +111,9 @@ export class Committer {
     });
   }
 
-  /** Ends the job on its way; what is appended behind it is given up. */
-  close(reason: Error): void {
+  /** Ends the job on its way, and gives up what was appended after it. */
+  close(): void {
     if (this.#running !== undefined) this.#runNow(this.#running);
-    this.#next?.reject(reason);
-    this.#next = undefined;
     this.pending.clear();
     // Whatever becomes of that: a start finds out by itself what settling would have told it.
     if (this.#failure === undefined && !this.#isSettled) this.#runNow(this.#pointJob(this.#point));
@@ -122,61 +121,6 @@ export class Committer {
 
   get #isSettled(): boolean {
     return isCertain(this.#point) && this.#generation === this.#point.generation;
-  }
-
-  async #serve(): Promise<void> {
-    this.#serving = true;
-    for (;;) {
-      await this.#gather();
-      const group = this.#next;
-      if (group === undefined) break;
-      this.#next = undefined;
-      await this.#commitGroup().then(group.resolve, group.reject);
-    }
-    this.#serving = false;
-  }
-
-  /** Lets everybody who is ready append. A quick flush is over sooner than a turn of the event loop. */
-  #gather(): Promise<void> {
-    const takesTurn = this.#flushPlace.takesTurn();
-    return new Promise((resolve) => {
-      if (takesTurn) setImmediate(resolve);
-      else process.nextTick(resolve);
-    });
-  }
-
-  async #commitGroup(): Promise<CommitResult> {
-    for (let repairs = 0; ; repairs++) {
-      for (let repair = this.#host.exclusiveRepair(); repair !== undefined; repair = this.#host.exclusiveRepair()) await repair;
-      this.#host.requireWriter();
-      this.requireSound();
-      let refusal;
-      try {
-        const result = await this.#tryGroup();
-        if (result.missing.length === 0) return result;
-        return { ...result, missing: await this.#host.restoreCopies(result.missing) };
-      } catch (error) {
-        refusal = refusalOf(error);
-        if (refusal === undefined) throw error;
-        if (repairs === REPAIRS_PER_GROUP) throw refusal.error;
-      }
-      await this.#host.repairNamed(refusal.error);
-    }
-  }
-
-  async #tryGroup(): Promise<CommitResult> {
-    if (this.pending.count === 0) return this.#nothingToDo();
-    const running = this.#recordsJob();
-    const place = this.#flushPlace.next();
-    const start = performance.now();
-    const ended = place === 'away' ? await this.#runOffThread(running) : this.#runNow(running);
-    this.#flushPlace.note(place, performance.now() - start);
-    if ('error' in ended) throw ended.error;
-    return ended.result;
-  }
-
-  #nothingToDo(): CommitResult {
-    return { lastSequence: this.#point.lastSequence, missing: [] };
   }
 
   /** Stores the point alone: all that it names is durable. */
@@ -210,7 +154,7 @@ export class Committer {
     return this.#running;
   }
 
-  /** A job that somebody waits for off this thread ends here; they learn how. */
+  /** Ends a job that is awaited off this thread, and settles the promises of its callers. */
   #finish(): void {
     if (this.#running === undefined) return;
     this.#runNow(this.#running);
@@ -253,7 +197,12 @@ export class Committer {
   }
 }
 
-/** What the job has come to, for somebody who called and waited. */
+function valueOf(ended: Ended): CommitResult {
+  if ('result' in ended) return ended.result;
+  throw ended.error;
+}
+
+/** Returns the outcome of the job to the caller that waited, or throws its error. */
 function resultOf(ended: Ended): CommitResult {
   if ('result' in ended) return ended.result;
   throw refusalOf(ended.error)?.error ?? ended.error;

@@ -1,7 +1,6 @@
 /**
- * Where the flush of a group commit runs. On this thread it is over soonest: the way to the pool of threads and back
- * takes as long as a flush of a fast disk. But a slow one would stop the event loop. So the flushes are measured as
- * they come.
+ * Chooses the thread of a group commit's flush. On this thread it is over soonest: the way to the pool of threads and
+ * back takes as long as a flush of a fast disk. But a slow flush would stop the event loop. So each flush is measured.
  */
 import type { LogFile } from '../log-files.js';
 
@@ -31,7 +30,9 @@ export class FlushPlace {
     this.#hasSeveralFiles = logFiles.length > 1;
   }
 
-  /** Where the next flush goes. Cache lines are always flushed on this thread: no system call would wait elsewhere. */
+  /**
+   * The thread of the next flush. Cache lines are always flushed on this thread: no system call would wait on another.
+   */
   next(): Place {
     if (this.#flushesLines || this.#limitMs === Infinity) return 'here';
     // One that took too long may have been the only one: off this thread it is seen whether the next does as well.

@@ -8,13 +8,13 @@ import type { Damage, LogFile } from '../log-files.js';
 import { readExisting, readPage, storeDurably } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 
-/** What the two header copies of one file say. */
+/** The state of the two header copies of one file. */
 export interface Inspection {
   readonly logFile: LogFile;
-  /** `valid` where at least one copy verifies; `unreadable` where none does and at least one cannot be read. */
+  /** `valid` if at least one copy verifies; `unreadable` if none does and at least one cannot be read. */
   readonly status: HeaderState['status'] | 'unreadable';
   readonly header: LogHeader | undefined;
-  /** The newest commit point of the copies; undefined where none verifies. */
+  /** The newest commit point of the copies; undefined if none verifies. */
   readonly commitPoint: CommitPoint | undefined;
   readonly version: number | undefined;
 }
@@ -38,7 +38,7 @@ export function inspect(logFile: LogFile, ring: Ring): Inspection {
   };
 }
 
-/** How many copies hold a commit point durably, and which do not. */
+/** Counts the copies that hold a commit point durably, and names those that do not. */
 export interface CommitPointStore {
   readonly stored: number;
   readonly missing: readonly Damage[];
@@ -107,7 +107,7 @@ function inEveryCopy(
   return { stored: logFiles.length * ring.headerPositions.length - missing.length, missing };
 }
 
-/** True where a header page is of this log and names this commit point. */
+/** True if a header page is of this log and names this commit point. */
 export function holds(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boolean {
   const state = decodeHeaderPage(bytes);
   return (

@@ -29,7 +29,7 @@ export interface CommitPoint {
   readonly pairId: bigint;
 }
 
-/** Where in a header page the commit point of a generation is stored. */
+/** Returns the offset in a header page of the commit point of a generation. */
 export function slotOffset(generation: number): number {
   return SLOT_BYTES * (1 + (generation % 2));
 }
@@ -94,8 +94,8 @@ export function decodeSlot(bytes: Uint8Array, logId: bigint, pageCount: number):
 
 /**
  * True if a ring of so many pages can hold what the point names. A checksum says that the bytes are as they were
- * stored, not that whoever stored them was right. Numbers that are no safe integers arrive as NaN, which no
- * comparison accepts.
+ * stored, not that it was right to store them. Numbers that are no safe integers arrive as NaN, which no comparison
+ * accepts.
  */
 function isPossible(point: CommitPoint, dataPages: number): boolean {
   const { headPage, firstSequence, certainOffset, certainSequence, endOffset, lastSequence, doubtful } = point;

@@ -15,7 +15,7 @@ import {
   viewOf,
 } from './format.js';
 
-/** Which page of which log some bytes must be before anything in them is believed. */
+/** The log and the number that a page must name before anything in it is believed. */
 export interface PageIdentity {
   readonly logId: bigint;
   readonly pageNumber: number;
@@ -36,10 +36,10 @@ export interface Fragment {
   readonly payload: Uint8Array;
 }
 
-/** What a page proves to hold. */
+/** The content of a page, as far as its checksums prove it. */
 export interface ParsedPage {
   readonly fragments: readonly Fragment[];
-  /** End of the last fragment that verified; 0 where not even the page header did. */
+  /** End of the last fragment that verified; 0 if not even the page header did. */
   readonly verifiedBytes: number;
   /** `full`: verified up to the limit. `short`: verified, then nothing but zeros. `damaged`: anything else. */
   readonly state: 'full' | 'short' | 'damaged';
@@ -56,14 +56,14 @@ export function encodePageHeader(page: Uint8Array, header: PageHeader): void {
 }
 
 /**
- * What the checksums of all fragments of a page begin with: log and page number. The same bytes in another page, or in
- * another log, do not verify. The page needs its header.
+ * Returns the value that the checksums of all fragments of a page begin with: it covers log and page number, so that
+ * the same bytes in another page, or in another log, do not verify. The page needs its header.
  */
 export function identitySeed(page: Uint8Array): number {
   return crc32(page.subarray(8, 24));
 }
 
-/** Writes a fragment at `position` of a page that has its header; returns the position behind it. */
+/** Writes a fragment at `position` of a page that has its header; returns the position after it. */
 export function encodeFragment(
   page: Uint8Array,
   position: number,
@@ -85,7 +85,7 @@ export function encodeFragment(
   return next;
 }
 
-/** The page header, where it verifies; `page` needs only its first 32 bytes. */
+/** Returns the page header if it verifies; `page` needs only its first 32 bytes. */
 export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
   const view = viewOf(page);
   if (view.getUint32(4, true) !== PAGE_MARKER) return undefined;
@@ -96,9 +96,9 @@ export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
 }
 
 /**
- * Reads the fragments of a page from its start. Every position looked at follows from the page's own boundary and
- * from lengths that verified, so nothing that a payload contains can be taken for a fragment. Behind the first
- * fragment that does not verify, or is of an earlier era than the one before it, nothing more of the page is believed.
+ * Reads the fragments of a page from its start. Every position looked at follows from the page's own boundary and from
+ * lengths that verified, so nothing that a payload contains can be taken for a fragment. After the first fragment that
+ * does not verify, or is of an earlier era than the one before it, nothing more of the page is believed.
  *
  * @param readableBytes how much of `page`, from its start, was really read
  * @param limitBytes where committed bytes end in this page

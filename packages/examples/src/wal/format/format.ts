@@ -44,7 +44,7 @@
  *     32     …    fragments, then zeros
  *
  * Fragment: a piece of one record. It never crosses a page; a record that does not fit in what is left of a page goes
- * on in the next one. Where fewer than 32 bytes are left, none begins.
+ * on in the next one. If fewer than 32 bytes are left, none begins.
  *     0      4    checksum      CRC-32 of logId, pageNumber (both as in the page header), bytes 4 … 23 and the payload
  *     4      2    length        bytes of payload in this fragment
  *     6      2    marker        0x4657 ("WF")
@@ -73,7 +73,7 @@ export const FRAGMENT_HEADER_BYTES = 24;
 export const FRAGMENT_MARKER = 0x4657;
 const ALIGNMENT_BYTES = 8;
 
-/** A fragment begins only where at least this much of the page is left. */
+/** A fragment begins only if at least this much of the page is left. */
 export const LEAST_ROOM_BYTES = 32;
 
 /** The bytes that a fragment takes in its page. */
@@ -100,7 +100,7 @@ export function eraMark(era: number): number {
   return era % 2 ** 16;
 }
 
-/** Loads 8 bytes as a number; NaN where the value is not a safe integer, so that every comparison refuses it. */
+/** Loads 8 bytes as a number; NaN if the value is not a safe integer, so that every comparison refuses it. */
 export function getUint64(view: DataView, offset: number): number {
   const value = view.getUint32(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
   return Number.isSafeInteger(value) ? value : Number.NaN;
@@ -111,7 +111,7 @@ export function getUint48(view: DataView, offset: number): number {
   return view.getUint16(offset + 4, true) * 2 ** 32 + view.getUint32(offset, true);
 }
 
-/** True where every byte is zero. */
+/** True if every byte is zero. */
 export function isZero(bytes: Uint8Array): boolean {
   for (const byte of bytes) if (byte !== 0) return false;
   return true;

@@ -13,13 +13,13 @@ import {
   viewOf,
 } from './format.js';
 
-/** What never changes while a log lives. */
+/** The part of a header that never changes while a log lives. */
 export interface LogHeader {
   readonly logId: bigint;
   readonly pageCount: number;
 }
 
-/** What a readable header page turned out to be. */
+/** The verdict on a header page that can be read. */
 export type HeaderState =
   | { readonly status: 'valid'; readonly header: LogHeader; readonly commitPoint: CommitPoint | undefined }
   | { readonly status: 'other-version'; readonly version: number }

@@ -16,7 +16,7 @@ export interface PageWrite {
   readonly to: number;
 }
 
-/** Where one fragment goes, and which bytes of its record it holds. */
+/** The place of one fragment, and which bytes of its record it holds. */
 export interface Place {
   readonly pageNumber: number;
   readonly position: number;
@@ -25,10 +25,10 @@ export interface Place {
   readonly length: number;
 }
 
-/** True where a page takes stores. At least one page of every lap must be usable. */
+/** True if a page takes stores. At least one page of every lap must be usable. */
 export type IsUsable = (pageNumber: number) => boolean;
 
-/** Where the fragments of a record of `recordBytes` go that is added at `endOffset`. */
+/** Returns the places of the fragments of a record of `recordBytes` that is added at `endOffset`. */
 export function placesOf(recordBytes: number, endOffset: number, isUsable: IsUsable): Place[] {
   const places: Place[] = [];
   let cursor = endOffset;
@@ -45,17 +45,17 @@ export function placesOf(recordBytes: number, endOffset: number, isUsable: IsUsa
   return places;
 }
 
-/** Where the log ends once a record of `recordBytes` has been added at `endOffset`. */
+/** Returns the end of the log after a record of `recordBytes` has been added at `endOffset`. */
 export function endAfter(endOffset: number, recordBytes: number, isUsable: IsUsable): number {
   return endOfPlace(placesOf(recordBytes, endOffset, isUsable).at(-1) as Place);
 }
 
-/** Where the next fragment goes after this one. */
+/** Returns the place of the next fragment after this one. */
 export function endOfPlace({ pageNumber, position, length }: Place): number {
   return endBehind(pageNumber, position + fragmentSpanBytes(length));
 }
 
-/** Behind the fragment that ends at `end` in its page, or at the next page where no fragment may begin behind it. */
+/** Returns the position after the fragment that ends at `end`, or the next page's if no fragment may begin there. */
 export function endBehind(pageNumber: number, end: number): number {
   return pageNumber * PAGE_BYTES + (PAGE_BYTES - end < LEAST_ROOM_BYTES ? PAGE_BYTES : end);
 }

@@ -1,4 +1,4 @@
-/** Where pages lie in the file. Page numbers grow for ever; the file holds the last N of them. */
+/** Maps page numbers to positions in the file. The numbers grow for ever; the file holds the last N of them. */
 import { LEAST_PAGES, PAGE_BYTES } from './format.js';
 import type { PageIdentity } from './data-page.js';
 
@@ -27,9 +27,9 @@ export class Ring {
   }
 
   /**
-   * File positions of all data pages, the last one first: the order in which to touch them for the first time. The
+   * File positions of all data pages, the last one first, which is the order to touch them in for the first time. The
    * page cache of Linux takes in a file that is read from its beginning in units that grow to megabytes, and ext4
-   * writes back a whole unit for each byte that is stored there: 250 us for each flush, where a page takes 20.
+   * writes back a whole unit for each byte that is stored there: 250 us for each flush, while a page takes 20.
    */
   positionsFromEnd(): number[] {
     return this.dataPositions().reverse();
@@ -47,12 +47,12 @@ export function pageOf(logOffset: number): number {
   return Math.floor(logOffset / PAGE_BYTES);
 }
 
-/** The last page that holds bytes before `endOffset`; one less than the first page where there is none. */
+/** The last page that holds bytes before `endOffset`; one less than the first page if there is none. */
 export function lastPageBefore(endOffset: number): number {
   return Math.ceil(endOffset / PAGE_BYTES) - 1;
 }
 
-/** How many bytes of a page lie before `endOffset`. */
+/** Returns the number of bytes of a page that lie before `endOffset`. */
 export function limitIn(pageNumber: number, endOffset: number): number {
   return Math.max(0, Math.min(PAGE_BYTES, endOffset - pageNumber * PAGE_BYTES));
 }

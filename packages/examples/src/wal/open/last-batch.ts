@@ -1,7 +1,7 @@
 /**
- * What became of the batch that was stored together with the commit point in force. It was acknowledged only once all
- * of it was durable in every file. So a page that can be read and does not hold its part says that nobody was told of
- * the batch, and only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
+ * Judges the batch that was stored together with the commit point in force. It was acknowledged only after all of it
+ * was durable in every file. So a page that can be read and does not hold its part proves that the batch was not
+ * acknowledged; only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
  */
 import type { CommitPoint } from '../format/commit-slot.js';
 import { certainly } from '../format/commit-slot.js';
@@ -15,7 +15,7 @@ import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 /** `whole`: every record verifies. `absent`: never acknowledged. `unknown`: what is missing lay in lost pages. */
 export type BatchState = 'whole' | 'absent' | 'unknown';
 
-/** Where in the batch the reading is: the record and the byte of it that come next. */
+/** Position of the reading in the batch: the record, and the byte of it, that come next. */
 interface Cursor {
   readonly sequence: number;
   readonly offset: number;
@@ -90,9 +90,9 @@ function certainBytesIn({ certainOffset }: CommitPoint, pageNumber: number): num
 }
 
 /**
- * True if what this copy lacks was never made durable in its file. A copy that cannot be read says nothing, and
- * neither does one without its certain part: whatever has taken that may have taken the rest. Zeros and nothing else
- * in a page that was written before are what is left when somebody has filled it.
+ * True if what this copy lacks was never made durable in its file. A copy that cannot be read proves nothing, and
+ * neither does one without its certain part: what has destroyed that may have destroyed the rest. Zeros and nothing
+ * else in a page that was written before are left by a program that has filled it.
  */
 function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
   const isRead = damage === undefined || damage.reason === 'damaged';

@@ -1,4 +1,4 @@
-/** Start-up: which log is in these files, and up to where it is committed. Decides; changes nothing. */
+/** Start-up: finds out which log is in these files, and how far it is committed. Decides; changes nothing. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogHeader } from '../format/header-page.js';
 import { newest } from '../format/commit-slot.js';
@@ -21,7 +21,7 @@ export interface OpenIntent {
   readonly firstSequence: number;
 }
 
-/** What open() has found, and what it has to do about it. */
+/** The decision of open() about the files: what it has found, and what it has to do. */
 export type OpenPlan =
   | { readonly action: 'format' }
   | { readonly action: 'use' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
@@ -30,12 +30,13 @@ export type OpenPlan =
   /** Pages of a log, and no commit point: readable, not writable. */
   | { readonly action: 'salvage'; readonly header: LogHeader };
 
-/** Judges the files. Throws WalError where they hold no log, another version, or do not belong together. */
+/** Judges the files. Throws WalError if they hold no log, another version, or do not belong together. */
 export function inspectFiles(logFiles: readonly LogFile[], ring: Ring, intent: OpenIntent): OpenPlan {
   const [log, mirror] = logFiles.map((logFile) => inspect(logFile, ring)) as [Inspection, Inspection | undefined];
   for (const { status, version, logFile } of [log, ...(mirror === undefined ? [] : [mirror])]) {
     if (status === 'other-version') {
-      const what = `the log has format version ${version ?? 0}, this is ${FORMAT_VERSION}`;
+      const found = `the log has format version ${version ?? 0}, not ${FORMAT_VERSION}`;
+      const what = `${found}: replay it with the version that wrote it`;
       throw new WalError('ERR_WAL_VERSION', logFile.file.path, what);
     }
   }
@@ -62,7 +63,7 @@ function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenI
       const hint = 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
       throw new WalError('ERR_WAL_MIRROR_STALE', log.logFile.file.path, hint);
     }
-    // What an open() has left that made the log and was cut off before it made the mirror.
+    // Left by an open() that made the log and was cut off before it made the mirror.
     const isNew = intent.create && point.generation === 1 && mirror.status === 'blank' && isBlank(mirror.logFile, ring);
     if (intent.attachMirror || isNew) return { action: 'attach', from: 'log', header: log.header, commitPoint: point };
     const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
@@ -81,7 +82,7 @@ function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenI
   return withoutCommitPoint([log, mirror], ring, intent);
 }
 
-/** True where both files are of one pair. A file whose headers cannot be read at all is taken at the caller's word. */
+/** True if both files are of one pair. A file whose headers cannot be read at all is taken at the caller's word. */
 function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint): boolean {
   if (point.pairId === 0n) return false;
   if (inspection.status === 'unreadable' || inspection.status === 'damaged') return true;
@@ -120,10 +121,11 @@ function withoutCommitPoint(inspections: readonly Inspection[], ring: Ring, inte
     throw new WalError(
       'ERR_WAL_UNREADABLE',
       path,
-      'no header copy can be read, and no other page shows that this is a log',
+      'no header copy can be read, and no other page shows that this is a log: restore the file from a copy',
     );
   }
-  throw new WalError('ERR_WAL_FOREIGN', path, 'the file holds something else');
+  const what = 'the file holds something else than a log: choose another one, or empty it';
+  throw new WalError('ERR_WAL_FOREIGN', path, what);
 }
 
 /** A file holds pages of one life of one log only, so any page that verifies names it. */
@@ -151,6 +153,7 @@ function checkSize(logFiles: readonly LogFile[], ring: Ring, plan: Exclude<OpenP
   const source = logFiles.find(({ role }) => plan.action !== 'attach' || role === plan.from) as LogFile;
   if (plan.header.pageCount === ring.pageCount && !(plan.action === 'attach' && isShort(source, ring))) return;
   const { path, size } = source.file;
-  const what = `the log was made for ${plan.header.pageCount * PAGE_BYTES} bytes, the file has ${size}`;
+  const logBytes = plan.header.pageCount * PAGE_BYTES;
+  const what = `the log was made for ${logBytes} bytes, the file has ${size}: resize() it to that`;
   throw new WalError('ERR_WAL_SIZE', path, what);
 }

@@ -1,4 +1,4 @@
-/** What open() changes before the first record may be appended: leftovers go, mirrors are filled, pages are erased. */
+/** The changes that open() makes before the first record may be appended: it erases leftovers and fills mirrors. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES, isZero } from '../format/format.js';
 import type { LogFile } from '../log-files.js';
@@ -9,9 +9,9 @@ import { readBest, readCopy, readHeaderAt } from '../read/read-pages.js';
 import { lastPageBefore, limitIn, pageOf } from '../format/ring.js';
 
 /**
- * Erases what a crash in the middle of a commit has left behind the commit point: the rest of the last page, and the
- * headers of later pages. Nothing that was never committed can then be taken for a record, whatever is written around
- * it later. Pages that cannot be stored to are left; they cannot be read either, and repair empties them.
+ * Erases what a crash in the middle of a commit has left after the commit point: the rest of the last page, and the
+ * headers of later pages. After that, nothing that was never committed can be taken for a record, whatever is written
+ * around it later. Pages that cannot be stored to are left; they cannot be read either, and repair empties them.
  */
 export function eraseLeftovers(place: LogFiles, point: CommitPoint): void {
   const lastPage = lastPageBefore(point.endOffset);
@@ -72,7 +72,7 @@ export function eraseEveryPage(place: LogFiles): void {
   }
 }
 
-/** The page that the next record goes into, where it is begun and some file has it in full. */
+/** Returns the page that the next record goes into if it is begun and some file has it in full. */
 export function loadTail(place: LogFiles, endOffset: number): Tail | undefined {
   const limitBytes = endOffset % PAGE_BYTES;
   if (limitBytes === 0) return undefined;

@@ -1,6 +1,6 @@
 /**
- * How long the ring is: as the header copies say, since a file may have been cut off, or lengthened, since the log was
- * made.
+ * Finds the length of the ring: as the header copies say, because a file may have been cut off or lengthened after the
+ * log was made.
  */
 import { PAGE_BYTES } from '../format/format.js';
 import { decodeHeaderPage } from '../format/header-page.js';
@@ -22,11 +22,13 @@ export function ringOf(logFiles: readonly LogFile[]): Ring {
   const named = logFiles.flatMap((logFile) => namedPages(logFile).map((pageCount) => ({ logFile, pageCount })))[0];
   if (named !== undefined) {
     if (named.pageCount <= longest) return newRing(named.logFile, named.pageCount);
-    const what = `the log was made for ${named.pageCount * PAGE_BYTES} bytes, the file has ${named.logFile.file.size}`;
-    throw new WalError('ERR_WAL_SIZE', named.logFile.file.path, what);
+    const { path, size } = named.logFile.file;
+    const logBytes = named.pageCount * PAGE_BYTES;
+    const what = `the log was made for ${logBytes} bytes, the file has ${size}: resize() it to that`;
+    throw new WalError('ERR_WAL_SIZE', path, what);
   }
   if (second !== undefined && second.file.size !== first.file.size) {
-    const what = `the mirror has ${second.file.size} bytes, the log ${first.file.size}`;
+    const what = `the mirror has ${second.file.size} bytes, the log ${first.file.size}: make them equally long`;
     throw new WalError('ERR_WAL_SIZE', second.file.path, what);
   }
   return newRing(first, longest);
@@ -60,7 +62,9 @@ function pagesOf({ file }: LogFile): number {
   return Math.floor(file.size / PAGE_BYTES);
 }
 
-/** What the header copies of one file say: the first page, and the last one of a file that is as long as its log. */
+/**
+ * Page counts that the header copies of one file name: the first page, and the last one of a file as long as its log.
+ */
 function namedPages(logFile: LogFile): number[] {
   const lastPosition = (pagesOf(logFile) - 1) * PAGE_BYTES;
   return [0, lastPosition].filter((position) => position >= 0).flatMap((position) => {

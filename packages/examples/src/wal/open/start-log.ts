@@ -22,16 +22,16 @@ import { WalError } from '../wal-error.js';
 export interface StartedLog {
   readonly place: LogFiles;
   readonly header: LogHeader;
-  /** Undefined where every copy is lost: the log can be read only. */
+  /** Undefined if every copy is lost: the log can only be read. */
   readonly point: CommitPoint | undefined;
   readonly tail: Tail | undefined;
-  /** Where the next record goes: the end of the log, or the next page where nobody can read the last one any more. */
+  /** Position of the next record: the end of the log, or the next page if no file can read the last one any more. */
   readonly writeOffset: number;
   /** A file had been cut off, and is as long as the log again: its pages are to be repaired. */
   readonly wasShort: boolean;
 }
 
-/** What a log that may be written holds until it is closed: nobody else writes to its files. */
+/** The claim that a log open for writing holds until it is closed, so that no other writer has its files. */
 export interface ClaimedLog extends StartedLog {
   /** Undefined if the log is only read. */
   readonly claim: FileClaim | undefined;
@@ -50,13 +50,14 @@ export async function startLog(file: PmemFile, mirror: PmemFile | undefined, int
 }
 
 async function startFiles(given: readonly LogFile[], intent: OpenIntent): Promise<StartedLog> {
-  // What the kernel knows to be bad must be known here before it is touched.
+  // Ask for the kernel's list first: what it calls bad must not be touched.
   await Promise.all(given.map((logFile) => logFile.file.badBlocks()));
   const ring = ringOf(given);
   const plan = inspectFiles(given, ring, intent);
   if (intent.readOnly && plan.action !== 'use' && plan.action !== 'salvage') {
     const { path } = (given[0] as LogFile).file;
-    throw new WalError('ERR_WAL_READ_ONLY', path, `to ${plan.action} needs writing`);
+    const what = `the log cannot be opened read-only, because to ${plan.action} needs writing`;
+    throw new WalError('ERR_WAL_READ_ONLY', path, what);
   }
   // Of a file that is attached nothing is believed: it comes last.
   const logFiles = plan.action === 'attach' && plan.from === 'mirror' ? given.toReversed() : given;
@@ -97,7 +98,7 @@ function requireLast(place: LogFiles, headPage: number, endOffset: number, last:
     const { fragments } = best.parsed;
     const beyond = fragments.find(({ sequence }) => sequence > last);
     if (beyond !== undefined) {
-      const what = `record ${beyond.sequence} lies before an end whose last record is said to be ${last}`;
+      const what = `record ${beyond.sequence} lies before the end, and ${last} should be the last: restore a copy`;
       throw new WalError('ERR_WAL_UNREADABLE', best.logFile.file.path, what);
     }
     // The pages before the last one that can be read hold older records.

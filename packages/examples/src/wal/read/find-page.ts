@@ -1,4 +1,4 @@
-/** Where in the ring a record begins. */
+/** Finds the page of the ring in which a record begins. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogFiles, PageView } from './read-pages.js';
 import { firstSequenceIn, readBest } from './read-pages.js';

@@ -7,7 +7,7 @@ import { damageOf, readPage } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 import { identityOf } from '../format/ring.js';
 
-/** Where the pages of a log are. */
+/** The files of a log, and how its pages lie in them. */
 export interface LogFiles {
   readonly logFiles: readonly LogFile[];
   readonly ring: Ring;
@@ -21,11 +21,11 @@ export interface PageCopy {
   readonly logFile: LogFile;
   readonly image: Uint8Array;
   readonly parsed: ParsedPage;
-  /** Why this version is not full; undefined where it is, or where the writer left the rest of the page empty. */
+  /** Why this version is not full; undefined if it is, or if the writer left the rest of the page empty. */
   readonly damage: Damage | undefined;
 }
 
-/** The best version of a page; where that is not the page in full, what is wrong with each version. */
+/** Returns the best version of a page and, if that is not the page in full, what is wrong with each version. */
 export interface PageView {
   readonly pageNumber: number;
   readonly best: PageCopy;
@@ -65,7 +65,7 @@ export function firstSequenceIn(place: LogFiles, pageNumber: number): number | u
   return undefined;
 }
 
-/** The page header at `position`, where one can be read and verifies, whatever log and page it names. */
+/** Returns the page header at `position` if one can be read and verifies, whatever log and page it names. */
 export function readHeaderAt(logFile: LogFile, position: number): ReturnType<typeof decodePageHeader> {
   const bytes = new Uint8Array(PAGE_HEADER_BYTES);
   const { damage } = readPage(logFile, position, bytes);

@@ -15,7 +15,7 @@ export interface ReplayedRecord {
 export interface LostRecords {
   readonly type: 'lost';
   readonly first: number;
-  /** Undefined where the commit point is lost: nobody knows how many records there were from `first` on. */
+  /** Undefined if the commit point is lost: it is unknown how many records there were from `first` on. */
   readonly last: number | undefined;
   /**
    * True: each of these records was committed. False: some may never have been, because a crash cut off the commit
@@ -37,17 +37,17 @@ export interface ReplayOptions {
 /** The records that the log must account for. */
 export interface ReplayBounds {
   readonly firstSequence: number;
-  /** Undefined where the commit point is lost. */
+  /** Undefined if the commit point is lost. */
   readonly lastSequence: number | undefined;
   /** Records of which it is unknown whether they were committed, if they are lost. */
   readonly doubtful?: SequenceRange | undefined;
 }
 
 /**
- * Goes through `pages` in the order of their numbers and accounts for every record of `bounds` exactly once, in
- * order: a record where all of its fragments are there, a loss otherwise. Fragments carry the sequence of their
- * record, so the first fragment behind a gap tells which records the gap has swallowed; behind the last page,
- * `bounds.lastSequence` does. Pages that cannot be read may be left out.
+ * Goes through `pages` in the order of their numbers and accounts for every record of `bounds` exactly once, in order:
+ * a record if all of its fragments are there, a loss otherwise. Fragments carry the sequence of their record, so the
+ * first fragment after a gap tells which records are lost in the gap; after the last page, `bounds.lastSequence` does.
+ * Pages that cannot be read may be left out.
  */
 export function* assemble(pages: Iterable<PageView>, bounds: ReplayBounds): Generator<ReplayItem, void, undefined> {
   const highest = bounds.lastSequence ?? Number.MAX_SAFE_INTEGER;

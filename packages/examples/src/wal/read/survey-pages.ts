@@ -1,11 +1,11 @@
-/** Which pages of a log there are, when no commit point says so. */
+/** Finds the pages of a log that has lost its commit point. */
 import { PAGE_BYTES } from '../format/format.js';
 import type { LogFiles, PageView } from './read-pages.js';
 import { readBest, readHeaderAt } from './read-pages.js';
 
 /**
  * Every page of the ring in the order of the numbers that readable pages carry, beginning with the oldest. Pages that
- * cannot be read come with their damage; pages behind the newest readable one are there only if they cannot be read.
+ * cannot be read come with their damage; pages after the newest readable one are there only if they cannot be read.
  */
 export function* surveyPages(place: LogFiles): Generator<PageView, void, undefined> {
   const numbers: number[] = [];

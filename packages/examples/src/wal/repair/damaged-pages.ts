@@ -1,4 +1,4 @@
-/** Which pages of a file are damaged, and what they have to hold. Reads; changes nothing. */
+/** Finds the damaged pages of a file, and what they have to hold. Reads; changes nothing. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogHeader } from '../format/header-page.js';
 import { encodeHeaderPage } from '../format/header-page.js';
@@ -19,9 +19,11 @@ export interface LogState {
   readonly tail: Tail | undefined;
 }
 
-/** What a page has to hold; `bytes` undefined where nobody knows. */
+/**
+ * The bytes that a page has to hold, and where they come from; `bytes` is undefined if no file and no memory has them.
+ */
 export interface Replacement {
-  readonly source: 'memory' | Role | 'empty' | 'nobody';
+  readonly source: 'memory' | Role | 'empty' | 'lost';
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -48,7 +50,7 @@ export function findDamaged(state: LogState, logFile: LogFile, positions: readon
 
 /**
  * A header page under repair names no commit point until the one in force is stored there: commits go on in the other
- * copies meanwhile, and an older one must not come back if those are lost. Where no other copy has the commit point it
+ * copies meanwhile, and an older one must not come back if those are lost. If no other copy has the commit point it
  * is rebuilt with it, so that a repair cut short leaves things no worse, and no commit may run meanwhile.
  */
 function damagedHeader(state: LogState, logFile: LogFile, position: number): DamagedPage | undefined {
@@ -104,5 +106,5 @@ function replacementOf({ place, tail }: LogState, own: PageCopy, pageNumber: num
     image.fill(0, parsed.verifiedBytes);
     return { source: other.role, bytes: image };
   }
-  return { source: 'nobody', bytes: undefined };
+  return { source: 'lost', bytes: undefined };
 }

@@ -1,4 +1,4 @@
-/** Putting records that somebody else still has back where they were, page by page. */
+/** Puts records that come from outside of the log back where they were, page by page. */
 import { FillingPage } from '../append/filling-page.js';
 import type { Gap, MissingPiece } from './find-gaps.js';
 import { FRAGMENT_HEADER_BYTES, LEAST_ROOM_BYTES, PAGE_BYTES } from '../format/format.js';
@@ -20,7 +20,7 @@ export interface StoredPage {
 }
 
 /**
- * The pages of a gap with its records in them, or undefined where `records` does not hold every missing one,
+ * Returns the pages of a gap with its records in them, or undefined if `records` does not hold every missing one,
  * contradicts what is left of them, or does not fit. Records are cut into fragments as they were when they were
  * appended.
  */

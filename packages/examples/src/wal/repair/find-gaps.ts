@@ -1,4 +1,4 @@
-/** Where in the ring records are missing: which bytes of which records, and the room that they lay in. */
+/** Finds what is missing in the ring: which bytes of which records, and the room that they lay in. */
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { CommitPoint } from '../format/commit-slot.js';

@@ -1,11 +1,14 @@
-/** Making damaged pages usable again while the log goes on, with their bytes wherever somebody still has them. */
+/**
+ * Makes damaged pages usable again while the log goes on, with their bytes if memory, the other file or `rebuild` has
+ * them.
+ */
 import type { ByteRange } from '@safe-pmem/core';
 import type { DamagedPage, LogState } from './damaged-pages.js';
 import { findDamaged } from './damaged-pages.js';
 import { encodeHeaderPage } from '../format/header-page.js';
 import type { Damage, LogFile, Role } from '../log-files.js';
-import type { LogFiles } from '../read/read-pages.js';
 import { repairUnitsOf, storeReplacement } from './repair-units.js';
+import type { RepairSite } from './repair-site.js';
 import type { Ring } from '../format/ring.js';
 
 /** Pages examined in one go: bounds how long a commit waits for them. */
@@ -17,34 +20,23 @@ export interface RebuiltPage {
   readonly range: ByteRange;
   /**
    * `memory`: the header, and the page being filled, which the open log holds. `rebuild`: records that the callback of
-   * that name had. Otherwise the file that had it.
+   * that name had. Otherwise the role of the file that had it.
    */
   readonly from: 'memory' | 'rebuild' | Role;
 }
 
-/** What repair() did. Healthy pages are not mentioned, nor are those whose loss an earlier repair has reported. */
+/** What repair() did. It leaves out healthy pages, and those whose loss an earlier repair has reported. */
 export interface WalRepairReport {
   readonly rebuilt: readonly RebuiltPage[];
   /** Pages that held no committed record; they are empty now. */
   readonly emptied: readonly Damage[];
-  /** Pages that take stores again but whose records nobody has; replay() reports exactly those. */
+  /** Pages that take stores again but whose records are lost; replay() reports exactly those. */
   readonly lost: readonly Damage[];
   /** Pages that the medium still refuses. The log steps over them. */
   readonly failed: readonly Damage[];
 }
 
-/** The log as a repair needs it. */
-export interface RepairSite {
-  readonly place: LogFiles;
-  /** Runs `action` while no commit is on its way. */
-  whenIdle<Result>(action: (state: LogState) => Result): Promise<Result>;
-  /** Until the next call records are laid out around these pages, by file position, and with `alone` none is committed. */
-  avoid(positions: readonly number[], alone: boolean): void;
-  /** Of the pages `examined`, the medium refuses those in `refused`, until they are examined again. */
-  refuse(examined: readonly number[], refused: readonly number[]): void;
-}
-
-/** Collects what several steps do. */
+/** Collects the outcomes of several steps. */
 export class RepairReport implements WalRepairReport {
   readonly rebuilt: RebuiltPage[] = [];
   readonly emptied: Damage[] = [];
@@ -100,7 +92,7 @@ function note(report: RepairReport, logFile: LogFile, page: DamagedPage, failure
   const { damage, replacement } = page;
   if (failure !== undefined) report.failed.push(failure);
   else if (replacement.source === 'empty') report.emptied.push(damage);
-  else if (replacement.source === 'nobody') report.lost.push(damage);
+  else if (replacement.source === 'lost') report.lost.push(damage);
   else report.rebuilt.push({ role: logFile.role, range: damage.range, from: replacement.source });
 }
 

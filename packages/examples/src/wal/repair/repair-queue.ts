@@ -1,16 +1,14 @@
-/** Repairs of an open log: one portion at a time, whoever asks for it, beside commits. */
+/** Repairs of an open log: one portion at a time for all callers, beside commits. */
 import type { ByteRange } from '@safe-pmem/core';
 import { PmemError, overlaps } from '@safe-pmem/core';
-import type { Committer } from '../commit/committer.js';
-import type { LogHeader } from '../format/header-page.js';
 import type { Records, StoredPage } from './fill-gaps.js';
 import { pagesOfGap, storeGap } from './fill-gaps.js';
 import { findGaps } from './find-gaps.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { Damage } from '../log-files.js';
-import type { LogFiles } from '../read/read-pages.js';
-import type { RepairSite, WalRepairReport } from './repair-pages.js';
+import type { WalRepairReport } from './repair-pages.js';
 import { RepairReport, portionsOf, repairPages } from './repair-pages.js';
+import type { RepairSite } from './repair-site.js';
 import type { WalScrubOptions } from './scrub-log.js';
 import { scrubLog } from './scrub-log.js';
 
@@ -24,64 +22,24 @@ export interface WalRepairOptions {
 
 export class LogRepairs {
   readonly #site: RepairSite;
-  readonly #requireWriter: () => void;
-  readonly #hasLargeUnits: boolean;
-  readonly #settle: () => Promise<void>;
-  #isAlone = false;
   #queue: Promise<unknown> = Promise.resolve();
   #running = 0;
-  #avoided: readonly number[] = [];
-  readonly #refused = new Set<number>();
 
-  /** @param requireWriter throws where the log is closed or may not be written */
-  constructor(place: LogFiles, header: LogHeader, committer: Committer, requireWriter: () => void) {
-    const { headerPositions } = place.ring;
-    const layOutAround = (): void => {
-      const pages = [...this.#refused, ...this.#avoided].filter((position) => !headerPositions.includes(position));
-      committer.pending.setUnusable(new Set(pages));
-    };
-    this.#requireWriter = () => {
-      requireWriter();
-      committer.requireSound();
-    };
-    this.#settle = () =>
-      committer.whenIdle(() => {
-        this.#requireWriter();
-        committer.settle();
-      });
-    this.#hasLargeUnits = place.logFiles.some(({ file }) => file.info().repairUnitBytes > PAGE_BYTES);
-    this.#site = {
-      place,
-      whenIdle: (action) =>
-        committer.whenIdle(() => {
-          this.#requireWriter();
-          return action({ place, header, point: committer.point, tail: committer.pending.tail });
-        }),
-      avoid: (positions, alone) => {
-        this.#avoided = positions;
-        this.#isAlone = alone || this.#hasLargeUnits;
-        layOutAround();
-      },
-      refuse: (examined, refused) => {
-        for (const position of examined) this.#refused.delete(position);
-        for (const position of refused) this.#refused.add(position);
-        layOutAround();
-      },
-    };
+  constructor(site: RepairSite) {
+    this.#site = site;
   }
 
   /** File positions of the data pages that the medium refuses for good. */
   get refused(): readonly number[] {
-    const { headerPositions } = this.#site.place.ring;
-    return [...this.#refused].filter((position) => !headerPositions.includes(position));
+    return this.#site.refused;
   }
 
   /**
-   * The repair that runs now, where nothing may be stored beside it: it holds the last header copy, or its units hold
+   * The repair that runs now, if nothing may be stored beside it: it holds the last header copy, or its units hold
    * several pages, and it would put back old bytes of those that are healthy.
    */
   get exclusive(): Promise<unknown> | undefined {
-    return this.#isAlone && this.#avoided.length > 0 ? this.#queue : undefined;
+    return this.#site.isExclusive ? this.#queue : undefined;
   }
 
   /** True while a repair may still store something. */
@@ -140,7 +98,7 @@ export class LogRepairs {
 
   /** Brings back header copies that did not take a commit point; returns those that the medium refuses. */
   async restoreCopies(missing: readonly Damage[]): Promise<readonly Damage[]> {
-    const positions = missing.map(({ range }) => range.offset).filter((position) => !this.#refused.has(position));
+    const positions = missing.map(({ range }) => range.offset).filter((position) => !this.#site.isRefused(position));
     if (positions.length === 0) return missing;
     const report = new RepairReport();
     await this.#prepare();
@@ -157,13 +115,13 @@ export class LogRepairs {
   }
 
   /**
-   * What the kernel knows to be bad must be known here before it is touched, and what became of the last batch must be
-   * settled before its pages are.
+   * Asks for the kernel's list before anything that it calls bad is touched, and settles the last batch before its
+   * pages are repaired.
    */
   async #prepare(): Promise<void> {
-    this.#requireWriter();
+    this.#site.requireWriter();
     await Promise.all(this.#site.place.logFiles.map(({ file }) => file.badBlocks()));
-    await this.#settle();
+    await this.#site.settle();
   }
 
   #repair(positions: readonly number[], report: RepairReport): Promise<void> {

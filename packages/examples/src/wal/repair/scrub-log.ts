@@ -1,4 +1,4 @@
-/** Looking for damage before anybody needs the bytes, no faster than allowed, and repairing what is found. */
+/** Looks for damage before a reader needs the bytes, no faster than allowed, and repairs what it finds. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rangeBetween } from '@safe-pmem/core';
 import { PAGE_BYTES } from '../format/format.js';
@@ -9,7 +9,7 @@ import type { RepairReport, WalRepairReport } from './repair-pages.js';
 export interface WalScrubProgress {
   readonly doneBytes: number;
   readonly totalBytes: number;
-  /** What was found and repaired so far. */
+  /** Damage found and repaired so far. */
   readonly report: WalRepairReport;
 }
 
@@ -48,7 +48,7 @@ export async function scrubLog(
   }
 }
 
-/** How long to wait so that `doneBytes` have taken as long as they may not be faster than. */
+/** Returns the milliseconds to wait to stay at `bytesPerSecond`. */
 export function pauseMs(doneBytes: number, elapsedMs: number, bytesPerSecond: number): number {
   return Math.max(0, (1000 * doneBytes) / bytesPerSecond - elapsedMs);
 }
@@ -62,7 +62,7 @@ async function pause(durationMs: number, signal: AbortSignal | undefined): Promi
   }
 }
 
-/** What it finds the file remembers; damage that stops it is found again, and named, by the repair. */
+/** Reads ahead. The file remembers the media errors that this finds; the repair finds them again, and names them. */
 async function readThrough(
   logFile: LogFile, portion: readonly number[], signal: AbortSignal | undefined,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import type { ByteRange, FileWatch, WatchEvent } from '@safe-pmem/core';
 import type { LogFile } from '../log-files.js';
 import type { WalRepairReport } from './repair-pages.js';
 
-/** What became of one notice. */
+/** Outcome of one notice. */
 export type WalWatchOutcome = { readonly report: WalRepairReport } | { readonly error: unknown };
 
 export interface WalWatchOptions {

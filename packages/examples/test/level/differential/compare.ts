@@ -13,7 +13,7 @@ const FINAL: readonly Operation[] = [{ do: 'scan', ...ALL }, { do: 'reopen' }, {
 export type Answer = { readonly value: unknown } | { readonly error: string };
 
 /**
- * Throws where the first database answers as none of the others does. Where those disagree among themselves, either
+ * Throws if the first database answers as none of the others does. If those disagree among themselves, either
  * answer is right.
  */
 export async function compare(program: readonly Operation[], subjects: readonly [Subject, ...Subject[]]): Promise<void> {

@@ -7,14 +7,14 @@ const PAGE_BYTES = 4096;
 /** A page with a media error, at `position` in its file. */
 export interface BadPage {
   readonly position: number;
-  /** What it has to hold; undefined if no one knows. */
+  /** The bytes that it has to hold; undefined if they are lost. */
   readonly bytes: Uint8Array | undefined;
 }
 
 /**
- * Repairs the units of all pages. Where bytes are known for the whole unit, the repair itself puts them in place;
- * otherwise the lost bytes stay lost, and the pages of the unit that are known have to be stored afterwards.
- * Returns why pages are still bad, by their position. Throws what PmemFile.repair() throws but for a RepairError.
+ * Repairs the units of all pages. If bytes are known for the whole unit, the repair itself puts them in place;
+ * otherwise the lost bytes stay lost, and the caller stores the known pages of the unit. Returns by position why pages
+ * are still bad. Throws what PmemFile.repair() throws, but no RepairError.
  */
 export async function repairUnits(file: PmemFile, pages: readonly BadPage[]): Promise<Map<number, RepairError>> {
   const images = new Map(pages.map(({ position, bytes }) => [position, bytes]));
@@ -38,7 +38,7 @@ export async function repairUnits(file: PmemFile, pages: readonly BadPage[]): Pr
   return stillBad;
 }
 
-/** What a repair that failed for some units has done for others. */
+/** Returns the pages that are still bad after a repair that failed for some units. */
 function repairedIn({ units }: RepairReceipt): ByteRange[] {
   return units.filter(({ outcome }) => outcome !== 'failed').map(({ range }) => range);
 }
