@@ -1,15 +1,15 @@
 // node scripts/mutants/check.mjs
 //
 // Fails if the text of a mutant does not occur exactly once in its file, if its file is gone, if it changes nothing, or if
-// two mutants share a description. It takes no test run, so it finds at once what a rework left behind.
+// two mutants share a description; if docs/internals/mutants.md is not what record.json says; or if another page states
+// a number of mutants. It takes no test run, so it finds at once what a rework left behind.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { coreMutants } from './core-mutants.mjs';
+import { mutants } from './all.mjs';
 import { explained } from './explained.mjs';
-import { mockMutants } from './mock-mutants.mjs';
-import { repairMutants } from './repair-mutants.mjs';
+import { current, isPageCurrent, readRecord } from './record.mjs';
 
 const root = new URL('../../', import.meta.url);
-const mutants = [...coreMutants, ...repairMutants, ...mockMutants];
 
 function sourceOf(file) {
   try {
@@ -36,6 +36,18 @@ const names = mutants.map(({ what }) => what);
 for (const name of new Set(names.filter((what, index) => names.indexOf(what) !== index)))
   complaints.push(`two mutants are called: ${name}`);
 for (const name of Object.keys(explained)) if (!names.includes(name)) complaints.push(`explained, but no mutant: ${name}`);
+if (!isPageCurrent()) {
+  const cure = 'npm run mutants -- --merge scripts/mutants/record.json';
+  complaints.push(`docs/internals/mutants.md: is not what record.json says: ${cure}`);
+}
+const pages = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+for (const name of pages) {
+  if (name === 'docs/internals/mutants.md' || name === 'CHANGELOG.md') continue;
+  const stated = /\b\d[\d,]*(?: of \d[\d,]*)? (?:mutants|killed)\b/.exec(sourceOf(name) ?? '')?.[0];
+  if (stated !== undefined) complaints.push(`${name}: states '${stated}', which only docs/internals/mutants.md does`);
+}
+const { tests } = current(readRecord());
 for (const complaint of complaints) console.error(complaint);
-console.log(`${mutants.length} mutants, ${complaints.length} complaints`);
+const untried = mutants.filter(({ what }) => tests[what] === undefined).length;
+console.log(`${mutants.length} mutants, ${untried} of them without a result, ${complaints.length} complaints`);
 process.exitCode = complaints.length > 0 ? 1 : 0;

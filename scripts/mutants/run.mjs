@@ -1,32 +1,49 @@
-// npm run mutants [-- [--lanes N] [--from N] [--explorer] [TEXT]]
+// npm run mutants [-- [--part I/N] [--missing] [--lanes N] [--explorer] [TEXT]]
+// npm run mutants -- --merge FILE...
 //
-// Applies each mutant to a copy of core and mock and runs their tests against it, until one fails. TEXT: those whose file or
-// description contains it; --from goes on with the N-th, after a run that was interrupted. Exit code 1 if a mutant survives
-// that `explained` does not name, or if none was tried. --explorer: only those of put-back.mjs, against nothing but the
-// exploration of several openers, which goes on for longer where a short one finds nothing.
+// Applies each mutant to a copy of core and mock and runs their tests against it, until one fails. Each result is stored
+// at once, with its commit, in record.json and in docs/internals/mutants.md, so that parts add up to one score. TEXT:
+// those whose file or description contains it; --part 2/8: the second eighth; --missing: those without a result.
+// --explorer: only those of put-back.mjs, against nothing but the exploration of several openers, which goes on for
+// longer if a short one finds nothing. --merge: takes the results of other clones' record.json. Exit code 1 if a mutant
+// survives that `explained` does not name, or if none was tried.
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { coreMutants } from './core-mutants.mjs';
+import { digestOf, mutants, partOf } from './all.mjs';
 import { explained } from './explained.mjs';
 import { ALL_TESTS, EXPLORER_STAGES, Lane } from './lane.mjs';
-import { mockMutants } from './mock-mutants.mjs';
 import { putBack } from './put-back.mjs';
-import { repairMutants } from './repair-mutants.mjs';
+import { commitNow, current, readRecord, store } from './record.mjs';
 
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    part: { type: 'string', default: '1/1' },
+    missing: { type: 'boolean', default: false },
     lanes: { type: 'string', default: String(Math.min(2, availableParallelism())) },
-    from: { type: 'string', default: '1' },
     explorer: { type: 'boolean', default: false },
+    merge: { type: 'boolean', default: false },
   },
 });
-const [text = ''] = positionals;
-const all = asked.explorer ? putBack : [...coreMutants, ...repairMutants, ...mockMutants];
+
+if (asked.merge) {
+  if (positionals.length === 0) throw new RangeError('--merge needs the record.json of another clone');
+  for (const file of positionals) store(readRecord(file));
+  process.exit();
+}
+
+const kind = asked.explorer ? 'explorer' : 'tests';
 const stages = asked.explorer ? EXPLORER_STAGES : undefined;
-const chosen = all.slice(Number(asked.from) - 1).filter(({ file, what }) => `${file} ${what}`.includes(text));
-const strangers = asked.explorer ? [] : Object.keys(explained).filter((name) => !all.some(({ what }) => what === name));
-const survivors = [];
+const [text = ''] = positionals;
+const recorded = current(readRecord())[kind];
+const chosen = partOf(asked.explorer ? putBack : mutants, asked.part)
+  .filter(({ file, what }) => `${file} ${what}`.includes(text))
+  .filter(({ what }) => !asked.missing || recorded[what] === undefined);
+const strangers = Object.keys(explained).filter((name) => !mutants.some(({ what }) => what === name));
+const { commit, day, refusal } = commitNow();
+if (refusal !== undefined) console.log(`not recorded, because ${refusal}`);
+const counts = { killed: 0, explained: 0, survived: 0, undecided: 0 };
+const left = [];
 const begun = performance.now();
 let next = 0;
 
@@ -34,12 +51,23 @@ async function work(lane) {
   while (next < chosen.length) {
     const number = ++next;
     const mutant = chosen[number - 1];
-    const killer = await lane.judge(mutant, stages);
-    const outcome = killer === undefined ? (mutant.what in explained ? 'explained' : 'SURVIVED ') : 'killed   ';
-    if (killer === undefined) survivors.push(mutant);
+    const { killer, ranOutOfTime } = await lane.judge(mutant, stages);
+    const outcome = outcomeOf(mutant, killer, ranOutOfTime);
+    counts[outcome]++;
+    if (outcome === 'survived' || outcome === 'undecided') left.push({ ...mutant, outcome });
     const name = `${mutant.file.replace('packages/', '')}: ${mutant.what}`;
-    console.log(`${String(number).padStart(3)}/${chosen.length} ${outcome} ${name}${killer === undefined ? '' : `\n            by ${killer}`}`);
+    const by = killer === undefined ? '' : `\n            by ${killer}`;
+    console.log(`${String(number).padStart(3)}/${chosen.length} ${outcome.padEnd(9)} ${name}${by}`);
+    if (refusal !== undefined) continue;
+    const result = { outcome, file: mutant.file, digest: digestOf(mutant), commit, day, at: new Date().toISOString() };
+    store({ tests: {}, explorer: {}, [kind]: { [mutant.what]: result } });
   }
+}
+
+function outcomeOf({ what }, killer, ranOutOfTime) {
+  if (killer !== undefined) return 'killed';
+  if (what in explained) return 'explained';
+  return ranOutOfTime ? 'undecided' : 'survived';
 }
 
 const lanes = Array.from({ length: Math.max(1, Number(asked.lanes)) }, () => new Lane());
@@ -47,12 +75,11 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 process.once('exit', () => {
   for (const lane of lanes) lane.dispose();
 });
-const unprovoked = asked.from === '1' ? await lanes[0].run(stages?.[0] ?? ALL_TESTS) : undefined;
+const unprovoked = chosen.length === 0 ? undefined : (await lanes[0].run(stages?.[0] ?? ALL_TESTS)).killer;
 if (unprovoked !== undefined) throw new Error(`the tests fail without any mutant: ${unprovoked}`);
 await Promise.all(lanes.map(work));
-const unexplained = survivors.filter(({ what }) => !(what in explained));
 const seconds = Math.round((performance.now() - begun) / 1000);
-console.log(`\n${chosen.length - survivors.length} of ${chosen.length} mutants killed, ${survivors.length - unexplained.length} explained, in ${seconds} s`);
-for (const { file, what } of unexplained) console.error(`no test notices: ${file}: ${what}`);
+console.log(`\n${Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}, in ${seconds} s`);
+for (const { file, what, outcome } of left) console.error(`${outcome}: ${file}: ${what}`);
 for (const name of strangers) console.error(`explained, but no mutant is called so: ${name}`);
-process.exitCode = unexplained.length > 0 || strangers.length > 0 || chosen.length === 0 ? 1 : 0;
+process.exitCode = left.length > 0 || strangers.length > 0 || chosen.length === 0 ? 1 : 0;
