@@ -14,7 +14,7 @@ export interface Search {
   readonly run: (scenario: Scenario, fresh: boolean) => Promise<Disagreement | undefined>;
 }
 
-/** The shortest disagreement that was found, or undefined where all sequences agree. */
+/** The shortest disagreement that was found, or undefined if all sequences agree. */
 export async function findDisagreement({ seed, sequences, run }: Search): Promise<Disagreement | undefined> {
   let shortest: Disagreement | undefined;
   const outcome = await fc.check(

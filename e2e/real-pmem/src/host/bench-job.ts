@@ -1,4 +1,4 @@
-/** The bench job, which runs only where it is asked for: suites of `npm run bench` on a real DAX filesystem. */
+/** The bench job, which runs only if it is asked for: suites of `npm run bench` on a real DAX filesystem. */
 import type { BenchInput, BenchResult } from '../jobs/bench.js';
 import type { ReportingJob } from './job.js';
 

@@ -1,4 +1,4 @@
-/** Where downloads, unpacked kernels and logs live: outside the tree. */
+/** The folder of downloads, unpacked kernels and logs: outside the tree. */
 import os from 'node:os';
 import path from 'node:path';
 

@@ -5,7 +5,7 @@ import { parseInstructions, parseRegisters, touchesByte, type Instruction } from
 import type { QemuMonitor } from './qemu-monitor.js';
 
 export interface ErrorInjector {
-  /** Resolves when the processor has the error. Rejects where the guest did not come to touch the page. */
+  /** Resolves when the processor has the error. Rejects if the guest did not come to touch the page. */
   inject(request: InjectionRequest): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export class MachineCheckInjector implements ErrorInjector {
   }
 
   /**
-   * True where the processor is about to touch the byte, or is moved back to the instruction that has: it is what a machine
-   * check names. False where the kernel has touched it, or an instruction that has overwritten the registers by which it did.
+   * True if the processor is about to touch the byte, or is moved back to the instruction that has: it is what a machine
+   * check names. False if the kernel has touched it, or an instruction that has overwritten the registers by which it did.
    * The guest then stops before that one when it comes by again.
    */
   async #isAtAccess(byte: bigint, stops: Set<bigint>): Promise<boolean> {

@@ -13,7 +13,7 @@ import { cellName, type Cell } from './matrix.js';
 export interface FuzzOptions {
   readonly seed: number;
   readonly sequences: number;
-  /** Where what the kernel did is kept, for a later comparison without a guest. */
+  /** The place where the acts of the kernel are kept, for a later comparison without a guest. */
   readonly runDirectory: string;
 }
 

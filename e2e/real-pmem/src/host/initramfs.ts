@@ -97,7 +97,7 @@ async function placeModules(kernel: BootableKernel, directory: string): Promise<
   await writeFile(path.join(directory, 'order'), order.map((name) => `${name}\n`).join(''));
 }
 
-/** Module files to load for one module, dependencies first; none where it is built in. */
+/** Module files to load for one module, dependencies first; none if it is built in. */
 async function dependencies(kernel: BootableKernel, name: string, optional: boolean): Promise<string[]> {
   let shown: string;
   try {

@@ -1,4 +1,4 @@
-/** Which instruction touched a byte: QEMU's watchpoints stop behind it, a machine check stops before it. */
+/** Which instruction touched a byte: QEMU's watchpoints stop after it, a machine check stops before it. */
 
 /** General registers by their names in lower case: `rax`, `r8`, `rip`. */
 export type Registers = ReadonlyMap<string, bigint>;

@@ -65,7 +65,7 @@ class Heartbeat {
 
 const heartbeatMs = 10_000;
 
-/** Runs the job to its end. Rejects where the guest is lost or does not do what it is asked. */
+/** Runs the job to its end. Rejects if the guest is lost or does not do what it is asked. */
 export async function runJob(
   machine: GuestPort,
   job: Job,

@@ -6,11 +6,11 @@ import type { JobName } from './options.js';
 export interface JobVerdict {
   /** What to show where the job passed: `41 tests`, `35 scenarios`. */
   readonly summary: string;
-  /** Readable lines; empty where the job passed. */
+  /** Readable lines; empty if the job passed. */
   readonly failures: readonly string[];
 }
 
-/** The program's answer. Rejects where the program has ended. */
+/** The program's answer. Rejects if the program has ended. */
 export type Ask = (question: unknown) => Promise<unknown>;
 
 interface JobProgram {

@@ -12,7 +12,7 @@ import { cellName, type Cell } from './matrix.js';
 
 export interface MachineCheckJobOptions {
   readonly tree: string;
-  /** Where what was seen is kept, case by case: a kernel that goes down takes the rest of the job along. */
+  /** The place where findings are kept, case by case: a kernel that goes down takes the rest of the job along. */
   readonly runDirectory: string;
   /** Write what was seen over the committed recording. */
   readonly record: boolean;

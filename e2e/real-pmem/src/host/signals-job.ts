@@ -39,7 +39,7 @@ export function signalsJob(only: readonly string[]): ReportingJob {
   return { ...testJob('signals'), nodeArguments: [], input };
 }
 
-/** Rejects where the compiler for other processors cannot be had. */
+/** Rejects if the compiler for other processors cannot be had. */
 export async function buildSignalTests(tree: string, progress: Progress): Promise<void> {
   progress.step(`building the tests of signals for ${target}`);
   const program = path.join(tree, 'packages', 'native', 'release', 'test-programs.mjs');

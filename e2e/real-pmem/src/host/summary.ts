@@ -13,7 +13,7 @@ export function summaryTable(outcomes: readonly JobOutcome[]): string {
     .join('\n');
 }
 
-/** True only where everything that was asked for ran and passed. */
+/** True only if everything that was asked for ran and passed. */
 export function allPassed(outcomes: readonly JobOutcome[], expected: number): boolean {
   return outcomes.length === expected && outcomes.every((outcome) => outcome.status === 'passed');
 }

@@ -1,5 +1,5 @@
 /**
- * The tests that a real SIGBUS is behind, run by the guest's own kernel and processor: the C++ tests of the guard, the
+ * The tests behind which a real SIGBUS is, run by the guest's own kernel and processor: the C++ tests of the guard, the
  * shipped addon in Node.js, and the programs of packages/native/test/sigbus.
  */
 import { spawn, spawnSync } from 'node:child_process';

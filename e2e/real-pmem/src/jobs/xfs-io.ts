@@ -48,7 +48,7 @@ export class XfsIo {
     this.#ended = undefined;
   }
 
-  /** errno of one command on a file, 0 for success. Throws where the program says something else. One call at a time. */
+  /** errno of one command on a file, 0 for success. Throws if the program says something else. One call at a time. */
   async run(file: string, command: string, options: readonly string[] = []): Promise<number> {
     if (/\s/.test(file)) throw new RangeError(`white space in ${file}`);
     const complaint = await new Promise<string>((resolve) => {

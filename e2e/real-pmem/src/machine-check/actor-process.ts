@@ -49,7 +49,7 @@ export class ActorProcess {
     this.#waiting.clear();
   }
 
-  /** Rejects where the process has died, or the call was impossible. */
+  /** Rejects if the process has died, or the call was impossible. */
   call<Name extends ActorCallName>(call: Name, ...given: Parameters<ActorCalls[Name]>): Promise<string> {
     if (this.#death !== undefined) return Promise.reject(new Error(`the process died: ${this.#death}`));
     const id = ++this.#asked;

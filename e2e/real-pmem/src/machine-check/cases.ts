@@ -171,7 +171,7 @@ const announcedToAnother: MachineCheckCase = {
   },
 };
 
-/** The log reads no page that it has heard of. Where nothing lists it, root's entry lets the page be cleared. */
+/** The log reads no page that it has heard of. If nothing lists it, root's entry lets the page be cleared. */
 const announcedToLog: MachineCheckCase = {
   name: 'announced to a log with a mirror',
   async run(stage) {

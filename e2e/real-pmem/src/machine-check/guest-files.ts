@@ -21,7 +21,7 @@ export async function writtenFile(directory: string, name: string, pages: number
   return file;
 }
 
-/** Where the page is on the device, in bytes. */
+/** Position of the page on the device, in bytes. */
 export async function deviceOffset(file: string, index: number): Promise<number> {
   const opened = await nativeDriver().open(file, { readOnly: false, create: false, sizeBytes: undefined, preallocate: false });
   if ('failure' in opened) throw new Error(`${opened.failure.syscall} of ${file} failed with ${errnoName(opened.failure.errno)}`);

@@ -14,7 +14,7 @@ export function pagesOf(ranges: readonly ByteRange[]): string {
   return ranges.map(one).join(', ');
 }
 
-/** One letter a page; where many in a row are the same, the first with how many there are. */
+/** One letter a page; if many in a row are the same, the first with how many there are. */
 export function inShort(letters: string): string {
   return letters.replaceAll(/(.)\1{16,}/g, (run) => `${run.length}${run.charAt(0)}`);
 }

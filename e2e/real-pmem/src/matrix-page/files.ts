@@ -1,4 +1,4 @@
-/** Where the recordings are, and the pages that are made of them. */
+/** The folders of the recordings, and of the pages that are made of them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseRecording, type MachineCheckRecording } from '../machine-check/recording.js';

@@ -1,5 +1,5 @@
 /**
- * Which block of the mock stands for which block of the kernel. As a rule they have the same number; where the mock has
+ * Which block of the mock stands for which block of the kernel. As a rule they have the same number; if the mock has
  * that one in use (on a full filesystem), another takes its place, and has to go on doing so.
  */
 import type { Layout } from '../scenarios/trace.js';
@@ -8,7 +8,7 @@ export class BlockPairs {
   readonly #mockOf = new Map<number, number>();
   readonly #kernelOf = new Map<number, number>();
 
-  /** True where the same pages have storage in both, and every block is the one that stood for its counterpart before. */
+  /** True if the same pages have storage in both, and every block is the one that stood for its counterpart before. */
   match(kernel: Layout, mock: Layout): boolean {
     const files = new Set([...Object.keys(kernel), ...Object.keys(mock)]);
     return [...files].every((file) => {

@@ -34,7 +34,7 @@ export class LayoutFollower {
   }
 
   /**
-   * Where the block goes, in bytes on the mock's device. A filesystem that did not survive the step does not tell where:
+   * Position of the block, in bytes on the mock's device. A filesystem that did not survive the step does not tell where:
    * but then it was a block that is bad and cannot be cleared, as nothing else takes a filesystem down here.
    */
   place({ path: file, offset }: PlacementRequest, driver: Pick<MockDriver, 'freePool'>): number | undefined {

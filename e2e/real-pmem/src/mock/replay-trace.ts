@@ -19,7 +19,7 @@ export function mockOptionsFor(subject: Pick<TraceSubject, 'kernel' | 'filesyste
 
 export interface MockDifference {
   readonly scenario: string;
-  /** Counted from 1; 0 where the scenario could not be replayed at all. */
+  /** Counted from 1; 0 if the scenario could not be replayed at all. */
   readonly step: number;
   /** What was done, what the kernel did, what the mock did: one line. */
   readonly line: string;

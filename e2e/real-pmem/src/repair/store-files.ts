@@ -31,7 +31,7 @@ function storedPages(name: string): StoredPage[] {
     .map(({ slot, bytes }) => ({ slot, kind: kindOf(bytes), keys: kindOf(bytes) === 'leaf' ? keysInLeaf(bytes) : [] }));
 }
 
-/** A leaf in the middle, with keys before it and behind it. */
+/** A leaf in the middle, with keys before it and after it. */
 export function middleLeaf(name: string): StoredPage {
   const leaf = storedPages(name).filter(({ keys }) => keys.length > 0).at(1);
   assert.ok(leaf !== undefined && leaf.keys.length < entries.size / 2, 'the keys lie in several leaves');

@@ -55,7 +55,7 @@ suite(`write-ahead log on ${context.filesystem}, ${context.device}`, () => {
     await filledLog(false);
     await scene.poison('log', { offset: page(3) + 1024, length: 512 });
     const { lost } = await account(await openLog(false));
-    // Record 3 of 9000 bytes lies in pages 1 to 3; what begins behind it in page 3 is lost with it.
+    // Record 3 of 9000 bytes lies in pages 1 to 3; what begins after it in page 3 is lost with it.
     assert.ok(lost.includes(3));
     assert.ok(lost.length < 4);
     await scene.closeFiles();

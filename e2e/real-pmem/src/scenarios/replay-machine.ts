@@ -21,7 +21,7 @@ export interface ReplayMachine {
   readonly earlierPoison?: readonly ByteRange[] | undefined;
   /** Told of each step before it is carried out, counted from 0. */
   beforeStep?(index: number): void;
-  /** Poisons bytes of the device, in whole 512-byte sectors. Throws where that fails. */
+  /** Poisons bytes of the device, in whole 512-byte sectors. Throws if that fails. */
   inject(deviceRange: ByteRange): Promise<void>;
   punch(path: string, range: ByteRange): Promise<Errno>;
   allocate(path: string, range: ByteRange): Promise<Errno>;

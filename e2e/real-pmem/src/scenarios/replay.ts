@@ -15,7 +15,7 @@ import { describeStep, type DriverStep, type MachineStep, type Outcome, type Out
 /** Larger than any file of a scenario. */
 const maximumFileBytes = 2 ** 32;
 
-/** The outcomes of a scenario's steps, in order. Rejects where a step cannot even be carried out. */
+/** The outcomes of a scenario's steps, in order. Rejects if a step cannot even be carried out. */
 export async function replay(scenario: Scenario, machine: ReplayMachine): Promise<Outcome[]> {
   return (await replayWithLayouts(scenario, machine)).map(({ outcome }) => outcome);
 }

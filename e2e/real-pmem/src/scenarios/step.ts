@@ -86,7 +86,7 @@ export interface Scenario {
 
 export type OutcomeValue = string | number | boolean | readonly OutcomeValue[] | { readonly [key: string]: OutcomeValue };
 
-/** What a step did; empty where it succeeded and there is nothing to say. */
+/** What a step did; empty if it succeeded and there is nothing to say. */
 export type Outcome = Readonly<Record<string, OutcomeValue>>;
 
 /** `pread a [20480, 24576)`: a step in messages. */

@@ -1,10 +1,10 @@
-/** Where two traces differ, in lines for people. Versions of the kernel are not compared: behaviour is. */
+/** The differences of two traces, in lines for people. Versions of the kernel are not compared: behaviour is. */
 import { describeStep } from './step.js';
 import type { Trace, TracedScenario } from './trace.js';
 
 export interface TraceDifference {
   readonly scenario: string;
-  /** Counted from 1; 0 where the scenario as a whole differs. */
+  /** Counted from 1; 0 if the scenario as a whole differs. */
   readonly step: number;
   readonly lines: readonly string[];
 }
