@@ -2,12 +2,15 @@
  * npm run tidy: what no compiler sees. Prints one line for each finding, and fails if there is any.
  *
  * - links of Markdown files lead to files and headings that exist; READMEs that npm shows have absolute links only
+ * - files that a Markdown file names in a code span exist
+ * - every page of the documentation stands in the sidebar of the site
  * - every `npm run NAME` in a Markdown file is a script of the root or of a package
  * - no source file imports itself through others
  * - every export of a source file is used by another file (a test counts), or passed on by `export *`
  * - words that the glossary rules out, tables that are not here ("row 12"), and paths of one machine appear nowhere
  * - every public method of PmemFile, PmemView and mockDriver() has an example
- * - no file of source gets longer lines than it had (line-lengths.json); `--accept` takes today's
+ * - no folder gets more of the words that make a sentence hard to read than it had (plain-words.json), and no file of
+ *   source longer lines (line-lengths.json); `--accept` takes today's
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -18,6 +21,9 @@ import { deadExports } from './dead-exports.mjs';
 import { missingExamples } from './examples.mjs';
 import { deadLinks } from './links.mjs';
 import { longLines } from './long-lines.mjs';
+import { missingFiles } from './named-files.mjs';
+import { hiddenPages } from './pages.mjs';
+import { hardWords } from './plain-words.mjs';
 import { strayWords } from './words.mjs';
 import { unknownCommands } from './commands.mjs';
 
@@ -36,10 +42,13 @@ for (const name of names) {
 const findings = [
   ...deadLinks(root, texts),
   ...unknownCommands(root, texts),
+  ...missingFiles(root, texts),
+  ...hiddenPages(texts),
   ...circles(texts),
   ...deadExports(texts),
   ...strayWords(texts),
   ...missingExamples(texts),
+  ...hardWords(root, texts, process.argv.includes('--accept')),
   ...longLines(root, texts, process.argv.includes('--accept')),
 ];
 for (const finding of findings) console.error(finding);
