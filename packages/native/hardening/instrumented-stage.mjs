@@ -145,7 +145,7 @@ export function makeInstrumentedStage(name, { sanitize, leaks = false, addon = t
     cpSync(path.join(root, 'packages', 'core', part), path.join(folder, 'packages', 'core', part), { recursive: true });
   }
   linkModules(folder);
-  for (const file of ['package.json', 'tsconfig.base.json', 'tsup.base.ts', 'vitest.base.ts'])
+  for (const file of ['package.json', 'tsconfig.base.json', 'tsup.base.ts', 'vitest.base.ts', 'vitest.setup.ts'])
     cpSync(path.join(root, file), path.join(folder, file));
   if (addon) {
     const tsup = path.join(path.dirname(require.resolve('tsup/package.json')), 'dist', 'cli-default.js');
