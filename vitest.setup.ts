@@ -1,6 +1,6 @@
 /**
- * Makes `toEqual` compare bytes by memcmp. Vitest compares arrays element by element: a page takes as long as a hundred states of
- * an exploration. Bytes that differ are left to Vitest, which shows where.
+ * Makes `toEqual` compare bytes by memcmp. Vitest compares arrays element by element: a page takes longer than a state
+ * of an exploration. Bytes that differ are left to Vitest, which shows where.
  */
 import { expect } from 'vitest';
 
