@@ -8,6 +8,8 @@ import type { OpenState } from '../opening/open-state.js';
 /**
  * The number reads of one open file. Each asks where in the window the number is, loads it there, and asks whether the
  * load was good. What no window shows is copied by LoadsStores; a load that met a fault is made again, or throws.
+ *
+ * A place, and not a view with a place in it: such a number cost 5 to 9 % more (Node 20).
  */
 export class Numbers implements NumberReads {
   readonly #state: OpenState;
