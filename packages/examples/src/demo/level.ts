@@ -1,6 +1,5 @@
 /** `npm run demo -- level`: a Level database, poison in each of its files, and the application that does not notice. */
-import type { PmemFile } from '@safe-pmem/core';
-import { PmemFile as File } from '@safe-pmem/core';
+import { PmemFile } from '@safe-pmem/core';
 import type { MockDriver } from '@safe-pmem/mock';
 import { mockDriver } from '@safe-pmem/mock';
 import { PmemLevel } from '../level/index.js';
@@ -77,7 +76,7 @@ export async function play(screen: Screen, { seed }: DemoOptions): Promise<reado
 }
 
 async function drawFile(screen: Screen, driver: MockDriver, path: string, report?: StoreRepairReport): Promise<void> {
-  const file = await File.open(path, { driver, readOnly: true });
+  const file = await PmemFile.open(path, { driver, readOnly: true });
   const states = markRebuilt(storeStatesOf(file), report === undefined ? [] : rebuiltPages(report, 'pages'));
   await file.close();
   drawMap(screen, path, states);
@@ -86,7 +85,7 @@ async function drawFile(screen: Screen, driver: MockDriver, path: string, report
 
 /** Slots of the data file that are leaves, by the marker that they carry. */
 async function leavesOf(driver: MockDriver): Promise<number[]> {
-  const file: PmemFile = await File.open(`${LOCATION}.pages`, { driver, readOnly: true });
+  const file = await PmemFile.open(`${LOCATION}.pages`, { driver, readOnly: true });
   const count = Math.floor(file.size / PAGE_BYTES);
   const marker = Buffer.alloc(4);
   const found: number[] = [];

@@ -1,8 +1,8 @@
 /** The keys of the demos of the paged store and of Level, and the audits that decide whether these may call themselves a success. */
 import type { PmemFile } from '@safe-pmem/core';
 import { PmemError } from '@safe-pmem/core';
-import type { LossError, PmemLevel } from '../level/index.js';
-import { LossError as Loss } from '../level/index.js';
+import type { PmemLevel } from '../level/index.js';
+import { LossError } from '../level/index.js';
 import type { Change, PageStore, StoreRepairReport } from '../pages/index.js';
 import { LostKeysError } from '../pages/index.js';
 import type { Audit } from './demo.js';
@@ -62,7 +62,7 @@ export async function auditLevel(title: string, db: PmemLevel<string, Buffer>, c
     try {
       compare(result, number, await db.get(keyOf(number)), valueOf(number));
     } catch (error) {
-      noteLoss(result, number, error instanceof Loss ? error : undefined, error);
+      noteLoss(result, number, error instanceof LossError ? error : undefined, error);
     }
   }
   return result;
