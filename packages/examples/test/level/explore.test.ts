@@ -4,7 +4,7 @@ import { exploreShare } from '../explored-share.js';
 
 const invariant =
   'every key is returned as it was last acknowledged, or its error has a media error for a cause, and ' +
-  'only where every file that held it was hit';
+  'only if every file that held it was hit';
 const seed = Number(process.env.LEVEL_SEED ?? 1);
 
 exploreShare({ engine: 'level', invariant, seed }, { ...explorations, brief: explorations.briefLevelExploration });
