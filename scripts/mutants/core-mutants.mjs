@@ -166,7 +166,7 @@ const list = [
   [core('repair/journal/format.ts'), 'range.offset % unitBytes !== 0 || ', '', 'hostile intents'],
   [core('repair/journal/format.ts'), 'if (!isUnit({ offset, length }, fileSizeBytes, unitBytes) || shorter > 1) {', 'if (shorter > 1) {', 'hostile intents, unchecked'],
   [core('repair/recover.ts'), 'const tail = await grownTail(file, intents, mayBeTorn);', 'const tail = undefined as Intent | undefined;', 'the size after a crash in the last page'],
-  [core('repair/recover.ts'), 'sizeBytes > intent.offset + unitBytes) continue;', 'sizeBytes !== intent.offset + unitBytes) continue;', 'a last page that was written in part'],
+  [core('repair/grown-tail.ts'), 'sizeBytes > intent.offset + unitBytes) continue;', 'sizeBytes !== intent.offset + unitBytes) continue;', 'a last page that was written in part'],
   [core('repair/recover.ts'), 'if (!file.facts.readOnly && (await acquired(journal))) {', 'if (await acquired(journal)) {', 'recovery writes to a read-only file'],
   [core('repair/recover.ts'), 'const left: Intent[] = units.filter(isNotThere).map((unit) => unit.intent(fileSizeBytes));', 'const left: Intent[] = [];', 'an unfinished unit is open after recovery'],
   // Journal
@@ -185,10 +185,6 @@ const list = [
   [
     core('access/numbers.ts'), 'if (data.getUint8(at + length - 1) === 0) requireUncut(this.#state, position, length);',
     '', 'a number behind a cut is zeros',
-  ],
-  [
-    core('access/loads-stores.ts'), 'if (target[length - 1] === 0) requireUncut(this.#state, position, length);',
-    '', 'zeros behind a cut are read through the window',
   ],
   [core('repair/journal/format.ts'), "if (!digest.equals(bytes.subarray(end))) return damaged('its checksum does not match');", '', 'no checksum'],
   [core('repair/journal/format.ts'), ' && padded(length) <= end - at', '', 'content outside the journal'],

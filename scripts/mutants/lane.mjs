@@ -27,7 +27,7 @@ const FIRST_TESTS = [
   [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
   [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
   [/core\/src\/.*(open-state|access\/)/, '/open-window.test.ts'],
-  [/repair\/(journal|recover)/, '/journal.test.ts'],
+  [/repair\/(journal|recover|grown-tail)/, '/journal.test.ts'],
   [/repair\/zero-range/, '/zero-range.test.ts'],
   [/core\/src\/repair\//, '/repair.test.ts'],
   [/(cpu-cache|metadata-log|kernel\/persist|kernel\/journal|free-pool)\.ts/, '/crash.test.ts'],

@@ -3,6 +3,7 @@ import { OpenWindow } from '../src/access/open-window.js';
 import { OpenState } from '../src/opening/open-state.js';
 import type { CompleteFile, CaughtFault, MemoryWindow } from '../src/index.js';
 import { LoadsStores } from '../src/access/loads-stores.js';
+import { Numbers } from '../src/access/numbers.js';
 import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
 
 const fault: CaughtFault = { position: 5000, signalCode: 2, granuleLog2: 12 };
@@ -14,6 +15,11 @@ function windowOf(length: number): MemoryWindow {
 
 function accessesOf(answers: Partial<CompleteFile>): LoadsStores {
   return new LoadsStores(new OpenState(scriptedFile(answers)));
+}
+
+function numbersOf(answers: Partial<CompleteFile>): Numbers {
+  const state = new OpenState(scriptedFile({ mappedBytes: 8192, ...answers }));
+  return new Numbers(state, new LoadsStores(state));
 }
 
 it('is as long as the file reaches, and nothing once it is shut', () => {
@@ -54,6 +60,50 @@ it('is left alone once a fault may have cost it its memory', () => {
   stored.length = 0;
   file.write(new Uint8Array(4), 8);
   expect(stored).toEqual([8]);
+});
+
+it('gives a number only if its load met no fault', () => {
+  const window = windowOf(8192);
+  window.bytes.fill(7);
+  const numbers = numbersOf({
+    memoryWindow: () => window,
+    takeFault: () => {
+      window.faults[0] = 0;
+      return fault;
+    },
+    read: (_target, position) => ({ ...fault, position }),
+    probe: () => ({ ...healthyProbe, readErrno: 5 }),
+  });
+  expect(numbers.readUInt32LE(5000)).toBe(0x07070707);
+  window.faults[0] = 1;
+  expect(() => numbers.readUInt32LE(5000)).toThrow(expect.objectContaining({ code: 'ERR_PMEM_MEDIA' }));
+});
+
+it('gives a number whose load met a fault that has passed', () => {
+  const window = windowOf(8192);
+  const numbers = numbersOf({
+    memoryWindow: () => window,
+    takeFault: () => {
+      window.faults[0] = 0;
+      return fault;
+    },
+    read: (target) => void target.fill(9),
+    probe: () => healthyProbe,
+  });
+  window.bytes.fill(7);
+  expect(numbers.readUInt16BE(5000)).toBe(0x0707);
+  window.faults[0] = 1;
+  expect(numbers.readUInt16BE(5000)).toBe(0x0909);
+});
+
+it('shows zeros behind a cut, which are no number', () => {
+  const window = windowOf(8192);
+  window.bytes.fill(7, 0, 6000);
+  let sizeBytes = 8192;
+  const numbers = numbersOf({ memoryWindow: () => window, fileSizeSync: () => ({ sizeBytes }) });
+  expect([numbers.readUInt32LE(5996), numbers.readUInt32LE(6000)]).toEqual([0x07070707, 0]);
+  sizeBytes = 6000;
+  expect(() => numbers.readUInt32LE(6000)).toThrow(expect.objectContaining({ code: 'ERR_PMEM_TRUNCATED' }));
 });
 
 it('is open only while nothing has to be kept from anybody, and not in the middle of a resize', async () => {

@@ -5,6 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, PATH, read } from './opened.js';
 
+/** Each method that reads a number, and how many bytes that takes. */
+const NUMBER_READS = [
+  ['readUInt8', 1], ['readInt8', 1], ['readUInt16LE', 2], ['readUInt16BE', 2], ['readInt16LE', 2], ['readInt16BE', 2],
+  ['readUInt32LE', 4], ['readUInt32BE', 4], ['readInt32LE', 4], ['readInt32BE', 4], ['readFloatLE', 4],
+  ['readFloatBE', 4], ['readBigUInt64LE', 8], ['readBigUInt64BE', 8], ['readBigInt64LE', 8], ['readBigInt64BE', 8],
+  ['readDoubleLE', 8], ['readDoubleBE', 8],
+] as const;
+
 describe('reading and writing around media errors', () => {
   it('fills everything but the pages it names', async () => {
     const driver = mockDriver();
@@ -19,6 +27,23 @@ describe('reading and writing around media errors', () => {
     for (const [from, to] of [[0, 1.5], [3.5, 6.5], [7.5, 9]] as const) {
       expect(target.slice(from * PAGE, to * PAGE)).toEqual(expected.slice(from * PAGE, to * PAGE));
     }
+  });
+
+  it.each(NUMBER_READS)('%s() that is the first to meet poison fails, and reads beside it', async (name, bytes) => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    const expected = Buffer.from(content(4 * PAGE));
+    expect(file[name](PAGE)).toBe(expected[name](PAGE));
+    driver.poison(PATH, { offset: 2 * PAGE, length: 1 }, { latent: true });
+    for (const position of [2 * PAGE, 3 * PAGE - bytes]) {
+      const error = await failure('ERR_PMEM_MEDIA', () => { file[name](position); }, MediaError);
+      expect(error.ranges).toEqual([{ offset: 2 * PAGE, length: PAGE }]);
+    }
+    for (const position of [2 * PAGE - bytes, 3 * PAGE]) expect(file[name](position)).toBe(expected[name](position));
+    await failure('ERR_PMEM_CLOSED', async () => {
+      await file.close();
+      file[name](0);
+    });
   });
 
   it('touches each bad page once, and never again until it is repaired', async () => {
