@@ -10,7 +10,7 @@ type EncodedEntry = [Buffer | undefined, Buffer | undefined];
 /** Between so many entries of all() the event loop gets its turn. */
 const ENTRIES_A_TURN = 1024;
 
-/** What an iterator rejects with whose signal was aborted, as abstract-level prescribes it. */
+/** The error of an iterator whose signal was aborted, as abstract-level prescribes it. */
 class AbortError extends Error {
   readonly code = 'LEVEL_ABORTED';
 

@@ -1,4 +1,4 @@
-/** What PmemFile says of bytes that it cannot give or take, in the words of the engines. */
+/** Reasons of damage, in the words of the engines, by the errors of PmemFile. */
 import type { PmemErrorCode } from '@safe-pmem/core';
 import { PmemError } from '@safe-pmem/core';
 

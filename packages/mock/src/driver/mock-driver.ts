@@ -44,7 +44,7 @@ export interface PoisonOptions {
 export interface FreePoolReport {
   readonly freeBytes: number;
   readonly ranges: readonly ByteRange[];
-  /** Poison that no file owns: whoever allocates it next inherits it. */
+  /** Poison that no file owns: the file that gets the block next inherits it. */
   readonly poisoned: readonly ByteRange[];
 }
 
@@ -158,7 +158,8 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
-   * Poisons bytes of the device, whoever owns them. `keepMapped` does not apply: pages that are mapped stay mapped.
+   * Poisons bytes of the device, whichever file owns them. `keepMapped` does not apply: pages that are mapped stay
+   * mapped.
    *
    * @example
    * const place = driver.physicalOf('/pmem/app.db', 4096);
@@ -197,8 +198,8 @@ export class MockDriver implements Driver<CompleteFile> {
 
   /**
    * Creates the file or replaces its content, as another process would. `extentBytes` cuts it into extents of that many
-   * bytes, a multiple of 4096, that do not adjoin on the device. Throws MockSystemError where the device is full, or
-   * where the blocks it gets are poison that cannot be cleared.
+   * bytes, a multiple of 4096, that do not adjoin on the device. Throws MockSystemError if the device is full, or if
+   * the blocks it gets are poison that cannot be cleared.
    *
    * @example
    * driver.writeFile('/pmem/app.db', new Uint8Array(65536).fill(1), { extentBytes: 4096 });
@@ -410,7 +411,7 @@ export class MockDriver implements Driver<CompleteFile> {
 
   /**
    * Another file takes all the space that files can get but `leaveBytes`. Returns its path; unlink it to give the space
-   * back. XFS keeps a few blocks that nobody gets.
+   * back. XFS keeps a few blocks that no file gets.
    *
    * @example
    * const filler = driver.exhaust();

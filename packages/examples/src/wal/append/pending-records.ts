@@ -18,13 +18,13 @@ export interface Batch {
   readonly writes: readonly PageWrite[];
   /** Unusable pages that the log steps over, and from where on they hold nothing. */
   readonly skipped: readonly { readonly pageNumber: number; readonly from: number }[];
-  /** Where the first of the records begins, and where the last one ends. */
+  /** Offsets of the beginning of the first record and of the end of the last. */
   readonly startOffset: number;
   readonly endOffset: number;
   readonly count: number;
 }
 
-/** Where the records of a log go. */
+/** The place of the records of a log. */
 export interface PendingPlace {
   readonly ring: Ring;
   readonly logId: bigint;
@@ -60,7 +60,7 @@ export class PendingRecords {
     return this.#count;
   }
 
-  /** Where the first of them goes, or would go: the end of the log. */
+  /** Offset at which the first of them goes, or would go: the end of the log. */
   get start(): number {
     return this.#start;
   }

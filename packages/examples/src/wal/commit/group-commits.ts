@@ -7,7 +7,7 @@ import { refusalOf } from './commit-job.js';
 import type { Committer } from './committer.js';
 import type { FlushPlace } from './flush-place.js';
 
-/** How often a group is tried again after its pages were repaired. */
+/** Attempts for a group after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
 
 export interface GroupCommitsOptions {
