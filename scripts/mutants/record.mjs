@@ -17,12 +17,13 @@ export function readRecord(file = RECORD) {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { tests: {}, explorer: {} };
 }
 
-/** The commit that is tried, or why its results would belong to none. */
+/** The newest commit that changed anything that is judged, or why the results would belong to none. */
 export function commitNow() {
   const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
-  const changed = git('status', '--porcelain', '--', ...JUDGED, ':!scripts/mutants/record.json');
+  const judged = ['--', ...JUDGED, ':!scripts/mutants/record.json'];
+  const changed = git('status', '--porcelain', ...judged);
   if (changed !== '') return { refusal: `there are changes that are not committed:\n${changed}` };
-  const [commit, day] = git('log', '-1', '--format=%h %cs', '--abbrev=10').split(' ');
+  const [commit, day] = git('log', '-1', '--format=%h %cs', '--abbrev=10', ...judged).split(' ');
   return { commit, day };
 }
 

@@ -11,7 +11,6 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { digestOf, mutants, partOf } from './all.mjs';
 import { explained } from './explained.mjs';
-import { ALL_TESTS, EXPLORER_STAGES, Lane } from './lane.mjs';
 import { putBack } from './put-back.mjs';
 import { commitNow, current, readRecord, store } from './record.mjs';
 
@@ -32,6 +31,8 @@ if (asked.merge) {
   process.exit();
 }
 
+// Only here: results can be merged in a clone in which nothing is installed.
+const { ALL_TESTS, EXPLORER_STAGES, Lane } = await import('./lane.mjs');
 const kind = asked.explorer ? 'explorer' : 'tests';
 const stages = asked.explorer ? EXPLORER_STAGES : undefined;
 const [text = ''] = positionals;
