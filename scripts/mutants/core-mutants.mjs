@@ -34,16 +34,16 @@ const list = [
     'located.journal', 'stores into a loss are believed in a copy',
   ],
   [
-    core('repair/recover.ts'), '...suppliedIn(lostEarlier, finished)',
-    '', 'what a killed repair supplied for an earlier loss stays lost',
+    core('repair/recover.ts'), ', ...suppliedIn(lostEarlier, intended(finished))]);',
+    ']);', 'what a killed repair supplied for an earlier loss stays lost',
   ],
   [
     core('repair/batch.ts'), 'halfDone), ...unread]',
     'halfDone)]', 'stores into a loss whose repair was killed are written over',
   ],
   [
-    core('repair/batch.ts'), '[...subtract(content.lost, unsupplied),',
-    '[...content.lost,', 'stores into a loss end if the next repair of the page is killed',
+    core('repair/batch.ts'), '[...unsupplied, ...noted, ...kept]',
+    '[...noted, ...kept]', 'stores into a loss end if the next repair of the page is killed',
   ],
   [
     core('faults/fault-path.ts'), 'stillLost(this.#file, this.#unsafe, range, target)',
@@ -149,8 +149,8 @@ const list = [
   [core('repair/batch.ts'), 'const failure = await journal.update(added);', 'const failure = undefined as SystemFailure | undefined;', 'no intent'],
   [core('repair/batch.ts'), 'intents: [...without(content.intents, intents), ...intents],', 'intents,', 'an unfinished unit loses its intent when another repair begins'],
   [core('repair/batch.ts'), '...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),\n', '', 'an unfinished unit loses its intent when another repair ends'],
-  [core('repair/batch.ts'), '[...subtract(content.lost, ranges), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
-  [core('repair/batch.ts'), ', ...units.flatMap((unit) => unit.tombstoned)])', '])', 'no losses beside the intents'],
+  [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
+  [core('repair/batch.ts'), '        ...units.flatMap((unit) => unit.tombstoned),\n', '', 'no losses beside the intents'],
   [core('repair/batch.ts'), 'else unsafe.addLost(unit.tombstoned, unit.tombstoned);', '', 'losses only in the journal'],
   [core('repair/batch.ts'), 'stored in between.\n  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);', 'stored in between.', 'stale intents'],
   [core('repair/batch.ts'), "else if (unit.state === 'half-done') closeUnit(unsafe, unit, fileSizeBytes);", "else if (unit.state === 'half-done') continue;", 'an altered unit stays open'],
@@ -197,13 +197,13 @@ const list = [
   [core('repair/journal/overwritten.ts'), 'for (const piece of dropped) unsafe.dropOverwritten(piece);', '', 'what is persisted is asked for in the journal for ever'],
   [core('repair/journal/overwritten.ts'), 'if (failure !== undefined) throw journalError(journal, failure);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, asked);\n', '', 'persist leaves losses'],
+  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, [asked]);\n', '', 'persist leaves losses'],
   [
     core('access/durability.ts'), 'this.#requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges',
     'this.#state.faultPath.requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
   ],
   [core('resize/resize.ts'), 'await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);', 'await refreshKnown(file, unsafe, state.wholeFile());', 'resize into poison'],
-  [core('pmem-file.ts'), 'for (const range of this.#state.unsafe.overwritten) this.persist(range.offset, range.length);', '', 'close forgets stores over losses'],
+  [core('pmem-file.ts'), 'if (overwritten.length > 0) persistTogether(this.#state, overwritten);', '', 'close forgets stores over losses'],
   [core('repair/repair-queue.ts'), 'if (enclosing.some(({ file }) => file === this)) {', 'if (false) {', 'a repair inside its own rebuild'],
   [core('opening/recover-file.ts'), ' || mode !== \'discard\') throw error;', ') throw error;', 'a damaged journal is a shrug'],
   [core('rescue/bad-blocks.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
@@ -225,7 +225,7 @@ const list = [
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
-  [core('repair/batch.ts'), '[...subtract(content.lost, unsupplied), ...units', '[...units', 'a repair forgets the losses of others'],
+  [core('repair/batch.ts'), '...subtract(content.lost, [...unsupplied, ...noted, ...kept]),', '', 'a repair forgets the losses of others'],
   // Watching
   [core('rescue/watch.ts'), 'if (!this.#running) void this.#follow();', 'if (!this.#running && !this.#again) void this.#follow();', 'a watch never hears of anything'],
   [core('rescue/watch.ts'), 'while (this.#again && !this.#closed) {\n        this.#again = false;', '{\n        this.#again = false;', 'a change that comes while the list is being read is not noticed'],

@@ -2,6 +2,7 @@ import type { NumberReads } from './access/number-reads.js';
 import { Numbers } from './access/numbers.js';
 import { Durability } from './access/durability.js';
 import { LoadsStores } from './access/loads-stores.js';
+import { persistTogether } from './access/persist-ranges.js';
 import type { PmemView } from './access/view.js';
 import { Views } from './access/views.js';
 import { ownOption } from './arguments.js';
@@ -443,7 +444,8 @@ export class PmemFile implements NumberReads {
     if (this.#state.closed) return;
     let unsaved: unknown;
     try {
-      for (const range of this.#state.unsafe.overwritten) this.persist(range.offset, range.length);
+      const { overwritten } = this.#state.unsafe;
+      if (overwritten.length > 0) persistTogether(this.#state, overwritten);
     } catch (error) {
       unsaved = error;
     }

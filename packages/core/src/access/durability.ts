@@ -60,12 +60,12 @@ export class Durability {
     state.assertOpen();
     const asked = requireRanges('ranges', ranges, state.sizeBytes);
     if (asked.length === 0) return;
-    persistTogether(state, asked, (range) => { this.persist(range.offset, range.length); });
+    persistTogether(state, asked);
   }
 
   #requireAllDurable(asked: ByteRange): void {
     const { faultPath, journal, unsafe } = this.#state;
-    dropPersistedLosses(journal, unsafe, asked);
+    dropPersistedLosses(journal, unsafe, [asked]);
     faultPath.requireAllDurable(asked);
   }
 

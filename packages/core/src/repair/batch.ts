@@ -53,6 +53,10 @@ export async function recordIntents(
   const isUnsupplied = ({ rebuilt, filled }: RepairUnit): boolean => rebuilt.length + filled.length === 0;
   const unsupplied = units.filter(isUnsupplied).map(({ data }) => data);
   const halfDone = units.filter(({ state }) => state === 'half-done').map(({ data }) => data);
+  // If a bare intent's page can be read later it was written whole: until then the intent says that all of it is lost.
+  const noted = units.filter(({ suppliable, state }) => suppliable && state === 'untouched').map(({ data }) => data);
+  // What a repair keeps of a page is on the medium already, also if this process dies before it writes.
+  const kept = units.filter(({ state }) => state === 'untouched').flatMap(keptOf);
   // A page that no read could give holds what is written now, once it can be read.
   const isUnread = (unit: RepairUnit): boolean => unit.state === 'untouched' && isGone(unit);
   const unread = units.filter(isUnread).flatMap((unit) => unit.tombstoned);
@@ -61,7 +65,10 @@ export async function recordIntents(
     return {
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-      lost: coalesce([...subtract(content.lost, unsupplied), ...units.flatMap((unit) => unit.tombstoned)]),
+      lost: coalesce([
+        ...subtract(content.lost, [...unsupplied, ...noted, ...kept]),
+        ...units.flatMap((unit) => unit.tombstoned),
+      ]),
       blank: coalesce([...subtract(content.blank ?? [], halfDone), ...unread]),
     };
   };
@@ -118,12 +125,14 @@ export function settle(unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch): U
     else if (unit.state === 'half-done') closeUnit(unsafe, unit, fileSizeBytes);
     else unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
+  // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
+  const ended = bytesOf(units.filter(({ state }) => state !== 'half-done'));
   const change: JournalChange = (content) => ({
     intents: [
       ...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),
       ...halfDone.map((unit) => unit.intent(fileSizeBytes)),
     ],
-    lost: coalesce([...subtract(content.lost, ranges), ...lostNow, ...lostBefore]),
+    lost: coalesce([...subtract(content.lost, ended), ...lostNow, ...lostBefore]),
     blank: coalesce([...subtract(content.blank ?? [], ranges), ...blank]),
   });
   return { units, fileSizeBytes, change };
@@ -165,6 +174,10 @@ function lossOf({ state, suppliable, data, tombstoned }: RepairUnit): readonly B
 /** What is lost of a unit that was written: zeros are there, unless others have stored since. */
 export function blankOf(unit: RepairUnit): readonly ByteRange[] {
   return isReadable(unit) ? unit.tombstoned : [];
+}
+
+function keptOf({ data, lost }: RepairUnit): readonly ByteRange[] {
+  return lost.length === 1 && lost[0]?.length === data.length ? [] : subtract([data], lost);
 }
 
 function isGone({ readErrno, lost, data }: RepairUnit): boolean {

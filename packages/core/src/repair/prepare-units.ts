@@ -25,9 +25,12 @@ export async function prepareUnits(
   const left = rebuild === undefined ? undefined : await rebuildLost(file.facts.path, wanting, rebuild);
   const unitBytes = repairUnitBytes(file.facts);
   return found.map((unit) => {
-    const supply = supplyOf(unit, request, left?.get(unit) ?? [], unitBytes);
     // What an earlier repair left half done stays so until one succeeds.
-    return new RepairUnit(unit, supply, unsafe.unfinishedAt(unit.data.offset) !== undefined);
+    const isHalfDone = unsafe.unfinishedAt(unit.data.offset) !== undefined;
+    // A page that can be read may get stores of others, which only a copy of what it is to hold tells from this repair's.
+    const isUnread = isHalfDone || unit.readErrno !== 0;
+    const supply = supplyOf(unit, request, left?.get(unit) ?? [], isUnread ? unitBytes : Infinity);
+    return new RepairUnit(unit, supply, isHalfDone);
   });
 }
 
@@ -60,12 +63,12 @@ async function findUnits(
   return units;
 }
 
-/** `left`: what `rebuild` did not supply of the unit. */
+/** `left`: what `rebuild` did not supply of the unit. If `goneBytes` of it are lost, its intent may be bare. */
 function supplyOf(
-  { lost }: FoundUnit, { rebuild, fill, journalRebuilt }: ContentRequest, left: readonly ByteRange[], unitBytes: number,
+  { lost }: FoundUnit, { rebuild, fill, journalRebuilt }: ContentRequest, left: readonly ByteRange[], goneBytes: number,
 ): Supply {
   const isPartial = left.length > 0;
-  const isGone = lost.length === 1 && lost[0]?.length === unitBytes;
+  const isGone = lost.length === 1 && lost[0]?.length === goneBytes;
   return {
     suppliable: rebuild !== undefined && !journalRebuilt && !isPartial && isGone,
     rebuilt: rebuild === undefined ? [] : isPartial ? lost.filter((range) => !left.includes(range)) : lost,

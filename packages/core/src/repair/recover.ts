@@ -21,6 +21,7 @@ import { grownTail, isCut, sizeOf } from './grown-tail.js';
 import { prepareUnits } from './prepare-units.js';
 import { ReadRoom } from './read-room.js';
 import { isZero, type RepairUnit } from './repair-unit.js';
+import { withStores } from './stored-in-between.js';
 import { writeUnits } from './write-units.js';
 
 /**
@@ -84,19 +85,22 @@ async function acquired(journal: Journal): Promise<boolean> {
 async function finish({ file, unsafe, journal }: RecoverContext, located: Located, adopt: boolean): Promise<number> {
   // The zeros of a copy have not been checked: it may be older than its journal.
   if (located.status === 'copied') await takeOver(journal, { ...located.journal, blank: [] });
-  const { intents, lost: lostEarlier, blank = [] } = journal.content;
+  const { intents, blank = [] } = journal.content;
   const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
-  unsafe.syncFromJournal(journal.content);
-  unsafe.clip(fileSizeBytes);
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.
   if (finished.size > 0) await synced(file);
-  const rest = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
+  const cutOff = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
+  const { intents: rest, stored } = await withStores(file, cutOff, blank);
+  const lostEarlier = subtract(journal.content.lost, stored);
+  const supplied = suppliedIn(lostEarlier, [...cutOff, ...intended(finished)]);
+  unsafe.syncFromJournal({ intents: [...rest, ...unsupplied], lost: subtract(lostEarlier, supplied), blank });
+  unsafe.clip(fileSizeBytes);
   const units = await prepared(file, unsafe, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
@@ -108,7 +112,9 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
     const longer = units.filter(({ state, unit }) => state === 'repaired' && rangeEnd(unit) > fileSizeBytes);
     left.push(...longer.map((unit) => unit.intent(fileSizeBytes)));
   }
-  const lostBefore = subtract(lostEarlier, [...units.map(({ data }) => data), ...suppliedIn(lostEarlier, finished)]);
+  // A unit that is not as intended may be as it was before its repair.
+  const done = units.filter(({ state }) => state === 'repaired').map(({ data }) => data);
+  const lostBefore = subtract(lostEarlier, [...done, ...suppliedIn(lostEarlier, intended(finished))]);
   const lost = coalesce([...lostBefore, ...units.flatMap((unit) => unit.lost), ...unsupplied]);
   const content: JournalContent = {
     intents: left,
@@ -122,24 +128,27 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   return Math.min(fileSizeBytes, file.mappedBytes);
 }
 
-/** Losses of earlier repairs that a unit which is there has bytes for. It has zeros for what is still lost. */
-function suppliedIn(lostEarlier: readonly ByteRange[], finished: ReadonlyMap<number, Finished>): ByteRange[] {
-  return [...finished.values()].flatMap(({ intent, isAsIntended }) => {
+/** Losses of earlier repairs that the intents have bytes for. They have zeros for what is still lost. */
+function suppliedIn(lostEarlier: readonly ByteRange[], intents: readonly Intent[]): ByteRange[] {
+  return intents.flatMap((intent) => {
     const { content, offset } = intent;
-    if (!isAsIntended || content === undefined) return [];
+    if (content === undefined) return [];
     return intersectAll(lostEarlier, [intent]).filter((lost) => {
       return !isZero(content.subarray(lost.offset - offset, rangeEnd(lost) - offset));
     });
   });
 }
 
+function intended(finished: ReadonlyMap<number, Finished>): Intent[] {
+  return [...finished.values()].filter(({ isAsIntended }) => isAsIntended).map(({ intent }) => intent);
+}
+
 /** Where bytes that are not zero were stored since, if they are lost: of units that are not there nothing is known. */
 function blankAfter(
   blank: readonly ByteRange[], pending: readonly Intent[], finished: ReadonlyMap<number, Finished>,
 ): ByteRange[] {
-  const asIntended = [...finished.values()].filter(({ isAsIntended }) => isAsIntended).map(({ intent }) => intent);
   const isUnknown = (intent: Intent): boolean => isBare(intent) || !finished.has(intent.offset);
-  return coalesce([...subtract(blank, pending.filter(isUnknown)), ...asIntended]);
+  return coalesce([...subtract(blank, pending.filter(isUnknown)), ...intended(finished)]);
 }
 
 /** Its intent stays: the next open() tries again. */

@@ -33,7 +33,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ByteRange } from '../../ranges/byte-range.js';
-import { coalesce, formatRange, intersectAll, rangeEnd, subtract } from '../../ranges/byte-range.js';
+import { coalesce, formatRange, intersectAll, overlappingOf, rangeEnd, subtract } from '../../ranges/byte-range.js';
 
 const JOURNAL_VERSION = 2;
 /** Largest journal that is read, and most bytes that its intents may hold together. */
@@ -97,10 +97,15 @@ export function isBare(intent: Intent): boolean {
   return intent.content === undefined;
 }
 
-/** The content with its bare intents as losses. */
+/**
+ * For one that cannot end repairs: units that are being repaired and that are lost until that is done, as losses. Those
+ * are units with a bare intent, and units of which no byte was there before.
+ */
 export function withLosses({ intents, lost, blank = [] }: JournalContent): JournalContent {
-  const kept = intents.filter((intent) => !isBare(intent));
-  const cutOff = intents.filter(isBare);
+  const held = subtract(intents, lost);
+  const isLost = (intent: Intent): boolean => isBare(intent) || overlappingOf(held, intent).length === 0;
+  const cutOff = intents.filter(isLost);
+  const kept = intents.filter((intent) => !isLost(intent));
   return { intents: kept, lost: coalesce([...lost, ...cutOff]), blank: subtract(blank, cutOff) };
 }
 
@@ -130,11 +135,13 @@ function padded(bytes: number): number {
 
 /** True if open() would accept a journal of this content, with every byte written out. */
 export function journalFits({ intents, lost, blank = [] }: JournalContent): boolean {
-  // A blank range inside a lost range makes three records of one.
-  const recordsMax = intents.length + lost.length + 2 * blank.length;
-  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * recordsMax;
+  let bytes = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * intents.length;
   for (const { content } of intents) bytes += padded(content?.byteLength ?? 0);
-  return bytes <= JOURNAL_LIMIT_BYTES;
+  // A blank range inside a lost range makes three records of one. Only a journal that this may matter to is counted.
+  const recordsMax = lost.length + 2 * blank.length;
+  if (bytes + RECORD_BYTES * recordsMax <= JOURNAL_LIMIT_BYTES) return true;
+  const lossRecords = intersectAll(lost, blank).length + subtract(lost, blank).length;
+  return bytes + RECORD_BYTES * lossRecords <= JOURNAL_LIMIT_BYTES;
 }
 
 /** True if every byte equals the one before it. */

@@ -13,10 +13,12 @@ import { repairUnitBytes } from '../../opening/file-info.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
-import { decodeJournal, EMPTY, encodeJournal, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
+import { decodeJournal, EMPTY, encodeJournal, journalFits, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
 import type { Located } from './locate.js';
 import { locate, locateSync } from './locate.js';
 import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usualPlace } from './names.js';
+
+const MIB = 1024 * 1024;
 
 /** One byte far past any file: holding its lock means being the one who may change the journal. */
 export const REPAIR_LOCK_POSITION = Number.MAX_SAFE_INTEGER - 1;
@@ -33,6 +35,9 @@ const WRITING_MS_MAX = 10_000;
  * the restart, so what the unit holds may be theirs.
  */
 export type Interruption = 'over' | 'torn' | 'unclear';
+
+/** What update() returns if the journal would have more than JOURNAL_LIMIT_BYTES. */
+const TOO_LARGE: SystemFailure = { errno: Errno.EFBIG, syscall: 'write' };
 
 export type JournalChange = (content: JournalContent) => JournalContent;
 
@@ -174,9 +179,13 @@ export class Journal {
     return this.#content;
   }
 
-  /** Under the lock: makes `change` durable. After a failure reload() tells what the disk holds. */
+  /**
+   * Under the lock: makes `change` durable. After a failure reload() tells what the disk holds; a change that makes the
+   * journal larger than open() accepts is refused with TOO_LARGE, and everything stays as it was.
+   */
   async update(change: JournalChange): Promise<SystemFailure | undefined> {
     const content = this.#changed(change);
+    if (content === undefined) return TOO_LARGE;
     if (isEmpty(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;
@@ -196,6 +205,7 @@ export class Journal {
   /** update() on this thread. */
   updateSync(change: JournalChange): SystemFailure | undefined {
     const content = this.#changed(change);
+    if (content === undefined) return TOO_LARGE;
     if (isEmpty(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? this.#file.writeMarkSync(new Uint8Array(0)) : undefined;
@@ -304,8 +314,10 @@ export class Journal {
     return located;
   }
 
-  #changed(change: JournalChange): JournalContent {
-    return (this.#content = change(this.content));
+  /** Undefined if that would not fit into a journal. */
+  #changed(change: JournalChange): JournalContent | undefined {
+    const content = change(this.content);
+    return journalFits(content) ? (this.#content = content) : undefined;
   }
 
   /** Why a journal must not be written now. */
@@ -389,6 +401,12 @@ export function journalError(journal: Journal, failure: SystemFailure): PmemErro
   if (journal.isCopied) {
     const message = "the repair journal came with a copy of its file: journal: 'adopt' makes it this file's own";
     return new PmemError('ERR_PMEM_JOURNAL', message, { path });
+  }
+  if (failure === TOO_LARGE) {
+    const message =
+      `the repair journal would have more than ${JOURNAL_LIMIT_BYTES / MIB} MiB, and stays as it was: it names each ` +
+      'run of lost bytes, so write or repair whole pages of them';
+    return new PmemError('ERR_PMEM_JOURNAL', message, { path, cause });
   }
   return new PmemError('ERR_PMEM_JOURNAL', 'the repair journal cannot be written', { path, cause });
 }

@@ -5,12 +5,12 @@ import type { Journal } from './journal.js';
 import { journalError } from './journal.js';
 
 /**
- * Makes the journal forget lost bytes in `range` that were written over and are durable now. Runs on this thread,
+ * Makes the journal forget lost bytes in `ranges` that were written over and are durable now. Runs on this thread,
  * because persist() promises that everything is durable when it returns; it costs nothing if there are none.
  */
-export function dropPersistedLosses(journal: Journal, unsafe: UnsafeRanges, range: ByteRange): void {
+export function dropPersistedLosses(journal: Journal, unsafe: UnsafeRanges, ranges: readonly ByteRange[]): void {
   if (unsafe.isEmpty) return;
-  const dropped = unsafe.overwrittenWithin(range);
+  const dropped = ranges.flatMap((range) => unsafe.overwrittenWithin(range));
   if (dropped.length === 0) return;
   journal.acquireSync('persisted, but the repair journal is in use');
   try {
