@@ -128,27 +128,3 @@ describe('two million intents', () => {
     expect((await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }))).message).toContain('twice');
   });
 });
-
-describe('a journal of the largest size', () => {
-  const count = Math.floor((LIMIT_BYTES - 96 - 32) / 32);
-
-  it('is not made larger: a store that would split a loss is durable, and stays reported as lost until all of it is written', async () => {
-    const driver = await withJournal(count * 16, descending(count, 16, 8), count);
-    const file = await PmemFile.open(PATH, { driver });
-    file.write(Uint8Array.of(7), 3);
-    const error = await failure('ERR_PMEM_JOURNAL', () => { file.persist(3, 1); });
-    expect(error.message).toContain('64 MiB');
-    expect(error.message).not.toContain('no space');
-    expect(read(file, 3, 1)).toEqual(Uint8Array.of(7));
-    expect(driver.readFile(JOURNAL)).toHaveLength(40 + 32 * count + 32);
-    driver.crash('lose-all');
-    const again = await PmemFile.open(PATH, { driver });
-    await failure('ERR_PMEM_LOST', () => read(again, 3, 1));
-    again.write(new Uint8Array(8).fill(7), 0);
-    again.persist(0, 8);
-    driver.crash('lose-all');
-    const third = await PmemFile.open(PATH, { driver });
-    expect(read(third, 0, 8)).toEqual(new Uint8Array(8).fill(7));
-    await failure('ERR_PMEM_LOST', () => read(third, 16, 1));
-  });
-});
