@@ -26,6 +26,7 @@ const SLOW_TESTS = ['/repair-cut-off.test.ts', '/crash.test.ts', '/contract.test
 const FIRST_TESTS = [
   [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
   [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
+  [/access\/durability/, '/journal.test.ts'],
   [/core\/src\/.*(open-state|access\/)/, '/open-window.test.ts'],
   [/repair\/(journal|recover|grown-tail)/, '/journal.test.ts'],
   [/repair\/zero-range/, '/zero-range.test.ts'],
