@@ -34,7 +34,7 @@ export function requireBytes(name: string, value: unknown): asserts value is Uin
   throw new RangeError(`${name} must not be empty (or its buffer was resized to less than it needs)`);
 }
 
-/** What requireInside() demands, without words for what is wrong. */
+/** Checks as requireInside() does, without words for what is wrong. */
 export function isInside(position = -1, length = 0, sizeBytes: number): boolean {
   return Number.isSafeInteger(position) && position >= 0 && Number.isSafeInteger(length) && length > 0 && position <= sizeBytes - length;
 }

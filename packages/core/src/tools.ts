@@ -32,7 +32,7 @@ export interface PendingUnit extends ByteRange {
   readonly hasContent: boolean;
 }
 
-/** What the repair journal of a file says. */
+/** The contents of the repair journal of a file. */
 export type JournalReport =
   /** No journal is in force. `isStale`: one lies there that is not, and the next open() for writing removes it. */
   | { readonly status: 'none'; readonly path: string; readonly isStale: boolean }

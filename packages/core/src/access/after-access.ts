@@ -1,4 +1,4 @@
-/** What is asked after an access through the window: did it meet a fault, and may its zeros be those of a cut? */
+/** Two questions after an access through the window: did it meet a fault, and may its zeros be those of a cut? */
 import type { CaughtFault } from '../driver/driver.js';
 import type { OpenState } from '../opening/open-state.js';
 

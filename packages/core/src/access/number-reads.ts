@@ -1,4 +1,4 @@
-/** What PmemFile can read numbers by; numbers.ts does it. */
+/** The methods of PmemFile that read numbers; numbers.ts has them. */
 
 /**
  * Reads of single numbers, with the names of node:buffer: a decoder that takes a NumberReads takes a PmemFile or a

@@ -151,7 +151,7 @@ export class Numbers implements NumberReads {
     return this.#loadedAgain(position, at, 8)?.getFloat64(0, false) ?? value;
   }
 
-  /** Where in the window the number begins; -1 if no window shows it. Throws if it is not in the file. */
+  /** Place in the window where the number begins; -1 if no window shows it. Throws if it is not in the file. */
   #inWindow(position: number, length: number): number {
     const at = position - this.#window.start;
     if (typeof position === 'number' && at >>> 0 === at && at <= this.#window.limit - length) return at;

@@ -1,4 +1,4 @@
-/** What short accesses touch: one of the driver's windows as far as the file reaches, or nothing. */
+/** Memory that short accesses touch: one of the driver's windows as far as the file reaches, or nothing. */
 import { Buffer } from 'node:buffer';
 import type { MemoryWindow } from '../driver/driver.js';
 

@@ -7,7 +7,7 @@ import { Errno } from '../errors/errno.js';
 import { PmemError } from '../errors/errors.js';
 import { SystemCallError, systemError } from '../errors/system-error.js';
 
-/** What a view asks of its file. */
+/** The file, as its view needs it. */
 export interface ViewFile {
   /** Throws if a load of the view met a fault, or the range holds bytes that must not be read. */
   verifyView(view: DriverView, range: ByteRange): void;

@@ -41,7 +41,7 @@ export interface Batches {
   fileSize(): Promise<FileSizeOutcome>;
 }
 
-/** What only a driver that maps the file can have. */
+/** Accelerators of a driver that maps the file. */
 export interface MappedMemory {
   /**
    * Memory for short accesses, undefined if there is none for this range. Instead: none, and read() and write() are
@@ -68,7 +68,7 @@ export interface MappedMemory {
   watchMemory(lost: (range: ByteRange) => void): WatchOutcome;
 }
 
-/** What the filesystem and the device may be able to do. Instead of each: a refusal, never a success. */
+/** Abilities of the filesystem and the device. Instead of each: a refusal, never a success. */
 export interface Storage {
   /** fallocate(FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE). Instead: EOPNOTSUPP. */
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined>;

@@ -1,4 +1,4 @@
-/** What core does for a driver that leaves an accelerator out. */
+/** Does for a driver, call by call, what an accelerator would that it leaves out. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { CompleteFile, DriverFile } from './driver.js';
 import type { SystemFailure } from './devices.js';

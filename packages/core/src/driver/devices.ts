@@ -31,7 +31,7 @@ export interface DeviceFacts {
   readonly name: string;
   /** Bytes between the start of the disk, from which the kernel counts sectors, and the start of this device. */
   readonly startBytes: number;
-  /** Where filesystems of this device are mounted, whole ones first. */
+  /** Places at which filesystems of this device are mounted, whole ones first. */
   readonly mountPoints: readonly string[];
   /** The nvdimm bus above it, if there is one. */
   readonly bus: NvdimmBus | undefined;

@@ -1,10 +1,10 @@
-/** What a driver finds out about a file when it opens it. */
+/** Facts that a driver finds out about a file when it opens it. */
 import type { NvdimmBus } from './devices.js';
 
 /** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
 export type PersistMethod = 'cpu-flush' | 'msync';
 
-/** What the driver found out about an open file. Facts only: strategy is chosen in core. */
+/** Facts about an open file, as the driver found them out. Strategy is chosen in core. */
 export interface FileFacts {
   /** Path with every symbolic link resolved; the journal lives beside it. */
   readonly path: string;

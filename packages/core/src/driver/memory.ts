@@ -7,7 +7,7 @@ import type { CaughtFault } from './outcomes.js';
  */
 export const WINDOW_ACCESS_BYTES_MAX = 4096;
 
-/** What short accesses use of a Buffer: its class has no name without the types of Node. */
+/** The method of a Buffer that short accesses use: its class has no name without the types of Node. */
 export interface WindowBytes extends Uint8Array {
   /** Buffer.copy(). */
   copy(target: Uint8Array, targetStart?: number, sourceStart?: number, sourceEnd?: number): number;

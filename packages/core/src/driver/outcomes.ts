@@ -1,4 +1,4 @@
-/** What the calls of a driver report: plain facts, never what they mean. */
+/** Results of the calls of a driver: plain facts, never what they mean. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { SystemFailure } from './devices.js';
 
@@ -11,7 +11,7 @@ export interface CaughtFault {
   readonly granuleLog2: number;
 }
 
-/** What a transfer by system call did: `errno` 0 with all bytes, 0 with fewer (a short transfer), or a failure. */
+/** Result of a transfer by system call: `errno` 0 with all bytes, 0 with fewer (a short transfer), or a failure. */
 export interface Transfer {
   readonly transferredBytes: number;
   /** 0 if the call succeeded, possibly short. */
@@ -28,12 +28,12 @@ export interface Rewrite {
   readonly length: number;
 }
 
-/** What became of one piece. `errno` is of `syscall`: if that is `fallocate`, nothing of the piece was written. */
+/** Result of one piece. `errno` is of `syscall`: if that is `fallocate`, nothing of the piece was written. */
 export interface Rewritten extends Transfer {
   readonly syscall: 'fallocate' | 'pwrite';
 }
 
-/** What can be learnt about a faulting block without a load or a store: fstat, madvise, pread, lseek, fstatfs. */
+/** Facts about a faulting block that need no load and no store: fstat, madvise, pread, lseek, fstatfs. */
 export interface Probe {
   /** Size of the file now, by fstat; the mapping may be longer. */
   readonly fileSizeBytes: number;
@@ -63,7 +63,7 @@ export interface Truncation {
   readonly fileSizeBytes: number;
 }
 
-/** What stopped a persist, or what it did not make durable; undefined if everything is. */
+/** The reason why a persist stopped, or bytes that it did not make durable; undefined if everything is. */
 export type PersistProblem = CaughtFault | SystemFailure | Truncation | undefined;
 
 /** Size of the file in bytes, or why it cannot be told. */
@@ -86,7 +86,7 @@ export interface Extent {
 /** Extents of a range, or the failure of the query. */
 export type ExtentsOutcome = { readonly extents: readonly Extent[] } | { readonly failure: SystemFailure };
 
-/** What zero-range did to one healthy, written block of a file without a name. */
+/** Effect of zero-range on one healthy, written block of a file without a name. */
 export interface ZeroRangeTrial {
   /** That file was on DAX, as this one is. */
   readonly dax: boolean;

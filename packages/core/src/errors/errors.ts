@@ -55,7 +55,7 @@ function isBranded(value: unknown, brand: symbol): boolean {
   return typeof value === 'object' && value !== null && brand in value;
 }
 
-/** What `instanceof` does by default: subclasses that an application makes of these errors have no symbol. */
+/** Answers as `instanceof` does by default: subclasses that an application makes of these errors have no symbol. */
 function isInherited(constructor: { readonly prototype: Error }, value: unknown): boolean {
   return Function.prototype[Symbol.hasInstance].call(constructor as never, value);
 }

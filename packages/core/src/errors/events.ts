@@ -38,7 +38,7 @@ export interface WatchNotice {
   readonly event: WatchEvent;
 }
 
-/** What TRUNCATED_CHANNEL, NO_SPACE_CHANNEL and PERSIST_FAILED_CHANNEL carry. */
+/** A message of TRUNCATED_CHANNEL, NO_SPACE_CHANNEL and PERSIST_FAILED_CHANNEL. */
 export interface FailureEvent {
   readonly path: string;
   readonly error: PmemError;

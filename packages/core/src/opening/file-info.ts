@@ -46,7 +46,7 @@ export interface FileInfo {
   readonly kernelRelease: string;
 }
 
-/** What is known of an open file beyond its driver's facts. */
+/** Knowledge of an open file beyond its driver's facts. */
 export interface FileState {
   readonly sizeBytes: number;
   readonly zeroRange: ZeroRangeBehaviour;
@@ -93,7 +93,7 @@ export function hasRecoveryWrite(facts: FileFacts): boolean {
   return Number.parseInt(facts.kernelRelease.slice(2), 10) >= 19;
 }
 
-/** What stock kernels do. */
+/** The behaviour of stock kernels. */
 export function stockZeroRange(facts: FileFacts): ZeroRangeBehaviour {
   if (facts.filesystem === 'ext4') return 'in-place';
   return facts.filesystem === 'xfs' ? 'relocates' : 'unknown';

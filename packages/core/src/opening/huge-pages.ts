@@ -9,14 +9,14 @@ import { systemError } from '../errors/system-error.js';
  */
 export type HugePages = 'avoid' | 'allow';
 
-/** What info() of open files says; nothing is kept of a file for which the driver was not asked. */
+/** Files of which info() says `avoid`; nothing is kept of a file for which the driver was not asked. */
 const avoiding = new WeakSet<DriverFile>();
 
 export function hugePagesOf(file: DriverFile): HugePages {
   return avoiding.has(file) ? 'avoid' : 'allow';
 }
 
-/** What PmemFile.open() does about huge pages if nothing is asked for. */
+/** The policy of PmemFile.open() if nothing is asked for. */
 export function defaultHugePages({ dax }: Pick<FileFacts, 'dax'>): HugePages {
   return dax ? 'avoid' : 'allow';
 }

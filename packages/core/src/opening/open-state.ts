@@ -9,7 +9,7 @@ import { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { Journal } from '../repair/journal/journal.js';
 import { Announcements } from '../rescue/announcements.js';
 
-/** What the parts of a PmemFile share: the open file, what must not be touched in it, and whether it is open at all. */
+/** The state that the parts of a PmemFile share: the open file, its unsafe ranges, and whether it is open at all. */
 export class OpenState {
   readonly file: CompleteFile;
   /** Of the driver that opened the file. */

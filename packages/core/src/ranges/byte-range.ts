@@ -123,7 +123,7 @@ export function overlappingOf<Kind extends ByteRange>(sorted: readonly Kind[], r
   return found;
 }
 
-/** How many bytes the ranges hold together; they must not overlap. */
+/** Bytes that the ranges hold together; they must not overlap. */
 export function totalLength(ranges: Iterable<ByteRange>): number {
   let total = 0;
   for (const range of ranges) total += range.length;

@@ -1,4 +1,4 @@
-/** How much a huge page is, which depends on what a page is. */
+/** The size of a huge page, which depends on that of a page. */
 import type { FileFacts } from '../driver/facts.js';
 
 /** Bytes of an entry of a page table. */

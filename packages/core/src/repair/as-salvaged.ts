@@ -9,7 +9,7 @@ import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { isZero, type RepairUnit } from './repair-unit.js';
 
 interface Piece extends ByteRange {
-  /** What it held; undefined: zeros. */
+  /** Bytes that it held; undefined: zeros. */
   readonly held: Uint8Array | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What a repair says about the units that it could not make usable, and what can be done about them. */
+/** The error of a repair that could not make all units usable, and what can be done about them. */
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import { coalesce, overlappingOf } from '../ranges/byte-range.js';
 import { errnoName } from '../errors/errno.js';
@@ -12,7 +12,7 @@ const OTHER_BYTES = 'found other bytes: another process has stored there meanwhi
 const STORED_SINCE =
   'other processes have stored into bytes that were lost there: read them, and write what is still lost';
 
-/** What the kernel's list had of the units. */
+/** The kernel's list, before and after the repair. */
 export interface ListedBlocks {
   readonly before: readonly FileBadBlock[];
   readonly after: readonly FileBadBlock[];
@@ -59,7 +59,7 @@ function heldBackMessage(
   return `the kernel holds these pages back after a machine check and ${list}: ${ways.join(', or ')}`;
 }
 
-/** What the caller did not allow, and what would have been tried next. */
+/** Names the option that the caller did not allow and that would have been tried next. */
 function advice(ground: RepairGround, failed: readonly RepairUnit[], request: StrategyRequest): string {
   if (request.allowRelocation || request.strategy !== 'auto') return '';
   const wouldMove = failed.some(({ attempts, state }) => {

@@ -4,11 +4,11 @@ import { rangeEnd } from '../ranges/byte-range.js';
 import type { FileBadBlock, FileBadBlocks } from '../rescue/bad-blocks.js';
 import { queryBadBlocks } from '../rescue/bad-blocks.js';
 
-/** What the kernel's list of bad blocks says of the part of a file that a repair spans. */
+/** The kernel's list of bad blocks, for the part of a file that a repair spans. */
 export class ListedBlocks {
   readonly #file: CompleteFile;
   readonly #within: ByteRange;
-  /** What the list said when the repair began. */
+  /** The list when the repair began. */
   readonly before: FileBadBlocks;
   #blocks: readonly FileBadBlock[];
   #isAskedAgain = false;
@@ -38,7 +38,7 @@ export class ListedBlocks {
     this.#blocks = [...elsewhere, ...now.blocks].sort((a, b) => a.offset - b.offset);
   }
 
-  /** What the list says at the end of the repair. `hasWorked`: some unit was written or refused. */
+  /** The list at the end of the repair. `hasWorked`: some unit was written or refused. */
   async after(hasWorked: boolean): Promise<FileBadBlocks> {
     if (!hasWorked && !this.#isAskedAgain) return this.before;
     return queryBadBlocks(this.#file, this.#within, true);

@@ -14,7 +14,7 @@ import { suspectsIn, writtenIn } from './survey.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import type { ContentRequest } from './types.js';
 
-/** What is known of the whole repair when a batch is prepared. */
+/** The repair as a whole, when a batch of it is prepared. */
 export interface BatchScene extends RecoverContext {
   /** The kernel's list, as it was read last. */
   readonly blocks: readonly FileBadBlock[];

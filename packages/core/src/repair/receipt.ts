@@ -22,7 +22,7 @@ export interface RepairedUnit {
   /** The unit, clipped to the end of the file. Adjoining healthy units are one entry. */
   readonly range: ByteRange;
   readonly outcome: RepairOutcome;
-  /** What worked; undefined for a healthy unit and for one that failed. */
+  /** The strategy that worked; undefined for a healthy unit and for one that failed. */
   readonly strategy: RepairStrategy | undefined;
   /** Every step that failed, also if another one worked in the end. */
   readonly attempts: readonly RepairAttempt[];
@@ -68,7 +68,7 @@ export function reportUnit(unit: RepairUnit, before: FileBadBlocks, after: FileB
   return { range, outcome, strategy, attempts, lost, rebuilt, filled, tombstoned, released };
 }
 
-/** What became of a unit that was repaired, and which bytes of the device it gave back. */
+/** The outcome of a unit that was repaired, and the bytes of the device that it gave back. */
 function outcomeOf(range: ByteRange, before: FileBadBlocks, after: FileBadBlocks): [RepairOutcome, ByteRange[]] {
   if (!before.supported || !after.supported) return ['unverifiable', []];
   if (overlappingOf(after.blocks, range).length > 0) return ['still-listed', []];

@@ -23,7 +23,7 @@ import type { RepairAttempt, RepairStrategy } from './types.js';
  */
 export type UnitState = 'untouched' | 'half-done' | 'repaired' | 'holds-others';
 
-/** Where a unit is. */
+/** The place of a unit. */
 export interface UnitPlace {
   /** The whole aligned unit; the last one of a file may reach past its end. */
   readonly unit: ByteRange;
@@ -31,9 +31,9 @@ export interface UnitPlace {
   readonly data: ByteRange;
 }
 
-/** What was found out about a unit before anything is done to it. */
+/** A unit as it was found, before anything is done to it. */
 export interface FoundUnit extends UnitPlace {
-  /** What `data` is to hold; the lost bytes of it may still have to be supplied. */
+  /** The bytes that `data` is to hold; the lost ones may still have to be supplied. */
   readonly content: Uint8Array;
   /** Bytes that the unit cannot give back. */
   readonly lost: readonly ByteRange[];
@@ -43,13 +43,13 @@ export interface FoundUnit extends UnitPlace {
   readonly listed: boolean;
   /** A bad block of the unit lies where a process may have mapped 2 MiB by one entry. */
   readonly mayBeHuge: boolean;
-  /** What pread(2) of the unit gave: 0, or an errno by which the kernel says that the medium cannot give the bytes. */
+  /** Result of a pread(2) of the unit: 0, or an errno that says that the medium cannot give the bytes. */
   readonly readErrno: number;
   /** Others have stored where the bytes to be supplied were lost. */
   readonly holdsOthers: boolean;
 }
 
-/** What becomes of the lost bytes of a unit. */
+/** Sources of the lost bytes of a unit. */
 export interface Supply {
   readonly rebuilt: readonly ByteRange[];
   readonly filled: readonly ByteRange[];
@@ -104,12 +104,12 @@ export class RepairUnit implements UnitPlace, Supply {
     return this.#state;
   }
 
-  /** What `data` is to hold; nothing after forgetContent(). */
+  /** The bytes that `data` is to hold; none after forgetContent(). */
   get content(): Uint8Array {
     return this.#content;
   }
 
-  /** What the last pread of the unit gave: 0, or an errno that speaks of the medium. */
+  /** Result of the last pread of the unit: 0, or an errno that speaks of the medium. */
   get readErrno(): number {
     return this.#readErrno;
   }
@@ -119,7 +119,7 @@ export class RepairUnit implements UnitPlace, Supply {
     return this.#attempts;
   }
 
-  /** What is being tried; of a repaired unit, what worked. */
+  /** The strategy that is being tried; of a repaired unit, the one that worked. */
   get strategy(): RepairStrategy | undefined {
     return this.#strategy;
   }
@@ -151,7 +151,7 @@ export class RepairUnit implements UnitPlace, Supply {
     this.#state = 'repaired';
   }
 
-  /** What was written cannot be found in the unit, which reads well and is not zeros. */
+  /** The unit reads well, and holds neither what was written nor zeros. */
   foundOthers(): void {
     this.#state = 'holds-others';
   }

@@ -38,7 +38,7 @@ function viewOf(runs: readonly Run[]): RewriteRequest | undefined {
   return { pieces, bytes: new Uint8Array(buffer, start, end - start) };
 }
 
-/** What the last unit of a file lacks are zeros, which truncation removes. */
+/** Copies the contents. The last unit of a file is filled up with zeros, which truncation removes. */
 function copyOf(runs: readonly Run[]): RewriteRequest {
   let total = 0;
   const pieces = runs.map((run) => {

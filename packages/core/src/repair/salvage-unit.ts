@@ -25,7 +25,7 @@ import { remapUnits } from './verify-units.js';
 /** Of a unit that is not written. */
 const NOTHING = new Uint8Array(0);
 
-/** What the units are prepared in: the file, its size now, and the kernel's list for this part of it. */
+/** The scene in which units are prepared: the file, its size now, and the kernel's list for this part of it. */
 export interface PrepareScene {
   readonly file: CompleteFile;
   readonly unsafe: UnsafeRanges;

@@ -23,7 +23,7 @@ import { clearAbility, hasRecoveryWrite, type ZeroRangeBehaviour } from '../open
 import type { RepairUnit } from './repair-unit.js';
 import type { RepairStrategy, StrategyRequest } from './types.js';
 
-/** What the choice depends on besides the unit. */
+/** The file, the machine and the device, on which the choice depends besides the unit. */
 export interface RepairGround {
   readonly facts: FileFacts;
   readonly zeroRange: ZeroRangeBehaviour;

@@ -1,4 +1,4 @@
-/** What a repair is asked for, and the words for what it does. */
+/** The options of a repair, and the words for its steps. */
 import type { ByteRange } from '../ranges/byte-range.js';
 
 export type RepairStrategy = 'zero-range' | 'recovery-write';
@@ -43,15 +43,15 @@ export interface RepairOptions {
   readonly onProgress?: (progress: RepairProgress) => void;
 }
 
-/** Where the lost bytes are to come from. With neither `rebuild` nor `fill` they stay lost. */
+/** Sources of the lost bytes. With neither `rebuild` nor `fill` they stay lost. */
 export interface ContentRequest {
   readonly rebuild: Rebuild | undefined;
   readonly fill: number | undefined;
-  /** What `rebuild` returned goes into the journal as well, so that open() can finish the repair. */
+  /** Puts what `rebuild` returned into the journal as well, so that open() can finish the repair. */
   readonly journalRebuilt: boolean;
 }
 
-/** What may be done to a unit. */
+/** Limits of what may be done to a unit. */
 export interface StrategyRequest {
   readonly strategy: 'auto' | RepairStrategy;
   /** The caller accepts that a poisoned block may go back to free space. */

@@ -23,7 +23,7 @@ import type { RepairUnit } from './repair-unit.js';
  */
 type Knowledge = 'untried' | 'stock' | 'reaches-media' | 'clears' | 'does-not-clear';
 
-/** Where bytes are on the device, and whether the kernel lists any of them. */
+/** The place of bytes on the device, and whether the kernel lists any of them. */
 interface Place {
   readonly physicalOffset: number;
   readonly isListed: boolean;
@@ -33,7 +33,7 @@ const knowledgeOf = new WeakMap<object, Knowledge>();
 
 type OfDevice = Pick<CompleteFile, 'facts' | 'deviceIdentity'>;
 
-/** What zero-range does on the device of the file, by what is known now. */
+/** The effect of zero-range on the device of the file, as far as it is known now. */
 export function zeroRangeOf({ facts, deviceIdentity }: OfDevice): ZeroRangeBehaviour {
   const known = deviceIdentity === undefined ? undefined : knowledgeOf.get(deviceIdentity);
   if (known === 'clears') return 'clears-in-place';

@@ -1,4 +1,4 @@
-/** What a salvage is asked for, checked, and with what is known to be lost asked for once more. */
+/** Checks what a salvage is asked for, and asks once more for what is known to be lost. */
 import { ownOption, requireFunction } from '../arguments.js';
 import { PmemError } from '../errors/errors.js';
 import type { OpenState } from '../opening/open-state.js';

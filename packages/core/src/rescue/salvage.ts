@@ -26,7 +26,7 @@ export interface Salvage {
   readonly gaps: readonly SalvageGap[];
 }
 
-/** What salvageParts() yields: a piece has `bytes`, a gap has `reason`. */
+/** A part that salvageParts() yields: a piece has `bytes`, a gap has `reason`. */
 export type SalvagePart = SalvagedPiece | SalvageGap;
 
 export interface SalvageProgress {

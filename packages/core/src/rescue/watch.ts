@@ -28,7 +28,7 @@ export interface FileWatch {
   readonly announcements: AnnouncementSupport;
 }
 
-/** What watchFile() needs of a file: `refresh` reads the kernel's list and makes what it names known. */
+/** The file, as watchFile() needs it: `refresh` reads the kernel's list and makes what it names known. */
 export interface WatchSite {
   readonly state: OpenState;
   readonly devices: DeviceDriver | undefined;
