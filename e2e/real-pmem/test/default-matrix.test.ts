@@ -54,6 +54,21 @@ describe('--all', () => {
   });
 });
 
+describe('--default', () => {
+  it('is the usual run, and can be narrowed', () => {
+    expect(planned('--default')).toEqual(planned());
+    const usual = Object.entries(planned()).filter(([cell]) => !cell.startsWith('7.3'));
+    expect(Object.entries(planned('--default', '--kernel', '6.1', '--kernel', '6.12'))).toEqual(usual);
+    const narrowed = planned('--default', '--kernel', '6.1', '--job', 'traces', '--job', 'fuzz');
+    expect(narrowed).toEqual({ '6.1-xfs-clearable': ['traces'] });
+    expect(planned('--default', '--kernel', '5.10')).toEqual({});
+  });
+
+  it('is not --all', () => {
+    expect(() => planned('--default', '--all')).toThrow('only one of them');
+  });
+});
+
 describe('a run that something was asked of', () => {
   it('has just that', () => {
     expect(planned('--kernel', '5.10', '--job', 'smoke')).toEqual({ '5.10-ext4-clearable': ['smoke'], '5.10-xfs-clearable': ['smoke'] });

@@ -20,7 +20,7 @@ const defaultMatrix: readonly CellJobs[] = [
   { cell: cell('7.3', 'ext4', 'clearable'), jobs: ['traces'] },
   { cell: cell('6.12', 'ext4', 'clearable'), jobs: listedErrors },
   { cell: cell('7.3', 'xfs', 'clearable'), jobs: listedErrors },
-  { cell: cell('6.1', 'xfs', 'clearable'), jobs: ['repair', 'traces'] },
+  { cell: cell('6.1', 'xfs', 'clearable'), jobs: ['contract', 'repair', 'traces'] },
   { cell: cell('6.12', 'xfs', 'clearable'), jobs: ['traces'] },
   { cell: cell('6.12', 'ext4', 'unclearable'), jobs: ['traces'] },
 ];
@@ -44,15 +44,18 @@ const wholeMatrix: readonly CellJobs[] = (['5.10', '6.1', '6.12', '7.3'] as cons
 });
 
 /** The cells that a command line asks for, each with its jobs. */
-export function plannedRuns({ all, selection, jobs, jobsAsked }: Pick<Options, 'all' | 'selection' | 'jobs' | 'jobsAsked'>): readonly CellJobs[] {
+export function plannedRuns(
+  { all, narrowsDefault, selection, jobs, jobsAsked }: Pick<Options, 'all' | 'narrowsDefault' | 'selection' | 'jobs' | 'jobsAsked'>,
+): readonly CellJobs[] {
   const { kernels, devices, filesystems } = selection;
-  if (!all && !jobsAsked && kernels.length + devices.length + filesystems.length === 0) return defaultMatrix;
-  if (!all) return planCells(selection).map((planned) => ({ cell: planned, jobs }));
+  const isNarrowed = jobsAsked || kernels.length + devices.length + filesystems.length > 0;
+  if (!all && !narrowsDefault && isNarrowed) return planCells(selection).map((planned) => ({ cell: planned, jobs }));
+  const matrix = all ? wholeMatrix : defaultMatrix;
   const chosen = <T>(asked: readonly T[], value: T): boolean => asked.length === 0 || asked.includes(value);
-  return wholeMatrix
+  return matrix
     .filter((run) => chosen(kernels, run.cell.kernel) && chosen(devices, run.cell.device) && chosen(filesystems, run.cell.filesystem))
     .map((run) => {
-      const wanted = jobs.filter((job) => job !== 'machine-check' || run.jobs.includes(job));
+      const wanted = jobs.filter((job) => (all && job !== 'machine-check') || run.jobs.includes(job));
       return jobsAsked ? { cell: run.cell, jobs: wanted } : run;
     })
     .filter((run) => run.jobs.length > 0);

@@ -22,6 +22,8 @@ export interface Options {
   readonly jobsAsked: boolean;
   /** Everything that there are recordings of, not the default matrix. */
   readonly all: boolean;
+  /** The default matrix, narrowed by what else is asked for. */
+  readonly narrowsDefault: boolean;
   readonly keep: boolean;
   readonly shell: boolean;
   readonly list: boolean;
@@ -58,6 +60,7 @@ export const usage = `npm run test:real-pmem -- [options]
                         on arm64 there are smoke, contract and signals)
   --all                 every kernel, filesystem and device that there are recordings of, with all jobs that were recorded there;
                         without it, and without any of the above, a selection that takes less than ten minutes
+  --default             that selection, narrowed by the options above
   --scenario NAME       one scenario of the traces job (repeatable; default all; --record then keeps the others)
   --case NAME           one case of the machine-check job (repeatable; default all; --record then keeps the others),
                         or one test file of the signals job, without its ending
@@ -95,6 +98,7 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const jobs = oneOf('job', jobNames, parsed.job ?? []);
   refuseMixedProcessors(kernels, jobs);
+  if (parsed.all === true && parsed.default === true) throw new UsageError('--all and --default: only one of them');
   return {
     selection: {
       kernels,
@@ -104,6 +108,7 @@ export function parseOptions(args: readonly string[]): Options {
     jobs: jobs.length > 0 ? jobNames.filter((name) => jobs.includes(name)) : usualJobs(kernels),
     jobsAsked: jobs.length > 0,
     all: parsed.all ?? false,
+    narrowsDefault: parsed.default ?? false,
     keep: parsed.keep ?? false,
     shell: parsed.shell ?? false,
     list: parsed.list ?? false,
@@ -147,7 +152,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         kernel: many, fs: many, device: many, job: many, scenario: many, case: many, seed: one, sequences: one, parallel: one,
-        all: flag, keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
+        all: flag, default: flag, keep: flag, shell: flag, list: flag, help: flag, record: flag, refresh: flag,
       },
     }).values;
   } catch (cause) {
