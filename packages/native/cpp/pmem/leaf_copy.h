@@ -23,6 +23,9 @@ inline void leaf_copy(void* to, const void* from, size_t length) {
   const volatile unsigned char* const source = static_cast<const unsigned char*>(from);
   for (size_t i = 0; i < length; i++) target[i] = source[i];
 }
+#elif defined(__aarch64__)
+// leaf_copy_arm64.cc.
+void leaf_copy(void* to, const void* from, size_t length);
 #else
 inline void leaf_copy(void* to, const void* from, size_t length) { memcpy(to, from, length); }
 #endif

@@ -29,7 +29,8 @@ constexpr uintptr_t kOperandBytesMax = 64;
 // ours.
 MemoryOperands x86_64_operands(const unsigned char* code, size_t length, const uint64_t registers[16]);
 
-// `registers`: x0 … x30, sp. SVE and the memory-copy instructions are not known.
+// `registers`: x0 … x30, sp. SVE, SME and the memory-copy instructions (MOPS) are not known: the guard's own copy has
+// none of them (leaf_copy_arm64.cc).
 MemoryOperands arm64_operands(uint32_t instruction, const uint64_t registers[32]);
 
 }  // namespace pmem

@@ -50,8 +50,8 @@ MemoryOperands single(uint32_t word, const uint64_t registers[32], uint64_t base
 }  // namespace
 
 MemoryOperands arm64_operands(uint32_t instruction, const uint64_t registers[32]) {
-  // SVE.
-  if (bits(instruction, 25, 4) == 2) return {};
+  // SVE, and SME with what is not allocated.
+  if (bits(instruction, 25, 4) == 2 || bits(instruction, 25, 4) == 0) return {};
   // dc, by virtual address.
   if ((instruction & 0xfff8f000U) == 0xd5087000U) {
     const uint32_t number = bits(instruction, 0, 5);

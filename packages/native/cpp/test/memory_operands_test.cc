@@ -128,5 +128,9 @@ TEST(arm_none, "arm64: what touches no memory of ours, and what is not known") {
   CHECK(is(arm(0xd65f03c0), {}));                           // ret
   CHECK(is(arm(0x58000040), {}));                           // ldr x0,literal
   CHECK(!arm(0xa400a020).known);                            // ld1b (SVE)
+  CHECK(!arm(0xe1006020).known);                            // ldr za[w15],[x1] (SME)
   CHECK(!arm(0x19010441).known);                            // cpyfp: copies memory
+  CHECK(!arm(0x19410441).known);                            // cpyfm
+  CHECK(!arm(0x19810441).known);                            // cpyfe
+  CHECK(!arm(0x1d010441).known);                            // cpyp
 }
