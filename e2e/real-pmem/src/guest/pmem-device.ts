@@ -4,6 +4,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hugePageBytes } from '@safe-pmem/core/tools';
 import type { DeviceKind, Filesystem, FilesystemLayout, GuestFacts } from '../protocol.js';
 import { kernelPageBytes } from '../page-bytes.js';
 import { guestPaths, mappedSector } from '../protocol.js';
@@ -12,6 +13,7 @@ import { RootShell } from './root-shell.js';
 const mappedName = 'safe-pmem';
 /** DAX wants a filesystem whose blocks are pages. */
 const pageBytes = kernelPageBytes();
+const hugeBytes = hugePageBytes({ pageBytes });
 const driverDirectory = '/sys/bus/nd/drivers/nd_pmem';
 
 export class PmemDevice {
@@ -58,13 +60,14 @@ export class PmemDevice {
   async mount(filesystem: Filesystem, { hugePages = false, mapped = false }: FilesystemLayout = {}): Promise<string> {
     const node = mapped ? await this.#map() : this.node;
     if (filesystem === 'ext4') {
-      const layout = hugePages ? 'nodiscard,stride=512,stripe_width=512' : 'nodiscard';
+      const stride = hugeBytes / pageBytes;
+      const layout = hugePages ? `nodiscard,stride=${stride},stripe_width=${stride}` : 'nodiscard';
       const blocks = ['-b', String(pageBytes)];
       await this.#shell.run('mke2fs', '-q', '-F', '-t', 'ext4', ...blocks, '-E', layout, '-O', ext4Features, node);
     } else {
       const reflink = `reflink=${this.#reflinkWithDax() ? 1 : 0}`;
       // A log does not fit into the small allocation groups that go with a stripe.
-      const layout = hugePages ? ['-d', 'su=2m,sw=1,agcount=2'] : [];
+      const layout = hugePages ? ['-d', `su=${hugeBytes},sw=1,agcount=2`] : [];
       await this.#shell.run('mkfs.xfs', '-q', '-f', '-K', '-b', `size=${pageBytes}`, '-m', reflink, ...layout, node);
     }
     const options = await this.#attach(filesystem, node);

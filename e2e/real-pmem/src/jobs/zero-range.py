@@ -13,7 +13,9 @@ import struct
 import sys
 import traceback
 
-PAGE, HUGE = 4096, 2 << 20
+PAGE = mmap.PAGESIZE
+# What a page of the page table maps, whose entries have 8 bytes.
+HUGE = PAGE * (PAGE // 8)
 MAP_FIXED = 0x10
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 1, 2, 16
 FICLONE = 0x40049409
@@ -197,7 +199,7 @@ def call(path, mode, offset, length, readOnly=False):
 
 
 class Mapping:
-    """A file mapped at a multiple of 2 MiB, so that huge pages suit it. Python's own mmap does not let one choose."""
+    """A file mapped at a multiple of a huge page, so that huge pages suit it. Python's own mmap does not let one choose."""
 
     def __init__(self, path):
         self.descriptor = os.open(path, os.O_RDWR)
