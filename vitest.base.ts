@@ -11,3 +11,13 @@ export const testOptions = {
   // Vitest would leave one processor of two alone, and many tests wait for processes and timers.
   maxWorkers: Math.max(2, availableParallelism() - 1),
 };
+
+/**
+ * `needsLinux`: the test files that open files with nativeDriver(), or run a program of Linux. Elsewhere they are left
+ * out and named. `npm run tidy` compares the list with what the files do.
+ */
+export function testOptionsOf({ needsLinux }: { readonly needsLinux: readonly string[] }) {
+  if (process.platform === 'linux') return testOptions;
+  console.warn(`not run on ${process.platform}, since they need Linux: ${needsLinux.join(', ')}`);
+  return { ...testOptions, exclude: [...needsLinux] };
+}

@@ -1,4 +1,6 @@
 import { defineConfig } from 'vitest/config';
-import { testOptions } from '../../vitest.base.js';
+import { testOptionsOf } from '../../vitest.base.js';
 
-export default defineConfig({ test: testOptions });
+const needsLinux = ['test/pictures.test.ts', 'test/real-files.test.ts', 'test/shells.test.ts', 'test/terminal.test.ts'];
+
+export default defineConfig({ test: testOptionsOf({ needsLinux }) });

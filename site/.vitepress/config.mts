@@ -46,6 +46,7 @@ export default defineConfig({
         {
           text: 'Guide, by task',
           items: [
+            page('A file in production', '/guides/a-file-in-production'),
             page('Test your engine on the mock', '/guides/test-with-the-mock'),
             page('Test with real signals', '/guides/test-with-real-signals'),
             page('Explore your engine', '/guides/explore-your-engine'),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basename } from 'node:path';
 import type { CompleteFile, JournalFile } from '../src/index.js';
 import type { Check } from './machine.js';
 import { assertErrno, assertSameBytes, openFile, pattern, withNewFile } from './opened-file.js';
@@ -24,7 +25,7 @@ async function assertJournal(file: CompleteFile, place: string, expected: Uint8A
 }
 
 function nameOf(path: string, ending: string): string {
-  return path.slice(path.lastIndexOf('/') + 1) + ending;
+  return basename(path) + ending;
 }
 
 export function checkJournal(check: Check): void {

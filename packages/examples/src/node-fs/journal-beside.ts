@@ -58,7 +58,9 @@ function placeOf(facts: FileFacts, place: string): string {
   return path.resolve(path.dirname(facts.path), place);
 }
 
+/** Windows syncs no directory: it refuses with EPERM. */
 function syncFolder(file: string): void {
+  if (process.platform === 'win32') return;
   const folder = fs.openSync(path.dirname(file), 'r');
   try {
     fs.fsyncSync(folder);

@@ -1,12 +1,15 @@
 /** Argument checks of the mock's own methods: a test that asks for nonsense gets a TypeError or RangeError at once. */
-import { posix } from 'node:path';
+import { posix, sep } from 'node:path';
 import { type ByteRange, formatRange } from '@safe-pmem/core';
 
-/** The path with `.` and `..` resolved; relative paths start at `/`. */
-export function checkedPath(path: unknown): string {
+/**
+ * The path with `.` and `..` resolved; relative paths start at `/`. The machine is Linux. On Windows, where programs
+ * join paths with backslashes, those separate names here as well.
+ */
+export function checkedPath(path: unknown, separator: string = sep): string {
   if (typeof path !== 'string' || path === '') throw new TypeError('path must be a string that is not empty');
   if (path.includes('\0')) throw new TypeError('path must not contain a null byte');
-  return posix.resolve('/', path);
+  return posix.resolve('/', separator === '\\' ? path.replaceAll('\\', '/') : path);
 }
 
 export function checkedCount(value: unknown, name: string): number {

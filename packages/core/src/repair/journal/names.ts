@@ -20,7 +20,8 @@ export function placeByInode(path: string, inode: bigint): string {
 
 /** Absolute path of a place beside the file at `path`. */
 export function absolutePlace(path: string, place: string): string {
-  return place.includes('/') ? place : path.slice(0, path.lastIndexOf('/') + 1) + place;
+  const isAbsolute = lastSeparator(place, path) >= 0;
+  return isAbsolute ? place : path.slice(0, lastSeparator(path, path) + 1) + place;
 }
 
 /** In the directory of the journal. One a file, so that what a crash leaves is used again and not left for good. */
@@ -29,7 +30,16 @@ export function temporaryName(inode: bigint): string {
 }
 
 export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+  return path.slice(lastSeparator(path, path) + 1);
+}
+
+/**
+ * Of `text`, by the rules of the system that `path`, an absolute path, is one of: on Windows it begins with a drive or
+ * a server, and elsewhere a backslash is a letter of a name.
+ */
+function lastSeparator(text: string, path: string): number {
+  const isWindows = /^(?:[A-Za-z]:|\\\\)/.test(path);
+  return Math.max(text.lastIndexOf('/'), isWindows ? text.lastIndexOf('\\') : -1);
 }
 
 /** The mark of a file: which journal is its own, who owns that journal, and where it was written. */
