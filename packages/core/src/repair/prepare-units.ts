@@ -27,7 +27,7 @@ export async function prepareUnits(
   return found.map((unit) => {
     // What an earlier repair left half done stays so until one succeeds.
     const isHalfDone = unsafe.unfinishedAt(unit.data.offset) !== undefined;
-    // A page that can be read may get stores of others, which only a copy of what it is to hold tells from this repair's.
+    // A page that can be read may get stores of others. Only a copy of its new content tells them from this repair's.
     const isUnread = isHalfDone || unit.readErrno !== 0;
     const supply = supplyOf(unit, request, left?.get(unit) ?? [], isUnread ? unitBytes : Infinity);
     return new RepairUnit(unit, supply, isHalfDone);

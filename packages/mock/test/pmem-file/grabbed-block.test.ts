@@ -51,7 +51,7 @@ describe('a punched bad block is grabbed by another writer', () => {
 });
 
 describe('a file whose filesystem has shut itself down', () => {
-  it('says that nobody answers: neither truncated, nor full, nor a bad page', async () => {
+  it('says that no answer comes: neither truncated, nor full, nor a bad page', async () => {
     const driver = machine(false);
     await (await filled(driver, 8 * PAGE)).close();
     driver.writeFile(NEIGHBOUR, content(PAGE));

@@ -1,4 +1,4 @@
-/** Stores over several lost pieces end their loss together: the journal is replaced once, for all that could be persisted. */
+/** Stores over several lost pieces end their loss together: one new journal for all that could be persisted. */
 import { Errno, PmemFile } from '@safe-pmem/core';
 import { expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';

@@ -1,4 +1,4 @@
-/** An intent that cannot be struck from the journal would be written again after a power loss, over what was stored since. */
+/** An intent that cannot be struck from the journal would be written again after a power loss, over newer stores. */
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { OperationHook } from '../../src/index.js';

@@ -42,7 +42,7 @@ async function cutOffAt(driver: MockDriver, step: number, options: RepairOptions
   return steps >= step;
 }
 
-/** What was stored is on the medium, can be read, and no repair writes over it; no other byte is an invented one. */
+/** Checks that stored bytes can be read on the medium, that no repair writes over them, and that none is invented. */
 async function isKept(driver: MockDriver, options: RepairOptions): Promise<void> {
   const file = await PmemFile.open(PATH, { driver });
   expect(read(file, at, 2)).toEqual(record.subarray(0, 2));
@@ -150,7 +150,7 @@ describe('a machine that goes down in such a repair', () => {
 });
 
 describe('a process that is killed in such a repair', () => {
-  it('leaves the page whole, if nobody stores there', async () => {
+  it('leaves the page whole, if no process stores there', async () => {
     for (let step = 1; ; step++) {
       const driver = mockDriver({ seed: step });
       const here = await filled(driver, size);
