@@ -15,6 +15,7 @@ const TOOLS = {
   'mkfs.btrfs': 'btrfs-progs',
   losetup: 'mount',
   unshare: 'util-linux',
+  prlimit: 'util-linux',
   'nats-server': 'nats-server',
 };
 const BUILT = [

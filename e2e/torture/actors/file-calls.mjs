@@ -1,8 +1,10 @@
 // Single calls of PmemFile for the cases.
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { poison, poisonView } from '../../../packages/native/test/fault-injector.mjs';
+import { run } from '../places/command.mjs';
 
 export function fileCalls(process) {
   const files = new Map();
@@ -43,6 +45,11 @@ export function fileCalls(process) {
     },
     persist: ([offset, length, key]) => {
       file(key).persist(offset, length);
+    },
+    /** From here on the process may map so many bytes more. */
+    limitMemory: ([moreBytes]) => {
+      const usedKib = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+      run('prlimit', '--pid', String(process.pid), `--as=${usedKib * 1024 + moreBytes}`);
     },
     resize: ([size, key]) => file(key).resize(size),
     /** `later` waits for `supply`; undefined leaves what is lost lost. */

@@ -10,21 +10,22 @@ const HEADER = 96;
 const RECORD = 32;
 const DIGEST = 32;
 
-/** Journal format 2 (packages/core/src/repair/journal/format.ts), with `lost` pages. */
-function journalBytes({ inode, birthTimeNs }, lost) {
-  const bytes = Buffer.alloc(HEADER + RECORD * lost.length + DIGEST);
+/** Journal format 2 (packages/core/src/repair/journal/format.ts), with `count` losses. */
+function journalBytes({ inode, birthTimeNs }, count, lossAt) {
+  const bytes = Buffer.alloc(HEADER + RECORD * count + DIGEST);
   bytes.write('PMEMRPJ\n', 0, 'latin1');
   bytes.writeUInt32LE(2, 8);
-  bytes.writeUInt32LE(lost.length, 12);
+  bytes.writeUInt32LE(count, 12);
   bytes.writeBigUInt64LE(inode, 16);
   bytes.writeBigInt64LE(birthTimeNs, 24);
   bytes.writeBigUInt64LE(BigInt(bytes.length), 32);
   bytes.write(ID, 40, 16, 'hex');
-  for (const [i, page] of lost.entries()) {
+  for (let i = 0; i < count; i++) {
     const at = HEADER + RECORD * i;
+    const { offset, length } = lossAt(i);
     bytes.writeUInt32LE(2, at);
-    bytes.writeBigUInt64LE(BigInt(page * PAGE), at + 8);
-    bytes.writeBigUInt64LE(BigInt(PAGE), at + 16);
+    bytes.writeBigUInt64LE(BigInt(offset), at + 8);
+    bytes.writeBigUInt64LE(BigInt(length), at + 16);
   }
   const end = bytes.length - DIGEST;
   createHash('sha256').update(bytes.subarray(0, end)).digest().copy(bytes, end);
@@ -36,12 +37,16 @@ export async function plantLosses(name, content, lost) {
   const bytes = Buffer.from(content);
   for (const page of lost) bytes.fill(0, page * PAGE, (page + 1) * PAGE);
   writeFileSync(name, bytes);
-  if (lost.length === 0) return;
+  if (lost.length > 0) await plantJournal(name, lost.length, (i) => ({ offset: lost[i] * PAGE, length: PAGE }));
+}
+
+/** A journal for the file at `name`, which is there. `lossAt(i)` is the range of the loss number i, ascending. */
+export async function plantJournal(name, count, lossAt) {
   const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
   const { file, failure } = await nativeDriver().open(name, request);
   if (failure !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${failure.errno}`);
   const mark = Buffer.from(`1 ${ID} ${file.facts.userId} ${file.facts.path}.repair`);
-  const journal = { bytes: journalBytes(file.facts, lost), mark, temporary: '.repair-planting.tmp', isNew: true };
+  const journal = { bytes: journalBytes(file.facts, count, lossAt), mark, temporary: '.repair-planting.tmp', isNew: true };
   const problem = (await file.writeJournal(`${path.basename(name)}.repair`, journal)) ?? (await file.writeMark(mark));
   await file.close();
   if (problem !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${problem.errno}`);

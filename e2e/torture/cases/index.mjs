@@ -2,8 +2,9 @@
 import { controlCases } from './controls.mjs';
 import { engineCases } from './engines.mjs';
 import { harmCases } from './first-do-no-harm.mjs';
+import { limitCases } from './limits.mjs';
 import { nameCases } from './names.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
 
-export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...harmCases, ...engineCases];
+export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...harmCases, ...limitCases, ...engineCases];

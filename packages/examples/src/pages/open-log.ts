@@ -8,13 +8,13 @@ import type { StoreOptions } from './store-options.js';
 
 /** Opens the log. With `attachMirror`, a file that is not part of it becomes a copy of the one that is. */
 export async function openLog(options: StoreOptions): Promise<Wal> {
-  const { log: file, logMirror: mirror, create = false, attachMirror = false } = options;
+  const { log: file, logMirror: mirror, create = false, attachMirror = false, blockMs = 1 } = options;
   const { path } = options.file;
   try {
-    return await Wal.open({ file, mirror, create });
+    return await Wal.open({ file, mirror, create, blockMs });
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    if (attachMirror && error.code === 'ERR_WAL_MIRROR_STALE') return attachLog(file, mirror, error);
+    if (attachMirror && error.code === 'ERR_WAL_MIRROR_STALE') return attachLog(options, error);
     if (error.code === 'ERR_WAL_NOT_FORMATTED') {
       const what = 'the log holds nothing: `create: true` makes a store';
       throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, what, error);
@@ -28,16 +28,16 @@ export async function openLog(options: StoreOptions): Promise<Wal> {
 }
 
 /** Copies the file that has gone on over the other one: blank, or the log of the same store at an earlier moment. */
-async function attachLog(file: PmemFile, mirror: PmemFile, refusal: WalError): Promise<Wal> {
+async function attachLog({ log: file, logMirror: mirror, blockMs = 1 }: StoreOptions, refusal: WalError): Promise<Wal> {
   const [ofFile, ofMirror] = [await standingOf(file), await standingOf(mirror)];
   const isFileCurrent = ofMirror === undefined || (ofFile !== undefined && !isLater(ofMirror, ofFile));
   const [source, target] = isFileCurrent ? [file, mirror] : [mirror, file];
   const stores = new Set([ofFile?.storeId, ofMirror?.storeId]);
   if (stores.size > 1 && !isBlank(target)) throw refusal;
-  const wal = await Wal.open({ file: source, mirror: target, attachMirror: true });
+  const wal = await Wal.open({ file: source, mirror: target, attachMirror: true, blockMs });
   if (isFileCurrent) return wal;
   wal.close();
-  return Wal.open({ file, mirror });
+  return Wal.open({ file, mirror, blockMs });
 }
 
 interface Standing {

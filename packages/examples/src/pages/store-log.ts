@@ -49,15 +49,18 @@ export class StoreLog {
     return sequence;
   }
 
-  /** Makes the appended records durable, in the other file or in other pages if one refuses them. */
+  /**
+   * Makes the appended records durable, in the other file or in other pages if one refuses them. A flush that would
+   * block the event loop runs off this thread (`blockMs`).
+   */
   async commit(): Promise<void> {
     let result: CommitResult;
     try {
-      result = this.wal.commit();
+      result = await this.wal.commitAsync();
     } catch (error) {
       if (reasonIn(error) === undefined) throw error;
       await this.wal.repair();
-      result = this.wal.commit();
+      result = await this.wal.commitAsync();
     }
     await this.#renewCopies(result);
   }

@@ -27,6 +27,11 @@ export interface StoreOptions {
    * Bytes of free space that each data file keeps at its end; deletes give the rest back to the filesystem. Default 0.
    */
   readonly keptBytes?: number;
+  /**
+   * Longest flush of the log that may block this thread, in milliseconds. After one that took longer, flushes run off it
+   * until one is quick again. 0: always off it. Infinity: always on it. Default 1.
+   */
+  readonly blockMs?: number;
   /** Number of unchanged leaves that stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number;
   /** Called by open() after each piece of the leaves that it reads; the event loop gets its turn in between. */

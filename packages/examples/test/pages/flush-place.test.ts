@@ -1,0 +1,101 @@
+/** Where a commit of the store waits for the disk: on this thread while that is quick, off it where it takes long. */
+import { PmemFile } from '@safe-pmem/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import type { StoreOptions } from '../../src/pages/index.js';
+import { PATHS, StoreMachine } from './store-machine.js';
+
+const VALUE = Buffer.from('value');
+
+async function openLogFiles({ driver }: StoreMachine): Promise<{ log: PmemFile; logMirror: PmemFile }> {
+  return { log: await PmemFile.open(PATHS.log, { driver }), logMirror: await PmemFile.open(PATHS.logMirror, { driver }) };
+}
+
+/** A store on files that persist by msync, and what the two files of its log are told to flush, in order. */
+async function openStore(options: Partial<StoreOptions> = {}): Promise<{ machine: StoreMachine; flushes: string[] }> {
+  const machine = new StoreMachine({ dax: false });
+  const files = await openLogFiles(machine);
+  const flushes: string[] = [];
+  for (const file of Object.values(files)) {
+    note(file, 'persistRanges', () => flushes.push('here'));
+    note(file, 'persistAsync', () => flushes.push('away'));
+  }
+  await machine.open({ create: true, ...files, ...options });
+  flushes.length = 0;
+  return { machine, flushes };
+}
+
+function note(file: PmemFile, call: 'persistRanges' | 'persistAsync', action: () => unknown): void {
+  const original: (...args: never[]) => unknown = file[call].bind(file);
+  vi.spyOn(file, call).mockImplementation(((...args: never[]) => {
+    action();
+    return original(...args);
+  }) as never);
+}
+
+/** Each look at the clock takes so long. */
+function stepClock(stepMs: () => number): void {
+  let nowMs = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += stepMs()));
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('a batch that waits for a slow disk leaves the event loop its turn', async () => {
+  const machine = new StoreMachine({ dax: false });
+  const files = await openLogFiles(machine);
+  const store = await machine.open({ create: true, ...files, blockMs: 0 });
+  await store.put(Buffer.from('a'), VALUE);
+  const events: string[] = [];
+  for (const file of Object.values(files)) {
+    const flush = file.persistAsync.bind(file);
+    vi.spyOn(file, 'persistAsync').mockImplementation(async (...range) => {
+      // The disk takes as long as the event loop takes to turn.
+      await new Promise((resolve) => { setImmediate(resolve); });
+      events.push('flushed');
+      return flush(...range);
+    });
+    vi.spyOn(file, 'persistRanges').mockImplementation(() => { throw new Error('flushed on this thread'); });
+  }
+  const state = { isOver: false };
+  const turning = (async () => {
+    while (!state.isOver) {
+      await new Promise((resolve) => { setImmediate(resolve); });
+      if (events.at(-1) !== 'turn') events.push('turn');
+    }
+  })();
+  await store.put(Buffer.from('b'), VALUE);
+  state.isOver = true;
+  await turning;
+  expect(events[0]).toBe('turn');
+  expect(events.filter((event) => event === 'flushed')).toHaveLength(2);
+});
+
+test('a commit stays on this thread while flushes are quick', async () => {
+  stepClock(() => 0.01);
+  const { machine, flushes } = await openStore();
+  for (let i = 0; i < 20; i++) await machine.put(`key ${i}`, VALUE);
+  expect(flushes.filter((place) => place === 'away').length).toBeLessThan(flushes.length / 2);
+  expect(flushes).toContain('here');
+  expect(machine.account()).toEqual([]);
+});
+
+test('a commit goes off this thread after a flush that took long, and comes back after one that did not', async () => {
+  let stepMs = 5;
+  stepClock(() => stepMs);
+  const { machine, flushes } = await openStore();
+  for (let i = 0; i < 5; i++) await machine.put(`slow ${i}`, VALUE);
+  expect(flushes.slice(2)).toEqual(flushes.slice(2).fill('away'));
+  stepMs = 0.01;
+  const before = flushes.length;
+  for (let i = 0; i < 100; i++) await machine.put(`quick ${i}`, VALUE);
+  expect(flushes.slice(before)).toContain('here');
+  machine.crash('lose-all');
+  await machine.open();
+  expect(machine.account()).toEqual([]);
+});
+
+test('blockMs has to be a length of time', async () => {
+  await expect(openStore({ blockMs: -1 })).rejects.toThrow(RangeError);
+});
