@@ -35,7 +35,7 @@ async function onHugetlbfs({ place }) {
   }
 }
 
-/** As many losses as a journal can name: it opens, and a store that would split one of them is refused and harms nothing. */
+/** As many losses as a journal can name: it opens, and a store that would split one is refused and harms nothing. */
 async function largestJournal({ place }) {
   const file = path.join((await place('tmpfs')).folder, 'file');
   writeFileSync(file, Buffer.alloc(LOSSES_MAX * STEP, 1));
@@ -101,7 +101,7 @@ async function abortedRepair({ place }) {
     onProgress: ({ doneBytes, totalBytes }) => {
       assert.ok(doneBytes < totalBytes, 'the abort comes before the end');
       events.push('progress');
-      // Not from within the repair: whoever aborts needs a turn of the event loop.
+      // Not from within the repair: an abort needs a turn of the event loop.
       if (events.length === 1)
         setImmediate(() => {
           events.push('abort');

@@ -1,4 +1,4 @@
-/** Where a commit of the store waits for the disk: on this thread while that is quick, off it where it takes long. */
+/** A commit of the store waits for the disk on this thread while that is quick, and off it if it takes long. */
 import { PmemFile } from '@safe-pmem/core';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { StoreOptions } from '../../src/pages/index.js';
