@@ -247,6 +247,19 @@ const list = [
     core('rescue/on-abort.ts'),
     'waitingFor.get(signal) ?? begin(signal)', 'begin(signal)', 'announced: each watch listens to the signal',
   ],
+  // Names
+  [
+    core('repair/journal/names.ts'), "isWindows ? text.lastIndexOf('\\\\') : -1",
+    '-1', 'names: a path of Windows has no directory',
+  ],
+  [
+    core('repair/journal/names.ts'), "Math.max(text.lastIndexOf('/'), isWindows ?",
+    "Math.max(text.lastIndexOf('/'), isWindows || true ?", 'names: a backslash ends a directory on Linux',
+  ],
+  [
+    core('errors/system-error.ts'), "[Errno.EMFILE, ['ERR_PMEM_TOO_MANY_FILES', ",
+    "[Errno.EMFILE, ['ERR_PMEM_IO', ", 'EMFILE has no code of its own',
+  ],
   // Huge pages
   [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],
   [core('opening/huge-pages.ts'), 'if (failure === undefined) avoiding.add(file);', 'avoiding.add(file);\n  if (failure === undefined) return;', 'info() says avoid of huge pages that the kernel did not avoid'],

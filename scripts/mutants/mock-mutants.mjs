@@ -108,6 +108,10 @@ const list = [
   [mock('filesystem/filesystem.ts'), 'if (this.#names.get(to) === moved) return;', '', 'a rename onto another name of the same file takes that name'],
   [mock('filesystem/filesystem.ts'), 'return this.#quotaLeft <= 0 ? Errno.EDQUOT : Errno.ENOSPC;', 'return Errno.ENOSPC;', 'a quota says ENOSPC'],
   [mock('filesystem/filesystem.ts'), 'Math.min(this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks, this.#quotaLeft)', 'this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks', 'no quota'],
+  [
+    mock('driver/check.ts'), "separator === '\\\\' ? path.replaceAll('\\\\', '/') : path",
+    'path', 'names: what is joined on Windows is one name',
+  ],
   [mock('driver/mock-file.ts'), 'this.#inode.locks.unlockAll(this);', '', 'locks outlive their file'],
   [mock('driver/mock-file.ts'), 'if (!this.#calls.closed && this.#calls.hasPower) this.#release();', '', 'a killed process keeps its locks'],
   [mock('driver/announced-calls.ts'), 'this.#inFlight.size === 0 ? action()', 'this.#inFlight.size >= 0 ? action()', 'close does not wait for calls in flight'],
