@@ -246,8 +246,14 @@ export class Opener {
     const { scene } = this;
     const { ledger } = scene;
     const range: ByteRange = { offset: page * PAGE, length: Math.min(PAGE, this.file.size - page * PAGE) };
-    const options: RepairOptions =
-      how === 'lose' ? {} : { rebuild: ({ offset, length }) => ledger.newest.slice(offset, offset + length) };
+    // What rebuild returned: others may store, or try to, before the repair that writes it has ended.
+    const supplied = new Uint8Array(MOST_BYTES);
+    const rebuild = ({ offset, length }: ByteRange): Uint8Array => {
+      const bytes = ledger.newest.slice(offset, offset + length);
+      supplied.set(bytes, offset);
+      return bytes;
+    };
+    const options: RepairOptions = how === 'lose' ? {} : { rebuild };
     if (how === 'lose') scene.losses++;
     this.repairing.add(page);
     try {
@@ -261,7 +267,7 @@ export class Opener {
         ledger.unreport(unit.range, isBad);
         ledger.mayReport(unit.tombstoned);
         if (scene.contested.delete(page)) ledger.doubt(unit.range);
-        else for (const part of unit.rebuilt) ledger.rebuilt(part, ledger.newest.slice(part.offset, part.offset + part.length), isBad);
+        else for (const part of unit.rebuilt) ledger.rebuilt(part, supplied.slice(part.offset, part.offset + part.length), isBad);
       }
     } catch (error) {
       if (isLocked(error)) return false;

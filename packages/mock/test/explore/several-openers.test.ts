@@ -20,6 +20,20 @@ describe('what was acknowledged stays, what is lost never reads as data, and the
     expect(states).toBeGreaterThan(situation.bodies.length > 1 ? 5 : 0);
   }, TIMEOUT_MS);
 
+  it('a store that poison refuses while another opener, which has asked for the bytes, repairs the page', async () => {
+    const target = targets.find(({ name }) => name === 'openers, ext4 5.10, two repairs of one page, then stores, every order, poison');
+    await target?.replay(JSON.stringify({
+      seed: 7,
+      events: [
+        { at: 34, operation: 'pwrite', effect: 'turn', to: 'b' },
+        { at: 52, operation: 'a: turn', effect: 'turn', to: 'b' },
+        { at: 53, operation: 'lock', effect: 'poison', path: '/pmem/shared', offset: 5632, length: 512 },
+        { at: 73, operation: 'b: writeMark', effect: 'turn', to: 'a' },
+      ],
+    }));
+    expect(target).toBeDefined();
+  }, TIMEOUT_MS);
+
   it('each with a crash, a death and a fault, on each machine', async () => {
     const chosen = targets.filter(({ name }, index) => !name.endsWith('every order') && (index + SEED) % 2 === 0);
     let explored = 0;
