@@ -21,7 +21,8 @@ describe('what was acknowledged stays, what is lost never reads as data, and the
   }, TIMEOUT_MS);
 
   it('a store that poison refuses while another opener, which has asked for the bytes, repairs the page', async () => {
-    const target = targets.find(({ name }) => name === 'openers, ext4 5.10, two repairs of one page, then stores, every order, poison');
+    const wanted = 'openers, ext4 5.10, two repairs of one page, then stores, every order, poison';
+    const target = targets.find(({ name }) => name === wanted);
     await target?.replay(JSON.stringify({
       seed: 7,
       events: [
