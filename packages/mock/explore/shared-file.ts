@@ -258,8 +258,6 @@ export class Opener {
     this.repairing.add(page);
     try {
       const { units } = await this.file.repair(range, options);
-      // An opener that has opened it in the middle of that may not know of it either.
-      if (how === 'lose') scene.losses++;
       const isBad = scene.isBad();
       for (const unit of units) {
         if (unit.outcome === 'healthy') continue;
@@ -273,6 +271,8 @@ export class Opener {
       if (isLocked(error)) return false;
       throw error;
     } finally {
+      // An opener that has opened it in the middle of that may not know of it either, also if it was killed.
+      if (how === 'lose') scene.losses++;
       this.repairing.delete(page);
     }
     return true;
