@@ -9,3 +9,4 @@ function resolve(base: string, path: string): string {
 }
 
 export const posix = { resolve };
+export const sep = '/';
