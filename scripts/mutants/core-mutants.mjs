@@ -114,7 +114,7 @@ const list = [
   [core('repair/verify-units.ts'), 'data.offset) !== undefined) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'data.offset) !== undefined && data.length === 0) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'a fault in verification'],
   [core('repair/verify-units.ts'), 'bytes, mappedBytes);\n  return Buffer.compare(bytes, content) === 0', 'bytes, mappedBytes);\n  return true', 'other bytes in verification'],
   [core('repair/verify-units.ts'), 'return { step: \'verify\', errno };\n  return Buffer.compare(bytes, content) === 0', 'return { step: \'verify\', errno };\n  return true', 'other bytes in verification, past the mapping'],
-  [core('repair/verify-units.ts'), 'if (gapBytes > 0 && !unsafe.isEmptyAt(from, gapBytes)) break;', '', 'what lies between repaired pages is mapped anew, bad or not'],
+  [core('repair/verify-units.ts'), 'if (gapBytes > 0 && !unsafe.isEmptyAt(from, gapBytes)) break;', '', 'what lies between repaired pages is mapped once more, bad or not'],
   [core('repair/verify-units.ts'), 'if (gapBytes > GAP_PAGES_MAX * file.facts.pageBytes) break;', '', 'pages far from each other lose their mapping'],
   [core('repair/verify-units.ts'), 'const unmapped = remapUnits(', 'const unmapped = first.unit.offset >= 0 ? undefined : remapUnits(', 'verification through a stale page'],
   [core('repair/verify-units.ts'), 'rangeBetween(first.unit.offset, rangeEnd(last.unit))', 'first.unit', 'only the first of a group is mapped anew'],

@@ -97,7 +97,7 @@ const list = [
   [mock('explore/crash-points.ts'), 'SHARES_ITS_MOMENT.includes(last.effect) ? last.at - 1 : last.at', 'last.at', 'no crash at the moment of the poison'],
   [mock('explore/run.ts'), 'if (event.persistent === true) this.#persistent.push(event);', '', 'failures do not last'],
   [mock('explore/run.ts'), 'this.#persistent.length = 0;', '', 'failures last beyond power loss'],
-  [mock('explore/run.ts'), 'while (this.#isPowerOff && recover !== undefined) {', 'if (this.#isPowerOff && recover !== undefined) {', 'recovery is not begun anew'],
+  [mock('explore/run.ts'), 'while (this.#isPowerOff && recover !== undefined) {', 'if (this.#isPowerOff && recover !== undefined) {', 'recovery does not begin again'],
   [mock('explore/run.ts'), 'if (heard !== undefined && !(disturbed && this.#isAcceptable(heard.error))) throw heard.error;', 'if (heard !== undefined && !this.#isAcceptable(heard.error)) throw heard.error;', 'an undisturbed body may fail'],
   [mock('explore/fault-events.ts'), 'events.push(once, { ...once, persistent: true });', 'events.push(once);', 'no lasting failures'],
   [mock('explore/shrink.ts'), 'if (tried.failure === undefined || tried.mismatch !== undefined) continue;', 'if (tried.failure === undefined) continue;', 'a shrunk schedule that does not fit'],

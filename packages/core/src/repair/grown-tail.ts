@@ -5,10 +5,10 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
-import { systemError } from '../errors/system-error.js';
 import { isMediaErrno } from '../faults/classify.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import { unreadableCuts } from '../resize/cuts.js';
+import { sizeOf } from './file-size.js';
 import type { Intent } from './journal/format.js';
 import { isZero } from './repair-unit.js';
 
@@ -21,7 +21,7 @@ export async function grownTail(
   file: CompleteFile, intents: readonly Intent[], mayBeTorn: boolean,
 ): Promise<Intent | undefined> {
   const unitBytes = repairUnitBytes(file.facts);
-  const sizeBytes = await sizeOf(file);
+  const sizeBytes = await sizeOf(file, 'cannot recover');
   for (const intent of intents) {
     const isTail = rangeEnd(intent) === intent.fileSizeBytes && intent.length < unitBytes;
     if (!isTail || sizeBytes <= intent.fileSizeBytes || sizeBytes > intent.offset + unitBytes) continue;
@@ -38,15 +38,8 @@ export async function grownTail(
 
 /** Cuts the growth off again. False if that failed, or would have the kernel zero a page that cannot be read. */
 export async function isCut(file: CompleteFile, tail: Intent, fileSizeBytes: number): Promise<boolean> {
-  const sizeBytes = await sizeOf(file);
+  const sizeBytes = await sizeOf(file, 'cannot recover');
   if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;
   if ((await unreadableCuts(file, [fileSizeBytes])).length > 0) return false;
   return (await file.resize(fileSizeBytes, false)) === undefined;
-}
-
-/** Size of the file now, in bytes. Throws what fstat says. */
-export async function sizeOf(file: CompleteFile): Promise<number> {
-  const outcome = await file.fileSize();
-  if ('sizeBytes' in outcome) return outcome.sizeBytes;
-  throw systemError('cannot recover', outcome.failure, { path: file.facts.path });
 }

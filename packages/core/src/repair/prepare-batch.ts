@@ -1,13 +1,11 @@
 /** Prepares the units of one window of a repair together, and tells later whether they are still as they were found. */
-import type { CompleteFile } from '../driver/driver.js';
-import { PmemError } from '../errors/errors.js';
-import { systemError } from '../errors/system-error.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd, totalLength } from '../ranges/byte-range.js';
 import { isAsSalvaged } from './as-salvaged.js';
 import { type Batch, hasTail } from './batch.js';
 import type { RecoverContext } from './context.js';
+import { sizeOf, truncated } from './file-size.js';
 import { prepareUnits } from './prepare-units.js';
 import type { ReadRoom } from './read-room.js';
 import { suspectsIn, writtenIn } from './survey.js';
@@ -30,7 +28,7 @@ export interface BatchScene extends RecoverContext {
 export async function prepareBatch(
   { file, unsafe, blocks, isSparse, room }: BatchScene, window: readonly ByteRange[], request: ContentRequest,
 ): Promise<Batch> {
-  const fileSizeBytes = await sizeNow(file, window);
+  const fileSizeBytes = await sizeOf(file, 'cannot repair', window);
   const gone = window.filter((range) => range.offset >= fileSizeBytes);
   if (gone.length > 0) throw truncated(file, gone);
   const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
@@ -47,7 +45,7 @@ export async function prepareBatch(
 export async function hasChanged(
   { file, unsafe }: RecoverContext, batch: Batch, window: readonly ByteRange[], room: ReadRoom,
 ): Promise<boolean> {
-  const sizeBytes = await sizeNow(file, window);
+  const sizeBytes = await sizeOf(file, 'cannot repair', window);
   const end = Math.max(...batch.units.map((unit) => rangeEnd(unit.data)));
   if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
   if (!(await isAsSalvaged(file, unsafe, batch.units))) return true;
@@ -57,15 +55,4 @@ export async function hasChanged(
   const pieces = unread.map((unit) => unit.data);
   const reads = await file.readEach(pieces, room.take(totalLength(pieces)));
   return reads.some(({ errno }) => errno === 0);
-}
-
-/** Size of the file, in bytes. */
-export async function sizeNow(file: CompleteFile, ranges: readonly ByteRange[]): Promise<number> {
-  const outcome = await file.fileSize();
-  if ('sizeBytes' in outcome) return outcome.sizeBytes;
-  throw systemError('cannot repair', outcome.failure, { path: file.facts.path, ranges });
-}
-
-export function truncated({ facts: { path } }: CompleteFile, ranges: readonly ByteRange[]): PmemError {
-  return new PmemError('ERR_PMEM_TRUNCATED', 'cannot repair: the file was truncated', { path, ranges });
 }

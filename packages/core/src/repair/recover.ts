@@ -17,7 +17,8 @@ import { journalError } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
 import { blankOf } from './batch.js';
 import type { RecoverContext } from './context.js';
-import { grownTail, isCut, sizeOf } from './grown-tail.js';
+import { sizeOf } from './file-size.js';
+import { grownTail, isCut } from './grown-tail.js';
 import { prepareUnits } from './prepare-units.js';
 import { ReadRoom } from './read-room.js';
 import { isZero, type RepairUnit } from './repair-unit.js';
@@ -89,7 +90,7 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const interruption = adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption;
   const mayBeTorn = interruption === 'torn';
   const tail = await grownTail(file, intents, mayBeTorn);
-  const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file));
+  const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file, 'cannot recover'));
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium.

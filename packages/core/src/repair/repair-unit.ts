@@ -64,7 +64,8 @@ export interface StepFailure {
   readonly errno: number;
 }
 
-const NOTHING = new Uint8Array(0);
+/** Content of a unit that is not written, or not any more. */
+export const NOTHING = new Uint8Array(0);
 
 export class RepairUnit implements UnitPlace, Supply {
   readonly unit: ByteRange;

@@ -14,7 +14,8 @@ import type { RepairContext } from './context.js';
 import { failureOf } from './failure.js';
 import { journalError } from './journal/journal.js';
 import { ListedBlocks } from './listed-blocks.js';
-import { hasChanged, prepareBatch, sizeNow, truncated } from './prepare-batch.js';
+import { sizeOf, truncated } from './file-size.js';
+import { hasChanged, prepareBatch } from './prepare-batch.js';
 import { ReadRoom } from './read-room.js';
 import type { RepairReceipt } from './receipt.js';
 import { healthyUnits, reportUnit } from './receipt.js';
@@ -59,7 +60,7 @@ export async function repairRanges(
 async function withinFile({ file }: RepairContext, runs: readonly ByteRange[]): Promise<ByteRange> {
   const span = spanOf(runs);
   if (span === undefined) throw new PmemError('ERR_PMEM_IO', 'no unit to repair');
-  const sizeBytes = await sizeNow(file, runs);
+  const sizeBytes = await sizeOf(file, 'cannot repair', runs);
   const beyond = subtract(runs, [{ offset: 0, length: sizeBytes }]).filter((range) => range.offset >= sizeBytes);
   const gone = beyond.filter((range) => range.offset % repairUnitBytes(file.facts) === 0);
   if (gone.length > 0) throw truncated(file, gone);

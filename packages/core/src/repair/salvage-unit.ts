@@ -12,18 +12,15 @@ import {
 import { isMediaErrno } from '../faults/classify.js';
 import type { CompleteFile, Transfer } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
-import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { systemError } from '../errors/system-error.js';
 import { nonZeroRuns } from '../faults/stored-since.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { truncated } from './file-size.js';
 import type { ReadRoom } from './read-room.js';
-import type { FoundUnit, UnitPlace } from './repair-unit.js';
+import { type FoundUnit, NOTHING, type UnitPlace } from './repair-unit.js';
 import type { UnitContents } from './unit-contents.js';
 import { remapUnits } from './verify-units.js';
-
-/** Of a unit that is not written. */
-const NOTHING = new Uint8Array(0);
 
 /** The scene in which units are prepared: the file, its size now, and the kernel's list for this part of it. */
 export interface PrepareScene {
@@ -116,8 +113,7 @@ function readOf(
 function mediaErrno(file: CompleteFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
   const { path } = file.facts;
   if (errno === 0 && transferredBytes < page.length) {
-    const message = 'cannot repair: the file was truncated';
-    throw publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: [page] }));
+    throw publishFailure(path, truncated(file, [page]));
   }
   if (isMediaErrno(errno)) return errno;
   throw systemError('cannot repair', { errno, syscall: 'pread' }, { path, ranges: [page] });

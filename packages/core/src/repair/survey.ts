@@ -9,6 +9,7 @@ import {
 } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { spanOf } from './windows.js';
 
 /** Below this a read costs less than the question where the file has blocks. */
 export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
@@ -17,10 +18,9 @@ export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
 export async function writtenIn(
   file: CompleteFile, window: readonly ByteRange[],
 ): Promise<readonly ByteRange[] | undefined> {
-  const first = window[0];
-  const last = window.at(-1);
-  if (first === undefined || last === undefined) return undefined;
-  const outcome = await file.extents(first.offset, rangeEnd(last) - first.offset);
+  const span = spanOf(window);
+  if (span === undefined) return undefined;
+  const outcome = await file.extents(span.offset, span.length);
   return 'failure' in outcome ? undefined : coalesce(outcome.extents.filter(({ unwritten }) => !unwritten));
 }
 
@@ -33,10 +33,8 @@ export async function suspectsIn(
   unitBytes: number,
   written?: readonly ByteRange[],
 ): Promise<ByteRange[]> {
-  const first = window[0];
-  const last = window.at(-1);
-  if (first === undefined || last === undefined) return [];
-  const span = rangeBetween(first.offset, rangeEnd(last));
+  const span = spanOf(window);
+  if (span === undefined) return [];
   const known: ByteRange[] = [...overlappingOf(listed, span), ...unsafe.knownBadWithin(span), ...unsafe.lostWithin(span)];
   const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
   const unread = subtract(window, suspects);
