@@ -173,7 +173,7 @@ const list = [
   [core('repair/journal/locate.ts'), 'identity.inode === facts.inode && ', '', 'a journal of another inode'],
   [core('repair/journal/locate.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
   // Short accesses
-  [core('opening/open-state.ts'), ' || this.#resizes > 0', '', 'the window is opened in the middle of a resize'],
+  [core('opening/open-state.ts'), ' || this.#resizes.size > 0', '', 'the window is opened in the middle of a resize'],
   [core('opening/open-state.ts'), '!this.unsafe.isEmpty || ', '', 'the window is opened beside an unsafe range'],
   [core('opening/open-state.ts'), 'new UnsafeRanges(() => { this.window.shut(); })', 'new UnsafeRanges()', 'the window stays open when a range becomes unsafe'],
   [core('access/open-window.ts'), 'Math.min(bytes.length, sizeBytes - start)', 'bytes.length', 'the window reaches past the end of the file'],
@@ -208,6 +208,8 @@ const list = [
   [core('opening/recover-file.ts'), ' || mode !== \'discard\') throw error;', ') throw error;', 'a damaged journal is a shrug'],
   [core('rescue/bad-blocks.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
   [core('rescue/salvage.ts'), 'unsafe.addMet(met.filter((gap) => gap.reason === \'media\'));', '', 'salvage forgets what it met'],
+  [core('rescue/scrub.ts'), 'await state.resized();', '', "a scrub meets its own resize()'s cut before the mapping"],
+  [core('rescue/scrub.ts'), 'if (mapped.length === 0) continue;', '', 'what resize() cut off is truncated to a scrub'],
   [core('rescue/scrub.ts'), "if (verdict?.kind === 'media') bad.push", 'bad.push', 'an EIO of a filesystem that has shut down is believed'],
   [core('rescue/scrub.ts'), 'if (transferredBytes < piece.length) pending.push', 'if (false) pending.push', 'what lies behind a short read'],
   [core('ranges/range-set.ts'), 'next.offset <= end', 'next.offset < end', 'touching ranges stay apart'],

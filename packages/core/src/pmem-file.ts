@@ -323,7 +323,8 @@ export class PmemFile implements NumberReads {
   /**
    * Reads the range by pread(2), off the main thread, to find media errors before the application meets them. Known
    * ones are reported, not read again. `bytesPerSecond` bounds what it takes of the medium's bandwidth. The file is not
-   * changed. Throws ERR_PMEM_TRUNCATED, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
+   * changed. What a resize() cuts off meanwhile is left out, and `range` of the report ends with the file. Throws
+   * ERR_PMEM_TRUNCATED if another process has shortened the file, ERR_PMEM_IO, ERR_PMEM_CLOSED, or the signal's reason.
    *
    * @example
    * const { mediaErrors } = await file.scrub({ bytesPerSecond: 50e6 });

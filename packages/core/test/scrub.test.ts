@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import type { Clock } from '../src/rescue/pace.js';
 import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
+import type { ScrubProgress, ScrubReport } from '../src/rescue/scrub.js';
 import { scrubRange } from '../src/rescue/scrub.js';
 import type { CompleteFile } from '../src/index.js';
 
 const PAGE = 4096;
 const MIB = 2 ** 20;
+const state = { assertOpen: () => undefined, resized: () => Promise.resolve() };
 
 /** A clock that only sleeping and reading move, and a medium that takes `readMs` for a megabyte. */
 function scene(readMs: number, stallMs = 0): { clock: Clock; file: CompleteFile; reads: { atMs: number; bytes: number }[]; now: () => number } {
@@ -21,6 +23,7 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: CompleteFile;
   };
   const file = {
     facts: { pageBytes: PAGE, path: '/file' },
+    mappedBytes: 64 * MIB,
     scrub: (_position: number, bytes: number) => {
       nowMs += (readMs * bytes) / MIB;
       // A medium that stalls does not give leave to catch up.
@@ -36,7 +39,7 @@ function scene(readMs: number, stallMs = 0): { clock: Clock; file: CompleteFile;
 async function scrub(readMs: number, bytesPerSecond: number | undefined, stallMs = 0, lengthBytes = 8 * MIB): Promise<ReturnType<typeof scene>> {
   const at = scene(readMs, stallMs);
   const request = { range: { offset: 0, length: lengthBytes }, bytesPerSecond, signal: undefined, onProgress: undefined };
-  await scrubRange(at.file, new UnsafeRanges(), request, () => undefined, at.clock);
+  await scrubRange(at.file, new UnsafeRanges(), request, state, at.clock);
   return at;
 }
 
@@ -80,6 +83,41 @@ it('an abort ends it while it waits', async () => {
     },
   });
   const request = { range: { offset: 0, length: MIB }, bytesPerSecond: 100_000, signal: controller.signal, onProgress: undefined };
-  await expect(scrubRange(at.file, new UnsafeRanges(), request, () => undefined, at.clock)).rejects.toThrow('enough');
+  await expect(scrubRange(at.file, new UnsafeRanges(), request, state, at.clock)).rejects.toThrow('enough');
   expect(at.reads.length).toBe(3);
+});
+
+/** A file of 20 MiB that has 5 MiB when the second piece is read; `resized` waits as OpenState does. */
+async function shortened(
+  resized: (file: { mappedBytes: number }) => Promise<void>,
+): Promise<{ report: ScrubReport; lastProgress: ScrubProgress | undefined }> {
+  let lastProgress: ScrubProgress | undefined;
+  const onProgress = (progress: ScrubProgress): void => { lastProgress = progress; };
+  const file = {
+    facts: { pageBytes: PAGE, path: '/file' },
+    mappedBytes: 20 * MIB,
+    scrub: (position: number, bytes: number) =>
+      Promise.resolve({ transferredBytes: position === 0 ? bytes : Math.max(0, 5 * MIB - position), errno: 0 }),
+  };
+  const report = await scrubRange(
+    file as unknown as CompleteFile,
+    new UnsafeRanges(),
+    { range: { offset: 0, length: 20 * MIB }, bytesPerSecond: undefined, signal: undefined, onProgress },
+    { ...state, resized: () => resized(file) },
+  );
+  return { report, lastProgress };
+}
+
+it('what resize() cuts off during a scrub is left out, before and after the mapping follows', async () => {
+  const range = { offset: 0, length: 5 * MIB };
+  const { report, lastProgress } = await shortened(async (file) => {
+    await new Promise(setImmediate);
+    file.mappedBytes = 5 * MIB;
+  });
+  expect(report).toEqual({ range, mediaErrors: [], found: [] });
+  expect(lastProgress).toEqual({ doneBytes: 5 * MIB, totalBytes: 5 * MIB, mediaErrors: [] });
+});
+
+it('what another process cuts off during a scrub is ERR_PMEM_TRUNCATED', async () => {
+  await expect(shortened(() => Promise.resolve())).rejects.toMatchObject({ code: 'ERR_PMEM_TRUNCATED' });
 });

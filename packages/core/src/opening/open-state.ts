@@ -22,7 +22,7 @@ export class OpenState {
   sizeBytes: number;
   closed = false;
   readonly #closing = new AbortController();
-  #resizes = 0;
+  readonly #resizes = new Set<Promise<unknown>>();
 
   constructor(file: CompleteFile, devices?: DeviceDriver) {
     this.file = file;
@@ -35,7 +35,7 @@ export class OpenState {
 
   /** Opens the window for later accesses near `position`. True if they may use it. */
   openWindow(position: number, length: number): boolean {
-    if (!this.unsafe.isEmpty || this.#resizes > 0 || this.closed) return false;
+    if (!this.unsafe.isEmpty || this.#resizes.size > 0 || this.closed) return false;
     const window = this.file.memoryWindow(position, length);
     if (window === undefined) return false;
     this.window.open(window, this.sizeBytes);
@@ -44,14 +44,20 @@ export class OpenState {
 
   /** What shortened or replaced the mapping is done when the promise is settled; meanwhile accesses go through the driver. */
   async whileResizing<Outcome>(resize: () => Promise<Outcome>): Promise<Outcome> {
-    this.#resizes++;
     this.window.shut();
+    const running = resize();
+    this.#resizes.add(running);
     try {
-      return await resize();
+      return await running;
     } finally {
-      this.#resizes--;
+      this.#resizes.delete(running);
       this.sizeBytes = this.file.mappedBytes;
     }
+  }
+
+  /** Resolves when no resize() runs any more: the size of the file and its mapping agree again. */
+  async resized(): Promise<void> {
+    while (this.#resizes.size > 0) await Promise.allSettled(this.#resizes);
   }
 
   close(): void {

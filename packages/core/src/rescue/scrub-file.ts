@@ -15,8 +15,7 @@ export async function scrubFile(state: OpenState, options: ScrubOptions): Promis
   const range = state.rangeOrWhole(ownOption(options, 'range'));
   const { closing, file, unsafe, faultPath } = state;
   const signal = asked === undefined ? closing : AbortSignal.any([asked, closing]);
-  const assertOpen = (): void => { state.assertOpen(); };
-  const report = await scrubRange(file, unsafe, { range, bytesPerSecond, signal, onProgress }, assertOpen);
+  const report = await scrubRange(file, unsafe, { range, bytesPerSecond, signal, onProgress }, state);
   if (report.found.length > 0) faultPath.mediaError('scrub', 'errno', report.found);
   return report;
 }

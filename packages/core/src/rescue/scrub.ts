@@ -1,6 +1,6 @@
 /** Reads ahead, off the main thread and without touching mapped memory, to find media errors before an access meets them. */
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { alignOut, intersect, intersectAll, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { forgetHealthy } from '../faults/ask-again.js';
 import { classifyPage, isMediaErrno } from '../faults/classify.js';
 import type { CompleteFile } from '../driver/driver.js';
@@ -19,6 +19,7 @@ export interface ScrubProgress {
 }
 
 export interface ScrubReport {
+  /** The range that was asked for, as far as no resize() has cut it off meanwhile. */
   readonly range: ByteRange;
   /** Every media error in the range, whole pages clipped to it: what was known before, and what scrub() met. */
   readonly mediaErrors: readonly ByteRange[];
@@ -46,36 +47,55 @@ export interface ScrubRequest {
 /** Long enough that the way to the pool of threads and back costs little beside it; progress and abort wait for one. */
 const CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Known media errors are counted, not read again: each consumption of poison is a risk. */
+/** Tells scrub() whether the file is open, and when no resize() of it runs any more. */
+export interface ScrubbedState {
+  assertOpen(): void;
+  resized(): Promise<void>;
+}
+
+/**
+ * Known media errors are counted, not read again: each consumption of poison is a risk. What a resize() of this file
+ * cuts off meanwhile is no longer part of the range.
+ */
 export async function scrubRange(
   file: CompleteFile,
   unsafe: UnsafeRanges,
   request: ScrubRequest,
-  assertOpen: () => void,
+  state: ScrubbedState,
   clock: Clock = wallClock,
 ): Promise<ScrubReport> {
-  const { range, signal, onProgress } = request;
+  const { signal, onProgress } = request;
+  let { range } = request;
   const pace = new Pace(request.bytesPerSecond, clock);
   const chunkBytes = pace.chunkBytes(file.facts.pageBytes, CHUNK_BYTES_MAX);
   forgetHealthy(file, unsafe, range);
   const known = unsafe.knownBadWithin(range);
   const found: ByteRange[] = [];
-  const totalBytes = range.length;
-  let doneBytes = totalLength(known);
+  let readBytes = 0;
   for (const healthy of subtract([range], known)) {
-    for (let start = healthy.offset; start < rangeEnd(healthy); start += chunkBytes) {
+    for (let start = healthy.offset; ; start += chunkBytes) {
+      range = mappedPart(file, range);
+      const end = Math.min(start + chunkBytes, rangeEnd(healthy), rangeEnd(range));
+      if (start >= end) break;
       signal?.throwIfAborted();
-      assertOpen();
-      const chunk = rangeBetween(start, Math.min(start + chunkBytes, rangeEnd(healthy)));
-      const bad = await scrubChunk(file, chunk, assertOpen);
+      state.assertOpen();
+      const chunk = rangeBetween(start, end);
+      const bad = await scrubChunk(file, chunk, state);
       unsafe.addMet(bad);
       found.push(...bad);
-      doneBytes += chunk.length;
-      onProgress?.({ doneBytes, totalBytes, mediaErrors: coalesce([...known, ...found]) });
-      if (doneBytes < totalBytes) await pace.done(chunk.length, signal);
+      readBytes += chunk.length;
+      range = mappedPart(file, range);
+      const mediaErrors = intersectAll([...known, ...found], [range]);
+      const doneBytes = Math.min(readBytes + totalLength(intersectAll(known, [range])), range.length);
+      onProgress?.({ doneBytes, totalBytes: range.length, mediaErrors });
+      if (doneBytes < range.length) await pace.done(chunk.length, signal);
     }
   }
-  return { range, mediaErrors: coalesce([...known, ...found]), found: coalesce(found) };
+  return { range, mediaErrors: intersectAll([...known, ...found], [range]), found: intersectAll(found, [range]) };
+}
+
+function mappedPart(file: CompleteFile, range: ByteRange): ByteRange {
+  return rangeBetween(range.offset, Math.max(range.offset, Math.min(rangeEnd(range), file.mappedBytes)));
 }
 
 /**
@@ -85,21 +105,32 @@ export async function scrubRange(
 async function scrubChunk(
   file: CompleteFile,
   chunk: ByteRange,
-  assertOpen: () => void,
+  state: ScrubbedState,
 ): Promise<ByteRange[]> {
   const { pageBytes, path } = file.facts;
   const bad: ByteRange[] = [];
   const pending: ByteRange[] = [chunk];
+  let askedAgain: number | undefined;
   for (let piece = pending.pop(); piece !== undefined; piece = pending.pop()) {
-    assertOpen();
+    state.assertOpen();
     const { transferredBytes, errno } = await file.scrub(piece.offset, piece.length);
     if (errno === 0 && transferredBytes > 0) {
       if (transferredBytes < piece.length) pending.push(rangeBetween(piece.offset + transferredBytes, rangeEnd(piece)));
       continue;
     }
     if (errno === 0) {
-      // End of file: the mapping is longer than the file by now.
-      throw publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] }));
+      // End of file. A resize() shortens the file before it tells of the mapping.
+      await state.resized();
+      const mapped = mappedPart(file, piece);
+      if (mapped.length === 0) continue;
+      // Once: a network filesystem may give no byte of a file that it calls longer.
+      if (askedAgain !== piece.offset) {
+        askedAgain = piece.offset;
+        pending.push(mapped);
+        continue;
+      }
+      const error = new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] });
+      throw publishFailure(path, error);
     }
     if (!isMediaErrno(errno)) throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
     const pages = alignOut(piece, pageBytes);
