@@ -2,7 +2,7 @@
  * 2 MiB that one entry maps, through a driver's file: what the scenarios huge-* of the traces have recorded. A page
  * that goes bad after its mapping was made goes on working, so it tells whether it was mapped along with another.
  */
-import { completeFile, type CompleteFile, type Driver } from '@safe-pmem/core';
+import { completeFile, Errno, type CompleteFile, type Driver } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { mockDriver, type MockDriver, type MockOptions } from '../src/index.js';
 
@@ -123,6 +123,19 @@ describe('2 MiB in one piece', () => {
     driver.poison(PATH, { offset: bad, length: 512 });
     expect(stores(file, 3 * PAGE)).toBe(true);
     expect(await writtenBytes(file)).toBe(PAGE);
+  });
+
+  it('are written after a store that could not zero them, on ext4; after a pwrite, when next written', async () => {
+    for (const access of ['store', 'write'] as const) {
+      const driver = machine({ clearable: false });
+      const file = await opened(driver, true, true);
+      driver.poison(PATH, { offset: bad, length: 512 });
+      if (access === 'store') expect(stores(file, 3 * PAGE)).toBe(true);
+      else expect((await file.pwrite(new Uint8Array(HUGE).fill(1), 0)).errno).toBe(Errno.EIO);
+      expect(await writtenBytes(file)).toBe(access === 'store' ? HUGE : 0);
+      expect((await file.pwrite(new Uint8Array(PAGE), bad)).errno).toBe(Errno.EFAULT);
+      expect(await writtenBytes(file)).toBe(access === 'store' ? HUGE : PAGE);
+    }
   });
 
   it('are mapped page by page where they lie otherwise on the device', async () => {

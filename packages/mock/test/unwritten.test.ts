@@ -94,6 +94,18 @@ describe('poison in a small unwritten extent, on a device that cannot clear', ()
     }
   });
 
+  it('in a write that joins a written neighbour: the next store finds its own page written alone', async () => {
+    const { driver, file } = await allocated(9, { clearable: false });
+    await file.pwrite(pattern(4 * PAGE), 0);
+    driver.poison(PATH, { offset: 4 * PAGE, length: PAGE });
+    expect((await file.pwrite(pattern(PAGE), 4 * PAGE + 3584)).errno).toBe(Errno.EIO);
+    expect(await stateOf(driver)).toBe('0-4, 4-9 unwritten');
+    expect(file.write(pattern(PAGE), 4 * PAGE)).toMatchObject({ signalCode: 4 });
+    expect(await stateOf(driver)).toBe('0-5, 5-9 unwritten');
+    driver.crash('keep-all');
+    expect(await stateOf(driver)).toBe('0-6, 6-9 unwritten');
+  });
+
   it('a zero-range starts over', async () => {
     const { driver, file } = await allocated(16, { clearable: false });
     driver.poison(PATH, { offset: 5 * PAGE, length: 512 });

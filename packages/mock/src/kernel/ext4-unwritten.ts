@@ -56,18 +56,16 @@ export function trustDiskWithin(machine: Machine, inode: Inode, logical: number,
 
 /**
  * The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so.
- * The cache then has all of the extent that is on disk, also what nothing has asked for.
+ * The cache learns of the blocks that were asked for, and of no other.
  */
 function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
   const isInExtent = (at: number): boolean => {
     return isUnwritten(inode.map.at(at)) && inode.diskEntry(at) === inode.diskEntry(logical) + at - logical;
   };
-  let start = logical;
   let end = logical + 1;
-  while (start > 0 && isInExtent(start - 1)) start--;
-  while (isInExtent(end)) end++;
-  rewrite(machine, inode, { start, end }, true);
-  return { count: Math.min(end - logical, count), errno: 0 };
+  while (end < logical + count && isInExtent(end)) end++;
+  rewrite(machine, inode, { start: logical, end }, true);
+  return { count: end - logical, errno: 0 };
 }
 
 /** Marks blocks as written in the cache, and on disk too if `onDisk`; mappings stay as they are. */

@@ -8,6 +8,7 @@ import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
 import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
 import type { Machine } from '../machine.js';
 import { isCopiedOnWrite, makeWritable } from './blocks.js';
+import { trustDiskWithin } from './ext4-unwritten.js';
 import type { Mapping } from './mapping.js';
 import { presentEntry, ZERO_PAGE } from './page-table.js';
 
@@ -29,8 +30,12 @@ export function mapHugePage(machine: Machine, mapping: Mapping, page: number, ac
       inode.mappedPages.addHuge(first, 'zeros');
       return true;
     }
-    // Blocks that are converted stay so, also if the 2 MiB turn out not to be in one piece.
-    if (makeWritable(machine, inode, first, HUGE_PAGE_BLOCKS).count < HUGE_PAGE_BLOCKS) return false;
+    // Blocks that are converted stay so, also if the 2 MiB turn out not to be in one piece. If zeroing fails, ext4
+    // looks all of them up on disk and then maps the page by itself; after a failed pwrite it does not (6.12).
+    if (makeWritable(machine, inode, first, HUGE_PAGE_BLOCKS).count < HUGE_PAGE_BLOCKS) {
+      trustDiskWithin(machine, inode, first, HUGE_PAGE_BLOCKS);
+      return false;
+    }
   }
   const block = writtenRun(mapping, first);
   if (block === undefined || machine.device.known.firstSector(block, HUGE_PAGE_BLOCKS) !== undefined) return false;
