@@ -10,7 +10,7 @@ const list = [
   ].map((change) => [mock('kernel/memory-watches.ts'), ...change]),
   // Clones
   [mock('kernel/huge-page.ts'), 'trustDiskWithin(machine, inode, first, HUGE_PAGE_BLOCKS);', '', 'no look-up of 2 MiB'],
-  [mock('kernel/ext4-unwritten.ts'), 'end < logical + count && isInExtent(end)', 'isInExtent(end)', 'too much is looked up'],
+  [mock('kernel/ext4-unwritten.ts'), 'end < logical + count && isInExtent(end)', 'isInExtent(end)', 'look-up'],
   [mock('machine.ts'), "    copy.device.medium.copyFrom(this.device.medium);\n", '', 'a clone has no bytes'],
   [mock('machine.ts'), "    copy.device.known.copyFrom(this.device.known);\n", '', "a clone's kernel knows of no poison"],
   [mock('machine.ts'), "    copy.random.copyFrom(this.random);\n", '', 'a clone is random from its start'],
