@@ -54,6 +54,9 @@ export const BODIES: Readonly<Record<string, Body>> = {
     life.append(3500);
     await life.commit();
   },
+  'truncation beside writers': async (life) => {
+    await settled([life.wal.truncateAsync(1), life.appendDurable(16, 3500)]);
+  },
   'repair': async (life) => {
     life.append(60);
     await life.commit();

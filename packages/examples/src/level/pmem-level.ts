@@ -31,6 +31,11 @@ export interface PmemLevelOptions<K = string, V = string> extends AbstractDataba
   readonly autoRepair?: boolean | undefined;
   /** Number of unchanged leaves that stay in memory, 4 KiB each and more. Default 4096. */
   readonly cachedLeaves?: number | undefined;
+  /**
+   * Milliseconds that a flush of the log may block this thread. After one that took longer, flushes run off it until
+   * one is quick again. 0: always off it. Infinity: always on it. Default 1.
+   */
+  readonly blockMs?: number | undefined;
 }
 
 type EncodedRange = Pick<AbstractIteratorOptions<Buffer, Buffer>, 'gt' | 'gte' | 'lt' | 'lte' | 'reverse' | 'limit'>;
@@ -73,10 +78,11 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   /** The files are `<location>.pages`, `<location>.log` and their mirrors. Opens by itself, as every Level does. */
   constructor(location: string, options: PmemLevelOptions<K, V>) {
     // Options that are not meant for this class go on to hooks of open().
-    const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, ...others } = options;
+    const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, ...more } = options;
+    const { cachedLeaves, blockMs, ...others } = more;
     super(manifest, others);
     this.location = location;
-    this.#options = { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves };
+    this.#options = { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, blockMs };
   }
 
   /** Repairs every damaged page of every file. See PageStore.repair(). */
@@ -93,13 +99,14 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
 
   async _open(options: AbstractOpenOptions): Promise<void> {
     const { driver, mirror = true, mirrorLocation = this.location, logBytes = LOG_BYTES } = this.#options;
-    const { attachMirror = false, cachedLeaves = 4096 } = this.#options;
+    const { attachMirror = false, cachedLeaves = 4096, blockMs = 1 } = this.#options;
     const { createIfMissing = true, errorIfExists = false } = options;
     const { location } = this;
     const places = { driver, location, mirrorLocation, mirror, logBytes };
     const files = await DatabaseFiles.open({ ...places, createIfMissing, errorIfExists, attachMirror });
     try {
-      this.#store = await PageStore.open({ ...files.files, create: createIfMissing, attachMirror, cachedLeaves });
+      const stored = { ...files.files, create: createIfMissing, attachMirror };
+      this.#store = await PageStore.open({ ...stored, cachedLeaves, blockMs });
       this.#files = files;
     } catch (error) {
       await files.discard();

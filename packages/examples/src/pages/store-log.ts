@@ -65,11 +65,14 @@ export class StoreLog {
     await this.#renewCopies(result);
   }
 
-  /** Drops the records up to `through`; `mark` is what mark() returned before the record after them was appended. */
+  /**
+   * Drops the records up to `through`; `mark` is what mark() returned before the record after them was appended. It
+   * flushes as commit() does.
+   */
   async truncate(through: number, mark: number): Promise<void> {
     const { firstSequence = 1, lastSequence = 0 } = this.wal;
     if (through < firstSequence || through > lastSequence) return;
-    await this.#renewCopies(this.wal.truncate(through));
+    await this.#renewCopies(await this.wal.truncateAsync(through));
     this.#droppedBytes = mark;
   }
 

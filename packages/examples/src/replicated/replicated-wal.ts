@@ -175,11 +175,14 @@ export class ReplicatedWal {
    * Throws ERR_REPLICATED_BEHIND if the stream has not confirmed them, and what the log's truncate() throws.
    */
   truncate(through: number): void {
-    if (through > this.published) {
-      const what = `the stream has confirmed records up to ${this.published}, not ${through}: wait for drained()`;
-      throw new ReplicatedError('ERR_REPLICATED_BEHIND', this.#wal.path, what);
-    }
+    this.#requirePublished(through);
     this.#wal.truncate(through);
+  }
+
+  /** Does what truncate() does; the event loop stays free while a flush takes long. Rejects with what that throws. */
+  async truncateAsync(through: number): Promise<void> {
+    this.#requirePublished(through);
+    await this.#wal.truncateAsync(through);
   }
 
   /** Stops publishing. The log and the stream stay open; the next open() goes on from there. */
@@ -223,6 +226,12 @@ export class ReplicatedWal {
         for (let sequence = item.first; sequence <= (item.last ?? 0); sequence++) yield { sequence, bytes: encodeLost() };
       }
     }
+  }
+
+  #requirePublished(through: number): void {
+    if (through <= this.published) return;
+    const what = `the stream has confirmed records up to ${this.published}, not ${through}: wait for drained()`;
+    throw new ReplicatedError('ERR_REPLICATED_BEHIND', this.#wal.path, what);
   }
 
   #requireWritable(): void {

@@ -1,6 +1,6 @@
 import type { FileClaim } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
-import type { CommitterStart } from './commit/committer.js';
+import type { CommitterStart, PointChange } from './commit/committer.js';
 import { Committer } from './commit/committer.js';
 import { FlushPlace } from './commit/flush-place.js';
 import { GroupCommits } from './commit/group-commits.js';
@@ -192,11 +192,10 @@ export class Wal {
   async *replay({ from = 1 }: ReplayOptions = {}): AsyncGenerator<ReplayItem, void, undefined> {
     this.#requireOpen();
     requireSequence('from', from);
-    const point = this.#engine?.committer.point;
+    const point = await this.#beginReplay();
     const pages = point === undefined ? surveyPages(this.#place) : committedPages(this.#place, point, from);
     const firstSequence = Math.max(from, point?.firstSequence ?? 1);
     const bounds = { firstSequence, lastSequence: point?.lastSequence, doubtful: point?.doubtful };
-    this.#replays++;
     try {
       let items = 0;
       for (const item of assemble(pages, bounds)) {
@@ -219,14 +218,18 @@ export class Wal {
    */
   truncate(through: number): CommitResult {
     const { committer } = this.#writable();
-    if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records: let it end first');
-    return committer.advance((point) => {
-      requireCommitted(through, point);
-      const endOffset = committer.pending.start;
-      const headPage = through === point.lastSequence ? pageOf(endOffset) : pageOfRecord(this.#place, point, through + 1);
-      const doubtful = (point.doubtful?.last ?? 0) > through ? point.doubtful : undefined;
-      return { ...point, headPage, firstSequence: through + 1, endOffset, doubtful };
-    });
+    return committer.advance(this.#withoutRecords(through, committer));
+  }
+
+  /**
+   * Does what truncate() does, after the commits that were asked for before; the event loop stays free if files persist
+   * by a system call that takes long. A header copy that refuses the change is repaired.
+   *
+   * Rejects with what truncate() throws. A replay that begins meanwhile waits for it.
+   */
+  async truncateAsync(through: number): Promise<CommitResult> {
+    const { committer, groups } = this.#appendable();
+    return groups.advanceSoon(this.#withoutRecords(through, committer));
   }
 
   /**
@@ -277,12 +280,14 @@ export class Wal {
    * Makes the log usable again after the commit point is lost: everything in it is dropped, and the next record gets
    * the number `nextSequence`. Replay first. A crash in the middle may leave files of which a new log has to be made.
    *
-   * Throws TypeError if the commit point is not lost, and MediaError if no header copy can be stored.
+   * Throws TypeError if the commit point is not lost, ERR_WAL_BUSY while a replay runs, and MediaError if no header copy
+   * can be stored.
    */
   async reset(nextSequence: number): Promise<WalRepairReport> {
     this.#requireWriter();
     if (this.#engine !== undefined) throw new TypeError('the commit point is not lost: use truncate()');
     requireSequence('nextSequence', nextSequence);
+    this.#requireNoReplay();
     return this.#alone(async () => {
       eraseEveryPage(this.#place);
       this.#header = { ...this.#header, logId: randomId() };
@@ -311,6 +316,31 @@ export class Wal {
     const release = (): void => this.#claim?.release();
     if (this.#engine?.repairs.isRunning === true) void this.#engine.repairs.ended().then(release);
     else release();
+  }
+
+  /**
+   * Keeps truncations from freeing pages until the replay ends. One that is on its way comes first: the commit point
+   * that is returned, undefined if it is lost, names no page that it frees.
+   */
+  async #beginReplay(): Promise<CommitPoint | undefined> {
+    const begin = (): CommitPoint | undefined => {
+      this.#replays++;
+      return this.#engine?.committer.point;
+    };
+    return this.#engine === undefined ? begin() : this.#engine.committer.whenIdle(begin);
+  }
+
+  /** Returns the change of a commit point that drops the records up to and including `through`. */
+  #withoutRecords(through: number, { pending }: Committer): PointChange {
+    return (point) => {
+      this.#requireNoReplay();
+      requireCommitted(through, point);
+      const endOffset = pending.start;
+      const isAll = through === point.lastSequence;
+      const headPage = isAll ? pageOf(endOffset) : pageOfRecord(this.#place, point, through + 1);
+      const doubtful = (point.doubtful?.last ?? 0) > through ? point.doubtful : undefined;
+      return { ...point, headPage, firstSequence: through + 1, endOffset, doubtful };
+    };
   }
 
   /** Brings back, from the other file, the pages of a file that had been cut off. */
@@ -364,6 +394,10 @@ export class Wal {
   #requireWriter(): void {
     this.#requireOpen();
     if (this.#readOnly) throw this.#error('ERR_WAL_READ_ONLY', 'the log is open with readOnly: open it without');
+  }
+
+  #requireNoReplay(): void {
+    if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records: let it end first');
   }
 
   #requireOpen(): void {

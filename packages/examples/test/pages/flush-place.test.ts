@@ -1,7 +1,7 @@
 /** A commit of the store waits for the disk on this thread while that is quick, and off it if it takes long. */
 import { PmemFile } from '@safe-pmem/core';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { StoreOptions } from '../../src/pages/index.js';
+import type { PageStore, StoreOptions } from '../../src/pages/index.js';
 import { PATHS, StoreMachine } from './store-machine.js';
 
 const VALUE = Buffer.from('value');
@@ -42,7 +42,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test('a batch that waits for a slow disk leaves the event loop its turn', async () => {
+/** A store whose log flushes as long as the event loop takes to turn, and may not flush on this thread. */
+async function slowStore(): Promise<{ store: PageStore; events: string[] }> {
   const machine = new StoreMachine({ dax: false });
   const files = await openLogFiles(machine);
   const store = await machine.open({ create: true, ...files, blockMs: 0 });
@@ -51,13 +52,17 @@ test('a batch that waits for a slow disk leaves the event loop its turn', async 
   for (const file of Object.values(files)) {
     const flush = file.persistAsync.bind(file);
     vi.spyOn(file, 'persistAsync').mockImplementation(async (...range) => {
-      // The disk takes as long as the event loop takes to turn.
       await new Promise((resolve) => { setImmediate(resolve); });
       events.push('flushed');
       return flush(...range);
     });
     vi.spyOn(file, 'persistRanges').mockImplementation(() => { throw new Error('flushed on this thread'); });
   }
+  return { store, events };
+}
+
+/** Notes the turns of the event loop in `events` until `work` has ended. */
+async function turningBeside(work: Promise<void>, events: string[]): Promise<void> {
   const state = { isOver: false };
   const turning = (async () => {
     while (!state.isOver) {
@@ -65,11 +70,23 @@ test('a batch that waits for a slow disk leaves the event loop its turn', async 
       if (events.at(-1) !== 'turn') events.push('turn');
     }
   })();
-  await store.put(Buffer.from('b'), VALUE);
-  state.isOver = true;
+  await work.finally(() => { state.isOver = true; });
   await turning;
+}
+
+test('a batch that waits for a slow disk leaves the event loop its turn', async () => {
+  const { store, events } = await slowStore();
+  await turningBeside(store.put(Buffer.from('b'), VALUE), events);
   expect(events[0]).toBe('turn');
   expect(events.filter((event) => event === 'flushed')).toHaveLength(2);
+});
+
+test('a checkpoint leaves the event loop its turn, also when it drops what the log has of it', async () => {
+  const { store, events } = await slowStore();
+  await turningBeside(store.checkpoint(), events);
+  expect(events[0]).toBe('turn');
+  // Two files: the record of the checkpoint, and the new beginning of the log.
+  expect(events.filter((event) => event === 'flushed')).toHaveLength(4);
 });
 
 test('a commit stays on this thread while flushes are quick', async () => {

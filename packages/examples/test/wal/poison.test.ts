@@ -277,6 +277,20 @@ describe('poison in the header pages', () => {
     await expect(again.reset(1)).rejects.toThrow(TypeError);
   });
 
+  test('reset() is refused while a replay reads what it would erase', async () => {
+    const { machine } = await filledLog();
+    const whole = await itemsOf(await machine.open());
+    for (const page of [0, PAGES - 1]) machine.poison('log', page);
+    const wal = await machine.open();
+    const replay = wal.replay();
+    const items = [(await replay.next()).value];
+    await expect(wal.reset(1000)).rejects.toMatchObject({ code: 'ERR_WAL_BUSY' });
+    for await (const item of replay) items.push(item);
+    expect(items.slice(0, whole.length)).toEqual(whole);
+    expect(items.at(-1)).toMatchObject({ type: 'lost', last: undefined });
+    await wal.reset(1000);
+  });
+
   test('both copies of an otherwise unreadable log: an error, not an empty log', async () => {
     const machine = new LogMachine({ pages: 4 });
     commitRecords(await machine.open({ create: true }), [10]);

@@ -1,11 +1,17 @@
 /** Callers that wait for one commit point together. */
 import type { CommitResult } from '../wal-options.js';
+import type { PointChange } from './committer.js';
 
 /** Callers that share one commit point. */
 export interface Group {
   readonly committed: Promise<CommitResult>;
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** A caller that waits for a commit point of its own. */
+export interface Advance extends Group {
+  readonly change: PointChange;
 }
 
 export function newGroup(): Group {

@@ -19,6 +19,9 @@ export interface CommitterStart {
   readonly tail: Tail | undefined;
 }
 
+/** Returns another commit point that names the same records, or fewer. May throw: nothing is stored then. */
+export type PointChange = (point: CommitPoint) => CommitPoint;
+
 type Ended = { readonly result: CommitResult } | { readonly error: unknown };
 
 /** A job on its way. The first caller that gets to its end settles it. */
@@ -66,7 +69,7 @@ export class Committer {
   }
 
   /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
-  advance(change: (point: CommitPoint) => CommitPoint): CommitResult {
+  advance(change: PointChange): CommitResult {
     this.#finish();
     return resultOf(this.#runNow(this.#pointJob(change(this.#point))));
   }
@@ -89,6 +92,19 @@ export class Committer {
   /** Does what commitHere() does, off this thread as far as the flush goes. */
   async commitAway(): Promise<CommitResult> {
     return valueOf(await this.#runOffThread(this.#recordsJob()));
+  }
+
+  /**
+   * Makes `point`, which names no other records than the one in force, durable on this thread while no job is on its
+   * way. Throws a Refusal, or what the files throw.
+   */
+  advanceHere(point: CommitPoint): CommitResult {
+    return valueOf(this.#runNow(this.#pointJob(point)));
+  }
+
+  /** Does what advanceHere() does, off this thread as far as the flush goes. */
+  async advanceAway(point: CommitPoint): Promise<CommitResult> {
+    return valueOf(await this.#runOffThread(this.#pointJob(point)));
   }
 
   /** The result of a commit for which no record waits. */

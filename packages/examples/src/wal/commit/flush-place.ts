@@ -10,7 +10,7 @@ const GROUPS_BETWEEN_PROBES = 64;
 const GROUPS_PER_TURN = 64;
 const NEWEST_WEIGHT = 0.2;
 
-type Place = 'here' | 'away';
+export type Place = 'here' | 'away';
 
 export class FlushPlace {
   readonly #limitMs: number;

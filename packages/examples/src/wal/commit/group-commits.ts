@@ -1,11 +1,14 @@
-/** Commits for many callers at a time: those that ask before a commit begins share it. */
+/**
+ * Commits for many callers at a time: those that ask before a commit begins share it. Whatever moves the commit point
+ * off this thread goes through here, one move after the other.
+ */
 import type { LogRepairs } from '../repair/repair-queue.js';
 import type { CommitResult } from '../wal-options.js';
-import type { Group } from './commit-group.js';
+import type { Advance, Group } from './commit-group.js';
 import { newGroup } from './commit-group.js';
 import { refusalOf } from './commit-job.js';
-import type { Committer } from './committer.js';
-import type { FlushPlace } from './flush-place.js';
+import type { Committer, PointChange } from './committer.js';
+import type { FlushPlace, Place } from './flush-place.js';
 
 /** Attempts for a group after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
@@ -25,6 +28,7 @@ export class GroupCommits {
   readonly #flushPlace: FlushPlace;
   readonly #requireWriter: () => void;
   #next: Group | undefined;
+  #advances: Advance[] = [];
   #serving = false;
 
   constructor({ committer, repairs, flushPlace, requireWriter }: GroupCommitsOptions) {
@@ -45,9 +49,20 @@ export class GroupCommits {
     return committed;
   }
 
-  /** Rejects the promises of callers whose commit has not begun. */
+  /**
+   * Makes `change` of the commit point durable after the commits that were asked for before, as commitSoon() does.
+   * `change` is called again for each attempt, with the point in force. Rejects with what it throws.
+   */
+  advanceSoon(change: PointChange): Promise<CommitResult> {
+    const advance = { ...newGroup(), change };
+    this.#advances.push(advance);
+    if (!this.#serving) void this.#serve();
+    return advance.committed;
+  }
+
+  /** Rejects the promises of callers whose turn has not come. */
   close(reason: Error): void {
-    this.#next?.reject(reason);
+    for (const waiting of [this.#next, ...this.#advances.splice(0)]) waiting?.reject(reason);
     this.#next = undefined;
   }
 
@@ -56,9 +71,14 @@ export class GroupCommits {
     for (;;) {
       await this.#gather();
       const group = this.#next;
-      if (group === undefined) break;
+      const advances = this.#advances;
+      if (group === undefined && advances.length === 0) break;
       this.#next = undefined;
-      await this.#commitGroup().then(group.resolve, group.reject);
+      this.#advances = [];
+      if (group !== undefined) await this.#move(() => this.#tryGroup()).then(group.resolve, group.reject);
+      for (const { change, resolve, reject } of advances) {
+        await this.#move(() => this.#tryAdvance(change)).then(resolve, reject);
+      }
     }
     this.#serving = false;
   }
@@ -72,14 +92,15 @@ export class GroupCommits {
     });
   }
 
-  async #commitGroup(): Promise<CommitResult> {
+  /** Attempts to move the commit point; a page that refuses is repaired before the next attempt. */
+  async #move(attempt: () => Promise<CommitResult>): Promise<CommitResult> {
     for (let repairs = 0; ; repairs++) {
       for (let repair = this.#repairs.exclusive; repair !== undefined; repair = this.#repairs.exclusive) await repair;
       this.#requireWriter();
       this.#committer.requireSound();
       let refusal;
       try {
-        const result = await this.#tryGroup();
+        const result = await attempt();
         if (result.missing.length === 0) return result;
         return { ...result, missing: await this.#repairs.restoreCopies(result.missing) };
       } catch (error) {
@@ -93,10 +114,22 @@ export class GroupCommits {
 
   async #tryGroup(): Promise<CommitResult> {
     if (this.#committer.pending.count === 0) return this.#committer.nothingToDo;
+    return this.#timed((place) => (place === 'away' ? this.#committer.commitAway() : this.#committer.commitHere()));
+  }
+
+  async #tryAdvance(change: PointChange): Promise<CommitResult> {
+    const point = change(this.#committer.point);
+    return this.#timed((place) =>
+      place === 'away' ? this.#committer.advanceAway(point) : this.#committer.advanceHere(point),
+    );
+  }
+
+  /** Flushes where that is quickest, and notes how long it took. */
+  async #timed(flush: (place: Place) => CommitResult | Promise<CommitResult>): Promise<CommitResult> {
     const place = this.#flushPlace.next();
     const start = performance.now();
     try {
-      return place === 'away' ? await this.#committer.commitAway() : this.#committer.commitHere();
+      return await flush(place);
     } finally {
       this.#flushPlace.note(place, performance.now() - start);
     }
