@@ -13,7 +13,43 @@ const list = [
   [core('faults/classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('faults/classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
   [core('faults/ask-again.ts'), 'subtract(healthy, journal.intents)', 'healthy', "the zeros of another process's repair are believed"],
-  [core('faults/ask-again.ts'), 'unsafe.addLost(subtract(journal.lost, unsafe.overwritten), settledBlank(journal));', '', 'what another process has lost is read'],
+  [core('faults/ask-again.ts'), 'unsafe.addLost(subtract(journal.lost, known), subtract(settledBlank(journal), known));', '', 'what another process has lost is read'],
+  [
+    core('faults/ask-again.ts'), 'unsafe.addMet(intersectAll(gone, [...journal.intents, ...busy]));',
+    'unsafe.addMet(intersectAll(gone, journal.intents.slice(1, 0)));', 'what left the list while it is repaired is read',
+  ],
+  [
+    core('rescue/bad-blocks.ts'), 'const isOvertaken = unsafe.listReadings !== before;',
+    'const isOvertaken = unsafe.listReadings < before;', 'a list that was read before a repair counts after it',
+  ],
+  [
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten);',
+    'this.#requireAllDurable(asked);', 'what is stored into a loss while persistAsync() runs counts as durable',
+  ],
+  [
+    core('faults/fault-path.ts'), "if ('fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()) return;",
+    '', 'persist() calls a resize() of the same file a truncation',
+  ],
+  [
+    core('opening/open-state.ts'), 'return Math.min(this.file.mappedBytes, ...this.#resizes.values());',
+    'return this.file.mappedBytes;', 'persist() calls a resize() that still runs a truncation',
+  ],
+  [
+    core('repair/repair-queue.ts'), 'const inFile = intersectAll(ranges, [state.wholeFile()]);',
+    'const inFile = ranges;', 'a repair fails for what a resize() has cut off before it began',
+  ],
+  [
+    core('repair/repair-queue.ts'), 'const resized = this.#last.then(run);',
+    'const resized = run();', 'two resizes of one file run at once',
+  ],
+  [
+    core('repair/journal/journal.ts'), 'if (this.#id !== id) return undefined;',
+    '', 'a journal that was dropped while it was written is marked once more',
+  ],
+  [
+    core('pmem-file.ts'), 'if (this.#closed !== undefined) return this.#closed.catch(() => undefined);',
+    'if (this.#closed !== undefined) return undefined;', 'a second close() does not wait',
+  ],
   [
     core('faults/ask-again.ts'), 'intersectAll(stored, settledBlank(journal))',
     'stored', 'what a repair elsewhere is writing is taken for a store',
@@ -197,9 +233,9 @@ const list = [
   [core('repair/journal/overwritten.ts'), 'for (const piece of dropped) unsafe.dropOverwritten(piece);', '', 'what is persisted is asked for in the journal for ever'],
   [core('repair/journal/overwritten.ts'), 'if (failure !== undefined) throw journalError(journal, failure);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, [asked]);\n', '', 'persist leaves losses'],
+  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, overwritten);\n', '', 'persist leaves losses'],
   [
-    core('access/durability.ts'), 'this.#requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges',
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten);\n  }\n\n  /** See PmemFile.persistRanges',
     'this.#state.faultPath.requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
   ],
   [core('resize/resize.ts'), 'await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);', 'await refreshKnown(file, unsafe, state.wholeFile());', 'resize into poison'],
@@ -223,7 +259,7 @@ const list = [
   [core('repair/journal/journal.ts'), 'if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);', '', 'the repair lock excludes nobody'],
   [core('repair/journal/journal.ts'), 'if (!this.#isLoaded()) this.#adopt(located);', 'this.#adopt(located);', 'a repair goes on with a journal that it read before a persist changed it'],
   [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(locateSync(this.#file));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
-  [core('repair/journal/journal.ts'), 'return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));', 'return undefined;', 'a file with a journal is not marked'],
+  [core('repair/journal/journal.ts'), '    if (this.#marked) return undefined;\n', '    return undefined;\n', 'a file with a journal is not marked'],
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],

@@ -56,7 +56,7 @@ const list = [
   // Losses that are remembered, and no longer than they last
   [core('faults/unsafe-ranges.ts'), 'this.#lost.replaceWith(subtract(lost, this.#overwritten.ranges));', 'this.#lost.replaceWith(lost);', 'what was written over a loss is lost again'],
   [core('faults/unsafe-ranges.ts'), 'this.#overwritten.replaceWith(intersectAll(this.#overwritten.ranges, lost));', '', 'what another process has persisted waits for a persist for ever'],
-  [core('faults/ask-again.ts'), 'subtract(journal.lost, unsafe.overwritten)', 'journal.lost', 'asking again brings back what was written over'],
+  [core('faults/ask-again.ts'), 'coalesce([...unsafe.overwritten, ...unsafe.busy])', 'unsafe.busy', 'asking again brings back what was written over'],
   [core('faults/fault-path.ts'), 'this.refreshLosses(range);\n    const known', 'const known', 'what another process wrote over a loss stays unreadable'],
   [core('faults/fault-path.ts'), "this.refreshLosses(range);\n    this.#throwFor('view'", "this.#throwFor('view'", 'a view of what another process wrote over a loss is refused'],
   [core('faults/fault-path.ts'), "this.requireInFile('read', range);\n    this.#requireNothingLost(", "this.requireInFile('read', range);\n    this.refreshLosses(range);\n    this.#requireNothingLost(", 'a loss that is repaired after its bytes were loaded is data'],

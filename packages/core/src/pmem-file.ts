@@ -61,6 +61,7 @@ export class PmemFile implements NumberReads {
   readonly #views: Views;
   readonly #claims: ClaimLock;
   readonly #repairs: RepairQueue;
+  #closed: Promise<void> | undefined;
 
   private constructor(state: OpenState, driver: Driver) {
     this.#state = state;
@@ -202,7 +203,8 @@ export class PmemFile implements NumberReads {
   }
 
   /**
-   * persist() off the main thread; the same errors, as rejections.
+   * persist() off the main thread; the same errors, as rejections. What is stored after the call may not be durable when it
+   * resolves, and what a resize() cuts off meanwhile is left out.
    *
    * @example
    * await file.persistAsync();
@@ -337,7 +339,8 @@ export class PmemFile implements NumberReads {
    * Makes the repair units that `ranges` touch usable again, without privilege, and verifies it: salvages what they
    * hold, takes lost bytes from `rebuild` or `fill`, and writes whole units (`info().repairUnitBytes`, aligned). With
    * neither, lost bytes stay lost: they read as ERR_PMEM_LOST until they are written and persisted, also after a
-   * restart. Healthy units are left alone, so calling it twice is safe. Repairs of one file run one after the other. If
+   * restart. Healthy units are left alone, so calling it twice is safe. Repairs and resizes of one file run one after the other, and what a
+   * resize() has cut off before its turn comes is left out. If
    * the machine or the process goes down meanwhile, the next open() finishes what it can; units that `rebuild` alone
    * could supply read as ERR_PMEM_LOST, and are repaired once more (see `journalRebuilt`).
    *
@@ -416,7 +419,7 @@ export class PmemFile implements NumberReads {
 
   /**
    * Changes the size of the file and of the mapping, in bytes. New bytes are zeros. With `preallocate`, blocks for
-   * them are allocated now.
+   * them are allocated now. Runs after the resizes that were asked for before it; repairs that are asked for later wait.
    *
    * Throws MediaError, with nothing changed, if the page that the old or the new end falls into is bad: known to be, or
    * pread cannot give it (the kernel zeroes the rest of that page; some damage the filesystem's state there, and all
@@ -433,7 +436,7 @@ export class PmemFile implements NumberReads {
   }
 
   /**
-   * Unmaps and closes, after the calls in flight; a second close() does nothing. Nothing is persisted, except bytes
+   * Unmaps and closes, after the calls in flight; a second close() waits for the first. Nothing is persisted, except bytes
    * that were written over lost ones, so that the next open() does not report them lost: the error of that persist is
    * thrown, with the file closed. ERR_PMEM_IO: close(2) failed. A repair still running stops at its next step; the next
    * open() finishes it.
@@ -442,7 +445,13 @@ export class PmemFile implements NumberReads {
    * await file.close();
    */
   async close(): Promise<void> {
-    if (this.#state.closed) return;
+    // The first call says what failed; after the others the file is closed as well.
+    if (this.#closed !== undefined) return this.#closed.catch(() => undefined);
+    this.#closed = this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     let unsaved: unknown;
     try {
       const { overwritten } = this.#state.unsafe;

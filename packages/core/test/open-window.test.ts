@@ -117,10 +117,10 @@ it('is open only while nothing has to be kept from anybody, and not in the middl
   expect(state.openWindow(0, 8)).toBe(false);
   unsafe.markRepaired([page]);
   expect(state.openWindow(0, 8)).toBe(true);
-  await state.whileResizing(async () => {
+  await state.whileResizing(4096, async () => {
     expect(window.limit).toBe(0);
     expect(state.openWindow(0, 8)).toBe(false);
-    await state.whileResizing(() => Promise.resolve());
+    await state.whileResizing(8192, () => Promise.resolve());
     expect(state.openWindow(0, 8), 'another resize is still under way').toBe(false);
   });
   expect(state.openWindow(0, 8)).toBe(true);

@@ -2,6 +2,7 @@
 import { requireInside, requireInteger, requireRanges } from '../arguments.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
+import { intersect } from '../ranges/byte-range.js';
 import { dropPersistedLosses } from '../repair/journal/overwritten.js';
 import { persistTogether } from './persist-ranges.js';
 
@@ -25,7 +26,10 @@ export class Durability {
     const problem = state.file.writeAndPersist(source, position);
     if (problem === undefined) return;
     const range: ByteRange = { offset: position, length: source.byteLength };
-    if (!('signalCode' in problem)) throw state.faultPath.persistError([range], problem);
+    if (!('signalCode' in problem)) {
+      state.faultPath.requireFlushed([range], problem);
+      return;
+    }
     // Throws, unless the fault has passed.
     state.faultPath.write(source, position, problem);
     this.persist(position, range.length);
@@ -44,14 +48,19 @@ export class Durability {
 
   /** See PmemFile.persistAsync(). */
   async persistAsync(position = 0, length: number = this.#state.sizeBytes - position): Promise<void> {
-    const { file, faultPath } = this.#state;
+    const { file, faultPath, unsafe } = this.#state;
     if (this.#isNothing(position, length)) return;
     const asked: ByteRange = { offset: position, length };
+    // What is written over losses while it runs may come too late for it.
+    const overwritten = unsafe.overwrittenWithin(asked);
     for (const range of faultPath.persistable(asked)) {
-      faultPath.requirePersisted(range, await file.persistAsync(range.offset, range.length));
+      // A resize() may have run since the range before.
+      const mapped = intersect(range, { offset: 0, length: file.mappedBytes });
+      if (mapped === undefined) break;
+      faultPath.requirePersisted(mapped, await file.persistAsync(mapped.offset, mapped.length));
       this.#state.assertOpen();
     }
-    this.#requireAllDurable(asked);
+    this.#requireAllDurable(asked, overwritten);
   }
 
   /** See PmemFile.persistRanges(). */
@@ -63,9 +72,9 @@ export class Durability {
     persistTogether(state, asked);
   }
 
-  #requireAllDurable(asked: ByteRange): void {
+  #requireAllDurable(asked: ByteRange, overwritten: readonly ByteRange[] = [asked]): void {
     const { faultPath, journal, unsafe } = this.#state;
-    dropPersistedLosses(journal, unsafe, [asked]);
+    dropPersistedLosses(journal, unsafe, overwritten);
     faultPath.requireAllDurable(asked);
   }
 

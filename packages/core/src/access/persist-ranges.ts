@@ -12,7 +12,10 @@ export function persistTogether(state: OpenState, asked: readonly ByteRange[]): 
   if (unsafe.isEmpty) {
     const problem = file.persistRanges(asked);
     if (problem === undefined) return;
-    if (!('signalCode' in problem)) throw faultPath.persistError(asked, problem);
+    if (!('signalCode' in problem)) {
+      faultPath.requireFlushed(asked, problem);
+      return;
+    }
     // The one that holds the page which faulted: this throws for it, and what it throws for is known from then on.
     const page = alignOut({ offset: problem.position, length: 1 }, file.facts.pageBytes);
     const hit = asked.filter((range) => intersect(range, page) !== undefined);

@@ -1,6 +1,6 @@
 /** Pages that once faulted are asked again before they are believed to be bad: by pread, never by a load. */
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
+import { alignOut, coalesce, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from './unsafe-ranges.js';
@@ -28,8 +28,34 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
   const journal = readableJournal(file);
   if (journal === 'unreadable') return;
-  unsafe.addLost(subtract(journal.lost, unsafe.overwritten), settledBlank(journal));
+  learnLosses(unsafe, journal);
   unsafe.forgetMet(subtract(healthy, journal.intents));
+}
+
+/**
+ * Takes over what the kernel lists of `within`. What it lists no longer has been written since it was read last, by a repair
+ * here or elsewhere that may not have ended, or that may have had nothing to write but zeros: so the journal is asked, after
+ * the list, as above. What is being repaired (here: `busy`) stays closed, and is asked again by the next access.
+ */
+export function takeOverListed(
+  file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, listed: readonly ByteRange[], busy = unsafe.busy,
+): void {
+  const gone = subtract(unsafe.listedWithin(within), listed);
+  unsafe.replaceListed(within, listed);
+  if (gone.length === 0) return;
+  const journal = readableJournal(file);
+  if (journal === 'unreadable') {
+    unsafe.addMet(gone);
+    return;
+  }
+  learnLosses(unsafe, journal);
+  unsafe.addMet(intersectAll(gone, [...journal.intents, ...busy]));
+}
+
+/** What a repair here holds, it knows better: its record on disk is older. */
+function learnLosses(unsafe: UnsafeRanges, journal: JournalContent): void {
+  const known = coalesce([...unsafe.overwritten, ...unsafe.busy]);
+  unsafe.addLost(subtract(journal.lost, known), subtract(settledBlank(journal), known));
 }
 
 /**

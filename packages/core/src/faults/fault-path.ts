@@ -25,11 +25,14 @@ export class FaultPath {
   readonly #file: CompleteFile;
   readonly #unsafe: UnsafeRanges;
   readonly #journal: Journal;
+  readonly #endOfFile: () => number;
 
-  constructor(file: CompleteFile, unsafe: UnsafeRanges, journal: Journal) {
+  /** `endOfFile`: where this PmemFile has the file end, or is making it end. */
+  constructor(file: CompleteFile, unsafe: UnsafeRanges, journal: Journal, endOfFile: () => number) {
     this.#file = file;
     this.#unsafe = unsafe;
     this.#journal = journal;
+    this.#endOfFile = endOfFile;
   }
 
   /** `fault` is one that a read of the whole range has already met. Throws unless every byte was read. */
@@ -125,26 +128,36 @@ export class FaultPath {
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
   requirePersisted(range: ByteRange, problem: PersistProblem): void {
     if (problem === undefined) return;
-    if (!('signalCode' in problem)) throw this.persistError([range], problem);
+    if (!('signalCode' in problem)) {
+      this.requireFlushed([range], problem);
+      return;
+    }
     this.#explainFlush(range, problem);
     // Every page can be read by now, and the flush stopped at one: it is repeated, once.
     const again = this.#file.persist(range.offset, range.length);
     if (again === undefined) return;
-    if (!('signalCode' in again)) throw this.persistError([range], again);
+    if (!('signalCode' in again)) {
+      this.requireFlushed([range], again);
+      return;
+    }
     this.#explainFlush(range, again);
     const facts = `SIGBUS with code ${again.signalCode}, though every page can be read`;
     this.#throwFor('persist', [{ ...range, reason: 'io', facts }], []);
   }
 
   /**
-   * The error for a persist of the ranges that failed, or found the file shorter. After a failed msync the kernel may call the
-   * pages clean, so that the next one succeeds though the bytes never reached the medium: they are remembered.
+   * Throws for a persist of the ranges that failed, or found the file shorter. What a resize() of this file has cut off, or
+   * is cutting off, was not truncated: the rest is durable.
    */
-  persistError(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
-    const error = publishFailure(this.#path, this.#persistErrorOf(ranges, problem));
-    return publishPersistFailure(this.#path, error);
+  requireFlushed(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): void {
+    if ('fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()) return;
+    throw publishPersistFailure(this.#path, publishFailure(this.#path, this.#persistErrorOf(ranges, problem)));
   }
 
+  /**
+   * After a failed msync the kernel may call the pages clean, so that the next one succeeds though the bytes never reached
+   * the medium: they are remembered.
+   */
   #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
     const path = this.#path;
     if ('fileSizeBytes' in problem) {

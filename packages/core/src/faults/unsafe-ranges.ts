@@ -30,6 +30,7 @@ export class UnsafeRanges {
     this.#unpersisted];
   readonly #appeared: () => void;
   #isEmpty = true;
+  #listReadings = 0;
 
   /** `appeared` is called with each change after which there is anything to avoid. */
   constructor(appeared: () => void = () => undefined) {
@@ -136,8 +137,24 @@ export class UnsafeRanges {
     return this.#busy.overlaps(range);
   }
 
+  get busy(): ByteRange[] {
+    return this.#busy.ranges;
+  }
+
   busyWithin(range: ByteRange): ByteRange[] {
     return this.#busy.within(range);
+  }
+
+  listedWithin(range: ByteRange): ByteRange[] {
+    return this.#listed.within(range);
+  }
+
+  /**
+   * Changes with each reading of the kernel's list that was taken over, and with each repair and resize: a reading that was
+   * begun before says less than what is known by now.
+   */
+  get listReadings(): number {
+    return this.#listReadings;
   }
 
   /**
@@ -148,6 +165,7 @@ export class UnsafeRanges {
     this.#met.removeAll(subtract(this.#listed.within(within), ranges));
     this.#listed.remove(within);
     this.#listed.addAll(ranges);
+    this.#listReadings++;
     this.#update();
   }
 
@@ -226,6 +244,7 @@ export class UnsafeRanges {
 
   /** A repair made these units usable and knows what every byte of them holds. */
   markRepaired(units: readonly ByteRange[]): void {
+    this.#listReadings++;
     for (const set of this.#ofBytes) set.removeAll(units);
     for (const { offset } of units) this.#unfinished.delete(offset);
     this.#update();
@@ -234,6 +253,7 @@ export class UnsafeRanges {
   /** Forgets everything past the new end of the file. */
   clip(sizeBytes: number): void {
     const past: ByteRange = { offset: sizeBytes, length: Number.MAX_SAFE_INTEGER - sizeBytes };
+    this.#listReadings++;
     for (const set of this.#ofBytes) set.remove(past);
     for (const offset of [...this.#unfinished.keys()]) if (offset >= sizeBytes) this.#unfinished.delete(offset);
     this.#update();

@@ -22,13 +22,14 @@ export class OpenState {
   sizeBytes: number;
   closed = false;
   readonly #closing = new AbortController();
-  readonly #resizes = new Set<Promise<unknown>>();
+  /** The end of each that runs, with the size that it gives the file. */
+  readonly #resizes = new Map<Promise<void>, number>();
 
   constructor(file: CompleteFile, devices?: DeviceDriver) {
     this.file = file;
     this.devices = devices;
     this.journal = new Journal(file, this.unsafe);
-    this.faultPath = new FaultPath(file, this.unsafe, this.journal);
+    this.faultPath = new FaultPath(file, this.unsafe, this.journal, () => this.#endOfFile);
     this.announcements = new Announcements(file, this.unsafe);
     this.sizeBytes = file.mappedBytes;
   }
@@ -43,21 +44,27 @@ export class OpenState {
   }
 
   /** What shortened or replaced the mapping is done when the promise is settled; meanwhile accesses go through the driver. */
-  async whileResizing<Outcome>(resize: () => Promise<Outcome>): Promise<Outcome> {
+  async whileResizing<Outcome>(sizeBytes: number, resize: () => Promise<Outcome>): Promise<Outcome> {
     this.window.shut();
-    const running = resize();
-    this.#resizes.add(running);
+    let end = (): void => undefined;
+    const ended = new Promise<void>((resolve) => { end = resolve; });
+    this.#resizes.set(ended, sizeBytes);
     try {
-      return await running;
+      return await resize();
     } finally {
-      this.#resizes.delete(running);
+      this.#resizes.delete(ended);
       this.sizeBytes = this.file.mappedBytes;
+      end();
     }
   }
 
   /** Resolves when no resize() runs any more: the size of the file and its mapping agree again. */
   async resized(): Promise<void> {
-    while (this.#resizes.size > 0) await Promise.allSettled(this.#resizes);
+    while (this.#resizes.size > 0) await Promise.all(this.#resizes.keys());
+  }
+
+  get #endOfFile(): number {
+    return Math.min(this.file.mappedBytes, ...this.#resizes.values());
   }
 
   close(): void {

@@ -1,9 +1,9 @@
-/** The repairs of one open file run one after the other, and tell the diagnostics channels what became of them. */
+/** The repairs and resizes of one open file run one after the other. The diagnostics channels hear what became of repairs. */
 import { isRepairError, PmemError } from '../errors/errors.js';
 import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { coalesce } from '../ranges/byte-range.js';
+import { coalesce, intersectAll } from '../ranges/byte-range.js';
 import { requireRange } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
 import { repairRequest } from './repair-options.js';
@@ -25,6 +25,13 @@ export class RepairQueue {
     return this.#pending > 0;
   }
 
+  /** Runs a resize after those that were asked for before; repairs that are asked for later wait for it. */
+  async resize(run: () => Promise<void>): Promise<void> {
+    const resized = this.#last.then(run);
+    this.#last = resized.catch(() => undefined);
+    await resized;
+  }
+
   /** See PmemFile.repair(): checks what is asked for, and repairs after those that were asked for before. */
   async repair(asked: ByteRange | readonly ByteRange[], options: RepairOptions): Promise<RepairReceipt> {
     const { path, sizeBytes } = this.#state;
@@ -40,12 +47,15 @@ export class RepairQueue {
       throw new PmemError('ERR_PMEM_LOCKED', message, { path, ranges });
     }
     if (ranges.length === 0) return { units: [] };
-    const run = (): Promise<RepairReceipt> => {
+    const run = async (): Promise<RepairReceipt> => {
       const state = this.#state;
       state.assertOpen();
+      // What a resize() has cut off meanwhile needs no repair.
+      const inFile = intersectAll(ranges, [state.wholeFile()]);
+      if (inFile.length === 0) return { units: [] };
       const { file, unsafe, journal } = state;
       const context = { file, unsafe, journal, assertOpen: () => { state.assertOpen(); } };
-      return asEnclosing(enclosing, this, () => repairRanges(context, ranges, request));
+      return asEnclosing(enclosing, this, () => repairRanges(context, inFile, request));
     };
     this.#pending++;
     const receipt = this.#last.then(run, run).finally(() => {

@@ -3,7 +3,9 @@
  * by batch, under the repair lock. A crash at any instant leaves either the old state or an intent that the next open()
  * finishes. A unit that cannot be repaired does not keep the others from it.
  */
+import { takeOverListed } from '../faults/ask-again.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
+import { writtenBlocks } from '../rescue/bad-blocks.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { PmemError, RepairError } from '../errors/errors.js';
@@ -133,7 +135,7 @@ class Repair {
   async #result(): Promise<RepairReceipt> {
     const { file, unsafe } = this.#context;
     const after = await this.#listed.after(this.#worked.length > 0);
-    if (after.supported) unsafe.replaceListed(this.#within, after.blocks.filter((block) => !block.unwritten));
+    if (after.supported) takeOverListed(file, unsafe, this.#within, writtenBlocks(after), []);
     const receipt = this.#receipt(after);
     const failed = this.#worked.filter(({ state }) => state !== 'repaired');
     if (failed.length === 0) return receipt;

@@ -1,9 +1,10 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { hugePageBytes } from '../ranges/huge-page-bytes.js';
-import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, intersectAll, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent, FileFacts } from '../driver/driver.js';
 import { errnoName } from '../errors/errno.js';
+import { takeOverListed } from '../faults/ask-again.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
@@ -104,12 +105,27 @@ export function reportOf(answer: FileBadBlocks): BadBlockReport {
   return { status: 'known', ranges: coalesce(answer.blocks) };
 }
 
-/** Asks the kernel's list, and keeps what it says of `whole`, the file, in `unsafe`. */
+/** How often the list is read again because something else has changed what is known of it meanwhile. */
+const READINGS_MAX = 16;
+
+/**
+ * Asks the kernel's list, and keeps what it says of `whole`, the file, in `unsafe`. A reading that a repair, a resize or
+ * another reading has overtaken is out of date: the list is read again.
+ */
 export async function refreshKnown(file: CompleteFile, unsafe: UnsafeRanges, whole: ByteRange): Promise<FileBadBlocks> {
-  const answer = await queryBadBlocks(file, whole);
-  if (answer.supported) {
+  for (let readings = 1; ; readings++) {
+    const before = unsafe.listReadings;
+    const answer = await queryBadBlocks(file, whole);
+    const isOvertaken = unsafe.listReadings !== before;
+    if (isOvertaken && readings < READINGS_MAX) continue;
     // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
-    unsafe.replaceListed(whole, answer.blocks.filter((block) => !block.unwritten));
+    const mapped = rangeBetween(whole.offset, Math.max(whole.offset, Math.min(rangeEnd(whole), file.mappedBytes)));
+    if (answer.supported && !isOvertaken) takeOverListed(file, unsafe, whole, intersectAll(writtenBlocks(answer), [mapped]));
+    return answer;
   }
-  return answer;
+}
+
+/** The blocks that hold lost bytes. */
+export function writtenBlocks({ blocks }: { readonly blocks: readonly FileBadBlock[] }): ByteRange[] {
+  return blocks.filter((block) => !block.unwritten);
 }

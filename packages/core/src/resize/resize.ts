@@ -18,18 +18,30 @@ export interface ResizeOptions {
   readonly allowRelease?: boolean;
 }
 
+/** The repairs and resizes of the file, which run one after the other. */
+export interface ResizeQueue {
+  readonly isBusy: boolean;
+  resize(run: () => Promise<void>): Promise<void>;
+}
+
 /** See PmemFile.resize(). */
 export async function resizeFile(
-  state: OpenState, repairs: { readonly isBusy: boolean }, size: number, options: ResizeOptions,
+  state: OpenState, queue: ResizeQueue, size: number, options: ResizeOptions,
 ): Promise<void> {
-  const { journal, path } = state;
   state.assertOpen();
   requireInteger('size', size);
   const own = ownOptions(options, ['preallocate', 'allowRelease']);
   requireBoolean('preallocate', own.preallocate);
   requireBoolean('allowRelease', own.allowRelease);
   state.assertWritable();
-  if (repairs.isBusy) throw new PmemError('ERR_PMEM_LOCKED', 'cannot resize while a repair runs', { path });
+  const message = 'cannot resize while a repair runs';
+  if (queue.isBusy) throw new PmemError('ERR_PMEM_LOCKED', message, { path: state.path });
+  await queue.resize(() => resizeAlone(state, size, own));
+}
+
+async function resizeAlone(state: OpenState, size: number, own: ResizeOptions): Promise<void> {
+  const { journal } = state;
+  state.assertOpen();
   if (!(await holdsJournal(journal))) {
     await resizeTo(state, size, own);
     return;
@@ -66,7 +78,7 @@ async function resizeTo(
   state.assertOpen();
   await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);
   state.assertOpen();
-  const failure = await state.whileResizing(() => file.resize(size, preallocate));
+  const failure = await state.whileResizing(size, () => file.resize(size, preallocate));
   if (failure !== undefined) {
     throw publishFailure(path, systemError(`cannot resize to ${size} bytes`, failure, { path }));
   }

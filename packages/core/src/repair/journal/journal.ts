@@ -196,10 +196,17 @@ export class Journal {
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
     const journal = this.#encoded(content);
+    const id = this.#id;
     const failure = await this.#file.writeJournal(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
+    // A persist() on this thread may have dropped the last loss meanwhile, and with it the journal.
+    if (this.#id !== id) return undefined;
     this.#exists = true;
-    return this.#marked ? undefined : this.#markedBy(await this.#file.writeMark(journal.mark));
+    if (this.#marked) return undefined;
+    const marked = this.#markedBy(await this.#file.writeMark(journal.mark));
+    if (marked !== undefined || this.#id === id) return marked;
+    this.#marked = false;
+    return this.#file.writeMark(new Uint8Array(0));
   }
 
   /** update() on this thread. */
@@ -225,7 +232,12 @@ export class Journal {
   /** Under the lock, after an update() that failed: takes over what is on disk. Undefined if that cannot be read. */
   async reload(): Promise<JournalContent | undefined> {
     try {
-      return this.#adopt(await locate(this.#file));
+      for (;;) {
+        const before = this.#content;
+        const located = await locate(this.#file);
+        // A persist() on this thread may have replaced it meanwhile.
+        if (this.#content === before) return this.#adopt(located);
+      }
     } catch (error) {
       if (error instanceof PmemError) return undefined;
       throw error;
