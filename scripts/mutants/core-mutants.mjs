@@ -13,13 +13,16 @@ const list = [
   [core('faults/classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
   [core('faults/classify.ts'), "return verdict === undefined || verdict.kind === 'truncated';", 'return true;', 'whatever was met is forgotten when it is asked'],
   [core('faults/ask-again.ts'), 'subtract(healthy, journal.intents)', 'healthy', "the zeros of another process's repair are believed"],
-  [core('faults/ask-again.ts'), 'unsafe.addLost(subtract(journal.lost, known), subtract(settledBlank(journal), known));', '', 'what another process has lost is read'],
   [
-    core('faults/ask-again.ts'), 'unsafe.addMet(intersectAll(gone, [...journal.intents, ...busy]));',
-    'unsafe.addMet(intersectAll(gone, journal.intents.slice(1, 0)));', 'what left the list while it is repaired is read',
+    core('faults/ask-again.ts'), 'unsafe.addLost(subtract(journal.lost, known), ',
+    'void (', 'what another process has lost is read',
   ],
   [
-    core('rescue/bad-blocks.ts'), 'const isOvertaken = unsafe.listReadings !== before;',
+    core('faults/ask-again.ts'), 'unsafe.addMet(intersectAll(gone, [...journal.intents, ...busy]));',
+    'unsafe.addMet([]);', 'what left the list while it is repaired is read',
+  ],
+  [
+    core('rescue/refresh-known.ts'), 'const isOvertaken = unsafe.listReadings !== before;',
     'const isOvertaken = unsafe.listReadings < before;', 'a list that was read before a repair counts after it',
   ],
   [
@@ -27,8 +30,8 @@ const list = [
     'this.#requireAllDurable(asked);', 'what is stored into a loss while persistAsync() runs counts as durable',
   ],
   [
-    core('faults/fault-path.ts'), "if ('fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()) return;",
-    '', 'persist() calls a resize() of the same file a truncation',
+    core('faults/fault-path.ts'), "'fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()",
+    'false', 'persist() calls a resize() of the same file a truncation',
   ],
   [
     core('opening/open-state.ts'), 'return Math.min(this.file.mappedBytes, ...this.#resizes.values());',
@@ -242,7 +245,7 @@ const list = [
   [core('pmem-file.ts'), 'if (overwritten.length > 0) persistTogether(this.#state, overwritten);', '', 'close forgets stores over losses'],
   [core('repair/repair-queue.ts'), 'if (enclosing.some(({ file }) => file === this)) {', 'if (false) {', 'a repair inside its own rebuild'],
   [core('opening/recover-file.ts'), ' || mode !== \'discard\') throw error;', ') throw error;', 'a damaged journal is a shrug'],
-  [core('rescue/bad-blocks.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
+  [core('rescue/refresh-known.ts'), '!block.unwritten', 'true', 'unwritten blocks cannot be read'],
   [core('rescue/salvage.ts'), 'unsafe.addMet(met.filter((gap) => gap.reason === \'media\'));', '', 'salvage forgets what it met'],
   [core('rescue/scrub.ts'), 'await state.resized();', '', "a scrub meets its own resize()'s cut before the mapping"],
   [core('rescue/scrub.ts'), 'if (mapped.length === 0) continue;', '', 'what resize() cut off is truncated to a scrub'],
@@ -259,7 +262,10 @@ const list = [
   [core('repair/journal/journal.ts'), 'if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);', '', 'the repair lock excludes nobody'],
   [core('repair/journal/journal.ts'), 'if (!this.#isLoaded()) this.#adopt(located);', 'this.#adopt(located);', 'a repair goes on with a journal that it read before a persist changed it'],
   [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(locateSync(this.#file));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
-  [core('repair/journal/journal.ts'), '    if (this.#marked) return undefined;\n', '    return undefined;\n', 'a file with a journal is not marked'],
+  [
+    core('repair/journal/journal.ts'), '    if (this.#marked) return undefined;\n',
+    '    return undefined;\n', 'a file with a journal is not marked',
+  ],
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],

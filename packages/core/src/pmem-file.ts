@@ -24,7 +24,8 @@ import type { RepairOptions } from './repair/types.js';
 import { RepairQueue } from './repair/repair-queue.js';
 import { zeroRangeOf } from './repair/zero-range.js';
 import type { BadBlockReport, FileBadBlocks } from './rescue/bad-blocks.js';
-import { refreshKnown, reportOf } from './rescue/bad-blocks.js';
+import { reportOf } from './rescue/bad-blocks.js';
+import { refreshKnown } from './rescue/refresh-known.js';
 import type { Salvage, SalvageControl, SalvageOptions, SalvagePart } from './rescue/salvage.js';
 import { salvageParts, salvageRange } from './rescue/salvage.js';
 import type { SalvageCopy } from './rescue/salvage-copy.js';
@@ -203,7 +204,7 @@ export class PmemFile implements NumberReads {
   }
 
   /**
-   * persist() off the main thread; the same errors, as rejections. What is stored after the call may not be durable when it
+   * persist() off the main thread; the same errors, as rejections. Stores after the call may not be durable when it
    * resolves, and what a resize() cuts off meanwhile is left out.
    *
    * @example
@@ -339,8 +340,8 @@ export class PmemFile implements NumberReads {
    * Makes the repair units that `ranges` touch usable again, without privilege, and verifies it: salvages what they
    * hold, takes lost bytes from `rebuild` or `fill`, and writes whole units (`info().repairUnitBytes`, aligned). With
    * neither, lost bytes stay lost: they read as ERR_PMEM_LOST until they are written and persisted, also after a
-   * restart. Healthy units are left alone, so calling it twice is safe. Repairs and resizes of one file run one after the other, and what a
-   * resize() has cut off before its turn comes is left out. If
+   * restart. Healthy units are left alone, so calling it twice is safe. Repairs and resizes of one file run one
+   * after the other, and what a resize() has cut off before a repair begins is left out. If
    * the machine or the process goes down meanwhile, the next open() finishes what it can; units that `rebuild` alone
    * could supply read as ERR_PMEM_LOST, and are repaired once more (see `journalRebuilt`).
    *
@@ -419,7 +420,7 @@ export class PmemFile implements NumberReads {
 
   /**
    * Changes the size of the file and of the mapping, in bytes. New bytes are zeros. With `preallocate`, blocks for
-   * them are allocated now. Runs after the resizes that were asked for before it; repairs that are asked for later wait.
+   * them are allocated now. Runs after the resizes that were asked for before, and before later repairs.
    *
    * Throws MediaError, with nothing changed, if the page that the old or the new end falls into is bad: known to be, or
    * pread cannot give it (the kernel zeroes the rest of that page; some damage the filesystem's state there, and all
@@ -436,7 +437,7 @@ export class PmemFile implements NumberReads {
   }
 
   /**
-   * Unmaps and closes, after the calls in flight; a second close() waits for the first. Nothing is persisted, except bytes
+   * Unmaps and closes, after the calls in flight; a second close() waits for that. Nothing is persisted, except bytes
    * that were written over lost ones, so that the next open() does not report them lost: the error of that persist is
    * thrown, with the file closed. ERR_PMEM_IO: close(2) failed. A repair still running stops at its next step; the next
    * open() finishes it.

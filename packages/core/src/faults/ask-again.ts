@@ -33,9 +33,9 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
 }
 
 /**
- * Takes over what the kernel lists of `within`. What it lists no longer has been written since it was read last, by a repair
- * here or elsewhere that may not have ended, or that may have had nothing to write but zeros: so the journal is asked, after
- * the list, as above. What is being repaired (here: `busy`) stays closed, and is asked again by the next access.
+ * Takes over what the kernel lists of `within`. A page that it lists no longer was written since it was read last, by a
+ * repair here or elsewhere that may not have ended, or that may have had nothing to write but zeros: so the journal is
+ * asked, after the list, as above. What is being repaired (here: `busy`) stays closed; the next access asks again.
  */
 export function takeOverListed(
   file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange, listed: readonly ByteRange[], busy = unsafe.busy,
@@ -52,7 +52,7 @@ export function takeOverListed(
   unsafe.addMet(intersectAll(gone, [...journal.intents, ...busy]));
 }
 
-/** What a repair here holds, it knows better: its record on disk is older. */
+/** Not of pages that a repair here holds: it knows better than its record on disk, which is older. */
 function learnLosses(unsafe: UnsafeRanges, journal: JournalContent): void {
   const known = coalesce([...unsafe.overwritten, ...unsafe.busy]);
   unsafe.addLost(subtract(journal.lost, known), subtract(settledBlank(journal), known));

@@ -146,8 +146,8 @@ export class FaultPath {
   }
 
   /**
-   * Throws for a persist of the ranges that failed, or found the file shorter. What a resize() of this file has cut off, or
-   * is cutting off, was not truncated: the rest is durable.
+   * Throws for a persist of the ranges that failed, or found the file shorter. Bytes that a resize() of this file has
+   * cut off, or is cutting off, were not truncated: the rest is durable.
    */
   requireFlushed(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): void {
     if ('fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()) return;
@@ -155,8 +155,8 @@ export class FaultPath {
   }
 
   /**
-   * After a failed msync the kernel may call the pages clean, so that the next one succeeds though the bytes never reached
-   * the medium: they are remembered.
+   * After a failed msync the kernel may call the pages clean, so that the next one succeeds though the bytes never
+   * reached the medium: they are remembered.
    */
   #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
     const path = this.#path;

@@ -150,8 +150,8 @@ export class UnsafeRanges {
   }
 
   /**
-   * Changes with each reading of the kernel's list that was taken over, and with each repair and resize: a reading that was
-   * begun before says less than what is known by now.
+   * Changes with each reading of the kernel's list that was taken over, and with each repair and resize: a reading that
+   * was begun before says less than what is known by now.
    */
   get listReadings(): number {
     return this.#listReadings;

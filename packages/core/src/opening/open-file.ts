@@ -4,7 +4,7 @@ import { completeFile } from '../driver/complete-file.js';
 import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { systemError } from '../errors/system-error.js';
-import { refreshKnown } from '../rescue/bad-blocks.js';
+import { refreshKnown } from '../rescue/refresh-known.js';
 import { applyHugePages } from './huge-pages.js';
 import type { OpenOptions } from './open-options.js';
 import { checkedOpenOptions } from './open-options.js';

@@ -1,4 +1,4 @@
-/** The repairs and resizes of one open file run one after the other. The diagnostics channels hear what became of repairs. */
+/** Runs repairs and resizes of one open file one after the other. Diagnostics channels hear what became of repairs. */
 import { isRepairError, PmemError } from '../errors/errors.js';
 import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';

@@ -5,7 +5,7 @@
  */
 import { takeOverListed } from '../faults/ask-again.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
-import { writtenBlocks } from '../rescue/bad-blocks.js';
+import { writtenBlocks } from '../rescue/refresh-known.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { PmemError, RepairError } from '../errors/errors.js';

@@ -1,11 +1,9 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { hugePageBytes } from '../ranges/huge-page-bytes.js';
-import { alignOut, coalesce, firstEndingAfter, intersectAll, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent, FileFacts } from '../driver/driver.js';
 import { errnoName } from '../errors/errno.js';
-import { takeOverListed } from '../faults/ask-again.js';
-import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 
 /** One extent's worth of bad blocks: the file bytes lost, whole blocks, and where they are on the device. */
 export interface FileBadBlock extends ByteRange {
@@ -103,29 +101,4 @@ export function reportOf(answer: FileBadBlocks): BadBlockReport {
   if (!answer.supported) return { status: 'unsupported', reason: answer.reason };
   if (answer.blocks.length === 0) return { status: 'none' };
   return { status: 'known', ranges: coalesce(answer.blocks) };
-}
-
-/** How often the list is read again because something else has changed what is known of it meanwhile. */
-const READINGS_MAX = 16;
-
-/**
- * Asks the kernel's list, and keeps what it says of `whole`, the file, in `unsafe`. A reading that a repair, a resize or
- * another reading has overtaken is out of date: the list is read again.
- */
-export async function refreshKnown(file: CompleteFile, unsafe: UnsafeRanges, whole: ByteRange): Promise<FileBadBlocks> {
-  for (let readings = 1; ; readings++) {
-    const before = unsafe.listReadings;
-    const answer = await queryBadBlocks(file, whole);
-    const isOvertaken = unsafe.listReadings !== before;
-    if (isOvertaken && readings < READINGS_MAX) continue;
-    // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
-    const mapped = rangeBetween(whole.offset, Math.max(whole.offset, Math.min(rangeEnd(whole), file.mappedBytes)));
-    if (answer.supported && !isOvertaken) takeOverListed(file, unsafe, whole, intersectAll(writtenBlocks(answer), [mapped]));
-    return answer;
-  }
-}
-
-/** The blocks that hold lost bytes. */
-export function writtenBlocks({ blocks }: { readonly blocks: readonly FileBadBlock[] }): ByteRange[] {
-  return blocks.filter((block) => !block.unwritten);
 }

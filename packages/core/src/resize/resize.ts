@@ -1,6 +1,6 @@
 /** resize(): under the repair lock, refuses cuts through bad blocks, changes the size, and clips the journal. */
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
-import { refreshKnown } from '../rescue/bad-blocks.js';
+import { refreshKnown } from '../rescue/refresh-known.js';
 import { ownOptions, requireBoolean, requireInteger } from '../arguments.js';
 import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';

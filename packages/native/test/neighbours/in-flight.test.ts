@@ -80,7 +80,8 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     const file = await open(ones(where));
     for (let round = 0; round < 100; round++) {
       const size = round % 2 === 0 ? PAGE + 100 : SIZE;
-      await Promise.all([file.resize(size), file.persistAsync(), file.scrub(), file.persistAsync(PAGE, file.size - PAGE)]);
+      const rest = file.persistAsync(PAGE, file.size - PAGE);
+      await Promise.all([file.resize(size), file.persistAsync(), file.scrub(), rest]);
       expect(file.size).toBe(size);
     }
     await file.close();
@@ -119,13 +120,15 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     await (await open(name, { exclusive: true })).close();
   });
 
-  it('another process has repaired a page that the kernel listed, without its bytes: they are lost here, too', async () => {
+  it('another process has repaired a listed page without its bytes: they are lost here, too', async () => {
     const name = ones(where);
     let listed: ByteRange[] = [LOST];
     const fake = (file: CompleteFile): void => {
-      Object.defineProperty(file, 'badBlocks', { value: () => Promise.resolve({ supported: true, ranges: listed }), configurable: true });
+      const list = (): Promise<unknown> => Promise.resolve({ supported: true, ranges: listed });
+      Object.defineProperty(file, 'badBlocks', { value: list, configurable: true });
       const extent = { offset: 0, length: SIZE, physicalOffset: 0, unwritten: false, shared: false, unmapped: false };
-      Object.defineProperty(file, 'extents', { value: () => Promise.resolve({ extents: [extent] }), configurable: true });
+      const extents = (): Promise<unknown> => Promise.resolve({ extents: [extent] });
+      Object.defineProperty(file, 'extents', { value: extents, configurable: true });
     };
     const file = await open(name, { driver: changing(fake) });
     expect(await refusal(() => firstByte(file, LOST.offset))).toMatchObject({ code: 'ERR_PMEM_MEDIA' });
@@ -144,7 +147,7 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
 });
 
 describe('with poison on tmpfs', () => {
-  it('persist() drops the last loss while the end of a repair is written: no mark of a journal that is gone stays', async () => {
+  it('persist() drops the last loss while the end of a repair is written: no mark alone stays', async () => {
     const name = path.join(scratchFolder('tmpfs'), 'file');
     await makeLoss(name);
     const gate = gateAt('writeJournal');
