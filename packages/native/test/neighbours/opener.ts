@@ -18,6 +18,8 @@ export class Opener {
   /** `env`: beside PATH, what the process is to have in its environment. */
   constructor(env: Readonly<Record<string, string>> = {}) {
     this.#child = fork(path.join(import.meta.dirname, 'opener.mjs'), [], { execArgv: [], env: { PATH: process.env.PATH, ...env } });
+    // Each call listens for the end of the process.
+    this.#child.setMaxListeners(0);
     onTestFinished(() => { this.#child.kill('SIGKILL'); });
   }
 
