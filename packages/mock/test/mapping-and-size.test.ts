@@ -85,6 +85,22 @@ describe('bytes that a mapping has stored beyond the end of the file', () => {
   });
 });
 
+it('a pwrite past the end that fails leaves a file of its position less 5 (EIO) or 14 (EFAULT) on ext4', async () => {
+  const write = 8 * PAGE - 100;
+  for (const [kernel, errno] of [['5.10', Errno.EIO], ['6.1', Errno.EFAULT], ['6.12', Errno.EFAULT]] as const) {
+    for (const filesystem of ['ext4', 'xfs'] as const) {
+      const { driver, file } = await scenario({ kernel, filesystem, poisonBytes: 0 });
+      await file.truncate(7 * PAGE + 100);
+      driver.poison(PATH, { offset: 7 * PAGE, length: PAGE });
+      const outcome = await file.pwrite(pattern(PAGE), write);
+      expect(outcome.transferredBytes).toBe(0);
+      const grows = filesystem === 'ext4';
+      if (grows) expect(outcome.errno).toBe(errno);
+      expect(await file.fileSize()).toEqual({ sizeBytes: grows ? write - errno : 7 * PAGE + 100 });
+    }
+  }
+});
+
 it('a resize on XFS that has shut itself down fails in fstat, which comes first', async () => {
   const { driver, file } = await scenario({ filesystem: 'xfs', clearable: false });
   driver.punch(PATH, { offset: P, length: PAGE });

@@ -25,7 +25,7 @@ import { kernelAbilities } from './kernel-abilities.js';
 const PAGE = 4096;
 const PAGES = 64;
 const context = jobContext();
-const { recoveryWrite, deviceMapper: hasDeviceMapper } = kernelAbilities(context);
+const { recoveryWrite, repairInPlace, deviceMapper: hasDeviceMapper } = kernelAbilities(context);
 const injector = await InjectorClient.connect(context.injector);
 const directory = path.join(context.mountPoint, 'command');
 mkdirSync(directory);
@@ -187,12 +187,12 @@ void describe('safe-pmem', () => {
     assert.match(root.stdout, /listed already/);
   });
 
-  void it(`repair ${recoveryWrite ? 'takes the bytes of a replica' : 'fails and changes nothing'}`, async () => {
+  void it(`repair ${repairInPlace ? 'takes the bytes of a replica' : 'fails and changes nothing'}`, async () => {
     const plan = await safePmem('repair', database, '--from', replica);
     assert.equal(plan.status, 1);
     assert.match(plan.stdout, /nothing was changed/);
     const done = await safePmem('repair', database, '--from', replica, '--yes');
-    if (recoveryWrite) {
+    if (repairInPlace) {
       assert.equal(done.status, 0, done.stdout + done.stderr);
       assert.ok(readFileSync(database).equals(content));
       assert.equal((await safePmem('check', context.mountPoint)).status, 0);
@@ -249,7 +249,7 @@ void describe('PmemFile.watch()', () => {
 });
 
 void describe('a log with a mirror', () => {
-  void it(`${recoveryWrite ? 'repairs' : 'names'} what the kernel announces before it is read`, async () => {
+  void it(`${repairInPlace ? 'repairs' : 'names'} what the kernel announces before it is read`, async () => {
     const files = await Promise.all(['log', 'mirror'].map((name) => {
       return PmemFile.open(path.join(directory, name), { driver: nativeDriver(), create: true, size: 12 * PAGE });
     }));
@@ -264,8 +264,8 @@ void describe('a log with a mirror', () => {
     await until(() => outcomes.length > 0);
     const [outcome] = outcomes;
     assert.ok(outcome !== undefined && 'report' in outcome);
-    assert.equal(outcome.report.rebuilt.length, recoveryWrite ? 1 : 0);
-    assert.equal(outcome.report.failed.length, recoveryWrite ? 0 : 1);
+    assert.equal(outcome.report.rebuilt.length, repairInPlace ? 1 : 0);
+    assert.equal(outcome.report.failed.length, repairInPlace ? 0 : 1);
     let records = 0;
     for await (const item of log.replay()) if (item.type === 'record') records++;
     assert.equal(records, 8);
@@ -294,9 +294,9 @@ if (hasDeviceMapper) {
       assert.deepEqual(where, { path: file, ...range(5) });
       assert.match((await safePmem('scrub', file)).stdout, /\[20480, 24576\)/);
       const done = await injector.safePmem('repair', file, '--from', copy, '--yes');
-      assert.equal(done.status, recoveryWrite ? 0 : 1, done.stdout + done.stderr);
-      if (recoveryWrite) assert.ok(readFileSync(file).equals(content));
-      assert.equal((await injector.safePmem('check', context.mountPoint)).status, recoveryWrite ? 0 : 1);
+      assert.equal(done.status, repairInPlace ? 0 : 1, done.stdout + done.stderr);
+      if (repairInPlace) assert.ok(readFileSync(file).equals(content));
+      assert.equal((await injector.safePmem('check', context.mountPoint)).status, repairInPlace ? 0 : 1);
       await injector.freshFilesystem();
     });
   });

@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { MediaError } from '@safe-pmem/core';
 import { LostKeysError, PageStore } from '@safe-pmem/examples/pages';
+import { kernelAbilities } from '../jobs/kernel-abilities.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
 import { context, scene, suite, test } from './dax-scene.js';
 import { entries, longKey, middleLeaf, valuePage } from './store-files.js';
 
 const filePages = 12;
-const isClearable = context.device === 'clearable';
+const { repairInPlace } = kernelAbilities(context);
 
 /** Opens the files anew, as a process does that has just started. */
 async function openStore(mirrored: boolean, create = false): Promise<PageStore> {
@@ -55,8 +56,8 @@ suite(`paged store on ${context.filesystem}, ${context.device}`, () => {
     await store.put(Buffer.from('written'), Buffer.from('meanwhile'));
     const report = await store.repair();
     assert.deepEqual([report.lost, report.lostKeys, report.log.lost], [[], [], []]);
-    assert.equal(report.rebuilt.length, isClearable ? 3 : 0);
-    assert.equal(report.failed.length + report.log.failed.length, isClearable ? 0 : 5);
+    assert.equal(report.rebuilt.length, repairInPlace ? 3 : 0);
+    assert.equal(report.failed.length + report.log.failed.length, repairInPlace ? 0 : 5);
     await store.close();
     const again = await openStore(true);
     // What could not be repaired is not in use any more.
@@ -74,7 +75,7 @@ suite(`paged store on ${context.filesystem}, ${context.device}`, () => {
     const store = await openStore(false);
     assert.deepEqual(lostKeysOf(store), expected);
     const report = await store.repair();
-    assert.equal(isClearable ? report.lost.length : report.failed.length, 2);
+    assert.equal(repairInPlace ? report.lost.length : report.failed.length, 2);
     assert.deepEqual(lostKeysOf(store), expected);
     const [rewritten = '', ...others] = expected;
     await store.put(Buffer.from(rewritten), Buffer.from(entries.get(rewritten) ?? ''));

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { type NatsServer, NatsStream, ReplicatedWal, startNatsServer } from '@safe-pmem/examples/replicated';
 import { Wal } from '@safe-pmem/examples/wal';
+import { kernelAbilities } from '../jobs/kernel-abilities.js';
 import { page, pageBytes } from '../scenarios/file-steps.js';
 import { context, scene, suite, test } from './dax-scene.js';
 
 const records = 24;
-const isClearable = context.device === 'clearable';
+const { repairInPlace } = kernelAbilities(context);
 let server: NatsServer | undefined;
 
 function payloadOf(sequence: number): Uint8Array {
@@ -50,16 +51,20 @@ suite(`replicated log on ${context.filesystem}, ${context.device}`, () => {
     await scene.poison('log', { offset: page(2), length: 2 * pageBytes });
 
     const { log, wal, close } = await openLog(false);
-    const local: string[] = [];
-    for await (const item of wal.replay()) local.push(item.type);
-    assert.ok(local.some((type) => type !== 'record'), 'records lie in the bad pages');
-    assert.deepEqual(await numbersOf(log), all);
-    const { rebuilt, lost, failed } = await log.repair();
-    assert.deepEqual(lost, []);
-    assert.equal(failed.length > 0, !isClearable);
-    if (isClearable) assert.ok(rebuilt.some(({ from }) => from === 'rebuild'));
-    assert.deepEqual(await numbersOf(log), all);
-    await close();
+    try {
+      const local: string[] = [];
+      for await (const item of wal.replay()) local.push(item.type);
+      assert.ok(local.some((type) => type !== 'record'), 'records lie in the bad pages');
+      assert.deepEqual(await numbersOf(log), all);
+      const { rebuilt, lost, failed } = await log.repair();
+      assert.deepEqual(lost, []);
+      assert.equal(failed.length > 0, !repairInPlace);
+      if (repairInPlace) assert.ok(rebuilt.some(({ from }) => from === 'rebuild'));
+      assert.deepEqual(await numbersOf(log), all);
+    } finally {
+      // Also after a failure: a connection that stays open keeps the job from ending.
+      await close();
+    }
   });
 });
 

@@ -47,8 +47,6 @@ interface KernelProfile {
   readonly ext4UnmapsEarly: boolean;
   /** ext4 zeroes the parts of blocks at the edges of a zero-range before it converts the blocks between, not after. */
   readonly ext4ZeroesEdgesFirst: boolean;
-  /** ext4 grows a file to `position - errno` if a pwrite that reaches beyond the end of the file fails. */
-  readonly ext4FailedAppendGrows: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
   /** A page whose error was met through 2 MiB stays out of the kernel's memory map after it was cleared. */
@@ -67,7 +65,6 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: false,
     zeroRangeClears: false,
     ext4TailZeroing: 'never',
-    ext4FailedAppendGrows: false,
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: false,
@@ -80,7 +77,6 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: true,
     zeroRangeClears: false,
     ext4TailZeroing: 'never',
-    ext4FailedAppendGrows: true,
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
@@ -93,7 +89,6 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: true,
     zeroRangeClears: false,
     ext4TailZeroing: 'ignored',
-    ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
@@ -106,7 +101,6 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: true,
     zeroRangeClears: false,
     ext4TailZeroing: 'reported',
-    ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: true,
     reflinkWithDax: true,
@@ -120,7 +114,6 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     recoveryWrite: true,
     zeroRangeClears: true,
     ext4TailZeroing: 'ignored',
-    ext4FailedAppendGrows: true,
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
     reflinkWithDax: true,
@@ -229,7 +222,7 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
     growFromPoison: filesystem === 'ext4' && profile.ext4TailZeroing !== 'reported' ? 'allowed' : 'refused',
     growZeroesTail: filesystem !== 'ext4' || profile.ext4TailZeroing !== 'never',
     unmapsFile: !dax ? 'never' : filesystem === 'xfs' ? 'before-any' : profile.ext4UnmapsEarly ? 'before-zeroing' : 'before-freeing',
-    failedAppendGrows: filesystem === 'ext4' && dax && profile.ext4FailedAppendGrows,
+    failedAppendGrows: filesystem === 'ext4' && dax,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
     unshare: filesystem === 'xfs',
     smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
