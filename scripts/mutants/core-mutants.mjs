@@ -50,6 +50,10 @@ const list = [
     '', 'a journal that was dropped while it was written is marked once more',
   ],
   [
+    core('repair/journal/journal.ts'), 'writtenBy === 0 || now === 0 ?',
+    'writtenBy >= 0 ?', 'a clock that was set back makes an older journal one of this boot',
+  ],
+  [
     core('pmem-file.ts'), 'if (this.#closed !== undefined) return this.#closed.catch(() => undefined);',
     'if (this.#closed !== undefined) return undefined;', 'a second close() does not wait',
   ],

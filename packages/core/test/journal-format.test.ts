@@ -15,6 +15,7 @@ const identity: JournalIdentity = {
   birthTimeNs: 1_700_000_000_000_000_000n,
   id: ID,
   bootId: '8ec5d8f5-6a0b-4b8a-9a94-3c6d2f7b9f10',
+  writtenBy: 0x12345678,
 };
 
 const sample: JournalContent = {
@@ -66,7 +67,7 @@ describe('journal format', () => {
     const { inode, birthTimeNs } = identity;
     expect(decode(versionOne(sample))).toEqual({
       status: 'ok',
-      journal: { ...sample, blank: [], identity: { inode, birthTimeNs, id: undefined, bootId: '' } },
+      journal: { ...sample, blank: [], identity: { inode, birthTimeNs, id: undefined, bootId: '', writtenBy: 0 } },
     });
   });
 
@@ -129,7 +130,7 @@ describe('journal format', () => {
     );
     expect(bytes.subarray(56, 92).toString()).toBe(identity.bootId);
     expect(bytes.subarray(92, 128).toString('hex')).toBe(
-      '00000000' + '0200000000000000' + '0500000000000000' + '0600000000000000' + '0000000000000000',
+      '12345678' + '0200000000000000' + '0500000000000000' + '0600000000000000' + '0000000000000000',
     );
   });
 

@@ -20,7 +20,7 @@ interface Written {
 }
 
 function journal({ inode = facts.inode, id = ID, ownerId = 1000, marked }: Written = {}): JournalOutcome {
-  const bytes = encodeJournal({ inode, birthTimeNs: facts.birthTimeNs, id, bootId: 'boot' }, { intents: [], lost: [{ offset: 0, length: 8 }] });
+  const bytes = encodeJournal({ inode, birthTimeNs: facts.birthTimeNs, id, bootId: 'boot', writtenBy: 0 }, { intents: [], lost: [{ offset: 0, length: 8 }] });
   const mark = marked === undefined ? undefined : encodeMark({ id: marked, ownerId, path: '/pmem/file.repair' });
   return { status: 'present', modifiedMs: 0, bytes, ownerId, mark };
 }

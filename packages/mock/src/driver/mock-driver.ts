@@ -447,6 +447,20 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
+   * Sets the clock, with no time passing: forwards, or by a negative number back, as after a start without a battery.
+   * What files are stamped with from now on, and when the machine seems to have been started, move with it.
+   *
+   * @example
+   * driver.setClock(-3_600_000);
+   */
+  setClock(milliseconds: number): void {
+    const isInteger = Number.isSafeInteger(milliseconds);
+    if (!isInteger) throw new RangeError(`milliseconds must be an integer, got ${milliseconds}`);
+    this.#machine.nowMs += milliseconds;
+    this.#machine.bootedMs += milliseconds;
+  }
+
+  /**
    * The filesystem gives up, as XFS does after an error it cannot undo: all calls fail with EIO until crash() mounts
    * it again.
    *

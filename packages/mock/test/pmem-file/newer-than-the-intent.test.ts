@@ -104,6 +104,32 @@ describe.each(machines)('%o', (options) => {
     });
   });
 
+  it.each([60_000, 3_600_000])('the clock is set back by %i ms, another program stores: open() asks', async (ms) => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver);
+    driver.setClock(-ms);
+    driver.overwrite(PATH, newer, PAGE);
+    expect((await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }))).ranges).toEqual([bad]);
+    expect(driver.readFile(PATH)).toEqual(withPage(newer));
+    await (await PmemFile.open(PATH, { driver, journal: 'discard' })).close();
+    expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
+  });
+
+  it('the clock is set back, and a process dies in its recovery: the next one ends the repair', async () => {
+    const driver = mockDriver(options);
+    await tornByPowerFailure(driver);
+    driver.setClock(-3_600_000);
+    const process = driver.process('a');
+    const stop = driver.observe(({ name }) => {
+      if (name === 'sync') process.kill();
+      return undefined;
+    });
+    // By the new clock even the repair's own stores were later than the restart, so this has to be asked.
+    await expect(PmemFile.open(PATH, { driver: process, journal: 'adopt' })).rejects.toThrow(SimulatedCrash);
+    stop();
+    expect(await contentAfterOpen(driver)).toEqual(whole);
+  });
+
   it('the machine dies in the repair, the file is renamed before the next open(): the remains are no data', async () => {
     const driver = mockDriver(options);
     await tornByPowerFailure(driver);

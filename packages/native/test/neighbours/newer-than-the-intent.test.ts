@@ -15,12 +15,12 @@ afterEach(() => { vi.restoreAllMocks(); });
 
 /** The journal of a repair that was to fill page 1 with twos. */
 async function intentIn(
-  where: 'disk' | 'tmpfs', bootId: string, secondsAgo: number, bootedSecondsAgo: number,
+  where: 'disk' | 'tmpfs', bootId: string, secondsAgo: number, bootedSecondsAgo: number, writtenBy = '',
 ): Promise<string> {
   const name = path.join(scratchFolder(where), 'file');
   await makeLoss(name, []);
   const file = await bareFile(name);
-  const bytes = journalBytes(file.facts, [], { range: LOST, byte: 2 }, bootId);
+  const bytes = journalBytes(file.facts, [], { range: LOST, byte: 2 }, bootId, writtenBy);
   const mark = file.readMark();
   if (mark.status !== 'present') throw new Error('the file has no mark');
   const journal = { bytes, mark: mark.bytes, temporary: '.repair-planting.tmp', isNew: false };
@@ -80,6 +80,19 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     execFileSync('cp', ['-p', backup, name]);
     expect(statSync(name).mtimeMs).toBe(1_500_000_000_000);
     await expectUndecided(name, 55);
+  });
+
+  it('the clock was set back, and another program has stored since: nothing is overwritten', async () => {
+    const name = await intentIn(where, EARLIER_BOOT, -3600, 1800, EARLIER_BOOT);
+    store(name, 77);
+    await expectUndecided(name, 77);
+  });
+
+  it('a process died in its recovery after a restart: the repair is ended', async () => {
+    const name = await intentIn(where, EARLIER_BOOT, 60, 30, bootNow());
+    store(name, 66);
+    utimesSync(`${name}.repair`, Date.now() / 1000, Date.now() / 1000);
+    expect(await byteAfterOpen(name)).toBe(2);
   });
 
   it("the machine was restarted, and another program has stored since: 'adopt' ends the repair", async () => {

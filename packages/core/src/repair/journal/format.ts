@@ -10,8 +10,8 @@
  *     24     8  birth time of that file, ns since 1970; 0 unknown
  *     32     8  length of the whole journal, digest included
  *     40    16  id of the journal; the mark of the file names the same one
- *     56    36  boot id of the machine that wrote it, as text; zeros unknown
- *     92     4  zeros
+ *     56    36  boot id of the machine that wrote its oldest intent, as text; zeros unknown
+ *     92     4  which start of a machine wrote it: of the SHA-256 of its boot id the first 4 bytes; zeros unknown
  *     96     …  records
  *    end-32 32  SHA-256 of every byte before it
  *
@@ -44,6 +44,7 @@ const HEADER_BYTES = 96;
 const HEADER_BYTES_V1 = 40;
 const ID_BYTES = 16;
 const BOOT_ID_BYTES = 36;
+const WRITTEN_BY_OFFSET = 92;
 const RECORD_BYTES = 32;
 const DIGEST_BYTES = 32;
 const KIND_INTENT = 1;
@@ -115,12 +116,19 @@ export interface JournalIdentity {
   readonly birthTimeNs: bigint;
   /** 32 hexadecimal digits; undefined in a journal of version 1. */
   readonly id: string | undefined;
-  /** Empty if not known. */
+  /** Of the machine that wrote the oldest intent. Empty if not known. */
   readonly bootId: string;
+  /** startOf() the machine that wrote the journal. 0 if not known: older builds leave zeros there. */
+  readonly writtenBy: number;
 }
 
 export interface DecodedJournal extends JournalContent {
   readonly identity: JournalIdentity;
+}
+
+/** Tells one start of a machine from another, in the 4 bytes that a journal has for it. 0 if it is not known. */
+export function startOf(bootId: string): number {
+  return bootId === '' ? 0 : createHash('sha256').update(bootId).digest().readUInt32BE(0);
 }
 
 export type JournalDecoding =
@@ -168,6 +176,7 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
   bytes.writeBigUInt64LE(BigInt(total), 32);
   bytes.write(identity.id ?? '', 40, ID_BYTES, 'hex');
   bytes.write(identity.bootId, 56, BOOT_ID_BYTES, 'latin1');
+  bytes.writeUInt32BE(identity.writtenBy, WRITTEN_BY_OFFSET);
   let at = HEADER_BYTES;
   for (const [i, intent] of intents.entries()) {
     const { content: unit, fileSizeBytes } = intent;
@@ -224,9 +233,10 @@ export function decodeJournal(journal: Uint8Array, unitBytes: number): JournalDe
 function identityIn(bytes: Buffer, version: number): JournalIdentity {
   const inode = bytes.readBigUInt64LE(16);
   const birthTimeNs = bytes.readBigInt64LE(24);
-  if (version === 1) return { inode, birthTimeNs, id: undefined, bootId: '' };
+  if (version === 1) return { inode, birthTimeNs, id: undefined, bootId: '', writtenBy: 0 };
   const bootId = bytes.toString('latin1', 56, 56 + BOOT_ID_BYTES).replace(/\0+$/, '');
-  return { inode, birthTimeNs, id: bytes.toString('hex', 40, 40 + ID_BYTES), bootId };
+  const writtenBy = bytes.readUInt32BE(WRITTEN_BY_OFFSET);
+  return { inode, birthTimeNs, id: bytes.toString('hex', 40, 40 + ID_BYTES), bootId, writtenBy };
 }
 
 function decodeRecords(bytes: Buffer, start: number, end: number, unitBytes: number): JournalContent | JournalDecoding {

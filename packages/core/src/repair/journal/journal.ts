@@ -13,7 +13,9 @@ import { repairUnitBytes } from '../../opening/file-info.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
-import { decodeJournal, EMPTY, encodeJournal, journalFits, JOURNAL_LIMIT_BYTES, withLosses } from './format.js';
+import {
+  decodeJournal, EMPTY, encodeJournal, journalFits, JOURNAL_LIMIT_BYTES, startOf, withLosses,
+} from './format.js';
 import type { Located } from './locate.js';
 import { locate, locateSync } from './locate.js';
 import { absolutePlace, decodeMark, encodeMark, placeByInode, temporaryName, usualPlace } from './names.js';
@@ -85,7 +87,16 @@ export class Journal {
     const touchedMs = Math.max(modifiedMs, changedMs);
     const isLater = touchedMs > writtenMs + WRITING_MS_MAX;
     if (touchedMs < bootedMs) return isLater ? 'over' : 'torn';
-    return isLater || writtenMs < bootedMs ? 'unclear' : 'torn';
+    return isLater || !this.#isWrittenSince(bootedMs) ? 'unclear' : 'torn';
+  }
+
+  /** Written since this start of the machine. A clock that was set back cannot tell. */
+  #isWrittenSince(bootedMs: number): boolean {
+    if (this.#located === undefined || this.#located.status === 'none') return false;
+    const { writtenMs, journal } = this.#located;
+    const now = startOf(this.#file.facts.bootId);
+    const { writtenBy } = journal.identity;
+    return writtenBy === 0 || now === 0 ? writtenMs >= bootedMs : writtenBy === now;
   }
 
   /** The machine has not been restarted since the journal was written: at most a process died. */
@@ -352,12 +363,13 @@ export class Journal {
   }
 
   #encoded(content: JournalContent): JournalFile {
-    const { inode, birthTimeNs, userId } = this.#file.facts;
+    const { inode, birthTimeNs, userId, bootId } = this.#file.facts;
     // A journal of version 1 has no id; one that was never marked gets a new one, too.
     if (this.#id === undefined) this.#marked = false;
     const id = (this.#id ??= randomBytes(16).toString('hex'));
+    const starts = { bootId: this.#bootIdFor(content), writtenBy: startOf(bootId) };
     return {
-      bytes: encodeJournal({ inode, birthTimeNs, id, bootId: this.#bootIdFor(content) }, content),
+      bytes: encodeJournal({ inode, birthTimeNs, id, ...starts }, content),
       mark: encodeMark({ id, ownerId: userId, path: this.path }),
       temporary: temporaryName(inode),
       isNew: !this.#exists,
