@@ -8,6 +8,7 @@ const needsLinux = [
   'test/engines/second-writer.test.ts',
   'test/level/locked.test.ts',
   'test/level/lost-device.test.ts',
+  'test/level/places.test.ts',
   'test/level/published-suite.test.ts',
   'test/pages/native.test.ts',
   'test/replicated/two-hosts.test.ts',

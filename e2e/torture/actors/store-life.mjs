@@ -68,9 +68,13 @@ export async function openStore({ engine, location, mirrorLocation }) {
 /** A file that is there has its size, whatever the size of a new one is. */
 async function openOrMake(path, size) {
   try {
-    return await PmemFile.open(path, { driver, exclusive: true });
+    const file = await PmemFile.open(path, { driver, exclusive: true });
+    if (file.size > 0) return file;
+    // Its process was killed while it made the file.
+    await file.close();
+    return PmemFile.open(path, { driver, exclusive: true, create: true, size, preallocate: true });
   } catch (error) {
-    if (!['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) throw error;
+    if (error.code !== 'ERR_PMEM_NOT_FOUND') throw error;
     return PmemFile.open(path, { driver, exclusive: true, create: true, size, preallocate: true });
   }
 }

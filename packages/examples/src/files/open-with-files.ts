@@ -1,5 +1,5 @@
 /** The files of an engine and the engine on them: all of it opens, or nothing is left that was not there before. */
-import { unlink } from 'node:fs/promises';
+import { truncate, unlink } from 'node:fs/promises';
 import type { Driver } from '@safe-pmem/core';
 import { isPmemError, PmemFile } from '@safe-pmem/core';
 
@@ -15,7 +15,10 @@ export interface OpenWithFilesOptions<Role extends string, Engine> {
   readonly files: Readonly<Record<Role, WantedFile>>;
   /** Makes the engine. `made`: the roles of the files that are new; with all of them it is a new engine. */
   readonly open: (files: Readonly<Record<Role, PmemFile>>, made: ReadonlySet<Role>) => Engine | Promise<Engine>;
-  /** Removes a file that was made. By default unlink(2) with the native driver; with others none is removed. */
+  /**
+   * Removes a file that was made, unless it was there with no bytes. By default unlink(2) with the native driver; with
+   * others none is removed.
+   */
   readonly remove?: ((path: string) => unknown) | undefined;
 }
 
@@ -44,9 +47,16 @@ export async function openWithFiles<Role extends string, Engine>(
   const { driver, remove = driver.name === 'native' ? unlink : undefined } = options;
   const opened = new Map<Role, PmemFile>();
   const made = new Set<Role>();
+  const empty = new Set<Role>();
   try {
     for (const [role, { path, size }] of Object.entries(options.files) as [Role, WantedFile][]) {
-      const existing = await openExisting(path, driver);
+      let existing = await openExisting(path, driver);
+      if (existing?.size === 0) {
+        // A process that was killed while it made the file has left that.
+        await existing.close();
+        existing = undefined;
+        empty.add(role);
+      }
       const whole = { driver, create: true, size, preallocate: true, exclusive: true };
       const file = existing ?? (await PmemFile.open(path, whole));
       opened.set(role, file);
@@ -56,7 +66,11 @@ export async function openWithFiles<Role extends string, Engine>(
     return { engine: await options.open(files, made), files, close: () => closeAll(opened.values()) };
   } catch (error) {
     // Remove them while they are still locked: later another process may have opened them.
-    for (const role of made) await attempt(() => remove?.(options.files[role].path));
+    for (const role of made) {
+      const { path } = options.files[role];
+      if (!empty.has(role)) await attempt(() => remove?.(path));
+      else if (driver.name === 'native') await attempt(() => truncate(path));
+    }
     await attempt(() => closeAll(opened.values()));
     throw error;
   }
@@ -66,7 +80,7 @@ async function openExisting(path: string, driver: Driver): Promise<PmemFile | un
   try {
     return await PmemFile.open(path, { driver, exclusive: true });
   } catch (error) {
-    if (isPmemError(error) && ['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) return undefined;
+    if (isPmemError(error) && error.code === 'ERR_PMEM_NOT_FOUND') return undefined;
     throw error;
   }
 }

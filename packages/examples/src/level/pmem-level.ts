@@ -9,6 +9,7 @@ import { AbstractLevel } from 'abstract-level';
 import type { Driver } from '@safe-pmem/core';
 import type { Change, Snapshot, StoreRepairReport } from '../pages/index.js';
 import { LostKeysError, PageStore } from '../pages/index.js';
+import { checkOptions, checkPlace } from './check-options.js';
 import { LossError } from './loss-error.js';
 import { PmemIterator } from './pmem-iterator.js';
 import { PmemSnapshot, stateOf } from './pmem-snapshot.js';
@@ -75,8 +76,14 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
   /** Damage that a repair could do nothing about. */
   readonly #beyondRepair = new Set<string>();
 
-  /** The files are `<location>.pages`, `<location>.log` and their mirrors. Opens by itself, as every Level does. */
+  /**
+   * The files are `<location>.pages`, `<location>.log` and their mirrors. Opens by itself, as every Level does.
+   *
+   * Throws TypeError if `location` is no non-empty string or ends with a slash, and for options of a wrong type.
+   */
   constructor(location: string, options: PmemLevelOptions<K, V>) {
+    checkPlace('location', location);
+    checkOptions(options);
     // Options that are not meant for this class go on to hooks of open().
     const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, ...more } = options;
     const { cachedLeaves, blockMs, ...others } = more;

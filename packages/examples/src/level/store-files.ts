@@ -1,8 +1,8 @@
 /**
  * The four files of a database: opens them, makes those that are missing, removes those that a failed open has made.
  */
-import { unlink } from 'node:fs/promises';
-import type { Driver } from '@safe-pmem/core';
+import { truncate, unlink } from 'node:fs/promises';
+import type { Driver, OpenOptions } from '@safe-pmem/core';
 import { isPmemError, PmemFile } from '@safe-pmem/core';
 import type { StoreOptions } from '../pages/index.js';
 import { helpFor } from '../engine-error.js';
@@ -44,7 +44,9 @@ const DATA_BYTES = 16 * PAGE_BYTES;
 export class DatabaseFiles {
   readonly #options: FileOptions;
   readonly #opened = new Map<Role, PmemFile>();
-  readonly #made: string[] = [];
+  /** Paths of files that this open() made, or found empty. */
+  readonly #made = new Map<string, 'new' | 'empty'>();
+  readonly #empty = new Set<string>();
 
   private constructor(options: FileOptions) {
     this.#options = options;
@@ -85,7 +87,9 @@ export class DatabaseFiles {
     await this.close().catch(() => undefined);
     // Another driver's paths may be names of real files here, which are not this database's.
     if (this.#options.driver.name !== 'native') return;
-    for (const path of this.#made) await unlink(path).catch(() => undefined);
+    for (const [path, was] of this.#made) {
+      await (was === 'empty' ? truncate(path) : unlink(path)).catch(() => undefined);
+    }
   }
 
   async #open(): Promise<void> {
@@ -119,23 +123,33 @@ export class DatabaseFiles {
     }
   }
 
+  /** Undefined for a file of no bytes too: a process that was killed while it made the file has left that. */
   async #openExisting(path: string): Promise<PmemFile | undefined> {
+    const file = await this.#openFile(path, {}).catch((error: unknown) => {
+      if (isPmemError(error) && error.code === 'ERR_PMEM_NOT_FOUND') return undefined;
+      throw error;
+    });
+    if (file?.size !== 0) return file;
+    await file.close();
+    this.#empty.add(path);
+    return undefined;
+  }
+
+  async #openFile(path: string, options: Omit<OpenOptions, 'driver'>): Promise<PmemFile> {
     try {
-      return await PmemFile.open(path, { driver: this.#options.driver, exclusive: true });
+      return await PmemFile.open(path, { ...options, driver: this.#options.driver, exclusive: true });
     } catch (error) {
-      // A file of no bytes cannot be mapped, and is as good as none.
-      if (isPmemError(error) && ['ERR_PMEM_NOT_FOUND', 'ERR_PMEM_TOO_SMALL'].includes(error.code)) return undefined;
       if (isPmemError(error) && error.code === 'ERR_PMEM_LOCKED') throw new LockedError(this.#options.location, error);
       throw error;
     }
   }
 
   async #make(role: Role, path: string): Promise<void> {
-    const { driver, logBytes } = this.#options;
+    const { logBytes } = this.#options;
     const twin = this.#opened.get(role === 'log' ? 'logMirror' : 'log');
     const size = role === 'log' || role === 'logMirror' ? (twin?.size ?? logBytes) : DATA_BYTES;
-    this.#opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true, exclusive: true }));
-    this.#made.push(path);
+    this.#opened.set(role, await this.#openFile(path, { create: true, size, preallocate: true }));
+    this.#made.set(path, this.#empty.has(path) ? 'empty' : 'new');
   }
 }
 

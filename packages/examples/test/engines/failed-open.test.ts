@@ -81,6 +81,16 @@ describe.each(Object.entries(ENGINES))('%s', (_, { roles, open }) => {
     expect(await contents()).toEqual(before);
   });
 
+  test.each(roles)('%s has no bytes, as a process leaves it that is killed while it makes it', async (role) => {
+    await writeFile(join(folder, role), '');
+    const refuse = (): never => { throw new Error('not now'); };
+    await expect(openWithFiles({ driver, files: wanted(), open: refuse })).rejects.toThrow('not now');
+    expect(await contents()).toEqual([[role, '']]);
+    const { engine, close } = await opened();
+    await engine.close?.();
+    await close();
+  });
+
   test('what an open that worked has made stays, and no open that fails removes it', async () => {
     const first = await opened();
     await first.engine.close?.();
