@@ -1,14 +1,15 @@
 /**
- * `npm run bench [-- SUITE…] [--trials N] [--json FILE] [--short]`: every suite in a process of its own, several times over;
+ * `npm run bench [-- SUITE…] [--trials N] [--json FILE] [--short] [--page]`: every suite in a process of its own, several times over;
  * medians of the trials on the screen, as JSON, and beside it as tables for docs/internals/performance.md. Numbers of
  * different runs cannot be compared, ratios within one run can. `--short` proves that every suite runs, in about a minute:
- * one trial of a twentieth of the operations, whose numbers say little.
+ * one trial of a twentieth of the operations, whose numbers say little. `--page` puts the latencies into that page.
  */
 import { fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeLatencyTable } from './latency-table.mjs';
 
 const here = import.meta.dirname;
 const known = readdirSync(path.join(here, 'suites')).map((name) => path.basename(name, '.mjs'));
@@ -18,12 +19,18 @@ const { values, positionals } = parseArgs({
     trials: { type: 'string' },
     json: { type: 'string', default: path.join(here, 'build', 'results.json') },
     short: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((name) => !known.includes(name));
 const trials = Number(values.trials ?? (values.short ? 1 : 3));
 if (unknown.length > 0 || !Number.isSafeInteger(trials) || trials < 1) {
-  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [--short] [${known.join(' | ')}]…`);
+  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [--short] [--page] [${known.join(' | ')}]…`);
+  process.exit(2);
+}
+
+if (values.page && positionals.length > 0 && !positionals.includes('latency')) {
+  console.error('--page writes the latencies: name the suite latency as well');
   process.exit(2);
 }
 
@@ -65,6 +72,7 @@ mkdirSync(path.dirname(values.json), { recursive: true });
 writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undefined, 2)}\n`);
 const tables = values.json.replace(/(?:\.json)?$/, '.md');
 writeFileSync(tables, markdown(machine, trials, results));
+if (values.page) writeLatencyTable(path.join(here, '..', 'docs', 'internals', 'performance.md'), { machine, trials, results });
 console.log(`\nwritten to ${path.relative(process.cwd(), values.json)} and ${path.relative(process.cwd(), tables)}`);
 
 function trialOf(suite) {
