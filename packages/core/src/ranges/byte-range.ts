@@ -64,13 +64,28 @@ function joinInOrder(ranges: readonly ByteRange[]): ByteRange[] | undefined {
   return joined;
 }
 
+/** coalesce(), or the list itself if nothing has to be joined: of a million ranges a copy costs more than a look. */
+function joined(ranges: Iterable<ByteRange>): readonly ByteRange[] {
+  const list = Array.isArray(ranges) ? (ranges as readonly ByteRange[]) : [...ranges];
+  return isJoined(list) ? list : coalesce(list);
+}
+
+function isJoined(ranges: readonly ByteRange[]): boolean {
+  let end = -Infinity;
+  for (const { offset, length } of ranges) {
+    if (length <= 0 || offset <= end) return false;
+    end = offset + length;
+  }
+  return true;
+}
+
 /** The bytes of `ranges` that `removed` does not hold, sorted and joined; linear in the two lists once they are sorted. */
 export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRange>): ByteRange[] {
-  const cuts = coalesce(removed);
+  const cuts = joined(removed);
   if (cuts.length === 0) return coalesce(ranges);
   const rest: ByteRange[] = [];
   let first = 0;
-  for (const range of coalesce(ranges)) {
+  for (const range of joined(ranges)) {
     let start = range.offset;
     while (first < cuts.length && rangeEnd(cuts[first] as ByteRange) <= start) first++;
     for (let i = first; i < cuts.length; i++) {
@@ -86,8 +101,8 @@ export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRang
 
 /** The bytes that both lists hold, sorted and joined; linear in the two lists once they are sorted. */
 export function intersectAll(left: Iterable<ByteRange>, right: Iterable<ByteRange>): ByteRange[] {
-  const a = coalesce(left);
-  const b = coalesce(right);
+  const a = joined(left);
+  const b = joined(right);
   const shared: ByteRange[] = [];
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
     const x = a[i] as ByteRange;
