@@ -6,6 +6,7 @@
  * - names of files that differ in their case alone, or that Windows does not allow
  * - core and mock: a module of Node.js that reaches files or the system
  * - a path made of a URL's `pathname`, which is `/C:/…` on Windows, or escaped
+ * - a signal to a group of processes, or a process that is made the leader of one
  * - a test that needs Linux, and is not in its package's `needsLinux`
  */
 import path from 'node:path';
@@ -24,7 +25,7 @@ const PURE_MODULES = new Set([
   'assert/strict', 'async_hooks', 'buffer', 'crypto', 'diagnostics_channel', 'path', 'timers/promises', 'util',
 ]);
 const RUNS_ANYWHERE = /^packages\/(?:core|mock)\/(?:src|contract)\//;
-const TESTS = /^packages\/(?:core|mock|cli|examples)\/(?:src|contract|test|scripts|explore)\/.*\.(?:ts|mjs)$/;
+const TESTS = /^packages\/(?:core|mock|cli|examples)\/(?:src|contract|test|scripts|explore|fuzz)\/.*\.(?:ts|mjs)$/;
 const NEEDS_LINUX = /@safe-pmem\/native|spawnSync\('(?:script|bash|sh)'|dist\/demo\//;
 
 function ofScripts(name, text) {
@@ -50,6 +51,9 @@ function ofSource(name, text) {
   }
   if (/\bURL\([^)]*\)\.pathname\b|import\.meta\.url\)\.pathname/.test(text)) {
     findings.push(`${name}: fileURLToPath() in place of pathname`);
+  }
+  if (/\bkill\(-/.test(text) || /\bdetached: true/.test(text)) {
+    findings.push(`${name}: a group of processes is one on POSIX alone: run one process, and end that`);
   }
   return findings;
 }

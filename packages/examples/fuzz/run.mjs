@@ -23,10 +23,11 @@ const trace = path.join(directory, 'case');
 writeFileSync(trace, 'no case yet');
 process.once('exit', () => rmSync(directory, { recursive: true }));
 
-const child = spawn(process.execPath, [vitest, 'run', 'test/fuzz', '--no-file-parallelism', '--reporter', 'verbose'], {
+// Threads: then all of it is one process, which ends by one signal on every system, also in a loop that never yields.
+const vitestOptions = ['--pool', 'threads', '--no-file-parallelism', '--reporter', 'verbose'];
+const child = spawn(process.execPath, [vitest, 'run', 'test/fuzz', ...vitestOptions], {
   cwd: path.resolve(import.meta.dirname, '..'),
   stdio: 'inherit',
-  detached: true,
   env: {
     ...process.env,
     NODE_OPTIONS: `--max-old-space-size=${HEAP_MEGABYTES}`,
@@ -35,21 +36,14 @@ const child = spawn(process.execPath, [vitest, 'run', 'test/fuzz', '--no-file-pa
     ...(values.seed === undefined ? {} : { FUZZ_SEED: values.seed }),
   },
 });
-const endGroup = () => {
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
-};
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { endGroup(); process.exit(1); });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { child.kill('SIGKILL'); process.exit(1); });
 
 let hangs = false;
 const watch = setInterval(() => {
   const quietMs = Date.now() - statSync(trace).mtimeMs;
   if (quietMs < QUIET_MS_MAX) return;
   hangs = true;
-  endGroup();
+  child.kill('SIGKILL');
 }, 1000);
 
 child.on('exit', (code, signal) => {
