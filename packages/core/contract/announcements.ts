@@ -1,17 +1,16 @@
 /** Memory that the kernel announces as lost, before anything accesses it. */
 import assert from 'node:assert/strict';
 import type { ByteRange } from '../src/index.js';
-import type { Check } from './machine.js';
+import { pageBytesOf, type Check, type DriverSupport } from './machine.js';
 import { openFile, pattern, store, withNewFile } from './opened-file.js';
-
-const PAGE = 4096;
 
 /** Resolves when there are so many; the limit of time of the test framework ends a wait for what never comes. */
 async function until(heard: readonly ByteRange[], count: number): Promise<void> {
   while (heard.length < count) await new Promise(setImmediate);
 }
 
-export function checkAnnouncements(check: Check): void {
+export function checkAnnouncements(check: Check, supports: DriverSupport): void {
+  const PAGE = pageBytesOf(supports);
   check('hears that memory of the file is lost, or says why it does not', async (machine) => {
     await withNewFile(machine, 8 * PAGE, async (file, path) => {
       store(file, 0, pattern(8 * PAGE));

@@ -42,7 +42,7 @@ export function driverContract(options: ContractOptions): void {
     describe('system calls', () => { checkSystemCalls(check, supports); });
     describe('journal file', () => { checkJournal(check); });
     describe('mark of the file', () => { checkMark(check); });
-    describe('announcements', () => { checkAnnouncements(check); });
+    describe('announcements', () => { checkAnnouncements(check, supports); });
     describe('poison', () => { checkPoison(check, supports); });
     describe('limits', () => { checkLimits(check, supports); });
     describe('PmemFile on it', () => { checkPmemFile(check, supports); });

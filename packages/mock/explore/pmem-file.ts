@@ -7,7 +7,7 @@ import { type ByteRange, PmemError } from '@safe-pmem/core';
 import { type Exploration, mockDriver, type MockOptions } from '../src/index.js';
 import { PAGE, Scene } from './scene.js';
 
-export type MachineOptions = Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax'>;
+export type MachineOptions = Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax' | 'pageBytes'>;
 
 export interface SceneBody {
   readonly sizeBytes: number;
@@ -18,146 +18,148 @@ export interface SceneBody {
   readonly run: (scene: Scene) => Promise<void>;
 }
 
-const page = (number: number): ByteRange => ({ offset: number * PAGE, length: PAGE });
-
 /** Actions of an application, in short pieces, so that each can be explored to the end. */
-export const BODIES: Readonly<Record<string, SceneBody>> = {
-  'stores and persists': {
-    sizeBytes: 2 * PAGE,
-    run: (scene) => {
-      scene.write(0, 16);
-      scene.persist(0, 16);
-      scene.write(44, 40);
-      scene.write(0, 8);
-      scene.persist(0, 8);
-      scene.write(PAGE - 12, 24);
-      scene.persist(PAGE - 12, 24);
-      return Promise.resolve();
+export function bodiesFor(pageBytes: number): Readonly<Record<string, SceneBody>> {
+  const page = (number: number): ByteRange => ({ offset: number * pageBytes, length: pageBytes });
+  return {
+    'stores and persists': {
+      sizeBytes: 2 * pageBytes,
+      run: (scene) => {
+        scene.write(0, 16);
+        scene.persist(0, 16);
+        scene.write(44, 40);
+        scene.write(0, 8);
+        scene.persist(0, 8);
+        scene.write(pageBytes - 12, 24);
+        scene.persist(pageBytes - 12, 24);
+        return Promise.resolve();
+      },
     },
-  },
-  'repair with rebuild': {
-    sizeBytes: 2 * PAGE,
-    run: async (scene) => {
-      scene.write(PAGE + 8, 16);
-      scene.persist(PAGE + 8, 16);
-      scene.write(8, 8);
-      scene.poison(1);
-      await scene.rebuild([page(1)]);
-      await scene.readAll();
-      scene.write(PAGE, 16);
-      scene.persist(PAGE, 16);
+    'repair with rebuild': {
+      sizeBytes: 2 * pageBytes,
+      run: async (scene) => {
+        scene.write(pageBytes + 8, 16);
+        scene.persist(pageBytes + 8, 16);
+        scene.write(8, 8);
+        scene.poison(1);
+        await scene.rebuild([page(1)]);
+        await scene.readAll();
+        scene.write(pageBytes, 16);
+        scene.persist(pageBytes, 16);
+      },
     },
-  },
-  'lose, then write over it': {
-    sizeBytes: 2 * PAGE,
-    run: async (scene) => {
-      scene.poison(1);
-      await scene.lose([page(1)]);
-      scene.write(PAGE + 64, 24);
-      scene.persist(PAGE + 64, 24);
-      await scene.reopen();
-      scene.write(PAGE + 128, 8);
-      await scene.close();
+    'lose, then write over it': {
+      sizeBytes: 2 * pageBytes,
+      run: async (scene) => {
+        scene.poison(1);
+        await scene.lose([page(1)]);
+        scene.write(pageBytes + 64, 24);
+        scene.persist(pageBytes + 64, 24);
+        await scene.reopen();
+        scene.write(pageBytes + 128, 8);
+        await scene.close();
+      },
     },
-  },
-  'repair with fill': {
-    sizeBytes: 2 * PAGE,
-    run: async (scene) => {
-      scene.poison(0);
-      await scene.fill([page(0)], 0x55);
-      await scene.readAll();
-      scene.write(0, 16);
-      scene.persist(0, 16);
+    'repair with fill': {
+      sizeBytes: 2 * pageBytes,
+      run: async (scene) => {
+        scene.poison(0);
+        await scene.fill([page(0)], 0x55);
+        await scene.readAll();
+        scene.write(0, 16);
+        scene.persist(0, 16);
+      },
     },
-  },
-  'two units at once': {
-    sizeBytes: 3 * PAGE,
-    run: async (scene) => {
-      scene.write(2 * PAGE, 8);
-      scene.poison(1);
-      scene.poison(2);
-      await scene.rebuild([{ offset: PAGE + 100, length: PAGE }]);
-      await scene.readAll();
+    'two units at once': {
+      sizeBytes: 3 * pageBytes,
+      run: async (scene) => {
+        scene.write(2 * pageBytes, 8);
+        scene.poison(1);
+        scene.poison(2);
+        await scene.rebuild([{ offset: pageBytes + 100, length: pageBytes }]);
+        await scene.readAll();
+      },
     },
-  },
-  'end-of-file page': {
-    sizeBytes: PAGE + 1000,
-    run: async (scene) => {
-      scene.write(PAGE + 992, 8);
-      scene.persist(PAGE + 992, 8);
-      scene.poison(1);
-      await scene.rebuild([{ offset: PAGE, length: 1000 }]);
-      await scene.readAll();
-      if (!(await scene.resize(2 * PAGE))) return;
-      scene.write(PAGE + 1000, 16);
-      scene.persist(PAGE + 1000, 16);
+    'end-of-file page': {
+      sizeBytes: pageBytes + 1000,
+      run: async (scene) => {
+        scene.write(pageBytes + 992, 8);
+        scene.persist(pageBytes + 992, 8);
+        scene.poison(1);
+        await scene.rebuild([{ offset: pageBytes, length: 1000 }]);
+        await scene.readAll();
+        if (!(await scene.resize(2 * pageBytes))) return;
+        scene.write(pageBytes + 1000, 16);
+        scene.persist(pageBytes + 1000, 16);
+      },
     },
-  },
-  'resize': {
-    sizeBytes: PAGE + 96,
-    run: async (scene) => {
-      if (!(await scene.resize(3 * PAGE))) return;
-      scene.write(2 * PAGE + 8, 16);
-      scene.persist(2 * PAGE + 8, 16);
-      await scene.resize(PAGE);
-      scene.write(8, 8);
-      if (!(await scene.resize(2 * PAGE))) return;
-      scene.write(PAGE, 8);
-      scene.persist(PAGE, 8);
-      await scene.readAll();
+    'resize': {
+      sizeBytes: pageBytes + 96,
+      run: async (scene) => {
+        if (!(await scene.resize(3 * pageBytes))) return;
+        scene.write(2 * pageBytes + 8, 16);
+        scene.persist(2 * pageBytes + 8, 16);
+        await scene.resize(pageBytes);
+        scene.write(8, 8);
+        if (!(await scene.resize(2 * pageBytes))) return;
+        scene.write(pageBytes, 8);
+        scene.persist(pageBytes, 8);
+        await scene.readAll();
+      },
     },
-  },
-  'resize over lost pages': {
-    sizeBytes: 3 * PAGE,
-    run: async (scene) => {
-      scene.poison(1);
-      scene.poison(2);
-      await scene.lose([page(1), page(2)]);
-      await scene.resize(PAGE + 512);
-      if (!(await scene.resize(2 * PAGE))) return;
-      scene.write(PAGE + 504, 16);
-      scene.persist(PAGE + 504, 16);
+    'resize over lost pages': {
+      sizeBytes: 3 * pageBytes,
+      run: async (scene) => {
+        scene.poison(1);
+        scene.poison(2);
+        await scene.lose([page(1), page(2)]);
+        await scene.resize(pageBytes + 512);
+        if (!(await scene.resize(2 * pageBytes))) return;
+        scene.write(pageBytes + 504, 16);
+        scene.persist(pageBytes + 504, 16);
+      },
     },
-  },
-  'latent, found by scrub': {
-    sizeBytes: 2 * PAGE,
-    run: async (scene) => {
-      scene.write(PAGE, 8);
-      scene.persist(PAGE, 8);
-      scene.poison(1, true);
-      const { mediaErrors } = await scene.file.scrub();
-      await scene.rebuild(mediaErrors);
-      await scene.readAll();
+    'latent, found by scrub': {
+      sizeBytes: 2 * pageBytes,
+      run: async (scene) => {
+        scene.write(pageBytes, 8);
+        scene.persist(pageBytes, 8);
+        scene.poison(1, true);
+        const { mediaErrors } = await scene.file.scrub();
+        await scene.rebuild(mediaErrors);
+        await scene.readAll();
+      },
     },
-  },
-  'goes on after a repair that failed': {
-    sizeBytes: 2 * PAGE,
-    tolerant: true,
-    run: async (scene) => {
-      scene.poison(1);
-      await scene.rebuild([page(1)]);
-      scene.write(PAGE + 8, 16);
-      scene.persist(PAGE + 8, 16);
+    'goes on after a repair that failed': {
+      sizeBytes: 2 * pageBytes,
+      tolerant: true,
+      run: async (scene) => {
+        scene.poison(1);
+        await scene.rebuild([page(1)]);
+        scene.write(pageBytes + 8, 16);
+        scene.persist(pageBytes + 8, 16);
+      },
     },
-  },
-  'read, then repair what was met': {
-    sizeBytes: 2 * PAGE,
-    run: async (scene) => {
-      scene.write(PAGE - 8, 16);
-      scene.persist(PAGE - 8, 16);
-      await scene.rebuild(await scene.readAll());
-      scene.write(PAGE + 16, 8);
-      scene.persist(PAGE, PAGE);
-      await scene.close();
+    'read, then repair what was met': {
+      sizeBytes: 2 * pageBytes,
+      run: async (scene) => {
+        scene.write(pageBytes - 8, 16);
+        scene.persist(pageBytes - 8, 16);
+        await scene.rebuild(await scene.readAll());
+        scene.write(pageBytes + 16, 8);
+        scene.persist(pageBytes, pageBytes);
+        await scene.close();
+      },
     },
-  },
-};
+  };
+}
 
 export function pmemFileExploration(body: SceneBody, machine: MachineOptions): Exploration<Scene> {
+  const { pageBytes = PAGE } = machine;
   return {
     prep: async (seed) => {
-      const driver = mockDriver({ ...machine, seed, capacityBytes: 16 * PAGE });
-      const scene = new Scene(driver, body.sizeBytes, body.tolerant === true || !isCurable(machine));
+      const driver = mockDriver({ ...machine, seed, capacityBytes: 16 * pageBytes });
+      const scene = new Scene(driver, body.sizeBytes, body.tolerant === true || !isCurable(machine), pageBytes);
       await scene.open();
       return scene;
     },

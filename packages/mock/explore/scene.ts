@@ -7,12 +7,13 @@ export const PAGE = 4096;
 export const PATH = '/pmem/data';
 export const JOURNAL = `${PATH}.repair`;
 /** No file of these explorations is ever longer. */
-const MOST_BYTES = 3 * PAGE;
-/** Content of files at first. */
-const CONTENT = pattern(0, MOST_BYTES, 0);
+const PAGES_MAX = 3;
+/** Content of files at first, for the largest pages. */
+const CONTENT = pattern(0, PAGES_MAX * 65_536, 0);
 
 export class Scene {
   readonly ledger: Ledger;
+  readonly #bytesMax: number;
   #journalPoisoned = false;
   /** A load or store was made to fail: a repair may meet losses that were not reported yet. */
   #faulted = false;
@@ -24,10 +25,12 @@ export class Scene {
     readonly driver: MockDriver,
     sizeBytes: number,
     readonly tolerant: boolean,
+    readonly pageBytes = PAGE,
   ) {
+    this.#bytesMax = PAGES_MAX * pageBytes;
     const bytes = CONTENT.subarray(0, sizeBytes);
     driver.writeFile(PATH, bytes);
-    this.ledger = new Ledger(bytes, MOST_BYTES);
+    this.ledger = new Ledger(bytes, this.#bytesMax);
   }
 
   get file(): PmemFile {
@@ -111,18 +114,18 @@ export class Scene {
     }
     if (refused.length === 0) this.ledger.checkBytes(0, bytes);
     // read() may meet latent poison beneath lost bytes, which salvage() does not touch: then the page is refused.
-    const pages = gaps.map((gap) => alignOut(gap, PAGE));
+    const pages = gaps.map((gap) => alignOut(gap, this.pageBytes));
     if (subtract(refused, pages).length > 0 || (refused.length === 0 && gaps.length > 0)) {
       throw new Error(`read() refuses ${formatRanges(refused)}, salvage() ${formatRanges(gaps)}`);
     }
   }
 
   hasStorage(page: number): boolean {
-    return this.driver.physicalOf(PATH, page * PAGE) !== undefined;
+    return this.driver.physicalOf(PATH, page * this.pageBytes) !== undefined;
   }
 
   poison(page: number, latent = false): void {
-    const range: ByteRange = { offset: page * PAGE, length: PAGE };
+    const range: ByteRange = { offset: page * this.pageBytes, length: this.pageBytes };
     this.ledger.mayReport([range]);
     this.driver.poison(PATH, range, { latent });
   }
@@ -134,16 +137,16 @@ export class Scene {
   noteEvent(event: ScheduledEvent): void {
     if (event.effect === 'signal') this.#faulted = true;
     if (event.effect !== 'poison') return;
-    if (event.path === PATH) this.ledger.mayReport([alignOut(event, PAGE)]);
+    if (event.path === PATH) this.ledger.mayReport([alignOut(event, this.pageBytes)]);
     else this.#journalPoisoned = true;
   }
 
   /** Poison lies, or has lain, where a journal is or may be put: in its file or in free space. */
   get journalAtRisk(): boolean {
     const own: ByteRange[] = [];
-    for (let position = 0; position < MOST_BYTES; position += PAGE) {
+    for (let position = 0; position < this.#bytesMax; position += this.pageBytes) {
       const offset = this.driver.physicalOf(PATH, position);
-      if (offset !== undefined) own.push({ offset, length: PAGE });
+      if (offset !== undefined) own.push({ offset, length: this.pageBytes });
     }
     return this.#journalPoisoned || subtract(this.driver.poisoned, own).length > 0;
   }
@@ -173,7 +176,7 @@ export class Scene {
       // A media error is a refusal: nothing was changed.
       if (error instanceof MediaError) this.ledger.newest.set(held);
       else {
-        this.ledger.doubt({ offset: 0, length: MOST_BYTES });
+        this.ledger.doubt({ offset: 0, length: this.#bytesMax });
         this.ledger.sizeBytes = Math.min(before, sizeBytes);
       }
       this.#refused(error);
@@ -187,11 +190,11 @@ export class Scene {
   #badNow(): (position: number) => boolean {
     const { poisoned } = this.driver;
     if (poisoned.length === 0) return () => false;
-    const bad = Array.from({ length: MOST_BYTES / PAGE }, (_, page) => {
-      const physical = this.driver.physicalOf(PATH, page * PAGE);
-      return physical !== undefined && poisoned.some((range) => overlaps(range, { offset: physical, length: PAGE }));
+    const bad = Array.from({ length: this.#bytesMax / this.pageBytes }, (_, page) => {
+      const offset = this.driver.physicalOf(PATH, page * this.pageBytes);
+      return offset !== undefined && poisoned.some((range) => overlaps(range, { offset, length: this.pageBytes }));
     });
-    return (position) => bad[Math.floor(position / PAGE)] === true;
+    return (position) => bad[Math.floor(position / this.pageBytes)] === true;
   }
 
   async #repair(ranges: readonly ByteRange[], options: RepairOptions): Promise<void> {
@@ -210,15 +213,16 @@ export class Scene {
         }
       }
     } catch (error) {
-      this.ledger.doubt({ offset: 0, length: MOST_BYTES });
+      this.ledger.doubt({ offset: 0, length: this.#bytesMax });
       this.#refused(error);
     }
   }
 
   /** Notes the bytes that a fill may put into the lost parts of the units of the range. */
   #maybeFilled(range: ByteRange, byte: number): void {
-    const from = Math.floor(range.offset / PAGE) * PAGE;
-    const to = Math.min(Math.ceil((range.offset + range.length) / PAGE) * PAGE, this.ledger.sizeBytes);
+    const units = alignOut(range, this.pageBytes);
+    const from = units.offset;
+    const to = Math.min(from + units.length, this.ledger.sizeBytes);
     for (let at = from; at < to; at += WORD) {
       const word: ByteRange = { offset: at, length: Math.min(WORD, to - at) };
       if (this.#faulted || this.ledger.mayReportOf(word)) this.ledger.maybeFilled(word, byte);

@@ -3,7 +3,7 @@ import { Device } from './hardware/device.js';
 import { type BlockPlacement, Filesystem } from './filesystem/filesystem.js';
 import { type CrashChooser, choose } from './hardware/crash.js';
 import { SimulatedCrash } from './faults/simulated-crash.js';
-import { BLOCK_BYTES, forEachBlock, sectorMask } from './hardware/geometry.js';
+import { forEachBlock } from './hardware/geometry.js';
 import { HOLE, mappedBlock } from './filesystem/block-map.js';
 import type { Inode } from './filesystem/inode.js';
 import { type KernelRules, kernelRules, type Mount } from './kernel/kernel-profile.js';
@@ -23,6 +23,8 @@ const RESTART_MS = 1000;
 
 export class Machine {
   readonly mount: Mount;
+  /** Bytes of a page, and of a block of the filesystem. */
+  readonly blockBytes: number;
   readonly rules: KernelRules;
   readonly device: Device;
   readonly filesystem: Filesystem;
@@ -55,18 +57,22 @@ export class Machine {
   #silent = false;
 
   constructor(options: Omit<CheckedOptions, 'bus'>) {
-    const { kernel, mount, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes } = options;
+    const { kernel, mount, pageBytes, capacityBytes, staleByte, seed, hooks, placement, extendedAttributes } = options;
     this.#options = options;
     this.mount = mount;
+    this.blockBytes = pageBytes;
     this.keepsAttributes = extendedAttributes;
-    const blocks = Math.floor(capacityBytes / BLOCK_BYTES);
-    this.rules = kernelRules(kernel, mount);
+    const blocks = Math.floor(capacityBytes / pageBytes);
+    this.rules = kernelRules(kernel, mount, pageBytes);
     this.random = new Random(seed);
     const listChanged = (): void => { this.listWatches.tell(); };
     const unlisted = this.rules.poisonedWrite === 'recovery' ? 'held back' : 'forgotten';
     const consumed = options.listsConsumedErrors ? 'listed' : unlisted;
-    this.device = new Device(RESERVED_BLOCKS + blocks, mount.clearable, this.random, staleByte, listChanged, consumed);
-    this.filesystem = new Filesystem(RESERVED_BLOCKS, blocks, this.rules.spareBlocks, this.#placing(placement));
+    const { clearable } = mount;
+    const all = RESERVED_BLOCKS + blocks;
+    this.device = new Device(pageBytes, all, clearable, this.random, staleByte, listChanged, consumed);
+    const placing = this.#placing(placement);
+    this.filesystem = new Filesystem(pageBytes, RESERVED_BLOCKS, blocks, this.rules.spareBlocks, placing);
     this.#hooks = [...hooks];
     this.locks = options.locks;
     this.turns = options.turns ? realTurns : atOnce;
@@ -75,8 +81,8 @@ export class Machine {
   #placing(placement: Placement | undefined): BlockPlacement | undefined {
     if (placement === undefined) return undefined;
     return (inode, logical) => {
-      const deviceOffset = placement({ path: this.filesystem.pathOf(inode), offset: logical * BLOCK_BYTES });
-      return deviceOffset === undefined ? undefined : Math.floor(deviceOffset / BLOCK_BYTES);
+      const deviceOffset = placement({ path: this.filesystem.pathOf(inode), offset: logical * this.blockBytes });
+      return deviceOffset === undefined ? undefined : Math.floor(deviceOffset / this.blockBytes);
     };
   }
 
@@ -157,7 +163,7 @@ export class Machine {
     const pathOf = new Map(this.filesystem.paths().map((path) => [this.filesystem.find(path)?.number, path]));
     cache.powerFail(({ block, offset, owner, differing }) => {
       if (!this.filesystem.isOwned(block)) return 0;
-      const deviceOffset = block * BLOCK_BYTES + offset;
+      const deviceOffset = block * this.blockBytes + offset;
       return choose(chooser, {
         kind: 'line',
         alternatives: 2 ** differing.length,
@@ -196,17 +202,17 @@ export class Machine {
   poisonFile(inode: Inode, position: number, length: number, listed: boolean, keepMapped: boolean): number {
     let blocks = 0;
     if (!this.rules.persistentMedium) {
-      forEachBlock(position, length, (page) => {
+      forEachBlock(this.blockBytes, position, length, (page) => {
         blocks++;
         for (const table of inode.mappings) table.set(page, POISON_MARKER);
       });
       return blocks;
     }
-    forEachBlock(position, length, (logical, offset, step) => {
+    forEachBlock(this.blockBytes, position, length, (logical, offset, step) => {
       const entry = inode.map.at(logical);
       if (entry === HOLE) return;
       blocks++;
-      this.poisonBlock(mappedBlock(entry), sectorMask(offset, step), listed);
+      this.poisonBlock(mappedBlock(entry), offset, step, listed);
       if (listed && !keepMapped) inode.invalidate(logical, 1);
     });
     return blocks;
@@ -214,18 +220,18 @@ export class Machine {
 
   /** The kernel finds, before anything accesses them, that these bytes of a file are lost. */
   announceFile(inode: Inode, position: number, length: number): void {
-    forEachBlock(position, length, (logical, offset, step) => {
+    forEachBlock(this.blockBytes, position, length, (logical, offset, step) => {
       const entry = inode.map.at(logical);
       if (entry === HOLE) return;
-      this.device.medium.poison.add(mappedBlock(entry), sectorMask(offset, step));
+      this.device.medium.poison.add(mappedBlock(entry), offset, step);
       this.device.touchLatent(mappedBlock(entry), offset, step);
       this.memoryWatches.tell(inode, logical);
     });
   }
 
-  poisonBlock(block: number, mask: number, listed: boolean): void {
-    this.device.medium.poison.add(block, mask);
-    if (listed) this.device.known.add(block, mask);
+  poisonBlock(block: number, offset: number, length: number, listed: boolean): void {
+    this.device.medium.poison.add(block, offset, length);
+    if (listed) this.device.known.add(block, offset, length);
   }
 
   #announce(operation: MockOperation): OperationEffect | undefined {

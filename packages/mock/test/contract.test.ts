@@ -6,18 +6,26 @@ import { failNth, KERNEL_PROFILES, mockDriver } from '../src/index.js';
 
 const kernels = Object.keys(KERNEL_PROFILES) as KernelName[];
 const machines = [
-  ...kernels.flatMap((kernel) => (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true }))),
-  { kernel: '6.12', filesystem: 'ext4', clearable: false },
-  { kernel: '6.12', filesystem: 'xfs', clearable: false },
-  { kernel: 'dax-zeroinit', filesystem: 'ext4', clearable: false },
-  { kernel: 'dax-zeroinit', filesystem: 'xfs', clearable: false },
+  ...kernels.flatMap((kernel) =>
+    (['ext4', 'xfs'] as const).map((filesystem) => ({ kernel, filesystem, clearable: true, pageBytes: 4096 })),
+  ),
+  { kernel: '6.12', filesystem: 'ext4', clearable: false, pageBytes: 4096 },
+  { kernel: '6.12', filesystem: 'xfs', clearable: false, pageBytes: 4096 },
+  { kernel: 'dax-zeroinit', filesystem: 'ext4', clearable: false, pageBytes: 4096 },
+  { kernel: 'dax-zeroinit', filesystem: 'xfs', clearable: false, pageBytes: 4096 },
+  // arm64 has pages of 16 and 64 KiB as well.
+  { kernel: '6.12', filesystem: 'ext4', clearable: true, pageBytes: 16_384 },
+  { kernel: '6.12', filesystem: 'xfs', clearable: true, pageBytes: 16_384 },
+  { kernel: '6.12', filesystem: 'ext4', clearable: true, pageBytes: 65_536 },
+  { kernel: '6.12', filesystem: 'xfs', clearable: true, pageBytes: 65_536 },
+  { kernel: '6.12', filesystem: 'ext4', clearable: false, pageBytes: 65_536 },
 ] as const;
 
-for (const { kernel, filesystem, clearable } of machines) {
+for (const { kernel, filesystem, clearable, pageBytes } of machines) {
   driverContract({
     describe,
     it,
-    name: `mock of Linux ${kernel}, ${filesystem}, ${clearable ? 'clearable' : 'unclearable'}`,
+    name: `mock of Linux ${kernel}, ${filesystem}, ${clearable ? '' : 'un'}clearable, pages of ${pageBytes / 1024} KiB`,
     supports: {
       poison: 'medium',
       // Whole-page writes clear since 5.19. Before that, auto repairs ext4 by zero-range and asks leave to relocate on xfs.
@@ -28,9 +36,10 @@ for (const { kernel, filesystem, clearable } of machines) {
       badBlocks: true,
       refusals: true,
       sparseFileBytes: 6 * 2 ** 30,
+      pageBytes,
     },
     machine: () => {
-      const driver = mockDriver({ kernel, filesystem, clearable, capacityBytes: 2 ** 34 });
+      const driver = mockDriver({ kernel, filesystem, clearable, pageBytes, capacityBytes: 2 ** 34 });
       return {
         driver,
         path: (name) => `/pmem/${name}`,

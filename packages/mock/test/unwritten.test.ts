@@ -5,16 +5,21 @@ import { mockDriver, type MockDriver, type MockOptions } from '../src/index.js';
 import { expectBytes, extentsOf, loaded, open, PAGE, PATH, pattern, preadOf, scenario } from './scenario.js';
 
 /** First page, page after the last, and state of each extent. */
-async function stateOf(driver: MockDriver): Promise<string> {
+async function stateOf(driver: MockDriver, pageBytes = PAGE): Promise<string> {
   const file = await open(driver);
   const extents = await extentsOf(file);
   await file.close();
-  return extents.map(({ offset, length, unwritten }) => `${offset / PAGE}-${(offset + length) / PAGE}${unwritten ? ' unwritten' : ''}`).join(', ');
+  const texts = extents.map(({ offset, length, unwritten }) => {
+    const pages = `${offset / pageBytes}-${(offset + length) / pageBytes}`;
+    return unwritten ? `${pages} unwritten` : pages;
+  });
+  return texts.join(', ');
 }
 
 async function allocated(pages: number, options: MockOptions = {}) {
   const driver = mockDriver(options);
-  const file = await open(driver, PATH, { create: true, sizeBytes: pages * PAGE, preallocate: true });
+  const sizeBytes = pages * (options.pageBytes ?? PAGE);
+  const file = await open(driver, PATH, { create: true, sizeBytes, preallocate: true });
   return { driver, file };
 }
 
@@ -35,6 +40,16 @@ describe('the first write into an unwritten extent of ext4', () => {
       else expect(file.write(pattern(100), at * PAGE)).toBeUndefined();
       expect(await stateOf(driver)).toBe(expected);
     }
+  });
+
+  it.each([
+    [16_384, 2, '0-2'],
+    [16_384, 3, '0-1, 1-3 unwritten'],
+    [65_536, 2, '0-1, 1-2 unwritten'],
+  ])('with blocks of %i bytes, of %i pages, at the first, makes %s', async (pageBytes, pages, expected) => {
+    const { driver, file } = await allocated(pages, { pageBytes });
+    expect((await file.pwrite(pattern(100), 0)).errno).toBe(0);
+    expect(await stateOf(driver, pageBytes)).toBe(expected);
   });
 
   it('zeroes nothing along where it can join a written neighbour, or beyond the end of the file', async () => {

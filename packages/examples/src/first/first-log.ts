@@ -15,8 +15,7 @@
  * acknowledged once both pages hold the point, so either page is enough to find it.
  */
 import { crc32 } from 'node:zlib';
-import type { ByteRange, PmemFile } from '@safe-pmem/core';
-import { isMediaError, isPmemError } from '@safe-pmem/core';
+import { type ByteRange, isMediaError, isPmemError, type PmemFile } from '@safe-pmem/core';
 
 const PAGE = 4096;
 const MAGIC = 0x474f_4c46;
@@ -42,6 +41,7 @@ export class FirstLog {
 
   /** Opens the log in `file`; a file of zeros is an empty log. Throws an Error if neither page shows a commit point; nothing changed. */
   static open(file: PmemFile): FirstLog {
+    if (file.info().repairUnitBytes > PAGE) throw new Error(`a bad block of '${file.path}' takes both points`);
     const pages = [readPage(file, 0), readPage(file, 1)];
     const isOther = (page: Buffer | string): boolean => typeof page !== 'string' && ![0, MAGIC].includes(page.readUInt32LE(4));
     if (pages.some(isOther)) throw new Error(`'${file.path}' holds something else than a log`);

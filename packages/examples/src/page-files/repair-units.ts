@@ -2,6 +2,7 @@
 import type { ByteRange, PmemFile, RepairReceipt } from '@safe-pmem/core';
 import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
 
+/** Of a page in the formats of the log and of the store: a repair unit holds one or several. */
 const PAGE_BYTES = 4096;
 
 /** A page with a media error, at `position` in its file. */

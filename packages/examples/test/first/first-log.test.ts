@@ -106,3 +106,9 @@ test.each([['power loss', everyCrash], ['a fault', everyFault], ['a bad page', e
     expect(states).toBeGreaterThan(20);
   },
 );
+
+test('is refused if one bad block takes both copies of the commit point', async () => {
+  const file = await PmemFile.open(PATH, { driver: mockDriver({ pageBytes: 16_384 }), create: true, size: 65_536 });
+  expect(() => FirstLog.open(file)).toThrow('takes both points');
+  await file.close();
+});

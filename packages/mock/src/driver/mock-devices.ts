@@ -13,7 +13,7 @@ import {
   type SystemFailure,
   type WatchOutcome,
 } from '@safe-pmem/core';
-import { BLOCK_BYTES, forEachBlock, sectorMask } from '../hardware/geometry.js';
+import { forEachBlock } from '../hardware/geometry.js';
 import { type Machine, RESERVED_BLOCKS } from '../machine.js';
 import type { OperationName } from './operation.js';
 import type { Process } from '../kernel/process.js';
@@ -68,9 +68,10 @@ export class MockDevices implements DeviceDriver {
       if (errno !== 0) return { errno, syscall: 'write' };
       if (this.#whyNoList(id) !== undefined) return { errno: Errno.EOPNOTSUPP, syscall: 'open' };
       const { device } = this.#machine;
-      if (offset + length > device.medium.blockCount * BLOCK_BYTES) return { errno: Errno.EINVAL, syscall: 'write' };
-      forEachBlock(offset, length, (block, within, step) => {
-        device.known.add(block, sectorMask(within, step));
+      const { blockBytes, blockCount } = device.medium;
+      if (offset + length > blockCount * blockBytes) return { errno: Errno.EINVAL, syscall: 'write' };
+      forEachBlock(blockBytes, offset, length, (block, within, step) => {
+        device.known.add(block, within, step);
       });
       return undefined;
     });
@@ -82,7 +83,7 @@ export class MockDevices implements DeviceDriver {
       if (errno !== 0) return { failure: { errno, syscall: 'ioctl' } };
       if (!this.#machine.rules.persistentMedium) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'ioctl' } };
       const free = intersectAll(this.#machine.filesystem.pool.ranges(), ranges);
-      const own = intersectAll([{ offset: 0, length: RESERVED_BLOCKS * BLOCK_BYTES }], ranges);
+      const own = intersectAll([{ offset: 0, length: RESERVED_BLOCKS * this.#machine.blockBytes }], ranges);
       const allocated = subtract(ranges, [...free, ...own]);
       const spaces = [
         ...free.map((range) => ({ ...range, use: 'free' as const })),

@@ -12,7 +12,7 @@ import {
 } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { type CrashChooser, keepAll, loseAll } from '../hardware/crash.js';
-import { BLOCK_BYTES, blocksIn, forEachBlock, sectorMask } from '../hardware/geometry.js';
+import { blocksIn, forEachBlock } from '../hardware/geometry.js';
 import { Process } from '../kernel/process.js';
 import { Machine } from '../machine.js';
 import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
@@ -145,10 +145,11 @@ export class MockDriver implements Driver<CompleteFile> {
   poison(path: string, range: ByteRange, options: PoisonOptions = {}): void {
     const resolved = checkedPath(path);
     const inode = this.#outside.inode(resolved);
-    const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
-    forEachBlock(offset, length, (logical) => {
+    const { blockBytes } = this.#machine;
+    const { offset, length } = checkedRange(range, blocksIn(blockBytes, inode.sizeBytes) * blockBytes, `'${resolved}'`);
+    forEachBlock(blockBytes, offset, length, (logical) => {
       if (inode.map.at(logical) !== HOLE || !this.#machine.rules.persistentMedium) return;
-      throw new RangeError(`byte ${logical * BLOCK_BYTES} of '${resolved}' is in a hole, which cannot be poisoned`);
+      throw new RangeError(`byte ${logical * blockBytes} of '${resolved}' is in a hole, which cannot be poisoned`);
     });
     if (options.announced === true && this.#machine.rules.persistentMedium) {
       this.#machine.announceFile(inode, offset, length);
@@ -167,9 +168,10 @@ export class MockDriver implements Driver<CompleteFile> {
    */
   poisonPhysical(range: ByteRange, options: Pick<PoisonOptions, 'latent'> = {}): void {
     if (!this.#machine.rules.persistentMedium) throw new TypeError('tmpfs has no medium to poison');
-    const { offset, length } = checkedRange(range, this.#machine.device.medium.blockCount * BLOCK_BYTES, 'the device');
-    forEachBlock(offset, length, (block, within, step) => {
-      this.#machine.poisonBlock(block, sectorMask(within, step), options.latent !== true);
+    const { blockBytes, medium } = this.#machine.device;
+    const { offset, length } = checkedRange(range, medium.blockCount * blockBytes, 'the device');
+    forEachBlock(blockBytes, offset, length, (block, within, step) => {
+      this.#machine.poisonBlock(block, within, step, options.latent !== true);
     });
   }
 
@@ -192,13 +194,15 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.equal(driver.physicalOf('/pmem/app.db', 4096), before);
    */
   physicalOf(path: string, offset: number): number | undefined {
-    const entry = this.#outside.inode(checkedPath(path)).map.at(Math.floor(checkedCount(offset, 'offset') / BLOCK_BYTES));
-    return entry === HOLE ? undefined : mappedBlock(entry) * BLOCK_BYTES + (offset % BLOCK_BYTES);
+    const { blockBytes } = this.#machine;
+    const logical = Math.floor(checkedCount(offset, 'offset') / blockBytes);
+    const entry = this.#outside.inode(checkedPath(path)).map.at(logical);
+    return entry === HOLE ? undefined : mappedBlock(entry) * blockBytes + (offset % blockBytes);
   }
 
   /**
    * Creates the file or replaces its content, as another process would. `extentBytes` cuts it into extents of that many
-   * bytes, a multiple of 4096, that do not adjoin on the device. Throws MockSystemError if the device is full, or if
+   * bytes, a multiple of a page, that do not adjoin on the device. Throws MockSystemError if the device is full, or if
    * the blocks it gets are poison that cannot be cleared.
    *
    * @example
@@ -207,9 +211,10 @@ export class MockDriver implements Driver<CompleteFile> {
   writeFile(path: string, bytes: Uint8Array, options: { readonly extentBytes?: number | undefined } = {}): void {
     const resolved = checkedPath(path);
     const content = checkedBytes(bytes);
-    const extentBytes = options.extentBytes ?? Math.max(1, blocksIn(content.length)) * BLOCK_BYTES;
-    if (extentBytes <= 0 || extentBytes % BLOCK_BYTES !== 0) {
-      throw new RangeError(`extentBytes must be a positive multiple of ${BLOCK_BYTES}, got ${extentBytes}`);
+    const { blockBytes } = this.#machine;
+    const extentBytes = options.extentBytes ?? Math.max(1, blocksIn(blockBytes, content.length)) * blockBytes;
+    if (extentBytes <= 0 || extentBytes % blockBytes !== 0) {
+      throw new RangeError(`extentBytes must be a positive multiple of ${blockBytes}, got ${extentBytes}`);
     }
     this.#outside.writeFile(resolved, content, extentBytes);
   }
@@ -430,8 +435,9 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.setQuota(8192);
    */
   setQuota(leaveBytes: number | undefined): void {
-    const { filesystem } = this.#machine;
-    const leaveBlocks = leaveBytes === undefined ? Infinity : Math.floor(checkedCount(leaveBytes, 'leaveBytes') / BLOCK_BYTES);
+    const { blockBytes, filesystem } = this.#machine;
+    const leave = leaveBytes === undefined ? Infinity : checkedCount(leaveBytes, 'leaveBytes');
+    const leaveBlocks = Math.floor(leave / blockBytes);
     filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
   }
 

@@ -12,7 +12,7 @@ import {
   type ViewOutcome,
 } from '@safe-pmem/core';
 import type { Inode } from '../filesystem/inode.js';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import { isHole, load, store } from '../kernel/mapped-access.js';
 import type { Mapping } from '../kernel/mapping.js';
 import { PageTable, POISON_MARKER } from '../kernel/page-table.js';
@@ -37,8 +37,9 @@ export class MockMemory {
     this.#inode = inode;
     this.#facts = facts;
     this.#calls = calls;
-    const pages = blocksIn(inode.sizeBytes);
-    this.mapping = { inode, table: new PageTable(), pages, sync: facts.mapSync, avoidsHugePages: false };
+    const pages = blocksIn(machine.blockBytes, inode.sizeBytes);
+    const table = new PageTable(machine.blockBytes);
+    this.mapping = { inode, table, pages, sync: facts.mapSync, avoidsHugePages: false };
   }
 
   read(target: Uint8Array, position: number): CaughtFault | undefined {
@@ -83,9 +84,9 @@ export class MockMemory {
     return {
       view: new MockView((target, at) => {
         // Each page is mapped again, so that none is remembered from before the kernel learned of a bad block.
-        const fresh = { ...this.mapping, table: new PageTable(), sync: false };
+        const fresh = { ...this.mapping, table: new PageTable(this.#machine.blockBytes), sync: false };
         return faultOf(effect, at) ?? load(this.#machine, fresh, target, at);
-      }, position, length),
+      }, this.#machine.blockBytes, position, length),
     };
   }
 
@@ -99,7 +100,8 @@ export class MockMemory {
     const refused = this.#facts.filesystem === 'xfs' ? 'fstat' : 'pread';
     if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: refused } };
     const unwritable = errnoOf(this.#machine.step('pwrite'));
-    const isPoisonedInMemory = this.mapping.table.entry(Math.floor(position / BLOCK_BYTES)) === POISON_MARKER;
+    const page = Math.floor(position / this.#machine.blockBytes);
+    const isPoisonedInMemory = this.mapping.table.entry(page) === POISON_MARKER;
     const readErrno = isPoisonedInMemory
       ? Errno.EHWPOISON
       : pread(this.#machine, this.#inode, new Uint8Array(length), position).errno;
@@ -121,8 +123,9 @@ export class MockMemory {
   /** Maps the pages of a range again. */
   remap(position: number, length: number): SystemFailure | undefined {
     return this.#calls.call({ name: 'remap', syscall: 'mmap', position, length }, () => {
-      if (position % BLOCK_BYTES !== 0) return Errno.EINVAL;
-      this.mapping.table.invalidate(position / BLOCK_BYTES, Math.ceil(length / BLOCK_BYTES));
+      const { blockBytes } = this.#machine;
+      if (position % blockBytes !== 0) return Errno.EINVAL;
+      this.mapping.table.invalidate(position / blockBytes, Math.ceil(length / blockBytes));
       return 0;
     });
   }
@@ -131,7 +134,7 @@ export class MockMemory {
   resized(sizeBytes: number): void {
     this.mapping.table.invalidate(0, Infinity);
     this.mappedBytes = sizeBytes;
-    this.mapping.pages = blocksIn(sizeBytes);
+    this.mapping.pages = blocksIn(this.#machine.blockBytes, sizeBytes);
   }
 
   /** Returns a truncation of the file, which msync does not notice. */

@@ -3,7 +3,6 @@
  * faults.
  */
 import type { DriverView, CaughtFault, ViewFault } from '@safe-pmem/core';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 
 /** Loads bytes of the file; the fault that stopped it. */
 export type Load = (target: Uint8Array, position: number) => CaughtFault | undefined;
@@ -16,10 +15,12 @@ export type Load = (target: Uint8Array, position: number) => CaughtFault | undef
 export class MockView implements DriverView {
   #bytes: Uint8Array<ArrayBuffer>;
   readonly #load: Load;
+  readonly #pageBytes: number;
   readonly #position: number;
   readonly #faults = new Map<number, ViewFault>();
 
-  constructor(load: Load, position: number, length: number) {
+  constructor(load: Load, pageBytes: number, position: number, length: number) {
+    this.#pageBytes = pageBytes;
     this.#load = load;
     this.#position = position;
     this.#bytes = new Uint8Array(length);
@@ -47,15 +48,16 @@ export class MockView implements DriverView {
   }
 
   #loadAll(): void {
+    const pageBytes = this.#pageBytes;
     const end = this.#position + this.#bytes.length;
-    for (let page = this.#position - (this.#position % BLOCK_BYTES); page < end; page += BLOCK_BYTES) {
+    for (let page = this.#position - (this.#position % pageBytes); page < end; page += pageBytes) {
       if (this.#faults.has(page)) continue;
       const from = Math.max(page, this.#position);
-      const part = this.#bytes.subarray(from - this.#position, Math.min(page + BLOCK_BYTES, end) - this.#position);
+      const part = this.#bytes.subarray(from - this.#position, Math.min(page + pageBytes, end) - this.#position);
       const fault = this.#load(part, from);
       if (fault === undefined) continue;
       part.fill(0);
-      this.#faults.set(page, { position: page, length: BLOCK_BYTES, signalCode: fault.signalCode });
+      this.#faults.set(page, { position: page, length: pageBytes, signalCode: fault.signalCode });
     }
   }
 }

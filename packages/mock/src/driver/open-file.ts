@@ -1,6 +1,6 @@
 /** open(2), and ftruncate and fallocate of a new file. */
 import { type CompleteFile, Errno, type FileFacts, type OpenOutcome, type OpenRequest } from '@safe-pmem/core';
-import { ADDRESS_SPACE_BYTES, BLOCK_BYTES } from '../hardware/geometry.js';
+import { ADDRESS_SPACE_BYTES } from '../hardware/geometry.js';
 import { type Inode, USER_ID } from '../filesystem/inode.js';
 import { NAME_BYTES_MAX } from '../kernel/journal.js';
 import { preallocate } from '../kernel/fallocate.js';
@@ -103,8 +103,8 @@ function factsOf(
     mapSync: dax,
     persistMethod: dax ? 'cpu-flush' : 'msync',
     persistInstruction: dax ? 'clwb' : 'msync',
-    pageBytes: BLOCK_BYTES,
-    blockBytes: BLOCK_BYTES,
+    pageBytes: machine.blockBytes,
+    blockBytes: machine.blockBytes,
     kernelRelease: machine.rules.release,
     bus,
   };

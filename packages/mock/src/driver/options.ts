@@ -1,5 +1,5 @@
 /** The options of a simulated machine. */
-import { BLOCK_BYTES } from '../hardware/geometry.js';
+import { PAGE_SIZES } from '../hardware/geometry.js';
 import { checkedChoice, checkedCount, checkedFlag } from './check.js';
 import { type FilesystemName, KERNEL_PROFILES, type KernelName, type Mount } from '../kernel/kernel-profile.js';
 import type { OperationHook } from './operation.js';
@@ -34,7 +34,14 @@ export interface MockOptions {
   readonly listsConsumedErrors?: boolean | undefined;
   /** Mounted with dax, so that loads and stores reach the medium. True by default, except on tmpfs. */
   readonly dax?: boolean | undefined;
-  /** Bytes that files can have together, rounded down to 4 KiB. 1 GiB by default; what is not used costs nothing. */
+  /**
+   * Bytes of a page, and of a block of the filesystem, which are the same on DAX: 4096, 16384 or 65536. 4096 by
+   * default, as on x86-64; arm64 has all three.
+   */
+  readonly pageBytes?: number | undefined;
+  /**
+   * Bytes that files can have together, rounded down to whole pages. 1 GiB by default; what is not used costs nothing.
+   */
   readonly capacityBytes?: number | undefined;
   /**
    * The byte that fills blocks which were never written, as if deleted files had left it there; 0 by default. Only
@@ -68,6 +75,7 @@ export interface CheckedOptions {
   readonly kernel: KernelName;
   readonly mount: Mount;
   readonly listsConsumedErrors: boolean;
+  readonly pageBytes: number;
   readonly capacityBytes: number;
   readonly staleByte: number;
   readonly hooks: readonly OperationHook[];
@@ -81,7 +89,7 @@ export interface CheckedOptions {
 const KERNELS = Object.keys(KERNEL_PROFILES) as KernelName[];
 const GIB = 1024 ** 3;
 /** A page-table entry has room for so many blocks. */
-const MOST_BYTES = 2 ** 30 * BLOCK_BYTES;
+const BLOCKS_MAX = 2 ** 30;
 
 export function checkOptions(options: MockOptions): CheckedOptions {
   const seed = options.seed ?? 1;
@@ -90,9 +98,14 @@ export function checkOptions(options: MockOptions): CheckedOptions {
   const dax = options.dax ?? filesystem !== 'tmpfs';
   if (dax && filesystem === 'tmpfs') throw new TypeError('tmpfs cannot be mounted with dax');
   const clearable = options.clearable ?? true;
+  const pageBytes = options.pageBytes ?? 4096;
+  if (!PAGE_SIZES.includes(pageBytes)) {
+    throw new RangeError(`pageBytes must be one of ${PAGE_SIZES.join(', ')}, got ${pageBytes}`);
+  }
+  const mostBytes = BLOCKS_MAX * pageBytes;
   const capacityBytes = checkedCount(options.capacityBytes ?? GIB, 'capacityBytes');
-  if (capacityBytes < BLOCK_BYTES || capacityBytes > MOST_BYTES) {
-    throw new RangeError(`capacityBytes must lie in [${BLOCK_BYTES}, ${MOST_BYTES}], got ${capacityBytes}`);
+  if (capacityBytes < pageBytes || capacityBytes > mostBytes) {
+    throw new RangeError(`capacityBytes must lie in [${pageBytes}, ${mostBytes}], got ${capacityBytes}`);
   }
   const staleByte = options.staleByte ?? 0;
   if (!Number.isInteger(staleByte) || staleByte < 0 || staleByte > 255) throw new RangeError(`staleByte must be a byte, got ${staleByte}`);
@@ -103,6 +116,7 @@ export function checkOptions(options: MockOptions): CheckedOptions {
     seed,
     kernel: checkedChoice(options.kernel, KERNELS, '6.12', 'kernel'),
     mount: { filesystem, dax, clearable },
+    pageBytes,
     capacityBytes,
     staleByte,
     hooks,

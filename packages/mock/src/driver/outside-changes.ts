@@ -4,7 +4,7 @@
 import { type ByteRange, Errno } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { Inode } from '../filesystem/inode.js';
-import { BLOCK_BYTES, blocksIn, forEachBlock } from '../hardware/geometry.js';
+import { blocksIn, forEachBlock } from '../hardware/geometry.js';
 import { fillHoles } from '../kernel/blocks.js';
 import { punchHole } from '../kernel/fallocate.js';
 import { linkFile, renameFile } from '../kernel/names.js';
@@ -37,7 +37,7 @@ export class OutsideChanges {
       this.#checkParent(path);
       const inode = filesystem.find(path) ?? filesystem.create(path);
       throwUnless0(truncate(this.#machine, inode, 0), 'open', path);
-      const spacer = new Inode(0);
+      const spacer = new Inode(0, this.#machine.blockBytes);
       for (let done = 0; done < content.length; done += extentBytes) {
         this.#writeAll(inode, path, content.subarray(done, done + extentBytes), done);
         if (done + extentBytes < content.length) filesystem.allocate(spacer, done / extentBytes, 1);
@@ -51,7 +51,7 @@ export class OutsideChanges {
   readFile(path: string): Uint8Array {
     const inode = this.inode(path);
     const bytes = new Uint8Array(inode.sizeBytes);
-    forEachBlock(0, bytes.length, (logical, within, step, done) => {
+    forEachBlock(this.#machine.blockBytes, 0, bytes.length, (logical, within, step, done) => {
       const entry = inode.map.at(logical);
       if (entry > HOLE) this.#machine.device.medium.copyOut(mappedBlock(entry), within, bytes, done, step);
     });
@@ -104,7 +104,9 @@ export class OutsideChanges {
 
   unshare(path: string, range: ByteRange): void {
     this.change(path, (inode, resolved) => {
-      const { offset, length } = checkedRange(range, blocksIn(inode.sizeBytes) * BLOCK_BYTES, `'${resolved}'`);
+      const { blockBytes } = this.#machine;
+      const limit = blocksIn(blockBytes, inode.sizeBytes) * blockBytes;
+      const { offset, length } = checkedRange(range, limit, `'${resolved}'`);
       throwUnless0(unshareRange(this.#machine, inode, offset, length), 'fallocate', resolved);
     });
   }
@@ -144,11 +146,11 @@ export class OutsideChanges {
     let path = '/filler';
     for (let i = 2; this.#machine.filesystem.find(path) !== undefined; i++) path = `/filler-${i}`;
     this.durably(() => {
-      const { filesystem } = this.#machine;
-      const blocks = Math.max(0, filesystem.availableBlocks - Math.ceil(leaveBytes / BLOCK_BYTES));
+      const { blockBytes, filesystem } = this.#machine;
+      const blocks = Math.max(0, filesystem.availableBlocks - Math.ceil(leaveBytes / blockBytes));
       const inode = filesystem.create(path);
       throwUnless0(fillHoles(this.#machine, inode, 0, blocks), 'fallocate', path);
-      filesystem.setSize(inode, blocks * BLOCK_BYTES);
+      filesystem.setSize(inode, blocks * blockBytes);
     });
     return path;
   }

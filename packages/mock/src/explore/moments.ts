@@ -1,7 +1,7 @@
 /** The moments of a run: operations, inner steps, choices between calls, and ends. */
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import { isBetweenCalls } from '../machine.js';
-import type { MockDriver } from '../driver/mock-driver.js';
+import { machineOf, type MockDriver } from '../driver/mock-driver.js';
 import type { MockOperation } from '../driver/operation.js';
 import { END } from './schedule.js';
 
@@ -25,6 +25,8 @@ export interface Moment {
 export interface PageOfFile {
   readonly path: string;
   readonly offset: number;
+  /** Of a whole page, also at the end of the file. */
+  readonly length: number;
 }
 
 export function labelOf(moment: Pick<Moment, 'operation' | 'turn'>): string {
@@ -40,8 +42,11 @@ export function isInterruptible(operation: MockOperation | undefined): boolean {
 
 /** Every page of every file that has storage. */
 export function pagesOf(driver: MockDriver): PageOfFile[] {
+  const { blockBytes } = machineOf(driver);
   return driver.listFiles().flatMap((path) => {
-    const offsets = Array.from({ length: blocksIn(driver.readFile(path).length) }, (_, page) => page * BLOCK_BYTES);
-    return offsets.filter((offset) => driver.physicalOf(path, offset) !== undefined).map((offset) => ({ path, offset }));
+    const count = blocksIn(blockBytes, driver.readFile(path).length);
+    return Array.from({ length: count }, (_, page) => ({ path, offset: page * blockBytes, length: blockBytes })).filter(
+      ({ offset }) => driver.physicalOf(path, offset) !== undefined,
+    );
   });
 }

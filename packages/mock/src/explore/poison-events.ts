@@ -1,5 +1,5 @@
 /** Poison that can appear at a moment: in each page of each file. */
-import { BLOCK_BYTES, SECTOR_BYTES } from '../hardware/geometry.js';
+import { SECTOR_BYTES } from '../hardware/geometry.js';
 import { labelOf, type Moment } from './moments.js';
 import type { PoisonEvent } from './schedule.js';
 
@@ -9,9 +9,9 @@ const SECTOR_OFFSET = 3 * SECTOR_BYTES;
 export function poisonsAt(moment: Moment, files: (path: string) => boolean): PoisonEvent[] {
   const operation = labelOf(moment);
   const events: PoisonEvent[] = [];
-  for (const { path, offset } of moment.pages) {
+  for (const { path, offset, length } of moment.pages) {
     if (!files(path)) continue;
-    for (const place of [{ offset, length: BLOCK_BYTES }, { offset: offset + SECTOR_OFFSET, length: SECTOR_BYTES }]) {
+    for (const place of [{ offset, length }, { offset: offset + SECTOR_OFFSET, length: SECTOR_BYTES }]) {
       const event: PoisonEvent = { at: moment.at, operation, effect: 'poison', path, ...place };
       events.push(event, { ...event, latent: true });
     }

@@ -6,7 +6,6 @@ import { Errno } from '@safe-pmem/core';
 import { type BlockRun, FreePool } from './free-pool.js';
 import { BlockOwners } from './block-owners.js';
 import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 import { Inode } from './inode.js';
 import { MetadataLog } from './metadata-log.js';
 
@@ -38,13 +37,14 @@ export class Filesystem {
   #nextInode = 129;
 
   constructor(
+    private readonly blockBytes: number,
     firstBlock: number,
     blockCount: number,
     /** Free blocks that no file can get. */
     private readonly spareBlocks = 0,
     private readonly placement?: BlockPlacement,
   ) {
-    this.pool = new FreePool(firstBlock, blockCount);
+    this.pool = new FreePool(blockBytes, firstBlock, blockCount);
     this.#blockCount = blockCount;
     this.#owners = new BlockOwners(this.pool);
   }
@@ -63,7 +63,7 @@ export class Filesystem {
     const copies = new Map<Inode, Inode>();
     for (const inode of [...other.#names.values(), ...other.#orphans]) {
       if (copies.has(inode)) continue;
-      const copy = new Inode(inode.number);
+      const copy = new Inode(inode.number, this.blockBytes);
       copy.copyFrom(inode);
       copies.set(inode, copy);
       if (copy.links === 0) this.freeIfUnused(copy);
@@ -100,14 +100,14 @@ export class Filesystem {
   }
 
   create(path: string): Inode {
-    const inode = new Inode(this.#nextInode++);
+    const inode = new Inode(this.#nextInode++, this.blockBytes);
     this.link(inode, path);
     return inode;
   }
 
   /** A file without a name, open once: it is gone when that ends (O_TMPFILE). */
   createUnnamed(): Inode {
-    const inode = new Inode(this.#nextInode++);
+    const inode = new Inode(this.#nextInode++, this.blockBytes);
     inode.openCount = 1;
     this.#orphans.add(inode);
     return inode;
@@ -239,12 +239,12 @@ export class Filesystem {
 
   /** Free blocks that files can get. */
   get availableBlocks(): number {
-    return Math.max(0, Math.min(this.pool.freeBytes / BLOCK_BYTES - this.spareBlocks, this.#quotaLeft));
+    return Math.max(0, Math.min(this.pool.freeBytes / this.blockBytes - this.spareBlocks, this.#quotaLeft));
   }
 
   /** Blocks that files own now. */
   get usedBlocks(): number {
-    return this.#blockCount - this.pool.freeBytes / BLOCK_BYTES;
+    return this.#blockCount - this.pool.freeBytes / this.blockBytes;
   }
 
   /** Why reserve() and allocate() had no block to give. */

@@ -5,7 +5,6 @@
  * while another file may have them at once, as if a commit had happened just then.
  */
 import type { ByteRange } from '@safe-pmem/core';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 
 /** `count` blocks from `start` on the device. */
 export interface BlockRun {
@@ -14,12 +13,14 @@ export interface BlockRun {
 }
 
 export class FreePool {
+  readonly #blockBytes: number;
   #runs: BlockRun[];
   /** Freed, and by which inode. */
   #waiting: { run: BlockRun; by: number }[] = [];
   #freeBlocks: number;
 
-  constructor(start: number, count: number) {
+  constructor(blockBytes: number, start: number, count: number) {
+    this.#blockBytes = blockBytes;
     this.#runs = count > 0 ? [{ start, count }] : [];
     this.#freeBlocks = count;
   }
@@ -32,7 +33,7 @@ export class FreePool {
 
   /** Bytes that files can still get, those that wait for a commit included. */
   get freeBytes(): number {
-    return this.#freeBlocks * BLOCK_BYTES;
+    return this.#freeBlocks * this.#blockBytes;
   }
 
   /** True if blocks wait that this inode did not free (or, without an inode, any). */
@@ -75,8 +76,8 @@ export class FreePool {
   /** All free bytes, as ranges on the device. */
   ranges(): ByteRange[] {
     return join([...this.#runs, ...this.#waiting.map(({ run }) => run)]).map((run) => ({
-      offset: run.start * BLOCK_BYTES,
-      length: run.count * BLOCK_BYTES,
+      offset: run.start * this.#blockBytes,
+      length: run.count * this.#blockBytes,
     }));
   }
 }

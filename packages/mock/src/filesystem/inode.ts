@@ -1,5 +1,6 @@
 /** A file of the simulated filesystem, whatever name it has now. */
 import { BlockMap } from './block-map.js';
+import { hugePageBlocks } from '../hardware/geometry.js';
 import { MappedPages } from './mapped-pages.js';
 import { RangeLocks } from './range-locks.js';
 import type { PageTable } from '../kernel/page-table.js';
@@ -19,7 +20,7 @@ export class Inode {
    */
   readonly setAside = new Set<number>();
   /** Only of DAX files. */
-  readonly mappedPages = new MappedPages();
+  readonly mappedPages: MappedPages;
   /** Entries that differ on disk from `map`, on a filesystem that keeps a cache of its extents: see ext4-unwritten. */
   readonly onDisk = new Map<number, number>();
   sizeBytes = 0;
@@ -35,7 +36,9 @@ export class Inode {
   /** The extended attribute that names the journal of the file, or on a journal the journal itself. */
   mark: Uint8Array | undefined;
 
-  constructor(readonly number: number) {}
+  constructor(readonly number: number, readonly blockBytes: number) {
+    this.mappedPages = new MappedPages(hugePageBlocks(blockBytes));
+  }
 
   /** Takes over all but who has the file open. */
   copyFrom(other: Inode): void {

@@ -4,14 +4,16 @@
  * changes.
  */
 
-/** Pages of 4 KiB in 2 MiB. */
-export const HUGE_PAGE_BLOCKS = 512;
-
 export class MappedPages {
+  readonly #hugePageBlocks: number;
   /** By the first page of the 2 MiB. */
   readonly #huge = new Map<number, 'data' | 'zeros'>();
   /** Pages that have an entry of their own, by the same. */
   readonly #single = new Map<number, Set<number>>();
+
+  constructor(hugePageBlocks: number) {
+    this.#hugePageBlocks = hugePageBlocks;
+  }
 
   /** Some page of the 2 MiB from `first` on has an entry of its own. */
   isSplit(first: number): boolean {
@@ -24,7 +26,7 @@ export class MappedPages {
 
   /** A page was mapped by itself. Inside 2 MiB of data these keep their one entry; 2 MiB of zeros lose it. */
   addSingle(page: number): void {
-    const first = page - (page % HUGE_PAGE_BLOCKS);
+    const first = page - (page % this.#hugePageBlocks);
     if (this.#huge.get(first) === 'data') return;
     this.#huge.delete(first);
     const pages = this.#single.get(first);
@@ -36,10 +38,10 @@ export class MappedPages {
   forget(page: number, count: number): void {
     const end = page + count;
     for (const first of [...this.#huge.keys()]) {
-      if (first < end && first + HUGE_PAGE_BLOCKS > page) this.#huge.delete(first);
+      if (first < end && first + this.#hugePageBlocks > page) this.#huge.delete(first);
     }
     for (const [first, pages] of [...this.#single]) {
-      if (first >= end || first + HUGE_PAGE_BLOCKS <= page) continue;
+      if (first >= end || first + this.#hugePageBlocks <= page) continue;
       for (const single of [...pages]) if (single >= page && single < end) pages.delete(single);
       if (pages.size === 0) this.#single.delete(first);
     }

@@ -6,10 +6,9 @@
  * Limit: a word stored twice without a persist between can only come back as its first (durable) or its newest value,
  * not as the one between; crash at the store between to see that one.
  */
-import { BLOCK_BYTES, LINE_BYTES, WORD_BYTES } from './geometry.js';
+import { LINE_BYTES, WORD_BYTES } from './geometry.js';
 import type { Medium } from './medium.js';
 
-const LINES_PER_BLOCK = BLOCK_BYTES / LINE_BYTES;
 const WORDS_PER_LINE = LINE_BYTES / WORD_BYTES;
 
 /** The durable bytes of one block's volatile lines; `volatileLines[i]` is 1 if line i of `durable` is meaningful. */
@@ -32,9 +31,13 @@ export class CpuCache {
   readonly #shadows = new Map<number, BlockShadow>();
   readonly #spare: BlockShadow[] = [];
   readonly #medium: Medium;
+  readonly #blockBytes: number;
+  readonly #linesPerBlock: number;
 
   constructor(medium: Medium) {
     this.#medium = medium;
+    this.#blockBytes = medium.blockBytes;
+    this.#linesPerBlock = medium.blockBytes / LINE_BYTES;
   }
 
   /** Must be called before bytes of the medium are overwritten by a store. `owner` is the inode stored to. */
@@ -44,16 +47,16 @@ export class CpuCache {
       shadow = this.#spare.pop() ?? {
         owner,
         volatileCount: 0,
-        volatileLines: new Uint8Array(LINES_PER_BLOCK),
-        durable: new Uint8Array(BLOCK_BYTES),
+        volatileLines: new Uint8Array(this.#linesPerBlock),
+        durable: new Uint8Array(this.#blockBytes),
       };
       this.#shadows.set(block, shadow);
     }
     shadow.owner = owner;
-    if (length === BLOCK_BYTES && shadow.volatileCount === 0) {
-      this.#medium.copyOut(block, 0, shadow.durable, 0, BLOCK_BYTES);
+    if (length === this.#blockBytes && shadow.volatileCount === 0) {
+      this.#medium.copyOut(block, 0, shadow.durable, 0, this.#blockBytes);
       shadow.volatileLines.fill(1);
-      shadow.volatileCount = LINES_PER_BLOCK;
+      shadow.volatileCount = this.#linesPerBlock;
       return;
     }
     const last = Math.floor((offset + length - 1) / LINE_BYTES);
@@ -69,7 +72,7 @@ export class CpuCache {
   persist(block: number, offset: number, length: number): void {
     const shadow = this.#shadows.get(block);
     if (shadow === undefined) return;
-    if (length === BLOCK_BYTES) {
+    if (length === this.#blockBytes) {
       shadow.volatileLines.fill(0);
       shadow.volatileCount = 0;
       this.#drop(block, shadow);
@@ -86,7 +89,7 @@ export class CpuCache {
 
   /** Makes everything that was stored to the inode durable. */
   persistOwner(owner: number): void {
-    for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.persist(block, 0, BLOCK_BYTES);
+    for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.persist(block, 0, this.#blockBytes);
   }
 
   /** True if the inode has a line that power loss could take back. */
@@ -101,9 +104,9 @@ export class CpuCache {
    */
   powerFail(survivors: (line: VolatileLine) => number): void {
     for (const [block, shadow] of [...this.#shadows].sort(([a], [b]) => a - b)) {
-      const newest = new Uint8Array(BLOCK_BYTES);
-      this.#medium.copyOut(block, 0, newest, 0, BLOCK_BYTES);
-      for (let line = 0; line < LINES_PER_BLOCK; line++) {
+      const newest = new Uint8Array(this.#blockBytes);
+      this.#medium.copyOut(block, 0, newest, 0, this.#blockBytes);
+      for (let line = 0; line < this.#linesPerBlock; line++) {
         if (shadow.volatileLines[line] !== 1) continue;
         const differing = differingWords(newest, shadow.durable, line * LINE_BYTES);
         if (differing.length === 0) continue;

@@ -1,12 +1,9 @@
 /** The block device: medium, CPU cache and the kernel's bad-block list, and what the kernel does across the three. */
 import { CpuCache } from './cpu-cache.js';
-import { BLOCK_BYTES } from './geometry.js';
 import { KernelOops } from '../kernel/kernel-oops.js';
 import { Medium } from './medium.js';
 import type { Random } from '../random.js';
 import { SectorSet } from './sector-set.js';
-
-const WHOLE_BLOCK = 0xff;
 
 /** The kernel's reaction to an access that consumed an error in a block: list it, unmap it, or neither. */
 export type ConsumedErrors = 'listed' | 'held back' | 'forgotten';
@@ -26,18 +23,18 @@ export class Device {
 
   /** `listChanged` is called after each change of `known`. */
   constructor(
-    blockCount: number, clearable: boolean, random: Random, staleByte: number,
+    readonly blockBytes: number, blockCount: number, clearable: boolean, random: Random, staleByte: number,
     listChanged: () => void, consumedErrors: ConsumedErrors = 'listed',
   ) {
     this.#consumedErrors = consumedErrors;
-    this.known = new SectorSet(listChanged);
-    this.medium = new Medium(blockCount, random, staleByte);
+    this.known = new SectorSet(blockBytes, listChanged);
+    this.medium = new Medium(blockBytes, blockCount, random, staleByte);
     this.cache = new CpuCache(this.medium);
     this.clearable = clearable;
   }
 
   isKnownBad(block: number): boolean {
-    return !this.known.empty && this.known.maskOf(block) !== 0;
+    return this.known.has(block);
   }
 
   /** System calls cannot read or write the block, and the list does not say why. */
@@ -79,10 +76,10 @@ export class Device {
   clearKnown(block: number): boolean {
     if (!this.isKnownBad(block)) return true;
     if (!this.clearable) return false;
-    this.medium.clear(block, WHOLE_BLOCK);
+    this.medium.clear(block, 0, this.blockBytes);
     this.#heldBack.delete(block);
-    this.known.remove(block, WHOLE_BLOCK);
-    this.cache.persist(block, 0, BLOCK_BYTES);
+    this.known.remove(block, 0, this.blockBytes);
+    this.cache.persist(block, 0, this.blockBytes);
     return true;
   }
 
@@ -92,8 +89,8 @@ export class Device {
   writeZeros(block: number): boolean {
     if (!this.clearKnown(block)) return false;
     this.#requireMapped(block);
-    this.medium.fillZeros(block, 0, BLOCK_BYTES);
-    this.cache.persist(block, 0, BLOCK_BYTES);
+    this.medium.fillZeros(block, 0, this.blockBytes);
+    this.cache.persist(block, 0, this.blockBytes);
     return true;
   }
 
@@ -105,7 +102,7 @@ export class Device {
     if (this.medium.poison.empty) return undefined;
     const at = this.medium.firstPoisoned(block, offset, length);
     if (at === undefined || this.isKnownBad(block)) return undefined;
-    if (this.#consumedErrors === 'listed') this.known.add(block, this.medium.poison.maskOf(block));
+    if (this.#consumedErrors === 'listed') this.known.addBlockOf(block, this.medium.poison);
     else if (this.#consumedErrors === 'held back') this.#heldBack.add(block);
     return at;
   }

@@ -3,29 +3,30 @@
  * leaves its bytes alone, so that what was lost can always be compared with what came back. Storage is allocated when
  * it is first written, so a device of many GiB costs nothing until it is used.
  */
-import { BLOCK_BYTES, SECTOR_BYTES, sectorMask } from './geometry.js';
+import { SECTOR_BYTES } from './geometry.js';
 import type { Random } from '../random.js';
 import { SectorSet } from './sector-set.js';
 
 const CHUNK_BLOCKS = 16;
-const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
 /** Below this many bytes a loop is quicker than making a view for TypedArray.set. */
 const SHORT_COPY_BYTES = 96;
 
 export class Medium {
   /** Sectors whose bytes the medium cannot give back, whether the kernel knows it or not. */
-  readonly poison = new SectorSet();
+  readonly poison: SectorSet;
   readonly #chunks: (Uint8Array | undefined)[] = [];
   readonly #random: Random;
   readonly #neverWritten: Uint8Array;
 
   constructor(
+    readonly blockBytes: number,
     readonly blockCount: number,
     random: Random,
     staleByte = 0,
   ) {
+    this.poison = new SectorSet(blockBytes);
     this.#random = random;
-    this.#neverWritten = new Uint8Array(CHUNK_BYTES).fill(staleByte);
+    this.#neverWritten = new Uint8Array(CHUNK_BLOCKS * blockBytes).fill(staleByte);
   }
 
   /** Takes over the bytes and the poison of a medium of the same size. */
@@ -39,39 +40,35 @@ export class Medium {
   /** Copies bytes of one block, poisoned or not: whether they may be seen is decided above. */
   copyOut(block: number, offset: number, target: Uint8Array, targetOffset: number, length: number): void {
     const chunk = this.#chunks[Math.floor(block / CHUNK_BLOCKS)] ?? this.#neverWritten;
-    const from = (block % CHUNK_BLOCKS) * BLOCK_BYTES + offset;
+    const from = (block % CHUNK_BLOCKS) * this.blockBytes + offset;
     copyBytes(chunk, from, target, targetOffset, length);
   }
 
   copyIn(block: number, offset: number, source: Uint8Array, sourceOffset: number, length: number): void {
-    copyBytes(source, sourceOffset, this.#writable(block), (block % CHUNK_BLOCKS) * BLOCK_BYTES + offset, length);
+    copyBytes(source, sourceOffset, this.#writable(block), (block % CHUNK_BLOCKS) * this.blockBytes + offset, length);
   }
 
   fillZeros(block: number, offset: number, length: number): void {
-    const from = (block % CHUNK_BLOCKS) * BLOCK_BYTES + offset;
+    const from = (block % CHUNK_BLOCKS) * this.blockBytes + offset;
     this.#writable(block).fill(0, from, from + length);
   }
 
   /** Offset in the block of the first poisoned byte among these; undefined if all are good. */
   firstPoisoned(block: number, offset: number, length: number): number | undefined {
     if (this.poison.empty) return undefined;
-    const hit = this.poison.maskOf(block) & sectorMask(offset, length);
-    if (hit === 0) return undefined;
-    return Math.max(offset, Math.log2(hit & -hit) * SECTOR_BYTES);
+    const first = this.poison.firstTouched(block, offset, length);
+    return first === undefined ? undefined : Math.max(offset, first);
   }
 
   /**
-   * Ends the poison of the sectors. Their bytes are arbitrary after that, as on a real device: the caller must write
-   * them before they are read.
+   * Ends the poison of the sectors that the bytes touch. What these held is arbitrary after that, as on a real device:
+   * the caller must write them before they are read.
    */
-  clear(block: number, mask: number): void {
-    const cleared = this.poison.maskOf(block) & mask;
-    this.poison.remove(block, cleared);
-    for (let sector = 0; sector < BLOCK_BYTES / SECTOR_BYTES; sector++) {
-      if ((cleared & (1 << sector)) === 0) continue;
-      const from = (block % CHUNK_BLOCKS) * BLOCK_BYTES + sector * SECTOR_BYTES;
+  clear(block: number, offset: number, length: number): void {
+    this.poison.remove(block, offset, length, (sectorOffset) => {
+      const from = (block % CHUNK_BLOCKS) * this.blockBytes + sectorOffset;
       this.#random.fill(this.#writable(block).subarray(from, from + SECTOR_BYTES));
-    }
+    });
   }
 
   #writable(block: number): Uint8Array {

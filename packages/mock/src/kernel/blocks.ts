@@ -1,7 +1,6 @@
 /** Shared by every system call that writes: gives blocks to a file, zeroes them, and copies shared ones. */
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { convertOnExt4 } from './ext4-unwritten.js';
@@ -20,7 +19,7 @@ export function makeWritable(machine: Machine, inode: Inode, logical: number, li
   const count = alikeLength(inode, logical, filesystem.extentLength(inode, logical, limit, true));
   if (inode.setAside.has(logical)) return copyShared(machine, inode, logical, count);
   if (entry === HOLE || isUnwritten(entry)) {
-    const convert = rules.smallExtentBlocks > 0 ? convertOnExt4 : convertUnwritten;
+    const convert = rules.smallExtentBlocks !== undefined ? convertOnExt4 : convertUnwritten;
     const made = (entry === HOLE ? allocateWritten : convert)(machine, inode, logical, count);
     return made.errno === 0 && rules.joinsNewExtents ? joinWritten(machine, inode, logical, limit) : made;
   }
@@ -89,12 +88,13 @@ function copyShared(machine: Machine, inode: Inode, logical: number, limit: numb
     filesystem.shutDown = rules.failedAllocation === 'shutdown';
     return failed(Errno.EIO);
   }
-  const bytes = new Uint8Array(BLOCK_BYTES);
+  const { blockBytes } = device;
+  const bytes = new Uint8Array(blockBytes);
   for (let i = 0; i < run.count; i++) {
     const entry = from[i] ?? HOLE;
     if (entry === HOLE || isUnwritten(entry)) continue;
-    device.medium.copyOut(mappedBlock(entry), 0, bytes, 0, BLOCK_BYTES);
-    device.medium.copyIn(run.start + i, 0, bytes, 0, BLOCK_BYTES);
+    device.medium.copyOut(mappedBlock(entry), 0, bytes, 0, blockBytes);
+    device.medium.copyIn(run.start + i, 0, bytes, 0, blockBytes);
   }
   filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
   setAsideAround(inode, logical, run.count);
@@ -111,8 +111,8 @@ function setAsideAround({ setAside }: Inode, logical: number, count: number): vo
 
 /** Zeroes bytes inside one block, as fallocate and ftruncate do at edges. Holes and unwritten blocks are zeros already. */
 export function zeroWithinBlock(machine: Machine, inode: Inode, position: number, length: number): number {
-  const { device } = machine;
-  const logical = Math.floor(position / BLOCK_BYTES);
+  const { device, blockBytes } = machine;
+  const logical = Math.floor(position / blockBytes);
   const entry = inode.map.at(logical);
   if (entry === HOLE || isUnwritten(entry)) return 0;
   if (device.isKnownBad(mappedBlock(entry))) return Errno.EIO;
@@ -121,14 +121,15 @@ export function zeroWithinBlock(machine: Machine, inode: Inode, position: number
     if (copied.errno !== 0) return copied.errno;
   }
   const block = mappedBlock(inode.map.at(logical));
-  device.storeZeros(block, position % BLOCK_BYTES, length, inode.number);
+  device.storeZeros(block, position % blockBytes, length, inode.number);
   return 0;
 }
 
 /** Zeroes from a size to the end of its block; does nothing if the size ends a block. */
 export function zeroTail(machine: Machine, inode: Inode, sizeBytes: number): number {
-  const within = sizeBytes % BLOCK_BYTES;
-  return within === 0 ? 0 : zeroWithinBlock(machine, inode, sizeBytes, BLOCK_BYTES - within);
+  const { blockBytes } = machine;
+  const within = sizeBytes % blockBytes;
+  return within === 0 ? 0 : zeroWithinBlock(machine, inode, sizeBytes, blockBytes - within);
 }
 
 /** Gives every hole among the blocks an unwritten block. ENOSPC keeps what it got. */

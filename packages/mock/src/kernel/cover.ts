@@ -1,6 +1,5 @@
 /** A range of bytes as fallocate(2) sees it: whole blocks, which change hands, and edges, which are zeroed. */
 import type { Inode } from '../filesystem/inode.js';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Machine } from '../machine.js';
 import { zeroWithinBlock } from './blocks.js';
 
@@ -22,14 +21,14 @@ export function zeroEdges(machine: Machine, inode: Inode, cover: Cover): number 
   return 0;
 }
 
-export function coverOf(position: number, length: number): Cover {
+export function coverOf(blockBytes: number, position: number, length: number): Cover {
   const end = position + length;
-  const first = Math.ceil(position / BLOCK_BYTES);
-  const after = Math.floor(end / BLOCK_BYTES);
+  const first = Math.ceil(position / blockBytes);
+  const after = Math.floor(end / blockBytes);
   if (after < first) return { first, count: 0, edges: [{ position, length }] };
   const edges = [
-    { position, length: first * BLOCK_BYTES - position },
-    { position: after * BLOCK_BYTES, length: end - after * BLOCK_BYTES },
+    { position, length: first * blockBytes - position },
+    { position: after * blockBytes, length: end - after * blockBytes },
   ];
   return { first, count: after - first, edges: edges.filter((edge) => edge.length > 0) };
 }

@@ -100,8 +100,8 @@ function unwrittenExtentOnDisk(inode: Inode, logical: number): Span {
  * the file.
  */
 function neighboursToZero(machine: Machine, inode: Inode, extent: Span, request: Span): Span[] {
-  const { smallExtentBlocks } = machine.rules;
-  const endOfFile = Math.max(blocksIn(inode.sizeBytes), request.end);
+  const { blockBytes, rules: { smallExtentBlocks = 0 } } = machine;
+  const endOfFile = Math.max(blocksIn(blockBytes, inode.sizeBytes), request.end);
   if (request.end - request.start === extent.end - extent.start || extent.end > endOfFile) return [];
   if (joins(inode, extent, request)) return [];
   const spans: Span[] = [];

@@ -1,7 +1,7 @@
 /** fallocate(2): FALLOC_FL_ZERO_RANGE with KEEP_SIZE, PUNCH_HOLE, and plain preallocation. */
 import { Errno } from '@safe-pmem/core';
 import { isUnwritten, mappedBlock, unwrittenEntry } from '../filesystem/block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles } from './blocks.js';
@@ -15,7 +15,7 @@ export function zeroRange(machine: Machine, inode: Inode, position: number, leng
   if (rules.zeroRange === 'unsupported') return Errno.EOPNOTSUPP;
   if (length <= 0) return Errno.EINVAL;
   if (filesystem.shutDown) return Errno.EIO;
-  const cover = coverOf(position, length);
+  const cover = coverOf(machine.blockBytes, position, length);
   if (cover.count > 0 || rules.unmapsFile !== 'before-freeing') unmapFile(machine, inode);
   switch (rules.zeroRange) {
     case 'unwritten-in-place':
@@ -33,7 +33,7 @@ export function punchHole(machine: Machine, inode: Inode, position: number, leng
   const { filesystem, rules } = machine;
   if (rules.punch === 'blocks-first') {
     unmapFile(machine, inode);
-    const cover = coverOf(position, length);
+    const cover = coverOf(machine.blockBytes, position, length);
     filesystem.assignHoles(inode, cover.first, cover.count);
     return zeroEdges(machine, inode, cover);
   }
@@ -41,9 +41,10 @@ export function punchHole(machine: Machine, inode: Inode, position: number, leng
   if (!behindEnd || rules.unmapsFile !== 'before-freeing') unmapFile(machine, inode);
   if (behindEnd) return 0;
   // A hole that reaches beyond the end of the file ends with the page that the end falls into, whole.
+  const { blockBytes } = machine;
   const beyond = position + length > inode.sizeBytes;
-  const end = beyond ? (Math.floor(inode.sizeBytes / BLOCK_BYTES) + 1) * BLOCK_BYTES : position + length;
-  const cover = coverOf(position, end - position);
+  const end = beyond ? (Math.floor(inode.sizeBytes / blockBytes) + 1) * blockBytes : position + length;
+  const cover = coverOf(machine.blockBytes, position, end - position);
   const errno = zeroEdges(machine, inode, cover);
   if (errno === 0) filesystem.assignHoles(inode, cover.first, cover.count);
   return errno;
@@ -62,8 +63,9 @@ export function unmapFile(machine: Machine, inode: Inode): void {
 }
 
 function allocateTouched(machine: Machine, inode: Inode, position: number, length: number): number {
-  const first = Math.floor(position / BLOCK_BYTES);
-  const count = blocksIn(position + length) - first;
+  const { blockBytes } = machine;
+  const first = Math.floor(position / blockBytes);
+  const count = blocksIn(blockBytes, position + length) - first;
   trustDiskWithin(machine, inode, first, count);
   return fillHoles(machine, inode, first, count);
 }

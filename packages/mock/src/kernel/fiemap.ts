@@ -1,6 +1,6 @@
 /** FIEMAP, and the block that lies under a byte. */
 import { Errno, type Extent, type ExtentsOutcome } from '@safe-pmem/core';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
@@ -8,14 +8,15 @@ import type { Machine } from '../machine.js';
 export function fiemap(machine: Machine, inode: Inode, position: number, length: number): ExtentsOutcome {
   if (!machine.rules.fiemap) return { failure: { errno: Errno.EOPNOTSUPP, syscall: 'ioctl' } };
   if (machine.filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'ioctl' } };
-  const first = Math.floor(position / BLOCK_BYTES);
-  const extents = machine.filesystem.extents(inode, first, blocksIn(position + length) - first);
+  const { blockBytes } = machine;
+  const first = Math.floor(position / blockBytes);
+  const extents = machine.filesystem.extents(inode, first, blocksIn(blockBytes, position + length) - first);
   return {
     extents: extents.map(
       (extent): Extent => ({
-        offset: extent.logical * BLOCK_BYTES,
-        length: extent.count * BLOCK_BYTES,
-        physicalOffset: extent.physical * BLOCK_BYTES,
+        offset: extent.logical * blockBytes,
+        length: extent.count * blockBytes,
+        physicalOffset: extent.physical * blockBytes,
         unwritten: extent.unwritten,
         shared: extent.shared,
         unmapped: false,

@@ -4,15 +4,12 @@
  */
 import type { ByteRange } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
-import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
+import { blocksIn, hugePageBlocks } from '../hardware/geometry.js';
 import type { Machine } from '../machine.js';
 import { isCopiedOnWrite, makeWritable } from './blocks.js';
 import { trustDiskWithin } from './ext4-unwritten.js';
 import type { Mapping } from './mapping.js';
 import { presentEntry, ZERO_PAGE } from './page-table.js';
-
-export const HUGE_PAGE_LOG2 = 21;
 
 /**
  * Maps the 2 MiB around `page` for a load or a store, and gives them storage for a store. False if the page has to be
@@ -21,10 +18,12 @@ export const HUGE_PAGE_LOG2 = 21;
 export function mapHugePage(machine: Machine, mapping: Mapping, page: number, access: 'load' | 'store'): boolean {
   const { inode, table } = mapping;
   if (mapping.avoidsHugePages || !machine.rules.badBlockList) return false;
-  const first = page - (page % HUGE_PAGE_BLOCKS);
-  if (first + HUGE_PAGE_BLOCKS > Math.min(mapping.pages, blocksIn(inode.sizeBytes))) return false;
+  const { blockBytes } = machine;
+  const count = hugePageBlocks(blockBytes);
+  const first = page - (page % count);
+  if (first + count > Math.min(mapping.pages, blocksIn(blockBytes, inode.sizeBytes))) return false;
   if (inode.mappedPages.isSplit(first)) return false;
-  if (isEmptyRun(mapping, first)) {
+  if (isEmptyRun(mapping, first, count)) {
     if (access === 'load') {
       table.setHuge(first, () => ZERO_PAGE);
       inode.mappedPages.addHuge(first, 'zeros');
@@ -32,13 +31,13 @@ export function mapHugePage(machine: Machine, mapping: Mapping, page: number, ac
     }
     // Blocks that are converted stay so, also if the 2 MiB turn out not to be in one piece. If zeroing fails, ext4
     // looks all of them up on disk and then maps the page by itself; after a failed pwrite it does not (6.12).
-    if (makeWritable(machine, inode, first, HUGE_PAGE_BLOCKS).count < HUGE_PAGE_BLOCKS) {
-      trustDiskWithin(machine, inode, first, HUGE_PAGE_BLOCKS);
+    if (makeWritable(machine, inode, first, count).count < count) {
+      trustDiskWithin(machine, inode, first, count);
       return false;
     }
   }
-  const block = writtenRun(mapping, first);
-  if (block === undefined || machine.device.known.firstSector(block, HUGE_PAGE_BLOCKS) !== undefined) return false;
+  const block = writtenRun(mapping, first, count);
+  if (block === undefined || machine.device.known.firstSector(block, count) !== undefined) return false;
   if (access === 'store' && isCopiedOnWrite(machine, inode, page)) return false;
   table.setHuge(first, (index) => presentEntry(block + index, access === 'store'));
   inode.mappedPages.addHuge(first, 'data');
@@ -46,10 +45,10 @@ export function mapHugePage(machine: Machine, mapping: Mapping, page: number, ac
 }
 
 /** True if all of the 2 MiB are one hole, or one extent that was never written, wherever that is on the device. */
-function isEmptyRun({ inode }: Mapping, first: number): boolean {
+function isEmptyRun({ inode }: Mapping, first: number, count: number): boolean {
   const begin = inode.map.at(first);
   if (begin !== HOLE && !isUnwritten(begin)) return false;
-  for (let i = 1; i < HUGE_PAGE_BLOCKS; i++) {
+  for (let i = 1; i < count; i++) {
     const entry = inode.map.at(first + i);
     const follows = isUnwritten(entry) && mappedBlock(entry) === mappedBlock(begin) + i;
     if (begin === HOLE ? entry !== HOLE : !follows) return false;
@@ -58,11 +57,11 @@ function isEmptyRun({ inode }: Mapping, first: number): boolean {
 }
 
 /** The first block, if all of the 2 MiB are written and lie on the device as in the file. */
-function writtenRun({ inode }: Mapping, first: number): number | undefined {
+function writtenRun({ inode }: Mapping, first: number, count: number): number | undefined {
   const begin = inode.map.at(first);
   const block = mappedBlock(begin);
-  if (begin === HOLE || block % HUGE_PAGE_BLOCKS !== 0) return undefined;
-  for (let i = 0; i < HUGE_PAGE_BLOCKS; i++) {
+  if (begin === HOLE || block % count !== 0) return undefined;
+  for (let i = 0; i < count; i++) {
     const entry = inode.map.at(first + i);
     if (entry === HOLE || isUnwritten(entry) || mappedBlock(entry) !== block + i) return undefined;
   }
@@ -70,7 +69,9 @@ function writtenRun({ inode }: Mapping, first: number): number | undefined {
 }
 
 /** Returns the bytes that one entry of the mapping's page table maps around `page`: that page, or 2 MiB. */
-export function mappedAround({ table }: Mapping, page: number): ByteRange {
-  if (!table.isHuge(page)) return { offset: page * BLOCK_BYTES, length: BLOCK_BYTES };
-  return { offset: (page - (page % HUGE_PAGE_BLOCKS)) * BLOCK_BYTES, length: 2 ** HUGE_PAGE_LOG2 };
+export function mappedAround({ inode, table }: Mapping, page: number): ByteRange {
+  const { blockBytes } = inode;
+  if (!table.isHuge(page)) return { offset: page * blockBytes, length: blockBytes };
+  const count = hugePageBlocks(blockBytes);
+  return { offset: (page - (page % count)) * blockBytes, length: count * blockBytes };
 }

@@ -22,7 +22,7 @@ export interface SignalFacts {
 }
 
 /** ext4's s_extent_max_zeroout_kb is 32. */
-const SMALL_EXTENT_BLOCKS = 8;
+const SMALL_EXTENT_BYTES = 32 * 1024;
 
 /** BUS_ADRERR: past end of file, no space, or (before 6.12) a bad block: the signal alone cannot tell. */
 const ADDRESS_ERROR: SignalFacts = { signalCode: 2, granuleLog2: 0 };
@@ -172,8 +172,11 @@ export interface KernelRules {
   readonly reflink: boolean;
   /** UNSHARE_RANGE is there, also if nothing can be shared. */
   readonly unshare: boolean;
-  /** ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written. */
-  readonly smallExtentBlocks: number;
+  /**
+   * ext4 zeroes and converts an unwritten extent of at most so many blocks whole, whichever of them is written.
+   * Undefined on other filesystems, and without DAX.
+   */
+  readonly smallExtentBlocks: number | undefined;
   /** A write that makes new blocks goes on, as one, through the written blocks after them that adjoin on the device. */
   readonly joinsNewExtents: boolean;
   /** Free blocks that no file can get: XFS refuses an allocation unless its extent tree could grow with it. */
@@ -196,7 +199,7 @@ export interface KernelRules {
 }
 
 /** The rules of one kernel on one mount. */
-export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
+export function kernelRules(kernel: KernelName, mount: Mount, blockBytes = 4096): KernelRules {
   const profile = KERNEL_PROFILES[kernel];
   const { filesystem, dax } = mount;
   const tmpfs = filesystem === 'tmpfs';
@@ -225,7 +228,7 @@ export function kernelRules(kernel: KernelName, mount: Mount): KernelRules {
     failedAppendGrows: filesystem === 'ext4' && dax,
     reflink: filesystem === 'xfs' && (!dax || profile.reflinkWithDax),
     unshare: filesystem === 'xfs',
-    smallExtentBlocks: filesystem === 'ext4' && dax ? SMALL_EXTENT_BLOCKS : 0,
+    smallExtentBlocks: filesystem === 'ext4' && dax ? Math.floor(SMALL_EXTENT_BYTES / blockBytes) : undefined,
     joinsNewExtents: filesystem === 'xfs' && dax,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,
     fiemap: !tmpfs,

@@ -1,26 +1,25 @@
 /** Loads and stores through a mapping, and the page faults they take. */
 import type { CaughtFault } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
-import { BLOCK_BYTES, forEachBlock } from '../hardware/geometry.js';
+import { forEachBlock, hugePageBlocks } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { SignalFacts } from './kernel-profile.js';
 import type { Machine } from '../machine.js';
 import { ABSENT, entryBlock, entryWritable, POISON_MARKER, presentEntry, ZERO_PAGE } from './page-table.js';
 import { isCopiedOnWrite, makeWritable } from './blocks.js';
-import { HUGE_PAGE_BLOCKS } from '../filesystem/mapped-pages.js';
-import { HUGE_PAGE_LOG2, mapHugePage } from './huge-page.js';
+import { mapHugePage } from './huge-page.js';
 import type { Mapping } from './mapping.js';
 
 export function load(
   machine: Machine, mapping: Mapping, target: Uint8Array, position: number,
 ): CaughtFault | undefined {
-  const { device } = machine;
+  const { device, blockBytes } = machine;
   const { table } = mapping;
   for (let done = 0; done < target.length; ) {
     const at = position + done;
-    const offset = at % BLOCK_BYTES;
-    const page = (at - offset) / BLOCK_BYTES;
-    const step = Math.min(BLOCK_BYTES - offset, target.length - done);
+    const offset = at % blockBytes;
+    const page = (at - offset) / blockBytes;
+    const step = Math.min(blockBytes - offset, target.length - done);
     let entry = table.entry(page);
     if (entry === ABSENT) {
       const signal = faultForLoad(machine, mapping, page);
@@ -46,15 +45,15 @@ export function load(
 export function store(
   machine: Machine, mapping: Mapping, source: Uint8Array, position: number,
 ): CaughtFault | undefined {
-  const { device } = machine;
+  const { device, blockBytes } = machine;
   const { inode, table } = mapping;
   inode.modifiedMs = machine.nowMs;
   inode.changedMs = machine.nowMs;
   for (let done = 0; done < source.length; ) {
     const at = position + done;
-    const offset = at % BLOCK_BYTES;
-    const page = (at - offset) / BLOCK_BYTES;
-    const step = Math.min(BLOCK_BYTES - offset, source.length - done);
+    const offset = at % blockBytes;
+    const page = (at - offset) / blockBytes;
+    const step = Math.min(blockBytes - offset, source.length - done);
     let entry = table.entry(page);
     if (!entryWritable(entry)) {
       if (entry === POISON_MARKER) return { position: at, ...machine.rules.machineCheckSignal };
@@ -78,7 +77,7 @@ export function touchPages(
   machine: Machine, mapping: Mapping, position: number, length: number,
 ): CaughtFault | undefined {
   let fault: CaughtFault | undefined;
-  forEachBlock(position, length, (page, _offset, _step, done) => {
+  forEachBlock(machine.blockBytes, position, length, (page, _offset, _step, done) => {
     if (fault !== undefined || mapping.table.entry(page) !== ABSENT) return;
     const signal = faultForLoad(machine, mapping, page);
     if (signal !== undefined) fault = { position: position + done, ...signal };
@@ -87,7 +86,7 @@ export function touchPages(
 }
 
 function pastEnd(machine: Machine, inode: Inode, page: number): boolean {
-  return machine.filesystem.shutDown || page * BLOCK_BYTES >= inode.sizeBytes;
+  return machine.filesystem.shutDown || page * machine.blockBytes >= inode.sizeBytes;
 }
 
 /** Makes an absent page present for loads, or says with which signal that failed. */
@@ -153,16 +152,17 @@ function machineCheck(
   offset: number,
   length: number,
 ): CaughtFault | undefined {
-  const { device, rules } = machine;
+  const { blockBytes, device, rules } = machine;
   const poisonAt = device.touchLatent(block, offset, length);
   if (poisonAt === undefined) return undefined;
   const isHuge = mapping.table.isHuge(page);
   mapping.inode.invalidate(page, 1);
-  const position = page * BLOCK_BYTES + poisonAt;
+  const position = page * blockBytes + poisonAt;
   if (!isHuge) return { position, ...rules.machineCheckSignal };
   if (rules.keepsHugePoison) device.neverGiveBack(block);
-  const named = rules.hugeFaultNamesStart ? (page - (page % HUGE_PAGE_BLOCKS)) * BLOCK_BYTES : position;
-  return { position: named, ...rules.machineCheckSignal, granuleLog2: HUGE_PAGE_LOG2 };
+  const hugePages = hugePageBlocks(blockBytes);
+  const named = rules.hugeFaultNamesStart ? (page - (page % hugePages)) * blockBytes : position;
+  return { position: named, ...rules.machineCheckSignal, granuleLog2: Math.log2(hugePages * blockBytes) };
 }
 
 /**
@@ -171,6 +171,6 @@ function machineCheck(
  */
 export function isHole(machine: Machine, inode: Inode, position: number): boolean {
   if (machine.filesystem.shutDown) return false;
-  const entry = inode.map.at(Math.floor(position / BLOCK_BYTES));
+  const entry = inode.map.at(Math.floor(position / machine.blockBytes));
   return entry === HOLE || (!machine.rules.fiemap && isUnwritten(entry));
 }

@@ -2,8 +2,7 @@
  * The pages of one mapping that are present, and the blocks that they lead to. The kernel looks at its bad-block list
  * when it makes a page present and never again: a page that was present before the block was listed goes on working.
  */
-
-const LEAF_PAGES = 512;
+import { hugePageBlocks } from '../hardware/geometry.js';
 
 /** A page that is not present: the next access asks the kernel. */
 export const ABSENT = 0;
@@ -27,35 +26,41 @@ export function entryWritable(entry: number): boolean {
 }
 
 export class PageTable {
+  /** Pages of a leaf: those of a huge page. */
+  readonly #leafPages: number;
   readonly #leaves: (Int32Array | undefined)[] = [];
   /** Leaves that one entry stands for: 2 MiB. */
   readonly #huge = new Set<number>();
 
+  constructor(blockBytes: number) {
+    this.#leafPages = hugePageBlocks(blockBytes);
+  }
+
   entry(page: number): number {
-    return this.#leaves[Math.floor(page / LEAF_PAGES)]?.[page % LEAF_PAGES] ?? ABSENT;
+    return this.#leaves[Math.floor(page / this.#leafPages)]?.[page % this.#leafPages] ?? ABSENT;
   }
 
   set(page: number, entry: number): void {
-    const index = Math.floor(page / LEAF_PAGES);
-    const leaf = this.#leaves[index] ?? new Int32Array(LEAF_PAGES);
-    leaf[page % LEAF_PAGES] = entry;
+    const index = Math.floor(page / this.#leafPages);
+    const leaf = this.#leaves[index] ?? new Int32Array(this.#leafPages);
+    leaf[page % this.#leafPages] = entry;
     this.#leaves[index] = leaf;
   }
 
   /** One entry maps the 2 MiB that begin with page `first`. */
   setHuge(first: number, entryOf: (index: number) => number): void {
-    const index = first / LEAF_PAGES;
-    this.#leaves[index] = Int32Array.from({ length: LEAF_PAGES }, (_, at) => entryOf(at));
+    const index = first / this.#leafPages;
+    this.#leaves[index] = Int32Array.from({ length: this.#leafPages }, (_, at) => entryOf(at));
     this.#huge.add(index);
   }
 
   isHuge(page: number): boolean {
-    return this.#huge.has(Math.floor(page / LEAF_PAGES));
+    return this.#huge.has(Math.floor(page / this.#leafPages));
   }
 
   /** Makes all of the 2 MiB around the page absent if one entry maps them, as the kernel does to replace it by many. */
   splitHuge(page: number): void {
-    const index = Math.floor(page / LEAF_PAGES);
+    const index = Math.floor(page / this.#leafPages);
     if (this.#huge.delete(index)) this.#leaves[index]?.fill(ABSENT);
   }
 
@@ -70,12 +75,12 @@ export class PageTable {
 
   /** Makes pages absent, and with them the rest of 2 MiB that one entry maps. */
   invalidate(page: number, count: number): void {
-    const end = Math.min(page + count, this.#leaves.length * LEAF_PAGES);
+    const end = Math.min(page + count, this.#leaves.length * this.#leafPages);
     for (let at = page; at < end; ) {
-      const index = Math.floor(at / LEAF_PAGES);
-      const stop = Math.min(end, (index + 1) * LEAF_PAGES);
+      const index = Math.floor(at / this.#leafPages);
+      const stop = Math.min(end, (index + 1) * this.#leafPages);
       this.splitHuge(at);
-      this.#leaves[index]?.fill(ABSENT, at % LEAF_PAGES, at % LEAF_PAGES + (stop - at));
+      this.#leaves[index]?.fill(ABSENT, at % this.#leafPages, at % this.#leafPages + (stop - at));
       at = stop;
     }
   }

@@ -37,7 +37,7 @@ export function syncFile(machine: Machine, inode: Inode): number {
 }
 
 function persistBytes(machine: Machine, inode: Inode, position: number, length: number): void {
-  forEachBlock(position, length, (logical, offset, step) => {
+  forEachBlock(machine.blockBytes, position, length, (logical, offset, step) => {
     const entry = inode.map.at(logical);
     if (entry !== HOLE) machine.device.cache.persist(mappedBlock(entry), offset, step);
   });

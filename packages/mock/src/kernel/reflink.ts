@@ -1,7 +1,7 @@
 /** Two files, one set of blocks: FICLONE, copy_file_range, UNSHARE_RANGE. Sharing copies no byte, and so meets no poison. */
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { makeWritable } from './blocks.js';
@@ -51,8 +51,9 @@ export function unshareRange(machine: Machine, inode: Inode, position: number, l
   const { filesystem, rules } = machine;
   if (!rules.unshare) return Errno.EOPNOTSUPP;
   if (filesystem.shutDown) return Errno.EIO;
-  const end = blocksIn(Math.min(position + length, inode.sizeBytes));
-  for (let at = Math.floor(position / BLOCK_BYTES); at < end; ) {
+  const { blockBytes } = machine;
+  const end = blocksIn(blockBytes, Math.min(position + length, inode.sizeBytes));
+  for (let at = Math.floor(position / blockBytes); at < end; ) {
     const entry = inode.map.at(at);
     if (entry === HOLE || isUnwritten(entry) || !filesystem.isShared(mappedBlock(entry))) {
       at++;

@@ -1,6 +1,6 @@
 /** ftruncate(2), including sizes that lie inside a bad block. */
 import { Errno } from '@safe-pmem/core';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { zeroTail } from './blocks.js';
@@ -17,15 +17,15 @@ export function truncate(machine: Machine, inode: Inode, sizeBytes: number): num
 }
 
 /** ext4 counts 2^32 blocks; the others count more than a program can map. */
-function fileBytesMax({ mount }: Machine): number {
-  return mount.filesystem === 'ext4' ? (2 ** 32 - 1) * BLOCK_BYTES : Infinity;
+function fileBytesMax({ blockBytes, mount }: Machine): number {
+  return mount.filesystem === 'ext4' ? (2 ** 32 - 1) * blockBytes : Infinity;
 }
 
 function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   const { filesystem, rules } = machine;
   const errno = zeroTail(machine, inode, sizeBytes);
   if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;
-  const kept = blocksIn(sizeBytes);
+  const kept = blocksIn(machine.blockBytes, sizeBytes);
   // Blocks beyond an end that does not move are freed all the same.
   if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {
     filesystem.setSize(inode, sizeBytes);

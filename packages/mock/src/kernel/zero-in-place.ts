@@ -4,7 +4,7 @@
  */
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
-import { BLOCK_BYTES, blocksIn } from '../hardware/geometry.js';
+import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
@@ -20,8 +20,9 @@ interface Piece {
 }
 
 export function zeroInPlace(machine: Machine, inode: Inode, position: number, length: number): number {
-  const pieces = piecesOf(position, length);
-  const first = Math.floor(position / BLOCK_BYTES);
+  const { blockBytes } = machine;
+  const pieces = piecesOf(blockBytes, position, length);
+  const first = Math.floor(position / blockBytes);
   const refused = clearPoison(machine, inode, pieces);
   if (refused !== 0) return refused;
   trustDiskWithin(machine, inode, first, pieces.length);
@@ -34,12 +35,12 @@ export function zeroInPlace(machine: Machine, inode: Inode, position: number, le
   return zeroPieces(machine, inode, pieces);
 }
 
-function piecesOf(position: number, length: number): Piece[] {
-  const first = Math.floor(position / BLOCK_BYTES);
-  return Array.from({ length: blocksIn(position + length) - first }, (_, i) => {
-    const start = Math.max(position, (first + i) * BLOCK_BYTES);
-    const end = Math.min(position + length, (first + i + 1) * BLOCK_BYTES);
-    return { logical: first + i, offset: start % BLOCK_BYTES, length: end - start };
+function piecesOf(blockBytes: number, position: number, length: number): Piece[] {
+  const first = Math.floor(position / blockBytes);
+  return Array.from({ length: blocksIn(blockBytes, position + length) - first }, (_, i) => {
+    const start = Math.max(position, (first + i) * blockBytes);
+    const end = Math.min(position + length, (first + i + 1) * blockBytes);
+    return { logical: first + i, offset: start % blockBytes, length: end - start };
   });
 }
 
@@ -50,13 +51,14 @@ function clearPoison(machine: Machine, inode: Inode, pieces: readonly Piece[]): 
     const entry = inode.map.at(logical);
     if (entry === HOLE || filesystem.isShared(mappedBlock(entry)) || !device.isKnownBad(mappedBlock(entry))) continue;
     // An unwritten block has no content that could be lost.
-    if (length < BLOCK_BYTES && !isUnwritten(entry)) return Errno.EIO;
+    if (length < machine.blockBytes && !isUnwritten(entry)) return Errno.EIO;
     if (!zeroBlocks(machine, mappedBlock(entry), 1)) return Errno.EIO;
   }
   return 0;
 }
 
 function zeroPieces(machine: Machine, inode: Inode, pieces: readonly Piece[]): number {
+  const { blockBytes } = machine;
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i];
     if (piece === undefined) break;
@@ -69,8 +71,8 @@ function zeroPieces(machine: Machine, inode: Inode, pieces: readonly Piece[]): n
       i += shared.length - 1;
       continue;
     }
-    if (piece.length < BLOCK_BYTES) {
-      const errno = zeroWithinBlock(machine, inode, piece.logical * BLOCK_BYTES + piece.offset, piece.length);
+    if (piece.length < blockBytes) {
+      const errno = zeroWithinBlock(machine, inode, piece.logical * blockBytes + piece.offset, piece.length);
       if (errno !== 0) return errno;
     } else if (!zeroBlocks(machine, mappedBlock(entry), 1)) return Errno.EIO;
     if (i + 1 < pieces.length) machine.step('zeroed');
@@ -86,8 +88,8 @@ function sharedFrom(machine: Machine, inode: Inode, pieces: readonly Piece[], in
 
 /** Gives this file zeroed blocks of its own; bytes outside the range are copied. Others keep theirs, and the poison. */
 function replaceShared(machine: Machine, inode: Inode, pieces: readonly Piece[]): number {
-  const { device, filesystem } = machine;
-  const bytes = new Uint8Array(BLOCK_BYTES);
+  const { blockBytes, device, filesystem } = machine;
+  const bytes = new Uint8Array(blockBytes);
   for (let done = 0; done < pieces.length; ) {
     const logical = pieces[done]?.logical ?? 0;
     const run = filesystem.reserve(inode, logical, pieces.length - done);
@@ -95,11 +97,11 @@ function replaceShared(machine: Machine, inode: Inode, pieces: readonly Piece[])
     const replaced = pieces.slice(done, done + run.count);
     for (const [i, { offset, length, logical: at }] of replaced.entries()) {
       const source = mappedBlock(inode.map.at(at));
-      if (length < BLOCK_BYTES && device.isKnownBad(source)) return Errno.EIO;
+      if (length < blockBytes && device.isKnownBad(source)) return Errno.EIO;
       if (!zeroBlocks(machine, run.start + i, 1)) return Errno.EIO;
-      if (length === BLOCK_BYTES) continue;
-      device.medium.copyOut(source, 0, bytes, 0, BLOCK_BYTES);
-      device.medium.copyIn(run.start + i, 0, bytes.fill(0, offset, offset + length), 0, BLOCK_BYTES);
+      if (length === blockBytes) continue;
+      device.medium.copyOut(source, 0, bytes, 0, blockBytes);
+      device.medium.copyIn(run.start + i, 0, bytes.fill(0, offset, offset + length), 0, blockBytes);
     }
     filesystem.assign(inode, logical, Int32Array.from({ length: run.count }, (_, i) => writtenEntry(run.start + i)));
     done += run.count;

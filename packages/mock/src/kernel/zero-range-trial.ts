@@ -3,7 +3,6 @@
  * afterwards.
  */
 import { Errno, type SystemFailure, type ZeroRangeTrialOutcome } from '@safe-pmem/core';
-import { BLOCK_BYTES } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { zeroRange } from './fallocate.js';
@@ -27,17 +26,18 @@ export function tryZeroRange(machine: Machine): ZeroRangeTrialOutcome {
 }
 
 function tryOn(machine: Machine, inode: Inode): ZeroRangeTrialOutcome {
-  const block = new Uint8Array(BLOCK_BYTES).fill(CONTENT);
+  const { blockBytes } = machine;
+  const block = new Uint8Array(blockBytes).fill(CONTENT);
   const { errno: unwritten } = pwrite(machine, inode, block, 0);
   if (unwritten !== 0) return failed(unwritten, 'pwrite');
   const unsynced = syncFile(machine, inode);
   if (unsynced !== 0) return failed(unsynced, 'fdatasync');
-  const before = fiemap(machine, inode, 0, BLOCK_BYTES);
+  const before = fiemap(machine, inode, 0, blockBytes);
   if ('failure' in before) return before;
   machine.step('written');
-  const refused = zeroRange(machine, inode, 0, BLOCK_BYTES);
+  const refused = zeroRange(machine, inode, 0, blockBytes);
   if (refused !== 0) return failed(refused, 'fallocate');
-  const after = fiemap(machine, inode, 0, BLOCK_BYTES);
+  const after = fiemap(machine, inode, 0, blockBytes);
   if ('failure' in after) return after;
   const { dax } = machine.mount;
   return { dax, before: before.extents, after: after.extents, readsZeros: readsZeros(machine, inode, block) };
@@ -45,7 +45,7 @@ function tryOn(machine: Machine, inode: Inode): ZeroRangeTrialOutcome {
 
 function readsZeros(machine: Machine, inode: Inode, block: Uint8Array): boolean {
   const { errno, transferredBytes } = pread(machine, inode, block, 0);
-  return errno === 0 && transferredBytes === BLOCK_BYTES && block.every((byte) => byte === 0);
+  return errno === 0 && transferredBytes === block.length && block.every((byte) => byte === 0);
 }
 
 function failed(errno: number, syscall: string): { readonly failure: SystemFailure } {
