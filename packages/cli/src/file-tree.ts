@@ -33,6 +33,8 @@ export interface FileTree {
   walk(path: string): Iterable<FoundFile | NotLookedAt>;
   /** True if `path` is a directory. Throws if there is nothing there. */
   isDirectory(path: string): boolean;
+  /** Bytes of a block of the filesystem that `path` is on. Throws if nothing is there. */
+  blockBytes(path: string): number;
   /** Estimates the number of files that walk() will find; undefined if nothing tells. */
   estimate(path: string, mountPoints: readonly string[]): number | undefined;
 }
@@ -42,6 +44,8 @@ const SLASH = Buffer.from('/');
 export const nativeTree: FileTree = {
   walk,
   isDirectory: (path) => statSync(path).isDirectory(),
+  // ext4 and XFS say the size of their blocks here.
+  blockBytes: (path) => statfsSync(path).bsize,
   estimate(path, mountPoints) {
     try {
       const { files, ffree } = statfsSync(path);

@@ -33,6 +33,8 @@ export interface CommandLineOptions {
   readonly canRewrite?: boolean;
   readonly now?: () => Date;
   readonly estimate?: number;
+  /** Of the machine. Default 4096. */
+  readonly pageBytes?: number;
 }
 
 export function commandLineOn(driver: MockDriver, options: CommandLineOptions = {}): CommandLine {
@@ -42,7 +44,7 @@ export function commandLineOn(driver: MockDriver, options: CommandLineOptions = 
   const printed = { out: '', err: '' };
   const surroundings: Surroundings = {
     driver,
-    tree: treeOf(driver, looks, options.estimate),
+    tree: treeOf(driver, looks, options),
     destination: destinationIn(made, options.beforeWrite),
     screen: {
       out: (text) => {
@@ -81,7 +83,11 @@ export function commandLineOn(driver: MockDriver, options: CommandLineOptions = 
   };
 }
 
-function treeOf(driver: MockDriver, looks: string[], estimate: number | undefined): FileTree {
+function treeOf(
+  driver: MockDriver,
+  looks: string[],
+  { estimate, pageBytes = 4096 }: CommandLineOptions,
+): FileTree {
   return {
     *walk(path): Generator<FoundFile | NotLookedAt> {
       for (const name of driver.listFiles()) {
@@ -101,6 +107,7 @@ function treeOf(driver: MockDriver, looks: string[], estimate: number | undefine
       }
     },
     isDirectory: (path) => !driver.listFiles().includes(path),
+    blockBytes: () => pageBytes,
     estimate: () => estimate,
   };
 }

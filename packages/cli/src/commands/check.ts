@@ -20,8 +20,6 @@ import { Progress } from '../output/progress.js';
 import { counted, rangeText } from '../units.js';
 import { joined, onDevice, survey } from './survey.js';
 
-const BLOCK_BYTES = 4096;
-
 interface Tally {
   files: number;
   damaged: number;
@@ -70,7 +68,7 @@ async function checkTree(
   const { output, tree, screen, now } = context;
   const total = tree.estimate(path, device.mountPoints);
   const progress = new Progress({ screen, now, total, verb: 'looked at', unit: (count) => counted(count, 'file') });
-  const tally: Tally = { files: 0, damaged: 0, unreadable: 0, blockBytes: BLOCK_BYTES, owned: [] };
+  const tally: Tally = { files: 0, damaged: 0, unreadable: 0, blockBytes: tree.blockBytes(path), owned: [] };
   for await (const answer of survey(context, path, list.ranges)) {
     if (answer.kind !== 'file') {
       progress.clear();
@@ -84,7 +82,6 @@ async function checkTree(
     if (answer.blocks.length === 0) continue;
     progress.clear();
     tally.damaged++;
-    tally.blockBytes = answer.blockBytes;
     for (const block of joined(answer.blocks)) {
       tally.owned.push(onDevice(block));
       reportBlock(context, answer.file, block, device, firstSector(device, list, onDevice(block)));

@@ -11,6 +11,8 @@ export type State = (typeof STATES)[number];
 
 export interface FilePicture {
   readonly sizeBytes: number;
+  /** The smallest part that is bad, or a hole. */
+  readonly blockBytes: number;
   readonly states: Readonly<Record<State, readonly ByteRange[]>>;
   /** Why the kernel cannot say which blocks are bad. */
   readonly unknown: string | undefined;
@@ -51,7 +53,7 @@ export async function pictureOf(path: string, driver: Driver): Promise<FilePictu
       : isPlaced || list.ranges.length === 0
         ? undefined
         : 'the place of its bytes on the device is not known';
-    return { sizeBytes, states, unknown, journal };
+    return { sizeBytes, blockBytes: file.facts.blockBytes, states, unknown, journal };
   });
 }
 

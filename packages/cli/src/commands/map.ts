@@ -16,7 +16,6 @@ const LOOK: Record<State, { readonly sign: string; readonly color: Color; readon
   hole: { sign: '.', color: 'dim', means: 'hole' },
 };
 
-const UNIT_BYTES = 4096;
 const ROWS_MAX = 16;
 /** The offset in front of each row, and two spaces. */
 const MARGIN = 16;
@@ -28,10 +27,10 @@ export interface MapOptions {
 export async function map(context: Context, path: string, options: MapOptions): Promise<ExitStatus> {
   const { output } = context;
   const picture = await pictureOf(path, context.driver);
-  const { sizeBytes, unknown } = picture;
+  const { sizeBytes, blockBytes, unknown } = picture;
   const width = options.width ?? Math.max(8, Math.min(128, output.columns - MARGIN));
-  const units = Math.ceil(sizeBytes / UNIT_BYTES);
-  const cellBytes = Math.max(1, Math.ceil(units / (width * ROWS_MAX))) * UNIT_BYTES;
+  const blocks = Math.ceil(sizeBytes / blockBytes);
+  const cellBytes = Math.max(1, Math.ceil(blocks / (width * ROWS_MAX))) * blockBytes;
   const cells = cellsOf(picture, Math.ceil(sizeBytes / cellBytes), cellBytes);
   output.line(`${nameText(path)}: ${sizeBytes} bytes, ${roundBytes(cellBytes)} a sign`);
   for (let at = 0; at < cells.length; at += width) {

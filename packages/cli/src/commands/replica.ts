@@ -4,7 +4,6 @@ import { isPmemError, PmemFile, rangeBetween, rangeEnd } from '@safe-pmem/core';
 import { lookingAt } from '../context.js';
 import { UsageError } from '../exit-status.js';
 
-const UNIT_BYTES = 4096;
 /** Of so many ranges the neighbours are compared. */
 const COMPARED_MAX = 64;
 
@@ -54,11 +53,12 @@ export class Replica {
   async differences(damaged: string, ranges: readonly ByteRange[], driver: Driver): Promise<ByteRange[]> {
     const file = await PmemFile.open(damaged, { driver, readOnly: true });
     try {
+      const unitBytes = file.info().repairUnitBytes;
       const found: ByteRange[] = [];
       for (const range of ranges.slice(0, COMPARED_MAX)) {
-        for (const start of [range.offset - UNIT_BYTES, rangeEnd(range)]) {
+        for (const start of [range.offset - unitBytes, rangeEnd(range)]) {
           if (start < 0 || start >= file.size) continue;
-          const unit = rangeBetween(start, Math.min(start + UNIT_BYTES, file.size));
+          const unit = rangeBetween(start, Math.min(start + unitBytes, file.size));
           if (!isSame(this.bytesOf(unit), file, unit)) found.push(unit);
         }
       }

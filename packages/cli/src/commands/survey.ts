@@ -21,7 +21,6 @@ export interface FileAnswer {
   readonly file: FoundFile;
   /** Bad blocks in it, ascending. */
   readonly blocks: readonly FileBadBlock[];
-  readonly blockBytes: number;
 }
 
 export type Answer = FileAnswer | NotLookedAt;
@@ -47,7 +46,7 @@ function ask(
   wanted: readonly ByteRange[],
 ): Promise<Answer | undefined> | Answer {
   if (entry.kind !== 'file') return entry;
-  if (entry.allocatedBytes === 0) return { kind: 'file', file: entry, blocks: [], blockBytes: 0 };
+  if (entry.allocatedBytes === 0) return { kind: 'file', file: entry, blocks: [] };
   return blocksOf(context, entry, wanted);
 }
 
@@ -61,7 +60,7 @@ async function blocksOf(
     return await entry.withPath((path) =>
       lookingAt(path, context.driver, async (file): Promise<Answer> => {
         const within = { offset: 0, length: Math.max(entry.sizeBytes, file.mappedBytes) };
-        if (within.length === 0) return { kind: 'file', file: entry, blocks: [], blockBytes: 0 };
+        if (within.length === 0) return { kind: 'file', file: entry, blocks: [] };
         const outcome = await file.extents(within.offset, within.length);
         if ('failure' in outcome)
           return {
@@ -76,7 +75,6 @@ async function blocksOf(
           kind: 'file',
           file: entry,
           blocks: mapToFile(wanted, outcome.extents, within, file.facts),
-          blockBytes: file.facts.blockBytes,
         };
       }),
     );

@@ -47,6 +47,17 @@ describe('check', () => {
     await open.close();
   });
 
+  it.each([
+    [4096, 2],
+    [65_536, 1],
+  ])('counts blocks of %i bytes as the filesystem does, also if no file has a bad one', async (pageBytes, count) => {
+    const driver = mockDriver({ pageBytes });
+    driver.writeFile(DB, content(16));
+    for (const offset of [100 << 20, (100 << 20) + 8192]) driver.poisonPhysical({ offset, length: 512 });
+    const { records } = await commandLineOn(driver, { pageBytes }).run('check', '/', '--json');
+    expect(records.at(-1)).toMatchObject({ damaged: 0, badBlocks: count, badBlocksFree: count });
+  });
+
   it('looks at no file where the device lists nothing, and ends with 0', async () => {
     const line = commandLineOn(mockDriver());
     line.driver.writeFile(DB, content(16));

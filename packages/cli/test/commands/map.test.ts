@@ -19,6 +19,12 @@ describe('map', () => {
     expect(status).toBe(1);
   });
 
+  it('gives a sign to each block, whatever its size', async () => {
+    const pageBytes = 16_384;
+    const { out } = await damaged({ pageBytes }).run('map', DB, '--width', '8');
+    expect(out.split('\n').slice(0, 2)).toEqual([`${DB}: 65536 bytes, 16.0 KiB a sign`, '             0  #X##']);
+  });
+
   it('shows the worst of what a sign stands for', async () => {
     const line = damaged();
     line.driver.writeFile('/pmem/big', content(1000));

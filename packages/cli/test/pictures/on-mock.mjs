@@ -31,6 +31,7 @@ const tree = {
     }
   },
   isDirectory: (path) => !driver.listFiles().includes(path),
+  blockBytes: () => PAGE,
   estimate: () => undefined,
 };
 const { screen: terminal, destination, interrupted, stayAlive } = nativeSurroundings();
