@@ -30,7 +30,7 @@ export interface Options {
   readonly help: boolean;
   /** Names of scenarios; empty for all. */
   readonly scenarios: readonly string[];
-  /** Names of the machine-check job's cases, or of the signals job's files; empty for all. */
+  /** Names of the machine-check job's cases, or of the signals job's programs and files; empty for all. */
   readonly cases: readonly string[];
   readonly record: boolean;
   readonly refresh: boolean;
@@ -63,7 +63,7 @@ export const usage = `npm run test:real-pmem -- [options]
   --default             that selection, narrowed by the options above
   --scenario NAME       one scenario of the traces job (repeatable; default all; --record then keeps the others)
   --case NAME           one case of the machine-check job (repeatable; default all; --record then keeps the others),
-                        or one test file of the signals job, without its ending
+                        or of the signals job: cpp, five-ways, or a test file without its ending
   --record              write what was recorded over the committed traces and machine-check recordings
   --seed NUMBER         of the fuzz job's random sequences (default: ${defaultSeed})
   --sequences NUMBER    how many of them on each cell (default: ${defaultSequences})

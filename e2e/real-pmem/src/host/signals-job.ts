@@ -18,24 +18,30 @@ const testFiles = [
   'threads', 'many-views', 'many-faults', 'refusals', 'foreign-signals',
 ] as const;
 
-const common: Omit<SignalsInput, 'testFiles'> = {
-  cppTests: `packages/native/build/test-programs/${target}/pmem-test`,
-  program: 'e2e/installed/programs/five-ways.mjs',
-  nodeArguments: [
-    '--import', './e2e/real-pmem/dist/signals/vitest-here.js',
-    '--test-reporter', './e2e/real-pmem/dist/jobs/contract-reporter.js',
-  ],
-};
+const cppTests = `packages/native/build/test-programs/${target}/pmem-test`;
+const program = 'e2e/installed/programs/five-ways.mjs';
+const nodeArguments: readonly string[] = [
+  '--import', './e2e/real-pmem/dist/signals/vitest-here.js',
+  '--test-reporter', './e2e/real-pmem/dist/jobs/contract-reporter.js',
+];
 
-/** `only`: names of test files; empty for all. Throws for a name that is none. */
+/** The C++ tests of the guard, and the addon in Node.js: beside the names of files. */
+const programs = ['cpp', 'five-ways'] as const;
+
+/** `only`: names of programs and test files; empty for all. Throws for a name that is none. */
 export function signalsJob(only: readonly string[]): ReportingJob {
-  const known: readonly string[] = testFiles;
+  const known: readonly string[] = [...programs, ...testFiles];
   const unknown = only.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    throw new UsageError(`--case ${unknown.join(', ')}: the signals job has ${testFiles.join(', ')}`);
+    throw new UsageError(`--case ${unknown.join(', ')}: the signals job has ${known.join(', ')}`);
   }
-  const selected = only.length > 0 ? only : testFiles;
-  const input: SignalsInput = { ...common, testFiles: selected.map((name) => `${sigbus}/${name}.test.ts`) };
+  const isAsked = (name: string): boolean => only.length === 0 || only.includes(name);
+  const input: SignalsInput = {
+    cppTests: isAsked('cpp') ? cppTests : undefined,
+    program: isAsked('five-ways') ? program : undefined,
+    testFiles: testFiles.filter(isAsked).map((name) => `${sigbus}/${name}.test.ts`),
+    nodeArguments,
+  };
   return { ...testJob('signals'), nodeArguments: [], input };
 }
 
