@@ -1,4 +1,5 @@
-// Programs that are not run where they were installed: bundles by esbuild, and a single executable of Node.
+// Programs that are not run where they were installed: bundles by esbuild and Bun, single executables of both, and a
+// bundle by Vite that leaves the native package where it was installed, as rollup and webpack have to as well.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -53,6 +54,31 @@ export const BUNDLES = [
       cpSync(process.execPath, at('app'));
       chmodSync(at('app'), 0o755);
       await require(path.join(modules, 'postject')).inject(at('app'), 'NODE_SEA_BLOB', readFileSync(at('blob')), { sentinelFuse: FUSE });
+      return ['/home/bundle/app'];
+    },
+  },
+  {
+    name: 'vite for a server, native package external',
+    needsInstallation: true,
+    make: async (place) => {
+      const { build } = await import('vite');
+      await build({
+        root: path.join(place, 'home', 'project'), configFile: false, logLevel: 'error',
+        ssr: { noExternal: true, external: ['@safe-pmem/native'] },
+        build: { ssr: 'five-ways.mjs', outDir: 'built' },
+      });
+      return ['/usr/bin/node', '/home/project/built/five-ways.js'];
+    },
+  },
+  {
+    name: 'bun build --compile',
+    make: (place, modules) => {
+      const out = path.join(place, 'home', 'bundle');
+      mkdirSync(out, { recursive: true });
+      const bun = path.join(modules, '@oven/bun-linux-x64/bin/bun');
+      const cwd = path.join(place, 'home', 'project');
+      const args = ['build', 'five-ways.mjs', '--compile', '--outfile', path.join(out, 'app')];
+      execFileSync(bun, args, { cwd, stdio: 'pipe' });
       return ['/home/bundle/app'];
     },
   },

@@ -61,13 +61,13 @@ async function use(manager, packages, url) {
     console.log(`${manager.name}: ${step.name}: ${fiveWays(place, [...manager.run, 'five-ways.mjs'], at)}`);
   }
   console.log(`${manager.name}: faults: ${runIn(place, [...manager.run, 'faults.mjs'], at).trim().split('\n').at(-1)}`);
-  for (const { name, make } of manager.bundles ? BUNDLES : []) {
+  for (const { name, make, needsInstallation } of manager.bundles ? BUNDLES : []) {
     rmSync(path.join(place, 'home', 'bundle'), { recursive: true, force: true });
     const command = await make(place, installed);
     // Only what was bundled is there.
-    renameSync(path.join(place, 'home', 'project'), path.join(place, 'home', 'away'));
+    if (!needsInstallation) renameSync(path.join(place, 'home', 'project'), path.join(place, 'home', 'away'));
     console.log(`${name}: ${fiveWays(place, command, { ...at, cwd: '/tmp' })}`);
-    renameSync(path.join(place, 'home', 'away'), path.join(place, 'home', 'project'));
+    if (!needsInstallation) renameSync(path.join(place, 'home', 'away'), path.join(place, 'home', 'project'));
   }
   rmSync(place, { recursive: true, force: true });
 }
