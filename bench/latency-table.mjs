@@ -1,4 +1,4 @@
-/** The table of latencies in docs/internals/performance.md, between two comments, as `npm run bench -- latency --page` writes it. */
+/** The table of latencies in docs/internals/performance.md, as `npm run bench -- latency --page` writes it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const BEGIN = '<!-- latency: written by `npm run bench -- latency --page` -->';

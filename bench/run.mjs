@@ -72,7 +72,8 @@ mkdirSync(path.dirname(values.json), { recursive: true });
 writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undefined, 2)}\n`);
 const tables = values.json.replace(/(?:\.json)?$/, '.md');
 writeFileSync(tables, markdown(machine, trials, results));
-if (values.page) writeLatencyTable(path.join(here, '..', 'docs', 'internals', 'performance.md'), { machine, trials, results });
+const page = path.join(here, '..', 'docs', 'internals', 'performance.md');
+if (values.page) writeLatencyTable(page, { machine, trials, results });
 console.log(`\nwritten to ${path.relative(process.cwd(), values.json)} and ${path.relative(process.cwd(), tables)}`);
 
 function trialOf(suite) {
