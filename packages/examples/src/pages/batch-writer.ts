@@ -90,10 +90,14 @@ export class BatchWriter {
     this.#state.isTorn = false;
   }
 
-  /** A record of the next checkpoint, and of one more, must always find room. */
-  #hasRoomFor({ record }: WaitingBatch): boolean {
+  /**
+   * A record of the next checkpoint, and of one more, must always find room. Batches that delete alone have a page to
+   * themselves: where no space is left on the filesystem, no checkpoint can make room before they have.
+   */
+  #hasRoomFor({ record, changes }: WaitingBatch): boolean {
     const { log, pool, lastGeneration } = this.#state;
     const reservedBytes = 2 * ringBytesOf(checkpointBytesOf(pool.slots.count, lastGeneration + 2)) + PAGE_BYTES;
-    return log.usedBytes + ringBytesOf(record.length) + reservedBytes <= log.capacityBytes;
+    const deletingBytes = changes.every(({ type }) => type !== 'put') ? 0 : PAGE_BYTES;
+    return log.usedBytes + ringBytesOf(record.length) + reservedBytes + deletingBytes <= log.capacityBytes;
   }
 }

@@ -12,6 +12,7 @@ import type { LogHeader } from './format/header-page.js';
 import type { LogFile } from './log-files.js';
 import type { LogFiles } from './read/read-pages.js';
 
+import { checkOptions } from './open/check-options.js';
 import { eraseEveryPage } from './open/recover.js';
 import type { WalRepairReport } from './repair/repair-pages.js';
 import type { WalRepairOptions } from './repair/repair-queue.js';
@@ -85,6 +86,7 @@ export class Wal {
    * its file has holes that the filesystem cannot fill; the file is no log then.
    */
   static async open(options: WalOptions): Promise<Wal> {
+    checkOptions(options);
     const { file, mirror, create = false, readOnly = false, attachMirror = false, detachMirror = false } = options;
     const { firstSequence = 1, blockMs = 1 } = options;
     requireSequence('firstSequence', firstSequence);
