@@ -214,6 +214,10 @@ const list = [
   [core('repair/recover.ts'), 'const left: Intent[] = units.filter(isNotThere).map((unit) => unit.intent(fileSizeBytes));', 'const left: Intent[] = [];', 'an unfinished unit is open after recovery'],
   // Journal
   [core('repair/journal/locate.ts'), 'identity.inode === facts.inode && ', '', 'a journal of another inode'],
+  [
+    core('repair/journal/locate.ts'), "isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own'",
+    "isOf(facts, journal) ? 'own'", 'a sandbox without birth times takes a journal for that of a copy',
+  ],
   [core('repair/journal/locate.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
   // Short accesses
   [core('opening/open-state.ts'), ' || this.#resizes.size > 0', '', 'the window is opened in the middle of a resize'],

@@ -26,7 +26,7 @@ const list = [
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],
   [journal('locate.ts'), 'if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);', 'if (!isOwn && isOriginal) return none;', "another file's journal is written over"],
   [journal('locate.ts'), 'facts.created || isMarkedAsOriginal(outcome, journal)', 'facts.created', "another file's journal is taken for that of a copy"],
-  [journal('locate.ts'), "isOf(facts, journal) ? 'own' : 'copied'", "'own'", 'the journal of a marked copy is believed'],
+  [journal('locate.ts'), "isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own' : 'copied'", "'own'", 'the journal of a marked copy is believed'],
   [journal('locate.ts'), 'if (journal.identity.id !== mark.id) continue;', '', 'a journal that the mark does not name is believed'],
   [journal('locate.ts'), 'if (!isSame) return mark;', '', 'a repair that ends meanwhile is taken for a lost journal'],
   [journal('locate.ts'), 'mark.path, baseName(mark.path)]', 'baseName(mark.path)]', 'a file that was moved does not find its journal'],

@@ -139,3 +139,10 @@ describe('names', () => {
     expect(usualPlace(`/pmem/${'n'.repeat(254)}a`)).not.toBe(usualPlace(`/pmem/${'n'.repeat(254)}b`));
   });
 });
+
+it('a sandbox knows no birth time of a file whose mark names the journal: it is its own', async () => {
+  const found = await look(markOf(), { 'file.repair': journal() }, { birthTimeNs: 0n });
+  expect(found.status).toBe('own');
+  const copied = await look(markOf(), { 'file.repair': journal() }, { birthTimeNs: facts.birthTimeNs + 1n });
+  expect(copied.status).toBe('copied');
+});

@@ -106,7 +106,7 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       obstacle ??= untrusted(facts, place);
       continue;
     }
-    const status = isOf(facts, journal) ? 'own' : 'copied';
+    const status = isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own' : 'copied';
     return { status, place, journal, writtenMs: writtenMsOf(outcome), marked: true };
   }
   if (obstacle !== undefined) throw obstacle;
@@ -181,6 +181,11 @@ function read(
 
 function isOf(facts: FileFacts, { identity }: DecodedJournal): boolean {
   return identity.inode === facts.inode && identity.birthTimeNs === facts.birthTimeNs;
+}
+
+/** For a file that names the journal: a sandbox that refuses statx(2), here or where it was written, knows no birth. */
+function isOfUnknownBirth({ inode, birthTimeNs }: FileFacts, { identity }: DecodedJournal): boolean {
+  return identity.inode === inode && (identity.birthTimeNs === 0n || birthTimeNs === 0n);
 }
 
 /** Whoever may plant a file beside this one must not be able to write into it: only its owner and root are believed. */
