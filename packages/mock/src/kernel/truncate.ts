@@ -25,19 +25,22 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
   const { filesystem, rules } = machine;
   const errno = zeroTail(machine, inode, sizeBytes);
   if (errno !== 0 && rules.shrinkIntoPoison === 'refused') return errno;
-  const kept = blocksIn(machine.blockBytes, sizeBytes);
-  // Blocks beyond an end that does not move are freed all the same.
-  if (errno !== 0 && sizeBytes < inode.sizeBytes && rules.shrinkIntoPoison === 'fails-but-shrinks') {
+  if (errno !== 0 && rules.shrinkIntoPoison === 'fails-but-shrinks') {
     filesystem.setSize(inode, sizeBytes);
-    inode.replace(kept, Infinity);
+    inode.replace(blocksIn(machine.blockBytes, sizeBytes), Infinity);
     return errno;
   }
+  cutOff(machine, inode, sizeBytes);
+  return rules.shrinkIntoPoison === 'ignored' ? 0 : errno;
+}
+
+function cutOff({ blockBytes, filesystem }: Machine, inode: Inode, sizeBytes: number): void {
+  const kept = blocksIn(blockBytes, sizeBytes);
   filesystem.log.atomically(inode.number, () => {
     filesystem.setSize(inode, sizeBytes);
     filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));
   });
   inode.replace(kept, Infinity);
-  return rules.shrinkIntoPoison === 'ignored' ? 0 : errno;
 }
 
 /** fallocate(): blocks first, then the size, which zeroes the tail. A failure leaves the blocks that were allocated. */
@@ -46,11 +49,16 @@ export function allocateAndGrow(machine: Machine, inode: Inode, position: number
   return preallocate(machine, inode, position, length) || (end > inode.sizeBytes ? grow(machine, inode, end) : 0);
 }
 
-/** Does the same from the end of the file. If it fails, a truncate undoes it, as far as the tail lets that happen. */
+/**
+ * Does the same from the end of the file. If it fails, a truncate undoes it, as far as the tail lets that happen: on
+ * ext4 of 7.3 it fails too, but frees what was allocated. One that repeats a failed truncate frees nothing.
+ */
 export function growAllocated(machine: Machine, inode: Inode, sizeBytes: number): number {
   const before = inode.sizeBytes;
   const errno = allocateAndGrow(machine, inode, before, sizeBytes - before);
-  if (errno !== 0) truncate(machine, inode, before);
+  if (errno === 0) return 0;
+  const undone = truncate(machine, inode, before);
+  if (undone !== 0 && machine.rules.shrinkIntoPoison === 'fails-but-shrinks') cutOff(machine, inode, before);
   return errno;
 }
 
