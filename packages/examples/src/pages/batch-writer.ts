@@ -7,6 +7,9 @@ import { changesOf, encodeBatch } from './log-record.js';
 import { ringBytesOf } from './store-log.js';
 import type { StoreState } from './store-state.js';
 
+/** A log this long keeps a page for deletes. */
+const LEAST_WITH_SPARE_BYTES = 10 * PAGE_BYTES;
+
 interface WaitingBatch {
   readonly record: Buffer;
   readonly changes: readonly Change[];
@@ -91,13 +94,15 @@ export class BatchWriter {
   }
 
   /**
-   * A record of the next checkpoint, and of one more, must always find room. Batches that delete alone have a page to
-   * themselves: where no space is left on the filesystem, no checkpoint can make room before they have.
+   * A record of the next checkpoint, and of one more, must always find room. In a log of some length, batches that delete
+   * alone have a page to themselves: if no space is left on the filesystem, no checkpoint makes room before they have.
    */
   #hasRoomFor({ record, changes }: WaitingBatch): boolean {
     const { log, pool, lastGeneration } = this.#state;
     const reservedBytes = 2 * ringBytesOf(checkpointBytesOf(pool.slots.count, lastGeneration + 2)) + PAGE_BYTES;
-    const deletingBytes = changes.every(({ type }) => type !== 'put') ? 0 : PAGE_BYTES;
+    const isDeleting = changes.every(({ type }) => type !== 'put');
+    const hasSpare = log.capacityBytes >= LEAST_WITH_SPARE_BYTES && log.usedBytes * 2 > log.capacityBytes;
+    const deletingBytes = hasSpare && !isDeleting ? PAGE_BYTES : 0;
     return log.usedBytes + ringBytesOf(record.length) + reservedBytes + deletingBytes <= log.capacityBytes;
   }
 }
