@@ -94,8 +94,8 @@ export class BatchWriter {
   }
 
   /**
-   * A record of the next checkpoint, and of one more, must always find room. In a log of some length, batches that delete
-   * alone have a page to themselves: if no space is left on the filesystem, no checkpoint makes room before they have.
+   * A record of the next checkpoint, and of one more, must always find room. In a log of some length, batches that
+   * only delete have a page to themselves: if the filesystem is full, no checkpoint makes room before they have.
    */
   #hasRoomFor({ record, changes }: WaitingBatch): boolean {
     const { log, pool, lastGeneration } = this.#state;
