@@ -109,6 +109,16 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
+   * Bytes of a page of this machine, and of a block of its filesystem.
+   *
+   * @example
+   * driver.poison('/pmem/db', { offset: 2 * driver.pageBytes, length: 1 });
+   */
+  get pageBytes(): number {
+    return this.#machine.blockBytes;
+  }
+
+  /**
    * Operations and steps so far; `MockOperation.index` counts the same.
    *
    * @example

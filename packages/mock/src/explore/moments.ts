@@ -1,7 +1,7 @@
 /** The moments of a run: operations, inner steps, choices between calls, and ends. */
 import { blocksIn } from '../hardware/geometry.js';
 import { isBetweenCalls } from '../machine.js';
-import { machineOf, type MockDriver } from '../driver/mock-driver.js';
+import type { MockDriver } from '../driver/mock-driver.js';
 import type { MockOperation } from '../driver/operation.js';
 import { END } from './schedule.js';
 
@@ -42,10 +42,11 @@ export function isInterruptible(operation: MockOperation | undefined): boolean {
 
 /** Every page of every file that has storage. */
 export function pagesOf(driver: MockDriver): PageOfFile[] {
-  const { blockBytes } = machineOf(driver);
+  // Not by machineOf(): tests with bugs planted in modules have a second copy of the driver's.
+  const length = driver.pageBytes;
   return driver.listFiles().flatMap((path) => {
-    const count = blocksIn(blockBytes, driver.readFile(path).length);
-    return Array.from({ length: count }, (_, page) => ({ path, offset: page * blockBytes, length: blockBytes })).filter(
+    const count = blocksIn(length, driver.readFile(path).length);
+    return Array.from({ length: count }, (_, page) => ({ path, offset: page * length, length })).filter(
       ({ offset }) => driver.physicalOf(path, offset) !== undefined,
     );
   });
