@@ -57,11 +57,14 @@ export const EXPLORER_STAGES = [50, 1000].map((orders) => Object.assign([...OPEN
 /** Everything that mutants are held against. */
 export const ALL_TESTS = [...CORE_TESTS, ...FILE_TESTS, ...MACHINE_TESTS, ...EXPLORER_TESTS, ...EXPLORATIONS];
 
+/** These run programs on the packages as they are built, which no mutant is in. */
+const ON_BUILT_PACKAGES = ['**/{guides,other-systems}.test.ts'];
+
 /** Packages are what their sources in the copy say. One process for all test files: most of a run is loading them. */
 function configFor(copy, include, file) {
   const alias = { '@safe-pmem/core/contract': `${copy}/packages/core/contract/index.ts` };
   for (const name of ['core', 'mock']) alias[`@safe-pmem/${name}`] = `${copy}/packages/${name}/src/index.ts`;
-  const test = { include, testTimeout: 120_000, fileParallelism: false, isolate: false };
+  const test = { include, exclude: ON_BUILT_PACKAGES, testTimeout: 120_000, fileParallelism: false, isolate: false };
   return `import { BaseSequencer } from 'vitest/node';
 const slow = ${JSON.stringify(SLOW_TESTS)};
 const first = ${JSON.stringify(firstTestOf(file))};

@@ -121,3 +121,22 @@ it('what resize() cuts off during a scrub is left out, before and after the mapp
 it('what another process cuts off during a scrub is ERR_PMEM_TRUNCATED', async () => {
   await expect(shortened(() => Promise.resolve())).rejects.toMatchObject({ code: 'ERR_PMEM_TRUNCATED' });
 });
+
+it('a close ends it, though nothing of a closed file is mapped', async () => {
+  const { file } = scene(0);
+  let isOpen = true;
+  const assertOpen = (): void => {
+    if (!isOpen) throw new Error('closed');
+  };
+  const read = file.scrub.bind(file);
+  Object.assign(file, {
+    scrub: (position: number, length: number) => {
+      isOpen = false;
+      Object.assign(file, { mappedBytes: 0 });
+      return read(position, length);
+    },
+  });
+  const range = { offset: 0, length: 20 * MIB };
+  const request = { range, bytesPerSecond: undefined, signal: undefined, onProgress: undefined };
+  await expect(scrubRange(file, new UnsafeRanges(), request, { ...state, assertOpen })).rejects.toThrow('closed');
+});

@@ -73,17 +73,19 @@ export async function scrubRange(
   const found: ByteRange[] = [];
   let readBytes = 0;
   for (const healthy of subtract([range], known)) {
-    for (let start = healthy.offset; ; start += chunkBytes) {
+    for (let start = healthy.offset; start < rangeEnd(healthy); start += chunkBytes) {
+      signal?.throwIfAborted();
+      // Before its mapping is looked at: a closed file has none.
+      state.assertOpen();
       range = mappedPart(file, range);
       const end = Math.min(start + chunkBytes, rangeEnd(healthy), rangeEnd(range));
       if (start >= end) break;
-      signal?.throwIfAborted();
-      state.assertOpen();
       const chunk = rangeBetween(start, end);
       const bad = await scrubChunk(file, chunk, state);
       unsafe.addMet(bad);
       found.push(...bad);
       readBytes += chunk.length;
+      state.assertOpen();
       range = mappedPart(file, range);
       const mediaErrors = intersectAll([...known, ...found], [range]);
       const doneBytes = Math.min(readBytes + totalLength(intersectAll(known, [range])), range.length);
@@ -121,6 +123,7 @@ async function scrubChunk(
     if (errno === 0) {
       // End of file. A resize() shortens the file before it tells of the mapping.
       await state.resized();
+      state.assertOpen();
       const mapped = mappedPart(file, piece);
       if (mapped.length === 0) continue;
       // Once: a network filesystem may give no byte of a file that it calls longer.
