@@ -33,6 +33,19 @@ describe('a page that met an error once', () => {
     expect((await file.scrub()).mediaErrors).toEqual([]);
   });
 
+  it('and reads well later brings back no loss over which the application has written zeros', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, { offset: 0, length: 1 });
+    await file.repair({ offset: 0, length: PAGE });
+    file.write(new Uint8Array(PAGE), 0);
+    driver.poison(PATH, bad);
+    await failure('ERR_PMEM_MEDIA', () => read(file, bad.offset, 10), MediaError);
+    driver.overwrite(PATH, part(content(4 * PAGE), bad), bad.offset);
+    expect(read(file, bad.offset, 10)).toEqual(part(content(4 * PAGE), { offset: bad.offset, length: 10 }));
+    expect(read(file, 0, PAGE)).toEqual(new Uint8Array(PAGE));
+  });
+
   it('and that the file has lost since is no media error', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 4 * PAGE);
