@@ -146,6 +146,20 @@ describe('the content of a block that was never written', () => {
   });
 });
 
+describe('a write before a bad written block that adjoins it, on XFS of 5.10', () => {
+  it.each([
+    ['a hole', false, { transferredBytes: PAGE, errno: 0 }],
+    ['an unwritten block', true, { transferredBytes: 0, errno: Errno.EIO }],
+  ])('into %s', async (_, preallocate, expected) => {
+    const placement = ({ offset }: { offset: number }): number => PAGE + offset;
+    const driver = mockDriver({ kernel: '5.10', filesystem: 'xfs', placement });
+    const file = await open(driver, PATH, { create: true, sizeBytes: 3 * PAGE, preallocate });
+    for (const page of [0, 2]) expect(file.write(pattern(PAGE), page * PAGE)).toBeUndefined();
+    driver.poison(PATH, { offset: 2 * PAGE, length: PAGE });
+    expect(await file.pwrite(pattern(PAGE + 100), PAGE)).toEqual(expected);
+  });
+});
+
 describe('a write into an unwritten block of XFS', () => {
   it('goes on through the written block after it, whose old mapping it ends', async () => {
     const { driver, file } = await allocated(2, { filesystem: 'xfs', clearable: false });

@@ -21,7 +21,8 @@ export function makeWritable(machine: Machine, inode: Inode, logical: number, li
   if (entry === HOLE || isUnwritten(entry)) {
     const convert = rules.smallExtentBlocks !== undefined ? convertOnExt4 : convertUnwritten;
     const made = (entry === HOLE ? allocateWritten : convert)(machine, inode, logical, count);
-    return made.errno === 0 && rules.joinsNewExtents ? joinWritten(machine, inode, logical, limit) : made;
+    const joins = entry === HOLE ? rules.joinsFilledHoles : rules.joinsNewExtents;
+    return made.errno === 0 && joins ? joinWritten(machine, inode, logical, limit) : made;
   }
   return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
 }
