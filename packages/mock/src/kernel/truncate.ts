@@ -1,5 +1,6 @@
 /** ftruncate(2), including sizes that lie inside a bad block. */
 import { Errno } from '@safe-pmem/core';
+import { HOLE } from '../filesystem/block-map.js';
 import { blocksIn } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
@@ -43,22 +44,30 @@ function cutOff({ blockBytes, filesystem }: Machine, inode: Inode, sizeBytes: nu
   inode.replace(kept, Infinity);
 }
 
-/** fallocate(): blocks first, then the size, which zeroes the tail. A failure leaves the blocks that were allocated. */
+/**
+ * fallocate(): blocks first, then the size, which zeroes the tail. A failure leaves the blocks that were allocated, but
+ * on ext4 of 7.3, which frees those past the end that this call has allocated.
+ */
 export function allocateAndGrow(machine: Machine, inode: Inode, position: number, length: number): number {
+  const { blockBytes, filesystem, rules } = machine;
   const end = position + length;
-  return preallocate(machine, inode, position, length) || (end > inode.sizeBytes ? grow(machine, inode, end) : 0);
+  let kept = Math.max(blocksIn(blockBytes, inode.sizeBytes), inode.map.endBlock);
+  while (kept > blocksIn(blockBytes, inode.sizeBytes) && inode.map.at(kept - 1) === HOLE) kept--;
+  const errno = preallocate(machine, inode, position, length);
+  if (errno !== 0 || end <= inode.sizeBytes) return errno;
+  const failure = grow(machine, inode, end);
+  if (failure !== 0 && rules.shrinkIntoPoison === 'fails-but-shrinks') {
+    filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));
+    inode.replace(kept, Infinity);
+  }
+  return failure;
 }
 
-/**
- * Does the same from the end of the file. If it fails, a truncate undoes it, as far as the tail lets that happen: on
- * ext4 of 7.3 it fails too, but frees what was allocated. One that repeats a failed truncate frees nothing.
- */
+/** Does the same from the end of the file. If it fails, a truncate undoes it, as far as the tail lets that happen. */
 export function growAllocated(machine: Machine, inode: Inode, sizeBytes: number): number {
   const before = inode.sizeBytes;
   const errno = allocateAndGrow(machine, inode, before, sizeBytes - before);
-  if (errno === 0) return 0;
-  const undone = truncate(machine, inode, before);
-  if (undone !== 0 && machine.rules.shrinkIntoPoison === 'fails-but-shrinks') cutOff(machine, inode, before);
+  if (errno !== 0) truncate(machine, inode, before);
   return errno;
 }
 
