@@ -85,7 +85,7 @@ const list = [
   [mock('kernel/kernel-profile.ts'), "zeroesEdgesFirst: filesystem === 'ext4' && profile.ext4ZeroesEdgesFirst", 'zeroesEdgesFirst: false', 'newer ext4 loses bytes in a zero-range that fails'],
   [mock('kernel/kernel-profile.ts'), "unshare: filesystem === 'xfs',", "unshare: filesystem === 'xfs' && profile.reflinkWithDax,", 'XFS without reflinks does not know UNSHARE_RANGE'],
   [mock('kernel/truncate.ts'), "if (errno !== 0 && rules.shrinkIntoPoison === 'fails-but-shrinks') {", 'if (sizeBytes < 0) {', 'a truncate that fails half way frees blocks'],
-  [mock('kernel/truncate.ts'), 'if (failure !== 0 && rules', 'if (false && rules', 'a failed growth keeps its blocks, on 7.3'],
+  [mock('kernel/truncate.ts'), 'if (failure !== 0 && machine', 'if (false && machine', 'a failed growth keeps its blocks, on 7.3'],
   [mock('kernel/xfs-relocate.ts'), "  machine.step('freed');\n", '', 'no crash point after blocks were freed'],
   [mock('kernel/fallocate.ts'), 'entries.map((entry) => unwrittenEntry(mappedBlock(entry)))', 'entries', 'ZERO_RANGE of ext4 changes nothing'],
   [mock('kernel/zero-in-place.ts'), '  const refused = clearPoison(machine, inode, pieces);\n  if (refused !== 0) return refused;\n', '', 'holes are filled before poison is cleared'],

@@ -18,11 +18,11 @@ export function makeWritable(machine: Machine, inode: Inode, logical: number, li
   const entry = inode.map.at(logical);
   const count = alikeLength(inode, logical, filesystem.extentLength(inode, logical, limit, true));
   if (inode.setAside.has(logical)) return copyShared(machine, inode, logical, count);
-  if (entry === HOLE || isUnwritten(entry)) {
+  if (entry === HOLE) return allocateWritten(machine, inode, logical, count);
+  if (isUnwritten(entry)) {
     const convert = rules.smallExtentBlocks !== undefined ? convertOnExt4 : convertUnwritten;
-    const made = (entry === HOLE ? allocateWritten : convert)(machine, inode, logical, count);
-    const joins = entry === HOLE ? rules.joinsFilledHoles : rules.joinsNewExtents;
-    return made.errno === 0 && joins ? joinWritten(machine, inode, logical, limit) : made;
+    const made = convert(machine, inode, logical, count);
+    return made.errno === 0 && rules.joinsNewExtents ? joinWritten(machine, inode, logical, limit) : made;
   }
   return filesystem.isShared(mappedBlock(entry)) ? copyShared(machine, inode, logical, count) : { count, errno: 0 };
 }
@@ -42,7 +42,7 @@ export function isCopiedOnWrite({ filesystem }: Machine, inode: Inode, logical: 
   return isShared || inode.setAside.has(logical);
 }
 
-/** XFS takes new blocks and the written ones after them, if these adjoin, for one new extent, and unmaps all of it. */
+/** XFS makes one extent of converted blocks and the written ones after them, if these adjoin, and unmaps all of it. */
 function joinWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const count = machine.filesystem.extentLength(inode, logical, limit, true);
   inode.invalidate(logical, count);

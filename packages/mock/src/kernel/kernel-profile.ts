@@ -177,10 +177,8 @@ export interface KernelRules {
    * Undefined on other filesystems, and without DAX.
    */
   readonly smallExtentBlocks: number | undefined;
-  /** A write that makes new blocks goes on, as one, through the written blocks after them that adjoin on the device. */
+  /** A write into unwritten blocks goes on, as one, through the written ones after them that adjoin on the device. */
   readonly joinsNewExtents: boolean;
-  /** The same where blocks fill a hole: XFS of 6.1 and later. */
-  readonly joinsFilledHoles: boolean;
   /** Free blocks that no file can get: XFS refuses an allocation unless its extent tree could grow with it. */
   readonly spareBlocks: number;
 
@@ -232,7 +230,6 @@ export function kernelRules(kernel: KernelName, mount: Mount, blockBytes = 4096)
     unshare: filesystem === 'xfs',
     smallExtentBlocks: filesystem === 'ext4' && dax ? Math.floor(SMALL_EXTENT_BYTES / blockBytes) : undefined,
     joinsNewExtents: filesystem === 'xfs' && dax,
-    joinsFilledHoles: filesystem === 'xfs' && dax && profile.recoveryWrite,
     spareBlocks: filesystem === 'xfs' ? 4 : 0,
     fiemap: !tmpfs,
     loadAllocates: tmpfs,

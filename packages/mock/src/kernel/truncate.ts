@@ -31,17 +31,16 @@ function shrink(machine: Machine, inode: Inode, sizeBytes: number): number {
     inode.replace(blocksIn(machine.blockBytes, sizeBytes), Infinity);
     return errno;
   }
-  cutOff(machine, inode, sizeBytes);
+  filesystem.log.atomically(inode.number, () => {
+    filesystem.setSize(inode, sizeBytes);
+    freeFrom(machine, inode, blocksIn(machine.blockBytes, sizeBytes));
+  });
   return rules.shrinkIntoPoison === 'ignored' ? 0 : errno;
 }
 
-function cutOff({ blockBytes, filesystem }: Machine, inode: Inode, sizeBytes: number): void {
-  const kept = blocksIn(blockBytes, sizeBytes);
-  filesystem.log.atomically(inode.number, () => {
-    filesystem.setSize(inode, sizeBytes);
-    filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));
-  });
-  inode.replace(kept, Infinity);
+function freeFrom({ filesystem }: Machine, inode: Inode, block: number): void {
+  filesystem.assignHoles(inode, block, Math.max(0, inode.map.endBlock - block));
+  inode.replace(block, Infinity);
 }
 
 /**
@@ -49,17 +48,14 @@ function cutOff({ blockBytes, filesystem }: Machine, inode: Inode, sizeBytes: nu
  * on ext4 of 7.3, which frees those past the end that this call has allocated.
  */
 export function allocateAndGrow(machine: Machine, inode: Inode, position: number, length: number): number {
-  const { blockBytes, filesystem, rules } = machine;
   const end = position + length;
-  let kept = Math.max(blocksIn(blockBytes, inode.sizeBytes), inode.map.endBlock);
-  while (kept > blocksIn(blockBytes, inode.sizeBytes) && inode.map.at(kept - 1) === HOLE) kept--;
+  const endOfFile = blocksIn(machine.blockBytes, inode.sizeBytes);
+  let kept = Math.max(endOfFile, inode.map.endBlock);
+  while (kept > endOfFile && inode.map.at(kept - 1) === HOLE) kept--;
   const errno = preallocate(machine, inode, position, length);
   if (errno !== 0 || end <= inode.sizeBytes) return errno;
   const failure = grow(machine, inode, end);
-  if (failure !== 0 && rules.shrinkIntoPoison === 'fails-but-shrinks') {
-    filesystem.assignHoles(inode, kept, Math.max(0, inode.map.endBlock - kept));
-    inode.replace(kept, Infinity);
-  }
+  if (failure !== 0 && machine.rules.shrinkIntoPoison === 'fails-but-shrinks') freeFrom(machine, inode, kept);
   return failure;
 }
 
