@@ -1,7 +1,8 @@
 /** The files of an engine and the engine on them: all of it opens, or nothing is left that was not there before. */
-import { truncate, unlink } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import type { Driver } from '@safe-pmem/core';
-import { isPmemError, PmemFile } from '@safe-pmem/core';
+import { PmemFile } from '@safe-pmem/core';
+import { type Absence, openExisting, undoMaking } from './absent-file.js';
 
 export interface WantedFile {
   readonly path: string;
@@ -46,41 +47,26 @@ export async function openWithFiles<Role extends string, Engine>(
 ): Promise<OpenedEngine<Role, Engine>> {
   const { driver, remove = driver.name === 'native' ? unlink : undefined } = options;
   const opened = new Map<Role, PmemFile>();
-  const made = new Set<Role>();
-  const empty = new Set<Role>();
+  const made = new Map<Role, Absence>();
   try {
     for (const [role, { path, size }] of Object.entries(options.files) as [Role, WantedFile][]) {
-      let existing = await openExisting(path, driver);
-      if (existing?.size === 0) {
-        // A process that was killed while it made the file has left that.
-        await existing.close();
-        existing = undefined;
-        empty.add(role);
+      const found = await openExisting(() => PmemFile.open(path, { driver, exclusive: true }));
+      if (typeof found !== 'string') {
+        opened.set(role, found);
+        continue;
       }
-      const whole = { driver, create: true, size, preallocate: true, exclusive: true };
-      const file = existing ?? (await PmemFile.open(path, whole));
-      opened.set(role, file);
-      if (existing === undefined) made.add(role);
+      opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true, exclusive: true }));
+      made.set(role, found);
     }
     const files = Object.fromEntries(opened) as Record<Role, PmemFile>;
-    return { engine: await options.open(files, made), files, close: () => closeAll(opened.values()) };
+    return { engine: await options.open(files, new Set(made.keys())), files, close: () => closeAll(opened.values()) };
   } catch (error) {
-    // Remove them while they are still locked: later another process may have opened them.
-    for (const role of made) {
+    for (const [role, was] of made) {
       const { path } = options.files[role];
-      if (!empty.has(role)) await attempt(() => remove?.(path));
-      else if (driver.name === 'native') await attempt(() => truncate(path));
+      if (was === 'empty' ? driver.name === 'native' : remove !== undefined) await undoMaking(path, was, remove);
     }
-    await attempt(() => closeAll(opened.values()));
-    throw error;
-  }
-}
-
-async function openExisting(path: string, driver: Driver): Promise<PmemFile | undefined> {
-  try {
-    return await PmemFile.open(path, { driver, exclusive: true });
-  } catch (error) {
-    if (isPmemError(error) && error.code === 'ERR_PMEM_NOT_FOUND') return undefined;
+    // Why the files are closed matters more than how that ends.
+    await closeAll(opened.values()).catch(() => undefined);
     throw error;
   }
 }
@@ -89,13 +75,4 @@ async function closeAll(files: Iterable<PmemFile>): Promise<void> {
   const closed = await Promise.allSettled([...files].map((file) => file.close()));
   const failed = closed.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-}
-
-/** Why it is called matters more than how it ends. */
-async function attempt(action: () => unknown): Promise<void> {
-  try {
-    await action();
-  } catch {
-    // A file that cannot be removed stays: nothing more can be done about it here.
-  }
 }

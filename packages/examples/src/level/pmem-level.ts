@@ -85,8 +85,9 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     checkPlace('location', location);
     checkOptions(options);
     // Options that are not meant for this class go on to hooks of open().
-    const { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, ...more } = options;
-    const { cachedLeaves, blockMs, ...others } = more;
+    const {
+      driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, blockMs, ...others
+    } = options;
     super(manifest, others);
     this.location = location;
     this.#options = { driver, mirrorLocation, mirror, logBytes, attachMirror, autoRepair, cachedLeaves, blockMs };
@@ -112,8 +113,8 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
     const places = { driver, location, mirrorLocation, mirror, logBytes };
     const files = await DatabaseFiles.open({ ...places, createIfMissing, errorIfExists, attachMirror });
     try {
-      const stored = { ...files.files, create: createIfMissing, attachMirror };
-      this.#store = await PageStore.open({ ...stored, cachedLeaves, blockMs });
+      const create = createIfMissing;
+      this.#store = await PageStore.open({ ...files.files, create, attachMirror, cachedLeaves, blockMs });
       this.#files = files;
     } catch (error) {
       await files.discard();

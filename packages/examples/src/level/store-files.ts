@@ -1,9 +1,9 @@
 /**
  * The four files of a database: opens them, makes those that are missing, removes those that a failed open has made.
  */
-import { truncate, unlink } from 'node:fs/promises';
 import type { Driver, OpenOptions } from '@safe-pmem/core';
 import { isPmemError, PmemFile } from '@safe-pmem/core';
+import { type Absence, openExisting, undoMaking } from '../files/absent-file.js';
 import type { StoreOptions } from '../pages/index.js';
 import { helpFor } from '../engine-error.js';
 import { PagesError } from '../pages/index.js';
@@ -44,9 +44,10 @@ const DATA_BYTES = 16 * PAGE_BYTES;
 export class DatabaseFiles {
   readonly #options: FileOptions;
   readonly #opened = new Map<Role, PmemFile>();
-  /** Paths of files that this open() made, or found empty. */
-  readonly #made = new Map<string, 'new' | 'empty'>();
-  readonly #empty = new Set<string>();
+  /** By path: what was there before of files that are to be made. */
+  readonly #absent = new Map<string, Absence>();
+  /** Paths of files that this open() made. */
+  readonly #made: string[] = [];
 
   private constructor(options: FileOptions) {
     this.#options = options;
@@ -82,14 +83,12 @@ export class DatabaseFiles {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Closes the files and removes those that this open() made. Never rejects: why it is called matters more. */
+  /** Removes the files that this open() made, and closes all. Never rejects: why it is called matters more. */
   async discard(): Promise<void> {
-    await this.close().catch(() => undefined);
     // Another driver's paths may be names of real files here, which are not this database's.
-    if (this.#options.driver.name !== 'native') return;
-    for (const [path, was] of this.#made) {
-      await (was === 'empty' ? truncate(path) : unlink(path)).catch(() => undefined);
-    }
+    const removable = this.#options.driver.name === 'native' ? this.#made : [];
+    for (const path of removable) await undoMaking(path, this.#absent.get(path) ?? 'missing');
+    await this.close().catch(() => undefined);
   }
 
   async #open(): Promise<void> {
@@ -118,21 +117,11 @@ export class DatabaseFiles {
   /** Opens what is there and not open yet. */
   async #openThose(paths: ReadonlyMap<Role, string>): Promise<void> {
     for (const [role, path] of paths) {
-      const file = this.#opened.has(role) ? undefined : await this.#openExisting(path);
-      if (file !== undefined) this.#opened.set(role, file);
+      if (this.#opened.has(role)) continue;
+      const found = await openExisting(() => this.#openFile(path, {}));
+      if (typeof found === 'string') this.#absent.set(path, found);
+      else this.#opened.set(role, found);
     }
-  }
-
-  /** Undefined for a file of no bytes too: a process that was killed while it made the file has left that. */
-  async #openExisting(path: string): Promise<PmemFile | undefined> {
-    const file = await this.#openFile(path, {}).catch((error: unknown) => {
-      if (isPmemError(error) && error.code === 'ERR_PMEM_NOT_FOUND') return undefined;
-      throw error;
-    });
-    if (file?.size !== 0) return file;
-    await file.close();
-    this.#empty.add(path);
-    return undefined;
   }
 
   async #openFile(path: string, options: Omit<OpenOptions, 'driver'>): Promise<PmemFile> {
@@ -149,7 +138,7 @@ export class DatabaseFiles {
     const twin = this.#opened.get(role === 'log' ? 'logMirror' : 'log');
     const size = role === 'log' || role === 'logMirror' ? (twin?.size ?? logBytes) : DATA_BYTES;
     this.#opened.set(role, await this.#openFile(path, { create: true, size, preallocate: true }));
-    this.#made.set(path, this.#empty.has(path) ? 'empty' : 'new');
+    this.#made.push(path);
   }
 }
 

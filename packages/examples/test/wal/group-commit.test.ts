@@ -4,15 +4,9 @@ import { SimulatedCrash, crashAt, keepAll, loseAll } from '@safe-pmem/mock';
 import type { CrashChooser } from '@safe-pmem/mock';
 import type { Wal } from '../../src/wal/index.js';
 import type { LogMachineOptions } from './log-machine.js';
-import { LogMachine, PAGE, accountFor, payloadOf, seedsFor } from './log-machine.js';
+import { LogMachine, PAGE, PERSIST_WAYS, accountFor, payloadOf, seedsFor } from './log-machine.js';
 
 const PAGES = 8;
-/** Flushing cache lines, and msync(2), which runs off this thread. */
-const WAYS = [
-  ['by cache lines', { dax: true }],
-  ['by msync', { dax: false }],
-  ['by msync, with a mirror', { dax: false, mirrored: true }],
-] as const satisfies readonly (readonly [string, Partial<LogMachineOptions>])[];
 
 /** Counts what a commit asks of the machine. */
 function count(machine: LogMachine, name: string): { readonly seen: number } {
@@ -35,7 +29,7 @@ async function writers(wal: Wal, records: Map<number, Uint8Array>, lengths: read
   );
 }
 
-describe.each(WAYS)('a group, persisted %s', (_, options) => {
+describe.each(PERSIST_WAYS)('a group, persisted %s', (_, options) => {
   test('of many writers costs what one commit costs, and each gets a number of its own', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options });
     const wal = await machine.open({ create: true });
@@ -178,7 +172,7 @@ describe('a group', () => {
     ['any subset', undefined],
   ] as const)('and power loss at every operation: %s', async (_, chooser) => {
     const [seed = 0] = seedsFor(1);
-    for (const [name, options] of WAYS) {
+    for (const [name, options] of PERSIST_WAYS) {
       for (let at = 1, crashed = true; crashed; at++) {
         crashed = await crashAndCheck(at, { ...options, seed }, chooser).catch((cause: unknown) => {
           throw new Error(`${name}, operation ${at}, WAL_SEED=${seed}`, { cause });

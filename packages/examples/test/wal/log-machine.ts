@@ -13,6 +13,13 @@ export interface LogMachineOptions extends MockOptions {
   readonly mirrored?: boolean;
 }
 
+/** Flushing cache lines, and msync(2), which runs off this thread. */
+export const PERSIST_WAYS = [
+  ['by cache lines', { dax: true }],
+  ['by msync', { dax: false }],
+  ['by msync, with a mirror', { dax: false, mirrored: true }],
+] as const satisfies readonly (readonly [string, Partial<LogMachineOptions>])[];
+
 export class LogMachine {
   readonly driver: MockDriver;
   readonly mirrored: boolean;

@@ -2,15 +2,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { loseAll } from '@safe-pmem/mock';
 import type { Wal } from '../../src/wal/index.js';
-import type { LogMachineOptions } from './log-machine.js';
-import { LogMachine, accountFor, commitRecords, itemsOf, payloadOf } from './log-machine.js';
+import { LogMachine, PERSIST_WAYS, accountFor, commitRecords, itemsOf, payloadOf } from './log-machine.js';
 
 const PAGES = 8;
-const WAYS = [
-  ['by cache lines', { dax: true }],
-  ['by msync', { dax: false }],
-  ['by msync, with a mirror', { dax: false, mirrored: true }],
-] as const satisfies readonly (readonly [string, Partial<LogMachineOptions>])[];
 
 function turn(): Promise<void> {
   return new Promise((resolve) => { setImmediate(resolve); });
@@ -37,7 +31,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe.each(WAYS)('a truncation, persisted %s', (_, options) => {
+describe.each(PERSIST_WAYS)('a truncation, persisted %s', (_, options) => {
   test('is durable when its promise is fulfilled', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options });
     const wal = await machine.open({ create: true, blockMs: 0 });
