@@ -20,10 +20,11 @@ export async function refreshKnown(file: CompleteFile, unsafe: UnsafeRanges, who
     const answer = await queryBadBlocks(file, whole);
     const isOvertaken = unsafe.listReadings !== before;
     if (isOvertaken && readings < READINGS_MAX) continue;
-    // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
-    const mapped: ByteRange = { offset: 0, length: file.mappedBytes };
-    const listed = answer.supported ? intersectAll(writtenBlocks(answer), [mapped]) : [];
-    if (answer.supported && !isOvertaken) takeOverListed(file, unsafe, whole, listed);
+    if (answer.supported && !isOvertaken) {
+      const mapped: ByteRange = { offset: 0, length: file.mappedBytes };
+      // Unwritten blocks read as zeros that touch no media: they are reported, but may be read.
+      takeOverListed(file, unsafe, whole, intersectAll(writtenBlocks(answer), [mapped]));
+    }
     return answer;
   }
 }

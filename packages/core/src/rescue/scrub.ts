@@ -69,27 +69,32 @@ export async function scrubRange(
   const pace = new Pace(request.bytesPerSecond, clock);
   const chunkBytes = pace.chunkBytes(file.facts.pageBytes, CHUNK_BYTES_MAX);
   forgetHealthy(file, unsafe, range);
-  const known = unsafe.knownBadWithin(range);
+  let known = unsafe.knownBadWithin(range);
   const found: ByteRange[] = [];
-  let readBytes = 0;
+  let doneBytes = totalLength(known);
+  // Before the mapping is looked at: a closed file has none.
+  const clip = (): void => {
+    state.assertOpen();
+    const mapped = mappedPart(file, range);
+    if (mapped.length === range.length) return;
+    const beyond = totalLength(subtract(known, [mapped]));
+    known = intersectAll(known, [mapped]);
+    doneBytes = Math.min(doneBytes - beyond, mapped.length);
+    range = mapped;
+  };
   for (const healthy of subtract([range], known)) {
     for (let start = healthy.offset; start < rangeEnd(healthy); start += chunkBytes) {
       signal?.throwIfAborted();
-      // Before its mapping is looked at: a closed file has none.
-      state.assertOpen();
-      range = mappedPart(file, range);
+      clip();
       const end = Math.min(start + chunkBytes, rangeEnd(healthy), rangeEnd(range));
       if (start >= end) break;
       const chunk = rangeBetween(start, end);
       const bad = await scrubChunk(file, chunk, state);
       unsafe.addMet(bad);
       found.push(...bad);
-      readBytes += chunk.length;
-      state.assertOpen();
-      range = mappedPart(file, range);
-      const mediaErrors = intersectAll([...known, ...found], [range]);
-      const doneBytes = Math.min(readBytes + totalLength(intersectAll(known, [range])), range.length);
-      onProgress?.({ doneBytes, totalBytes: range.length, mediaErrors });
+      doneBytes += chunk.length;
+      clip();
+      onProgress?.({ doneBytes, totalBytes: range.length, mediaErrors: intersectAll([...known, ...found], [range]) });
       if (doneBytes < range.length) await pace.done(chunk.length, signal);
     }
   }
