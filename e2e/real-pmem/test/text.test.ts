@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shellVariables } from '../src/host/initramfs.js';
-import { progressOn } from '../src/host/progress.js';
+import { progressOn, SaidLines } from '../src/host/progress.js';
 import { allPassed, summaryTable } from '../src/host/summary.js';
 import type { JobOutcome } from '../src/host/boot-run.js';
 import { LineSplitter } from '../src/line-splitter.js';
@@ -50,6 +53,17 @@ describe('progress', () => {
     nowMs = 13_340;
     progress.step('booting');
     expect(lines).toEqual(['[  12.3 s] booting']);
+  });
+
+  it('repeats the failures at the end, and keeps every line in a file', () => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'said-lines-')), 'progress.log');
+    const said = new SaidLines();
+    said.keepIn(file);
+    const lines = ['booting', 'cell: command: FAILED watch', 'cell: command failed', 'cell: command: FAILED at line 3'];
+    for (const line of lines) said.add(line);
+    expect(said.failures()).toEqual([lines[1], lines[3]]);
+    expect(said.failures(1)).toEqual([lines[1], '… and 1 more lines']);
+    expect(readFileSync(file, 'utf8')).toBe(`${lines.join('\n')}\n`);
   });
 });
 

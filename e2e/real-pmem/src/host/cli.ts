@@ -19,7 +19,7 @@ import { inLanes } from './lanes.js';
 import { cellName, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
 import { ensurePrerequisites } from './prerequisites.js';
-import { progressOn } from './progress.js';
+import { progressOn, SaidLines } from './progress.js';
 import { SetupError } from './setup-error.js';
 import { benchJob } from './bench-job.js';
 import { plannedRuns } from './default-matrix.js';
@@ -103,11 +103,16 @@ async function main(options: Options): Promise<number> {
     return 0;
   }
   const cells = runs.map((run) => run.cell);
-  const progress = progressOn(print);
+  const said = new SaidLines();
+  const progress = progressOn((line) => {
+    print(line);
+    said.add(line);
+  });
   const isArm = cells.some(({ kernel }) => architectureOf(kernel) === 'arm64');
   await ensurePrerequisites(progress, isArm ? ['x64', 'arm64'] : ['x64']);
   const cache = cacheDirectory();
   const runDirectory = await runDirectoryIn(cache);
+  said.keepIn(path.join(runDirectory, 'progress.log'));
   const jobs = selectedJobs(options, runDirectory);
   const archive = new DebianArchive(cache, progress);
   const arm = isArm ? await armUserland({ tree, cacheDirectory: cache, archive, progress }) : undefined;
@@ -143,6 +148,7 @@ async function main(options: Options): Promise<number> {
   const powerCuts = cells.filter((cell) => cutsPower(cell, options.jobs)).length;
   const passed = allPassed(outcomes, cells.reduce((sum, cell) => sum + jobsOf(cell).length, powerCuts));
   print(`\n${summaryTable(outcomes)}\n`);
+  if (!passed) for (const line of said.failures()) print(line);
   if (options.keep || !passed) print(`logs: ${runDirectory}`);
   else await rm(runDirectory, { recursive: true, force: true });
   print(`${passed ? 'passed' : 'FAILED'} in ${progress.elapsedSeconds().toFixed(0)} s`);
