@@ -36,6 +36,12 @@ const list = [
   [mock('kernel/journal.ts'), "  const effect = machine.step('temporary');", "  const effect = undefined as { errno: number } | undefined;", 'no crash point before the rename'],
   [mock('kernel/journal.ts'), "  machine.step('renamed');\n", '', 'no crash point after the rename'],
   [mock('kernel/journal.ts'), "machine.step('renamed');\n  filesystem.commit();", "machine.step('renamed');", 'a journal is volatile once written'],
+  // Views
+  ...[
+    ['for (const one of this.#living()) one.stored(block, offset, length);', ';', 'a view is a snapshot'],
+    ['if (one.inode === view.inode) one.remapped(first, count);', 'one;', 'a view keeps to the blocks that the file had'],
+    ['Buffer.compare(shown, given) === 0 ?', 'given.length > 0 ?', 'a file overwrites what was stored into its views'],
+  ].map((change) => [mock('kernel/live-views.ts'), ...change]),
   // 2 MiB
   [mock('kernel/huge-page.ts'), '  if (inode.mappedPages.isSplit(first)) return false;\n', '', '2 MiB come back'],
   [mock('kernel/huge-page.ts'), 'if (mapping.avoidsHugePages || ', 'if (', 'advice against huge pages is not followed'],

@@ -108,16 +108,41 @@ function checkViews(check: Check, PAGE: number): void {
       assert.equal(view.faulted, false);
       assert.deepEqual(view.faults(), []);
       store(file, 2 * PAGE, Uint8Array.of(7));
-      assert.equal(view.faulted, false, 'asked, the view is up to date');
-      assert.equal(view.bytes[PAGE - 5], 7);
+      assert.equal(view.bytes[PAGE - 5], 7, 'it is no snapshot');
+      assert.equal(view.faulted, false);
       view.bytes[2 * PAGE] = 99;
       assertSameBytes(load(file, 3 * PAGE + 5, 1), pattern(5 * PAGE + 10).subarray(3 * PAGE + 5, 3 * PAGE + 6));
+      store(file, 3 * PAGE + 6, Uint8Array.of(8));
+      assert.equal(view.faulted, false);
+      assert.equal(view.bytes[2 * PAGE], 99, 'a page that was stored into is the own one of the view');
       const tail = viewOf(file, 5 * PAGE, 10);
       assertSameBytes(tail.bytes, pattern(5 * PAGE + 10).subarray(5 * PAGE));
       // A view is a mapping, and keeps its filesystem mounted until it is released or collected.
       tail.release();
       view.release();
       assert.throws(() => file.view(5 * PAGE, 11), RangeError);
+    });
+  });
+
+  check('a view shows at once what other openers store by any call', async (machine, supports) => {
+    await withNewFile(machine, 6 * PAGE, async (file, path) => {
+      const other = await openFile(machine, path);
+      const view = viewOf(file, 10, 5 * PAGE);
+      const { bytes } = view;
+      assertSameBytes(bytes, new Uint8Array(5 * PAGE));
+      store(other, 2 * PAGE, pattern(PAGE));
+      assertSameBytes(bytes.subarray(2 * PAGE - 10, 3 * PAGE - 10), pattern(PAGE));
+      assert.deepEqual(await other.pwrite(pattern(PAGE, 3), 8), { transferredBytes: PAGE, errno: 0 });
+      assertSameBytes(bytes.subarray(0, PAGE - 2), pattern(PAGE, 3).subarray(2));
+      if (supports.zeroRange) {
+        assert.equal(await other.zeroRange(2 * PAGE, PAGE), undefined);
+        assertSameBytes(bytes.subarray(2 * PAGE - 10, 3 * PAGE - 10), new Uint8Array(PAGE));
+        store(other, 2 * PAGE, pattern(PAGE, 5));
+        assertSameBytes(bytes.subarray(2 * PAGE - 10, 3 * PAGE - 10), pattern(PAGE, 5));
+      }
+      assert.equal(view.faulted, false);
+      view.release();
+      await other.close();
     });
   });
 

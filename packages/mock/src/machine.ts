@@ -9,6 +9,7 @@ import type { Inode } from './filesystem/inode.js';
 import { type KernelRules, kernelRules, type Mount } from './kernel/kernel-profile.js';
 import type { CheckedOptions, Placement } from './driver/options.js';
 import { ListWatches } from './kernel/list-watches.js';
+import { LiveViews } from './kernel/live-views.js';
 import { MemoryWatches } from './kernel/memory-watches.js';
 import type { MockOperation, OperationEffect, OperationHook, OperationName } from './driver/operation.js';
 import { POISON_MARKER } from './kernel/page-table.js';
@@ -47,6 +48,7 @@ export class Machine {
   readonly listWatches = new ListWatches(() => this.turns);
   /** Watches for lost memory. */
   readonly memoryWatches = new MemoryWatches(() => this.turns);
+  readonly views: LiveViews;
   /** Files of this machine can be locked. */
   readonly locks: boolean;
   readonly #options: Omit<CheckedOptions, 'bus'>;
@@ -71,6 +73,7 @@ export class Machine {
     const { clearable } = mount;
     const all = RESERVED_BLOCKS + blocks;
     this.device = new Device(pageBytes, all, clearable, this.random, staleByte, listChanged, consumed);
+    this.views = new LiveViews(this.device.medium);
     const placing = this.#placing(placement);
     this.filesystem = new Filesystem(pageBytes, RESERVED_BLOCKS, blocks, this.rules.spareBlocks, placing);
     this.#hooks = [...hooks];

@@ -13,6 +13,7 @@ import {
 } from '@safe-pmem/core';
 import type { Inode } from '../filesystem/inode.js';
 import { blocksIn } from '../hardware/geometry.js';
+import { ViewBytes } from '../kernel/live-views.js';
 import { isHole, load, store } from '../kernel/mapped-access.js';
 import type { Mapping } from '../kernel/mapping.js';
 import { PageTable, POISON_MARKER } from '../kernel/page-table.js';
@@ -81,13 +82,16 @@ export class MockMemory {
     const effect = this.#calls.begin('view', position, length);
     const refused = errnoOf(effect);
     if (refused !== undefined) return { failure: { errno: refused, syscall: 'mmap' } };
-    return {
-      view: new MockView((target, at) => {
-        // Each page is mapped again, so that none is remembered from before the kernel learned of a bad block.
-        const fresh = { ...this.mapping, table: new PageTable(this.#machine.blockBytes), sync: false };
-        return faultOf(effect, at) ?? load(this.#machine, fresh, target, at);
-      }, this.#machine.blockBytes, position, length),
-    };
+    const machine = this.#machine;
+    const bytes = new Uint8Array(length);
+    const shown = new ViewBytes(this.#inode, machine.device.medium, position, bytes.buffer);
+    const view = new MockView((target, at) => {
+      // Each page is mapped again, so that none is remembered from before the kernel learned of a bad block.
+      const fresh = { ...this.mapping, table: new PageTable(machine.blockBytes), sync: false };
+      return faultOf(effect, at) ?? load(machine, fresh, target, at);
+    }, machine.blockBytes, bytes, shown);
+    machine.views.add(shown);
+    return { view };
   }
 
   /** Asks what a fault at `position` may mean, as the native driver does: by fstat, pread, pwrite, FIEMAP, statfs. */

@@ -1,8 +1,6 @@
-/**
- * A private mapping, as far as plain memory can be one: a copy, brought up to date each time that it is asked for
- * faults.
- */
-import type { DriverView, CaughtFault, ViewFault } from '@safe-pmem/core';
+/** A private mapping, as far as plain memory can be one. */
+import type { CaughtFault, DriverView, ViewFault } from '@safe-pmem/core';
+import type { ViewBytes } from '../kernel/live-views.js';
 
 /** Loads bytes of the file; the fault that stopped it. */
 export type Load = (target: Uint8Array, position: number) => CaughtFault | undefined;
@@ -16,14 +14,15 @@ export class MockView implements DriverView {
   #bytes: Uint8Array<ArrayBuffer>;
   readonly #load: Load;
   readonly #pageBytes: number;
-  readonly #position: number;
+  readonly #view: ViewBytes;
   readonly #faults = new Map<number, ViewFault>();
 
-  constructor(load: Load, pageBytes: number, position: number, length: number) {
+  /** `view` has the memory of `bytes`. */
+  constructor(load: Load, pageBytes: number, bytes: Uint8Array<ArrayBuffer>, view: ViewBytes) {
     this.#pageBytes = pageBytes;
     this.#load = load;
-    this.#position = position;
-    this.#bytes = new Uint8Array(length);
+    this.#bytes = bytes;
+    this.#view = view;
     this.#loadAll();
   }
 
@@ -48,16 +47,14 @@ export class MockView implements DriverView {
   }
 
   #loadAll(): void {
-    const pageBytes = this.#pageBytes;
-    const end = this.#position + this.#bytes.length;
-    for (let page = this.#position - (this.#position % pageBytes); page < end; page += pageBytes) {
-      if (this.#faults.has(page)) continue;
-      const from = Math.max(page, this.#position);
-      const part = this.#bytes.subarray(from - this.#position, Math.min(page + pageBytes, end) - this.#position);
-      const fault = this.#load(part, from);
-      if (fault === undefined) continue;
-      part.fill(0);
-      this.#faults.set(page, { position: page, length: pageBytes, signalCode: fault.signalCode });
+    const length = this.#pageBytes;
+    for (const page of this.#view.pages()) {
+      this.#view.load(page, (bytes, position) => {
+        const fault = this.#load(bytes, position);
+        if (fault === undefined) return true;
+        this.#faults.set(page, { position: page * length, length, signalCode: fault.signalCode });
+        return false;
+      });
     }
   }
 }

@@ -26,6 +26,8 @@ export function mappedBlock(entry: number): number {
 export class BlockMap {
   readonly #leaves: (Int32Array | undefined)[] = [];
   #endBlock = 0;
+  /** Called after entries were changed: set while the file has views. */
+  changed: ((block: number, count: number) => void) | undefined;
 
   /** Every block at or after this one is a hole. */
   get endBlock(): number {
@@ -62,6 +64,7 @@ export class BlockMap {
       leaf[(block + i) % LEAF_BLOCKS] = entry;
       if (entry !== HOLE) this.#endBlock = Math.max(this.#endBlock, block + i + 1);
     });
+    this.changed?.(block, entries.length);
   }
 
   /** The first block at or after `block` that is not a hole, before `end`; undefined if all are holes. */

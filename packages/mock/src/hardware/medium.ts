@@ -14,6 +14,8 @@ const SHORT_COPY_BYTES = 96;
 export class Medium {
   /** Sectors whose bytes the medium cannot give back, whether the kernel knows it or not. */
   readonly poison: SectorSet;
+  /** Called after bytes of a block were changed: set while there are views. */
+  changed: ((block: number, offset: number, length: number) => void) | undefined;
   readonly #chunks: (Uint8Array | undefined)[] = [];
   readonly #random: Random;
   readonly #neverWritten: Uint8Array;
@@ -46,11 +48,13 @@ export class Medium {
 
   copyIn(block: number, offset: number, source: Uint8Array, sourceOffset: number, length: number): void {
     copyBytes(source, sourceOffset, this.#writable(block), (block % CHUNK_BLOCKS) * this.blockBytes + offset, length);
+    this.changed?.(block, offset, length);
   }
 
   fillZeros(block: number, offset: number, length: number): void {
     const from = (block % CHUNK_BLOCKS) * this.blockBytes + offset;
     this.#writable(block).fill(0, from, from + length);
+    this.changed?.(block, offset, length);
   }
 
   /** Offset in the block of the first poisoned byte among these; undefined if all are good. */
