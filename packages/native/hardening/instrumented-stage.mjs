@@ -149,7 +149,7 @@ export function makeInstrumentedStage(name, { sanitize, leaks = false, addon = t
     cpSync(path.join(root, file), path.join(folder, file));
   if (addon) {
     const tsup = path.join(path.dirname(require.resolve('tsup/package.json')), 'dist', 'cli-default.js');
-    run('tsup', process.execPath, [tsup, '--no-dts', '--silent'], copy);
+    run('tsup', process.execPath, [tsup, '--silent'], copy);
     run('the build of the addon', process.execPath, [path.join(copy, 'scripts', 'build-addon.mjs')], copy, {
       SAFE_PMEM_SANITIZE: sanitize,
     });
