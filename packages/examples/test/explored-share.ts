@@ -1,13 +1,12 @@
-/** What `npm test` (a little) and `npm run test:states` (more) do of the exploration of an engine, the same for all of them. */
+/** What `npm test` (a share) and `npm run test:states` (more) do of the exploration of an engine, the same for all of them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { everyCrash, type Exploration, type ExplorationReport, type Explored, type ExploreOptions } from '@safe-pmem/mock';
+import { LEAST_STATES } from './share.js';
 
-/** States of each engine. Seconds for 1,000; 50,000 take one to two minutes. */
-const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 1000);
 const IS_BRIEF = LEAST_STATES < 10_000;
 const STATES_OF_A_BODY = IS_BRIEF ? 100 : 1000;
-const STATES_OF_A_TARGET = IS_BRIEF ? (LEAST_STATES < 3000 ? 2 : 4) : 12;
+const STATES_OF_A_TARGET = IS_BRIEF ? (LEAST_STATES < 3000 ? 1 : 4) : 12;
 const RANDOM_TARGETS = IS_BRIEF ? 5 : 20;
 const TIMEOUT_MS = 1_800_000;
 

@@ -4,17 +4,18 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { sizeOf } from '../share.js';
 import { compare } from './differential/compare.js';
 import { programs } from './differential/operations.js';
 import { classicSubject, memorySubject, pmemSubject } from './differential/subjects.js';
 
-const seconds = Number(process.env.LEVEL_DIFFERENTIAL_SECONDS ?? 15);
+const seconds = Number(process.env.LEVEL_DIFFERENTIAL_SECONDS ?? sizeOf({ whole: 15, share: 0 }));
 const { LEVEL_DIFFERENTIAL_SEED, SAFE_PMEM_SEED } = process.env;
 const seed = Number(LEVEL_DIFFERENTIAL_SEED ?? SAFE_PMEM_SEED ?? Date.now() % 2 ** 31);
 
 const OPERATIONS = 60;
-/** So many programs run however slow the machine is: thousands of operations. */
-const LEAST_PROGRAMS = 120;
+/** So many programs run however slow the machine is: more than a thousand operations. */
+const LEAST_PROGRAMS = sizeOf({ whole: 120, share: 60 });
 const PROGRAMS_A_ROUND = 20;
 const MOST_PROGRAMS = 1_000_000;
 
@@ -34,5 +35,5 @@ test('random programs get the same answers as from memory-level and classic-leve
     if (run >= MOST_PROGRAMS) break;
   }
   console.log(`level: ${operations} operations in ${run} programs agree, seed ${seed}`);
-  expect(operations).toBeGreaterThan(2000);
+  expect(operations).toBeGreaterThan(16 * LEAST_PROGRAMS);
 }, 600_000 + seconds * 1000);

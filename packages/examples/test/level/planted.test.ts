@@ -6,10 +6,12 @@ const mirrored = { filesystem: 'ext4', mirrored: true } as const;
 const alone = { filesystem: 'ext4', mirrored: false } as const;
 
 findsPlantedBugs(() => import('../../explore/level.js'), {
-  crashes: ({ BODIES, briefLevelExploration }) =>
-    everyCrash(briefLevelExploration(bodyOf(BODIES, 'checkpoint'), mirrored), { limit: 300, shrinkRuns: 20 }),
-  damage: ({ BODIES, briefLevelExploration }) =>
-    everyCrash(briefLevelExploration(bodyOf(BODIES, 'silent damage'), mirrored), { limit: 300, shrinkRuns: 20 }),
-  poison: ({ BODIES, briefLevelExploration }) =>
-    everyPoison(briefLevelExploration(bodyOf(BODIES, 'put and del'), alone), { limit: 700, shrinkRuns: 20 }),
+  crashes: ({ BODIES, briefLevelExploration }, share) =>
+    everyCrash(briefLevelExploration(bodyOf(BODIES, 'checkpoint'), mirrored), { limit: 300 * share, shrinkRuns: 20 }),
+  damage: ({ BODIES, briefLevelExploration }, share) =>
+    everyCrash(
+      briefLevelExploration(bodyOf(BODIES, 'silent damage'), mirrored), { limit: 300 * share, shrinkRuns: 20 },
+    ),
+  poison: ({ BODIES, briefLevelExploration }, share) =>
+    everyPoison(briefLevelExploration(bodyOf(BODIES, 'put and del'), alone), { limit: 700 * share, shrinkRuns: 20 }),
 });

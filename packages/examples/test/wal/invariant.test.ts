@@ -5,9 +5,10 @@ import type { KernelName } from '@safe-pmem/mock';
 import { SimulatedCrash, crashAt } from '@safe-pmem/mock';
 import type { Role, Wal } from '../../src/wal/index.js';
 import { WalError } from '../../src/wal/index.js';
+import { sizeOf } from '../share.js';
 import { LogMachine, Random, accountFor, itemsOf, payloadOf, seedsFor, sequencesByPage } from './log-machine.js';
 
-const CASES = 400;
+const CASES = sizeOf({ whole: 400, share: 100 });
 const KERNELS: readonly KernelName[] = ['5.10', '6.1', '6.12'];
 
 class Life {
