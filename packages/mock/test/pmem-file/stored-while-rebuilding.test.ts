@@ -55,7 +55,8 @@ async function isKept(driver: MockDriver, options: RepairOptions): Promise<void>
       const stored = record[position - at];
       // A zero that was stored looks like one of the earlier repair: then it is lost, or supplied.
       const possible = stored === undefined ? [supplied] : stored === 0 ? [0, supplied] : [stored];
-      expect(possible, `byte ${position}`).toContain(byte);
+      // An expect() of each byte would take most of the time.
+      if (!possible.includes(byte)) expect.fail(`byte ${position} is ${byte}, and not ${possible.join(' or ')}`);
     }
   }
   await file.close();
