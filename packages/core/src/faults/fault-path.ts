@@ -6,8 +6,8 @@ import type { Classification } from './classify.js';
 import { classifyFault } from './classify.js';
 import type { Gap } from './copy-around.js';
 import { copyAround } from './copy-around.js';
+import { noteFailedFlush } from './failed-flush.js';
 import type { CompleteFile, CaughtFault, PersistProblem, ViewFault } from '../driver/driver.js';
-import { Errno } from '../errors/errno.js';
 import type { MediaErrorSource, Operation } from '../errors/errors.js';
 import { MediaError, PmemError } from '../errors/errors.js';
 import { publishFailure, publishMediaError, publishPersistFailure } from '../errors/events.js';
@@ -83,14 +83,14 @@ export class FaultPath {
 
   /**
    * Throws for the parts that persistable() left out: what was stored there before they went bad is lost. And for bytes that
-   * an earlier persist could not make durable: the kernel has called their pages clean since, and may have dropped them.
+   * the kernel may have dropped: a flush of the file has failed, and they have not been written again since.
    */
   requireAllDurable(range: ByteRange): void {
     if (this.#unsafe.isEmpty) return;
     this.#throwFor('persist', [], this.#unsafe.knownBadWithin(range));
     const ranges = this.#unsafe.unpersistedWithin(range);
     if (ranges.length === 0) return;
-    const message = 'an earlier persist of these bytes failed, and they have not been written again since';
+    const message = 'an earlier flush of this file failed, and these bytes have not been written again since';
     throw publishPersistFailure(this.#path, new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges }));
   }
 
@@ -154,10 +154,6 @@ export class FaultPath {
     throw publishPersistFailure(this.#path, publishFailure(this.#path, this.#persistErrorOf(ranges, problem)));
   }
 
-  /**
-   * After a failed msync the kernel may call the pages clean, so that the next one succeeds though the bytes never
-   * reached the medium: they are remembered.
-   */
   #persistErrorOf(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): PmemError {
     const path = this.#path;
     if ('fileSizeBytes' in problem) {
@@ -166,7 +162,7 @@ export class FaultPath {
       const cut = coalesce(ranges.flatMap((range) => intersect(range, gone) ?? []));
       return new PmemError('ERR_PMEM_TRUNCATED', 'persist met the end of a file that was truncated', { path, ranges: cut });
     }
-    if (problem.errno !== Errno.EBADF && this.#file.facts.persistMethod === 'msync') this.#unsafe.addUnpersisted(ranges);
+    noteFailedFlush(this.#file, this.#unsafe, problem);
     return systemError('cannot persist', problem, { path, ranges });
   }
 

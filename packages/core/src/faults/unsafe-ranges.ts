@@ -22,7 +22,7 @@ export class UnsafeRanges {
   /** Lost bytes that were written over but are still in the journal: dropped there once persisted. */
   readonly #overwritten = new RangeSet();
   readonly #busy = new RangeSet();
-  /** Bytes that a failed msync may have dropped: no persist of them succeeds until they are written again. */
+  /** Bytes that the kernel may have dropped: no persist of them succeeds until they are written again. */
   readonly #unpersisted = new RangeSet();
   /** Units half repaired, with what they are to hold if it is known: neither readable nor writable. */
   readonly #unfinished = new Map<number, Intent>();
@@ -180,7 +180,7 @@ export class UnsafeRanges {
     this.#update();
   }
 
-  /** A persist of these bytes failed: the kernel may have dropped them, and calls their pages clean. */
+  /** A flush failed: the kernel may have dropped what was stored in these bytes, and calls their pages clean. */
   addUnpersisted(ranges: Iterable<ByteRange>): void {
     this.#unpersisted.addAll(ranges);
     this.#update();

@@ -5,6 +5,7 @@
 import { rangeEnd, totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
 import { repairUnitBytes } from '../opening/file-info.js';
+import { noteFailedFlush } from '../faults/failed-flush.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { RepairUnit, StepFailure } from './repair-unit.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
@@ -32,7 +33,10 @@ export async function writeUnits(
     const written = await writeRuns(file, runsOf(file, pending, request), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();
     if (unsynced === undefined) await verifyUnits(file, unsafe, written);
-    else for (const unit of written) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });
+    else {
+      noteFailedFlush(file, unsafe, unsynced);
+      for (const unit of written) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });
+    }
     pending = pending.filter((unit) => {
       const isDone = unit.state === 'repaired' || unit.state === 'holds-others';
       return !isDone && next(file, unit, request) !== undefined;

@@ -30,7 +30,7 @@ const actions = {
   writePages: (from, to, byte) => {
     for (let page = from; page < to; page++) file.write(new Uint8Array(PAGE).fill(byte), page * PAGE);
   },
-  persist: () => { file.persist(); },
+  persist: (...range) => { file.persist(...range); },
   scrub: async () => (await file.scrub()).mediaErrors,
   salvage: async () => (await file.salvage()).gaps,
   badBlocks: async () => (await file.badBlocks()).status,

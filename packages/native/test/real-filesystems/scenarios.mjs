@@ -1,7 +1,7 @@
 // One function a situation. Each gets an empty folder, and throws if anything is not as it has to be.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chownSync, copyFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { accessAs, MIB, mountNew, NOBODY, PAGE, run } from './mounted.mjs';
 
@@ -146,6 +146,43 @@ export const scenarios = {
   'ext4 with delayed allocation: remounted read-only by an error': remountedReadOnly('delalloc', (store) => {
     assert.equal(store, 'ok');
   }),
+
+  'ext4: a device that drops stores, which the kernel tells once, by whatever flush comes next': (folder) => {
+    const device = path.join(folder, 'device');
+    mkdirSync(device);
+    run('mount', '-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', device);
+    try {
+      const place = mountNew(device, 'ext4', 256 * MIB, { mkfs: ['-E', 'lazy_itable_init=0', '-O', '^has_journal'] });
+      try {
+        const file = makeFile(path.join(place, 'file'));
+        const image = path.join(device, 'image');
+        const [, first] = /^\s*0:\s+0\.\.\s*\d+:\s+(\d+)\.\./m.exec(run('filefrag', '-v', '-b4096', file));
+        // The device has no room for these blocks any more; those of the filesystem itself keep theirs.
+        run('fallocate', '-p', '-o', String(first * PAGE), '-l', String(SIZE), image);
+        const filler = path.join(device, 'filler');
+        const [a, b] = [[0, PAGE], [32 * PAGE, PAGE]];
+        const outcomes = accessAs(0, file, [
+          ['open', {}],
+          ['command', 'sh', '-c', `dd if=/dev/zero of=${filler} bs=64k 2>&1 || true`],
+          ['write', ...a, 1], ['write', ...b, 1],
+          ['command', 'sh', '-c', `sync -f ${place} || true`],
+          ['command', 'rm', filler],
+          ['write', ...b, 2], ['persist', ...b], ['persist', ...a],
+          ['write', ...a, 3], ['write', ...b, 3], ['persist', ...a], ['persist', ...b], ['close'],
+        ]);
+        assert.ok(['EIO', 'ENOSPC'].includes(outcomes[7].errno), JSON.stringify(outcomes[7]));
+        assertCode(outcomes[8], 'ERR_PMEM_IO', { ranges: [{ offset: 0, length: PAGE }] });
+        assert.deepEqual(outcomes.slice(9), ['ok', 'ok', 'ok', 'ok', 'ok']);
+        run('umount', place);
+        run('mount', '-o', 'loop', image, place);
+        assert.deepEqual(accessAs(0, file, [['open', {}], ['read', ...a, 3], ['read', ...b, 3]]), ['ok', 'ok', 'ok']);
+      } finally {
+        spawnSync('umount', ['-l', place]);
+      }
+    } finally {
+      spawnSync('umount', ['-l', device]);
+    }
+  },
 
   'ext4: a device that does not give some blocks, and then does': (folder) => {
     const place = mountNew(folder, 'ext4', 64 * MIB);

@@ -10,6 +10,7 @@ import type { CompleteFile, JournalFile, SystemFailure } from '../../driver/driv
 import { Errno } from '../../errors/errno.js';
 import { PmemError } from '../../errors/errors.js';
 import { repairUnitBytes } from '../../opening/file-info.js';
+import { noteFailedFlush } from '../../faults/failed-flush.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { systemError } from '../../errors/system-error.js';
 import type { JournalContent } from './format.js';
@@ -199,7 +200,7 @@ export class Journal {
     if (content === undefined) return TOO_LARGE;
     if (isEmpty(content)) {
       if (!this.#exists) return undefined;
-      const failure = this.#marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;
+      const failure = this.#marked ? await this.#writeMark(new Uint8Array(0)) : undefined;
       if (failure !== undefined) return failure;
       this.#marked = false;
       return this.#removed(await this.#file.removeJournal(this.#place));
@@ -214,10 +215,10 @@ export class Journal {
     if (this.#id !== id) return undefined;
     this.#exists = true;
     if (this.#marked) return undefined;
-    const marked = this.#markedBy(await this.#file.writeMark(journal.mark));
+    const marked = this.#markedBy(await this.#writeMark(journal.mark));
     if (marked !== undefined || this.#id === id) return marked;
     this.#marked = false;
-    return this.#file.writeMark(new Uint8Array(0));
+    return this.#writeMark(new Uint8Array(0));
   }
 
   /** update() on this thread. */
@@ -226,7 +227,7 @@ export class Journal {
     if (content === undefined) return TOO_LARGE;
     if (isEmpty(content)) {
       if (!this.#exists) return undefined;
-      const failure = this.#marked ? this.#file.writeMarkSync(new Uint8Array(0)) : undefined;
+      const failure = this.#marked ? this.#writeMarkSync(new Uint8Array(0)) : undefined;
       if (failure !== undefined) return failure;
       this.#marked = false;
       return this.#removed(this.#file.removeJournalSync(this.#place));
@@ -237,7 +238,7 @@ export class Journal {
     const failure = this.#file.writeJournalSync(this.#place, this.#asInForce(journal));
     if (failure !== undefined) return failure;
     this.#exists = true;
-    return this.#marked ? undefined : this.#markedBy(this.#file.writeMarkSync(journal.mark));
+    return this.#marked ? undefined : this.#markedBy(this.#writeMarkSync(journal.mark));
   }
 
   /** Under the lock, after an update() that failed: takes over what is on disk. Undefined if that cannot be read. */
@@ -288,7 +289,7 @@ export class Journal {
   /** Forgets the journal of this file: removes the mark, and the file unless it may be another file's. Under no lock. */
   async discard(): Promise<SystemFailure | undefined> {
     const marked = this.#file.readMark().status === 'present';
-    const failure = marked ? await this.#file.writeMark(new Uint8Array(0)) : undefined;
+    const failure = marked ? await this.#writeMark(new Uint8Array(0)) : undefined;
     if (failure !== undefined) return failure;
     for (const place of [usualPlace(this.#file.facts.path), placeByInode(this.#file.facts.path, this.#file.facts.inode)]) {
       if (!(await this.#isDiscardable(place))) continue;
@@ -303,6 +304,20 @@ export class Journal {
     const outcome = await this.#file.readJournal(place, JOURNAL_LIMIT_BYTES);
     if (outcome.status !== 'present') return false;
     return decodeJournal(outcome.bytes, repairUnitBytes(this.#file.facts)).status !== 'foreign';
+  }
+
+  async #writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
+    return this.#noted(await this.#file.writeMark(mark));
+  }
+
+  #writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
+    return this.#noted(this.#file.writeMarkSync(mark));
+  }
+
+  /** The mark is durable after an fsync of the file, which speaks of all that was stored in it. */
+  #noted(failure: SystemFailure | undefined): SystemFailure | undefined {
+    if (failure?.syscall === 'fsync') noteFailedFlush(this.#file, this.#unsafe, failure);
+    return failure;
   }
 
   #isLoaded(): boolean {

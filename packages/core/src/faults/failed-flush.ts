@@ -1,0 +1,14 @@
+/** What a failed msync, fdatasync or fsync of the file says about bytes that were stored and not persisted. */
+import type { CompleteFile, SystemFailure } from '../driver/driver.js';
+import { Errno } from '../errors/errno.js';
+import type { UnsafeRanges } from './unsafe-ranges.js';
+
+/**
+ * Puts every byte of the file in doubt, until it is written again. Linux tells an open file once that a page could not
+ * be written, by whichever flush comes next, of whatever range, and calls the page clean: the flush of the page itself
+ * would succeed. With MAP_SYNC no system call makes stores durable, and none can fail.
+ */
+export function noteFailedFlush(file: CompleteFile, unsafe: UnsafeRanges, failure: SystemFailure): void {
+  if (failure.errno === Errno.EBADF || file.facts.persistMethod !== 'msync' || file.mappedBytes === 0) return;
+  unsafe.addUnpersisted([{ offset: 0, length: file.mappedBytes }]);
+}

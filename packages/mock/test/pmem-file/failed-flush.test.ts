@@ -1,0 +1,97 @@
+// A flush that fails speaks of the whole file: the kernel tells it once, by whichever flush comes next, and calls the
+// pages clean.
+import { Errno, type PersistProblem, PmemFile } from '@safe-pmem/core';
+import { describe, expect, it } from 'vitest';
+import { failNth, mockDriver, type MockDriver } from '../../src/index.js';
+import { changing, content, failure, filled, PAGE, pageOf, PATH, read } from './opened.js';
+
+interface Flushes {
+  /** The next flush fails; those after it find the pages clean, and write none. */
+  fail: boolean;
+}
+
+/** A file without DAX whose page 1 is lost, and written over here. */
+async function writtenOverALoss(driver: MockDriver, flushes: Flushes): Promise<PmemFile> {
+  let dropped = false;
+  const flush = (really: () => PersistProblem): PersistProblem => {
+    if (!flushes.fail) return dropped ? undefined : really();
+    flushes.fail = false;
+    dropped = true;
+    return { errno: Errno.EIO, syscall: 'msync' };
+  };
+  const file = await filled(driver, 4 * PAGE, {
+    driver: changing(driver, (opened) => {
+      const persist = opened.persist.bind(opened);
+      const persistRanges = opened.persistRanges.bind(opened);
+      opened.persist = (position, length) => flush(() => persist(position, length));
+      opened.persistRanges = (ranges) => flush(() => persistRanges(ranges));
+      opened.persistAsync = (position, length) => Promise.resolve(opened.persist(position, length));
+    }),
+  });
+  driver.poison(PATH, pageOf(1));
+  await file.repair(pageOf(1));
+  file.write(content(PAGE), PAGE);
+  flushes.fail = true;
+  await failure('ERR_PMEM_IO', () => { file.persist(PAGE, PAGE); });
+  return file;
+}
+
+const persists = {
+  persist: (file: PmemFile) => { file.persist(PAGE, PAGE); },
+  persistAsync: (file: PmemFile) => file.persistAsync(PAGE, PAGE),
+  persistRanges: (file: PmemFile) => { file.persistRanges([pageOf(1)]); },
+  'close()': (file: PmemFile) => file.close(),
+};
+
+describe('lost bytes are written over, and their flush fails', () => {
+  it.each(Object.entries(persists))('%s, which finds the pages clean, leaves them lost', async (_, again) => {
+    const driver = mockDriver({ dax: false });
+    const file = await writtenOverALoss(driver, { fail: false });
+    await failure('ERR_PMEM_IO', () => again(file));
+    driver.crash('lose-all');
+    const reopened = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_LOST', () => read(reopened, PAGE, PAGE));
+  });
+
+  it('once they are written again, they are no longer lost', async () => {
+    const driver = mockDriver({ dax: false });
+    const file = await writtenOverALoss(driver, { fail: false });
+    file.write(new Uint8Array(PAGE), PAGE);
+    file.persist(PAGE, PAGE);
+    await file.close();
+    expect(read(await PmemFile.open(PATH, { driver }), PAGE, PAGE)).toEqual(new Uint8Array(PAGE));
+  });
+});
+
+describe('a flush of the file fails that no persist has asked for', () => {
+  it('the fdatasync of a repair: what was stored elsewhere is not called durable', async () => {
+    const driver = mockDriver({ dax: false });
+    const file = await filled(driver, 4 * PAGE);
+    driver.poison(PATH, pageOf(1));
+    file.write(content(10), 3 * PAGE);
+    driver.observe(failNth({ operation: 'sync', nth: 1, errno: Errno.EIO }));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(1), { fill: 7 }));
+    expect((await failure('ERR_PMEM_IO', () => { file.persist(3 * PAGE, 10); })).ranges).toEqual([{ offset: 3 * PAGE, length: 10 }]);
+    await file.repair(pageOf(1), { fill: 7 });
+    file.persist(PAGE, PAGE);
+    file.write(content(10), 3 * PAGE);
+    file.persist(3 * PAGE, 10);
+  });
+
+  it.each([['fsync', true], ['fsetxattr', false]] as const)('the %s of the mark of its journal: and nothing was to be durable (%s)', async (syscall, isFlush) => {
+    const driver = mockDriver({ dax: false });
+    let fails = false;
+    const file = await filled(driver, 4 * PAGE, {
+      driver: changing(driver, (opened) => {
+        const writeMark = opened.writeMark.bind(opened);
+        opened.writeMark = (mark) => (fails ? Promise.resolve({ errno: Errno.EIO, syscall }) : writeMark(mark));
+      }),
+    });
+    driver.poison(PATH, pageOf(1));
+    file.write(content(10), 3 * PAGE);
+    fails = true;
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(1), { fill: 7 }));
+    if (isFlush) await failure('ERR_PMEM_IO', () => { file.persist(3 * PAGE, 10); });
+    else file.persist(3 * PAGE, 10);
+  });
+});
