@@ -192,10 +192,10 @@ export class PmemFile implements NumberReads {
    *
    * Throws MediaError if the range holds bad pages: stores to its `ranges` are lost, known bad pages are not touched,
    * and if `source` is `known` everything else in the range is durable. After ERR_PMEM_TRUNCATED, ERR_PMEM_IO or
-   * another source nothing in the range may be assumed durable, and after a failed msync nothing in the file that was not
-   * persisted before: write it again. If stores covered bytes that a repair had lost, the
-   * repair journal is updated too: ERR_PMEM_LOCKED or ERR_PMEM_JOURNAL mean the bytes are durable, but the next open()
-   * still reports them lost; call persist() again.
+   * another source nothing in the range may be assumed durable, and after a failed msync nothing in the file that was
+   * not persisted before: write it again. If stores covered bytes that a repair had lost, the repair journal is updated
+   * too: ERR_PMEM_LOCKED or ERR_PMEM_JOURNAL mean the bytes are durable, but the next open() still reports them lost;
+   * call persist() again.
    *
    * @example
    * file.persist(4096, 256);

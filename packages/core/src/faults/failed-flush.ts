@@ -1,4 +1,4 @@
-/** What a failed msync, fdatasync or fsync of the file says about bytes that were stored and not persisted. */
+/** Remembers what a failed msync, fdatasync or fsync of the file may have dropped. */
 import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import type { UnsafeRanges } from './unsafe-ranges.js';

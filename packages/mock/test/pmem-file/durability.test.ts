@@ -54,12 +54,13 @@ describe('after an msync that failed', () => {
     expect(read(file, 0, 4 * PAGE)[PAGE + 10]).toBe(content(4 * PAGE)[PAGE + 10]);
     file.write(content(100), PAGE);
     await ways[way](file, PAGE, 100);
-    expect((await failure('ERR_PMEM_IO', () => ways[way](file, PAGE, PAGE))).ranges[0]?.offset).toBeGreaterThanOrEqual(PAGE + 1);
+    const rest = await failure('ERR_PMEM_IO', () => ways[way](file, PAGE, PAGE));
+    expect(rest.ranges[0]?.offset).toBeGreaterThan(PAGE);
     file.write(content(4 * PAGE), 0);
     await ways[way](file, 0, 4 * PAGE);
   });
 
-  it.each(names)('%s of other bytes does not report success either: the kernel told it once, of whatever range', async (way) => {
+  it.each(names)('%s of other bytes does not succeed: the kernel told it once, of any range', async (way) => {
     const driver = mockDriver({ dax: false });
     const file = await filled(driver, 4 * PAGE);
     file.write(content(10), 0);

@@ -71,14 +71,17 @@ describe('a flush of the file fails that no persist has asked for', () => {
     file.write(content(10), 3 * PAGE);
     driver.observe(failNth({ operation: 'sync', nth: 1, errno: Errno.EIO }));
     await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(1), { fill: 7 }));
-    expect((await failure('ERR_PMEM_IO', () => { file.persist(3 * PAGE, 10); })).ranges).toEqual([{ offset: 3 * PAGE, length: 10 }]);
+    const error = await failure('ERR_PMEM_IO', () => { file.persist(3 * PAGE, 10); });
+    expect(error.ranges).toEqual([{ offset: 3 * PAGE, length: 10 }]);
     await file.repair(pageOf(1), { fill: 7 });
     file.persist(PAGE, PAGE);
     file.write(content(10), 3 * PAGE);
     file.persist(3 * PAGE, 10);
   });
 
-  it.each([['fsync', true], ['fsetxattr', false]] as const)('the %s of the mark of its journal: and nothing was to be durable (%s)', async (syscall, isFlush) => {
+  it.each([
+    ['fsync', true], ['fsetxattr', false],
+  ] as const)('the %s of the mark of a journal: that is a flush (%s)', async (syscall, isFlush) => {
     const driver = mockDriver({ dax: false });
     let fails = false;
     const file = await filled(driver, 4 * PAGE, {

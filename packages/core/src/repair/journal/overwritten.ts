@@ -10,8 +10,10 @@ import { journalError } from './journal.js';
  */
 export function dropPersistedLosses(journal: Journal, unsafe: UnsafeRanges, ranges: readonly ByteRange[]): void {
   if (unsafe.isEmpty) return;
-  // What the kernel may have dropped is not durable, though its flush succeeded: the medium may have the repair's zeros.
-  const dropped = ranges.flatMap((range) => subtract(unsafe.overwrittenWithin(range), unsafe.unpersistedWithin(range)));
+  // What the kernel may have dropped is not durable, though its flush succeeded: the medium may hold zeros there.
+  const dropped = ranges.flatMap((range) =>
+    subtract(unsafe.overwrittenWithin(range), unsafe.unpersistedWithin(range)),
+  );
   if (dropped.length === 0) return;
   journal.acquireSync('persisted, but the repair journal is in use');
   try {
