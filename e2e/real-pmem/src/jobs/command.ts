@@ -238,13 +238,17 @@ void describe('PmemFile.watch()', () => {
       process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout'),
       [],
     );
-    const before = wakeUps();
-    await sleep(1500);
-    const during = wakeUps() - before;
-    // The end of the pause itself is one; a timer or a thread that polls would be many.
-    assert.ok(during <= 3, `${during} wake-ups`);
+    // The end of a pause is one itself, and what is left of opening (V8 collects garbage on threads of its own) may be
+    // others; a timer or a thread that polls would be many in each pause.
+    let fewest = Infinity;
+    for (let pauses = 0; fewest > 3 && pauses < 20; pauses++) {
+      const before = wakeUps();
+      await sleep(1500);
+      fewest = Math.min(fewest, wakeUps() - before);
+    }
     for (const watch of watches) watch.close();
     await file.close();
+    assert.ok(fewest <= 3, `${fewest} wake-ups at least in each pause`);
   });
 });
 
