@@ -8,7 +8,8 @@ const cells = readdirSync(folder).map((name) => name.replace('.json', ''));
 /** Each of them was recorded once, and must not get lost. */
 const expected = [
   '5.10-ext4-clearable', '5.10-xfs-clearable', '6.1-ext4-clearable', '6.1-xfs-clearable', '6.12-ext4-clearable', '6.12-ext4-unclearable',
-  '6.12-xfs-clearable', '6.12-xfs-unclearable', '7.3-ext4-clearable', '7.3-xfs-clearable',
+  '6.12-xfs-clearable', '6.12-xfs-unclearable',
+  '7.3-ext4-clearable', '7.3-ext4-unclearable', '7.3-xfs-clearable', '7.3-xfs-unclearable',
   'zeroinit-ext4-clearable', 'zeroinit-ext4-unclearable', 'zeroinit-xfs-clearable', 'zeroinit-xfs-unclearable',
 ];
 

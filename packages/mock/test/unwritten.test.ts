@@ -109,14 +109,32 @@ describe('poison in a small unwritten extent, on a device that cannot clear', ()
     }
   });
 
-  it('in a write that joins a written neighbour: the next store finds its own page written alone', async () => {
-    const { driver, file } = await allocated(9, { clearable: false });
+  it.each([
+    ['6.12', 'before a written block', 2, 0, '0-1 unwritten, 1-2', 0],
+    ['7.3', 'before a written block', 2, 0, '0-2', Errno.EIO],
+    ['7.3', 'after a written block', 2, 1, '0-2', Errno.EIO],
+    ['7.3', 'between written blocks', 3, 1, '0-1, 1-2 unwritten, 2-3', 0],
+  ] as const)('in a write of all of an unwritten extent, on %s, %s', async (kernel, _, pages, page, state, errno) => {
+    const { driver, file } = await allocated(pages, { kernel, clearable: false });
+    await file.pwrite(pattern(pages * PAGE), 0);
+    driver.poison(PATH, { offset: page * PAGE, length: PAGE });
+    expect(await file.zeroRange(page * PAGE, PAGE)).toBeUndefined();
+    expect((await file.pwrite(pattern(PAGE), page * PAGE)).errno).toBe(Errno.EIO);
+    expect(await stateOf(driver)).toBe(state);
+    expect((await preadOf(file, page * PAGE, PAGE)).errno).toBe(errno);
+  });
+
+  it.each([
+    ['6.12', '0-5, 5-9 unwritten'],
+    ['7.3', '0-6, 6-9 unwritten'],
+  ] as const)('in a write that joins a written neighbour: what the next store finds written, on %s', async (kernel, state) => {
+    const { driver, file } = await allocated(9, { kernel, clearable: false });
     await file.pwrite(pattern(4 * PAGE), 0);
     driver.poison(PATH, { offset: 4 * PAGE, length: PAGE });
     expect((await file.pwrite(pattern(PAGE), 4 * PAGE + 3584)).errno).toBe(Errno.EIO);
     expect(await stateOf(driver)).toBe('0-4, 4-9 unwritten');
     expect(file.write(pattern(PAGE), 4 * PAGE)).toMatchObject({ signalCode: 4 });
-    expect(await stateOf(driver)).toBe('0-5, 5-9 unwritten');
+    expect(await stateOf(driver)).toBe(state);
     driver.crash('keep-all');
     expect(await stateOf(driver)).toBe('0-6, 6-9 unwritten');
   });

@@ -35,12 +35,11 @@ const recentKernels: readonly string[] = ['6.12', '7.3'];
 const wholeMatrix: readonly CellJobs[] = (['5.10', '6.1', '6.12', '7.3'] as const).flatMap((kernel) => {
   const isRecent = recentKernels.includes(kernel);
   const devices: readonly Cell['device'][] = isRecent ? ['clearable', 'unclearable'] : ['clearable'];
-  return devices.flatMap((device) => {
-    const hasTraces = kernel !== '7.3' || device !== 'unclearable';
-    const listed = listedErrors.filter((job) => job !== 'traces' || hasTraces);
-    const jobs: readonly JobName[] = isRecent ? [...listed, 'machine-check'] : listed;
-    return (['ext4', 'xfs'] as const).map((filesystem) => ({ cell: cell(kernel, filesystem, device), jobs }));
-  });
+  const jobs: readonly JobName[] = isRecent ? [...listedErrors, 'machine-check'] : listedErrors;
+  const filesystems = ['ext4', 'xfs'] as const;
+  return devices
+    .flatMap((device) => filesystems.map((filesystem) => cell(kernel, filesystem, device)))
+    .map((each) => ({ cell: each, jobs }));
 });
 
 /** The cells that a command line asks for, each with its jobs. */

@@ -17,7 +17,7 @@ export function progressOn(write: (line: string) => void, now: () => number = ()
   };
 }
 
-/** What a run has said. Whoever sees only the end of its output is told the failures there, and where the rest is. */
+/** Keeps what a run has said. A reader of the end of its output alone is told the failures there. */
 export class SaidLines {
   readonly #failures: string[] = [];
   #file: string | undefined;

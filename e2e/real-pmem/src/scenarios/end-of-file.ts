@@ -49,6 +49,14 @@ export const endOfFileScenarios: readonly Scenario[] = [
     steps: [...badTail, a.resize(size), ...look, a.extents()],
   },
   {
+    name: 'tail-resize-beyond-allocated-blocks',
+    title: 'resize() from a bad last page with blocks past the end of the file, and then once more.',
+    steps: [
+      ...badTail, a.allocate(page(8), page(2)), a.extents(), a.resize(size), ...look, a.extents(), a.resize(size),
+      a.size(), a.extents(),
+    ],
+  },
+  {
     name: 'tail-shrink-within-page',
     title: 'Shrinking the file inside its bad last page.',
     steps: [...badTail, a.truncate(bad + 50), ...look],
@@ -77,6 +85,14 @@ export const endOfFileScenarios: readonly Scenario[] = [
     name: 'truncate-into-bad-page',
     title: 'Truncating into a bad page in the middle of the file.',
     steps: [...a.written(size), a.inject(bad), a.truncate(odd), ...look, a.pread(page(4)), a.extents(), a.truncate(size), a.size(), a.pread(page(6))],
+  },
+  {
+    name: 'truncate-into-bad-page-again',
+    title: 'Truncating into a bad page, and then to that size once more.',
+    steps: [
+      ...a.written(size), a.inject(bad), a.truncate(odd), a.extents(), a.truncate(odd), a.extents(), ...look,
+      a.truncate(bad), a.extents(),
+    ],
   },
   {
     name: 'resize-into-bad-page',

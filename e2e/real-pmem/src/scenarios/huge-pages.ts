@@ -107,6 +107,24 @@ export const hugePageScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'huge-unwritten-written-around-poison',
+    title: 'A write of 2 MiB that were never written, with a bad page in their first half.',
+    hugePages,
+    steps: [
+      a.create(size), a.inject(bad), a.pwrite(0, size), a.extents(), a.pread(page(4)), a.pread(page(6)),
+      a.pread(page(300)), a.pwrite(bad), a.extents(),
+    ],
+  },
+  {
+    name: 'huge-unwritten-poison-in-second-half',
+    title: 'The first store to 2 MiB that were never written, with a bad page in their second half.',
+    hugePages,
+    steps: [
+      a.create(size), a.inject(page(300)), a.store(page(3)), a.extents(), a.load(page(4)), a.load(page(299)),
+      a.load(page(300)), a.load(page(301)), a.inject(later), a.load(later),
+    ],
+  },
+  {
     name: 'huge-hole-store',
     title: 'The first store to 2 MiB of a sparse file.',
     hugePages,

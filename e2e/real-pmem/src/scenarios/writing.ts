@@ -75,6 +75,14 @@ export const writingScenarios: readonly Scenario[] = [
       steps: [...setup, a.pwrite(bad + 100, page(2)), a.pwrite(bad + 4000, 200), ...look],
     },
   ]),
+  ...([['a-hole', false], ['an-unwritten-block', true]] as const).map(([what, preallocate]): Scenario => ({
+    name: `write-from-${what}-into-bad-page`,
+    title: `A span that begins in ${what.replaceAll('-', ' ')} and ends inside the bad page after it.`,
+    steps: [
+      a.create(page(3), preallocate), a.pwrite(0), a.pwrite(page(2)), a.extents(), a.inject(page(2)),
+      a.pwrite(page(1), pageBytes + 100), a.extents(), a.badBlocks(), a.pread(page(1)), a.pread(page(2)),
+    ],
+  })),
   {
     name: 'write-fragmented-file',
     title: 'A write over two extents, the second with the bad page.',

@@ -3,10 +3,11 @@
  * write of one page can clear, or fail to clear, the poison of another.
  *
  * ext4 keeps two views of a file: extents on disk, and a cache of them that reads, writes and FIEMAP ask first. If
- * zeroing fails (poison on a device that cannot clear) the two part, as measured on Linux 6.12:
+ * zeroing fails (poison on a device that cannot clear) the two part, as measured on Linux 6.12 and 7.3:
  *
- * - blocks to be written are converted on disk before they are zeroed: the cache still calls them unwritten, and the next
- *   write finds them written and bad;
+ * - blocks to be written are converted on disk before they are zeroed: the cache still calls them unwritten, and the
+ *   next write finds them written and bad (on 7.3 the cache calls them written as
+ *   well, unless written neighbours absorb them);
  * - neighbours that could not be zeroed stay unwritten on disk: the cache calls them written, and reads give what the
  *   medium holds, also what a zero-range before had hidden.
  *
@@ -37,9 +38,9 @@ export function convertOnExt4(machine: Machine, inode: Inode, logical: number, c
     if (!zeroed) break;
   }
   if (!zeroSpan(machine, inode, request)) {
-    for (let at = request.start; at < request.end; at++) {
-      machine.filesystem.setOnDisk(inode, at, writtenEntry(mappedBlock(inode.map.at(at))));
-    }
+    const isCached = machine.rules.cachesFailedConversion && !isAbsorbed(inode, extent, request);
+    if (isCached) rewrite(machine, inode, request, true);
+    else convertOnDisk(machine, inode, request);
     return { count: 0, errno: Errno.EIO };
   }
   rewrite(machine, inode, request, true);
@@ -56,16 +57,17 @@ export function trustDiskWithin(machine: Machine, inode: Inode, logical: number,
 
 /**
  * The cache was wrong: the blocks are written already, and nothing zeroes them. Pages that show zeros go on doing so.
- * The cache learns of the blocks that were asked for, and of no other.
+ * The cache learns of the blocks that were asked for, and of no other; that of 7.3 learns of all that adjoin them.
  */
 function trustDisk(machine: Machine, inode: Inode, logical: number, count: number): BlocksOutcome {
   const isInExtent = (at: number): boolean => {
     return isUnwritten(inode.map.at(at)) && inode.diskEntry(at) === inode.diskEntry(logical) + at - logical;
   };
+  const limit = machine.rules.cachesFailedConversion ? Infinity : logical + count;
   let end = logical + 1;
-  while (end < logical + count && isInExtent(end)) end++;
+  while (end < limit && isInExtent(end)) end++;
   rewrite(machine, inode, { start: logical, end }, true);
-  return { count: end - logical, errno: 0 };
+  return { count: Math.min(count, end - logical), errno: 0 };
 }
 
 /** Marks blocks as written in the cache, and on disk too if `onDisk`; mappings stay as they are. */
@@ -75,6 +77,13 @@ function rewrite(machine: Machine, inode: Inode, span: Span, onDisk: boolean): v
   const disk = Array.from(before, (_, i) => inode.diskEntry(span.start + i));
   machine.filesystem.reclassify(inode, span.start, before.map((entry) => writtenEntry(mappedBlock(entry))));
   if (!onDisk) disk.forEach((entry, i) => { machine.filesystem.setOnDisk(inode, span.start + i, entry); });
+}
+
+/** Marks blocks as written on disk; the cache goes on calling them unwritten. */
+function convertOnDisk(machine: Machine, inode: Inode, { start, end }: Span): void {
+  for (let at = start; at < end; at++) {
+    machine.filesystem.setOnDisk(inode, at, writtenEntry(mappedBlock(inode.map.at(at))));
+  }
 }
 
 function zeroSpan(machine: Machine, inode: Inode, span: Span): boolean {
@@ -117,13 +126,26 @@ function neighboursToZero(machine: Machine, inode: Inode, extent: Span, request:
 
 /** True if the request lies at an edge of the extent, next to written blocks that adjoin on the device too. */
 function joins(inode: Inode, extent: Span, request: Span): boolean {
-  const physical = (at: number): number | undefined => {
-    const entry = at < 0 ? HOLE : inode.diskEntry(at);
-    return entry > HOLE ? mappedBlock(entry) : undefined;
-  };
-  if (request.start === extent.start) {
-    return physical(extent.start - 1) === mappedBlock(inode.diskEntry(extent.start)) - 1;
-  }
-  if (request.end !== extent.end) return false;
-  return physical(extent.end) === mappedBlock(inode.diskEntry(extent.end - 1)) + 1;
+  if (request.start === extent.start) return adjoinsBefore(inode, extent);
+  return request.end === extent.end && adjoinsAfter(inode, extent);
+}
+
+/** True for a part of the extent that joins written blocks, and for all of it between such blocks on both sides. */
+function isAbsorbed(inode: Inode, extent: Span, request: Span): boolean {
+  const isWhole = request.start === extent.start && request.end === extent.end;
+  return isWhole ? adjoinsBefore(inode, extent) && adjoinsAfter(inode, extent) : joins(inode, extent, request);
+}
+
+function adjoinsBefore(inode: Inode, { start }: Span): boolean {
+  return writtenBlock(inode, start - 1) === mappedBlock(inode.diskEntry(start)) - 1;
+}
+
+function adjoinsAfter(inode: Inode, { end }: Span): boolean {
+  return writtenBlock(inode, end) === mappedBlock(inode.diskEntry(end - 1)) + 1;
+}
+
+/** Place on the device of a block that is written on disk. */
+function writtenBlock(inode: Inode, at: number): number | undefined {
+  const entry = at < 0 ? HOLE : inode.diskEntry(at);
+  return entry > HOLE ? mappedBlock(entry) : undefined;
 }

@@ -47,6 +47,8 @@ interface KernelProfile {
   readonly ext4UnmapsEarly: boolean;
   /** ext4 zeroes the parts of blocks at the edges of a zero-range before it converts the blocks between, not after. */
   readonly ext4ZeroesEdgesFirst: boolean;
+  /** ext4's cache calls blocks that a write could not zero written, unless written neighbours absorb them. */
+  readonly ext4CachesFailedConversion: boolean;
   /** XFS mounts with reflink and dax together. */
   readonly reflinkWithDax: boolean;
   /** A page whose error was met through 2 MiB stays out of the kernel's memory map after it was cleared. */
@@ -67,6 +69,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
+    ext4CachesFailedConversion: false,
     reflinkWithDax: false,
     keepsHugePoison: false,
     unmeasured: ['devices that cannot clear'],
@@ -79,6 +82,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'never',
     ext4UnmapsEarly: false,
     ext4ZeroesEdgesFirst: false,
+    ext4CachesFailedConversion: false,
     reflinkWithDax: true,
     keepsHugePoison: false,
     unmeasured: ['devices that cannot clear'],
@@ -91,6 +95,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'ignored',
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
+    ext4CachesFailedConversion: false,
     reflinkWithDax: true,
     keepsHugePoison: false,
     unmeasured: [],
@@ -103,9 +108,10 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'reported',
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: true,
+    ext4CachesFailedConversion: true,
     reflinkWithDax: true,
     keepsHugePoison: true,
-    unmeasured: ['devices that cannot clear', 'growing a file whose truncation has failed half way'],
+    unmeasured: ['growing a file whose truncation has failed half way'],
   },
   // Linux 6.12 with the patches of e2e/real-pmem/zeroinit-kernel.
   'dax-zeroinit': {
@@ -116,6 +122,7 @@ export const KERNEL_PROFILES: Readonly<Record<KernelName, KernelProfile>> = {
     ext4TailZeroing: 'ignored',
     ext4UnmapsEarly: true,
     ext4ZeroesEdgesFirst: false,
+    ext4CachesFailedConversion: false,
     reflinkWithDax: true,
     keepsHugePoison: false,
     unmeasured: [],
@@ -154,6 +161,8 @@ export interface KernelRules {
   readonly punch: 'blocks-first' | 'edges-first';
   /** Zero-range zeroes the parts of blocks at its edges before it does anything to whole ones: if that fails, nothing has changed. */
   readonly zeroesEdgesFirst: boolean;
+  /** As KernelProfile says. */
+  readonly cachesFailedConversion: boolean;
   /** A block taken from the free pool turns out to be poison that cannot be cleared. */
   readonly failedAllocation: 'io-error' | 'shutdown';
   /** ftruncate to a size inside a bad block. `fails-but-shrinks` sets the size, and frees no block. */
@@ -220,6 +229,7 @@ export function kernelRules(kernel: KernelName, mount: Mount, blockBytes = 4096)
           : 'unwritten-in-place',
     punch: filesystem === 'xfs' ? 'blocks-first' : 'edges-first',
     zeroesEdgesFirst: filesystem === 'ext4' && profile.ext4ZeroesEdgesFirst,
+    cachesFailedConversion: filesystem === 'ext4' && profile.ext4CachesFailedConversion,
     failedAllocation: filesystem === 'xfs' ? 'shutdown' : 'io-error',
     shrinkIntoPoison: filesystem === 'ext4' ? (profile.ext4TailZeroing === 'reported' ? 'fails-but-shrinks' : 'ignored') : 'refused',
     growFromPoison: filesystem === 'ext4' && profile.ext4TailZeroing !== 'reported' ? 'allowed' : 'refused',
