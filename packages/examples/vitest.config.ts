@@ -16,4 +16,22 @@ const needsLinux = [
   'test/wal/preallocation.test.ts',
 ];
 
-export default defineConfig({ test: testOptionsOf({ needsLinux }) });
+/** Each in a process of its own: these put other modules, another clock or another disk in place of the real ones. */
+const isolated = [
+  'test/**/planted*.test.ts',
+  'test/level/{flush-place,layers}.test.ts',
+  'test/node-fs/*.test.ts',
+  'test/pages/{flush-place,give-back-crash}.test.ts',
+];
+const { include, exclude, ...options } = { exclude: [], ...testOptionsOf({ needsLinux }) };
+
+export default defineConfig({
+  test: {
+    ...options,
+    projects: [
+      { extends: true, test: { name: 'isolated', include: isolated, exclude } },
+      // One process for many of the others, since loading is most of what they take.
+      { extends: true, test: { name: 'together', include, exclude: [...exclude, ...isolated], isolate: false } },
+    ],
+  },
+});

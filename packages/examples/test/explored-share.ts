@@ -1,6 +1,6 @@
 /** What `npm test` (a share) and `npm run test:states` (more) do of the exploration of an engine, the same for all of them. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { everyCrash, type Exploration, type ExplorationReport, type Explored, type ExploreOptions } from '@safe-pmem/mock';
 import { LEAST_STATES } from './share.js';
 
@@ -40,7 +40,9 @@ export function exploreShare<Body, Machine, Scene extends Explored>(
   { BODIES, MACHINES, randomBody, randomMachine, randomTarget, targets, brief }: Explorations<Body, Machine, Scene>,
 ): void {
   // Most states end with errors that are not read: collecting their stacks takes a tenth of the time.
+  const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 2;
+  afterAll(() => { Error.stackTraceLimit = stackTraceLimit; });
   let explored = 0;
 
   const explore = async (name: string, run: () => Promise<ExplorationReport>): Promise<void> => {
