@@ -65,6 +65,7 @@ const list = [
   [mock('kernel/pread.ts'), 'if (device.isHeldBack(block)) return { transferredBytes: done, errno: done === 0 ? Errno.EFAULT : 0 };', '', 'system calls read pages that are held back'],
   [mock('kernel/pwrite.ts'), 'if (!device.isHeldBack(first + held)) continue;', 'continue;', 'system calls write pages that are held back'],
   [mock('hardware/device.ts'), "this.known.remove(block, 0, this.blockBytes);\n    this.cache.persist(block, 0, this.blockBytes);", "this.known.remove(block, 0, this.blockBytes);", 'what is cleared can be lost again'],
+  [mock('hardware/medium.ts'), 'if (this.staleByte === 0 && this', 'if (this', 'stale bytes are not zeroed'],
   [mock('hardware/medium.ts'), 'this.#random.fill(this.#writable(block).subarray(from, from + SECTOR_BYTES));', '', 'cleared bytes are the old ones'],
   [
     mock('hardware/sector-set.ts'),

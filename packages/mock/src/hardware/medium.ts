@@ -24,7 +24,7 @@ export class Medium {
     readonly blockBytes: number,
     readonly blockCount: number,
     random: Random,
-    staleByte = 0,
+    private readonly staleByte = 0,
   ) {
     this.poison = new SectorSet(blockBytes);
     this.#random = random;
@@ -52,6 +52,8 @@ export class Medium {
   }
 
   fillZeros(block: number, offset: number, length: number): void {
+    // A page of 512 MiB that a store has mapped is zeroed whole: no memory is taken for zeros that are there.
+    if (this.staleByte === 0 && this.#chunks[Math.floor(block / CHUNK_BLOCKS)] === undefined) return;
     const from = (block % CHUNK_BLOCKS) * this.blockBytes + offset;
     this.#writable(block).fill(0, from, from + length);
     this.changed?.(block, offset, length);
