@@ -90,7 +90,7 @@ const list = [
   [mock('kernel/fallocate.ts'), 'const errno = zeroesEdgesFirst ? zeroEdges(machine, inode, cover) : 0;', 'const errno = 0;', 'newer ext4 zeroes no edges'],
   [mock('kernel/fallocate.ts'), 'return zeroesEdgesFirst ? 0 : zeroEdges(machine, inode, cover);', 'return 0;', 'older ext4 zeroes no edges'],
   [mock('kernel/ext4-unwritten.ts'), ' && !isAbsorbed(inode, extent, request)', '', '7.3 caches each'],
-  [mock('kernel/ext4-unwritten.ts'), 'Conversion ? Infinity : logical + count', 'Conversion ? logical + count : Infinity', '7.3 learns less'],
+  [mock('kernel/ext4-unwritten.ts'), '? Infinity : logical + count', '? logical + count : Infinity', '7.3 learns less'],
   [mock('kernel/kernel-profile.ts'), "zeroesEdgesFirst: filesystem === 'ext4' && profile.ext4ZeroesEdgesFirst", 'zeroesEdgesFirst: false', 'newer ext4 loses bytes in a zero-range that fails'],
   [mock('kernel/kernel-profile.ts'), "unshare: filesystem === 'xfs',", "unshare: filesystem === 'xfs' && profile.reflinkWithDax,", 'XFS without reflinks does not know UNSHARE_RANGE'],
   [mock('kernel/truncate.ts'), "if (errno !== 0 && rules.shrinkIntoPoison === 'fails-but-shrinks') {", 'if (sizeBytes < 0) {', 'a truncate that fails half way frees blocks'],
