@@ -5,11 +5,12 @@ const { EIO } = constants.errno;
 
 /**
  * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
- * is done for real, system call by system call, but for the reading of the list and the SIGBUS of who reads a listed page. The
- * list is empty once all of its pages have been rewritten.
+ * is done for real, system call by system call, but for the reading of the list and the SIGBUS of who reads a listed page. A
+ * page is off the list once it was rewritten.
  */
 export function driverWithBadBlocks(driver) {
   let listed = [];
+  /** Those that are bad now. */
   let pages = new Set();
   let last;
   const faultIn = (position, length) => {
@@ -26,7 +27,8 @@ export function driverWithBadBlocks(driver) {
       let i = 0;
       const blocks = ranges.map((range) => {
         while (extents[i].offset + extents[i].length <= range.offset) i++;
-        return { offset: extents[i].physicalOffset + range.offset - extents[i].offset, length: range.length };
+        const offset = extents[i].physicalOffset + range.offset - extents[i].offset;
+        return { page: range.offset / PAGE, offset, length: range.length };
       });
       pages = new Set(ranges.map(({ offset }) => offset / PAGE));
       listed = blocks.sort((a, b) => a.offset - b.offset);
@@ -37,7 +39,10 @@ export function driverWithBadBlocks(driver) {
       const { file } = outcome;
       const own = {
         facts: { ...file.facts, dax: true, bus: { provider: 'e820', commands: [] } },
-        badBlocks: () => Promise.resolve({ supported: true, ranges: listed }),
+        badBlocks: () => {
+          if (listed.length > pages.size) listed = listed.filter(({ page }) => pages.has(page));
+          return Promise.resolve({ supported: true, ranges: listed });
+        },
         read: (target, position) => faultIn(position, target.length) ?? file.read(target, position),
         readEach: async (pieces, bytes) => {
           const reads = await file.readEach(pieces, bytes);
@@ -45,7 +50,6 @@ export function driverWithBadBlocks(driver) {
         },
         rewrite: (pieces, bytes) => {
           for (const { position, length } of pieces) for (let at = position; at < position + length; at += PAGE) pages.delete(at / PAGE);
-          if (pages.size === 0) listed = [];
           return file.rewrite(pieces, bytes);
         },
       };

@@ -1,9 +1,10 @@
-/** Repair of 10,000 bad pages in one call against nothing but its system calls, and what a list of known bad pages costs a read. */
+/** Repair of 10,000 bad pages at once, in files and in engines with a mirror, and reads beside known bad pages. */
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import path from 'node:path';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
+import { damagedLog, damagedStore } from '../engine-repairs.mjs';
 import { driverWithBadBlocks } from '../listed-blocks.mjs';
 import { nativeProgram } from '../native-program.mjs';
 import { directory } from '../place.mjs';
@@ -14,6 +15,8 @@ const COUNT = short ? 1000 : 10_000;
 const ROUNDS = roundsOf(6);
 const raw = nativeProgram('raw-repair');
 const rows = [];
+
+const summary = (all) => ({ medianNs: all.sort((a, b) => a - b)[all.length >> 1], fastestNs: all[0] });
 
 async function openFilled(name, driver, size) {
   const file = await PmemFile.open(path.join(directory, name), { driver, create: true, size, preallocate: true });
@@ -55,13 +58,37 @@ for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the o
   // The first call of all compiles what the others use, and is shown by itself.
   const [first] = times['repair, filled'];
   for (const all of Object.values(times)) all.splice(0, 1);
-  const summary = (all) => ({ medianNs: all.sort((a, b) => a - b)[all.length >> 1], fastestNs: all[0] });
   rows.push({
     title: `repair of ${COUNT} bad pages, ${where}`,
     unit: 'ns',
     baseline,
     times: { ...Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summary(all)])), 'filled, first call': summary([first]) },
   });
+}
+
+{
+  const baseline = 'pwrite of each page, one fdatasync';
+  const engines = { 'log, from its mirror': damagedLog, 'paged store, from its mirror': damagedStore };
+  const times = Object.fromEntries([...Object.keys(engines), baseline].map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, damaged] of Object.entries(engines)) {
+      const engine = await damaged(COUNT);
+      const start = process.hrtime.bigint();
+      const repaired = await engine.repair();
+      times[name].push(Number(process.hrtime.bigint() - start));
+      if (repaired !== COUNT) throw new Error(`${repaired} of ${COUNT} pages of a ${name} were repaired`);
+      await engine.close();
+      for (const file of engine.paths) unlinkSync(file);
+    }
+    const other = await openFilled('rewritten', nativeDriver(), COUNT * PAGE);
+    times[baseline].push(raw(other.path, COUNT, PAGE).ns);
+    await other.close();
+    unlinkSync(other.path);
+  }
+  // The first round compiles what the others use.
+  for (const all of Object.values(times)) all.splice(0, 1);
+  const rowTimes = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summary(all)]));
+  rows.push({ title: `repair of ${COUNT} bad pages of an engine, one behind the other`, unit: 'ns', baseline, times: rowTimes });
 }
 
 const reads = {};
