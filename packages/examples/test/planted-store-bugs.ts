@@ -58,12 +58,12 @@ export function findsPlantedBugs<Explorations>(
       plant();
       const explorations = await load();
       await expect(run(explorations, 1)).rejects.toThrow(/state \d+ fails/);
-    }, 120_000);
+    }, 300_000);
 
     it('and only it', async () => {
       const explorations = await load();
       expect((await run(explorations, SHARE_WITHOUT_BUG)).states).toBeGreaterThan(50 * SHARE_WITHOUT_BUG);
-    }, 120_000);
+    }, 300_000);
   });
 }
 
