@@ -2,7 +2,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Driver } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
-import { type Absence, openExisting, undoMaking } from './absent-file.js';
+import { type Absence, makeFile, openExisting, undoMaking } from './absent-file.js';
 
 export interface WantedFile {
   readonly path: string;
@@ -55,8 +55,12 @@ export async function openWithFiles<Role extends string, Engine>(
         opened.set(role, found);
         continue;
       }
-      opened.set(role, await PmemFile.open(path, { driver, create: true, size, preallocate: true, exclusive: true }));
-      made.set(role, found);
+      const making = { create: true, size, preallocate: true, exclusive: true };
+      const { file, made: isNew } = await makeFile(
+        driver, (noticing) => PmemFile.open(path, { ...making, driver: noticing }),
+      );
+      opened.set(role, file);
+      if (isNew) made.set(role, found);
     }
     const files = Object.fromEntries(opened) as Record<Role, PmemFile>;
     return { engine: await options.open(files, new Set(made.keys())), files, close: () => closeAll(opened.values()) };

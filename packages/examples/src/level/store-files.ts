@@ -3,7 +3,7 @@
  */
 import type { Driver, OpenOptions } from '@safe-pmem/core';
 import { isPmemError, PmemFile } from '@safe-pmem/core';
-import { type Absence, openExisting, undoMaking } from '../files/absent-file.js';
+import { type Absence, makeFile, openExisting, undoMaking } from '../files/absent-file.js';
 import type { StoreOptions } from '../pages/index.js';
 import { helpFor } from '../engine-error.js';
 import { PagesError } from '../pages/index.js';
@@ -124,9 +124,11 @@ export class DatabaseFiles {
     }
   }
 
-  async #openFile(path: string, options: Omit<OpenOptions, 'driver'>): Promise<PmemFile> {
+  async #openFile(
+    path: string, options: Omit<OpenOptions, 'driver'>, driver: Driver = this.#options.driver,
+  ): Promise<PmemFile> {
     try {
-      return await PmemFile.open(path, { ...options, driver: this.#options.driver, exclusive: true });
+      return await PmemFile.open(path, { ...options, driver, exclusive: true });
     } catch (error) {
       if (isPmemError(error) && error.code === 'ERR_PMEM_LOCKED') throw new LockedError(this.#options.location, error);
       throw error;
@@ -137,8 +139,14 @@ export class DatabaseFiles {
     const { logBytes } = this.#options;
     const twin = this.#opened.get(role === 'log' ? 'logMirror' : 'log');
     const size = role === 'log' || role === 'logMirror' ? (twin?.size ?? logBytes) : DATA_BYTES;
-    this.#opened.set(role, await this.#openFile(path, { create: true, size, preallocate: true }));
-    this.#made.push(path);
+    const { file, made } = await makeFile(
+      this.#options.driver, (driver) => this.#openFile(path, { create: true, size, preallocate: true }, driver),
+    );
+    this.#opened.set(role, file);
+    if (made) this.#made.push(path);
+    else if (holdsSomething(file)) {
+      throw new LockedError(this.#options.location, new Error(`'${path}' was made elsewhere`));
+    }
   }
 }
 

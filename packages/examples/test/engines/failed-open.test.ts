@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { PmemFile } from '@safe-pmem/core';
+import type { Driver, PmemFile } from '@safe-pmem/core';
 import { mockDriver } from '@safe-pmem/mock';
 import { nativeDriver } from '@safe-pmem/native';
 import { SimulatedServer } from '../../explore/simulated-stream.js';
@@ -60,6 +60,26 @@ async function contents(): Promise<readonly (readonly [string, string])[]> {
   return Promise.all(names.map(async ({ name, parentPath }) => [name, await bytesOf(join(parentPath, name))] as const));
 }
 
+const THEIRS = 'something else '.repeat(SIZE / 15 + 1);
+
+async function expectOnlyTheirs(name: string): Promise<void> {
+  expect((await contents()).map(([found]) => found)).toEqual([name]);
+  expect(await readFile(join(folder, name), 'utf8') === THEIRS).toBe(true);
+}
+
+/** The native driver, beside a process that fills `filled` just before it would be made here. */
+function besideAnotherProcess(filled: string): Driver {
+  const driver = nativeDriver();
+  return {
+    name: driver.name,
+    devices: driver.devices,
+    async open(path, request) {
+      if (request.create && path === filled) await writeFile(path, THEIRS);
+      return driver.open(path, request);
+    },
+  };
+}
+
 describe.each(Object.entries(ENGINES))('%s', (_, { roles, open }) => {
   const driver = nativeDriver();
   const wanted = () => Object.fromEntries(roles.map((role) => [role, { path: join(folder, role), size: SIZE }]));
@@ -89,6 +109,19 @@ describe.each(Object.entries(ENGINES))('%s', (_, { roles, open }) => {
     const { engine, close } = await opened();
     await engine.close?.();
     await close();
+  });
+
+  test.each([
+    ['is not there', undefined], ['has no bytes', ''],
+  ])('a file that %s is filled by another process before it is made: it stays as it is', async (_how, before) => {
+    const role = roles.at(-1) ?? '';
+    if (before !== undefined) await writeFile(join(folder, role), before);
+    const failing = openWithFiles<string, Engine>({
+      driver: besideAnotherProcess(join(folder, role)), files: wanted(),
+      open: (files, made) => open(files, made.size === roles.length),
+    });
+    await expect(failing).rejects.toBeInstanceOf(Error);
+    await expectOnlyTheirs(role);
   });
 
   test('what an open that worked has made stays, and no open that fails removes it', async () => {
@@ -126,4 +159,11 @@ test.each(LEVEL_FILES)('Level database: %s is a directory', async (name) => {
   const db = new PmemLevel(join(folder, 'db'), { driver: nativeDriver(), logBytes: SIZE });
   await expect(db.open()).rejects.toMatchObject({ code: 'LEVEL_DATABASE_NOT_OPEN' });
   expect(await contents()).toEqual([]);
+});
+
+test.each(LEVEL_FILES)('Level database: %s is filled by another process before it is made', async (name) => {
+  const path = join(folder, name);
+  const db = new PmemLevel(join(folder, 'db'), { driver: besideAnotherProcess(path), logBytes: SIZE });
+  await expect(db.open()).rejects.toMatchObject({ code: 'LEVEL_DATABASE_NOT_OPEN' });
+  await expectOnlyTheirs(name);
 });
