@@ -160,7 +160,7 @@ export class Lane {
 
   #spawn(args, orders) {
     return new Promise((resolve, reject) => {
-      const env = { ...process.env, ...(orders && { EXPLORED_ORDERS: String(orders) }) };
+      const env = { ...process.env, EXPLORED_STATES: '7000', EXPLORED_ORDERS: String(orders ?? 50) };
       const limits = { timeout: HANGS_AFTER_MS, killSignal: 'SIGKILL' };
       const child = spawn(process.execPath, args, { cwd: this.#copy, env, stdio: 'ignore', ...limits });
       this.#running = child;

@@ -31,7 +31,7 @@ async function targetsNow(): Promise<readonly ExplorationTarget[]> {
 async function finding(way: string, { limit = 300, machine = 'ext4' } = {}): Promise<string | undefined> {
   const targets = await targetsNow();
   for (const target of targets.filter(({ name }) => name.startsWith(`wal, ${machine}`) && name.endsWith(way))) {
-    const found = await target.run({ seed: 1, limit }).then(
+    const found = await target.run({ seed: 1, limit, shrinkRuns: 20 }).then(
       () => undefined,
       (error: unknown) => (error as Error).message,
     );

@@ -9,8 +9,8 @@ import { interleavingOf, targets } from '../../explore/several-openers.js';
 import { everyInterleaving } from '../../src/index.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
-/** The faults that are put back (npm run mutants -- --explorer) are looked for longer. */
-const ORDERS = Number(process.env.EXPLORED_ORDERS ?? 50);
+/** Mutants, and the faults that are put back (npm run mutants -- --explorer), are looked for longer. */
+const ORDERS = Number(process.env.EXPLORED_ORDERS ?? 25);
 const TIMEOUT_MS = 1_800_000;
 const STATES_OF_EACH_WAY = Math.ceil(ORDERS / 5);
 
