@@ -152,6 +152,8 @@ const list = [
   // Views
   [core('access/view.ts'), 'if (alignOut(range, pageBytes).length <= constants.MAX_LENGTH) return;', 'return;', 'a view longer than an array'],
   [core('access/view.ts'), 'if (failure.errno !== Errno.ENOMEM) return', 'return', 'too many views read as a failed call'],
+  [core('pmem-file.ts'), 'setBrand(PmemFile.prototype, PMEM_FILE);', '', 'files of another copy are none'],
+  [core('errors/errors.ts'), "Object.defineProperty(prototype, 'name'", "void (prototype, 'name'", 'no name'],
   [core('access/view.ts'), 'this.#file.forgetView();', '', 'released views are kept by their file'],
   // Known bad
   [core('faults/unsafe-ranges.ts'), 'this.#met.removeAll(subtract(this.#listed.within(within), ranges));', '', 'repairs by others go unnoticed'],

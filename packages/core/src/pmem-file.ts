@@ -7,6 +7,7 @@ import type { PmemView } from './access/view.js';
 import { Views } from './access/views.js';
 import { ownOption } from './arguments.js';
 import type { Driver } from './driver/driver.js';
+import { isBranded, setBrand } from './errors/brand.js';
 import { systemError } from './errors/system-error.js';
 import { forgetHealthy } from './faults/ask-again.js';
 import type { FileInfo } from './opening/file-info.js';
@@ -39,6 +40,8 @@ import type { WatchEvent } from './rescue/watch-event.js';
 import type { ResizeOptions } from './resize/resize.js';
 import { resizeFile } from './resize/resize.js';
 
+const PMEM_FILE = Symbol.for('@safe-pmem/core PmemFile');
+
 /**
  * A file of persistent memory, mapped and safe: whatever the medium does becomes an error that names the bytes.
  *
@@ -63,6 +66,16 @@ export class PmemFile implements NumberReads {
   readonly #claims: ClaimLock;
   readonly #repairs: RepairQueue;
   #closed: Promise<void> | undefined;
+
+  /**
+   * Makes `instanceof` know the files of another copy of this package, too.
+   *
+   * @example
+   * if (!(file instanceof PmemFile)) throw new TypeError('file must be a PmemFile');
+   */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isBranded(value, PMEM_FILE);
+  }
 
   private constructor(state: OpenState, driver: Driver) {
     this.#state = state;
@@ -483,3 +496,7 @@ export class PmemFile implements NumberReads {
     return refreshKnown(this.#state.file, this.#state.unsafe, this.#state.wholeFile());
   }
 }
+
+setBrand(PmemFile.prototype, PMEM_FILE);
+// The bundler renames a class that mentions itself, and a runtime prints the name of a file's class.
+Object.defineProperty(PmemFile, 'name', { value: 'PmemFile' });

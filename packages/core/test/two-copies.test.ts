@@ -1,6 +1,7 @@
-/** Errors of one copy of the package in a program that holds another one too. */
+/** Errors and files of one copy of the package in a program that holds another one too. */
 import { expect, test, vi } from 'vitest';
 import * as here from '../src/errors/errors.js';
+import { PmemFile } from '../src/pmem-file.js';
 
 async function otherCopy(): Promise<typeof here> {
   vi.resetModules();
@@ -41,4 +42,25 @@ test('a class that an application makes of these errors knows only its own insta
   expect([own instanceof AppError, own instanceof here.MediaError, own instanceof here.PmemError]).toEqual([true, true, true]);
   expect(new here.MediaError('read', 'errno', details) instanceof AppError).toBe(false);
   expect(Object.keys(own)).not.toContain('constructor');
+});
+
+test('files of another copy are files of this one', async () => {
+  vi.resetModules();
+  const other = await import('../src/pmem-file.js');
+  expect(other.PmemFile).not.toBe(PmemFile);
+  const foreign: unknown = Object.create(other.PmemFile.prototype);
+  expect([foreign instanceof PmemFile, foreign instanceof other.PmemFile]).toEqual([true, true]);
+  for (const value of [{}, undefined, null, 'file', Object.create(null)]) expect(value instanceof PmemFile).toBe(false);
+});
+
+test('an error has its name whatever the class is called by then, and its stack begins with it', () => {
+  const errors = [
+    new here.PmemError('ERR_PMEM_LOST', 'lost'),
+    new here.MediaError('read', 'sigbus', { ranges: [{ offset: 0, length: 1 }] }),
+    new here.RepairError('no', [], {}),
+  ];
+  const names = ['PmemError', 'MediaError', 'RepairError'];
+  expect(errors.map((error) => error.name)).toEqual(names);
+  expect(errors.map((error) => error.stack?.split(':', 1)[0])).toEqual(names);
+  expect(errors.map((error) => Object.hasOwn(error, 'name'))).toEqual([false, false, false]);
 });

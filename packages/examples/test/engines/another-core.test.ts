@@ -1,5 +1,6 @@
 /** An application that requires @safe-pmem/core, and engines that import it: two copies of every error class. */
 import { createRequire } from 'node:module';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import * as core from '@safe-pmem/core';
 import type { PmemFile } from '@safe-pmem/core';
@@ -31,6 +32,19 @@ function machine(clearable: boolean) {
 test('the two copies are two', () => {
   expect(otherCore.MediaError).not.toBe(core.MediaError);
   expect(otherCore.PmemFile).not.toBe(core.PmemFile);
+});
+
+test('a file of one copy is a file to the other, and both print files and errors under their names', async () => {
+  const { file, poison } = machine(true);
+  const opened = await file('/file');
+  expect([opened instanceof core.PmemFile, opened instanceof otherCore.PmemFile]).toEqual([true, true]);
+  expect(inspect(opened)).toMatch(/^PmemFile \{/);
+  poison('/file', 1);
+  expect(() => opened.readUInt8(PAGE)).toThrow(core.MediaError);
+  for (const { MediaError } of [core, otherCore]) {
+    expect(inspect(new MediaError('read', 'known', { ranges: [] }))).toMatch(/^MediaError: read met a media error/);
+  }
+  await opened.close();
 });
 
 describe.each([['that can be cleared', true], ['that cannot', false]] as const)('poison %s', (_, clearable) => {
