@@ -30,7 +30,8 @@ const list = [
     'this.#requireAllDurable(asked);', 'what is stored into a loss while persistAsync() runs counts as durable',
   ],
   [
-    core('faults/fault-path.ts'), "'fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()",
+    core('faults/fault-path.ts'),
+    "'fileSizeBytes' in problem && problem.fileSizeBytes >= Math.min(leastEnd, this.#endOfFile())",
     'false', 'persist() calls a resize() of the same file a truncation',
   ],
   [
@@ -114,6 +115,10 @@ const list = [
     core('repair/journal/overwritten.ts'),
     'subtract(unsafe.overwrittenWithin(range), unsafe.unpersistedWithin(range))', 'unsafe.overwrittenWithin(range)',
     'a loss ends though a failed flush may have dropped what was written over it',
+  ],
+  [
+    core('access/durability.ts'), 'await file.persistAsync(mapped.offset, mapped.length), end.bytes)',
+    'await file.persistAsync(mapped.offset, mapped.length))', 'bytes that a resize cut off and added were truncated',
   ],
   [core('repair/write-units.ts'), 'noteFailedFlush(file, unsafe, unsynced);', '', 'a failed fdatasync is forgotten'],
   [

@@ -57,7 +57,9 @@ export class Durability {
       // A resize() may have run since the range before.
       const mapped = intersect(range, { offset: 0, length: file.mappedBytes });
       if (mapped === undefined) break;
-      faultPath.requirePersisted(mapped, await file.persistAsync(mapped.offset, mapped.length));
+      await this.#state.whileNotingEnd(async (end) => {
+        faultPath.requirePersisted(mapped, await file.persistAsync(mapped.offset, mapped.length), end.bytes);
+      });
       this.#state.assertOpen();
     }
     this.#requireAllDurable(asked, overwritten);

@@ -126,10 +126,10 @@ export class FaultPath {
   }
 
   /** Throws what `problem`, which a persist of the range reported, means. Returns if it has passed and the range is durable. */
-  requirePersisted(range: ByteRange, problem: PersistProblem): void {
+  requirePersisted(range: ByteRange, problem: PersistProblem, leastEnd?: number): void {
     if (problem === undefined) return;
     if (!('signalCode' in problem)) {
-      this.requireFlushed([range], problem);
+      this.requireFlushed([range], problem, leastEnd);
       return;
     }
     this.#explainFlush(range, problem);
@@ -147,10 +147,12 @@ export class FaultPath {
 
   /**
    * Throws for a persist of the ranges that failed, or found the file shorter. Bytes that a resize() of this file has
-   * cut off, or is cutting off, were not truncated: the rest is durable.
+   * cut off, or is cutting off, were not truncated: the rest is durable. `leastEnd`: where one had it end meanwhile.
    */
-  requireFlushed(ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>): void {
-    if ('fileSizeBytes' in problem && problem.fileSizeBytes >= this.#endOfFile()) return;
+  requireFlushed(
+    ranges: readonly ByteRange[], problem: Exclude<PersistProblem, CaughtFault | undefined>, leastEnd = Infinity,
+  ): void {
+    if ('fileSizeBytes' in problem && problem.fileSizeBytes >= Math.min(leastEnd, this.#endOfFile())) return;
     throw publishPersistFailure(this.#path, publishFailure(this.#path, this.#persistErrorOf(ranges, problem)));
   }
 

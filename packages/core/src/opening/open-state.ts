@@ -9,6 +9,11 @@ import { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { Journal } from '../repair/journal/journal.js';
 import { Announcements } from '../rescue/announcements.js';
 
+/** Of a file whose size may change meanwhile. */
+export interface LeastEnd {
+  bytes: number;
+}
+
 /** The state that the parts of a PmemFile share: the open file, its unsafe ranges, and whether it is open at all. */
 export class OpenState {
   readonly file: CompleteFile;
@@ -24,6 +29,7 @@ export class OpenState {
   readonly #closing = new AbortController();
   /** The end of each that runs, with the size that it gives the file. */
   readonly #resizes = new Map<Promise<void>, number>();
+  readonly #ends = new Set<LeastEnd>();
 
   constructor(file: CompleteFile, devices?: DeviceDriver) {
     this.file = file;
@@ -49,6 +55,7 @@ export class OpenState {
     let end = (): void => undefined;
     const ended = new Promise<void>((resolve) => { end = resolve; });
     this.#resizes.set(ended, sizeBytes);
+    for (const end of this.#ends) end.bytes = Math.min(end.bytes, sizeBytes);
     try {
       return await resize();
     } finally {
@@ -61,6 +68,17 @@ export class OpenState {
   /** Resolves when no resize() runs any more: the size of the file and its mapping agree again. */
   async resized(): Promise<void> {
     while (this.#resizes.size > 0) await Promise.all(this.#resizes.keys());
+  }
+
+  /** Runs `body`, which is told the least size that a resize() has given the file since then. */
+  async whileNotingEnd<Outcome>(body: (end: LeastEnd) => Promise<Outcome>): Promise<Outcome> {
+    const end: LeastEnd = { bytes: this.#endOfFile };
+    this.#ends.add(end);
+    try {
+      return await body(end);
+    } finally {
+      this.#ends.delete(end);
+    }
   }
 
   get #endOfFile(): number {

@@ -155,6 +155,23 @@ describe('resize() cuts off bytes', () => {
       expect(driver.readFile(PATH).subarray(0, 3)).toEqual(stored);
     });
 
+  it.each([[2 * PAGE, false], [PAGE, true]])(
+    'and another adds them while persistAsync() finds %i bytes: cut elsewhere: %s', async (fileSizeBytes, isCut) => {
+      const driver = mockDriver({ turns: true, dax: false });
+      await (await filled(driver, size)).close();
+      const file = await PmemFile.open(PATH, {
+        driver: changing(driver, (opened) => {
+          opened.persistAsync = async () => {
+            await file.resize(2 * PAGE);
+            await file.resize(size);
+            return { fileSizeBytes };
+          };
+        }),
+      });
+      if (isCut) await failure('ERR_PMEM_TRUNCATED', () => file.persistAsync());
+      else await file.persistAsync();
+    });
+
   it('but another process has cut off more: persist() says so', async () => {
     const { driver, file, gate } = await withGate('resize', { dax: false });
     gate.isArmed = true;
