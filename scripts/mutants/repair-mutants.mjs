@@ -66,6 +66,8 @@ const list = [
   [core('faults/fault-path.ts'), 'this.#isLoadable(fault, verdict) ? LOADABLE : verdict', 'verdict', 'a hole that a view met while the file was cut off is a lack of space'],
   [repair('write-units.ts'), " || unit.state === 'holds-others'", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
+  [repair('verify-units.ts'), ' || isCutOff(file, unit)', '', 'what others write after a cut is hidden'],
+  [repair('write-units.ts'), '!isZero(added.subarray(0, transferredBytes))', 'false', 'what others rewrite is cut off'],
   [repair('verify-units.ts'), ' && !isZero(found.subarray(0, unit.data.length))', '', 'what another process cut off while it was repaired is data'],
   [core('faults/unsafe-ranges.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
   [core('faults/unsafe-ranges.ts'), 'this.#lost.addAll(intersectAll(lost, [unit]));', '', 'while another process repairs, what it has given up before is data'],

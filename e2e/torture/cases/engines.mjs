@@ -1,6 +1,6 @@
 // Engines on files that somebody restored, opened twice, or lost with their device.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { PmemLevel } from '@safe-pmem/examples/level';
@@ -100,11 +100,68 @@ async function lostDevice({ place }) {
   }
 }
 
+/** A process that was killed while it made a database leaves files, of which the last may have 0 bytes. */
+async function halfMade({ place }) {
+  const { folder } = await place('ext4');
+  for (const [count] of NAMES.entries()) {
+    const location = path.join(folder, `half-made-${count}`);
+    for (const name of NAMES.slice(0, count + 1)) writeFileSync(location + name, '');
+    const db = levelAt(location);
+    await db.put('key', 'value');
+    await db.close();
+  }
+  // One of 0 bytes among files that hold data is a file that was lost: nothing is made anew over the others.
+  const location = path.join(folder, 'emptied');
+  const db = levelAt(location);
+  for (let i = 0; i < KEYS; i++) await db.put(keyOf(i), 'round 3');
+  await db.close();
+  for (const name of NAMES) copyFileSync(location + name, path.join(folder, `kept${name}`));
+  for (const emptied of NAMES) {
+    for (const name of NAMES) copyFileSync(path.join(folder, `kept${name}`), location + name);
+    truncateSync(location + emptied, 0);
+    await readsCurrentOrLost(location, `${emptied} has 0 bytes`);
+  }
+}
+
+/** The filesystem is full, and so is the log: deletes still work, and make room for what is written next. */
+async function deletesOnFull({ place }) {
+  const there = await place('ext4');
+  for (const way of ['del', 'clear']) {
+    const location = path.join(there.folder, way);
+    const db = levelAt(location, { logBytes: 64 * 1024 });
+    await db.put('kept', 'value');
+    there.fill();
+    const keys = [];
+    let refusal;
+    while (refusal === undefined) {
+      const key = keyOf(keys.length);
+      await db.put(key, 'v'.repeat(3000)).then(
+        () => keys.push(key),
+        (error) => {
+          refusal = error;
+        },
+      );
+    }
+    assert.equal(refusal.code, 'ERR_PMEM_NO_SPACE', refusal.message);
+    if (way === 'clear') await db.clear({ lt: 'kept' });
+    else for (const key of keys) await db.del(key);
+    await db.checkpoint();
+    await db.put('new', 'value');
+    await db.close();
+    there.unfill();
+    const again = levelAt(location);
+    assert.deepEqual(await again.keys().all(), ['kept', 'new'], way);
+    await again.close();
+  }
+}
+
 export const engineCases = [
   { name: '15 a store, one or two files of which are from an older moment', run: olderFiles },
   { name: '25 a second writer of a store, here and in another process', run: secondWriter },
   { name: '28 two copies of the library in one process', run: program('two-copies.cjs', 'known, one two three') },
   { name: '33 a device with half of a store is lost', run: lostDevice },
+  { name: 'a database whose making was cut short, and files of 0 bytes', run: halfMade },
+  { name: 'deletes on a full filesystem with a full log', run: deletesOnFull },
   { name: 'the signal names another mapping, of 4 KiB', run: program('other-mapping.mjs', 'right', '12') },
   { name: 'the signal names another mapping, of 2 MiB', run: program('other-mapping.mjs', 'right', '21') },
 ];

@@ -333,7 +333,8 @@ export class PmemFile implements NumberReads {
   async badBlocks(): Promise<BadBlockReport> {
     const { file, unsafe } = this.#state;
     this.#state.assertOpen();
-    forgetHealthy(file, unsafe, this.#state.wholeFile());
+    const whole = this.#state.wholeFile();
+    forgetHealthy(file, unsafe, whole, unsafe.metWithin(whole));
     return reportOf(await this.#refreshKnown());
   }
 

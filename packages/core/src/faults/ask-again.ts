@@ -1,4 +1,4 @@
-/** Pages that once faulted are asked again before they are believed to be bad: by pread, never by a load. */
+/** Pages that faulted or were listed are asked again before they are believed to be bad: by pread, never by a load. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
@@ -10,15 +10,18 @@ import { locateSync } from '../repair/journal/locate.js';
 import { nonZeroRuns, storedSince } from './stored-since.js';
 
 /**
- * Forgets those media errors inside `within` that an access of this process met and that read well by now: another
- * process has repaired or rewritten them, or storage that did not answer was taken for a bad medium. A pread on DAX
- * consults the kernel's list and touches no poison. A filesystem that does not answer changes nothing.
+ * Forgets those media errors inside `within`, met here or listed when the list was read last, whose pages read well by
+ * now or are gone from the file: another process has repaired, rewritten or cut off the file, or storage that did not
+ * answer was taken for a bad medium. A pread on DAX consults the kernel's list and touches no poison. A filesystem that
+ * does not answer changes nothing. `known`: those of them that are asked.
  */
-export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange): void {
+export function forgetHealthy(
+  file: CompleteFile, unsafe: UnsafeRanges, within: ByteRange,
+  known = [...unsafe.metWithin(within), ...unsafe.listedWithin(within)],
+): void {
   const { pageBytes } = file.facts;
   const healthy: ByteRange[] = [];
-  for (const met of unsafe.metWithin(within)) {
-    const pages = alignOut(met, pageBytes);
+  for (const pages of coalesce(known.map((bad) => alignOut(bad, pageBytes)))) {
     for (let offset = pages.offset; offset < rangeEnd(pages); offset += pageBytes) {
       if (isHealthyPage(file, offset)) healthy.push({ offset, length: pageBytes });
     }
@@ -30,6 +33,7 @@ export function forgetHealthy(file: CompleteFile, unsafe: UnsafeRanges, within: 
   if (journal === 'unreadable') return;
   learnLosses(unsafe, journal);
   unsafe.forgetMet(subtract(healthy, journal.intents));
+  unsafe.forgetListed(subtract(healthy, [...journal.intents, ...unsafe.busy]));
 }
 
 /**

@@ -180,6 +180,12 @@ export class UnsafeRanges {
     this.#update();
   }
 
+  /** These were asked again: the file has other blocks there by now, or none. */
+  forgetListed(ranges: Iterable<ByteRange>): void {
+    this.#listed.removeAll(ranges);
+    this.#update();
+  }
+
   /** A flush failed: the kernel may have dropped what was stored in these bytes, and calls their pages clean. */
   addUnpersisted(ranges: Iterable<ByteRange>): void {
     this.#unpersisted.addAll(ranges);

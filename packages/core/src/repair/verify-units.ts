@@ -67,8 +67,15 @@ async function verifyGroup(file: CompleteFile, group: readonly RepairUnit[], fou
       continue;
     }
     unit.failed(failure);
-    if (failure.errno === 0 && !isZero(found.subarray(0, unit.data.length))) unit.foundOthers();
+    const holdsOthers = failure.errno === 0 && !isZero(found.subarray(0, unit.data.length));
+    if (holdsOthers || isCutOff(file, unit)) unit.foundOthers();
   }
+}
+
+/** Another process has cut it off: whatever is there if the file grows again is none of this repair's. */
+function isCutOff(file: CompleteFile, { data }: RepairUnit): boolean {
+  const size = file.fileSizeSync();
+  return 'sizeBytes' in size && size.sizeBytes <= data.offset;
 }
 
 /** Maps what of whole units lies in the mapping once more. */

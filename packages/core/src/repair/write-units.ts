@@ -7,7 +7,7 @@ import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import { noteFailedFlush } from '../faults/failed-flush.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
-import type { RepairUnit, StepFailure } from './repair-unit.js';
+import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import { nextStrategy } from './strategy.js';
 import type { RepairStrategy, StrategyRequest } from './types.js';
@@ -122,6 +122,11 @@ async function cutBack(
   writtenEnd: number,
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
+  const added = new Uint8Array(writtenEnd - fileSizeBytes);
+  const { transferredBytes } = await file.pread(added, fileSizeBytes);
+  // The write added zeros: a file that is as long and holds anything else was written by others since.
+  if (!isZero(added.subarray(0, transferredBytes))) return undefined;
+  // Last: between this question and the truncation nothing keeps others out.
   const size = await file.fileSize();
   if ('failure' in size) return { step: size.failure.syscall, errno: size.failure.errno };
   if (size.sizeBytes !== writtenEnd) return undefined;

@@ -92,6 +92,57 @@ describe('a file that another process rewrites in place: O_TRUNC, then write', (
     await expectHealthy(file);
   });
 
+  it.each(['read', 'write', 'salvage', 'scrub', 'view'] as const)('a page that was listed is asked again by %s', async (how) => {
+    const driver = mockDriver();
+    driver.writeFile(PATH, content(4 * PAGE));
+    driver.poison(PATH, { offset: PAGE, length: 512 });
+    const file = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 8));
+    const fresh = content(5 * PAGE).slice(PAGE);
+    driver.writeFile(PATH, fresh);
+    const bytes = fresh.slice(PAGE, 2 * PAGE);
+    switch (how) {
+      case 'read': expect(read(file, PAGE, PAGE)).toEqual(bytes); break;
+      case 'write': file.write(bytes, PAGE); break;
+      case 'salvage': expect((await file.salvage()).gaps).toEqual([]); break;
+      case 'scrub': expect((await file.scrub()).mediaErrors).toEqual([]); break;
+      case 'view': expect(Uint8Array.from(file.view({ offset: PAGE, length: PAGE }))).toEqual(bytes); break;
+    }
+    await expectHealthy(file, fresh);
+  });
+
+  it('a listed page that was cut off is truncated, and no media error', async () => {
+    const driver = mockDriver();
+    driver.writeFile(PATH, content(4 * PAGE));
+    driver.poison(PATH, { offset: PAGE, length: 512 });
+    const file = await PmemFile.open(PATH, { driver });
+    driver.truncate(PATH, PAGE);
+    await failure('ERR_PMEM_TRUNCATED', () => read(file, PAGE, 8));
+    expect((await file.salvage()).gaps).toEqual([{ offset: PAGE, length: 3 * PAGE, reason: 'truncated' }]);
+  });
+
+  it('a page that is cut off while its repair is verified: what others put there can be read', async () => {
+    const driver = mockDriver();
+    driver.writeFile(PATH, content(4 * PAGE));
+    driver.poison(PATH, { offset: PAGE, length: PAGE });
+    const file = await PmemFile.open(PATH, { driver });
+    once(driver, 'remap', () => { driver.truncate(PATH, 0); });
+    const repairing = file.repair({ offset: PAGE, length: PAGE }, { rebuild: () => new Uint8Array(PAGE).fill(7) });
+    await expect(repairing).rejects.toMatchObject({ code: 'ERR_PMEM_REPAIR_FAILED' });
+    driver.writeFile(PATH, content(4 * PAGE));
+    await expectHealthy(file);
+  });
+
+  it('a file that others rewrite to whole pages while its partial last page is repaired keeps its size', async () => {
+    const driver = mockDriver();
+    driver.writeFile(PATH, content(2 * PAGE + 100));
+    driver.poison(PATH, { offset: 2 * PAGE, length: 512 });
+    const file = await PmemFile.open(PATH, { driver });
+    once(driver, 'pwrite', () => { once(driver, 'pread', () => { driver.writeFile(PATH, content(3 * PAGE)); }); });
+    await file.repair({ offset: 2 * PAGE, length: 100 }, { fill: 7 }).catch(() => undefined);
+    expect(driver.readFile(PATH)).toEqual(content(3 * PAGE));
+  });
+
   it('a view that met the gap throws, since zeros have taken the place of the bytes; nothing of it stays', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 4 * PAGE);
