@@ -1,4 +1,4 @@
-/** What a file may hold, kept by all who change it: of each half page the bytes that may be there, or that it is lost. */
+/** What a file may hold, kept by all who change it: of each half page the bytes that may be there, or a loss. */
 import { type ByteRange, rangeEnd } from '@safe-pmem/core';
 import { PAGE } from './scene.js';
 

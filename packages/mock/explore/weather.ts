@@ -1,7 +1,8 @@
 /**
  * Explorations of one opener whose file other processes cut off, rewrite, replace, rename, link, append to and
- * snapshot, and whose filesystem is full or over its quota, between any two operations. Invariant: bytes that others have put
- * there, and bytes of a snapshot, stay; nothing is reported lost that was not; nothing that was lost reads as data.
+ * snapshot, and whose filesystem is full or over its quota, between any two operations. Invariant: bytes that others
+ * have put there, and bytes of a snapshot, stay; nothing is reported lost that was not; nothing that was lost reads as
+ * data.
  */
 import { PmemError, PmemFile } from '@safe-pmem/core';
 import {
