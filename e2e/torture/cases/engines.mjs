@@ -110,7 +110,7 @@ async function halfMade({ place }) {
     await db.put('key', 'value');
     await db.close();
   }
-  // One of 0 bytes among files that hold data is a file that was lost: nothing is made anew over the others.
+  // One of 0 bytes among files that hold data is a file that was lost: the others are kept.
   const location = path.join(folder, 'emptied');
   const db = levelAt(location);
   for (let i = 0; i < KEYS; i++) await db.put(keyOf(i), 'round 3');

@@ -1,4 +1,4 @@
-/** What a file may hold, kept by all who change it: of each half page the bytes that may be there, or a loss. */
+/** The account of what a file may hold, kept by all who change it: by half page the bytes there, or a loss. */
 import { type ByteRange, rangeEnd } from '@safe-pmem/core';
 import { PAGE } from './scene.js';
 
@@ -9,7 +9,7 @@ export class Account {
   readonly #sizes: Set<number>;
   /** By half page: the bytes that may be there. */
   #allowed: Set<number>[];
-  /** What there was before another process changed it. */
+  /** The bytes before another process changed them. */
   readonly #before: Set<number>[] = [];
   #anySize = false;
   /** Pages that were poisoned, and not replaced since. */

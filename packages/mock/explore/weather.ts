@@ -39,7 +39,7 @@ const SNAPSHOTS: Readonly<Record<string, (scene: WeatherScene) => void>> = {
   'snapshot, and fill the disk': (scene) => { scene.snapshot('/pmem/snapshot'); scene.fill(); },
 };
 
-/** What the machine refuses has not happened. */
+/** Does what another process does; if the machine refuses, nothing has happened. */
 const outside = (process: MockProcess, action: () => void): Promise<void> => process.turn(() => {
   try {
     action();

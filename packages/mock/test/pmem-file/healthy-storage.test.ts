@@ -138,7 +138,8 @@ describe('a file that another process rewrites in place: O_TRUNC, then write', (
     driver.writeFile(PATH, content(2 * PAGE + 100));
     driver.poison(PATH, { offset: 2 * PAGE, length: 512 });
     const file = await PmemFile.open(PATH, { driver });
-    once(driver, 'pwrite', () => { once(driver, 'pread', () => { driver.writeFile(PATH, content(3 * PAGE)); }); });
+    const rewrite = (): void => { driver.writeFile(PATH, content(3 * PAGE)); };
+    once(driver, 'pwrite', () => { once(driver, 'pread', rewrite); });
     await file.repair({ offset: 2 * PAGE, length: 100 }, { fill: 7 }).catch(() => undefined);
     expect(driver.readFile(PATH)).toEqual(content(3 * PAGE));
   });
