@@ -92,7 +92,8 @@ describe('a file that another process rewrites in place: O_TRUNC, then write', (
     await expectHealthy(file);
   });
 
-  it.each(['read', 'write', 'salvage', 'scrub', 'view'] as const)('a page that was listed is asked again by %s', async (how) => {
+  const ways = ['read', 'write', 'salvage', 'scrub', 'view'] as const;
+  it.each(ways)('a page that was listed is asked again by %s', async (how) => {
     const driver = mockDriver();
     driver.writeFile(PATH, content(4 * PAGE));
     driver.poison(PATH, { offset: PAGE, length: 512 });
