@@ -14,6 +14,8 @@ const require = createRequire(self);
 interface Candidate {
   readonly file: string;
   readonly load: () => unknown;
+  /** A bundler sees the require, and may put something else in its place. */
+  readonly isLiteral?: boolean;
 }
 
 export interface LoadOptions {
@@ -41,7 +43,8 @@ export function loadBinding(options: LoadOptions = {}): Binding {
     );
   }
   const target = options.target ?? targetOf();
-  const { file, load } = options.binary === undefined ? found(target, options.packageFolder) : named(options.binary);
+  const candidate = options.binary === undefined ? found(target, options.packageFolder) : named(options.binary);
+  const { file, load } = candidate;
   let binding: Binding;
   try {
     binding = load() as Binding;
@@ -49,9 +52,16 @@ export function loadBinding(options: LoadOptions = {}): Binding {
     throw refusal(target, file, firstLine(cause), adviceFor(cause, target), cause);
   }
   if (binding.interfaceNumber === INTERFACE_NUMBER) return binding;
+  if (candidate.isLiteral === true && binding.interfaceNumber === undefined) {
+    throw refusal(target, file, 'a bundler has put something else in its place', ADVICE_FOR_BUNDLES);
+  }
   const reason = `it was built from other sources: its interface is ${binding.interfaceNumber ?? 'unknown'}, and not ${INTERFACE_NUMBER}`;
   throw refusal(target, file, reason, 'Use the binary of the same version of the package, or build it: npx safe-pmem-build');
 }
+
+const ADVICE_FOR_BUNDLES =
+  'With esbuild, copy it: --loader:.node=copy. With others, leave @safe-pmem/native out of the bundle, ' +
+  'or name the file: nativeDriver({ binary })';
 
 function named(binary: string): Candidate {
   const file = path.resolve(binary);
@@ -65,7 +75,8 @@ function found(target: string, otherFolder: string | undefined): Candidate {
   if (existsSync(path.dirname(local))) return { file: local, load: (): unknown => require(local) };
   const file = shippedBinary(packageFolder, target);
   if (otherFolder !== undefined) return { file, load: (): unknown => require(file) };
-  return { file, load: shipped[target] ?? (() => { throw new Error('no binary is shipped for this platform'); }) };
+  const load = shipped[target] ?? (() => { throw new Error('no binary is shipped for this platform'); });
+  return { file, load, isLiteral: true };
 }
 
 function firstLine(cause: unknown): string {

@@ -3,8 +3,9 @@ import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PmemError } from '@safe-pmem/core';
+import { buildSync, type Loader } from 'esbuild';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryPath, interpreterOf, libcOf, localBinary, shippedBinary } from '../scripts/target.mjs';
+import { binaryPath, interpreterOf, libcOf, localBinary, shippedBinary, TARGETS } from '../scripts/target.mjs';
 import { loadBinding } from '../src/load-binding.js';
 import { packageFolder, scratchFolder } from './scratch.js';
 
@@ -174,4 +175,20 @@ it('looks for the binary when a driver is asked for, not at import', () => {
     try { nativeDriver(); } catch (error) { console.log(error.name, error.code); }`;
   expect(runNode('commonjs', source).stdout).toBe('imported\nPmemError ERR_PMEM_BINDING_MISSING\n');
   expect(existsSync(shippedBinary(native))).toBe(false);
+});
+
+it.each<Loader>(['file', 'base64', 'empty'])('says what to do in a bundle whose loader for .node is %s', (loader) => {
+  const native = install();
+  const entry = path.join(native, 'dist', 'index.js');
+  const outfile = path.join(scratchFolder(), 'bundle.cjs');
+  // Of one target the binary is there.
+  const others = TARGETS.filter((target) => !existsSync(shippedBinary(native, target)));
+  const external = others.map((target) => `./binary/${target}/safe-pmem.node`);
+  buildSync({
+    stdin: { contents: `import { nativeDriver } from ${JSON.stringify(entry)}; nativeDriver();`, resolveDir: native },
+    bundle: true, platform: 'node', format: 'cjs', logLevel: 'error', loader: { '.node': loader }, external, outfile,
+  });
+  const { stderr } = spawnSync(process.execPath, [outfile], { encoding: 'utf8' });
+  expect(stderr).toContain('a bundler has put something else in its place');
+  expect(stderr).toContain('--loader:.node=copy');
 });
