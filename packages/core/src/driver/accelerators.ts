@@ -19,7 +19,10 @@ export interface Batches {
    * calls.
    */
   writeAndPersist(source: Uint8Array, position: number): PersistProblem;
-  /** persist() off the main thread. Instead: on it. */
+  /**
+   * persist() off the main thread. Instead: on it. If it fails and is msync, other flushes of the file fail alike until
+   * its promise is settled: the kernel tells a failure once.
+   */
   persistAsync(position: number, length: number): Promise<PersistProblem>;
   /**
    * For each piece in turn zeroRange(), if it asks for that, and one pwrite(), possibly short. A failure ends its

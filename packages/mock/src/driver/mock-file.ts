@@ -41,6 +41,8 @@ import { MockJournal } from './mock-journal.js';
 import { MockMemory } from './mock-memory.js';
 import type { OperationEffect } from './operation.js';
 
+/** System calls that Linux tells once that a page could not be written. */
+const FLUSHES: readonly string[] = ['msync', 'fdatasync'];
 /** fcntl: this filesystem has no locks. */
 const ENOLCK = 37;
 
@@ -53,6 +55,8 @@ export class MockFile implements CompleteFile, OpenHandle {
   readonly #calls: AnnouncedCalls;
   readonly #memory: MockMemory;
   readonly #journal: MockJournal;
+  /** A failure of a flush in flight that its caller has not heard of: until it has, every other flush fails alike. */
+  #untold: SystemFailure | undefined;
 
   constructor(machine: Machine, inode: Inode, facts: FileFacts, process: Process) {
     this.facts = facts;
@@ -83,11 +87,11 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   persist(position: number, length: number): PersistProblem {
-    return this.#memory.persist([{ offset: position, length }]);
+    return this.persistRanges([{ offset: position, length }]);
   }
 
   persistRanges(ranges: readonly ByteRange[]): PersistProblem {
-    return this.#memory.persist(ranges);
+    return this.#untold ?? this.#memory.persist(ranges);
   }
 
   writeAndPersist(source: Uint8Array, position: number): PersistProblem {
@@ -95,7 +99,7 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   persistAsync(position: number, length: number): Promise<PersistProblem> {
-    return this.#calls.later('persist', position, length, () => this.persist(position, length));
+    return this.#calls.later('persist', position, length, () => this.#toldLater(this.persist(position, length)));
   }
 
   /** Offers no window: a number is loaded as any other bytes are. */
@@ -157,7 +161,9 @@ export class MockFile implements CompleteFile, OpenHandle {
 
   sync(): Promise<SystemFailure | undefined> {
     const call = { name: 'sync', syscall: 'fdatasync', position: 0, length: 0 } as const;
-    return this.#calls.callAsync(call, () => syncFile(this.#machine, this.#inode));
+    return this.#calls.later('sync', 0, 0, () => {
+      return this.#toldLater(this.#untold ?? this.#calls.call(call, () => syncFile(this.#machine, this.#inode)));
+    });
   }
 
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
@@ -360,6 +366,16 @@ export class MockFile implements CompleteFile, OpenHandle {
 
   #truncate(sizeBytes: number): number {
     return this.facts.readOnly ? Errno.EINVAL : truncate(this.#machine, this.#inode, sizeBytes);
+  }
+
+  /** Keeps a failure of msync or fdatasync until the promise that tells it is settled. */
+  #toldLater<Problem extends PersistProblem>(problem: Problem): Problem {
+    if (problem === undefined || !('errno' in problem) || !FLUSHES.includes(problem.syscall)) return problem;
+    this.#untold = problem;
+    queueMicrotask(() => {
+      this.#untold = undefined;
+    });
+    return problem;
   }
 }
 

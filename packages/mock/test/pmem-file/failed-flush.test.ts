@@ -63,6 +63,25 @@ describe('lost bytes are written over, and their flush fails', () => {
   });
 });
 
+describe('persistAsync() fails on its thread, and is not heard of yet', () => {
+  it.each(Object.entries({
+    persist: (file: PmemFile) => { file.persist(PAGE, PAGE); },
+    persistRanges: (file: PmemFile) => { file.persistRanges([pageOf(1)]); },
+    writeAndPersist: (file: PmemFile) => { file.writeAndPersist(content(10), PAGE); },
+    persistAsync: (file: PmemFile) => file.persistAsync(PAGE, PAGE),
+  }))('%s beside it fails as well: the kernel would not tell it again', async (_, beside) => {
+    const driver = mockDriver({ dax: false });
+    const file = await filled(driver, 4 * PAGE);
+    file.write(content(PAGE), PAGE);
+    driver.observe(failNth({ operation: 'persist', nth: 1, errno: Errno.EIO }));
+    const inFlight = failure('ERR_PMEM_IO', () => file.persistAsync(PAGE, PAGE));
+    await failure('ERR_PMEM_IO', () => beside(file));
+    await inFlight;
+    file.write(content(PAGE), PAGE);
+    file.persist(PAGE, PAGE);
+  });
+});
+
 describe('a flush of the file fails that no persist has asked for', () => {
   it('the fdatasync of a repair: what was stored elsewhere is not called durable', async () => {
     const driver = mockDriver({ dax: false });

@@ -33,18 +33,32 @@ class FileSizeCall final : public AsyncCall {
 class PersistCall final : public AsyncCall {
  public:
   PersistCall(FileHandle* file, uint64_t position, uint64_t length)
-      : AsyncCall(file, Order::any), mapping_(file->mapping()), position_(position), length_(length) {}
+      : AsyncCall(file, Order::any),
+        mapping_(file->mapping()),
+        flushes_(file->flushes),
+        position_(position),
+        length_(length) {}
 
  protected:
   void run() override {
     pmem::unblock_sigbus_on_this_thread();
-    outcome_ = mapping_->persist(position_, length_);
+    const auto persist = [this] {
+      outcome_ = mapping_->persist(position_, length_);
+      return outcome_.status;
+    };
+    outcome_.status = takes_turns() ? flushes_->take(pmem::FlushTurns::Told::later, persist) : persist();
   }
 
-  napi_value settle(napi_env env) override { return persist_outcome(env, outcome_, mapping_->base()); }
+  napi_value settle(napi_env env) override {
+    if (takes_turns()) flushes_->told(outcome_.status);
+    return persist_outcome(env, outcome_, mapping_->base());
+  }
 
  private:
+  bool takes_turns() const { return !mapping_->persists_by_flush(); }
+
   std::shared_ptr<pmem::Mapping> mapping_;
+  std::shared_ptr<pmem::FlushTurns> flushes_;
   uint64_t position_;
   uint64_t length_;
   pmem::PersistOutcome outcome_;
@@ -176,7 +190,7 @@ napi_value sync(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
   FileHandle* const file = arguments.open_file();
   if (file == nullptr) return nullptr;
-  return start_status_call(env, file, [fd = file->file.fd.number()] { return pmem::sync_data(fd); });
+  return start_flush_call(env, file, [fd = file->file.fd.number()] { return pmem::sync_data(fd); });
 }
 
 napi_value truncate(napi_env env, napi_callback_info info) {

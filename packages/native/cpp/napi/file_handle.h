@@ -8,6 +8,7 @@
 #include <node_api.h>
 
 #include "../pmem/durable_file.h"
+#include "../pmem/flush_turns.h"
 #include "../pmem/mapping.h"
 #include "../pmem/open_file.h"
 #include "../pmem/range_lock.h"
@@ -49,11 +50,27 @@ class FileHandle {
   pmem::OpenedFile file;
   pmem::DurableFiles journal;
   pmem::RangeLock locks;
+  // Of the open file, whatever maps it: also of a mapping that a resize has replaced. Calls on the pool keep a copy.
+  const std::shared_ptr<pmem::FlushTurns> flushes = std::make_shared<pmem::FlushTurns>();
 
   // As long as it lives, the file is found by its number among the open files of its thread.
   uint32_t number() const { return number_; }
 
   const std::shared_ptr<pmem::Mapping>& mapping() const { return file.mapping; }
+
+  // Persists on this thread: `persist` is given the mapping. Cache-line flushes cannot fail, and need no turn.
+  template <typename Persist>
+  pmem::PersistOutcome persist_now(Persist persist) {
+    const pmem::Mapping& mapped = *file.mapping;
+    if (mapped.persists_by_flush()) return persist(mapped);
+    pmem::PersistOutcome outcome;
+    outcome.status = flushes->take(pmem::FlushTurns::Told::now, [&] {
+      outcome = persist(mapped);
+      return outcome.status;
+    });
+    return outcome;
+  }
+
   void adopt(std::shared_ptr<pmem::Mapping> mapping);
 
   // Starts a call, or keeps it until its turn comes: a resize after the resize before it, close after everything.

@@ -125,7 +125,8 @@ napi_value persist(napi_env env, napi_callback_info info) {
   if (!arguments.mapped_range(0, &position, &length)) return nullptr;
   pmem::FaultFacts untaken;
   zeros_taken_away(file, &untaken);
-  const pmem::PersistOutcome outcome = file->mapping()->persist(position, length);
+  const pmem::PersistOutcome outcome =
+      file->persist_now([&](const pmem::Mapping& mapping) { return mapping.persist(position, length); });
   return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
@@ -153,7 +154,9 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
   }
   pmem::FaultFacts untaken;
   zeros_taken_away(file, &untaken);
-  const pmem::PersistOutcome outcome = file->mapping()->persist_all(ranges.data(), ranges.size());
+  const pmem::PersistOutcome outcome = file->persist_now([&](const pmem::Mapping& mapping) {
+    return mapping.persist_all(ranges.data(), ranges.size());
+  });
   return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }
 
@@ -163,7 +166,9 @@ napi_value write_and_persist(napi_env env, napi_callback_info info) {
   const uint64_t position = static_cast<uint64_t>(copy.mapped - copy.file->base);
   pmem::PersistOutcome outcome;
   if (!cleared(copy, &outcome.fault)) outcome.faulted = true;
-  else outcome = copy.file->mapping()->write_and_persist(position, copy.buffer.data, copy.buffer.length);
+  else outcome = copy.file->persist_now([&](const pmem::Mapping& mapping) {
+    return mapping.write_and_persist(position, copy.buffer.data, copy.buffer.length);
+  });
   return outcome.ok() ? nullptr : persist_outcome(env, outcome, copy.file->base);
 }
 

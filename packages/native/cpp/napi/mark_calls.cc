@@ -49,7 +49,7 @@ napi_value write_mark(napi_env env, napi_callback_info info) {
   std::string mark;
   if (file == nullptr || !to_mark(arguments, &mark)) return nullptr;
   const int fd = file->file.fd.number();
-  return start_status_call(env, file, [fd, mark = std::move(mark)] { return pmem::write_mark(fd, mark); });
+  return start_flush_call(env, file, [fd, mark = std::move(mark)] { return pmem::write_mark(fd, mark); });
 }
 
 napi_value write_mark_sync(napi_env env, napi_callback_info info) {
@@ -57,7 +57,10 @@ napi_value write_mark_sync(napi_env env, napi_callback_info info) {
   FileHandle* const file = arguments.open_file();
   std::string mark;
   if (file == nullptr || !to_mark(arguments, &mark)) return nullptr;
-  return failure_or_undefined(env, pmem::write_mark(file->file.fd.number(), mark));
+  const pmem::Status status = file->flushes->take(pmem::FlushTurns::Told::now, [&] {
+    return pmem::write_mark(file->file.fd.number(), mark);
+  });
+  return failure_or_undefined(env, status);
 }
 
 napi_value names(napi_env env, napi_callback_info info) {

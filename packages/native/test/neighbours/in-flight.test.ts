@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ByteRange, CompleteFile, Driver } from '@safe-pmem/core';
-import { PmemFile } from '@safe-pmem/core';
+import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { nativeDriver } from '../../src/index.js';
 import { poisonableDriver } from '../../src/testing/index.js';
@@ -126,6 +126,12 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     const fake = (file: CompleteFile): void => {
       const list = (): Promise<unknown> => Promise.resolve({ supported: true, ranges: listed });
       Object.defineProperty(file, 'badBlocks', { value: list, configurable: true });
+      // The kernel asks its list before it reads.
+      const probe = file.probe.bind(file);
+      file.probe = (position, length) => {
+        const outcome = probe(position, length);
+        return 'failure' in outcome || listed.length === 0 ? outcome : { ...outcome, readErrno: Errno.EIO };
+      };
       const extent = { offset: 0, length: SIZE, physicalOffset: 0, unwritten: false, shared: false, unmapped: false };
       const extents = (): Promise<unknown> => Promise.resolve({ extents: [extent] });
       Object.defineProperty(file, 'extents', { value: extents, configurable: true });

@@ -84,6 +84,45 @@ function remountedReadOnly(option, assertStore) {
   };
 }
 
+/** Has a device drop stores to two pages of a file. `scenario` gives the steps that come after, and judges them. */
+function droppedStores(scenario) {
+  return (folder) => {
+    const device = path.join(folder, 'device');
+    mkdirSync(device);
+    run('mount', '-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', device);
+    try {
+      const place = mountNew(device, 'ext4', 256 * MIB, { mkfs: ['-E', 'lazy_itable_init=0', '-O', '^has_journal'] });
+      try {
+        const file = makeFile(path.join(place, 'file'));
+        const image = path.join(device, 'image');
+        const [, first] = /^\s*0:\s+0\.\.\s*\d+:\s+(\d+)\.\./m.exec(run('filefrag', '-v', '-b4096', file));
+        // The device has no room for these blocks any more; those of the filesystem itself keep theirs.
+        run('fallocate', '-p', '-o', String(first * PAGE), '-l', String(SIZE), image);
+        const filler = path.join(device, 'filler');
+        const [a, b] = [[0, PAGE], [32 * PAGE, PAGE]];
+        const { steps, judge } = scenario(a, b);
+        const before = [
+          ['open', {}],
+          ['command', 'sh', '-c', `dd if=/dev/zero of=${filler} bs=64k 2>&1 || true`],
+          ['write', ...a, 1], ['write', ...b, 1],
+          ['command', 'sh', '-c', `sync -f ${place} || true`],
+          ['command', 'rm', filler],
+        ];
+        const outcomes = accessAs(0, file, [...before, ...steps, ['close']]);
+        judge(outcomes.slice(before.length, -1));
+        assert.equal(outcomes.at(-1), 'ok');
+        run('umount', place);
+        run('mount', '-o', 'loop', image, place);
+        assert.deepEqual(accessAs(0, file, [['open', {}], ['read', ...a, 3], ['read', ...b, 3]]), ['ok', 'ok', 'ok']);
+      } finally {
+        spawnSync('umount', ['-l', place]);
+      }
+    } finally {
+      spawnSync('umount', ['-l', device]);
+    }
+  };
+}
+
 export const scenarios = {
   'XFS: a reflinked file on a full filesystem': (folder) => {
     const place = mountNew(folder, 'xfs', 320 * MIB, { mkfs: ['-m', 'reflink=1'] });
@@ -147,42 +186,26 @@ export const scenarios = {
     assert.equal(store, 'ok');
   }),
 
-  'ext4: a device that drops stores, which the kernel tells once, by whatever flush comes next': (folder) => {
-    const device = path.join(folder, 'device');
-    mkdirSync(device);
-    run('mount', '-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', device);
-    try {
-      const place = mountNew(device, 'ext4', 256 * MIB, { mkfs: ['-E', 'lazy_itable_init=0', '-O', '^has_journal'] });
-      try {
-        const file = makeFile(path.join(place, 'file'));
-        const image = path.join(device, 'image');
-        const [, first] = /^\s*0:\s+0\.\.\s*\d+:\s+(\d+)\.\./m.exec(run('filefrag', '-v', '-b4096', file));
-        // The device has no room for these blocks any more; those of the filesystem itself keep theirs.
-        run('fallocate', '-p', '-o', String(first * PAGE), '-l', String(SIZE), image);
-        const filler = path.join(device, 'filler');
-        const [a, b] = [[0, PAGE], [32 * PAGE, PAGE]];
-        const outcomes = accessAs(0, file, [
-          ['open', {}],
-          ['command', 'sh', '-c', `dd if=/dev/zero of=${filler} bs=64k 2>&1 || true`],
-          ['write', ...a, 1], ['write', ...b, 1],
-          ['command', 'sh', '-c', `sync -f ${place} || true`],
-          ['command', 'rm', filler],
-          ['write', ...b, 2], ['persist', ...b], ['persist', ...a],
-          ['write', ...a, 3], ['write', ...b, 3], ['persist', ...a], ['persist', ...b], ['close'],
-        ]);
-        assert.ok(['EIO', 'ENOSPC'].includes(outcomes[7].errno), JSON.stringify(outcomes[7]));
-        assertCode(outcomes[8], 'ERR_PMEM_IO', { ranges: [{ offset: 0, length: PAGE }] });
-        assert.deepEqual(outcomes.slice(9), ['ok', 'ok', 'ok', 'ok', 'ok']);
-        run('umount', place);
-        run('mount', '-o', 'loop', image, place);
-        assert.deepEqual(accessAs(0, file, [['open', {}], ['read', ...a, 3], ['read', ...b, 3]]), ['ok', 'ok', 'ok']);
-      } finally {
-        spawnSync('umount', ['-l', place]);
-      }
-    } finally {
-      spawnSync('umount', ['-l', device]);
-    }
-  },
+  'ext4: a device that drops stores, which the kernel tells once, by whatever comes next': droppedStores((a, b) => ({
+    steps: [
+      ['write', ...b, 2], ['persist', ...b], ['persist', ...a],
+      ['write', ...a, 3], ['write', ...b, 3], ['persist', ...a], ['persist', ...b],
+    ],
+    judge([, first, second, ...others]) {
+      assert.ok(['EIO', 'ENOSPC'].includes(first.errno), JSON.stringify(first));
+      assertCode(second, 'ERR_PMEM_IO', { ranges: [{ offset: 0, length: PAGE }] });
+      assert.deepEqual(others, ['ok', 'ok', 'ok', 'ok']);
+    },
+  })),
+  'ext4: a device that drops stores, told to a flush whose caller has not heard of it': droppedStores((a, b) => ({
+    steps: [
+      ['persistBeside', a, b], ['write', ...a, 3], ['write', ...b, 3], ['persist', ...a], ['persist', ...b],
+    ],
+    judge([beside, ...others]) {
+      for (const outcome of Object.values(beside)) assert.match(outcome, /^ERR_PMEM_(IO|NO_SPACE)$/);
+      assert.deepEqual(others, ['ok', 'ok', 'ok', 'ok']);
+    },
+  })),
 
   'ext4: a device that does not give some blocks, and then does': (folder) => {
     const place = mountNew(folder, 'ext4', 64 * MIB);
