@@ -67,6 +67,7 @@ const list = [
   [repair('write-units.ts'), " || unit.state === 'holds-others'", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
   [repair('verify-units.ts'), ' || isCutOff(file, unit)', '', 'what others write after a cut is hidden'],
+  [repair('write-units.ts'), 'return hasGrown &&', 'return false &&', 'what others append before a retry is cut off'],
   [repair('write-units.ts'), '!isZero(added.subarray(0, transferredBytes))', 'false', 'what others rewrite is cut off'],
   [repair('verify-units.ts'), ' && !isZero(found.subarray(0, unit.data.length))', '', 'what another process cut off while it was repaired is data'],
   [core('faults/unsafe-ranges.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
@@ -184,7 +185,7 @@ const list = [
   [repair('zero-range.ts'), "if (outcome === undefined || 'failure' in outcome) return 'untried';", "if (outcome === undefined || 'failure' in outcome) return 'stock';", 'a trial that found no room is not repeated'],
   [repair('zero-range.ts'), '  unit.altered();\n', '', 'a page that the trial has zeroed loses its intent'],
   [repair('write-units.ts'), "if (request.strategy === 'auto') await learnZeroRange(file, units);", 'await learnZeroRange(file, units);', 'a strategy asked for by name is not the only one tried'],
-  [repair('write-units.ts'), 'if (pending.some((unit) => unit.attempts.length > 0)) await askAgain(file, pending);', '', 'after a refusal the page is not asked again'],
+  [repair('write-units.ts'), 'await askAgain(file, pending);', '', 'after a refusal the page is not asked again'],
 ];
 
 export const repairMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

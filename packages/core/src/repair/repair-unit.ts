@@ -101,6 +101,11 @@ export class RepairUnit implements UnitPlace, Supply {
     this.#state = found.holdsOthers ? 'holds-others' : isHalfDone ? 'half-done' : 'untouched';
   }
 
+  /** The file ends inside it. */
+  get isTail(): boolean {
+    return this.data.length < this.unit.length;
+  }
+
   get state(): UnitState {
     return this.#state;
   }

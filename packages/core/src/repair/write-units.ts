@@ -28,9 +28,17 @@ export async function writeUnits(
 ): Promise<void> {
   if (request.strategy === 'auto') await learnZeroRange(file, units);
   let pending = [...units];
+  let hasGrown = false;
+  const next: Choice = (unit) => {
+    const strategy = nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
+    return hasGrown && strategy === 'recovery-write' && unit.isTail ? undefined : strategy;
+  };
   while (pending.length > 0) {
-    if (pending.some((unit) => unit.attempts.length > 0)) await askAgain(file, pending);
-    const written = await writeRuns(file, runsOf(file, pending, request), fileSizeBytes);
+    if (pending.some((unit) => unit.attempts.length > 0)) {
+      await askAgain(file, pending);
+      hasGrown ||= pending.some((unit) => unit.isTail) && !(await endsAt(file, fileSizeBytes));
+    }
+    const written = await writeRuns(file, runsOf(pending, next), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();
     if (unsynced === undefined) await verifyUnits(file, unsafe, written);
     else {
@@ -39,7 +47,7 @@ export async function writeUnits(
     }
     pending = pending.filter((unit) => {
       const isDone = unit.state === 'repaired' || unit.state === 'holds-others';
-      return !isDone && next(file, unit, request) !== undefined;
+      return !isDone && next(unit) !== undefined;
     });
   }
 }
@@ -55,15 +63,23 @@ async function askAgain(file: CompleteFile, units: readonly RepairUnit[]): Promi
   for (const [i, unit] of units.entries()) unit.readAgain(reads[i]?.errno ?? unit.readErrno);
 }
 
-function next(file: CompleteFile, unit: RepairUnit, request: StrategyRequest): RepairStrategy | undefined {
-  return nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
+/**
+ * False too if the filesystem does not say. Others may have appended to the page that the file ended in, once a reset
+ * has made it writable: a write of the whole page would be one over their bytes.
+ */
+async function endsAt(file: CompleteFile, fileSizeBytes: number): Promise<boolean> {
+  const size = await file.fileSize();
+  return 'sizeBytes' in size && size.sizeBytes === fileSizeBytes;
 }
 
+/** The strategy to try next on a unit, if any is left. */
+type Choice = (unit: RepairUnit) => RepairStrategy | undefined;
+
 /** Begins the next strategy of each unit, and groups adjacent ones that have the same. */
-function runsOf(file: CompleteFile, units: readonly RepairUnit[], request: StrategyRequest): Run[] {
+function runsOf(units: readonly RepairUnit[], next: Choice): Run[] {
   const runs: RepairUnit[][] = [];
   for (const unit of units) {
-    const strategy = next(file, unit, request);
+    const strategy = next(unit);
     if (strategy === undefined) continue;
     unit.begin(strategy);
     const open = runs.at(-1);
