@@ -6,8 +6,15 @@ import { build } from 'tsup';
 
 export const root = path.resolve(import.meta.dirname, '..', '..', '..');
 
+/** Finds what is not mended yet: these modules are explored when they are named. */
+const ONLY_BY_NAME = ['packages/mock/explore/weather.ts'];
+
 /** Every TypeScript file of every folder packages/NAME/explore: which of them export targets, loading them tells. */
 export function findSources() {
+  return everySource().filter((file) => !ONLY_BY_NAME.includes(path.relative(root, file)));
+}
+
+function everySource() {
   const folders = readdirSync(path.join(root, 'packages')).map((name) => path.join(root, 'packages', name, 'explore'));
   return folders.filter((folder) => existsSync(folder)).flatMap((folder) => {
     return readdirSync(folder).filter((name) => name.endsWith('.ts')).map((name) => path.join(folder, name));
