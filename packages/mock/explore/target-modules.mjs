@@ -6,22 +6,15 @@ import { build } from 'tsup';
 
 export const root = path.resolve(import.meta.dirname, '..', '..', '..');
 
-/** Finds what is not mended yet: these modules are explored when they are named. */
-const ONLY_BY_NAME = ['packages/mock/explore/weather.ts'];
-
 /** Every TypeScript file of every folder packages/NAME/explore: which of them export targets, loading them tells. */
 export function findSources() {
-  return everySource().filter((file) => !ONLY_BY_NAME.includes(path.relative(root, file)));
-}
-
-function everySource() {
   const folders = readdirSync(path.join(root, 'packages')).map((name) => path.join(root, 'packages', name, 'explore'));
   return folders.filter((folder) => existsSync(folder)).flatMap((folder) => {
     return readdirSync(folder).filter((name) => name.endsWith('.ts')).map((name) => path.join(folder, name));
   });
 }
 
-/** Compiles and loads. Returns `{ name, url, targets, randomTarget }` of those that export targets, sorted by name. */
+/** Compiles and loads those that export targets: their names, addresses and exports, sorted by name. */
 export async function loadModules(files) {
   for (const folder of new Set(files.map((file) => path.dirname(file)))) {
     await compile(folder, files.filter((file) => path.dirname(file) === folder));
@@ -47,6 +40,5 @@ async function compile(folder, files) {
 
 async function load(file) {
   const url = pathToFileURL(path.join(path.dirname(file), 'dist', `${entryOf(file)}.js`)).href;
-  const { targets, randomTarget, statesEach } = await import(url);
-  return { name: path.relative(root, file), url, targets, randomTarget, statesEach };
+  return { ...await import(url), name: path.relative(root, file), url };
 }

@@ -7,6 +7,7 @@ import { NEIGHBOURS } from '../../explore/neighbour-situations.js';
 import { SITUATIONS } from '../../explore/opener-situations.js';
 import { interleavingOf, targets } from '../../explore/several-openers.js';
 import { everyInterleaving } from '../../src/index.js';
+import { exploreTargets } from './share-of-targets.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants, and the faults that are put back (npm run mutants -- --explorer), are looked for longer. */
@@ -37,14 +38,7 @@ describe('what was acknowledged stays, what is lost never reads as data, and the
 
   it('each with a crash, a death and a fault, on each machine', async () => {
     const chosen = targets.filter(({ name }, index) => !name.endsWith('every order') && (index + SEED) % 2 === 0);
-    let explored = 0;
-    for (const target of chosen) {
-      const { states } = await target.run({ seed: SEED, limit: STATES_OF_EACH_WAY }).catch((cause: unknown) => {
-        throw new Error(target.name, { cause });
-      });
-      explored += states;
-    }
-    console.log(`${explored} states explored with seed ${SEED}`);
+    const explored = await exploreTargets(chosen, { seed: SEED, limit: STATES_OF_EACH_WAY });
     expect(explored).toBeGreaterThan(chosen.length);
   }, TIMEOUT_MS);
 });
