@@ -42,21 +42,16 @@ class PersistCall final : public AsyncCall {
  protected:
   void run() override {
     pmem::unblock_sigbus_on_this_thread();
-    const auto persist = [this] {
-      outcome_ = mapping_->persist(position_, length_);
-      return outcome_.status;
-    };
-    outcome_.status = takes_turns() ? flushes_->take(pmem::FlushTurns::Told::later, persist) : persist();
+    outcome_ = persist_in_turn(*mapping_, *flushes_, pmem::FlushTurns::Told::later,
+                               [this](const pmem::Mapping& mapping) { return mapping.persist(position_, length_); });
   }
 
   napi_value settle(napi_env env) override {
-    if (takes_turns()) flushes_->told(outcome_.status);
+    flushes_->told(outcome_.status);
     return persist_outcome(env, outcome_, mapping_->base());
   }
 
  private:
-  bool takes_turns() const { return !mapping_->persists_by_flush(); }
-
   std::shared_ptr<pmem::Mapping> mapping_;
   std::shared_ptr<pmem::FlushTurns> flushes_;
   uint64_t position_;

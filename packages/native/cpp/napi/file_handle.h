@@ -18,6 +18,19 @@ namespace binding {
 
 class AsyncCall;
 
+// What `persist`, which is given the mapping, comes to in its turn. Cache-line flushes cannot fail, and need none.
+template <typename Persist>
+pmem::PersistOutcome persist_in_turn(const pmem::Mapping& mapping, pmem::FlushTurns& flushes,
+                                     pmem::FlushTurns::Told told, Persist persist) {
+  if (mapping.persists_by_flush()) return persist(mapping);
+  pmem::PersistOutcome outcome;
+  outcome.status = flushes.take(told, [&] {
+    outcome = persist(mapping);
+    return outcome.status;
+  });
+  return outcome;
+}
+
 // Lives on one JavaScript thread: whoever opened the file. Its functions and its calls in flight each hold a reference;
 // when the last one goes (collected, or the thread's environment torn down) the file is unmapped and closed.
 //
@@ -58,17 +71,10 @@ class FileHandle {
 
   const std::shared_ptr<pmem::Mapping>& mapping() const { return file.mapping; }
 
-  // Persists on this thread: `persist` is given the mapping. Cache-line flushes cannot fail, and need no turn.
+  // Persists on this thread: `persist` is given the mapping.
   template <typename Persist>
   pmem::PersistOutcome persist_now(Persist persist) {
-    const pmem::Mapping& mapped = *file.mapping;
-    if (mapped.persists_by_flush()) return persist(mapped);
-    pmem::PersistOutcome outcome;
-    outcome.status = flushes->take(pmem::FlushTurns::Told::now, [&] {
-      outcome = persist(mapped);
-      return outcome.status;
-    });
-    return outcome;
+    return persist_in_turn(*file.mapping, *flushes, pmem::FlushTurns::Told::now, persist);
   }
 
   void adopt(std::shared_ptr<pmem::Mapping> mapping);
