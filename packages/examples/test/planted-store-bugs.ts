@@ -1,6 +1,7 @@
 /** Bugs that stores have, planted one at a time: the explorations must find each. Without any, the same ones are clean. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ExplorationReport } from '@safe-pmem/mock';
+import { everyCrash, everyPoison, type Exploration, type ExplorationReport, type Explored } from '@safe-pmem/mock';
+import type { MirroredMachine } from '../explore/engine-targets.js';
 import { sizeOf } from './share.js';
 import type * as bytes from '../src/pages/bytes.js';
 import type * as pageFiles from '../src/pages/page-files.js';
@@ -33,17 +34,35 @@ function plantLossTakenForEnd(): void {
   });
 }
 
-/** Explores `share` of its states. */
-type Explore<Explorations> = (explorations: Explorations, share: number) => Promise<ExplorationReport>;
+/** The bodies of an engine by name, and the exploration of one. */
+export interface Explorations<Body, State extends Explored> {
+  readonly bodies: Readonly<Record<string, Body>>;
+  readonly brief: (body: Body, machine: MirroredMachine) => Exploration<State>;
+}
+
+/** The body in which a lost page shows, and the states of it to explore. */
+export interface LossSeen {
+  readonly body: string;
+  readonly states: number;
+}
 
 /** Without a bug every state is explored to the end, as in the exploration of the engine itself. */
 const SHARE_WITHOUT_BUG = sizeOf({ whole: 1, share: 0.2 });
 
 /** Registers the tests. `load` imports the module of explorations afresh, with or without a bug in what it imports. */
-export function findsPlantedBugs<Explorations>(
-  load: () => Promise<Explorations>,
-  { crashes, damage, poison }: Readonly<Record<'crashes' | 'damage' | 'poison', Explore<Explorations>>>,
+export function findsPlantedBugs<Body, State extends Explored>(
+  load: () => Promise<Explorations<Body, State>>, loss: LossSeen,
 ): void {
+  const of = ({ bodies, brief }: Explorations<Body, State>, name: string, mirrored: boolean): Exploration<State> =>
+    brief(bodyOf(bodies, name), { filesystem: 'ext4', mirrored });
+  const limits = (states: number, share: number): { limit: number; shrinkRuns: number } =>
+    ({ limit: states * share, shrinkRuns: 20 });
+  /** Explore `share` of their states. */
+  type Explore = (explorations: Explorations<Body, State>, share: number) => Promise<ExplorationReport>;
+  const crashes: Explore = (found, share) => everyCrash(of(found, 'checkpoint', true), limits(300, share));
+  const damage: Explore = (found, share) => everyCrash(of(found, 'silent damage', true), limits(300, share));
+  const poison: Explore = (found, share) => everyPoison(of(found, loss.body, false), limits(loss.states, share));
+
   afterEach(() => {
     for (const name of ['page-files', 'bytes', 'node']) vi.doUnmock(`../src/pages/${name}.js`);
     vi.resetModules();
@@ -67,7 +86,7 @@ export function findsPlantedBugs<Explorations>(
   });
 }
 
-export function bodyOf<Body>(bodies: Readonly<Record<string, Body>>, name: string): Body {
+function bodyOf<Body>(bodies: Readonly<Record<string, Body>>, name: string): Body {
   const body = bodies[name];
   if (body === undefined) throw new Error(`there is no body '${name}'`);
   return body;
