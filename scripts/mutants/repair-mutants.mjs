@@ -67,7 +67,7 @@ const list = [
   [repair('write-units.ts'), " || unit.state === 'holds-others'", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
   [repair('verify-units.ts'), ' || isCutOff(file, unit)', '', 'what others write after a cut is hidden'],
-  [repair('write-units.ts'), 'return hasGrown &&', 'return false &&', 'what others append before a retry is cut off'],
+  [repair('write-units.ts'), 'return endMoved &&', 'return false &&', 'what others append before a retry is cut off'],
   [repair('write-units.ts'), '!isZero(added.subarray(0, transferredBytes))', 'false', 'what others rewrite is cut off'],
   [repair('verify-units.ts'), ' && !isZero(found.subarray(0, unit.data.length))', '', 'what another process cut off while it was repaired is data'],
   [core('faults/unsafe-ranges.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],

@@ -40,7 +40,7 @@ export const sections: readonly Section[] = [
       row('store to the bad page, 8 bytes; all 4096', 'store', at('store', 1), at('store', 2)),
       row('load through a page that was mapped before the error was known', 'load-through-old-mapping', at('load', 2)),
       row('store through it', 'load-through-old-mapping', at('store', 1)),
-      row('load, once it is mapped anew', 'load-through-old-mapping', at('load', 4)),
+      row('load, once it is mapped again', 'load-through-old-mapping', at('load', 4)),
       row('load through it after ftruncate of the file to a larger size', 'truncate-ends-old-mappings', at('load', 3)),
       row('load through it after a zero-range elsewhere in the file', 'fallocate-ends-old-mappings', at('load', 5)),
       row('fdatasync of the file', 'persist-and-sync', at('sync', 1)),
@@ -83,7 +83,7 @@ export const sections: readonly Section[] = [
   },
   {
     heading: 'Other processes',
-    text: 'Calls of a process that has mapped the file anew, with the mapping as their buffer or their subject; and calls that go past it.',
+    text: 'Calls of a process that has mapped the file again, with the mapping as their buffer or their subject; and calls that go past it.',
     rows: [
       row('mmap with MAP_POPULATE', 'call-populate', at('call', 1)),
       row('mlock of the whole file; of the pages before the bad one', 'call-populate', at('call', 2), at('call', 3)),
@@ -160,7 +160,7 @@ export const sections: readonly Section[] = [
     ].join(' '),
     rows: [
       row(
-        'page 0 loaded, page 5 goes bad: load of page 5; of page 5 mapped anew',
+        'page 0 loaded, page 5 goes bad: load of page 5; of page 5 mapped again',
         'huge-load', at('load', 2), at('load', 4),
       ),
       row('the same mapped page by page (MADV_NOHUGEPAGE)', 'huge-load-page-by-page', at('load', 2)),

@@ -28,15 +28,15 @@ export async function writeUnits(
 ): Promise<void> {
   if (request.strategy === 'auto') await learnZeroRange(file, units);
   let pending = [...units];
-  let hasGrown = false;
+  let endMoved = false;
   const next: Choice = (unit) => {
     const strategy = nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
-    return hasGrown && strategy === 'recovery-write' && unit.isTail ? undefined : strategy;
+    return endMoved && strategy === 'recovery-write' && unit.isTail ? undefined : strategy;
   };
   while (pending.length > 0) {
     if (pending.some((unit) => unit.attempts.length > 0)) {
       await askAgain(file, pending);
-      hasGrown ||= pending.some((unit) => unit.isTail) && !(await endsAt(file, fileSizeBytes));
+      endMoved ||= pending.some((unit) => unit.isTail) && !(await endsAt(file, fileSizeBytes));
     }
     const written = await writeRuns(file, runsOf(pending, next), fileSizeBytes);
     const unsynced = written.length === 0 ? undefined : await file.sync();

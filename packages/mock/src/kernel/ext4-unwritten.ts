@@ -6,8 +6,8 @@
  * zeroing fails (poison on a device that cannot clear) the two part, as measured on Linux 6.12 and 7.3:
  *
  * - blocks to be written are converted on disk before they are zeroed: the cache still calls them unwritten, and the
- *   next write finds them written and bad (on 7.3 the cache calls them written as
- *   well, unless written neighbours absorb them);
+ *   next write finds them written and bad (on 7.3 the cache calls them written as well, unless written neighbours
+ *   absorb them);
  * - neighbours that could not be zeroed stay unwritten on disk: the cache calls them written, and reads give what the
  *   medium holds, also what a zero-range before had hidden.
  *
