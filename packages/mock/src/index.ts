@@ -44,7 +44,8 @@ export {
   type SignalFacts,
 } from './kernel/kernel-profile.js';
 export { KernelOops } from './kernel/kernel-oops.js';
-export { type FreePoolReport, type MockDriver, mockDriver, type PoisonOptions } from './driver/mock-driver.js';
+export { type MockDriver, mockDriver } from './driver/mock-driver.js';
+export type { FreePoolReport, PoisonOptions } from './driver/poison-medium.js';
 export { type MockProcess } from './driver/mock-process.js';
 export { MockSystemError } from './driver/mock-system-error.js';
 export type { MockOperation, OperationEffect, OperationHook, OperationName } from './driver/operation.js';

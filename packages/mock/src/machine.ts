@@ -145,6 +145,12 @@ export class Machine {
     }
   }
 
+  /** Sets the clock with no time passing: by how much it is moved, forwards or back. */
+  setClock(milliseconds: number): void {
+    this.nowMs += milliseconds;
+    this.bootedMs += milliseconds;
+  }
+
   /** Fails power and starts again. Files that were open are dead; what survives is the chooser's choice. */
   crash(chooser: CrashChooser): void {
     this.life++;

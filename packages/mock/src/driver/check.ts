@@ -20,6 +20,11 @@ export function checkedCount(value: unknown, name: string): number {
   return value;
 }
 
+export function checkedInteger(value: number, name: string): number {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${name} must be an integer, got ${value}`);
+  return value;
+}
+
 /** A range of at least one byte that ends at or before `limit`. */
 export function checkedRange(range: unknown, limit: number, what: string): ByteRange {
   if (typeof range !== 'object' || range === null) throw new TypeError('range must be { offset, length }');

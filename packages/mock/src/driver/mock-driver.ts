@@ -6,16 +6,14 @@ import {
   type Driver,
   Errno,
   type FileFacts,
-  intersectAll,
   type OpenOutcome,
   type OpenRequest,
 } from '@safe-pmem/core';
-import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { type CrashChooser, keepAll, loseAll } from '../hardware/crash.js';
-import { blocksIn, forEachBlock } from '../hardware/geometry.js';
 import { Process } from '../kernel/process.js';
 import { Machine } from '../machine.js';
-import { checkedBytes, checkedCount, checkedPath, checkedRange } from './check.js';
+import { checkedBytes, checkedCount, checkedInteger, checkedPath } from './check.js';
+import { noteMachine } from './machine-of.js';
 import { MockDevices } from './mock-devices.js';
 import { MockProcess } from './mock-process.js';
 import { throwUnless0 } from './mock-system-error.js';
@@ -23,32 +21,9 @@ import { openFile } from './open-file.js';
 import type { OperationHook } from './operation.js';
 import { checkOptions, type MockOptions } from './options.js';
 import { OutsideChanges } from './outside-changes.js';
-
-export interface PoisonOptions {
-  /** The kernel does not know yet: the bytes are lost, and the first to touch them finds out. */
-  readonly latent?: boolean | undefined;
-  /**
-   * Pages that are mapped already stay mapped and go on working, as measured on a real kernel whose list was added to
-   * while the file was mapped. By default they are unmapped, so that the next access fails.
-   */
-  readonly keepMapped?: boolean | undefined;
-  /**
-   * The kernel finds the error by itself and announces it to processes that have the page mapped and watch their file;
-   * it lists it as well if the machine `listsConsumedErrors`. Without such a process pages stay mapped. The other
-   * options do not apply.
-   */
-  readonly announced?: boolean | undefined;
-}
-
-/** Free space of the simulated device; ranges are bytes on the device. */
-export interface FreePoolReport {
-  readonly freeBytes: number;
-  readonly ranges: readonly ByteRange[];
-  /** Poison that no file owns: the file that gets the block next inherits it. */
-  readonly poisoned: readonly ByteRange[];
-}
-
-const machines = new WeakMap<MockDriver, Machine>();
+import {
+  type FreePoolReport, freePoolOf, placeOf, poisonDevice, poisonFile, type PoisonOptions, poisonOf,
+} from './poison-medium.js';
 
 /**
  * A simulated machine. Files are opened through PmemFile as on a real one; the other methods are the test's own hand
@@ -76,7 +51,7 @@ export class MockDriver implements Driver<CompleteFile> {
     this.#bus = bus;
     this.devices = new MockDevices(machine, bus, this.#self);
     this.#outside = new OutsideChanges(machine);
-    machines.set(this, machine);
+    noteMachine(this, machine);
   }
 
   /**
@@ -155,17 +130,7 @@ export class MockDriver implements Driver<CompleteFile> {
   poison(path: string, range: ByteRange, options: PoisonOptions = {}): void {
     const resolved = checkedPath(path);
     const inode = this.#outside.inode(resolved);
-    const { blockBytes } = this.#machine;
-    const { offset, length } = checkedRange(range, blocksIn(blockBytes, inode.sizeBytes) * blockBytes, `'${resolved}'`);
-    forEachBlock(blockBytes, offset, length, (logical) => {
-      if (inode.map.at(logical) !== HOLE || !this.#machine.rules.persistentMedium) return;
-      throw new RangeError(`byte ${logical * blockBytes} of '${resolved}' is in a hole, which cannot be poisoned`);
-    });
-    if (options.announced === true && this.#machine.rules.persistentMedium) {
-      this.#machine.announceFile(inode, offset, length);
-      return;
-    }
-    this.#machine.poisonFile(inode, offset, length, options.latent !== true, options.keepMapped === true);
+    poisonFile(this.#machine, inode, resolved, range, options);
   }
 
   /**
@@ -177,12 +142,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.poisonPhysical({ offset: place, length: 512 });
    */
   poisonPhysical(range: ByteRange, options: Pick<PoisonOptions, 'latent'> = {}): void {
-    if (!this.#machine.rules.persistentMedium) throw new TypeError('tmpfs has no medium to poison');
-    const { blockBytes, medium } = this.#machine.device;
-    const { offset, length } = checkedRange(range, medium.blockCount * blockBytes, 'the device');
-    forEachBlock(blockBytes, offset, length, (block, within, step) => {
-      this.#machine.poisonBlock(block, within, step, options.latent !== true);
-    });
+    poisonDevice(this.#machine, range, options);
   }
 
   /**
@@ -192,7 +152,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.deepEqual(driver.poisoned, []);
    */
   get poisoned(): readonly ByteRange[] {
-    return this.#machine.device.medium.poison.ranges();
+    return poisonOf(this.#machine);
   }
 
   /**
@@ -204,10 +164,8 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.equal(driver.physicalOf('/pmem/app.db', 4096), before);
    */
   physicalOf(path: string, offset: number): number | undefined {
-    const { blockBytes } = this.#machine;
-    const logical = Math.floor(checkedCount(offset, 'offset') / blockBytes);
-    const entry = this.#outside.inode(checkedPath(path)).map.at(logical);
-    return entry === HOLE ? undefined : mappedBlock(entry) * blockBytes + (offset % blockBytes);
+    const checked = checkedCount(offset, 'offset');
+    return placeOf(this.#machine, this.#outside.inode(checkedPath(path)), checked);
   }
 
   /**
@@ -220,13 +178,7 @@ export class MockDriver implements Driver<CompleteFile> {
    */
   writeFile(path: string, bytes: Uint8Array, options: { readonly extentBytes?: number | undefined } = {}): void {
     const resolved = checkedPath(path);
-    const content = checkedBytes(bytes);
-    const { blockBytes } = this.#machine;
-    const extentBytes = options.extentBytes ?? Math.max(1, blocksIn(blockBytes, content.length)) * blockBytes;
-    if (extentBytes <= 0 || extentBytes % blockBytes !== 0) {
-      throw new RangeError(`extentBytes must be a positive multiple of ${blockBytes}, got ${extentBytes}`);
-    }
-    this.#outside.writeFile(resolved, content, extentBytes);
+    this.#outside.writeFile(resolved, checkedBytes(bytes), options.extentBytes);
   }
 
   /**
@@ -341,11 +293,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.setModifiedTime('/pmem/app.db', Date.UTC(2026, 0, 1));
    */
   setModifiedTime(path: string, modifiedMs: number): void {
-    checkedCount(modifiedMs, 'modifiedMs');
-    this.#outside.change(path, (inode) => {
-      inode.modifiedMs = modifiedMs;
-      inode.changedMs = this.#machine.nowMs;
-    });
+    this.#outside.setModifiedTime(path, checkedCount(modifiedMs, 'modifiedMs'));
   }
 
   /**
@@ -419,9 +367,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * assert.deepEqual(driver.freePool.poisoned, []);
    */
   get freePool(): FreePoolReport {
-    const { pool } = this.#machine.filesystem;
-    const ranges = pool.ranges();
-    return { freeBytes: pool.freeBytes, ranges, poisoned: intersectAll(ranges, this.poisoned) };
+    return freePoolOf(this.#machine);
   }
 
   /**
@@ -445,10 +391,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.setQuota(8192);
    */
   setQuota(leaveBytes: number | undefined): void {
-    const { blockBytes, filesystem } = this.#machine;
-    const leave = leaveBytes === undefined ? Infinity : checkedCount(leaveBytes, 'leaveBytes');
-    const leaveBlocks = Math.floor(leave / blockBytes);
-    filesystem.quotaBlocks = filesystem.usedBlocks + leaveBlocks;
+    this.#outside.setQuota(leaveBytes === undefined ? Infinity : checkedCount(leaveBytes, 'leaveBytes'));
   }
 
   /**
@@ -470,10 +413,7 @@ export class MockDriver implements Driver<CompleteFile> {
    * driver.setClock(-3_600_000);
    */
   setClock(milliseconds: number): void {
-    const isInteger = Number.isSafeInteger(milliseconds);
-    if (!isInteger) throw new RangeError(`milliseconds must be an integer, got ${milliseconds}`);
-    this.#machine.nowMs += milliseconds;
-    this.#machine.bootedMs += milliseconds;
+    this.#machine.setClock(checkedInteger(milliseconds, 'milliseconds'));
   }
 
   /**
@@ -533,13 +473,6 @@ export class MockDriver implements Driver<CompleteFile> {
   clone(): MockDriver {
     return new MockDriver(this.#machine.clone(), this.#bus);
   }
-}
-
-/** The machine under a driver, for the explorer. */
-export function machineOf(driver: MockDriver): Machine {
-  const machine = machines.get(driver);
-  if (machine === undefined) throw new TypeError('not a mock driver of this copy of @safe-pmem/mock');
-  return machine;
 }
 
 /**

@@ -30,14 +30,19 @@ export class OutsideChanges {
     return inode;
   }
 
-  /** Creates the file or replaces its content, in extents of `extentBytes` that do not adjoin on the device. */
-  writeFile(path: string, content: Uint8Array, extentBytes: number): void {
+  /** Creates the file or replaces its content, in extents of `extent` bytes that do not adjoin on the device. */
+  writeFile(path: string, content: Uint8Array, extent?: number): void {
+    const { blockBytes } = this.#machine;
+    const extentBytes = extent ?? Math.max(1, blocksIn(blockBytes, content.length)) * blockBytes;
+    if (extentBytes <= 0 || extentBytes % blockBytes !== 0) {
+      throw new RangeError(`extentBytes must be a positive multiple of ${blockBytes}, got ${extentBytes}`);
+    }
     this.durably(() => {
       const { filesystem } = this.#machine;
       this.#checkParent(path);
       const inode = filesystem.find(path) ?? filesystem.create(path);
       throwUnless0(truncate(this.#machine, inode, 0), 'open', path);
-      const spacer = new Inode(0, this.#machine.blockBytes);
+      const spacer = new Inode(0, blockBytes);
       for (let done = 0; done < content.length; done += extentBytes) {
         this.#writeAll(inode, path, content.subarray(done, done + extentBytes), done);
         if (done + extentBytes < content.length) filesystem.allocate(spacer, done / extentBytes, 1);
@@ -153,6 +158,19 @@ export class OutsideChanges {
       filesystem.setSize(inode, blocks * blockBytes);
     });
     return path;
+  }
+
+  setModifiedTime(path: string, modifiedMs: number): void {
+    this.change(path, (inode) => {
+      inode.modifiedMs = modifiedMs;
+      inode.changedMs = this.#machine.nowMs;
+    });
+  }
+
+  /** From now on all files together can get `leaveBytes` more. */
+  setQuota(leaveBytes: number): void {
+    const { blockBytes, filesystem } = this.#machine;
+    filesystem.quotaBlocks = filesystem.usedBlocks + Math.floor(leaveBytes / blockBytes);
   }
 
   /** Runs `body` on an existing file as durably() does. */

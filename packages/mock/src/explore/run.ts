@@ -2,7 +2,7 @@
 import { PmemError } from '@safe-pmem/core';
 import { type CrashChoice, keepAll } from '../hardware/crash.js';
 import { SECTOR_BYTES } from '../hardware/geometry.js';
-import { machineOf } from '../driver/mock-driver.js';
+import { machineOf } from '../driver/machine-of.js';
 import { MockSystemError } from '../driver/mock-system-error.js';
 import type { MockOperation, OperationEffect } from '../driver/operation.js';
 import { answersOf, type Decide, decideBy } from './crash-answers.js';
