@@ -193,7 +193,7 @@ const list = [
   [core('repair/rewrite-request.ts'), 'if (next - firstOf(run).content.byteOffset !== lengthOf(run)) return undefined;', '', 'the last page is written with bytes that nobody gave'],
   [core('repair/rewrite-request.ts'), ' || content.byteOffset !== next) return undefined;', ') return undefined;', 'contents that do not adjoin are taken as they lie'],
   [core('repair/write-units.ts'), ' || position + length <= fileSizeBytes) return failure;', ') return failure;\n  if (position >= 0) return undefined;', 'the last page makes the file longer'],
-  [core('repair/write-units.ts'), 'reset === undefined ? position + transferredBytes : rangeEnd(reset)', 'position + transferredBytes', 'zeros of a refused repair are readable'],
+  [core('repair/write-units.ts'), '  else for (const unit of run) unit.zeroed();\n', '', 'zeros of a refused repair are readable'],
   [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
   [core('repair/write-units.ts'), 'for (const each of run) if (each.unit.offset < end) each.altered();', '', 'a written unit that was not verified loses its intent'],
   [core('repair/batch.ts'), '  unsafe.addLost(lossOf(unit));\n', '', 'losses of a failed repair'],

@@ -64,10 +64,34 @@ const list = [
   [core('faults/unsafe-ranges.ts'), 'intersectAll(this.#lost.ranges, [...lost, ...intents])', '[]', 'while another process repairs, every loss is forgotten'],
   [repair('repair.ts'), 'await takeBack(journal, unsafe, batch, before);\n        throw error;', 'throw error;', 'a repair that ends before it touches anything leaves its intents'],
   [core('faults/fault-path.ts'), 'this.#isLoadable(fault, verdict) ? LOADABLE : verdict', 'verdict', 'a hole that a view met while the file was cut off is a lack of space'],
-  [repair('write-units.ts'), " || unit.state === 'holds-others'", '', 'what another process stored beside the write is written over'],
+  [repair('write-units.ts'), "unit.state === 'holds-others' || ", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
   [repair('verify-units.ts'), ' || isCutOff(file, unit)', '', 'what others write after a cut is hidden'],
-  [repair('write-units.ts'), 'return endMoved &&', 'return false &&', 'what others append before a retry is cut off'],
+  [repair('write-units.ts'), ' || (endMoved && unit.isTail)', '', 'what others append before a retry is cut off'],
+  [
+    repair('write-units.ts'), 'alone.has(unit) || unit.attempts.length > 0',
+    'unit.attempts.length > 0', 'what others append before units are tried alone is wiped',
+  ],
+  [
+    repair('write-units.ts'), 'for (const [unit, failure] of alone) if (next(unit) === undefined) unit.failed(failure);',
+    '', 'a unit that is given up has no attempt',
+  ],
+  [
+    repair('write-units.ts'), 'const neighbour = alone.has(unit) ? undefined : open?.at(-1);',
+    'const neighbour = open?.at(-1);', 'units of a run that failed go together again',
+  ],
+  [
+    repair('ask-again.ts'), 'errno === 0 && unit.isZeroed && ',
+    'errno === 2 && ', 'what others store after a refused write is wiped',
+  ],
+  [
+    repair('ask-again.ts'), ' && unit.isZeroed',
+    '', 'bytes that a refused write has uncovered count as those of others',
+  ],
+  [
+    repair('ask-again.ts'), 'byte !== 0 && byte !== content[i]',
+    'byte !== 0', 'what a refused write has written counts as the bytes of others',
+  ],
   [repair('write-units.ts'), '!isZero(added.subarray(0, transferredBytes))', 'false', 'what others rewrite is cut off'],
   [repair('verify-units.ts'), ' && !isZero(found.subarray(0, unit.data.length))', '', 'what another process cut off while it was repaired is data'],
   [core('faults/unsafe-ranges.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
@@ -108,7 +132,10 @@ const list = [
   [repair('batch.ts'), ', ...before.intents.filter(isOurs)],', '],', 'an earlier intent is taken back with a later one'],
   [repair('batch.ts'), ', ...intersectAll(before.lost, ranges)]),', ']),', 'an earlier loss is taken back with an intent'],
   [repair('batch.ts'), 'if (!journalFits(added(before))) {', 'if (false) {', 'a journal is written that open() would refuse'],
-  [repair('write-units.ts'), 'else for (const unit of await writeRuns(file, run.map((each) => [each]), fileSizeBytes)) written.push(unit);', 'else for (const unit of run) unit.failed(failure);', 'one bad block costs its neighbours'],
+  [
+    repair('write-units.ts'), 'else for (const unit of run) parted.set(unit, failure);',
+    'else for (const unit of run) unit.failed(failure);', 'one bad block costs its neighbours',
+  ],
   [repair('repair.ts'), 'this.#note(batch);\n', 'this.#note(batch);\n        if (this.#worked.some((unit) => unit.strategy === undefined)) break;\n', 'a unit that fails ends the batches after it'],
   // Units that are written without a copy in the journal
   [repair('prepare-units.ts'), 'const isGone = lost.length === 1 && lost[0]?.length === goneBytes;', 'const isGone = true;', 'what a unit still held is kept nowhere while it is written'],
@@ -183,9 +210,9 @@ const list = [
   [repair('zero-range.ts'), "return failure.errno === Errno.EIO ? 'does-not-clear' : 'reaches-media';", "return 'reaches-media';", 'a refusal of zero-range is not remembered'],
   [repair('zero-range.ts'), 'const isCleared = after !== undefined && !after.isListed && after.physicalOffset === before.physicalOffset;', 'const isCleared = after !== undefined;', 'a page that zero-range left on the list counts as cleared'],
   [repair('zero-range.ts'), "if (outcome === undefined || 'failure' in outcome) return 'untried';", "if (outcome === undefined || 'failure' in outcome) return 'stock';", 'a trial that found no room is not repeated'],
-  [repair('zero-range.ts'), '  unit.altered();\n', '', 'a page that the trial has zeroed loses its intent'],
+  [repair('zero-range.ts'), '  unit.zeroed();\n', '', 'a page that the trial has zeroed loses its intent'],
   [repair('write-units.ts'), "if (request.strategy === 'auto') await learnZeroRange(file, units);", 'await learnZeroRange(file, units);', 'a strategy asked for by name is not the only one tried'],
-  [repair('write-units.ts'), 'await askAgain(file, pending);', '', 'after a refusal the page is not asked again'],
+  [repair('write-units.ts'), 'await askAgain(file, refused);', '', 'after a refusal the page is not asked again'],
 ];
 
 export const repairMutants = list.map(([file, find, replace, what]) => ({ file, find, replace, what }));

@@ -81,6 +81,7 @@ export class RepairUnit implements UnitPlace, Supply {
   readonly #attempts: RepairAttempt[] = [];
   #content: Uint8Array;
   #readErrno: number;
+  #isZeroed = false;
   #state: UnitState;
   #strategy: RepairStrategy | undefined;
 
@@ -120,6 +121,11 @@ export class RepairUnit implements UnitPlace, Supply {
     return this.#readErrno;
   }
 
+  /** This repair has reset it: since then it holds zeros, what this repair has written, and what others have stored. */
+  get isZeroed(): boolean {
+    return this.#isZeroed;
+  }
+
   /** Every step that failed, in order. */
   get attempts(): readonly RepairAttempt[] {
     return this.#attempts;
@@ -141,7 +147,13 @@ export class RepairUnit implements UnitPlace, Supply {
     this.#strategy = strategy;
   }
 
-  /** A reset or a write has reached the unit. */
+  /** A reset has reached the unit. */
+  zeroed(): void {
+    this.#isZeroed = true;
+    this.altered();
+  }
+
+  /** A write, or part of one, has reached the unit. */
   altered(): void {
     if (this.#state === 'untouched') this.#state = 'half-done';
   }

@@ -2,11 +2,12 @@
  * Resets and rewrites units, strategy by strategy, until each is verified or nothing is left to try. Adjacent units go
  * together; if a run fails, its units are tried one by one, so that one bad block does not cost its neighbours.
  */
-import { rangeEnd, totalLength } from '../ranges/byte-range.js';
+import { rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import { noteFailedFlush } from '../faults/failed-flush.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { askAgain, endsAt } from './ask-again.js';
 import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import { nextStrategy } from './strategy.js';
@@ -28,76 +29,65 @@ export async function writeUnits(
 ): Promise<void> {
   if (request.strategy === 'auto') await learnZeroRange(file, units);
   let pending = [...units];
+  let alone: Alone = new Map();
   let endMoved = false;
   const next: Choice = (unit) => {
-    const strategy = nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
-    return endMoved && strategy === 'recovery-write' && unit.isTail ? undefined : strategy;
+    if (unit.state === 'holds-others' || (endMoved && unit.isTail)) return undefined;
+    if (alone.has(unit)) return unit.strategy;
+    return nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
   };
   while (pending.length > 0) {
-    if (pending.some((unit) => unit.attempts.length > 0)) {
-      await askAgain(file, pending);
-      endMoved ||= pending.some((unit) => unit.isTail) && !(await endsAt(file, fileSizeBytes));
+    const refused = pending.filter((unit) => alone.has(unit) || unit.attempts.length > 0);
+    if (refused.length > 0) {
+      await askAgain(file, refused);
+      endMoved ||= refused.some((unit) => unit.isTail) && !(await endsAt(file, fileSizeBytes));
     }
-    const written = await writeRuns(file, runsOf(pending, next), fileSizeBytes);
+    for (const [unit, failure] of alone) if (next(unit) === undefined) unit.failed(failure);
+    const { written, parted } = await writeRuns(file, runsOf(pending, next, alone), fileSizeBytes);
+    alone = parted;
     const unsynced = written.length === 0 ? undefined : await file.sync();
     if (unsynced === undefined) await verifyUnits(file, unsafe, written);
     else {
       noteFailedFlush(file, unsafe, unsynced);
       for (const unit of written) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });
     }
-    pending = pending.filter((unit) => {
-      const isDone = unit.state === 'repaired' || unit.state === 'holds-others';
-      return !isDone && next(unit) !== undefined;
-    });
+    pending = pending.filter((unit) => unit.state !== 'repaired' && next(unit) !== undefined);
   }
-}
-
-/**
- * After a refusal: what reads say of these units now. A write that the kernel refused may have taken the block off its
- * list and kept the page held back, which decides what may be tried next.
- */
-async function askAgain(file: CompleteFile, units: readonly RepairUnit[]): Promise<void> {
-  const { pageBytes } = file.facts;
-  const pieces = units.map(({ data }) => ({ offset: data.offset, length: Math.min(data.length, pageBytes) }));
-  const reads = await file.readEach(pieces, new Uint8Array(totalLength(pieces)));
-  for (const [i, unit] of units.entries()) unit.readAgain(reads[i]?.errno ?? unit.readErrno);
-}
-
-/**
- * False too if the filesystem does not say. Others may have appended to the page that the file ended in, once a reset
- * has made it writable: a write of the whole page would be one over their bytes.
- */
-async function endsAt(file: CompleteFile, fileSizeBytes: number): Promise<boolean> {
-  const size = await file.fileSize();
-  return 'sizeBytes' in size && size.sizeBytes === fileSizeBytes;
 }
 
 /** The strategy to try next on a unit, if any is left. */
 type Choice = (unit: RepairUnit) => RepairStrategy | undefined;
 
+/** Units of a run that failed, with its failure. Each is tried alone, with the strategy of the run. */
+type Alone = ReadonlyMap<RepairUnit, StepFailure>;
+
 /** Begins the next strategy of each unit, and groups adjacent ones that have the same. */
-function runsOf(units: readonly RepairUnit[], next: Choice): Run[] {
+function runsOf(units: readonly RepairUnit[], next: Choice, alone: Alone): Run[] {
   const runs: RepairUnit[][] = [];
   for (const unit of units) {
     const strategy = next(unit);
     if (strategy === undefined) continue;
     unit.begin(strategy);
     const open = runs.at(-1);
-    const neighbour = open?.at(-1);
+    const neighbour = alone.has(unit) ? undefined : open?.at(-1);
     if (neighbour?.strategy === strategy && rangeEnd(neighbour.unit) === unit.unit.offset) open?.push(unit);
     else runs.push([unit]);
   }
   return runs;
 }
 
-/** Returns the units that were written; the attempts of the others are recorded. */
-async function writeRuns(
-  file: CompleteFile, runs: readonly Run[], fileSizeBytes: number,
-): Promise<readonly RepairUnit[]> {
-  if (runs.length === 0) return [];
+/** The units of runs that were written or have to be parted; any other unit has its attempt recorded. */
+interface WrittenRuns {
+  readonly written: readonly RepairUnit[];
+  readonly parted: Alone;
+}
+
+async function writeRuns(file: CompleteFile, runs: readonly Run[], fileSizeBytes: number): Promise<WrittenRuns> {
+  const written: RepairUnit[] = [];
+  const parted = new Map<RepairUnit, StepFailure>();
+  if (runs.length === 0) return { written, parted };
   const { pieces, bytes } = rewriteRequestOf(runs);
   const outcomes = await file.rewrite(pieces, bytes);
-  const written: RepairUnit[] = [];
   for (const [i, run] of runs.entries()) {
     const piece = pieces[i] as Rewrite;
     const outcome = outcomes[i] as Rewritten;
@@ -106,14 +96,15 @@ async function writeRuns(
     const failure = done ? undefined : await finishRun(file, run, piece, bytes, outcome, fileSizeBytes);
     if (failure === undefined) for (const unit of run) written.push(unit);
     else if (run.length === 1) run[0]?.failed(failure);
-    else for (const unit of await writeRuns(file, run.map((each) => [each]), fileSizeBytes)) written.push(unit);
+    else for (const unit of run) parted.set(unit, failure);
   }
-  return written;
+  return { written, parted };
 }
 
 function noteRewritten(run: Run, { reset, position }: Rewrite, { syscall, transferredBytes }: Rewritten): void {
   if (syscall === 'fallocate') return;
-  noteWritten(run, reset === undefined ? position + transferredBytes : rangeEnd(reset));
+  if (reset === undefined) noteWritten(run, position + transferredBytes);
+  else for (const unit of run) unit.zeroed();
 }
 
 /** Goes on from where the driver stopped, and puts the size of the file back. */

@@ -94,7 +94,7 @@ async function onBadUnit(file: CompleteFile, unit: RepairUnit): Promise<Knowledg
     unit.failed({ step: failure.syscall, errno: failure.errno });
     return failure.errno === Errno.EIO ? 'does-not-clear' : 'reaches-media';
   }
-  unit.altered();
+  unit.zeroed();
   const after = await placeOf(file, data);
   const isCleared = after !== undefined && !after.isListed && after.physicalOffset === before.physicalOffset;
   if (!isCleared) return 'does-not-clear';

@@ -134,28 +134,6 @@ describe('a file that another process rewrites in place: O_TRUNC, then write', (
     await expectHealthy(file);
   });
 
-  it('bytes that others append to a last page, after a refused write of its repair, are not written over', async () => {
-    const driver = mockDriver({ kernel: '5.10', filesystem: 'ext4' });
-    driver.writeFile(PATH, content(2 * PAGE + 100));
-    driver.poison(PATH, { offset: 2 * PAGE, length: 512 });
-    const file = await PmemFile.open(PATH, { driver });
-    const appended = content(50);
-    let refused = 0;
-    driver.observe((operation) => {
-      if (operation.name !== 'pwrite' || operation.step !== undefined || refused > 0) return undefined;
-      refused++;
-      once(driver, 'pread', () => { driver.append(PATH, appended); });
-      return { errno: Errno.EIO };
-    });
-    const tail = { offset: 2 * PAGE, length: 100 };
-    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(tail, { fill: 7 }));
-    expect(error.ranges).toEqual([tail]);
-    expect(driver.readFile(PATH).subarray(2 * PAGE + 100)).toEqual(appended);
-    await file.repair(tail, { fill: 7 });
-    const expected = Uint8Array.of(...new Uint8Array(100).fill(7), ...appended);
-    expect(driver.readFile(PATH).subarray(2 * PAGE)).toEqual(expected);
-  });
-
   it('a file that others rewrite to whole pages while its partial last page is repaired keeps its size', async () => {
     const driver = mockDriver();
     driver.writeFile(PATH, content(2 * PAGE + 100));
