@@ -47,11 +47,11 @@ const list = [
     'const resized = run();', 'two resizes of one file run at once',
   ],
   [
-    core('repair/journal/journal.ts'), 'if (this.#id !== id) return undefined;',
+    core('repair/journal/stored-journal.ts'), 'if (this.#id !== id) return undefined;',
     '', 'a journal that was dropped while it was written is marked once more',
   ],
   [
-    core('repair/journal/journal.ts'), 'writtenBy === 0 || now === 0 ?',
+    core('repair/journal/interruption.ts'), 'writtenBy === 0 || now === 0 ?',
     'writtenBy >= 0 ?', 'a clock that was set back makes an older journal one of this boot',
   ],
   [
@@ -122,7 +122,7 @@ const list = [
   ],
   [core('repair/write-units.ts'), 'noteFailedFlush(file, unsafe, unsynced);', '', 'a failed fdatasync is forgotten'],
   [
-    core('repair/journal/journal.ts'), "if (failure?.syscall === 'fsync') noteFailedFlush",
+    core('repair/journal/write-mark.ts'), "if (failure?.syscall === 'fsync') noteFailedFlush",
     'if (false) noteFailedFlush', 'a failed fsync of the mark is forgotten',
   ],
   [core('faults/fault-path.ts'), 'forgetHealthy(this.#file, this.#unsafe, range);', '', 'a page that met an error once stays bad'],
@@ -296,7 +296,7 @@ const list = [
   [core('repair/journal/journal.ts'), 'if (!this.#isLoaded()) this.#adopt(located);', 'this.#adopt(located);', 'a repair goes on with a journal that it read before a persist changed it'],
   [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(locateSync(this.#file));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
   [
-    core('repair/journal/journal.ts'), '    if (this.#marked) return undefined;\n',
+    core('repair/journal/stored-journal.ts'), '    if (this.#marked) return undefined;\n',
     '    return undefined;\n', 'a file with a journal is not marked',
   ],
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],

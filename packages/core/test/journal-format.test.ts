@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JournalContent, JournalIdentity } from '../src/repair/journal/format.js';
-import { clippedTo, decodeJournal, encodeJournal, journalFits } from '../src/repair/journal/format.js';
+import type { JournalContent } from '../src/repair/journal/content.js';
+import type { JournalIdentity } from '../src/repair/journal/format.js';
+import { clippedTo } from '../src/repair/journal/content.js';
+import { decodeJournal, encodeJournal, journalFits } from '../src/repair/journal/format.js';
 import { assertProperty } from './seeded.js';
 
 const UNIT = 4096;

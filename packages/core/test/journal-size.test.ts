@@ -1,9 +1,10 @@
 /** A journal is never made larger than open() accepts; what would be is refused, and nothing changes. */
 import { expect, it } from 'vitest';
 import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
-import type { Intent, JournalContent } from '../src/repair/journal/format.js';
+import type { Intent, JournalContent } from '../src/repair/journal/content.js';
 import { journalFits } from '../src/repair/journal/format.js';
-import { Journal, journalError } from '../src/repair/journal/journal.js';
+import { journalError } from '../src/repair/journal/journal-errors.js';
+import { Journal } from '../src/repair/journal/journal.js';
 import { scriptedFile } from './scripted-file.js';
 
 const LIMIT_BYTES = 64 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /** What one open file must not simply access, and what it learns of that from the journal on disk. */
 import { expect, it } from 'vitest';
 import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
-import type { Intent } from '../src/repair/journal/format.js';
+import type { Intent } from '../src/repair/journal/content.js';
 
 const PAGE = 4096;
 const page = (index: number): { offset: number; length: number } => ({ offset: index * PAGE, length: PAGE });

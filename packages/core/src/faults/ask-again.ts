@@ -4,8 +4,8 @@ import { alignOut, coalesce, intersectAll, rangeEnd, subtract } from '../ranges/
 import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from './unsafe-ranges.js';
-import type { JournalContent } from '../repair/journal/format.js';
-import { EMPTY, settledBlank } from '../repair/journal/format.js';
+import type { JournalContent } from '../repair/journal/content.js';
+import { EMPTY, settledBlank } from '../repair/journal/content.js';
 import { locateSync } from '../repair/journal/locate.js';
 import { nonZeroRuns, storedSince } from './stored-since.js';
 

@@ -1,8 +1,8 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersect, intersectAll, subtract } from '../ranges/byte-range.js';
 import { RangeSet } from '../ranges/range-set.js';
-import type { Intent, JournalContent } from '../repair/journal/format.js';
-import { settledBlank } from '../repair/journal/format.js';
+import type { Intent, JournalContent } from '../repair/journal/content.js';
+import { settledBlank } from '../repair/journal/content.js';
 
 /**
  * The bytes of one open file that must not simply be accessed: known media errors, bytes whose loss a repair

@@ -1,13 +1,14 @@
 /** What open() does with the journal of a file, by the option `journal`: finish, adopt or discard what it holds. */
 import { PmemError } from '../errors/errors.js';
-import { journalError } from '../repair/journal/journal.js';
+import { clearStale, discardJournal } from '../repair/journal/discard.js';
+import { journalError } from '../repair/journal/journal-errors.js';
 import { recoverJournal } from '../repair/recover.js';
 import type { OpenOptions } from './open-options.js';
 import type { OpenState } from './open-state.js';
 
 export async function recoverFile(state: OpenState, mode: NonNullable<OpenOptions['journal']>): Promise<void> {
   const { file, unsafe, journal } = state;
-  if (file.facts.created) await journal.clearStale();
+  if (file.facts.created) await clearStale(file);
   try {
     state.sizeBytes = await recoverJournal(state, mode === 'adopt');
     if (mode !== 'discard') return;
@@ -19,7 +20,7 @@ export async function recoverFile(state: OpenState, mode: NonNullable<OpenOption
     if (!(error instanceof PmemError && error.code === 'ERR_PMEM_JOURNAL') || mode !== 'discard') throw error;
   }
   unsafe.syncFromJournal({ intents: [], lost: [] });
-  const failure = file.facts.readOnly ? undefined : await journal.discard();
+  const failure = file.facts.readOnly ? undefined : await discardJournal(file, unsafe);
   if (failure !== undefined) throw journalError(journal, failure);
 }
 

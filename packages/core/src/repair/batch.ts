@@ -6,7 +6,7 @@ import { systemError } from '../errors/system-error.js';
 import type { SystemFailure } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Journal, JournalChange } from './journal/journal.js';
-import type { Intent, JournalContent } from './journal/format.js';
+import type { Intent, JournalContent } from './journal/content.js';
 import { journalFits } from './journal/format.js';
 import type { RepairUnit } from './repair-unit.js';
 

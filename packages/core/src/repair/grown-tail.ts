@@ -9,7 +9,7 @@ import { isMediaErrno } from '../faults/classify.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import { unreadableCuts } from '../resize/cuts.js';
 import { sizeOf } from './file-size.js';
-import type { Intent } from './journal/format.js';
+import type { Intent } from './journal/content.js';
 import { isZero } from './repair-unit.js';
 
 /**

@@ -1,7 +1,7 @@
 /** One unit on its way through a repair, as a small state machine: the only file that changes its state. */
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersect } from '../ranges/byte-range.js';
-import type { Intent } from './journal/format.js';
+import type { Intent } from './journal/content.js';
 import type { RepairAttempt, RepairStrategy } from './types.js';
 
 /**

@@ -14,7 +14,7 @@ import type { Batch, Unstruck } from './batch.js';
 import { bytesOf, recordIntents, settle, strikeIntents, takeBack } from './batch.js';
 import type { RepairContext } from './context.js';
 import { failureOf } from './failure.js';
-import { journalError } from './journal/journal.js';
+import { journalError } from './journal/journal-errors.js';
 import { ListedBlocks } from './listed-blocks.js';
 import { sizeOf, truncated } from './file-size.js';
 import { hasChanged, prepareBatch } from './prepare-batch.js';

@@ -6,7 +6,7 @@ import type { CompleteFile } from '../driver/driver.js';
 import { nonZeroRuns } from '../faults/stored-since.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd } from '../ranges/byte-range.js';
-import type { Intent } from './journal/format.js';
+import type { Intent } from './journal/content.js';
 import { isZero } from './repair-unit.js';
 
 /**

@@ -5,7 +5,9 @@ import type { Driver, CompleteFile } from '../driver/driver.js';
 import { completeFile } from '../driver/complete-file.js';
 import { PmemError } from '../errors/errors.js';
 import { UnsafeRanges } from '../faults/unsafe-ranges.js';
-import { Journal, journalError } from '../repair/journal/journal.js';
+import { clearStale } from '../repair/journal/discard.js';
+import { journalError } from '../repair/journal/journal-errors.js';
+import { Journal } from '../repair/journal/journal.js';
 import type { SalvageGap, SalvagePart } from './salvage.js';
 import { systemError } from '../errors/system-error.js';
 import { writeOn } from './write-on.js';
@@ -42,7 +44,7 @@ export async function copyParts(
 /** Until all is durable, all of the copy counts as lost: a copy that is cut off must not be taken for the file. */
 async function fillCopy(file: CompleteFile, range: ByteRange, parts: AsyncIterable<SalvagePart>): Promise<SalvageGap[]> {
   const journal = new Journal(file, new UnsafeRanges(() => undefined));
-  await journal.clearStale();
+  await clearStale(file);
   await journal.acquire('cannot salvage into the copy');
   try {
     await setLost(journal, [{ offset: 0, length: range.length }]);

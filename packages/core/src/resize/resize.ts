@@ -6,9 +6,9 @@ import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { systemError } from '../errors/system-error.js';
 import type { OpenState } from '../opening/open-state.js';
-import { clippedTo } from '../repair/journal/format.js';
+import { clippedTo } from '../repair/journal/content.js';
 import type { Journal } from '../repair/journal/journal.js';
-import { journalError } from '../repair/journal/journal.js';
+import { journalError } from '../repair/journal/journal-errors.js';
 import { refusedCuts } from './cuts.js';
 
 export interface ResizeOptions {

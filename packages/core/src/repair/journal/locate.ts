@@ -33,17 +33,17 @@ export interface NoJournal {
   readonly isStale: boolean;
 }
 
-export type Located =
-  | NoJournal
-  | {
-      readonly status: 'own' | 'copied';
-      readonly place: string;
-      readonly journal: DecodedJournal;
-      /** When it was written, by the clock of the filesystem. */
-      readonly writtenMs: number;
-      /** The file has a mark that names this journal. */
-      readonly marked: boolean;
-    };
+export interface JournalFound {
+  readonly status: 'own' | 'copied';
+  readonly place: string;
+  readonly journal: DecodedJournal;
+  /** When it was written, by the clock of the filesystem. */
+  readonly writtenMs: number;
+  /** The file has a mark that names this journal. */
+  readonly marked: boolean;
+}
+
+export type Located = NoJournal | JournalFound;
 
 /** Yields the places to read and takes their contents. `gone`: the mark names a journal that is nowhere. */
 type Search = Generator<string, Located | 'gone', JournalOutcome>;

@@ -2,7 +2,7 @@ import type { ByteRange } from '../../ranges/byte-range.js';
 import { subtract } from '../../ranges/byte-range.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import type { Journal } from './journal.js';
-import { journalError } from './journal.js';
+import { journalError } from './journal-errors.js';
 
 /**
  * Makes the journal forget lost bytes in `ranges` that were written over and are durable now. Runs on this thread,
