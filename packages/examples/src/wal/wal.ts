@@ -1,45 +1,28 @@
 import type { FileClaim } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
-import type { CommitterStart, PointChange } from './commit/committer.js';
-import { Committer } from './commit/committer.js';
-import { FlushPlace } from './commit/flush-place.js';
-import { GroupCommits } from './commit/group-commits.js';
-import { committedPages, pageOfRecord } from './read/find-page.js';
-import { SEQUENCE_MAX } from './format/format.js';
+import type { Committer, CommitterStart, PointChange } from './commit/committer.js';
+import { withoutRecords } from './commit/drop-records.js';
 import { refreshHeaders } from './commit/header-copies.js';
-import type { CommitPoint } from './format/commit-slot.js';
+import type { Engine } from './engine.js';
+import { startEngine } from './engine.js';
+import { SEQUENCE_MAX } from './format/format.js';
 import type { LogHeader } from './format/header-page.js';
 import type { LogFile } from './log-files.js';
-import type { LogFiles } from './read/read-pages.js';
-
-import { checkOptions } from './open/check-options.js';
+import { checkOptions, requireSequence } from './open/check-options.js';
 import { eraseEveryPage } from './open/recover.js';
-import type { WalRepairReport } from './repair/repair-pages.js';
-import type { WalRepairOptions } from './repair/repair-queue.js';
-import { RepairSite } from './repair/repair-site.js';
-import { LogRepairs } from './repair/repair-queue.js';
-import type { ReplayItem, ReplayOptions } from './read/replay.js';
-import { assemble } from './read/replay.js';
-import { pageOf } from './format/ring.js';
-import type { WalScrubOptions } from './repair/scrub-log.js';
 import type { ClaimedLog } from './open/start-log.js';
 import { firstPoint, startLog } from './open/start-log.js';
-import { surveyPages } from './read/survey-pages.js';
+import type { LogFiles } from './read/read-pages.js';
+import type { ReplayItem, ReplayOptions } from './read/replay.js';
+import { Replays } from './read/replays.js';
+import type { WalRepairReport } from './repair/repair-pages.js';
+import type { WalRepairOptions } from './repair/repair-queue.js';
+import type { WalScrubOptions } from './repair/scrub-log.js';
+import type { WalWatch, WalWatchOptions } from './repair/watch-log.js';
+import { watchLog } from './repair/watch-log.js';
 import type { WalErrorCode } from './wal-error.js';
 import { WalError } from './wal-error.js';
 import type { CommitResult, WalOptions } from './wal-options.js';
-import type { WalWatch, WalWatchOptions } from './repair/watch-log.js';
-import { watchLog } from './repair/watch-log.js';
-
-/** Between this many items, replay() lets the event loop have its turn. */
-const REPLAY_TURN = 1024;
-
-/** The parts of a log that has a commit point. */
-interface Engine {
-  readonly committer: Committer;
-  readonly groups: GroupCommits;
-  readonly repairs: LogRepairs;
-}
 
 /**
  * A write-ahead log in one file, or in two that mirror each other. Every committed record is returned intact or
@@ -57,7 +40,7 @@ export class Wal {
   readonly #blockMs: number;
   readonly #claim: FileClaim | undefined;
   readonly #watches: WalWatch[] = [];
-  #replays = 0;
+  readonly #replays = new Replays();
   #repairing = false;
   #closed = false;
 
@@ -194,20 +177,10 @@ export class Wal {
   async *replay({ from = 1 }: ReplayOptions = {}): AsyncGenerator<ReplayItem, void, undefined> {
     this.#requireOpen();
     requireSequence('from', from);
-    const point = await this.#beginReplay();
-    const pages = point === undefined ? surveyPages(this.#place) : committedPages(this.#place, point, from);
-    const firstSequence = Math.max(from, point?.firstSequence ?? 1);
-    const bounds = { firstSequence, lastSequence: point?.lastSequence, doubtful: point?.doubtful };
-    try {
-      let items = 0;
-      for (const item of assemble(pages, bounds)) {
-        if (++items % REPLAY_TURN === 0) await new Promise(setImmediate);
-        this.#requireOpen();
-        yield item;
-      }
-    } finally {
-      this.#replays--;
-    }
+    const requireOpen = (): void => {
+      this.#requireOpen();
+    };
+    yield* this.#replays.replay(from, { place: this.#place, committer: this.#engine?.committer, requireOpen });
   }
 
   /**
@@ -320,28 +293,11 @@ export class Wal {
     else release();
   }
 
-  /**
-   * Keeps truncations from freeing pages until the replay ends. One that is on its way comes first: the commit point
-   * that is returned, undefined if it is lost, names no page that it frees.
-   */
-  async #beginReplay(): Promise<CommitPoint | undefined> {
-    const begin = (): CommitPoint | undefined => {
-      this.#replays++;
-      return this.#engine?.committer.point;
-    };
-    return this.#engine === undefined ? begin() : this.#engine.committer.whenIdle(begin);
-  }
-
   /** Returns the change of a commit point that drops the records up to and including `through`. */
   #withoutRecords(through: number, { pending }: Committer): PointChange {
     return (point) => {
       this.#requireNoReplay();
-      requireCommitted(through, point);
-      const endOffset = pending.start;
-      const isAll = through === point.lastSequence;
-      const headPage = isAll ? pageOf(endOffset) : pageOfRecord(this.#place, point, through + 1);
-      const doubtful = (point.doubtful?.last ?? 0) > through ? point.doubtful : undefined;
-      return { ...point, headPage, firstSequence: through + 1, endOffset, doubtful };
+      return withoutRecords(this.#place, point, through, pending.start);
     };
   }
 
@@ -359,12 +315,8 @@ export class Wal {
     const requireWriter = (): void => {
       this.#requireWriter();
     };
-    const committer = new Committer({ ...this.#place, path: this.path }, start);
-    const site = new RepairSite({ place: this.#place, header: this.#header, committer, requireWriter });
-    const repairs = new LogRepairs(site);
-    const flushPlace = new FlushPlace(this.#place.logFiles, this.#blockMs);
-    const groups = new GroupCommits({ committer, repairs, flushPlace, requireWriter });
-    return { committer, groups, repairs };
+    const site = { place: this.#place, header: this.#header, path: this.path };
+    return startEngine({ ...site, blockMs: this.#blockMs, requireWriter }, start);
   }
 
   async #alone(repair: () => Promise<WalRepairReport>): Promise<WalRepairReport> {
@@ -399,7 +351,8 @@ export class Wal {
   }
 
   #requireNoReplay(): void {
-    if (this.#replays > 0) throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records: let it end first');
+    if (!this.#replays.areRunning) return;
+    throw this.#error('ERR_WAL_BUSY', 'a replay is reading the records: let it end first');
   }
 
   #requireOpen(): void {
@@ -409,14 +362,4 @@ export class Wal {
   #error(code: WalErrorCode, message: string): WalError {
     return new WalError(code, this.path, message);
   }
-}
-
-function requireSequence(name: string, value: number): void {
-  const isSequence = Number.isSafeInteger(value) && value >= 1 && value <= SEQUENCE_MAX;
-  if (!isSequence) throw new RangeError(`${name} must be from 1 to ${SEQUENCE_MAX}`);
-}
-
-function requireCommitted(through: number, { firstSequence, lastSequence }: CommitPoint): void {
-  if (Number.isSafeInteger(through) && through >= firstSequence - 1 && through <= lastSequence) return;
-  throw new RangeError(`through must be from ${firstSequence - 1} to ${lastSequence}, got ${through}`);
 }

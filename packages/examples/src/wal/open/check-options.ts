@@ -1,5 +1,6 @@
-/** Refuses options of a wrong type before a file is read. */
+/** Refuses arguments that cannot be right before a file is read. */
 import type { PmemFile } from '@safe-pmem/core';
+import { SEQUENCE_MAX } from '../format/format.js';
 
 const SWITCHES = ['create', 'readOnly', 'attachMirror', 'detachMirror'] as const;
 
@@ -13,6 +14,12 @@ export function checkOptions(options: unknown): void {
     const value = others[name];
     if (value !== undefined && typeof value !== 'boolean') throw new TypeError(`options.${name} must be a boolean`);
   }
+}
+
+/** Throws RangeError unless `value` can be the number of a record. */
+export function requireSequence(name: string, value: number): void {
+  const isSequence = Number.isSafeInteger(value) && value >= 1 && value <= SEQUENCE_MAX;
+  if (!isSequence) throw new RangeError(`${name} must be from 1 to ${SEQUENCE_MAX}`);
 }
 
 /** Not by instanceof: the file may come from another copy of core. */
