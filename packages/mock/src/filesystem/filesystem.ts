@@ -3,23 +3,15 @@
  * kernel/ decide what happens and record it here. Every change can be undone until it is committed.
  */
 import { Errno } from '@safe-pmem/core';
-import { type BlockRun, FreePool } from './free-pool.js';
+import { unwrittenEntry } from './block-map.js';
 import { BlockOwners } from './block-owners.js';
-import { HOLE, isUnwritten, mappedBlock, unwrittenEntry } from './block-map.js';
+import { forEachRun } from './extents.js';
+import { type BlockRun, FreePool } from './free-pool.js';
 import { Inode } from './inode.js';
 import { MetadataLog } from './metadata-log.js';
 
 /** Chooses the place of a block of a file; undefined leaves the choice to the allocator. */
 export type BlockPlacement = (inode: Inode, logical: number) => number | undefined;
-
-/** Blocks of an extent: adjoining in the file and on the device, all in the same state. */
-export interface BlockExtent {
-  readonly logical: number;
-  readonly count: number;
-  readonly physical: number;
-  readonly unwritten: boolean;
-  readonly shared: boolean;
-}
 
 export class Filesystem {
   readonly pool: FreePool;
@@ -330,67 +322,13 @@ export class Filesystem {
     this.pool.commit();
   }
 
-  /** Extents that hold at least one of `count` blocks from `logical`, clipped to these blocks. */
-  extents(inode: Inode, logical: number, count: number): BlockExtent[] {
-    const found: BlockExtent[] = [];
-    const end = logical + count;
-    for (let at = inode.map.nextMapped(logical, end); at !== undefined; ) {
-      const length = this.extentLength(inode, at, end - at, true);
-      const entry = inode.map.at(at);
-      const physical = mappedBlock(entry);
-      found.push({
-        logical: at,
-        count: length,
-        physical,
-        unwritten: isUnwritten(entry),
-        shared: this.isShared(physical),
-      });
-      at = inode.map.nextMapped(at + length, end);
-    }
-    return found;
-  }
-
-  /** Blocks from `logical`, at most `limit`, that one extent (or hole) holds; sharing may split it (FIEMAP, writes). */
-  extentLength(inode: Inode, logical: number, limit: number, splitShared: boolean): number {
-    const first = inode.map.at(logical);
-    if (first === HOLE) return (inode.map.nextMapped(logical, logical + limit) ?? logical + limit) - logical;
-    const step = isUnwritten(first) ? -1 : 1;
-    const shared = this.isShared(mappedBlock(first));
-    let length = 1;
-    while (length < limit) {
-      const entry = inode.map.at(logical + length);
-      if (entry !== first + step * length) break;
-      if (splitShared && this.isShared(mappedBlock(entry)) !== shared) break;
-      length++;
-    }
-    return length;
-  }
-
   #replace(inode: Inode, logical: number, before: Int32Array, after: Int32Array): void {
-    this.#forEachRun(before, after, (run) => {
+    forEachRun(before, after, (run) => {
       this.#owners.remove(run, inode.number);
     });
-    this.#forEachRun(after, before, (run) => {
+    forEachRun(after, before, (run) => {
       this.#owners.add(run);
     });
     inode.map.set(logical, after);
-  }
-
-  /** Visits runs of adjoining blocks that `entries` has and `others`, entry by entry, does not. */
-  #forEachRun(entries: Int32Array, others: Int32Array, visit: (run: BlockRun) => void): void {
-    let start = 0;
-    let count = 0;
-    entries.forEach((entry, i) => {
-      if (entry === HOLE || Math.abs(entry) === Math.abs(others[i] ?? HOLE)) return;
-      const block = mappedBlock(entry);
-      if (count > 0 && block === start + count) {
-        count++;
-        return;
-      }
-      if (count > 0) visit({ start, count });
-      start = block;
-      count = 1;
-    });
-    if (count > 0) visit({ start, count });
   }
 }

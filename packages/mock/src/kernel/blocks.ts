@@ -1,6 +1,7 @@
 /** Shared by every system call that writes: gives blocks to a file, zeroes them, and copies shared ones. */
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
+import { extentLength, unsharedExtentLength } from '../filesystem/extents.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { convertOnExt4 } from './ext4-unwritten.js';
@@ -16,7 +17,7 @@ const failed = (errno: number): BlocksOutcome => ({ count: 0, errno });
 export function makeWritable(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
   const { filesystem, rules } = machine;
   const entry = inode.map.at(logical);
-  const count = alikeLength(inode, logical, filesystem.extentLength(inode, logical, limit, true));
+  const count = alikeLength(inode, logical, unsharedExtentLength(filesystem, inode, logical, limit));
   if (inode.setAside.has(logical)) return copyShared(machine, inode, logical, count);
   if (entry === HOLE) return allocateWritten(machine, inode, logical, count);
   if (isUnwritten(entry)) {
@@ -44,7 +45,7 @@ export function isCopiedOnWrite({ filesystem }: Machine, inode: Inode, logical: 
 
 /** XFS makes one extent of converted blocks and the written ones after them, if these adjoin, and unmaps all of it. */
 function joinWritten(machine: Machine, inode: Inode, logical: number, limit: number): BlocksOutcome {
-  const count = machine.filesystem.extentLength(inode, logical, limit, true);
+  const count = unsharedExtentLength(machine.filesystem, inode, logical, limit);
   inode.invalidate(logical, count);
   return { count, errno: 0 };
 }
@@ -137,7 +138,7 @@ export function zeroTail(machine: Machine, inode: Inode, sizeBytes: number): num
 export function fillHoles(machine: Machine, inode: Inode, logical: number, count: number): number {
   const { filesystem } = machine;
   for (let at = logical; at < logical + count; ) {
-    const length = filesystem.extentLength(inode, at, logical + count - at, false);
+    const length = extentLength(inode, at, logical + count - at);
     if (inode.map.at(at) !== HOLE) {
       at += length;
       continue;

@@ -1,6 +1,7 @@
 /** FIEMAP, and the block that lies under a byte. */
 import { Errno, type Extent, type ExtentsOutcome } from '@safe-pmem/core';
 import { blocksIn } from '../hardware/geometry.js';
+import { extentsOf } from '../filesystem/extents.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
@@ -10,7 +11,7 @@ export function fiemap(machine: Machine, inode: Inode, position: number, length:
   if (machine.filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'ioctl' } };
   const { blockBytes } = machine;
   const first = Math.floor(position / blockBytes);
-  const extents = machine.filesystem.extents(inode, first, blocksIn(blockBytes, position + length) - first);
+  const extents = extentsOf(machine.filesystem, inode, first, blocksIn(blockBytes, position + length) - first);
   return {
     extents: extents.map(
       (extent): Extent => ({

@@ -2,6 +2,7 @@
 import { Errno, type Transfer } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock } from '../filesystem/block-map.js';
 import { blocksIn, SECTOR_BYTES } from '../hardware/geometry.js';
+import { extentLength } from '../filesystem/extents.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
@@ -12,7 +13,7 @@ export function pread(machine: Machine, inode: Inode, target: Uint8Array, positi
   let at = position;
   while (at < end) {
     const logical = Math.floor(at / blockBytes);
-    const count = machine.filesystem.extentLength(inode, logical, blocksIn(blockBytes, end) - logical, false);
+    const count = extentLength(inode, logical, blocksIn(blockBytes, end) - logical);
     const stop = Math.min(end, (logical + count) * blockBytes);
     const entry = inode.map.at(logical);
     if (entry === HOLE || isUnwritten(entry)) {

@@ -5,6 +5,7 @@
 import { Errno } from '@safe-pmem/core';
 import { HOLE, isUnwritten, mappedBlock, writtenEntry } from '../filesystem/block-map.js';
 import { blocksIn } from '../hardware/geometry.js';
+import { unsharedExtentLength } from '../filesystem/extents.js';
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 import { fillHoles, zeroWithinBlock } from './blocks.js';
@@ -83,7 +84,7 @@ function zeroPieces(machine: Machine, inode: Inode, pieces: readonly Piece[]): n
 /** The pieces from `index` on that lie in one shared extent. */
 function sharedFrom(machine: Machine, inode: Inode, pieces: readonly Piece[], index: number): readonly Piece[] {
   const logical = pieces[index]?.logical ?? 0;
-  return pieces.slice(index, index + machine.filesystem.extentLength(inode, logical, pieces.length - index, true));
+  return pieces.slice(index, index + unsharedExtentLength(machine.filesystem, inode, logical, pieces.length - index));
 }
 
 /** Gives this file zeroed blocks of its own; bytes outside the range are copied. Others keep theirs, and the poison. */
