@@ -50,7 +50,7 @@ describe.each(zeroRangeFirst)('a repair was refused once: $strategy on $machine'
     const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, options));
     expect(refusals()).toBe(1);
     expect(error.ranges).toEqual([tail]);
-    expect(error.attempts).toMatchObject([{ range: tail, errno: Errno.EIO }]);
+    expect(error).toMatchObject({ attempts: [{ range: tail, errno: Errno.EIO }] });
     expect(driver.readFile(PATH).subarray(4 * PAGE + 100)).toEqual(appended);
     await file.repair(tail, { fill: 7 });
     expect(driver.readFile(PATH).subarray(bad.offset)).toEqual(
