@@ -132,6 +132,10 @@ const list = [
     'path', 'names: what is joined on Windows is one name',
   ],
   [mock('driver/mock-file.ts'), 'this.#untold ?? this.#memory', 'this.#memory', 'a failure in flight is not kept'],
+  [
+    mock('driver/mock-file.ts'), 'this.#untold ?? this.#journal', 'this.#journal',
+    'a mark hears of no failure in flight',
+  ],
   [mock('driver/mock-file.ts'), 'this.#inode.locks.unlockAll(this);', '', 'locks outlive their file'],
   [mock('driver/mock-file.ts'), 'if (!this.#calls.closed && this.#calls.hasPower) this.#release();', '', 'a killed process keeps its locks'],
   [mock('driver/announced-calls.ts'), 'this.#inFlight.size === 0 ? action()', 'this.#inFlight.size >= 0 ? action()', 'close does not wait for calls in flight'],

@@ -288,7 +288,7 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
-    return this.#journal.writeMarkSync(mark);
+    return this.#untold ?? this.#journal.writeMarkSync(mark);
   }
 
   names(): NamesOutcome {

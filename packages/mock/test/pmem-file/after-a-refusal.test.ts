@@ -1,6 +1,6 @@
 // A reset before a write that is refused has made the page writable for every process. What others store or append
 // there before the repair tries again can be read, so it is theirs to keep.
-import { Errno, PmemFile, type RepairStrategy } from '@safe-pmem/core';
+import { Errno, PmemFile, type RepairError, type RepairStrategy } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
 import { mockDriver } from '../../src/index.js';
@@ -47,7 +47,7 @@ describe.each(zeroRangeFirst)('a repair was refused once: $strategy on $machine'
     const bad = { offset: (5 - pages) * PAGE, length: (pages - 1) * PAGE + 100 };
     const tail = { offset: 4 * PAGE, length: 100 };
     const options = { fill: 7, strategy };
-    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, options));
+    const error = await failure<RepairError>('ERR_PMEM_REPAIR_FAILED', () => file.repair(bad, options));
     expect(refusals()).toBe(1);
     expect(error.ranges).toEqual([tail]);
     expect(error).toMatchObject({ attempts: [{ range: tail, errno: Errno.EIO }] });

@@ -1,6 +1,6 @@
 // A flush that fails speaks of the whole file: the kernel tells it once, by whichever flush comes next, and calls the
 // pages clean.
-import { Errno, type PersistProblem, PmemFile } from '@safe-pmem/core';
+import { type CompleteFile, Errno, type PersistProblem, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver, type MockDriver } from '../../src/index.js';
 import { changing, content, failure, filled, PAGE, pageOf, PATH, read } from './opened.js';
@@ -79,6 +79,20 @@ describe('persistAsync() fails on its thread, and is not heard of yet', () => {
     await inFlight;
     file.write(content(PAGE), PAGE);
     file.persist(PAGE, PAGE);
+  });
+
+  it('the mark of a journal fails as well, now and on its thread: it is flushed by the same fsync', async () => {
+    const driver = mockDriver({ dax: false });
+    driver.writeFile(PATH, content(4 * PAGE));
+    let opened: CompleteFile | undefined;
+    const file = await PmemFile.open(PATH, { driver: changing(driver, (each) => { opened = each; }) });
+    driver.observe(failNth({ operation: 'persist', nth: 1, errno: Errno.EIO }));
+    const inFlight = failure('ERR_PMEM_IO', () => file.persistAsync(PAGE, PAGE));
+    const marking = opened?.writeMark(Uint8Array.of(1));
+    expect(opened?.writeMarkSync(Uint8Array.of(1))).toEqual({ errno: Errno.EIO, syscall: 'msync' });
+    expect(await marking).toEqual({ errno: Errno.EIO, syscall: 'msync' });
+    await inFlight;
+    expect(opened?.writeMarkSync(Uint8Array.of(1))).toBeUndefined();
   });
 });
 

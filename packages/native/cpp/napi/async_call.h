@@ -67,23 +67,24 @@ napi_value start_status_call(napi_env env, FileHandle* file, Run run) {
   return AsyncCall::start(env, std::make_unique<StatusCall<Run>>(file, std::move(run)));
 }
 
-// The same for a call that flushes the file, in its turn.
+// The same for a call that flushes the file.
 template <typename Run>
 class FlushCall final : public AsyncCall {
  public:
   FlushCall(FileHandle* file, Run run) : AsyncCall(file, Order::any), run_(std::move(run)), flushes_(file->flushes) {}
 
  protected:
-  void run() override { status_ = flushes_->take(pmem::FlushTurns::Told::later, run_); }
+  void run() override { status_ = flushes_->run(run_, &untold_); }
   napi_value settle(napi_env env) override {
-    flushes_->told(status_);
+    if (untold_) flushes_->told();
     return failure_or_undefined(env, status_);
   }
 
  private:
   Run run_;
-  std::shared_ptr<pmem::FlushTurns> flushes_;
+  std::shared_ptr<pmem::Flushes> flushes_;
   pmem::Status status_;
+  bool untold_ = false;
 };
 
 template <typename Run>

@@ -42,21 +42,23 @@ class PersistCall final : public AsyncCall {
  protected:
   void run() override {
     pmem::unblock_sigbus_on_this_thread();
-    outcome_ = persist_in_turn(*mapping_, *flushes_, pmem::FlushTurns::Told::later,
-                               [this](const pmem::Mapping& mapping) { return mapping.persist(position_, length_); });
+    outcome_ = persist_beside(
+        *mapping_, *flushes_, [this](const pmem::Mapping& mapping) { return mapping.persist(position_, length_); },
+        &untold_);
   }
 
   napi_value settle(napi_env env) override {
-    flushes_->told(outcome_.status);
+    if (untold_) flushes_->told();
     return persist_outcome(env, outcome_, mapping_->base());
   }
 
  private:
   std::shared_ptr<pmem::Mapping> mapping_;
-  std::shared_ptr<pmem::FlushTurns> flushes_;
+  std::shared_ptr<pmem::Flushes> flushes_;
   uint64_t position_;
   uint64_t length_;
   pmem::PersistOutcome outcome_;
+  bool untold_ = false;
 };
 
 // Four for each extent in one array: a property by its name costs a microsecond, and there may be tens of thousands.

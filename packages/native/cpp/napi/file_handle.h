@@ -8,7 +8,7 @@
 #include <node_api.h>
 
 #include "../pmem/durable_file.h"
-#include "../pmem/flush_turns.h"
+#include "../pmem/flushes.h"
 #include "../pmem/mapping.h"
 #include "../pmem/open_file.h"
 #include "../pmem/range_lock.h"
@@ -18,16 +18,19 @@ namespace binding {
 
 class AsyncCall;
 
-// What `persist`, which is given the mapping, comes to in its turn. Cache-line flushes cannot fail, and need none.
+// Runs `persist`, which is given the mapping, beside the other flushes of the open file. Cache-line flushes cannot
+// fail, and know of no others.
 template <typename Persist>
-pmem::PersistOutcome persist_in_turn(const pmem::Mapping& mapping, pmem::FlushTurns& flushes,
-                                     pmem::FlushTurns::Told told, Persist persist) {
+pmem::PersistOutcome persist_beside(const pmem::Mapping& mapping, pmem::Flushes& flushes, Persist persist,
+                                    bool* untold = nullptr) {
   if (mapping.persists_by_flush()) return persist(mapping);
   pmem::PersistOutcome outcome;
-  outcome.status = flushes.take(told, [&] {
-    outcome = persist(mapping);
-    return outcome.status;
-  });
+  outcome.status = flushes.run(
+      [&] {
+        outcome = persist(mapping);
+        return outcome.status;
+      },
+      untold);
   return outcome;
 }
 
@@ -64,7 +67,7 @@ class FileHandle {
   pmem::DurableFiles journal;
   pmem::RangeLock locks;
   // Of the open file, whatever maps it: also of a mapping that a resize has replaced. Calls on the pool keep a copy.
-  const std::shared_ptr<pmem::FlushTurns> flushes = std::make_shared<pmem::FlushTurns>();
+  const std::shared_ptr<pmem::Flushes> flushes = std::make_shared<pmem::Flushes>();
 
   // As long as it lives, the file is found by its number among the open files of its thread.
   uint32_t number() const { return number_; }
@@ -74,7 +77,7 @@ class FileHandle {
   // Persists on this thread: `persist` is given the mapping.
   template <typename Persist>
   pmem::PersistOutcome persist_now(Persist persist) {
-    return persist_in_turn(*file.mapping, *flushes, pmem::FlushTurns::Told::now, persist);
+    return persist_beside(*file.mapping, *flushes, persist);
   }
 
   void adopt(std::shared_ptr<pmem::Mapping> mapping);

@@ -57,9 +57,8 @@ napi_value write_mark_sync(napi_env env, napi_callback_info info) {
   FileHandle* const file = arguments.open_file();
   std::string mark;
   if (file == nullptr || !to_mark(arguments, &mark)) return nullptr;
-  const pmem::Status status = file->flushes->take(pmem::FlushTurns::Told::now, [&] {
-    return pmem::write_mark(file->file.fd.number(), mark);
-  });
+  const int fd = file->file.fd.number();
+  const pmem::Status status = file->flushes->run([&] { return pmem::write_mark(fd, mark); });
   return failure_or_undefined(env, status);
 }
 
