@@ -132,6 +132,26 @@ describe('a file and its journal are copied', () => {
     await expectLoss(driver, PATH);
   });
 
+  const storedOver = '(attributes: %s) stored over all that is lost: no persist says that it will be found again';
+  it.each([false, true])(storedOver, async (attributes) => {
+    const driver = await withLoss();
+    await copy(driver, '/backup/file', attributes);
+    const file = await PmemFile.open('/backup/file', { driver });
+    file.write(rebuild(bad), bad.offset);
+    const persists = [
+      () => { file.persist(); },
+      () => file.persistAsync(),
+      () => { file.persistRanges([bad]); },
+      () => { file.writeAndPersist(rebuild(bad), bad.offset); },
+    ];
+    for (const persist of [...persists, ...persists]) {
+      expect((await failure('ERR_PMEM_JOURNAL', persist)).message).toContain("'adopt'");
+    }
+    expect(read(file, 0, size)).toEqual(whole);
+    await failure('ERR_PMEM_JOURNAL', () => file.close());
+    await expectLoss(driver, '/backup/file');
+  });
+
   it.each([false, true])('(attributes: %s) adopted, the copy can be repaired; the original keeps its own', async (attributes) => {
     const driver = await withLoss();
     await copy(driver, '/backup/file', attributes);

@@ -104,6 +104,27 @@ describe.each(['disk', 'tmpfs'] as const)('a file on %s with a loss', (where) =>
     await expectLoss(name);
   });
 
+  const storedOver = 'copied by cp %s, and stored over all that is lost: no persist says that it will be found again';
+  it.each([[], ['-a']])(storedOver, async (...how) => {
+    const folder = scratchFolder(where);
+    const [name, copy] = [path.join(folder, 'file'), path.join(folder, 'copy')];
+    await makeLoss(name);
+    for (const ending of ['', '.repair']) execFileSync('cp', [...how, name + ending, copy + ending]);
+    const file = await open(copy);
+    const bytes = new Uint8Array(PAGE).fill(9);
+    file.write(bytes, LOST.offset);
+    const persists: (() => unknown)[] = [
+      () => { file.persist(); },
+      () => file.persistAsync(),
+      () => { file.persistRanges([LOST]); },
+      () => { file.writeAndPersist(bytes, LOST.offset); },
+      () => file.close(),
+    ];
+    for (const persist of persists) expect(await refusal(persist)).toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+    await expectLoss(copy);
+    expect(readFileSync(copy).subarray(PAGE, 2 * PAGE).every((byte) => byte === 9)).toBe(true);
+  });
+
   it('without its journal: refused, with advice, until the journal is back', async () => {
     const name = path.join(scratchFolder(where), 'file');
     await makeLoss(name);

@@ -68,7 +68,7 @@ export class StoredJournal {
 
   /** Makes `content` durable; a journal without any is removed. Under the lock. */
   async replace(content: JournalContent): Promise<SystemFailure | undefined> {
-    if (isEmpty(content)) {
+    if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;
       if (failure !== undefined) return failure;
@@ -93,7 +93,7 @@ export class StoredJournal {
 
   /** replace() on this thread. */
   replaceSync(content: JournalContent): SystemFailure | undefined {
-    if (isEmpty(content)) {
+    if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;
       if (failure !== undefined) return failure;
@@ -115,6 +115,11 @@ export class StoredJournal {
 
   #writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
     return writeMarkSync(this.#file, this.#unsafe, mark);
+  }
+
+  /** There is nothing left to say. A journal that came with a copy of its file goes on to say what it says. */
+  #isOver(content: JournalContent): boolean {
+    return isEmpty(content) && !this.isCopied;
   }
 
   /** Why a journal must not be written now. */
