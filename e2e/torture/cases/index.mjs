@@ -3,8 +3,18 @@ import { controlCases } from './controls.mjs';
 import { engineCases } from './engines.mjs';
 import { harmCases } from './first-do-no-harm.mjs';
 import { limitCases } from './limits.mjs';
+import { mountCases } from './mounts.mjs';
 import { nameCases } from './names.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
 
-export const cases = [...controlCases, ...nameCases, ...repairCases, ...storageCases, ...harmCases, ...limitCases, ...engineCases];
+export const cases = [
+  ...controlCases,
+  ...nameCases,
+  ...repairCases,
+  ...storageCases,
+  ...harmCases,
+  ...limitCases,
+  ...mountCases,
+  ...engineCases,
+];

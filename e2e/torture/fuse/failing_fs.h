@@ -38,6 +38,8 @@ void serve(const struct request* request);
 void obey(const char* line);
 /* The errno that a request of this name is to fail with; 0 for none. May take its time first, if it was told to. */
 int fault_of(const char* name);
+/* Whether files are opened so that they cannot be mapped. */
+int opens_direct(void);
 /* EIO if [offset, offset + length) of the inode touches a bad page. */
 int bad_read(uint64_t inode, uint64_t offset, uint64_t length);
 /* The same for a write: what covers a bad page wholly clears it, unless the device cannot. */

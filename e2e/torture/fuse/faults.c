@@ -4,6 +4,7 @@
  *   unclearable               no write clears a bad page, from now on
  *   fail REQUEST ERRNO COUNT  the next COUNT requests of this name (`read`, `write`, `fsync`, …) fail
  *   slow REQUEST MS COUNT     the next COUNT requests of this name take that long
+ *   direct                    files that are opened from now on cannot be mapped: their server wants every read and write itself
  *   calm                      no more failures and delays; bad pages stay bad
  *   heal                      forgets all of it
  */
@@ -19,6 +20,7 @@ enum { kBadMax = 256, kRulesMax = 32 };
 static struct { uint64_t inode, page; } bad[kBadMax];
 static int bad_count = 0;
 static int clears = 1;
+static int direct = 0;
 
 static struct { char name[16]; int error; int delay_ms; int left; } rules[kRulesMax];
 static int rule_count = 0;
@@ -49,6 +51,7 @@ static int calm(void) {
 static int heal(void) {
   bad_count = 0;
   clears = 1;
+  direct = 0;
   return calm();
 }
 
@@ -61,6 +64,7 @@ void obey(const char* line) {
   else if (sscanf(line, "fail %15s %d %d", name, &number, &count) == 3) understood = add_rule(name, number, 0, count);
   else if (sscanf(line, "slow %15s %d %d", name, &number, &count) == 3) understood = add_rule(name, 0, number, count);
   else if (strcmp(line, "unclearable") == 0) understood = !(clears = 0);
+  else if (strcmp(line, "direct") == 0) understood = direct = 1;
   else if (strcmp(line, "calm") == 0) understood = calm();
   else if (strcmp(line, "heal") == 0) understood = heal();
   puts(understood ? "ok" : "what?");
@@ -77,6 +81,8 @@ int fault_of(const char* name) {
   }
   return 0;
 }
+
+int opens_direct(void) { return direct; }
 
 int bad_read(uint64_t inode, uint64_t offset, uint64_t length) {
   for (int i = 0; i < bad_count; i++) {

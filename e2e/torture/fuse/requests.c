@@ -50,7 +50,7 @@ static int open_file(const struct request* request, int flags) {
   const int descriptor = open(path, (flags & ~(O_NOFOLLOW | O_APPEND | O_CREAT | O_EXCL)) | O_CLOEXEC);
   if (descriptor < 0) return errno;
   /* Not FOPEN_KEEP_CACHE: an open drops the cached pages, so that what has become bad is met. */
-  const struct fuse_open_out out = {.fh = (uint64_t)descriptor};
+  const struct fuse_open_out out = {.fh = (uint64_t)descriptor, .open_flags = opens_direct() ? FOPEN_DIRECT_IO : 0};
   reply(request->in->unique, 0, &out, sizeof out);
   return 0;
 }
@@ -61,7 +61,8 @@ static int create_file(const struct request* request) {
   const int descriptor = openat(node_descriptor(id_of(request)), request->tail, flags, in->mode & 07777);
   if (descriptor < 0) return errno;
   if (fchown(descriptor, request->in->uid, request->in->gid) != 0) perror("failing_fs: fchown");
-  struct { struct fuse_entry_out entry; struct fuse_open_out open; } out = {.open = {.fh = (uint64_t)descriptor}};
+  struct { struct fuse_entry_out entry; struct fuse_open_out open; } out = {
+    .open = {.fh = (uint64_t)descriptor, .open_flags = opens_direct() ? FOPEN_DIRECT_IO : 0}};
   const int error = look_up(id_of(request), request->tail, &out.entry);
   if (error != 0) close(descriptor);
   else reply(request->in->unique, 0, &out, sizeof out);

@@ -19,6 +19,10 @@ const codes = new Map<number, readonly [PmemErrorCode, string]>([
   [Errno.ENOSYS, ['ERR_PMEM_NOT_SUPPORTED', 'the kernel does not know this call']],
   [Errno.ENOLCK, ['ERR_PMEM_NOT_SUPPORTED', 'no locks available']],
   [Errno.ENOTTY, ['ERR_PMEM_NOT_SUPPORTED', 'the filesystem does not support this request']],
+  [Errno.EXDEV, [
+    'ERR_PMEM_NOT_SUPPORTED',
+    'the file is mounted by itself, and others do not see the files beside it: mount its directory instead',
+  ]],
   [Errno.ENOSPC, ['ERR_PMEM_NO_SPACE', 'no space left on the filesystem']],
   [Errno.EDQUOT, ['ERR_PMEM_NO_SPACE', 'the disk quota is used up']],
   [Errno.EFBIG, ['ERR_PMEM_NO_SPACE', 'the file would exceed the largest size allowed']],

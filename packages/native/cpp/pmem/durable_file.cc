@@ -1,6 +1,7 @@
 #include "durable_file.h"
 
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,6 +10,7 @@
 
 #include <utility>
 
+#include "ask_statx.h"
 #include "mark.h"
 #include "media.h"
 #include "uninterrupted.h"
@@ -24,6 +26,18 @@ DurableRead failed(int error, const char* call) {
   DurableRead read;
   read.failure = {error, call};
   return read;
+}
+
+// Which mount a descriptor was opened through; 0 before Linux 5.8, and if a seccomp filter refuses statx(2).
+uint64_t mount_of(int fd) {
+  // STATX_MNT_ID and stx_mnt_id: the oldest headers that this is built with do not have them.
+  constexpr unsigned kMask = 0x1000;
+  constexpr size_t kOffset = 0x90;
+  struct statx facts = {};
+  if (!ask_statx(fd, kMask, &facts) || (facts.stx_mask & kMask) == 0) return 0;
+  uint64_t number;
+  memcpy(&number, reinterpret_cast<const char*>(&facts) + kOffset, sizeof number);
+  return number;
 }
 
 std::string directory_of(const std::string& place) {
@@ -81,6 +95,7 @@ Status DurableFiles::replace(uint64_t turn, const std::string& place, const Dura
   const std::lock_guard<std::mutex> lock(mutex_);
   // The later change may have failed in its last step, the sync; an out-of-date one repeats that much.
   if (turn < done_) return sync_directory_of(place);
+  if (content.is_new && is_mounted_alone()) return {EXDEV, "rename"};
   std::string temporary = beside(place, content.temporary);
   FileDescriptor file;
   Status status = create_temporary(&temporary, &file);
@@ -129,6 +144,13 @@ bool DurableFiles::is_ours(const std::string& path) const {
   struct stat facts;
   if (fstatat(directory_, path.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
   return S_ISREG(facts.st_mode) && (facts.st_uid == geteuid() || facts.st_uid == ownership_.user);
+}
+
+// Containers are given single files that way. The directory is another filesystem's then, and may not live as long.
+bool DurableFiles::is_mounted_alone() const {
+  const uint64_t directory = mount_of(directory_);
+  const uint64_t file = mount_of(owner_);
+  return directory != 0 && file != 0 && directory != file;
 }
 
 Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& content) const {

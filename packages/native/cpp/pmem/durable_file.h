@@ -35,7 +35,7 @@ struct DurableContent {
   const std::string& mark;
   // A name in the directory of the file that is replaced.
   const std::string& temporary;
-  // Nothing is replaced: EEXIST if the name has been taken meanwhile.
+  // Nothing is replaced: EEXIST if the name has been taken meanwhile. EXDEV if the owner is mounted by itself.
   bool is_new = false;
 };
 
@@ -69,6 +69,7 @@ class DurableFiles {
   Status give_access(int fd) const;
   Status put_in_place(const std::string& temporary, const std::string& place, bool is_new) const;
   bool is_ours(const std::string& path) const;
+  bool is_mounted_alone() const;
   Status sync_directory_of(const std::string& place) const;
 
   const int directory_;

@@ -108,9 +108,10 @@ Status sync_directory(int directory) {
   return fsync(readable.number()) == 0 ? Status{} : Status{errno, "fsync"};
 }
 
-// Whether this process has room for a mapping of so many bytes, asked before a file of that size is left to others.
-Status ask_for_address_space(uint64_t size) {
-  void* const room = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+// Whether this process can map so many bytes of the file, asked before a file of that size is left to others. There may
+// be no room, and a filesystem in user space may have no mappings.
+Status ask_for_mapping(int fd, uint64_t size) {
+  void* const room = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (room == MAP_FAILED) return {errno, "mmap"};
   munmap(room, size);
   return {};
@@ -122,8 +123,8 @@ Status give_initial_size(const OpenOptions& options, bool created, const OpenedF
   // fchmod: the umask, or a default ACL of the directory, has had its say on open's mode.
   if (created && fchmod(fd, 0600) != 0) return {errno, "fchmod"};
   if (options.has_size && options.size > 0) {
-    const Status room = ask_for_address_space(options.size);
-    if (!room.ok()) return room;
+    const Status mappable = ask_for_mapping(fd, options.size);
+    if (!mappable.ok()) return mappable;
     // From 0: another process may have appended to the file between its creation and here.
     const Status sized = resize_to(fd, 0, options.size, options.preallocate);
     if (!sized.ok()) return sized;

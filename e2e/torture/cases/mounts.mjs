@@ -1,0 +1,131 @@
+// What containers and mounts make of a file: layers, files that are mounted by themselves, servers without mappings.
+import { linkSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { run, tryRun } from '../places/command.mjs';
+import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
+
+/** `docker -v /srv/app.db:/data/app.db`: what is written beside the file is seen in the container alone. */
+async function mountedAlone({ place, startActor }) {
+  const [host, container] = [await place('fuse'), await place('ext4')];
+  const file = await makeFile(host, 'app.db');
+  const mounted = await makeFile(container, 'app.db');
+  run('mount', '--bind', file, mounted);
+  try {
+    await host.makeBad(file, 2);
+    const actor = await opener(startActor, 'in the container', mounted);
+    assertCode(await actor.call('read', 2 * PAGE, 8), 'ERR_PMEM_MEDIA');
+    const refused = await actor.call('repair', page(2));
+    assertCode(refused, 'ERR_PMEM_REPAIR_FAILED');
+    assert.equal(refused.error.errno, 'ERR_PMEM_NOT_SUPPORTED', 'its cause');
+    assert.deepEqual(
+      readdirSync(container.folder).filter((name) => name.includes('repair')),
+      [],
+    );
+    await actor.ask('write', 3 * PAGE, PAGE, 5);
+    await actor.ask('persist', 3 * PAGE, PAGE);
+    await actor.ask('close');
+    await actor.kill();
+  } finally {
+    tryRun('umount', '-l', mounted);
+  }
+  assert.equal(await readAnew(startActor, file, page(3)), 5, 'the file opens where it belongs');
+  const outside = await opener(startActor, 'outside', file);
+  await outside.ask('repair', page(2), 9);
+  await outside.ask('close');
+  assert.equal(await readAnew(startActor, file, page(2)), 9);
+}
+
+/** A server that wants each read and write itself gives no mappings: no new file is left behind. */
+async function withoutMappings({ place, startActor }) {
+  const fuse = await place('fuse');
+  const [there, empty] = [await makeFile(fuse, 'there'), path.join(fuse.folder, 'empty')];
+  writeFileSync(empty, '');
+  await fuse.command('direct');
+  const actor = startActor('actor');
+  for (const options of [{}, { readOnly: true }])
+    assertCode(await actor.call('open', there, options), 'ERR_PMEM_NOT_SUPPORTED');
+  for (const preallocate of [false, true]) {
+    const options = { create: true, size: 16 * PAGE, preallocate };
+    for (const name of ['new', 'empty'])
+      assertCode(await actor.call('open', path.join(fuse.folder, name), options), 'ERR_PMEM_NOT_SUPPORTED');
+  }
+  assert.deepEqual(readdirSync(fuse.folder).sort(), ['empty', 'there']);
+  assert.equal(statSync(empty).size, 0);
+}
+
+/** The first open for writing gives the file another inode: its journal is a copy in the layer above. */
+async function layers({ place, startActor }) {
+  const there = await place('ext4');
+  const [lower, upper, work, merged] = ['lower', 'upper', 'work', 'merged'].map((name) => {
+    const folder = path.join(there.folder, name);
+    mkdirSync(folder);
+    return folder;
+  });
+  const below = await makeFile({ folder: lower }, 'file', { lost: [2] });
+  run('mount', '-t', 'overlay', '-o', `lowerdir=${lower},upperdir=${upper},workdir=${work}`, 'overlay', merged);
+  try {
+    const file = path.join(merged, 'file');
+    const reader = await opener(startActor, 'reader', file, { readOnly: true });
+    assertCode(await reader.call('read', 2 * PAGE, 8), 'ERR_PMEM_LOST');
+    const writer = await opener(startActor, 'writer', file);
+    assertCode(await writer.call('read', 2 * PAGE, 8), 'ERR_PMEM_LOST');
+    assert.equal(await writer.ask('read', 3 * PAGE, PAGE), 1);
+    assertCode(await writer.call('repair', page(2), 9), 'ERR_PMEM_JOURNAL');
+    await writer.ask('write', 2 * PAGE, PAGE, 5);
+    for (const time of ['first', 'second'])
+      assert.equal((await writer.call('persist')).error?.code, 'ERR_PMEM_JOURNAL', `the ${time} persist`);
+    await writer.kill();
+    await reader.kill();
+    const adopting = await opener(startActor, 'adopting', file, { journal: 'adopt' });
+    await adopting.ask('repair', page(2), 9);
+    await adopting.ask('close');
+    await adopting.kill();
+    assert.equal(await readAnew(startActor, file, page(2)), 9);
+  } finally {
+    tryRun('umount', '-l', merged);
+  }
+  assert.equal(await readAnew(startActor, below, page(2)), 'ERR_PMEM_LOST', 'the layer below keeps its own');
+}
+
+const TAKE_TURNS = `
+  const { linkSync, renameSync } = require('node:fs');
+  const { name, names } = require('node:worker_threads').workerData;
+  for (let i = 0; ; i++) {
+    linkSync(names[i % names.length], name + '.next');
+    renameSync(name + '.next', name);
+  }`;
+
+/** Two files take turns under one name while it is opened: each open is of one of them, with its own losses. */
+async function takingTurns({ place, startActor, random }) {
+  const there = await place(random.pick(['ext4', 'xfs', 'btrfs', 'tmpfs']));
+  const name = path.join(there.folder, 'file');
+  const lossy = path.join(there.folder, 'lossy');
+  renameSync(await makeFile(there, 'file', { lost: [2] }), lossy);
+  const whole = await makeFile(there, 'whole', { byte: 2 });
+  linkSync(lossy, name);
+  const turns = new Worker(TAKE_TURNS, { eval: true, workerData: { name, names: [whole, lossy] } });
+  const seen = {};
+  const actor = startActor('opener');
+  try {
+    for (let i = 0; i < 150 || Object.keys(seen).length < 2; i++) {
+      await actor.ask('open', name);
+      const first = await actor.ask('read', 0, PAGE);
+      const third = await actor.call('read', 2 * PAGE, PAGE);
+      const found = `${first} ${third.error?.code ?? third.value}`;
+      seen[found] = (seen[found] ?? 0) + 1;
+      await actor.ask('close');
+    }
+  } finally {
+    await turns.terminate();
+  }
+  assert.deepEqual(Object.keys(seen).sort(), ['1 ERR_PMEM_LOST', '2 2'], JSON.stringify(seen));
+  unlinkSync(name);
+}
+
+export const mountCases = [
+  { name: 'outside: a file that is mounted by itself', run: mountedAlone },
+  { name: 'outside: a server in user space that gives no mappings', run: withoutMappings },
+  { name: 'outside: layers of a container, one with a loss', run: layers },
+  { name: 'outside: two files take turns under one name', run: takingTurns },
+];
