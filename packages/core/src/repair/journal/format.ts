@@ -48,6 +48,8 @@ const BOOT_ID_BYTES = 36;
 const WRITTEN_BY_OFFSET = 92;
 const RECORD_BYTES = 32;
 const DIGEST_BYTES = 32;
+/** Most ranges that a journal of losses alone can name. */
+export const LOST_RANGES_MAX = (JOURNAL_LIMIT_BYTES - HEADER_BYTES - DIGEST_BYTES) / RECORD_BYTES;
 const KIND_INTENT = 1;
 const KIND_LOST = 2;
 const KIND_UNIFORM = 3;
