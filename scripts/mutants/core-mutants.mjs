@@ -135,7 +135,10 @@ const list = [
   [core('rescue/salvage.ts'), '    signal?.throwIfAborted();\n', '', 'a salvage does not stop for its signal'],
   [core('rescue/salvage.ts'), '  if (held !== undefined) yield held;\n}', '}', 'the last gap is not named'],
   [core('rescue/salvage-copy.ts'), 'await setLost(journal, [{ offset: 0, length: range.length }]);', '', 'a copy that is cut off reads as zeros'],
-  [core('rescue/salvage-copy.ts'), 'if (gaps.length === gapsMax) throw tooManyGaps(file, part, range);', '', 'a copy with more gaps than its journal can name reads on'],
+  [
+    core('rescue/salvage-copy.ts'), 'if (gaps.length === gapsMax) throw tooManyGaps(file, part, range);',
+    '', 'a copy with more gaps than its journal can name reads on',
+  ],
   [core('rescue/salvage-copy.ts'), 'if (!file.facts.created)', 'if (false)', 'a copy replaces a file'],
   [core('rescue/salvage-copy.ts'), 'const failure = await file.sync();', 'const failure = await Promise.resolve(undefined);', 'a copy is not durable'],
   [core('rescue/salvage-copy.ts'), 'offset: offset - range.offset, length', 'offset, length', 'gaps of a part are elsewhere in its copy'],

@@ -303,12 +303,13 @@ export class PmemFile implements NumberReads {
   /**
    * Salvages into a new file at `path` (mode 0600): byte 0 of it is the first of `range`. What cannot be read is lost
    * there, as after a repair: reads through PmemFile throw ERR_PMEM_LOST, also after a restart (other programs see
-   * zeros). The copy is durable when this returns. Memory grows with the gaps, not with the file, and the driver is that
-   * of this file.
+   * zeros). The copy is durable when this returns. Memory grows with the gaps, of which two million at most fit, not
+   * with the file. The driver is that of this file.
    *
    * Throws ERR_PMEM_EXISTS if there is a file at `path` that is not empty, and ERR_PMEM_NO_SPACE, ERR_PMEM_ACCESS,
-   * ERR_PMEM_NOT_SUPPORTED (no locks there), ERR_PMEM_JOURNAL (at the first gap that the copy's journal has no room for,
-   * after two million), ERR_PMEM_IO of the copy; ERR_PMEM_CLOSED; the reason of the signal. A copy that is cut off stays, and all of it is lost until it is written. This file is not changed.
+   * ERR_PMEM_NOT_SUPPORTED (no locks there), ERR_PMEM_JOURNAL (its journal cannot name one more gap), ERR_PMEM_IO of
+   * the copy; ERR_PMEM_CLOSED; the reason of the signal. A copy that is cut off stays, and all of it is lost until it
+   * is written. This file is not changed.
    *
    * @example
    * const { gaps } = await file.salvageTo('/mnt/other/app.db', { onProgress });

@@ -1,4 +1,4 @@
-/** What a copy cannot read is named by its journal: a salvage stops at the first gap for which that has no room. */
+/** The journal of a copy names what is missing: a salvage stops at the first gap that it has no room for. */
 import { expect, it } from 'vitest';
 import type { Driver, DriverFile } from '../src/index.js';
 import { journalFits, LOST_RANGES_MAX } from '../src/repair/journal/format.js';
