@@ -138,7 +138,7 @@ function makeProject(folder) {
   for (const name of PACKAGES) {
     const from = path.join(root, 'packages', name);
     const to = path.join(folder, 'node_modules', '@safe-pmem', name);
-    for (const part of ['dist', 'package.json', 'binary', 'binaries.cjs']) {
+    for (const part of ['dist', 'package.json', 'binary', 'binaries.cjs', 'testing-binaries.cjs']) {
       if (existsSync(path.join(from, part))) cpSync(path.join(from, part), path.join(to, part), { recursive: true });
     }
   }

@@ -5,6 +5,6 @@ import { base } from '../../tsup.base.js';
 export default defineConfig({
   ...base,
   splitting: false,
-  external: ['../binaries.cjs'],
+  external: ['../binaries.cjs', '../testing-binaries.cjs'],
   entry: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
 });

@@ -1,8 +1,10 @@
-/** Finds and loads the addon that makes faults. It is no part of what applications run with. */
-import { createRequire } from 'node:module';
+/** Loads the addon that makes faults. It is no part of what applications run with. */
 import { PmemError } from '@safe-pmem/core';
-import { binaryPath, targetOf, TESTING_ADDON } from '../scripts/target.mjs';
-import { ownFolder, self } from './own-folder.js';
+import { targetOf, TESTING_ADDON } from '../scripts/target.mjs';
+import shipped from '../testing-binaries.cjs';
+import { adviceFor, firstLine, foundAddon, refusal } from './find-addon.js';
+
+const WHAT = 'the addon that makes faults';
 
 export interface PoisonOutcome {
   /** 0, or the errno of `call`. */
@@ -31,11 +33,16 @@ function load(): TestingBinding {
     throw new PmemError('ERR_PMEM_NOT_SUPPORTED', `${message}; mockDriver().poison() makes them anywhere`);
   }
   const target = targetOf();
-  const file = binaryPath(ownFolder, target, TESTING_ADDON);
+  const { file, load: loadFile } = foundAddon(TESTING_ADDON, shipped, target);
+  let binding: Partial<TestingBinding>;
   try {
-    return createRequire(self)(file) as TestingBinding;
+    binding = loadFile() as Partial<TestingBinding>;
   } catch (cause) {
-    const message = `the addon that makes faults could not be loaded for ${target}. Build it: npx safe-pmem-build`;
-    throw new PmemError('ERR_PMEM_BINDING_MISSING', message, { path: file, cause });
+    throw refusal(WHAT, target, file, firstLine(cause), adviceFor(cause, target in shipped, ADVICE_FOR_BUNDLES), cause);
   }
+  if (typeof binding.canPoison === 'function') return binding as TestingBinding;
+  throw refusal(WHAT, target, file, 'a bundler has put something else in its place', ADVICE_FOR_BUNDLES);
 }
+
+const ADVICE_FOR_BUNDLES =
+  'With esbuild, copy it: --loader:.node=copy. With others, leave @safe-pmem/native out of the bundle of the tests';

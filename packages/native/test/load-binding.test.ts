@@ -5,7 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { PmemError } from '@safe-pmem/core';
 import { buildSync, type Loader } from 'esbuild';
 import { expect, it, onTestFinished } from 'vitest';
-import { binaryPath, interpreterOf, libcOf, localBinary, shippedBinary, TARGETS } from '../scripts/target.mjs';
+import {
+  ADDON, binaryPath, interpreterOf, libcOf, localBinary, shippedBinary, TARGETS, targetOf, TESTING_ADDON,
+} from '../scripts/target.mjs';
 import { loadBinding } from '../src/load-binding.js';
 import { packageFolder, scratchFolder } from './scratch.js';
 
@@ -132,15 +134,16 @@ it('asks the report of node if the executable cannot be read or names no loader'
 });
 
 // An installation: the built package and what it depends on, under a path that is awkward in URLs.
-function install(): string {
-  const folder = path.join(scratchFolder(), 'a #b %20 ?c é', 'node_modules', '@safe-pmem');
+function install(name = 'a #b %20 ?c é'): string {
+  const folder = path.join(scratchFolder(), name, 'node_modules', '@safe-pmem');
   const native = path.join(folder, 'native');
   const core = path.join(folder, 'core');
-  for (const part of ['dist', 'package.json', 'binaries.cjs']) {
+  for (const part of ['dist', 'package.json', 'binaries.cjs', 'testing-binaries.cjs']) {
     cpSync(path.join(packageFolder, part), path.join(native, part), { recursive: true });
   }
   mkdirSync(path.dirname(shippedBinary(native)), { recursive: true });
   cpSync(binaryPath(packageFolder), shippedBinary(native));
+  cpSync(binaryPath(packageFolder, targetOf(), TESTING_ADDON), shippedBinary(native, targetOf(), TESTING_ADDON));
   for (const part of ['dist', 'package.json']) {
     cpSync(path.join(packageFolder, '..', 'core', part), path.join(core, part), { recursive: true });
   }
@@ -177,18 +180,51 @@ it('looks for the binary when a driver is asked for, not at import', () => {
   expect(existsSync(shippedBinary(native))).toBe(false);
 });
 
-it.each<Loader>(['file', 'base64', 'empty'])('says what to do in a bundle whose loader for .node is %s', (loader) => {
-  const native = install();
-  const entry = path.join(native, 'dist', 'index.js');
-  const outfile = path.join(scratchFolder(), 'bundle.cjs');
-  // Of one target the binary is there.
+/** Bundles `contents`, a module of a program that has `native` installed, by itself into a folder of its own. */
+function bundle(native: string, contents: string, loader: Loader): string {
+  const outdir = scratchFolder();
+  const resolveDir = path.resolve(native, '..', '..', '..');
+  // Or it were part of the package around it, which would find itself.
+  writeFileSync(path.join(resolveDir, 'package.json'), '{}');
+  // Of one target the binaries are there.
   const others = TARGETS.filter((target) => !existsSync(shippedBinary(native, target)));
-  const external = others.map((target) => `./binary/${target}/safe-pmem.node`);
+  const external = others.flatMap((target) => [ADDON, TESTING_ADDON].map((addon) => `./binary/${target}/${addon}`));
   buildSync({
-    stdin: { contents: `import { nativeDriver } from ${JSON.stringify(entry)}; nativeDriver();`, resolveDir: native },
-    bundle: true, platform: 'node', format: 'cjs', logLevel: 'error', loader: { '.node': loader }, external, outfile,
+    stdin: { contents, resolveDir, sourcefile: 'program.js' },
+    bundle: true, platform: 'node', format: 'cjs', outExtension: { '.js': '.cjs' }, entryNames: 'program',
+    logLevel: 'error', loader: { '.node': loader }, external, outdir,
   });
-  const { stderr } = spawnSync(process.execPath, [outfile], { encoding: 'utf8' });
-  expect(stderr).toContain('a bundler has put something else in its place');
-  expect(stderr).toContain('--loader:.node=copy');
+  return path.join(outdir, 'program.cjs');
+}
+
+it.each<Loader>(['file', 'base64', 'empty'])('says what to do in a bundle whose loader for .node is %s', (loader) => {
+  const native = install('program');
+  for (const call of [
+    "import { nativeDriver } from '@safe-pmem/native'; nativeDriver();",
+    "import { poisonSupport } from '@safe-pmem/native/testing'; poisonSupport();",
+  ]) {
+    const { stderr } = spawnSync(process.execPath, [bundle(native, call, loader)], { encoding: 'utf8' });
+    expect(stderr).toContain('a bundler has put something else in its place');
+    expect(stderr).toContain('--loader:.node=copy');
+  }
+});
+
+it('poisons real pages from a bundle that has only the copies of the binaries', () => {
+  const native = install('program');
+  const program = bundle(native, `
+    import { MediaError, PmemFile } from '@safe-pmem/core';
+    import { nativeDriver } from '@safe-pmem/native';
+    import { poisonableDriver, scratchFolder } from '@safe-pmem/native/testing';
+    const scratch = scratchFolder();
+    const driver = poisonableDriver(nativeDriver());
+    PmemFile.open(scratch.file('db'), { driver, create: true, size: 16384 }).then(async (file) => {
+      driver.poison(file.path, { offset: 4096, length: 1 });
+      try { file.read(new Uint8Array(16384), 0); }
+      catch (error) { console.log(error instanceof MediaError, error.source); }
+      await file.close();
+    }).finally(() => scratch.remove());
+  `, 'copy');
+  rmSync(native, { recursive: true });
+  const { stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8' });
+  expect([stdout, stderr]).toEqual(['true sigbus\n', '']);
 });

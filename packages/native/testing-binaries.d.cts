@@ -1,0 +1,2 @@
+declare const binaries: Readonly<Record<string, (() => unknown) | undefined>>;
+export = binaries;
