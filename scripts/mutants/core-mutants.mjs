@@ -233,7 +233,10 @@ const list = [
   [core('faults/unsafe-ranges.ts'), 'this.#unfinished.clear();', '', 'stale intents of a repair that another process finished'],
   [core('faults/fault-path.ts'), 'this.#journal.refresh();\n    forgetHealthy', 'forgetHealthy', 'units stay closed after another process repaired them'],
   // Recovery
-  [core('repair/recover.ts'), 'unsafe.syncFromJournal(located.journal);\n    return file.mappedBytes;', 'return file.mappedBytes;', 'losses do not survive a restart'],
+  [
+    core('repair/recover.ts'), 'unsafe.syncFromJournal(located.journal);\n    if (clippedTo(', 'if (clippedTo(',
+    'losses do not survive a restart',
+  ],
   [core('repair/recover.ts'), 'await updated(journal, () => content);', 'await journal.update(() => content);', 'open with a stale intent on disk'],
   [core('repair/journal/format.ts'), 'range.offset % unitBytes !== 0 || ', '', 'hostile intents'],
   [core('repair/journal/format.ts'), 'if (!isUnit({ offset, length }, fileSizeBytes, unitBytes) || shorter > 1) {', 'if (shorter > 1) {', 'hostile intents, unchecked'],
@@ -278,7 +281,10 @@ const list = [
     core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten);\n  }\n\n  /** See PmemFile.persistRanges',
     'this.#state.faultPath.requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
   ],
-  [core('resize/resize.ts'), 'await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);', 'await refreshKnown(file, unsafe, state.wholeFile());', 'resize into poison'],
+  [
+    core('resize/resize.ts'), 'await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });',
+    '{ known: [], found: [] };', 'resize into poison',
+  ],
   [core('pmem-file.ts'), 'if (overwritten.length > 0) persistTogether(this.#state, overwritten);', '', 'close forgets stores over losses'],
   [core('repair/repair-queue.ts'), 'if (enclosing.some(({ file }) => file === this)) {', 'if (false) {', 'a repair inside its own rebuild'],
   [core('opening/recover-file.ts'), ' || mode !== \'discard\') throw error;', ') throw error;', 'a damaged journal is a shrug'],
@@ -304,7 +310,7 @@ const list = [
     '    return undefined;\n', 'a file with a journal is not marked',
   ],
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
-  [core('repair/recover.ts'), 'if (finished.size > 0) await synced(file);', '', 'open() drops an intent whose bytes are not durable'],
+  [core('repair/recover.ts'), 'finished.size > 0 || isCutOff', 'isCutOff', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
   [core('repair/batch.ts'), '...subtract(content.lost, [...unsupplied, ...noted, ...kept]),', '', 'a repair forgets the losses of others'],
   // Watching

@@ -98,7 +98,21 @@ const list = [
   [core('faults/unsafe-ranges.ts'), 'if (pending.has(unit.offset)) continue;', 'continue;', 'while another process repairs, what it has repaired before stays bad'],
   [core('faults/unsafe-ranges.ts'), 'this.#lost.addAll(intersectAll(lost, [unit]));', '', 'while another process repairs, what it has given up before is data'],
   [journal('content.ts'), 'lost: intersectAll(coalesce([...content.lost, ...cut]), [file]),', 'lost: content.lost.filter(isInFile),', 'resize() drops a loss that it cuts'],
-  [core('resize/resize.ts'), 'await clipJournal(state);', '', 'what resize() cut off stays lost for what takes its place'],
+  [
+    core('resize/resize.ts'), 'await forgetCutOff(state, Infinity);', '',
+    'what resize() cut off stays lost for what takes its place',
+  ],
+  [core('resize/resize.ts'), 'await forgetCutOff(state, size);', '', 'what others cut off is lost for what resize() adds'],
+  [
+    core('resize/resize.ts'), "await sizeOf(file, 'cannot resize')", 'file.mappedBytes',
+    'a loss behind what this opener has mapped is forgotten',
+  ],
+  [repair('clip-journal.ts'), 'await file.sync();', 'undefined;', 'the journal forgets before a cut is durable'],
+  [
+    repair('recover.ts'), 'if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);',
+    '', 'what others cut off before open() stays lost for what they add later',
+  ],
+  [repair('recover.ts'), ' || isCutOff', '', 'open() strikes the intent of a unit whose cut is not durable'],
   [repair('batch.ts'), ', ...lostNow, ...lostBefore])', ', ...lostNow])', 'the loss of a unit that was refused is forgotten'],
   [repair('batch.ts'), "if (unit.state === 'untouched') unsafe.addMet(unit.lost);", "if (unit.state === 'untouched') continue;", 'a unit that was refused is not known to be bad'],
   // An intent from before, and what others have stored since

@@ -77,9 +77,16 @@ export class Account {
     this.#sizes.add(sizeBytes);
   }
 
-  /** `epoch`: of the beginning, if the size was changed. */
-  asked(sizeBytes: number, epoch: number | undefined): void {
+  /**
+   * `epoch`: of the beginning, if the size was changed. `mappedBytes`: so much the application had mapped; growing from
+   * that cuts off nothing that others have added.
+   */
+  asked(sizeBytes: number, epoch: number | undefined, mappedBytes: number): void {
     this.#asked = undefined;
+    if (epoch === this.epoch && sizeBytes >= mappedBytes && this.sizeBytes > sizeBytes) {
+      if (this.#sizes.size === 2) this.#sizes.delete(sizeBytes);
+      return;
+    }
     const end = Math.ceil(sizeBytes / HALF);
     const isChanged = epoch === this.epoch;
     this.#allowed = this.#allowed.map((values, half) => {
@@ -91,13 +98,13 @@ export class Account {
     this.#forgetPoison(end);
   }
 
-  /** Another process has set this size. */
-  resized(sizeBytes: number): void {
+  /** Another process has set this size. `keepsLosses`: what is cut off may be reported lost still. */
+  resized(sizeBytes: number, keepsLosses: boolean): void {
     this.epoch++;
     const end = sizeBytes / HALF;
     for (const [half] of this.#allowed.entries()) if (half >= end) this.#set(half, 0);
     this.#setSize(sizeBytes);
-    this.#forgetPoison(end);
+    if (!keepsLosses) this.#forgetPoison(end);
   }
 
   /** Another process has put these bytes there, one for each half page, which end the file if they go so far. */

@@ -148,9 +148,10 @@ export class WeatherScene {
   async resize(sizeBytes: number): Promise<void> {
     const account = this.#account;
     const { epoch } = account;
+    const mappedBytes = this.file.size;
     account.asking(sizeBytes);
     const isDone = await this.#refused(() => this.file.resize(sizeBytes));
-    account.asked(sizeBytes, isDone ? epoch : undefined);
+    account.asked(sizeBytes, isDone ? epoch : undefined, mappedBytes);
   }
 
   async close(): Promise<void> {
@@ -207,7 +208,9 @@ export class WeatherScene {
     const account = this.#here;
     if (sizeBytes >= this.#sizeBytes) return;
     this.driver.truncate(PATH, sizeBytes);
-    account.resized(sizeBytes);
+    // A resize of the application looks how long the file is before it changes the size: between these two calls
+    // nothing keeps others out, a known limit.
+    account.resized(sizeBytes, this.#operation === 'resize');
     this.#contest(account);
   }
 

@@ -11,12 +11,13 @@ import { repairUnitBytes } from '../opening/file-info.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { systemError } from '../errors/system-error.js';
 import type { Intent, JournalContent } from './journal/content.js';
-import { isBare, withLosses } from './journal/content.js';
+import { clippedTo, isBare, withLosses } from './journal/content.js';
 import type { Interruption } from './journal/interruption.js';
 import { journalError } from './journal/journal-errors.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
 import { blankOf } from './batch.js';
+import { clipJournal } from './clip-journal.js';
 import type { RecoverContext } from './context.js';
 import { sizeOf } from './file-size.js';
 import { grownTail, isCut } from './grown-tail.js';
@@ -46,6 +47,7 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   }
   if (located.journal.intents.length === 0 && located.status === 'own') {
     unsafe.syncFromJournal(located.journal);
+    if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);
     return file.mappedBytes;
   }
   if (!file.facts.readOnly && (await acquired(journal))) {
@@ -59,6 +61,18 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
   unsafe.syncFromJournal(file.facts.readOnly ? withLosses(located.journal) : located.journal);
   const tail = await grownTail(file, located.journal.intents, journal.interruption === 'torn');
   return tail?.fileSizeBytes ?? file.mappedBytes;
+}
+
+/** Others have cut off bytes that were lost, and what they add there later is data. A failure leaves it lost. */
+async function forgetCutOff({ file, unsafe, journal }: RecoverContext): Promise<void> {
+  if (file.facts.readOnly || !(await acquired(journal))) return;
+  try {
+    await clipJournal({ file, unsafe, journal }, await sizeOf(file, 'cannot recover'));
+  } catch (error) {
+    if (!(error instanceof PmemError)) throw error;
+  } finally {
+    journal.release();
+  }
 }
 
 /** Removes a journal that is not in force, unless it is just coming into force. */
@@ -94,8 +108,9 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const fileSizeBytes = tail?.fileSizeBytes ?? (await sizeOf(file, 'cannot recover'));
   const pending = intents.filter((intent) => intent.offset < fileSizeBytes);
   const finished = await alreadyThere(file, pending, interruption);
-  // Read back, it may still be in a cache only: without its intent it has to be on the medium.
-  if (finished.size > 0) await synced(file);
+  // Read back, it may still be in a cache only: without its intent it has to be on the medium. So has a cut.
+  const isCutOff = clippedTo(journal.content, fileSizeBytes) !== journal.content;
+  if (finished.size > 0 || isCutOff) await synced(file);
   const cutOff = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
   const { intents: rest, stored } = await withStores(file, cutOff, blank);

@@ -1,12 +1,12 @@
 /** resize(): under the repair lock, refuses cuts through bad blocks, changes the size, and clips the journal. */
-import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { refreshKnown } from '../rescue/refresh-known.js';
 import { ownOptions, requireBoolean, requireInteger } from '../arguments.js';
 import { PmemError } from '../errors/errors.js';
 import { publishFailure } from '../errors/events.js';
 import { systemError } from '../errors/system-error.js';
 import type { OpenState } from '../opening/open-state.js';
-import { clippedTo } from '../repair/journal/content.js';
+import { clipJournal } from '../repair/clip-journal.js';
+import { sizeOf } from '../repair/file-size.js';
 import type { Journal } from '../repair/journal/journal.js';
 import { journalError } from '../repair/journal/journal-errors.js';
 import { refusedCuts } from './cuts.js';
@@ -43,13 +43,16 @@ async function resizeAlone(state: OpenState, size: number, own: ResizeOptions): 
   const { journal } = state;
   state.assertOpen();
   if (!(await holdsJournal(journal))) {
+    await refuseBadCuts(state, size, own);
     await resizeTo(state, size, own);
     return;
   }
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
+    await refuseBadCuts(state, size, own);
+    await forgetCutOff(state, size);
     await resizeTo(state, size, own);
-    await clipJournal(state);
+    await forgetCutOff(state, Infinity);
   } finally {
     journal.release();
   }
@@ -69,14 +72,20 @@ async function holdsJournal(journal: Journal): Promise<boolean> {
   }
 }
 
-async function resizeTo(
-  state: OpenState,
-  size: number,
-  { preallocate = false, allowRelease = false }: ResizeOptions,
-): Promise<void> {
+/**
+ * Clips the journal to what the file has, if that is less than `newSizeBytes`. What is mapped here says nothing: others
+ * may have made the file longer or shorter. Before it grows, so that the bytes that it gets are no loss: between this
+ * question and the change of the size nothing keeps others out.
+ */
+async function forgetCutOff({ file, unsafe, journal }: OpenState, newSizeBytes: number): Promise<void> {
+  const { intents, lost } = journal.content;
+  if (intents.length + lost.length === 0) return;
+  const sizeBytes = await sizeOf(file, 'cannot resize');
+  if (sizeBytes < newSizeBytes) await clipJournal({ file, unsafe, journal }, sizeBytes);
+}
+
+async function resizeTo(state: OpenState, size: number, { preallocate = false }: ResizeOptions): Promise<void> {
   const { file, unsafe, path } = state;
-  state.assertOpen();
-  await refuseBadCuts(state, size, await refreshKnown(file, unsafe, state.wholeFile()), allowRelease);
   state.assertOpen();
   const failure = await state.whileResizing(size, () => file.resize(size, preallocate));
   if (failure !== undefined) {
@@ -85,23 +94,14 @@ async function resizeTo(
   unsafe.clip(state.sizeBytes);
 }
 
-/** Under the repair lock: drops what the journal says about bytes that were cut off. */
-async function clipJournal({ journal, unsafe, sizeBytes }: OpenState): Promise<void> {
-  const clipped = clippedTo(journal.content, sizeBytes);
-  if (clipped === journal.content) return;
-  const failure = await journal.update(() => clipped);
-  unsafe.syncFromJournal(clipped);
-  if (failure !== undefined) throw journalError(journal, failure);
-}
-
 /** Throws for bad pages that an end falls into, and for bad blocks that the next owner must not get. */
 async function refuseBadCuts(
-  state: OpenState,
-  newSizeBytes: number,
-  answer: FileBadBlocks,
-  allowRelease: boolean,
+  state: OpenState, newSizeBytes: number, { allowRelease = false }: ResizeOptions,
 ): Promise<void> {
-  const { file, unsafe, faultPath, sizeBytes } = state;
+  const { file, unsafe, faultPath } = state;
+  state.assertOpen();
+  const answer = await refreshKnown(file, unsafe, state.wholeFile());
+  const { sizeBytes } = state;
   const bad = [...unsafe.knownBadWithin(state.wholeFile()), ...(answer.supported ? answer.blocks : [])];
   const { known, found } = await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });
   if (found.length > 0) throw faultPath.mediaError('resize', 'errno', [...known, ...found]);
