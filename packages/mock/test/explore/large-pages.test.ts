@@ -11,7 +11,7 @@ describe.each([16, 64])('pages of %i KiB', (kibibytes) => {
     const own = targets.filter(({ name }) => name.includes(` ${kibibytes} KiB, `));
     expect(own).toHaveLength(12);
     for (const target of own) {
-      const { states } = await target.run({ seed: SEED, limit: 12 }).catch((cause: unknown) => {
+      const { states } = await target.run({ seed: SEED, limit: 8 }).catch((cause: unknown) => {
         throw new Error(target.name, { cause });
       });
       expect(states, target.name).toBeGreaterThan(5);
