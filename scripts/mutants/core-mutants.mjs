@@ -43,6 +43,15 @@ const list = [
     'const inFile = ranges;', 'a repair fails for what a resize() has cut off before it began',
   ],
   [
+    core('arguments.ts'), 'names.map((name) => [name, ownOption(options, name)])',
+    'names.filter((name) => Object.hasOwn(options, name)).map((name) => [name, options[name]])',
+    'options that were left out are taken from a polluted prototype',
+  ],
+  [
+    core('repair/repair-queue.ts'), "coalesce(requireRanges('ranges', list, sizeBytes))",
+    "(requireRanges('ranges', list, sizeBytes), coalesce(list))", 'a repair reads its range once more after the check',
+  ],
+  [
     core('repair/repair-queue.ts'), 'const resized = this.#last.then(run);',
     'const resized = run();', 'two resizes of one file run at once',
   ],

@@ -83,11 +83,12 @@ export function ownOption<Options extends object, Name extends keyof Options>(op
   return Object.hasOwn(options, name) ? options[name] : undefined;
 }
 
-/** The named options that are properties of the object itself, each read once. */
+/**
+ * The named options that are properties of the object itself, each read once. Every name is one of the result's own, so
+ * that nothing is read through its prototype later.
+ */
 export function ownOptions<Options extends object>(options: Options, names: readonly (keyof Options)[]): Partial<Options> {
-  const own: Partial<Options> = {};
-  for (const name of names) if (Object.hasOwn(options, name)) own[name] = options[name];
-  return own;
+  return Object.fromEntries(names.map((name) => [name, ownOption(options, name)])) as Partial<Options>;
 }
 
 export function requireFunction(name: string, value: unknown): void {

@@ -4,7 +4,7 @@ import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { coalesce, intersectAll } from '../ranges/byte-range.js';
-import { requireRange } from '../arguments.js';
+import { requireRanges } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
 import { repairRequest } from './repair-options.js';
 import { repairRanges } from './repair.js';
@@ -37,8 +37,7 @@ export class RepairQueue {
     const { path, sizeBytes } = this.#state;
     this.#state.assertOpen();
     const list = Array.isArray(asked) ? (asked as readonly ByteRange[]) : [asked as ByteRange];
-    for (const [i, range] of list.entries()) requireRange(`ranges[${i}]`, range, sizeBytes);
-    const ranges = coalesce(list);
+    const ranges = coalesce(requireRanges('ranges', list, sizeBytes));
     const request = repairRequest(options);
     this.#state.assertWritable(ranges);
     const enclosing = enclosingRepairs();

@@ -41,6 +41,39 @@ describe('scrub()', () => {
     }
   });
 
+  it('repairs the range that it has checked, and not another that a getter gives the next time', async () => {
+    const file = await filled(mockDriver(), 4 * PAGE);
+    const offsets = [PAGE, 3 * PAGE, 9 * PAGE];
+    const range = { get offset() { return offsets.shift() ?? 0; }, length: PAGE };
+    expect((await file.repair(range)).units).toMatchObject([{ range: { offset: PAGE, length: PAGE } }]);
+    expect(offsets).toEqual([3 * PAGE, 9 * PAGE]);
+  });
+
+  it('takes none of open(), repair() and resize() from a polluted prototype: no journal is discarded, nothing filled', async () => {
+    const driver = mockDriver();
+    const bad = { offset: PAGE, length: PAGE };
+    const before = await filled(driver, 2 * PAGE);
+    driver.poison(PATH, bad);
+    await before.repair(bad);
+    await before.close();
+    const planted = {
+      create: true, size: 9 * PAGE, exclusive: true, preallocate: true, journal: 'discard', fill: 0,
+      allowRelocation: true, allowRelease: true, strategy: 'zero-range', signal: AbortSignal.abort(),
+    };
+    try {
+      Object.assign(Object.prototype, planted);
+      await failure('ERR_PMEM_NOT_FOUND', () => PmemFile.open('/pmem/none', { driver }));
+      const file = await PmemFile.open(PATH, { driver });
+      await file.repair(bad, {});
+      await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+      await file.resize(3 * PAGE, {});
+      await file.close();
+    } finally {
+      for (const name of Object.keys(planted)) Reflect.deleteProperty(Object.prototype, name);
+    }
+    expect(driver.listFiles()).toEqual([PATH, `${PATH}.repair`]);
+  });
+
   it('does not call a server without an answer a lock', async () => {
     const driver = mockDriver({ dax: false });
     const file = await filled(driver, 2 * PAGE);
