@@ -16,6 +16,7 @@ const TOOLS = {
   losetup: 'mount',
   unshare: 'util-linux',
   prlimit: 'util-linux',
+  python3: 'python3',
   'nats-server': 'nats-server',
 };
 const BUILT = [

@@ -1,9 +1,20 @@
 // What happens around the processes, and what the oracle has to know of it.
-import { linkSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  lchownSync,
+  linkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PAGE } from './actors/content.mjs';
 import { TRANSIENT_ERRNOS } from './errnos.mjs';
 import { LOST } from './oracle/cell.mjs';
+import { lockAsReader, STRANGER } from './stranger.mjs';
 
 /** EIO too: here it is not the medium's last word. */
 const TRANSIENT = { ...TRANSIENT_ERRNOS, EIO: 5 };
@@ -67,6 +78,31 @@ export function foreignJournal({ paths }) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
+  }
+}
+
+/** Another user has made a file of the name that the next journal is written under first; or has led it elsewhere. */
+export function plantedTemporary({ paths, random }) {
+  for (const path of paths) {
+    try {
+      const planted = `${dirname(path)}/.repair-${statSync(path).ino.toString(16)}.tmp`;
+      if (random.chance(0.5)) symlinkSync(path, planted);
+      else writeFileSync(planted, 'notes of another user', { flag: 'wx' });
+      lchownSync(planted, STRANGER, STRANGER);
+    } catch (error) {
+      if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** A user who may only read the file locks what repairs lock, for a while. Nothing fails of it. */
+export async function readersLock({ paths, random }) {
+  for (const path of paths) {
+    const reader = await lockAsReader(path, { repairsOnly: true });
+    if (reader === undefined) continue;
+    await sleep(random.below(200));
+    await reader.release();
+    return;
   }
 }
 

@@ -1,10 +1,23 @@
 // Single calls of PmemFile for the cases.
-import { readFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { poison, poisonView } from '../../../packages/native/test/fault-injector.mjs';
 import { run } from '../places/command.mjs';
+
+/** The native driver, of whose files some facts are as on another machine. */
+function pretending(facts) {
+  const driver = nativeDriver();
+  return {
+    devices: driver.devices,
+    open: async (...request) => {
+      const outcome = await driver.open(...request);
+      if (outcome.file !== undefined) Object.assign(outcome.file.facts, facts);
+      return outcome;
+    },
+  };
+}
 
 export function fileCalls(process) {
   const files = new Map();
@@ -25,8 +38,10 @@ export function fileCalls(process) {
   };
 
   return {
-    open: async ([path, options = {}, key = 'file']) => {
-      files.set(key, await PmemFile.open(path, { driver: nativeDriver(), ...options }));
+    /** `pretend`: facts of another machine. */
+    open: async ([path, { pretend, ...options } = {}, key = 'file']) => {
+      const driver = pretend === undefined ? nativeDriver() : pretending(pretend);
+      files.set(key, await PmemFile.open(path, { driver, ...options }));
       return file(key).size;
     },
     close: async ([key]) => {
@@ -46,10 +61,27 @@ export function fileCalls(process) {
     persist: ([offset, length, key]) => {
       file(key).persist(offset, length);
     },
+    persistAsync: ([offset, length, key]) => file(key).persistAsync(offset, length),
+    persistRanges: ([offset, length, key]) => {
+      file(key).persistRanges([{ offset, length }]);
+    },
+    writeAndPersist: ([offset, length, byte, key]) => {
+      file(key).writeAndPersist(new Uint8Array(length).fill(byte), offset);
+    },
     /** From here on the process may map so many bytes more. */
     limitMemory: ([moreBytes]) => {
       const usedKib = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
       run('prlimit', '--pid', String(process.pid), `--as=${usedKib * 1024 + moreBytes}`);
+    },
+    /** From here on the process may have no more files open than it has now. */
+    limitFiles: () => {
+      const most = Math.max(...readdirSync('/proc/self/fd').map(Number)) + 1;
+      run('prlimit', '--pid', String(process.pid), `--nofile=${most}`);
+      try {
+        for (;;) openSync('/dev/null', 'r');
+      } catch (error) {
+        if (error.code !== 'EMFILE') throw error;
+      }
     },
     resize: ([size, key]) => file(key).resize(size),
     /** `later` waits for `supply`; undefined leaves what is lost lost. */

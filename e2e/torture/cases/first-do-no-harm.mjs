@@ -6,9 +6,20 @@ import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
 import { scenarios } from '../../../packages/native/test/real-filesystems/scenarios.mjs';
 import { run, tryRun } from '../places/command.mjs';
-import { assert, assertCode, makeFile, opener, page, PAGE, program, readAnew } from './support.mjs';
+import { STRANGER } from '../stranger.mjs';
+import {
+  assert,
+  assertCode,
+  makeFile,
+  opener,
+  page,
+  PAGE,
+  persistBy,
+  PERSISTS,
+  program,
+  readAnew,
+} from './support.mjs';
 
-const STRANGER = 4711;
 const driver = nativeDriver();
 
 /** A filesystem of its own: full, over quota, with blocks that a snapshot shares. */
@@ -73,19 +84,27 @@ async function ownersJournal({ place, startActor }) {
   assert.equal(await readAnew(startActor, own, page(3)), 'ERR_PMEM_LOST');
 }
 
-/** persist() does not claim what the file does not have any more, also inside its last page. */
+/** No persist claims what the file does not have any more, also inside its last page. */
 async function persistAfterCut({ place, startActor }) {
+  const actor = startActor('actor');
   for (const [kind, left] of [
     ['ext4', 3 * PAGE],
     ['xfs', 5 * PAGE + 100],
+    ['btrfs', 5 * PAGE],
     ['tmpfs', 5 * PAGE + 100],
   ]) {
-    const file = await makeFile(await place(kind), 'file');
-    const actor = await opener(startActor, 'actor', file);
-    await actor.ask('write', 5 * PAGE + 200, 64, 5);
-    truncateSync(file, left);
-    assertCode(await actor.call('persist', 5 * PAGE + 200, 64), 'ERR_PMEM_TRUNCATED');
-    await actor.kill();
+    for (const way of PERSISTS) {
+      const file = await makeFile(await place(kind), 'file');
+      await actor.ask('open', file);
+      await actor.ask('write', 5 * PAGE + 200, 64, 5);
+      truncateSync(file, left);
+      const { error } = await persistBy(actor, way, { offset: 5 * PAGE + 200, length: 64 }, 5);
+      assert.equal(error?.code, 'ERR_PMEM_TRUNCATED', `${kind}, ${way}: ${error?.message}`);
+      await actor.ask('write', 0, PAGE, 6);
+      assert.equal((await persistBy(actor, way, page(0), 6)).error, undefined);
+      await actor.ask('close');
+      assert.equal(await readAnew(startActor, file, page(0)), 6);
+    }
   }
 }
 
@@ -127,10 +146,11 @@ async function controlCharacters({ place }) {
 }
 
 export const harmCases = [
-  ...['XFS: a reflinked file on a full filesystem', 'btrfs: a quota over a snapshotted file'].map((name) => ({
-    name: `harm: ${name}`,
-    run: scenario(name),
-  })),
+  ...[
+    'XFS: a reflinked file on a full filesystem',
+    'btrfs: a quota over a snapshotted file',
+    'ext4: blocks reserved for root',
+  ].map((name) => ({ name: `harm: ${name}`, run: scenario(name) })),
   { name: 'harm: a file is copied with its journal', run: copiedWithJournal },
   { name: 'harm: a journal that another user has planted', run: plantedJournal },
   { name: "harm: root's repair of a user's file", run: ownersJournal },

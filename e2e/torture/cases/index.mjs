@@ -4,7 +4,9 @@ import { engineCases } from './engines.mjs';
 import { harmCases } from './first-do-no-harm.mjs';
 import { limitCases } from './limits.mjs';
 import { mountCases } from './mounts.mjs';
+import { neighbourCases } from './neighbours.mjs';
 import { nameCases } from './names.mjs';
+import { plantedCases } from './planted.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
 
@@ -15,6 +17,8 @@ export const cases = [
   ...storageCases,
   ...harmCases,
   ...limitCases,
+  ...plantedCases,
+  ...neighbourCases,
   ...mountCases,
   ...engineCases,
 ];

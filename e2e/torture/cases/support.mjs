@@ -37,6 +37,12 @@ export async function opener(startActor, name, file, options = {}) {
   return actor;
 }
 
+/** The four ways to make bytes durable. Each is called with a range and, if it stores as well, with `byte`. */
+export const PERSISTS = ['persist', 'persistAsync', 'persistRanges', 'writeAndPersist'];
+export function persistBy(actor, way, { offset, length }, byte) {
+  return actor.call(way, offset, length, ...(way === 'writeAndPersist' ? [byte] : []));
+}
+
 /** Begins a repair that waits for `supply`; resolves when it waits, with the promise of its end. */
 export async function repairing(actor, range) {
   let end;

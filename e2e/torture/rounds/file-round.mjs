@@ -13,7 +13,16 @@ const ACTORS = 3;
 /** Values that one life of an actor may use. */
 const VALUES = 100_000;
 
-const EVERYWHERE = { kill: 4, rename: 4, link: 2, foreignJournal: 1, truncate: 2, nothing: 3 };
+const EVERYWHERE = {
+  kill: 4,
+  rename: 4,
+  link: 2,
+  foreignJournal: 1,
+  plantedTemporary: 1,
+  readersLock: 2,
+  truncate: 2,
+  nothing: 3,
+};
 const BY_PLACE = {
   tmpfs: {},
   ext4: { fullDisk: 3 },

@@ -49,7 +49,7 @@ describe('scrub()', () => {
     expect(offsets).toEqual([3 * PAGE, 9 * PAGE]);
   });
 
-  it('takes none of open(), repair() and resize() from a polluted prototype: no journal is discarded, nothing filled', async () => {
+  it('takes none of open(), repair() and resize() from one: no journal is discarded, nothing filled', async () => {
     const driver = mockDriver();
     const bad = { offset: PAGE, length: PAGE };
     const before = await filled(driver, 2 * PAGE);
