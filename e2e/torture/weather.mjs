@@ -82,11 +82,12 @@ export function foreignJournal({ paths }) {
 }
 
 /** Another user has made a file of the name that the next journal is written under first; or has led it elsewhere. */
-export function plantedTemporary({ paths, random }) {
+export function plantedTemporary({ place, paths, random }) {
   for (const path of paths) {
     try {
       const planted = `${dirname(path)}/.repair-${statSync(path).ino.toString(16)}.tmp`;
-      if (random.chance(0.5)) symlinkSync(path, planted);
+      // The failing filesystem has no links of this kind.
+      if (place.kind !== 'fuse' && random.chance(0.5)) symlinkSync(path, planted);
       else writeFileSync(planted, 'notes of another user', { flag: 'wx' });
       lchownSync(planted, STRANGER, STRANGER);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { linkSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { plantLosses } from '../actors/plant-losses.mjs';
 import { run, tryRun } from '../places/command.mjs';
 import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
 
@@ -88,6 +89,39 @@ async function layers({ place, startActor }) {
   assert.equal(await readAnew(startActor, below, page(2)), 'ERR_PMEM_LOST', 'the layer below keeps its own');
 }
 
+/**
+ * Another program takes a page out of the file, or puts one in: the bytes move and the losses do not. What lies now
+ * where a loss was can be read, and no repair writes over it. (The zeros of the loss, in their new place, cannot be
+ * told from data.)
+ */
+async function shifted({ place, startActor }) {
+  for (const kind of ['ext4', 'xfs']) {
+    for (const how of ['--insert-range', '--collapse-range']) {
+      const file = path.join((await place(kind)).folder, 'file');
+      const content = Buffer.concat(Array.from({ length: 16 }, (_, i) => Buffer.alloc(PAGE, i + 1)));
+      await plantLosses(file, content, [4], true);
+      const actor = await opener(startActor, kind, file);
+      run('fallocate', how, '-o', String(2 * PAGE), '-l', String(PAGE), file);
+      const there = how === '--insert-range' ? 4 : 6;
+      for (const [number, byte] of [
+        [1, 2],
+        [4, there],
+        [6, how === '--insert-range' ? 6 : 8],
+      ])
+        assert.equal(await actor.ask('read', number * PAGE, PAGE), byte, `${kind} ${how}, page ${number}`);
+      await actor.call('repair', page(4), 99);
+      assert.equal(await actor.ask('read', 4 * PAGE, PAGE), there, `${kind} ${how}: the repair wrote over it`);
+      await actor.ask('write', 8 * PAGE, PAGE, 77);
+      await actor.ask('persist', 8 * PAGE, PAGE);
+      if (how === '--collapse-range') assertCode(await actor.call('read', 15 * PAGE, 8), 'ERR_PMEM_TRUNCATED');
+      await actor.ask('close');
+      assert.equal(await readAnew(startActor, file, page(4)), there);
+      assert.equal(await readAnew(startActor, file, page(8)), 77);
+      await actor.kill();
+    }
+  }
+}
+
 const TAKE_TURNS = `
   const { linkSync, renameSync } = require('node:fs');
   const { name, names } = require('node:worker_threads').workerData;
@@ -127,5 +161,6 @@ export const mountCases = [
   { name: 'outside: a file that is mounted by itself', run: mountedAlone },
   { name: 'outside: a server in user space that gives no mappings', run: withoutMappings },
   { name: 'outside: layers of a container, one with a loss', run: layers },
+  { name: 'outside: pages are put into a file with a loss, and taken out', run: shifted },
   { name: 'outside: two files take turns under one name', run: takingTurns },
 ];

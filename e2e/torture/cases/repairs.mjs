@@ -116,6 +116,53 @@ async function resizeBesideIntent({ place, startActor }) {
   assert.equal(await readAnew(startActor, file, page(2)), 'ERR_PMEM_LOST');
 }
 
+/** The page is written, and its intent stays in force: nothing newer is stored that the next open would write over. */
+async function unstruckIntent({ place, startActor }) {
+  const EIO = 5;
+  // The mark is removed first, and then the journal.
+  for (const request of ['removexattr', 'unlink']) {
+    const fuse = await place('fuse');
+    const file = await makeFile(fuse, 'file');
+    await fuse.makeBad(file, 5);
+    const actor = await opener(startActor, request, file);
+    assertCode(await actor.call('read', 5 * PAGE, 8), 'ERR_PMEM_MEDIA');
+    await fuse.command('fail', request, EIO, 1000);
+    const { error } = await actor.call('repair', page(5), 7);
+    const stored = (await actor.call('writeAndPersist', 5 * PAGE, PAGE, 99)).error === undefined;
+    if (request === 'removexattr') assert.deepEqual([error?.code, stored], ['ERR_PMEM_REPAIR_FAILED', false]);
+    await actor.kill();
+    await fuse.command('calm');
+    assert.equal(await readAnew(startActor, file, page(5)), stored ? 99 : 7, request);
+    const again = await opener(startActor, 'again', file);
+    await again.ask('writeAndPersist', 5 * PAGE, PAGE, 98);
+    await again.kill();
+    assert.equal(await readAnew(startActor, file, page(5)), 98, request);
+  }
+}
+
+/** A has opened the file while B repairs it; B ends, stores something newer and is gone. A knows the intent alone. */
+async function finishedElsewhere({ place, startActor }) {
+  for (const kind of ['ext4', 'xfs', 'btrfs', 'tmpfs']) {
+    const file = await makeFile(await place(kind), 'file', { lost: [5, 6] });
+    const b = await opener(startActor, 'b', file);
+    const { end } = await repairing(b, page(5));
+    const a = await opener(startActor, 'a', file);
+    assertCode(await a.call('read', 5 * PAGE, PAGE), 'ERR_PMEM_LOST');
+    await b.ask('supply', 7);
+    assert.equal((await end).error, undefined);
+    await b.ask('writeAndPersist', 5 * PAGE, PAGE, 99);
+    await b.ask('writeAndPersist', 6 * PAGE, PAGE, 98);
+    await b.kill();
+    assert.equal(await a.ask('read', 5 * PAGE, 2 * PAGE).then(Object.keys).then(String), '98,99', kind);
+    await a.ask('repair', { offset: 5 * PAGE, length: 2 * PAGE }, 1);
+    await a.ask('resize', 20 * PAGE);
+    await a.ask('close');
+    assert.equal(await readAnew(startActor, file, page(5)), 99, kind);
+    assert.equal(await readAnew(startActor, file, page(6)), 98, kind);
+    await a.kill();
+  }
+}
+
 /** B opens while A's intent is on disk, and A stores something newer before B has the file. */
 async function openDuringRepair({ place, startActor }) {
   for (let delayMs = 0; delayMs < 60; delayMs += 20) {
@@ -175,5 +222,7 @@ export const repairCases = [
   { name: "04 a resize beside another process's losses", run: resizeBesideLosses },
   { name: "04 a resize beside another process's intent", run: resizeBesideIntent },
   { name: '10 repair of a whole big file', run: wholeBigFile },
+  { name: 'stale: an intent that cannot be struck', run: unstruckIntent },
+  { name: 'stale: a repair that another process has finished', run: finishedElsewhere },
   { name: '36 an open during a repair', run: openDuringRepair },
 ];

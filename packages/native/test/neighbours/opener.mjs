@@ -42,6 +42,8 @@ const calls = {
   },
   byteAt: (position) => file.readUInt8(position),
   resize: (size) => file.resize(size),
+  badBlocks: async () => (await file.badBlocks()).status,
+  chdir: (folder) => { process.chdir(folder); },
   close: () => file.close(),
 };
 
