@@ -233,8 +233,14 @@ const list = [
   [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
   [core('repair/batch.ts'), '        ...units.flatMap((unit) => unit.tombstoned),\n', '', 'no losses beside the intents'],
   [core('repair/batch.ts'), 'else unsafe.addLost(unit.tombstoned, unit.tombstoned);', '', 'losses only in the journal'],
-  [core('repair/batch.ts'), 'stored in between.\n  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);', 'stored in between.', 'stale intents'],
-  [core('repair/batch.ts'), "else if (unit.state === 'half-done') closeUnit(unsafe, unit, fileSizeBytes);", "else if (unit.state === 'half-done') continue;", 'an altered unit stays open'],
+  [
+    core('repair/batch.ts'), 'stored in between.\n  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));',
+    'stored in between.', 'stale intents',
+  ],
+  [
+    core('repair/batch.ts'), "if (unit.state === 'half-done') closeUnit(unsafe, unit, intentOf(unit));",
+    "if (unit.state === 'half-done') continue;", 'an altered unit stays open',
+  ],
   [core('repair/repair.ts'), 'unsafe.releaseBusy(runs);', '', 'units stay locked'],
   [core('repair/repair.ts'), '    journal.release();\n', '', 'the repair lock is kept'],
   [core('repair/journal/journal.ts'), 'this.#unsafe.syncFromJournal(this.#file.facts.readOnly ? withLosses(content) : content);\n', '\n', 'losses recorded by another process'],
@@ -252,7 +258,10 @@ const list = [
   [core('repair/recover.ts'), 'const tail = await grownTail(file, intents, mayBeTorn);', 'const tail = undefined as Intent | undefined;', 'the size after a crash in the last page'],
   [core('repair/grown-tail.ts'), 'sizeBytes > intent.offset + unitBytes) continue;', 'sizeBytes !== intent.offset + unitBytes) continue;', 'a last page that was written in part'],
   [core('repair/recover.ts'), 'if (!file.facts.readOnly && (await acquired(journal))) {', 'if (await acquired(journal)) {', 'recovery writes to a read-only file'],
-  [core('repair/recover.ts'), 'const left: Intent[] = units.filter(isNotThere).map((unit) => unit.intent(fileSizeBytes));', 'const left: Intent[] = [];', 'an unfinished unit is open after recovery'],
+  [
+    core('repair/recover.ts'), 'const left: Intent[] = units.filter(isNotThere)', 'const left: Intent[] = units.slice(0, 0)',
+    'an unfinished unit is open after recovery',
+  ],
   // Journal
   [core('repair/journal/locate.ts'), 'identity.inode === facts.inode && ', '', 'a journal of another inode'],
   [

@@ -112,6 +112,14 @@ const list = [
     repair('recover.ts'), 'if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);',
     '', 'what others cut off before open() stays lost for what they add later',
   ],
+  // Others append while the repair of the last page fails
+  [repair('write-units.ts'), 'if (uncut === undefined) run', 'run', 'what a write has added stays'],
+  [repair('write-units.ts'), 'run.at(-1)?.lengthened(false);', '', 'what others append is cut off'],
+  [repair('appended-tail.ts'), ' && !isLengthened', '', 'what the write of a last page added counts as appended'],
+  [repair('appended-tail.ts'), 'if (isMediaErrno(errno)) return', 'return', 'a half-done page has no intent'],
+  [repair('appended-tail.ts'), 'content.set(unit.content, 0);', '', 'of a last page what it holds is intended'],
+  [repair('appended-tail.ts'), '{ unit, intent: undefined };', 'undefined;', 'what others append goes with poison'],
+  [repair('recover.ts'), 'unit === appended?.unit', 'false', 'open() cuts off what others append while it finishes'],
   [repair('recover.ts'), ' || isCutOff', '', 'open() strikes the intent of a unit whose cut is not durable'],
   [repair('batch.ts'), ', ...lostNow, ...lostBefore])', ', ...lostNow])', 'the loss of a unit that was refused is forgotten'],
   [repair('batch.ts'), "if (unit.state === 'untouched') unsafe.addMet(unit.lost);", "if (unit.state === 'untouched') continue;", 'a unit that was refused is not known to be bad'],
@@ -143,7 +151,11 @@ const list = [
   // Units that fail
   [repair('batch.ts'), "const halfDone = units.filter(({ state }) => state === 'half-done');", 'const halfDone: RepairUnit[] = [];', 'a unit that was half written loses its intent'],
   [repair('batch.ts'), 'if (present !== undefined && !present.intents.some(isOurs)) return;', 'return;', 'an intent that reached the disk although its write failed stays'],
-  [repair('batch.ts'), '  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);\n}\n\n/** Settles', '}\n\n/** Settles', 'a unit whose intent cannot be taken back stays open'],
+  [
+    repair('batch.ts'),
+    '  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));\n}\n\n/**', '}\n\n/**',
+    'a unit whose intent cannot be taken back stays open',
+  ],
   [repair('batch.ts'), ', ...before.intents.filter(isOurs)],', '],', 'an earlier intent is taken back with a later one'],
   [repair('batch.ts'), ', ...intersectAll(before.lost, ranges)]),', ']),', 'an earlier loss is taken back with an intent'],
   [repair('batch.ts'), 'if (!journalFits(added(before))) {', 'if (false) {', 'a journal is written that open() would refuse'],

@@ -29,8 +29,11 @@ export class Account {
     this.#allowed = values.map((value) => new Set([value]));
   }
 
-  /** That of a copy made at this instant: of its file alone, so zeros that a journal tells from data are data there. */
-  copy(name: string): Account {
+  /**
+   * That of a copy made at this instant: of its file alone, so zeros that a journal tells from data are data there, and
+   * it keeps what the write of a last page has added for a moment, up to `sizeBytes`.
+   */
+  copy(name: string, sizeBytes: number): Account {
     const copy = new Account(new Set([name]), []);
     copy.#allowed = this.#allowed.map((values) => new Set([...values, ...this.#storing.values()]));
     for (const page of this.#bad) {
@@ -38,7 +41,7 @@ export class Account {
       for (const half of [page * 2, page * 2 + 1]) copy.#valuesOf(half).add(0);
     }
     copy.#sizes.clear();
-    for (const size of this.#sizes) copy.#sizes.add(size);
+    for (const size of [...this.#sizes, sizeBytes]) copy.#sizes.add(size);
     return copy;
   }
 

@@ -230,8 +230,8 @@ export class WeatherScene {
 
   append(halves: number): void {
     // A repair of the last page looks at the size before it cuts off what it has added: between these two calls nothing
-    // keeps others out, a known limit. So between a write that was refused and the next.
-    if (this.#operation === 'truncate' || (this.disturbed && this.#operation === 'pread')) return;
+    // keeps others out, a known limit.
+    if (this.#operation === 'truncate') return;
     const sizeBytes = this.#sizeBytes;
     const values = this.#values(halves);
     this.driver.append(PATH, filled(values));
@@ -265,7 +265,7 @@ export class WeatherScene {
   /** Every block is shared with a copy, which must stay as it is. */
   snapshot(to: string): void {
     this.driver.reflink(PATH, to);
-    this.accounts.push(this.#here.copy(to));
+    this.accounts.push(this.#here.copy(to, this.#sizeBytes));
   }
 
   fill(): void {

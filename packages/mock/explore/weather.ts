@@ -184,9 +184,6 @@ async function judge(scene: WeatherScene): Promise<void> {
   }
 }
 
-/** Explored if it is named: the faults that its large form finds are not mended yet, and are no news of a change. */
-export const isExploredByName = true;
-
 export const targets: readonly ExplorationTarget[] = MACHINES.flatMap((machine) =>
   Object.entries(SITUATIONS).flatMap(([name, situation]) => {
     const beside = {

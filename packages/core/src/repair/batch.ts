@@ -8,6 +8,7 @@ import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/content.js';
 import { journalFits } from './journal/format.js';
+import type { AppendedTail } from './appended-tail.js';
 import type { RepairUnit } from './repair-unit.js';
 
 export interface Batch {
@@ -107,11 +108,19 @@ export async function takeBack(
     unsafe.syncFromJournal(journal.content);
     return;
   }
-  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);
+  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));
 }
 
-/** Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them. */
-export function settle(unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch): Unstruck {
+/**
+ * Settles what accesses may do with the units of a batch that was written, and what the journal is to say of them.
+ * `appended`: the last page, if others have appended to it since.
+ */
+export function settle(
+  unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch, appended: AppendedTail | undefined,
+): Unstruck {
+  const intentOf = (unit: RepairUnit): Intent | undefined => {
+    return unit === appended?.unit ? appended.intent : unit.intent(fileSizeBytes);
+  };
   const ranges = bytesOf(units);
   const halfDone = units.filter(({ state }) => state === 'half-done');
   // What an earlier repair had lost in a unit that was not touched is still lost.
@@ -122,7 +131,7 @@ export function settle(unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch): U
   unsafe.markRepaired(units.filter(isReadable).map(({ data }) => data));
   for (const unit of units) {
     if (unit.state === 'untouched') unsafe.addMet(unit.lost);
-    else if (unit.state === 'half-done') closeUnit(unsafe, unit, fileSizeBytes);
+    else if (unit.state === 'half-done') closeUnit(unsafe, unit, intentOf(unit));
     else unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
   // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
@@ -130,7 +139,7 @@ export function settle(unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch): U
   const change: JournalChange = (content) => ({
     intents: [
       ...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),
-      ...halfDone.map((unit) => unit.intent(fileSizeBytes)),
+      ...halfDone.flatMap((unit) => intentOf(unit) ?? []),
     ],
     lost: coalesce([...subtract(content.lost, ended), ...lostNow, ...lostBefore]),
     blank: coalesce([...subtract(content.blank ?? [], ranges), ...blank]),
@@ -147,7 +156,7 @@ export async function strikeIntents(journal: Journal, unsafe: UnsafeRanges, writ
     return;
   }
   // The intents are still on disk: the next open() would write them over anything stored in between.
-  for (const unit of units) closeUnit(unsafe, unit, fileSizeBytes);
+  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));
   const message = 'the units were written, but their intents could not be dropped from the journal';
   throw unwritable(message, journal, failure, bytesOf(units));
 }
@@ -159,10 +168,11 @@ function forgetContents({ units }: Unstruck): void {
 
 /**
  * Its old bytes are gone and its new ones are not safe: closed to every access until a repair finishes it. What was not
- * supplied stays lost, also when the next open() writes the intent.
+ * supplied stays lost, also when the next open() writes the intent. Without an intent it is bad, as any other page.
  */
-function closeUnit(unsafe: UnsafeRanges, unit: RepairUnit, fileSizeBytes: number): void {
-  unsafe.addUnfinished(unit.intent(fileSizeBytes));
+function closeUnit(unsafe: UnsafeRanges, unit: RepairUnit, intent: Intent | undefined): void {
+  if (intent === undefined) unsafe.addMet([unit.data]);
+  else unsafe.addUnfinished(intent);
   unsafe.addLost(lossOf(unit));
 }
 

@@ -16,6 +16,7 @@ import type { Interruption } from './journal/interruption.js';
 import { journalError } from './journal/journal-errors.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Located } from './journal/locate.js';
+import { appendedTail } from './appended-tail.js';
 import { blankOf } from './batch.js';
 import { clipJournal } from './clip-journal.js';
 import type { RecoverContext } from './context.js';
@@ -123,7 +124,10 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   // filesystem that fails, which is no reason not to finish what needs no space.
   if (units.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));
   await writeUnits(file, unsafe, units, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
-  const left: Intent[] = units.filter(isNotThere).map((unit) => unit.intent(fileSizeBytes));
+  const appended = tail === undefined ? await appendedTail(file, units, fileSizeBytes) : undefined;
+  const left: Intent[] = units.filter(isNotThere).flatMap((unit) => {
+    return unit === appended?.unit ? (appended.intent ?? []) : [unit.intent(fileSizeBytes)];
+  });
   // Only now: XFS does not truncate into a page that is poisoned, and the write above clears it.
   if (tail !== undefined && !(await isCut(file, tail, fileSizeBytes))) {
     const longer = units.filter(({ state, unit }) => state === 'repaired' && rangeEnd(unit) > fileSizeBytes);

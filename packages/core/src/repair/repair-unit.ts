@@ -82,6 +82,7 @@ export class RepairUnit implements UnitPlace, Supply {
   #content: Uint8Array;
   #readErrno: number;
   #isZeroed = false;
+  #isLengthened = false;
   #state: UnitState;
   #strategy: RepairStrategy | undefined;
 
@@ -126,6 +127,11 @@ export class RepairUnit implements UnitPlace, Supply {
     return this.#isZeroed;
   }
 
+  /** Of the last page: a write of all of it may have made the file longer, and nothing has cut that off yet. */
+  get isLengthened(): boolean {
+    return this.#isLengthened;
+  }
+
   /** Every step that failed, in order. */
   get attempts(): readonly RepairAttempt[] {
     return this.#attempts;
@@ -156,6 +162,11 @@ export class RepairUnit implements UnitPlace, Supply {
   /** A write, or part of one, has reached the unit. */
   altered(): void {
     if (this.#state === 'untouched') this.#state = 'half-done';
+  }
+
+  /** A write may have reached past the end of the file, or what it has added is cut off, or was written by others. */
+  lengthened(isLengthened: boolean): void {
+    this.#isLengthened = isLengthened;
   }
 
   /** The strategy that is being tried has failed. */

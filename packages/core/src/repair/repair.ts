@@ -4,6 +4,7 @@
  * finishes. A unit that cannot be repaired does not keep the others from it.
  */
 import { takeOverListed } from '../faults/ask-again.js';
+import { appendedTail } from './appended-tail.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { writtenBlocks } from '../rescue/refresh-known.js';
 import type { ByteRange } from '../ranges/byte-range.js';
@@ -188,7 +189,9 @@ class Repair {
     const { file, unsafe, assertOpen } = this.#context;
     await writeUnits(file, unsafe, batch.units, this.#request, batch.fileSizeBytes);
     assertOpen();
-    this.#unstruck = settle(unsafe, batch);
+    const appended = await appendedTail(file, batch.units, batch.fileSizeBytes);
+    assertOpen();
+    this.#unstruck = settle(unsafe, batch, appended);
   }
 
   /** What a batch leaves in the journal goes with the next replacement of it, or, after the last one, by itself. */

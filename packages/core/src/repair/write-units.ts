@@ -103,6 +103,7 @@ async function writeRuns(file: CompleteFile, runs: readonly Run[], fileSizeBytes
 
 function noteRewritten(run: Run, { reset, position }: Rewrite, { syscall, transferredBytes }: Rewritten): void {
   if (syscall === 'fallocate') return;
+  noteEnd(run, position + transferredBytes);
   if (reset === undefined) noteWritten(run, position + transferredBytes);
   else for (const unit of run) unit.zeroed();
 }
@@ -120,7 +121,9 @@ async function finishRun(
   const ofRun = bytes.subarray(sourceOffset, sourceOffset + length);
   const failure = await writeRest(file, run, position, ofRun, transferredBytes);
   if (failure !== undefined || position + length <= fileSizeBytes) return failure;
-  return cutBack(file, position + length, fileSizeBytes);
+  const uncut = await cutBack(file, position + length, fileSizeBytes);
+  if (uncut === undefined) run.at(-1)?.lengthened(false);
+  return uncut;
 }
 
 /** Undoes what the whole-page write of the last page added, and nothing else: what was appended meanwhile stays. */
@@ -153,10 +156,17 @@ async function writeRest(
     doneBytes: transferredBytes,
     stepBytes: run[0]?.strategy === 'recovery-write' ? repairUnitBytes(file.facts) : 1,
     onWritten: (doneBytes) => {
+      noteEnd(run, position + doneBytes);
       noteWritten(run, position + doneBytes);
     },
   });
   return failure === undefined ? undefined : { step: failure.syscall, errno: failure.errno };
+}
+
+/** A write that ends here has changed the size of the file, if it has one page that the file ends in. */
+function noteEnd(run: Run, end: number): void {
+  const last = run.at(-1);
+  if (last !== undefined && end > rangeEnd(last.data)) last.lengthened(true);
 }
 
 function noteWritten(run: Run, end: number): void {
