@@ -94,14 +94,14 @@ napi_value action_calls(napi_env env, napi_callback_info) {
   return outcome;
 }
 
-// faultForeignMapping(): true where a handler jumped out of the fault
+// faultForeignMapping(): true if a handler jumped out of the fault
 napi_value fault_foreign_mapping(napi_env env, napi_callback_info) {
   napi_value landed;
   napi_get_boolean(env, injector::fault_foreign_mapping(), &landed);
   return landed;
 }
 
-// sendAdvisory(path, offset): errno. Without a path: about an address that nobody has mapped.
+// sendAdvisory(path, offset): errno. Without a path: about an address that is not mapped.
 napi_value send_advisory(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];

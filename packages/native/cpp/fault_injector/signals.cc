@@ -20,7 +20,7 @@ struct sigaction below;
 thread_local sigjmp_buf landing;
 thread_local volatile sig_atomic_t can_land = 0;
 
-// Out of a fault of our own, or past a signal that somebody sent; there is no way to go on from any other fault.
+// Out of a fault of our own, or past a signal that was sent; there is no way to go on from any other fault.
 void leave(bool synchronous) {
   if (can_land != 0) siglongjmp(landing, 1);
   if (synchronous) _exit(99);

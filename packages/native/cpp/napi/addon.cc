@@ -1,6 +1,6 @@
-// The module: `open`, one function for all files, and what concerns the whole process. node-addon-api where JavaScript
-// is certain to be running; the functions of a handle are plain Node-API, for their cost per call and because they must
-// survive the end of a worker.
+// The module: `open`, one function for all files, and functions that concern the whole process. These use
+// node-addon-api, since JavaScript is certain to be running. The functions of a handle are plain Node-API, for their
+// cost per call and because they must survive the end of a worker.
 #include <napi.h>
 
 #include "../pmem/device_table.h"
@@ -66,7 +66,7 @@ class SafePmem final : public Napi::Addon<SafePmem> {
     options.preallocate = info[4].As<Napi::Boolean>().Value();
     options.has_size = !info[3].IsUndefined();
     if (options.has_size && !to_bytes(env, info[3], &options.size)) return {};
-    // On the JavaScript thread, which is where the copies will run. A thread is not born with SIGBUS blocked, but it
+    // On the JavaScript thread, which is where the copies will run. A thread does not block SIGBUS by itself, but
     // inherits the mask of the one that started it.
     pmem::unblock_sigbus_on_this_thread();
     return Napi::Value(env, start_open(env, path, options, files_));

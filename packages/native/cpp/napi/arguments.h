@@ -1,4 +1,4 @@
-// The arguments of one function of a handle. Reading one throws in JavaScript and returns false where it is wrong.
+// The arguments of one function of a handle. Reading one that is wrong throws in JavaScript and returns false.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ class Arguments {
 
   bool closed() const { return file_ == nullptr || file_->closed; }
 
-  // The file; nullptr with an exception pending where it is closed.
+  // The file; nullptr, with an exception pending, if it is closed.
   FileHandle* open_file() const {
     if (file_ != nullptr && !file_->closed) return file_;
     napi_throw_error(env_, "ERR_PMEM_CLOSED", "the file is closed");

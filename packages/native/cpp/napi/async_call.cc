@@ -42,8 +42,8 @@ void AsyncCall::queue(napi_env env) {
 
 void AsyncCall::execute(napi_env, void* data) { static_cast<AsyncCall*>(data)->run(); }
 
-// Also called while a worker's environment is torn down: then every call that would run JavaScript fails, nobody is
-// left to hear of the outcome, and all that matters is that the call is deleted and its file can go.
+// Also called while a worker's environment is torn down: then every call that would run JavaScript fails, and
+// the outcome goes unheard. All that matters is that the call is deleted and its file can be closed.
 void AsyncCall::complete(napi_env env, napi_status, void* data) {
   const std::unique_ptr<AsyncCall> call(static_cast<AsyncCall*>(data));
   const napi_value value = call->settle(env);

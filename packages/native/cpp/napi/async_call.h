@@ -24,7 +24,7 @@ class AsyncCall {
 
   Order order() const { return order_; }
 
-  // Hands the call to the pool. Where that is refused, it runs here and now rather than not at all.
+  // Hands the call to the pool. If that is refused, it runs on this thread at once, rather than not at all.
   void queue(napi_env env);
 
   // Takes the call over; returns its promise, or nullptr with an exception pending.
@@ -32,7 +32,7 @@ class AsyncCall {
 
  protected:
   virtual void run() = 0;
-  // The value to resolve with. nullptr: reject with the pending exception, or do nothing where JavaScript cannot run.
+  // The value to resolve with. nullptr: reject with the pending exception, or do nothing if JavaScript cannot run.
   virtual napi_value settle(napi_env env) = 0;
 
   FileHandle* file() const { return file_; }

@@ -29,7 +29,7 @@ class FileSizeCall final : public AsyncCall {
   uint64_t size_ = 0;
 };
 
-// Keeps the mapping as it was when the call was made, and counts a fault's position from where that one is.
+// Keeps the mapping as it was when the call was made, and counts a fault's position from its start.
 class PersistCall final : public AsyncCall {
  public:
   PersistCall(FileHandle* file, uint64_t position, uint64_t length)

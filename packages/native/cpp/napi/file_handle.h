@@ -58,7 +58,7 @@ class FileHandle {
   bool writable;
   bool closed = false;
 
-  // True where [position, position + length) is mapped; neither sum nor difference can wrap.
+  // True if [position, position + length) is mapped; neither sum nor difference can wrap.
   bool holds(uint64_t position, uint64_t length) const {
     return length <= mapped_bytes && position <= mapped_bytes - length;
   }
@@ -98,7 +98,7 @@ class FileHandle {
   AsyncCall* waiting_close_ = nullptr;
 };
 
-// The functions of a handle, bound to it: `{ read, write, … }`. nullptr where JavaScript cannot run.
+// The functions of a handle, bound to it: `{ read, write, … }`. nullptr if JavaScript cannot run.
 napi_value create_handle(napi_env env, FileHandle* file);
 
 }  // namespace binding

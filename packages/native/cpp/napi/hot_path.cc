@@ -38,15 +38,15 @@ struct Copy {
     return buffer.length > 0;
   }
 
-  // A store to a mapping without PROT_WRITE is a SIGSEGV, which nobody guards.
+  // A store to a mapping without PROT_WRITE is a SIGSEGV, against which there is no guard.
   bool may_store(napi_env env) const {
     if (!file->writable) napi_throw_error(env, "ERR_PMEM_READ_ONLY", "the file is open for reading only");
     return file->writable;
   }
 };
 
-// A fault in a window puts zeros in the place of a page until takeFault(). Whoever touched the window and did not ask is
-// not told now, but no call takes the zeros for the file's bytes, or leaves its own in a page that goes away.
+// A fault in a window puts zeros in the place of a page until takeFault(). Code that touched the window and did not ask is
+// not told here. But no call takes the zeros for bytes of the file, or stores into a page that is about to go away.
 bool zeros_taken_away(FileHandle* file, pmem::FaultFacts* fault) {
   const std::shared_ptr<pmem::Mapping>& mapping = file->mapping();
   if (mapping == nullptr || mapping->log()->count() == 0) return false;
@@ -56,7 +56,7 @@ bool zeros_taken_away(FileHandle* file, pmem::FaultFacts* fault) {
   return taken;
 }
 
-// Before a store or a load of memory, and true where the range is mapped still.
+// Called before a store or a load of memory. True if the range is still mapped.
 bool cleared(const Copy& copy, pmem::FaultFacts* fault) {
   return !zeros_taken_away(copy.file, fault) ||
          copy.file->holds(static_cast<uint64_t>(copy.mapped - copy.file->base), copy.buffer.length);
@@ -71,7 +71,7 @@ bool copied(const Copy& copy, void* destination, const void* source, pmem::Fault
   return log.ever() == before || !zeros_taken_away(copy.file, fault);
 }
 
-// undefined where all bytes were loaded.
+// undefined if all bytes were loaded.
 napi_value load(napi_env env, const Copy& copy) {
   pmem::FaultFacts fault;
   if (copied(copy, copy.buffer.data, copy.mapped, &fault)) return nullptr;

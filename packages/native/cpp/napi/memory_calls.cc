@@ -49,7 +49,7 @@ class NoticeListener {
   napi_threadsafe_function call_ = nullptr;
 };
 
-// env and function are nullptr where the environment is going: then the notice is dropped.
+// env and function are nullptr if the environment is being torn down: then the notice is dropped.
 void tell(napi_env env, napi_value function, void*, void* data) {
   const std::unique_ptr<pmem::MemoryNotice> notice(static_cast<pmem::MemoryNotice*>(data));
   if (env == nullptr || function == nullptr) return;

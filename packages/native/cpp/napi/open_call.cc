@@ -21,7 +21,7 @@ class OpenCall final : public AsyncCall {
   napi_value settle(napi_env env) override {
     if (!status_.ok()) return failed_outcome(env, status_);
     FileHandle* const file = new FileHandle(std::move(opened_), options_.read_only, files_);
-    // Held until the functions hold it; where they cannot be made, this is what closes the file.
+    // Held until the functions hold it. If they cannot be made, this closes the file.
     file->retain();
     const napi_value outcome = facts_of(env, *file, create_handle(env, file));
     file->release();

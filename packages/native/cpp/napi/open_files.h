@@ -27,7 +27,7 @@ class OpenFiles {
 
   void remove(uint32_t number) { files_[number] = nullptr; }
 
-  // nullptr where no file has this number.
+  // nullptr if no file has this number.
   FileHandle* at(double number) const {
     return number >= 0 && number < static_cast<double>(files_.size()) ? files_[static_cast<size_t>(number)] : nullptr;
   }

@@ -11,7 +11,7 @@ napi_value probe(napi_env env, napi_callback_info info) {
   uint64_t position = 0;
   uint64_t length = 0;
   if (file == nullptr || !arguments.bytes(0, &position) || !arguments.bytes(1, &length)) return nullptr;
-  // On DAX a pread consults the kernel's list, which is all there is to know; and a page that is mapped once stays readable
+  // On DAX a pread consults the kernel's list, which is all that can be known; and a page that is mapped once stays readable
   // through the mapping when the kernel learns of a bad block, so the probe must map none.
   const bool ask_mapping =
       !file->file.dax && position % pmem::page_bytes() == 0 && length > 0 && file->holds(position, length);

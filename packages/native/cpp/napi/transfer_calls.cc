@@ -1,5 +1,5 @@
-// What moves bytes by system call, through a buffer of its own. A pool thread must not touch a Uint8Array: JavaScript may transfer or
-// resize its ArrayBuffer meanwhile, and the memory then belongs to somebody else, or to nobody.
+// Calls that move bytes by system call, through a buffer of their own. A pool thread must not touch a Uint8Array:
+// JavaScript may transfer or resize its ArrayBuffer meanwhile, and the memory is then freed, or used for something else.
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -139,7 +139,7 @@ bool to_piece(const double* numbers, pmem::Rewrite* piece) {
   return true;
 }
 
-// Five numbers for each piece. false with an exception pending where they are wrong, or name bytes that `total` does not have.
+// Five numbers for each piece. False, with an exception pending, if they are wrong or name bytes past `total`.
 bool to_pieces(napi_env env, const DoubleSpan& numbers, size_t total, std::vector<pmem::Rewrite>* pieces) {
   bool right = numbers.length % kPieceNumbers == 0;
   for (size_t i = 0; right && i < numbers.length; i += kPieceNumbers) {

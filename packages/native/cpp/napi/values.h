@@ -1,5 +1,5 @@
 // JavaScript values in, plain values out. Every function may find that JavaScript cannot run any more (a worker that is
-// being terminated): then it returns false or nullptr, and the caller gives up without another word.
+// being terminated): then it returns false or nullptr, and the caller returns without an error of its own.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,7 @@ namespace binding {
 namespace {
 
 // An ArrayBuffer over memory that `owner` keeps, as long as the buffer is neither collected nor detached. undefined
-// where this runtime allows no ArrayBuffers over foreign memory.
+// if this runtime allows no ArrayBuffers over foreign memory.
 template <typename Owner>
 napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* data, size_t length) {
   std::shared_ptr<Owner>* const held = new std::shared_ptr<Owner>(owner);
@@ -15,9 +15,10 @@ napi_value buffer_over(napi_env env, const std::shared_ptr<Owner>& owner, void* 
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(env, data, length, release, held, &buffer);
   if (status == napi_ok) return buffer;
-  // JavaScript gets no buffer, so nothing touches the memory: the owner is let go of now. Whether `release` still runs
-  // is known of one status only (Node 20 to 24: it is queued where an array is too large for the engine, and not where
-  // the thread is being terminated; both are napi_pending_exception), so of the others these 16 bytes may stay.
+  // JavaScript gets no buffer, so nothing touches the memory: the owner is released now. Whether `release` still
+  // runs is known for one status only. For the others these 16 bytes may stay: Node 20 to 24 answer
+  // napi_pending_exception both if the array is too large for the engine, when they queue `release`, and if the thread
+  // is being terminated, when they do not.
   held->reset();
   if (status != napi_no_external_buffers_allowed) return nullptr;
   delete held;

@@ -45,7 +45,7 @@ Status ask(int control, uint32_t major, uint32_t minor, Answer* answer) {
   return result == 0 ? Status{} : Status{errno, "ioctl"};
 }
 
-// Nothing that the answer says of itself is taken for a place inside it before it has been looked at.
+// Every offset in the answer is compared with its length before it is used.
 bool parse(Answer* answer, std::vector<TableTarget>* targets) {
   const dm_ioctl& header = *answer->header();
   const size_t size = answer->words.size() * sizeof(uint64_t);

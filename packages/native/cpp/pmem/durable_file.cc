@@ -171,8 +171,8 @@ Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& co
   return fd.close();
 }
 
-// Who may use the file may use its journal, and nobody else. Only root may give a file away; its group is more often
-// allowed.
+// Those who may use the file may use its journal, and no one else. Only root may give a file away; its group is more
+// often allowed.
 Status DurableFiles::give_access(int fd) const {
   const bool has_group = fchown(fd, ownership_.user, ownership_.group) == 0 ||
                          fchown(fd, static_cast<uid_t>(-1), ownership_.group) == 0;
@@ -188,7 +188,7 @@ Status DurableFiles::give_access(int fd) const {
   return {};
 }
 
-// A name that was free when the lock was taken may be somebody else's file by now.
+// A name that was free when the lock was taken may be another program's file by now.
 Status DurableFiles::put_in_place(const std::string& temporary, const std::string& place, bool is_new) const {
   const unsigned flags = is_new ? RENAME_NOREPLACE : 0;
   const long renamed = syscall(SYS_renameat2, directory_, temporary.c_str(), directory_, place.c_str(), flags);

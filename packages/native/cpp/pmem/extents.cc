@@ -17,7 +17,7 @@ constexpr uint32_t kUnmapped = FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC | 
                                FIEMAP_EXTENT_DATA_TAIL;
 
 struct Request {
-  // fiemap ends in a flexible array; the storage behind it is `extents`.
+  // fiemap ends in a flexible array; the storage after it is `extents`.
   alignas(struct fiemap) unsigned char bytes[sizeof(struct fiemap) + kPerCall * sizeof(struct fiemap_extent)];
 
   struct fiemap* header() { return reinterpret_cast<struct fiemap*>(bytes); }

@@ -52,7 +52,7 @@ void durable_copy(FlushLines flush_lines, void* mapped, const void* source, size
   const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped);
   const uintptr_t end = begin + length;
   if (length >= kStreamingBytes && copy_past_cache(mapped, source, length)) {
-    // What is left in the cache: the lines at both ends, where the range covers only part of them.
+    // What is left in the cache: the lines at both ends, if the range covers only a part of them.
     flush_lines(begin, begin + 1);
     flush_lines(end - 1, end);
   } else {

@@ -18,7 +18,7 @@ bool guarded_copy(void* destination, const void* source, size_t length, const vo
 using FlushLines = void (*)(uintptr_t begin, uintptr_t end);
 bool guarded_flush(FlushLines flush_lines, const void* mapped, size_t length, FaultFacts* fault);
 
-// Copies into `mapped` and writes the lines back, past the cache where that is quicker. The caller fences.
+// Copies into `mapped` and writes the lines back, past the cache if that is quicker. The caller fences.
 bool guarded_durable_copy(FlushLines flush_lines, void* mapped, const void* source, size_t length, FaultFacts* fault);
 
 }  // namespace pmem

@@ -21,14 +21,14 @@ struct MappedRange {
   MappedRange* next_free = nullptr;
 };
 
-// An entry as it was at one moment; `end` is 0 where there is none.
+// An entry as it was at one moment; `end` is 0 if there is none.
 struct FoundRange {
   uintptr_t begin = 0;
   uintptr_t end = 0;
   SubstitutionLog* log = nullptr;
 };
 
-// Adds [begin, begin + length); nullptr where there is no memory for an entry. With a `log`, faults in the range that
+// Adds [begin, begin + length); nullptr if there is no memory for an entry. With a `log`, faults in the range that
 // no guard claims are answered by substitution; the log has to outlive the entry.
 MappedRange* add_mapped_range(const void* begin, size_t length, SubstitutionLog* log);
 void remove_mapped_range(MappedRange* range);

@@ -84,8 +84,8 @@ PersistOutcome Mapping::persist(uint64_t position, uint64_t length) const {
   return persist_all(&range, 1);
 }
 
-// A thread of the pool persists while the thread that owns the file may be meeting a fault in its window. That one
-// takes the zeros away again within microseconds, since it looks after every access.
+// A thread of the pool may persist while the thread that owns the file meets a fault in its window. The owner takes the
+// zeros away within microseconds, since it looks at the log after every access.
 PersistOutcome Mapping::persist_all(const Range* ranges, size_t count) const {
   constexpr int kTriesMax = 1000;
   for (int tries = 0; tries < kTriesMax; tries++) {
@@ -123,7 +123,7 @@ PersistOutcome Mapping::persist_once(const Range* ranges, size_t count) const {
   return first < last ? sync_pages(first, last) : outcome;
 }
 
-// The size is asked after msync: bytes that are cut off later are somebody's later doing.
+// The size is asked after msync: bytes that are cut off later were durable before.
 PersistOutcome Mapping::sync_pages(uint64_t first, uint64_t last) const {
   PersistOutcome outcome;
   const uint64_t start = first & ~(page_bytes() - 1);

@@ -31,7 +31,7 @@ struct Range {
 
 class Mapping {
  public:
-  // Maps [0, length) of the file, with MAP_SYNC where the file supports it: then a store reaches the medium by a cache
+  // Maps [0, length) of the file, with MAP_SYNC if the file supports it: then a store reaches the medium by a cache
   // flush alone, since the kernel commits the file's metadata at the page fault. A length of 0 maps nothing.
   static Status map(int fd, uint64_t length, bool writable, std::shared_ptr<Mapping>* mapping);
   ~Mapping();
@@ -51,9 +51,8 @@ class Mapping {
 
   // Makes stores to the range durable.
   PersistOutcome persist(uint64_t position, uint64_t length) const;
-  // The same for `count` ranges with one fence, or one msync from the first byte of them to the last. Zeros that stood
-  // in the place of a page meanwhile are not taken for it: then it is done once more, and reported as a fault if they
-  // stay.
+  // The same for `count` ranges with one fence, or one msync from the first byte of them to the last. If zeros
+  // took the place of a page meanwhile, the flush is repeated; if they stay, it is reported as a fault.
   PersistOutcome persist_all(const Range* ranges, size_t count) const;
   // Stores `length` bytes, durably.
   PersistOutcome write_and_persist(uint64_t position, const void* source, uint64_t length) const;
@@ -64,9 +63,9 @@ class Mapping {
   // none.
   bool take_fault(int fd, FaultFacts* fault);
 
-  // Maps the pages anew over themselves, which drops page-table entries that madvise would leave (among them the
+  // Maps the pages again over themselves, which drops page-table entries that madvise would leave (among them the
   // poison markers of userfaultfd). Page-aligned. If a failure may have left a gap, length() becomes 0: an access to
-  // a gap is a SIGSEGV, which nobody guards.
+  // a gap is a SIGSEGV, against which there is no guard.
   Status remap(int fd, uint64_t position, uint64_t length);
 
  private:
@@ -99,7 +98,7 @@ class Mapping {
 
 uint64_t page_bytes();
 
-// madvise(MADV_NOHUGEPAGE) of whole pages. Ok where the kernel has no huge pages.
+// madvise(MADV_NOHUGEPAGE) of whole pages. Ok if the kernel has no huge pages.
 Status advise_no_huge_pages(void* begin, uint64_t length);
 
 }  // namespace pmem

@@ -26,8 +26,8 @@ namespace {
 
 Status status_of(int result, const char* call) { return result == 0 ? Status{} : Status{errno, call}; }
 
-// SEEK_DATA calls preallocated blocks holes as well, though they have storage; FIEMAP knows them apart where it exists.
-// tmpfs has no FIEMAP, and there the answer of SEEK_DATA stands.
+// SEEK_DATA calls preallocated blocks holes as well, though they have storage; FIEMAP tells them apart. tmpfs has no
+// FIEMAP, and there the answer of SEEK_DATA stands.
 bool is_hole(int fd, uint64_t position, uint64_t length) {
   const off_t data = lseek(fd, static_cast<off_t>(position), SEEK_DATA);
   const bool no_data = data == -1 ? errno == ENXIO : data > static_cast<off_t>(position);

@@ -49,7 +49,7 @@ struct BlockProbe {
 Transferred read_at(int fd, void* target, size_t length, uint64_t position);
 Transferred write_at(int fd, const void* source, size_t length, uint64_t position);
 
-// Reads the range into memory that nobody sees, until a call fails or falls short.
+// Reads the range into memory that is thrown away, until a call fails or falls short.
 Transferred scrub_range(int fd, uint64_t position, uint64_t length);
 
 struct ReadPiece {
@@ -72,11 +72,11 @@ Status file_size(int fd, uint64_t* size);
 int64_t milliseconds_of(const struct timespec& time);
 
 // Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
-// changes for good: where that fails, the size is put back as far as the filesystem lets us.
+// changes for good: if that fails, the size is put back as far as the filesystem lets us.
 // `mapped` is what the caller takes for the size of the file: to grow from there never cuts off what others have added.
 Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate);
 
-// `mapped` is where the block is in memory, nullptr if that is not to be asked. `status` is a failure also if the filesystem
+// `mapped` is the block's address in memory, nullptr if that is not to be asked. `status` is a failure also if the filesystem
 // refuses to read no bytes at all: ext4 and XFS do so with EIO once they have shut down, and then every EIO is worthless.
 BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped);
 

@@ -103,7 +103,7 @@ void take(const siginfo_t& info) {
     const uintptr_t packed = reinterpret_cast<uintptr_t>(info.si_value.sival_ptr);
     tell_sinks(packed & ~kGranuleBits, static_cast<int>(packed & kGranuleBits));
   } else {
-    // Sent to the process, and taken by whichever thread woke up first: it is the others' affair.
+    // It was sent to the process as a whole, and this thread woke up first: the main thread gets it.
     syscall(SYS_tgkill, getpid(), getpid(), SIGBUS);
   }
 }
@@ -133,7 +133,7 @@ void* listen(void* given) {
   }
 }
 
-// With every signal blocked, which the thread inherits: it handles none of the process's.
+// Starts the thread with every signal blocked, so that it handles none of those that the process gets.
 Status start_thread() {
   sigset_t all;
   sigset_t before;

@@ -27,8 +27,8 @@ struct MemoryNotice {
 using NoticeSink = void (*)(void* context, const MemoryNotice& notice);
 
 // Calls `sink` for each notice about a file that this process has mapped, on the thread of this library. The first call
-// starts that thread, which then sleeps for as long as the process lives. Fails where the kernel refuses the request,
-// or where /proc cannot say which file is mapped where.
+// starts that thread, which then sleeps for as long as the process lives. Fails if the kernel refuses the request,
+// or if /proc cannot say which file is mapped at which address.
 Status add_notice_sink(NoticeSink sink, void* context);
 // `sink` is not running when this returns, and will not be called with `context` again.
 void remove_notice_sink(void* context);

@@ -26,7 +26,7 @@ uint64_t offset_register(uint32_t word, const uint64_t registers[32], uint32_t s
 MemoryOperands pair(uint32_t word, uint64_t base) {
   const uint32_t size = bits(word, 30, 2);
   const bool vector = bits(word, 26, 1) != 0;
-  // Number 1 of the general registers: ldpsw, 4 bytes, or stgp, which stores 16 with a tag and has no business here.
+  // Pairs of general registers of size 1: ldpsw, 4 bytes, or stgp, which stores 16 with a tag and is in no copy.
   if (!vector && size == 1 && bits(word, 22, 1) == 0) return {};
   const int scale = vector ? 2 + static_cast<int>(size) : (size == 2 ? 3 : 2);
   const bool after = bits(word, 23, 2) == 1;

@@ -9,7 +9,7 @@ struct Encoding {
   int opcode = 0;
   bool vex = false;
   bool evex = false;
-  // Of EVEX: what an 8-bit displacement is multiplied by; 0 where that depends on more than is looked at here.
+  // Of EVEX: what an 8-bit displacement is multiplied by; 0 if that depends on more than is looked at here.
   int disp8_scale = 1;
   int base_high = 0;
   int index_high = 0;

@@ -50,8 +50,8 @@ Status refuse_unless_regular(mode_t mode) {
   return {S_ISDIR(mode) ? EISDIR : ENXIO, "open"};
 }
 
-// Opens `file->path`, which has no symbolic links left unless somebody has just put one there: then O_NOFOLLOW says
-// ELOOP. `exclusive` creates.
+// Opens `file->path`, which has no symbolic links left, unless another program has just put one there: then O_NOFOLLOW
+// says ELOOP. `exclusive` creates.
 Status open_resolved(bool read_only, bool exclusive, OpenedFile* file) {
   const size_t slash = file->path.rfind('/');
   file->name = file->path.substr(slash + 1);
@@ -120,7 +120,7 @@ Status ask_for_mapping(int fd, uint64_t size) {
 // fsync of the file and of its directory: persist() would promise little if a power loss could take the name away.
 Status give_initial_size(const OpenOptions& options, bool created, const OpenedFile& file) {
   const int fd = file.fd.number();
-  // fchmod: the umask, or a default ACL of the directory, has had its say on open's mode.
+  // The umask, or a default access list of the directory, may have taken bits from open's mode.
   if (created && fchmod(fd, 0600) != 0) return {errno, "fchmod"};
   if (options.has_size && options.size > 0) {
     const Status mappable = ask_for_mapping(fd, options.size);

@@ -30,7 +30,7 @@ struct OpenedFile {
   // This open made the file, or found it empty and gave it its size.
   bool is_new = false;
   uint64_t inode = 0;
-  // 0 where the filesystem keeps none.
+  // 0 if the filesystem keeps none.
   uint64_t birth_time_ns = 0;
   uint32_t device_major = 0;
   uint32_t device_minor = 0;
@@ -48,7 +48,7 @@ struct OpenedFile {
 //
 // Failures beyond those of open(2): EISDIR for a directory even when it is opened for reading; ENXIO for anything else
 // that is not a regular file, without opening it (opening a FIFO would wait, opening a device may act); ELOOP or
-// EEXIST where the name keeps changing under us. `create` makes nothing through a link that leads nowhere: ENOENT.
+// EEXIST if the name keeps changing meanwhile. `create` makes nothing through a link that leads nowhere: ENOENT.
 // A new file has mode 0600 whatever the umask, and its directory entry is durable before this returns. If a creation
 // fails half way, the file that it made is gone again; an existing file of 0 bytes is left with 0 bytes.
 Status open_file(const char* path, const OpenOptions& options, OpenedFile* file);

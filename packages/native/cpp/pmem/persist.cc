@@ -14,7 +14,7 @@ namespace {
 
 #if defined(__x86_64__)
 
-// 64 bytes on every x86-64 CPU made so far; CPUID is believed where it says less.
+// 64 bytes on every x86-64 CPU made so far; if CPUID says less, it is believed.
 uintptr_t line_bytes = 64;
 
 uintptr_t first_line(uintptr_t begin) { return begin & ~(line_bytes - 1); }

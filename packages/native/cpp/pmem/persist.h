@@ -6,11 +6,11 @@
 namespace pmem {
 
 struct CacheFlush {
-  // nullptr where this CPU has no instruction that user code may use; then only msync persists.
+  // nullptr if this CPU has no instruction that user code may use; then only msync persists.
   FlushLines flush_lines;
   // Waits until every line flushed before it has left the CPU. Touches no memory.
   void (*fence)();
-  // `clwb`, `clflushopt`, `clflush`, `dc cvap`; empty where there is none.
+  // `clwb`, `clflushopt`, `clflush`, `dc cvap`; empty if there is none.
   const char* name;
 };
 

@@ -146,7 +146,7 @@ void hand_to_previous_action(siginfo_t* info, void* context) {
 }
 
 // SA_SIGINFO: the address decides whose fault it is. SA_ONSTACK: a thread with a small stack (Go, some runtimes) keeps
-// its handlers on an alternate one; where there is none the flag does nothing. SA_NODEFER: a handler above us may jump
+// its handlers on an alternate one; if there is none, the flag does nothing. SA_NODEFER: a handler above us may jump
 // out of a signal that it handed to us first; had the kernel blocked SIGBUS meanwhile, the next fault of this thread
 // would kill.
 int put_on_top(SignalHandler handler) {

@@ -92,7 +92,7 @@ bool RangeLock::open_second(bool create, Status* status) {
   }
   char name[64];
   snprintf(name, sizeof name, ".repair-lock-%llx", static_cast<unsigned long long>(file.st_ino));
-  // Whoever may write the file, and nobody else, may open this one.
+  // Only those who may write the file may open this one.
   const mode_t writers = (file.st_mode & 0222) | ((file.st_mode & 0222) << 1);
   constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   FileDescriptor opened(openat(directory_, name, kFlags));

@@ -89,7 +89,7 @@ bool substitute(const FaultFacts& fault, const FoundRange& range) {
   return range.log != nullptr && range.log->substitute(fault, range.begin, range.end);
 }
 
-// How often in a row this thread has been told the same, with not a register changed: it does not get on.
+// Counts how often in a row this thread got the same signal with no register changed: it makes no progress.
 int times_unchanged(const FaultFacts& fault, const SignalContext& interrupted) {
   const uint64_t digest = interrupted.present() ? interrupted.registers_digest() : 0;
   if (unanswered.digest != digest || unanswered.address != fault.address) unanswered = {digest, fault.address, 0};
@@ -97,7 +97,7 @@ int times_unchanged(const FaultFacts& fault, const SignalContext& interrupted) {
 }
 
 // Whether the signal is about memory that the interrupted instruction uses and that is not ours: what it loads from or
-// stores to, its own code, or its stack. A huge page lies in one mapping: where its address is ours, all of it is, and
+// stores to, its own code, or its stack. A huge page lies in one mapping: if its address is ours, all of it is, and
 // memory within 2 MiB of a small mapping of ours is not what failed.
 bool is_about_other_memory(const FaultFacts& fault, const SignalContext& interrupted, const MemoryOperands& operands) {
   if (find_mapped_range(fault.address).end != 0) return false;
@@ -111,8 +111,8 @@ bool is_about_other_memory(const FaultFacts& fault, const SignalContext& interru
   return is_other(interrupted.program_counter(), 1) || is_other(interrupted.stack_pointer() & ~(page - 1), page);
 }
 
-// The access touches one page, or two where it crosses an edge. The signal's own address decides where it names one of
-// them.
+// The access touches one page, or two if it crosses an edge. If the signal's own address names one of them, that is the
+// one.
 FaultFacts located(const FaultFacts& fault, uintptr_t operand, uintptr_t begin) {
   FaultFacts found = fault;
   const bool exact = fault.address >= operand && fault.address < operand + kOperandBytesMax;
@@ -120,7 +120,7 @@ FaultFacts located(const FaultFacts& fault, uintptr_t operand, uintptr_t begin) 
   return found;
 }
 
-// The page of an operand in memory that no guard covers. It is replaced already where the access crosses into the next
+// The page of an operand in memory that no guard covers. It is replaced already if the access crosses into the next
 // page, and failed there.
 bool substitute_operand(const FaultFacts& fault, uintptr_t operand, const FoundRange& range) {
   FaultFacts found = located(fault, operand, range.begin);
@@ -131,7 +131,7 @@ bool substitute_operand(const FaultFacts& fault, uintptr_t operand, const FoundR
   return substitute(found, range);
 }
 
-// Which byte was accessed is not known. Facts that could be taken for exact would put the blame on a page at random.
+// The byte that was accessed is not known, so the fault names the whole range: a single page would be a guess.
 FaultFacts somewhere_in(const GuardFrame* frame, const FaultFacts& fault) {
   FaultFacts found = fault;
   found.address = frame->begin;
@@ -145,7 +145,7 @@ bool overlaps(uintptr_t operand, uintptr_t begin, uintptr_t end) {
   return operand < end && begin < operand + kOperandBytesMax;
 }
 
-// Ends the armed access where the signal or the interrupted instruction says that it is what failed.
+// Ends the armed access if the signal or the interrupted instruction says that it is what failed.
 bool claim(GuardFrame* frame, const FaultFacts& fault, const SignalContext& interrupted, const MemoryOperands& operands,
            void* context) {
   const bool named = names(fault, frame->begin, frame->end);
@@ -175,7 +175,7 @@ MemoryOperands failed_operands(const SignalContext& interrupted) {
   return operands;
 }
 
-// BUS_MCEERR_AR. The address is that of *a* mapping of the page: where a machine check was consumed the kernel walks
+// BUS_MCEERR_AR. The address is that of *a* mapping of the page: if a machine check was consumed, the kernel walks
 // the mappings of the page, and one signal is pending at a time. So what the interrupted instruction accesses decides.
 bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interrupted, void* context) {
   GuardFrame* const frame = active_frame;
@@ -192,9 +192,9 @@ bool answer_memory_failure(const FaultFacts& fault, const SignalContext& interru
     land(frame, somewhere_in(frame, fault), interrupted, context);
     return true;
   }
-  // Nothing of ours was accessed as far as is known, so nothing is done: what it was faults again at its own address,
-  // or it was no access at all. What comes back unchanged, from a page fault at that very address, is an access after
-  // all; and what is none is not left to come back for ever.
+  // As far as is known nothing of ours was accessed, so nothing is done: an access faults again, at its own address. If
+  // the signal comes back with no register changed, from a page fault at that very address, it was an access. Any other
+  // signal is answered a few times only, so that it does not come back for ever.
   advisory_count.fetch_add(1, std::memory_order_relaxed);
   pass_on_notice(fault);
   const int times = times_unchanged(fault, interrupted);
@@ -212,7 +212,7 @@ bool answer_advisory(const FaultFacts& fault) {
   return true;
 }
 
-// False where the signal is not ours.
+// False if the signal is not ours.
 bool answer(const FaultFacts& fault, const SignalContext& interrupted, void* context) {
   if (fault.signal_code == BUS_MCEERR_AO) return answer_advisory(fault);
   if (!is_synchronous(fault.signal_code)) return false;

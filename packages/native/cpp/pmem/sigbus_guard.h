@@ -24,7 +24,7 @@
 
 namespace pmem {
 
-// A caught SIGBUS: si_addr, si_code, and si_addr_lsb where the code carries one (else 0).
+// A caught SIGBUS: si_addr, si_code, and si_addr_lsb if the code carries one (else 0).
 struct FaultFacts {
   uintptr_t address;
   int signal_code;
@@ -57,7 +57,7 @@ inline void disarm() {
 // Thread-safe. Never undone: whoever installed above us may hold our address.
 int install_sigbus_guard();
 
-// install_sigbus_guard() where it has been called before, else nothing. One system call if no other action has taken the
+// install_sigbus_guard() if it has been called before, else nothing. One system call if no other action has taken the
 // handler's place: until then faults of ours go to that action.
 void keep_sigbus_guard();
 

@@ -12,13 +12,13 @@ class SignalContext {
  public:
   explicit SignalContext(void* context) : context_(context) {}
 
-  // False where whoever called the handler passed none on.
+  // False if the caller of the handler passed none on.
   bool present() const { return context_ != nullptr; }
   uintptr_t program_counter() const;
   uintptr_t stack_pointer() const;
-  // The memory that the interrupted instruction accesses. Not known where its code cannot be read, or is not decoded.
+  // The memory that the interrupted instruction accesses. Not known if its code cannot be read, or is not decoded.
   MemoryOperands operands() const;
-  // The address that the CPU itself reported with the last page fault of this thread; 0 where there is none. It may be
+  // The address that the CPU itself reported with the last page fault of this thread; 0 if there is none. It may be
   // that of an earlier fault: it says nothing alone.
   uintptr_t page_fault_address() const;
   // Differs if any general register does.

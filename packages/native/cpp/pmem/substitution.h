@@ -20,7 +20,7 @@ struct SubstitutionRecord {
   std::atomic<uintptr_t> begin{0};
   std::atomic<uintptr_t> end{0};
   FaultFacts fault = {0, 0, 0};
-  // Where the file's own pages are kept, for their return; nullptr where they are not.
+  // Where the file's own pages are kept, for their return; nullptr if they are not kept.
   void* kept = nullptr;
 };
 
@@ -38,11 +38,11 @@ class SubstitutionLog {
   SubstitutionLog(const SubstitutionLog&) = delete;
   SubstitutionLog& operator=(const SubstitutionLog&) = delete;
 
-  // Async-signal-safe. Replaces the page of `fault.address` in the mapping [begin, end) and records it. Where there is
+  // Async-signal-safe. Replaces the page of `fault.address` in the mapping [begin, end) and records it. If there is
   // no room for another fault, or the kernel has no map entry left for another piece, the whole mapping is replaced.
   // False: the kernel refused that too.
   bool substitute(const FaultFacts& fault, uintptr_t begin, uintptr_t end);
-  // Async-signal-safe. True where this page is replaced, and recorded, already.
+  // Async-signal-safe. True if this page is replaced, and recorded, already.
   bool holds(uintptr_t page) const;
 
   // Where JavaScript reads how many faults there were: one aligned load, which no other thread tears.
@@ -50,14 +50,14 @@ class SubstitutionLog {
   size_t count() const { return static_cast<size_t>(count_.load(std::memory_order_acquire)); }
   // Grows with every fault and is never reset: what has not changed meanwhile was not disturbed.
   uint32_t ever() const { return ever_.load(std::memory_order_acquire); }
-  // True where all that is replaced is in the records: false where the whole mapping was replaced, or a fault is being
-  // recorded at this moment by another thread.
+  // True if the records name all that is replaced. False if the whole mapping was replaced, or if another thread is
+  // recording a fault at this moment.
   bool complete() const;
   // As complete(), but for a mapping that was replaced as a whole: then the records are those of the first faults.
   bool recorded() const;
-  // Record i of count(), nullptr where it is not complete.
+  // Record i of count(), nullptr if it is not complete.
   const SubstitutionRecord* record(size_t i) const;
-  // For the owner, while no other thread can touch the mapping. False for a record whose pages have to be mapped anew.
+  // For the owner, while no other thread can touch the mapping. False for a record whose pages have to be mapped again.
   bool restore(size_t i);
   // Forgets every fault, and lets go of pages that were kept and not restored.
   void clear();

@@ -20,7 +20,7 @@ constexpr uint64_t kFaultsMax = 64;
 std::atomic<uint64_t> mapped_views{0};
 
 uint64_t read_views_max() {
-  // The kernel's default, where /proc is not mounted.
+  // The kernel's default, for a system without /proc.
   unsigned long long entries = 65530;
   FILE* const file = fopen("/proc/sys/vm/max_map_count", "re");
   if (file != nullptr) {
@@ -37,7 +37,7 @@ uint64_t views_max() {
   return most;
 }
 
-// PROT_WRITE although nothing should store: a stray store gets a page of the process's own (copy-on-write), where
+// PROT_WRITE although nothing should store: a stray store gets a page of the process's own (copy-on-write);
 // without the permission it would be a SIGSEGV. NORESERVE: such pages are not counted before there are any.
 Status ViewMapping::map(int fd, uint64_t position, uint64_t length, bool avoid_huge_pages,
                         std::shared_ptr<ViewMapping>* mapping) {

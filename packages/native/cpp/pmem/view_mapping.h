@@ -12,7 +12,7 @@ namespace pmem {
 
 class ViewMapping {
  public:
-  // Maps the pages that hold [position, position + length), length > 0. Nothing is read. ENOMEM where views_max() views
+  // Maps the pages that hold [position, position + length), length > 0. Nothing is read. ENOMEM if views_max() views
   // of this process are mapped already. With `avoid_huge_pages` as Mapping::avoid_huge_pages().
   static Status map(int fd, uint64_t position, uint64_t length, bool avoid_huge_pages,
                     std::shared_ptr<ViewMapping>* mapping);

@@ -76,7 +76,7 @@ int in_child(Body body) {
   return status;
 }
 
-// Both say how the child did end where that is not how it should have.
+// Both print how the child ended if it should have ended otherwise.
 inline bool as_expected(int status, bool expected) {
   if (!expected && WIFEXITED(status)) fprintf(stderr, "  the child exited with %d\n", WEXITSTATUS(status));
   if (!expected && WIFSIGNALED(status)) fprintf(stderr, "  the child was killed by signal %d\n", WTERMSIG(status));

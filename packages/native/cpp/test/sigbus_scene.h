@@ -92,7 +92,7 @@ inline void install(void (*plain)(int), void (*with_info)(int, siginfo_t*, void*
   if (sigaction(SIGBUS, &action, before) != 0) abort();
 }
 
-// True where a handler jumped out of a load from the foreign page.
+// True if a handler jumped out of a load from the foreign page.
 inline bool foreign_fault_lands(const Pages& pages) {
   if (sigsetjmp(landing, 1) != 0) return true;
   static_cast<void>(*pages.foreign);

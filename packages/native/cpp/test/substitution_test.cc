@@ -61,7 +61,7 @@ TEST(substituted, "a load that no guard covers goes on with zeros, and the log t
   CHECK(scene.mapping->log()->count() == 0);
   CHECK(scene.at(2)[10] == 0);
   REQUIRE(scene.mapping->log()->count() == 1);
-  // The tests that poison pages rely on it: mapped anew, a page would have lost the poison.
+  // The tests that poison pages rely on it: mapped again, a page would have lost the poison.
   CHECK(scene.mapping->log()->record(0)->kept != nullptr);
   FaultFacts fault;
   REQUIRE(scene.mapping->take_fault(scene.fd, &fault));
