@@ -102,7 +102,10 @@ const list = [
     core('resize/resize.ts'), 'await forgetCutOff(state, Infinity);', '',
     'what resize() cut off stays lost for what takes its place',
   ],
-  [core('resize/resize.ts'), 'await forgetCutOff(state, size);', '', 'what others cut off is lost for what resize() adds'],
+  [
+    core('resize/resize.ts'), 'await forgetCutOff(state, size);', '',
+    'what others cut off is lost for what resize() adds',
+  ],
   [
     core('resize/resize.ts'), "await sizeOf(file, 'cannot resize')", 'file.mappedBytes',
     'a loss behind what this opener has mapped is forgotten',

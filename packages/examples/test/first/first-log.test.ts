@@ -17,7 +17,8 @@ type Scene = Awaited<ReturnType<typeof prep>>;
 
 async function add(scene: Scene, lengths: readonly number[], fill: number): Promise<void> {
   const append = (record: Buffer) => (): void => { scene.records[scene.log.append(record)] = record; };
-  for (const action of [...lengths.map((length) => append(Buffer.alloc(length, fill))), () => { scene.log.commit(); }]) {
+  const commit = (): void => { scene.log.commit(); };
+  for (const action of [...lengths.map((length) => append(Buffer.alloc(length, fill))), commit]) {
     await Promise.resolve().then(action).catch(async (error: unknown) => {
       if (!isMediaError(error)) throw error;
       await scene.log.repair().then(action);
