@@ -60,7 +60,7 @@ export const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex'
 
 /** One number for everything that goes into a published binary: sources, switches, headers and the compiler. */
 export function sourcesDigest() {
-  const folders = ['cpp/napi', 'cpp/pmem', 'cpp/testing', 'cpp/compat'].flatMap((folder) =>
+  const folders = ['cpp/napi', 'cpp/pmem', 'cpp/testing', 'cpp/compat', 'cpp/published'].flatMap((folder) =>
     readdirSync(path.join(packageFolder, folder)).sort().map((name) => path.join(folder, name)),
   );
   const files = [...folders, 'scripts/compile.mjs', 'release/zig-targets.mjs', 'release/zig/package-lock.json'];

@@ -11,9 +11,9 @@ const zigFolder = path.join(packageFolder, 'release', 'zig');
 
 // 2.17 is the oldest glibc that zig knows; what is used of a newer one fails to link.
 const ZIG_TARGETS = {
-  'linux-x64-glibc': { triple: 'x86_64-linux-gnu.2.17', extraSources: ['cpp/compat'] },
+  'linux-x64-glibc': { triple: 'x86_64-linux-gnu.2.17', sources: ['cpp/compat'] },
   'linux-x64-musl': { triple: 'x86_64-linux-musl', linkFlags: ['-dynamic'] },
-  'linux-arm64-glibc': { triple: 'aarch64-linux-gnu.2.17', extraSources: ['cpp/compat'] },
+  'linux-arm64-glibc': { triple: 'aarch64-linux-gnu.2.17', sources: ['cpp/compat'] },
   'linux-arm64-musl': { triple: 'aarch64-linux-musl', linkFlags: ['-dynamic'] },
 };
 
@@ -36,14 +36,14 @@ export function prepareZig() {
 
 /** What compile() and link() of scripts/compile.mjs need for `target`. Objects of all that is built for it are shared. */
 export function zigBuild(target, { zig, version }) {
-  const { triple, extraSources = [], linkFlags = [] } = ZIG_TARGETS[target];
+  const { triple, sources = [], linkFlags = [] } = ZIG_TARGETS[target];
   return {
     root: packageFolder,
     compiler: [zig, 'c++', '-target', triple],
     identity: version,
     includes: [packagedHeaders(), path.dirname(require.resolve('node-addon-api/package.json'))],
     flags: ['-g0'],
-    extraSources,
+    extraSources: ['cpp/published', ...sources],
     linkFlags: ['-s', ...linkFlags],
     objects: path.join(packageFolder, 'build', 'objects', target),
   };
