@@ -1,5 +1,5 @@
 // Single calls of PmemFile for the cases.
-import { openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PmemFile } from '@safe-pmem/core';
 import { nativeDriver } from '@safe-pmem/native';
@@ -21,6 +21,7 @@ function pretending(facts) {
 
 export function fileCalls(process) {
   const files = new Map();
+  const fillers = [];
   const file = (key) => files.get(key ?? 'file');
   let supply;
 
@@ -73,15 +74,16 @@ export function fileCalls(process) {
       const usedKib = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
       run('prlimit', '--pid', String(process.pid), `--as=${usedKib * 1024 + moreBytes}`);
     },
-    /** From here on the process may have no more files open than it has now. */
-    limitFiles: () => {
+    /** From here on the process may have `more` files open than it has now. */
+    limitFiles: ([more = 0]) => {
       const most = Math.max(...readdirSync('/proc/self/fd').map(Number)) + 1;
       run('prlimit', '--pid', String(process.pid), `--nofile=${most}`);
       try {
-        for (;;) openSync('/dev/null', 'r');
+        for (;;) fillers.push(openSync('/dev/null', 'r'));
       } catch (error) {
         if (error.code !== 'EMFILE') throw error;
       }
+      for (const filler of fillers.splice(0, more)) closeSync(filler);
     },
     resize: ([size, key]) => file(key).resize(size),
     /** `later` waits for `supply`; undefined leaves what is lost lost. */

@@ -1,5 +1,5 @@
 // Who else is there: a reader's lock, a limit of files, a server that interrupts, a kernel that is older.
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { lockAsReader } from '../stranger.mjs';
 import {
   assert,
@@ -62,6 +62,21 @@ async function noMoreFiles({ place, startActor }) {
   assert.deepEqual(readFileSync(`${file}.repair`), journal);
   await actor.kill();
   for (const lost of [2, 4]) assert.equal(await readAnew(startActor, file, page(lost)), 'ERR_PMEM_LOST');
+  // One file more each time, up to as many as it takes: whatever cannot be read is not discarded.
+  for (let more = 0; ; more++) {
+    const discarding = startActor(`with ${more} files`);
+    await discarding.ask('limitFiles', more);
+    const { error } = await discarding.call('open', file, { journal: 'discard' });
+    if (error === undefined) {
+      assert.ok(more > 1, 'the limit was none');
+      assert.equal(existsSync(`${file}.repair`), false, `with ${more} files it was forgotten and not read`);
+      break;
+    }
+    assert.equal(error.code, 'ERR_PMEM_TOO_MANY_FILES', `with ${more} files: ${error.message}`);
+    assert.deepEqual(readFileSync(`${file}.repair`), journal, `with ${more} files`);
+    assert.equal(await readAnew(startActor, file, page(4)), 'ERR_PMEM_LOST', `with ${more} files`);
+    await discarding.kill();
+  }
 }
 
 /** The system has no more files: a server in user space that says so. */
