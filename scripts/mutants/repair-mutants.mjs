@@ -115,6 +115,10 @@ const list = [
     repair('recover.ts'), 'if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);',
     '', 'what others cut off before open() stays lost for what they add later',
   ],
+  // A look gets no answer
+  [repair('prepare-batch.ts'), 'unanswered !== undefined', 'false', 'an errno of the moment proves a page bad'],
+  [repair('write-units.ts'), "if (errno !== 0) return { step: 'pread', errno };", '', 'what was not read is cut off'],
+  [repair('write-units.ts'), ' || unit.isUnanswered', '', 'a page that does not answer is reset once more'],
   // Others append while the repair of the last page fails
   [repair('write-units.ts'), 'if (uncut === undefined) run', 'run', 'what a write has added stays'],
   [repair('write-units.ts'), 'run.at(-1)?.lengthened(false);', '', 'what others append is cut off'],

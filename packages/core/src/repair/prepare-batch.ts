@@ -1,4 +1,6 @@
 /** Prepares the units of one window of a repair together, and tells later whether they are still as they were found. */
+import { systemError } from '../errors/system-error.js';
+import { isMediaErrno } from '../faults/classify.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd, totalLength } from '../ranges/byte-range.js';
@@ -41,7 +43,10 @@ export async function prepareBatch(
   return { window: inFile, units, refused, fileSizeBytes };
 }
 
-/** The file ends elsewhere now than for this batch, or others have stored into a unit, or it can be read by now. */
+/**
+ * The file ends elsewhere now than for this batch, or others have stored into a unit, or it can be read by now. Throws
+ * if the filesystem does not say.
+ */
 export async function hasChanged(
   { file, unsafe }: RecoverContext, batch: Batch, window: readonly ByteRange[], room: ReadRoom,
 ): Promise<boolean> {
@@ -54,5 +59,11 @@ export async function hasChanged(
   if (unread.length === 0) return false;
   const pieces = unread.map((unit) => unit.data);
   const reads = await file.readEach(pieces, room.take(totalLength(pieces)));
+  // An errno of the moment says nothing of the medium: the page may hold what others have written.
+  const unanswered = reads.find(({ errno }) => errno !== 0 && !isMediaErrno(errno));
+  if (unanswered !== undefined) {
+    const { path } = file.facts;
+    throw systemError('cannot repair', { errno: unanswered.errno, syscall: 'pread' }, { path, ranges: pieces });
+  }
   return reads.some(({ errno }) => errno === 0);
 }

@@ -1,4 +1,5 @@
 /** One unit on its way through a repair, as a small state machine: the only file that changes its state. */
+import { isMediaErrno } from '../faults/classify.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersect } from '../ranges/byte-range.js';
 import type { Intent } from './journal/content.js';
@@ -117,9 +118,14 @@ export class RepairUnit implements UnitPlace, Supply {
     return this.#content;
   }
 
-  /** Result of the last pread of the unit: 0, or an errno that speaks of the medium. */
+  /** Result of the last pread of the unit: 0, or an errno. At first it is one that speaks of the medium. */
   get readErrno(): number {
     return this.#readErrno;
+  }
+
+  /** The last look at it got an errno of the moment: what others may have stored there is not known. */
+  get isUnanswered(): boolean {
+    return this.#readErrno !== 0 && !isMediaErrno(this.#readErrno);
   }
 
   /** This repair has reset it: since then it holds zeros, what this repair has written, and what others have stored. */

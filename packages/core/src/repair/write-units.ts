@@ -32,7 +32,7 @@ export async function writeUnits(
   let alone: Alone = new Map();
   let endMoved = false;
   const next: Choice = (unit) => {
-    if (unit.state === 'holds-others' || (endMoved && unit.isTail)) return undefined;
+    if (unit.state === 'holds-others' || unit.isUnanswered || (endMoved && unit.isTail)) return undefined;
     if (alone.has(unit)) return unit.strategy;
     return nextStrategy({ facts: file.facts, zeroRange: zeroRangeOf(file) }, request, unit);
   };
@@ -133,7 +133,9 @@ async function cutBack(
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
   const added = new Uint8Array(writtenEnd - fileSizeBytes);
-  const { transferredBytes } = await file.pread(added, fileSizeBytes);
+  const { errno, transferredBytes } = await file.pread(added, fileSizeBytes);
+  // Not known to be what the write added, it stays: the next open() looks again.
+  if (errno !== 0) return { step: 'pread', errno };
   // The write added zeros: a file that is as long and holds anything else was written by others since.
   if (!isZero(added.subarray(0, transferredBytes))) return undefined;
   // Last: between this question and the truncation nothing keeps others out.
