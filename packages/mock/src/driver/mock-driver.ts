@@ -475,6 +475,9 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 }
 
+// The bundler renames a class that mentions itself, and a runtime prints the name of an object's class.
+Object.defineProperty(MockDriver, 'name', { value: 'MockDriver' });
+
 /**
  * A driver over a new simulated machine of its own: same options and same calls, same outcome. Throws TypeError or
  * RangeError for wrong options.
