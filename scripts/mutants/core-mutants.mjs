@@ -265,8 +265,8 @@ const list = [
   // Journal
   [core('repair/journal/locate.ts'), 'identity.inode === facts.inode && ', '', 'a journal of another inode'],
   [
-    core('repair/journal/locate.ts'), "isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own'",
-    "isOf(facts, journal) ? 'own'", 'a sandbox without birth times takes a journal for that of a copy',
+    core('repair/journal/locate.ts'), '(isOf(facts, journal) || isOfUnknownBirth(facts, journal));',
+    'isOf(facts, journal);', 'a sandbox without birth times takes a journal for that of a copy',
   ],
   [core('repair/journal/locate.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
   // Short accesses

@@ -26,10 +26,10 @@ const list = [
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],
   [journal('locate.ts'), 'if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);', 'if (!isOwn && isOriginal) return none;', "another file's journal is written over"],
   [journal('locate.ts'), 'facts.created || isMarkedAsOriginal(outcome, journal)', 'facts.created', "another file's journal is taken for that of a copy"],
-  [journal('locate.ts'), "isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own' : 'copied'", "'own'", 'the journal of a marked copy is believed'],
+  [journal('locate.ts'), "const status = isOwn ? 'own' : 'copied';", "const status = isOwn || !isElsewhere(outcome) ? 'own' : 'copied';", 'the journal of a marked copy is believed'],
   [journal('locate.ts'), 'if (journal.identity.id !== mark.id) continue;', '', 'a journal that the mark does not name is believed'],
   [journal('locate.ts'), 'if (!isSame) return mark;', '', 'a repair that ends meanwhile is taken for a lost journal'],
-  [journal('locate.ts'), 'mark.path, baseName(mark.path)]', 'baseName(mark.path)]', 'a file that was moved does not find its journal'],
+  [journal('locate.ts'), '[...beside, mark.path]', 'beside', 'a file that was moved does not find its journal'],
   [journal('names.ts'), '`${kept}-${digest}${ending}`', '`${kept}${ending}`', 'two long names share a journal'],
   [journal('locate.ts'), 'if (isOwn && isMarkable && isMarkedAsOriginal(outcome, journal)) return { ...none, isStale: true };', '', 'a journal whose mark was never set is in force'],
   [repair('recover.ts'), 'if (located.isStale && !file.facts.readOnly) await sweep(journal);', '', 'a journal that is not in force stays'],
@@ -52,6 +52,10 @@ const list = [
   [journal('stored-journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
   [journal('stored-journal.ts'), 'const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
   [journal('stored-journal.ts'), 'this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;', 'undefined as SystemFailure | undefined;', 'persist() removes the journal and leaves the mark'],
+  [
+    journal('locate.ts'), 'const isOwn = !isElsewhere(outcome) && (', 'const isOwn = (',
+    "a snapshot's file changes the journal of the original",
+  ],
   [journal('stored-journal.ts'), 'return isEmpty(content) && !this.isCopied;', 'return isEmpty(content);', 'persist() over everything that a copied journal names is said to be durable'],
   [journal('stored-journal.ts'), 'return this.#marked ? undefined : this.#markedBy(this.#writeMarkSync(journal.mark));', 'return undefined;', 'persist() makes no journal its own'],
   // Losses that are remembered, and no longer than they last

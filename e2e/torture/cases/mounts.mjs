@@ -1,5 +1,14 @@
 // What containers and mounts make of a file: layers, files that are mounted by themselves, servers without mappings.
-import { linkSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { plantLosses } from '../actors/plant-losses.mjs';
@@ -89,6 +98,37 @@ async function layers({ place, startActor }) {
   assert.equal(await readAnew(startActor, below, page(2)), 'ERR_PMEM_LOST', 'the layer below keeps its own');
 }
 
+/** A snapshot has the inode, its birth, its mark and its journal once more: each of the two keeps to its own. */
+async function snapshots({ place, startActor }) {
+  const { folder } = await place('btrfs');
+  for (const left of ['with its journal', 'without it']) {
+    const [volume, snapshot] = [path.join(folder, `volume ${left}`), path.join(folder, `snapshot ${left}`)];
+    run('btrfs', 'subvolume', 'create', volume);
+    const file = await makeFile({ folder: volume }, 'file', { lost: [2, 5] });
+    run('sync', '-f', volume);
+    run('btrfs', 'subvolume', 'snapshot', volume, snapshot);
+    // Rotated in the snapshot: its journal is not beside the new name, and the mark has the path of the volume.
+    const rotated = path.join(snapshot, 'file.1');
+    renameSync(path.join(snapshot, 'file'), rotated);
+    if (left === 'without it') unlinkSync(path.join(snapshot, 'file.repair'));
+    const journal = readFileSync(`${file}.repair`);
+    const actor = await opener(startActor, left, rotated);
+    assertCode(await actor.call('read', 2 * PAGE, 8), 'ERR_PMEM_LOST');
+    assert.equal(await actor.ask('read', 3 * PAGE, PAGE), 1);
+    const stored = await actor.call('writeAndPersist', 2 * PAGE, PAGE, 7);
+    assert.equal(stored.error?.code, left === 'without it' ? 'ERR_PMEM_JOURNAL' : undefined, stored.error?.message);
+    await actor.call('repair', page(5), 8);
+    await actor.kill();
+    assert.deepEqual(readFileSync(`${file}.repair`), journal, `${left}: the journal of the volume was changed`);
+    for (const lost of [2, 5]) assert.equal(await readAnew(startActor, file, page(lost)), 'ERR_PMEM_LOST', left);
+    if (left === 'with its journal') {
+      assert.equal(await readAnew(startActor, rotated, page(2)), 7);
+      assert.equal(await readAnew(startActor, rotated, page(5)), 8);
+    }
+    for (const made of [snapshot, volume]) run('btrfs', 'subvolume', 'delete', made);
+  }
+}
+
 /**
  * Another program takes a page out of the file, or puts one in: the bytes move and the losses do not. What lies now
  * where a loss was can be read, and no repair writes over it. (The zeros of the loss, in their new place, cannot be
@@ -161,6 +201,7 @@ export const mountCases = [
   { name: 'outside: a file that is mounted by itself', run: mountedAlone },
   { name: 'outside: a server in user space that gives no mappings', run: withoutMappings },
   { name: 'outside: layers of a container, one with a loss', run: layers },
+  { name: 'outside: a snapshot of a file with a loss', run: snapshots },
   { name: 'outside: pages are put into a file with a loss, and taken out', run: shifted },
   { name: 'outside: two files take turns under one name', run: takingTurns },
 ];

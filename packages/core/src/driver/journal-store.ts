@@ -13,6 +13,8 @@ export type JournalOutcome =
       readonly ownerId: number;
       /** When it was written, in milliseconds since 1970, by the clock of the filesystem. */
       readonly modifiedMs: number;
+      /** It is on another filesystem than the file, or in another subvolume: a snapshot has the same inodes and ids. */
+      readonly isElsewhere?: boolean;
       /** The mark of the journal file itself; undefined if it has none. A copy made without attributes has none. */
       readonly mark: Uint8Array | undefined;
     }

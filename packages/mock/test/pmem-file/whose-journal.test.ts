@@ -1,5 +1,5 @@
 /** Whose a journal is when files are renamed, linked, rotated and copied, and when others put files beside them. */
-import { type CompleteFile, Errno, PmemFile } from '@safe-pmem/core';
+import { type CompleteFile, type Driver, Errno, type JournalOutcome, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
 import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
@@ -31,6 +31,25 @@ async function bare(driver: MockDriver, path: string): Promise<CompleteFile> {
   const outcome = await driver.open(path, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });
   if ('failure' in outcome) throw new Error(`errno ${outcome.failure.errno}`);
   return outcome.file;
+}
+
+/** The machine, for whose files every journal that is not beside them is on another filesystem. */
+function withJournalElsewhere(driver: MockDriver): Driver {
+  return {
+    name: driver.name,
+    devices: driver.devices,
+    open: async (path, request) => {
+      const outcome = await driver.open(path, request);
+      if ('failure' in outcome) return outcome;
+      const { file } = outcome;
+      const [readJournal, readJournalSync] = [file.readJournal.bind(file), file.readJournalSync.bind(file)];
+      const told = (place: string, found: JournalOutcome): JournalOutcome =>
+        found.status === 'present' ? { ...found, isElsewhere: place.startsWith('/') } : found;
+      file.readJournal = async (place, limitBytes) => told(place, await readJournal(place, limitBytes));
+      file.readJournalSync = (place, limitBytes) => told(place, readJournalSync(place, limitBytes));
+      return outcome;
+    },
+  };
 }
 
 /** cp of the file and its journal: new inodes. With `attributes` as cp -a does it. */
@@ -174,6 +193,25 @@ describe('a file and its journal are copied', () => {
     }
     expect(driver.listFiles()).not.toContain('/backup/file.repair');
     await expectLoss(driver, PATH);
+  });
+
+  it('by a snapshot, and renamed there: the journal that the mark leads to is not changed', async () => {
+    const driver = await withLoss();
+    driver.rename(PATH, '/snapshot/moved');
+    const before = driver.readFile(JOURNAL);
+    const file = await PmemFile.open('/snapshot/moved', { driver: withJournalElsewhere(driver) });
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+    expect(read(file, 0, PAGE)).toEqual(part(whole, { offset: 0, length: PAGE }));
+    file.write(rebuild(bad), bad.offset);
+    await failure('ERR_PMEM_JOURNAL', () => { file.persist(); });
+    await failure('ERR_PMEM_JOURNAL', () => file.repair(bad, { rebuild }));
+    await failure('ERR_PMEM_JOURNAL', () => file.close());
+    expect(driver.readFile(JOURNAL)).toEqual(before);
+    const adopted = await PmemFile.open('/snapshot/moved', { driver: withJournalElsewhere(driver), journal: 'adopt' });
+    await adopted.repair(bad, { rebuild });
+    expect(read(adopted, 0, size)).toEqual(whole);
+    await adopted.close();
+    expect(driver.readFile(JOURNAL)).toEqual(before);
   });
 
   it('with a mark but without the journal: refused, and the message says what to do', async () => {

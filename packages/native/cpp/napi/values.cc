@@ -153,6 +153,7 @@ napi_value journal_outcome(napi_env env, const pmem::DurableRead& read) {
           .set("bytes", copied_bytes(env, read.bytes.data(), read.bytes.size()))
           .number("ownerId", read.owner)
           .number("modifiedMs", static_cast<double>(read.modified_ms))
+          .boolean("isElsewhere", read.elsewhere)
           .set("mark", read.mark.empty() ? undefined(env) : copied_bytes(env, read.mark.data(), read.mark.size()))
           .value();
     case pmem::DurableState::absent:

@@ -70,6 +70,8 @@ DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   read.size = static_cast<uint64_t>(facts.st_size);
   read.owner = facts.st_uid;
   read.modified_ms = milliseconds_of(facts.st_mtim);
+  struct stat owner;
+  if (place.front() == '/') read.elsewhere = fstat(owner_, &owner) == 0 && owner.st_dev != facts.st_dev;
   read.state = DurableState::too_large;
   if (read.size > limit) return read;
 

@@ -23,6 +23,8 @@ struct DurableRead {
   uint32_t owner = 0;
   // Milliseconds since 1970, by the clock of the filesystem.
   int64_t modified_ms = 0;
+  // It is on another filesystem than the owner, or in another subvolume.
+  bool elsewhere = false;
   // The extended attribute of the file; empty if it has none.
   std::string mark;
   Status failure;

@@ -7,6 +7,7 @@
  * |---|---|---|
  * | a mark | the journal with that id, naming this inode | own |
  * | a mark | the journal with that id, naming another inode | copied (cp -a, mv to another filesystem) |
+ * | a mark | the journal with that id, naming this inode, on another filesystem | copied (a snapshot, an image) |
  * | a mark | no such journal | refused: what was lost cannot be told any more |
  * | no mark | a journal naming this inode, marked as the original | not in force: the mark comes before any change, and goes first |
  * | no mark | a journal naming this inode, without a mark | own (version 1, or a filesystem without attributes) |
@@ -90,8 +91,8 @@ function searchWith(facts: FileFacts, outcome: MarkOutcome): Search {
 
 function* searchByMark(facts: FileFacts, mark: Mark): Search {
   let obstacle: PmemError | undefined;
-  const places = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), mark.path, baseName(mark.path)];
-  for (const place of new Set(places)) {
+  const beside = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), baseName(mark.path)];
+  for (const place of new Set([...beside, mark.path])) {
     const outcome = yield place;
     if (outcome.status === 'absent') continue;
     const found = read(facts, outcome);
@@ -106,7 +107,8 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       obstacle ??= untrusted(facts, place);
       continue;
     }
-    const status = isOf(facts, journal) || isOfUnknownBirth(facts, journal) ? 'own' : 'copied';
+    const isOwn = !isElsewhere(outcome) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
+    const status = isOwn ? 'own' : 'copied';
     return { status, place, journal, writtenMs: writtenMsOf(outcome), marked: true };
   }
   if (obstacle !== undefined) throw obstacle;
@@ -196,6 +198,11 @@ function isTrusted(facts: FileFacts, outcome: JournalOutcome, markedOwnerId?: nu
 
 function writtenMsOf(outcome: JournalOutcome): number {
   return outcome.status === 'present' ? outcome.modifiedMs : 0;
+}
+
+/** A snapshot of a filesystem has the same inodes and births: a journal that is not in it is the original's. */
+function isElsewhere(outcome: JournalOutcome): boolean {
+  return outcome.status === 'present' && outcome.isElsewhere === true;
 }
 
 function isMarkedAsOriginal(outcome: JournalOutcome, { identity }: DecodedJournal): boolean {
