@@ -6,6 +6,12 @@ const PROSE = /\.(ts|mts|cts|mjs|cjs|js|cc|h|sh|md)$/;
 // Pages made of recordings, and this rule itself.
 const SKIPPED = /^scripts\/tidy\/|^docs\/reference\/(kernel-matrix|memory-errors)\.md$|\/traces\/|^CHANGELOG\.md$/;
 
+/** Words after which "where" is a condition, and no place. */
+const BEFORE_WHERE = [
+  'undefined', 'nullptr', 'true', 'false', 'also', 'only', 'except', 'even', 'none', 'empty', 'throws', 'rejects',
+  'fails', 'ERR_[A-Z_]+', '[A-Z]\\w*Error',
+];
+
 /** Each with the plain way to say it. */
 const RULES = {
   nobody: { pattern: /\bnobody\b/gi, plainly: 'say which program, file or reader does not' },
@@ -13,8 +19,7 @@ const RULES = {
   whoever: { pattern: /\bwhoever\b|\b(?:every|any)body\b/gi, plainly: 'say who: every user, the caller that …' },
   anew: { pattern: /\banew\b/gi, plainly: 'again' },
   'where for if': {
-    pattern:
-      /\b(?:undefined|true|false|also|only|except|even|none|ERR_[A-Z_]+|[A-Z]\w*Error|throws|rejects|fails) where\b/gi,
+    pattern: new RegExp(`\\b(?:${BEFORE_WHERE.join('|')}) where\\b`, 'gi'),
     plainly: '"if" is a condition, "where" a place',
   },
   'a docstring that begins with a question': {
