@@ -401,7 +401,7 @@ export class PmemFile implements NumberReads {
   }
 
   /**
-   * What is known of the file and of the machine under it: how persist() persists, what repair() can do.
+   * Says what is known of the file and of the machine under it: how persist() persists, what repair() can do.
    *
    * @example
    * const { dax, persistMethod, repairUnitBytes } = file.info();

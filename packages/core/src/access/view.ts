@@ -57,7 +57,7 @@ export class PmemView extends Uint8Array {
   }
 
   /**
-   * What subarray(), slice() and map() make: they know nothing of the file.
+   * The class of what subarray(), slice() and map() make: they know nothing of the file.
    *
    * @example
    * const copy = view.slice(0, 16); // a plain Uint8Array

@@ -1,6 +1,6 @@
 /**
- * What a driver may leave out. Core completes a file that lacks any of these methods (see complete-file.ts): each says
- * what core does instead. A driver adds one if it can do better than that.
+ * The methods that a driver may leave out. Core completes a file that lacks any of these methods (see
+ * complete-file.ts): each says what core does instead. A driver adds one if it can do better than that.
  */
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { DeviceBadBlocks, SystemFailure, WatchOutcome } from './devices.js';

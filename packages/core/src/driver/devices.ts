@@ -1,6 +1,6 @@
 /**
- * What a driver may say about whole devices: for tools that look after files which they have not opened, and for
- * watch().
+ * Answers of a driver about whole devices, all optional: for tools that look after files which they have not opened,
+ * and for watch().
  */
 import type { ByteRange } from '../ranges/byte-range.js';
 
@@ -40,7 +40,7 @@ export interface DeviceFacts {
 /** A device, or why it could not be found. */
 export type DeviceOutcome = { readonly device: DeviceFacts } | { readonly failure: SystemFailure };
 
-/** What a filesystem has made of a part of its device. `allocated`: to files, or to what it does not tell from them. */
+/** A part of a device, and its use by the filesystem. `allocated`: to files, or to what it does not tell from them. */
 export interface DeviceSpace extends ByteRange {
   readonly use: 'free' | 'filesystem' | 'allocated';
 }
@@ -82,7 +82,7 @@ export interface DeviceDriver {
    */
   report(id: string, range: ByteRange): Promise<SystemFailure | undefined>;
   /**
-   * What the filesystem that is mounted at `mountPoint` has made of these bytes of its device (FS_IOC_GETFSMAP). Needs
+   * Asks the filesystem that is mounted at `mountPoint` what these bytes of its device are (FS_IOC_GETFSMAP). Needs
    * root: EPERM without. Optional.
    */
   spaceOf?(mountPoint: string, ranges: readonly ByteRange[]): Promise<DeviceSpaceOutcome>;

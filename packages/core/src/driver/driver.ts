@@ -1,5 +1,5 @@
 /**
- * What a driver is: the mechanism under PmemFile. A driver receives arguments that PmemFile has already validated and
+ * A driver is the mechanism under PmemFile. A driver receives arguments that PmemFile has already validated and
  * reports plain facts: which signal, which errno, how many bytes. What a fact means, and what to try next, is decided
  * in core, so that the mock and the kernel exercise the same decisions.
  *

@@ -1,7 +1,7 @@
 /** Facts that a driver finds out about a file when it opens it. */
 import type { NvdimmBus } from './devices.js';
 
-/** How stores become durable: by CPU cache-line flush, or by msync of the pages. */
+/** The way in which stores become durable: by CPU cache-line flush, or by msync of the pages. */
 export type PersistMethod = 'cpu-flush' | 'msync';
 
 /** Facts about an open file, as the driver found them out. Strategy is chosen in core. */

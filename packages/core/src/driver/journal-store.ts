@@ -1,4 +1,4 @@
-/** How a driver keeps the repair journal of a file: a small file beside it, replaced whole. */
+/** Keeps the repair journal of a file: a small file beside it, replaced whole. */
 import type { SystemFailure } from './devices.js';
 
 /** The journal of `<path>` is the file `<path>` + this suffix, in the same directory. */
@@ -48,8 +48,8 @@ export interface JournalFile {
 }
 
 /**
- * What every driver does for the journal: four calls on this thread. `place` is a name in the directory of the file, or
- * an absolute path. Core makes the calls off the main thread out of these if the driver has none (see accelerators).
+ * The calls that every driver has for the journal: four on this thread. `place` is a name in the directory of the file,
+ * or an absolute path. Core makes the calls off the main thread out of these if the driver has none (see accelerators).
  */
 export interface JournalStore {
   /** Reads a journal whole, without following a symbolic link; a file over `limitBytes` is not read. */
@@ -62,6 +62,6 @@ export interface JournalStore {
   writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined;
   /** Unlinks a journal and fsyncs its directory. No journal is no failure. */
   removeJournalSync(place: string): SystemFailure | undefined;
-  /** How many names the file has, and whether the path that it was opened with still leads to it. */
+  /** The number of names of the file, and whether the path that it was opened with still leads to it. */
   names(): NamesOutcome;
 }

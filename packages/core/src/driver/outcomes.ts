@@ -52,8 +52,8 @@ export interface Probe {
 }
 
 /**
- * What was learnt, or the failure of fstat, of fstatfs, or of a pread of no bytes, without which nothing is: a
- * filesystem that has shut down answers EIO to the last of them, as to any read of any block.
+ * The facts that were learnt, or the failure of fstat, of fstatfs, or of a pread of no bytes, without which nothing is:
+ * a filesystem that has shut down answers EIO to the last of them, as to any read of any block.
  */
 export type ProbeOutcome = Probe | { readonly failure: SystemFailure };
 

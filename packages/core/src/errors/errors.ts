@@ -97,7 +97,9 @@ export class PmemError extends Error {
   }
 }
 
-/** How a media error came to light: a signal, an errno, or a bad block that was known before any access. */
+/**
+ * The way in which a media error came to light: a signal, an errno, or a bad block that was known before any access.
+ */
 export type MediaErrorSource = 'sigbus' | 'errno' | 'known';
 
 /** The operation that met the error, by its public name. */

@@ -62,7 +62,7 @@ export function systemError(
   return new PmemError(code, `${what}: ${reason}${instead}`, { ...details, cause: new SystemCallError(failure) });
 }
 
-/** What to open in place of a device. */
+/** Advice for a device: what to open in its place. */
 const insteadOf: Readonly<Record<NonNullable<SystemFailure['device']>, string>> = {
   block:
     ' but a block device: make ext4 or XFS on it (this erases it) unless it has a filesystem, ' +

@@ -1,7 +1,7 @@
 /**
- * What a caught SIGBUS means. The signal alone cannot tell: up to Linux 6.1 poison raises the same BUS_ADRERR as a load
- * past the end of the file or a store that finds no space. So the file is asked, by calls that load and store nothing,
- * and a media error is only what the kernel itself calls one:
+ * Says what a caught SIGBUS means. The signal alone cannot tell: up to Linux 6.1 poison raises the same BUS_ADRERR as a
+ * load past the end of the file or a store that finds no space. So the file is asked, by calls that load and store
+ * nothing, and a media error is only what the kernel itself calls one:
  *
  * | the signal, or the answer of the file                    | verdict                                        |
  * |----------------------------------------------------------|------------------------------------------------|
@@ -41,7 +41,7 @@ const BUS_MCEERR_AR = 4;
 const BUS_MCEERR_AO = 5;
 
 /**
- * How often an access is repeated whose page reads well. Once tells a lasting refusal from a passing one; the others are
+ * Repetitions of an access whose page reads well. Once tells a lasting refusal from a passing one; the others are
  * for a file that another process truncates and writes again and again.
  */
 const REPEATS_MAX = 16;
@@ -78,7 +78,7 @@ export function classifyFault(
   }
 }
 
-/** What the file itself says of a page, without a load; undefined if the page reads well. */
+/** Asks the file itself about a page, without a load; undefined if the page reads well. */
 export function classifyPage(file: CompleteFile, pageStart: number): Classification | undefined {
   const answer = askPage(file, pageStart);
   if ('kind' in answer) return answer;

@@ -15,7 +15,7 @@ import type { UnsafeRanges } from './unsafe-ranges.js';
 import type { Journal } from '../repair/journal/journal.js';
 import { systemError, unexplainedFault } from '../errors/system-error.js';
 
-/** What a view met at a hole that can be loaded by now. */
+/** The verdict on a hole that a view met and that can be loaded by now. */
 const LOADABLE: Pick<Classification, 'kind' | 'failure' | 'facts'> = {
   kind: 'io',
   facts: 'it loads now: the file was cut off under the view and made longer since, or space was missing for a moment',

@@ -1,7 +1,7 @@
 /**
- * What others have stored into lost bytes. A process that opened the file before a repair does not know of the loss,
- * and its stores take no lock: a byte that is not zero, where a repair has left zeros, is one of them. The zeros that
- * it stored look like those of the repair, and stay lost.
+ * Finds what others have stored into lost bytes. A process that opened the file before a repair does not know of the
+ * loss, and its stores take no lock: a byte that is not zero, where a repair has left zeros, is one of them. The zeros
+ * that it stored look like those of the repair, and stay lost.
  */
 import type { CompleteFile } from '../driver/driver.js';
 import type { ByteRange } from '../ranges/byte-range.js';

@@ -15,7 +15,7 @@ export class UnsafeRanges {
   /** Media errors that an access of this process met. */
   readonly #met = new RangeSet();
   readonly #lost = new RangeSet();
-  /** Where a repair left zeros of what was lost: of the lost bytes there, any other byte was stored since. */
+  /** Ranges in which a repair left zeros for what was lost: any other byte there was stored since. */
   readonly #blank = new RangeSet();
   /** Stores of others into lost bytes that this application was shown. */
   readonly #shown = new RangeSet();

@@ -1,10 +1,10 @@
 import type { FileFacts, PersistMethod } from '../driver/driver.js';
 import type { HugePages } from './huge-pages.js';
 
-/** Whether the device can clear poison: `unknown` if no nvdimm bus says. Read before anything is touched. */
+/** Says whether the device can clear poison: `unknown` if no nvdimm bus says. Read before anything is touched. */
 export type ClearAbility = 'yes' | 'no' | 'unknown';
 
-/** Whether the bus of the device reports consumed errors to the kernel's list: `unknown` if no nvdimm bus says. */
+/** Says whether the bus of the device reports consumed errors to the kernel's list: `unknown` if no bus says. */
 export type ListingAbility = 'yes' | 'no' | 'unknown';
 
 /**
@@ -18,7 +18,7 @@ export type ListingAbility = 'yes' | 'no' | 'unknown';
  */
 export type ZeroRangeBehaviour = 'in-place' | 'relocates' | 'clears-in-place' | 'unknown';
 
-/** What PmemFile knows about an open file and the machine under it. */
+/** Facts about an open file and the machine under it. */
 export interface FileInfo {
   readonly path: string;
   readonly sizeBytes: number;
@@ -26,7 +26,7 @@ export interface FileInfo {
   readonly filesystem: string;
   /** Loads and stores reach the media directly. False: an ordinary file in the page cache. */
   readonly dax: boolean;
-  /** What persist() does: a cache-line flush from user space, or msync(2), which blocks. */
+  /** The way of persist(): a cache-line flush from user space, or msync(2), which blocks. */
   readonly persistMethod: PersistMethod;
   readonly persistInstruction: string;
   /** Smallest aligned range that repair() replaces. */
@@ -41,7 +41,7 @@ export interface FileInfo {
   readonly recoveryWrite: boolean;
   /** What FALLOC_FL_ZERO_RANGE does to a block with a media error, as far as that is known. */
   readonly zeroRange: ZeroRangeBehaviour;
-  /** How this open file is mapped: `avoid` if each page has an entry of its own, `allow` if the kernel decides. */
+  /** The mapping of this open file: `avoid` if each page has an entry of its own, `allow` if the kernel decides. */
   readonly hugePages: HugePages;
   readonly kernelRelease: string;
 }

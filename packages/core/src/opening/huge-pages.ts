@@ -1,4 +1,4 @@
-/** Whether the kernel may map 2 MiB of a file by one entry: docs/decisions/0019-pages-of-their-own.md. */
+/** Says whether the kernel may map 2 MiB of a file by one entry: docs/decisions/0019-pages-of-their-own.md. */
 import type { DriverFile, FileFacts } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { systemError } from '../errors/system-error.js';

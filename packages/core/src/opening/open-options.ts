@@ -22,14 +22,14 @@ export interface OpenOptions {
    */
   readonly exclusive?: boolean;
   /**
-   * Whether the kernel may map 2 MiB of the file by one entry. Default `avoid` on DAX and `allow` elsewhere: an error
-   * that is met through 2 MiB leaves a page that stock kernels cannot repair. `allow` makes first accesses and random
-   * reads of large files cheaper (1.5 times, docs/internals/performance.md). It concerns this open file alone; other
-   * programs map as they like.
+   * Says whether the kernel may map 2 MiB of the file by one entry. Default `avoid` on DAX and `allow` elsewhere: an
+   * error that is met through 2 MiB leaves a page that stock kernels cannot repair. `allow` makes first accesses and
+   * random reads of large files cheaper (1.5 times, docs/internals/performance.md). It concerns this open file alone;
+   * other programs map as they like.
    */
   readonly hugePages?: HugePages;
   /**
-   * What to do with a repair journal that cannot be taken at its word.
+   * Decides about a repair journal that cannot be taken at its word.
    *
    * - `require` (default): one that is damaged, too large, not readable, or not owned by the file's owner or root, and
    *   a marked file whose journal is gone, are refused; so is one whose repair the machine's death cut off, if a page

@@ -1,4 +1,4 @@
-/** What open() does with the journal of a file, by the option `journal`: finish, adopt or discard what it holds. */
+/** Does for open() what the option `journal` says: finishes, adopts or discards what the journal holds. */
 import { PmemError } from '../errors/errors.js';
 import { clearStale, discardJournal } from '../repair/journal/discard.js';
 import { journalError } from '../repair/journal/journal-errors.js';

@@ -1,7 +1,7 @@
 /**
- * Who may write to a file at the same time. Every writer holds one byte of a range far past any file; an exclusive
- * writer holds all of them. A claim is one more byte, which only those ask for who cannot share the file. The locks
- * (OFD locks, fcntl(2)) end with the open file, also when its process dies.
+ * Decides who may write to a file at the same time. Every writer holds one byte of a range far past any file; an
+ * exclusive writer holds all of them. A claim is one more byte, which only those ask for who cannot share the file. The
+ * locks (OFD locks, fcntl(2)) end with the open file, also when its process dies.
  */
 import type { CompleteFile } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';

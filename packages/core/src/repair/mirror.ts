@@ -6,7 +6,7 @@ import type { PmemFile } from '../pmem-file.js';
 import type { Rebuild } from './types.js';
 
 export interface MirrorOptions {
-  /** Where byte 0 of the file that is repaired is in the mirror, in bytes. Default 0. */
+  /** Position in the mirror of byte 0 of the file that is repaired. Default 0. */
   readonly offset?: number;
 }
 

@@ -6,7 +6,7 @@ import type { RepairUnit } from './repair-unit.js';
 import type { RepairAttempt, RepairStrategy } from './types.js';
 
 /**
- * What became of one repair unit.
+ * The outcome of one repair unit.
  *
  * - `healthy`: nothing was wrong with it, nothing was changed.
  * - `cleared`: the same block, rewritten, verified, and no longer listed by the kernel.

@@ -6,7 +6,7 @@ import type { Intent } from './journal/content.js';
 import type { RepairAttempt, RepairStrategy } from './types.js';
 
 /**
- * How far a unit is.
+ * The progress of a unit.
  *
  * ```
  *   untouched ──> half-done ──> repaired

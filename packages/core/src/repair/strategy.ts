@@ -1,6 +1,6 @@
 /**
- * Which repair to try, in which order. Two rules: a failed repair leaves things no worse, and a repair does not take
- * the machine down.
+ * Chooses which repair to try, in which order. Two rules: a failed repair leaves things no worse, and a repair does not
+ * take the machine down.
  *
  * The whole-page write comes first wherever the kernel has it (Linux 5.19), because its refusal changes nothing.
  * Zero-range comes first on ext4 before 5.19, where it stays in place and the write after it clears, and for listed

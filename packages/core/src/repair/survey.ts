@@ -14,7 +14,10 @@ import { spanOf } from './windows.js';
 /** Below this a read costs less than the question where the file has blocks. */
 export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
 
-/** Where the file may hold bytes of the `window` now. Undefined: anywhere, because the filesystem does not tell. */
+/**
+ * Ranges in which the file may hold bytes of the `window` now. Undefined: anywhere, because the filesystem does not
+ * tell.
+ */
 export async function writtenIn(
   file: CompleteFile, window: readonly ByteRange[],
 ): Promise<readonly ByteRange[] | undefined> {

@@ -11,7 +11,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, formatRange, intersect, subtract } from '../ranges/byte-range.js';
 import type { WatchEvent } from './watch-event.js';
 
-/** Whether lost memory is announced to this process, and if not, why. */
+/** Says whether lost memory is announced to this process, and if not, why. */
 export type AnnouncementSupport = { readonly supported: true } | { readonly supported: false; readonly reason: string };
 
 export class Announcements {

@@ -1,7 +1,7 @@
 /** Keeps work that reads much from taking the medium's bandwidth away from everybody else. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Where time comes from; tests bring their own. */
+/** The source of time; tests bring their own. */
 export interface Clock {
   nowMs(): number;
   /** Rejects with the signal's reason. */
@@ -20,7 +20,7 @@ export const wallClock: Clock = {
   },
 };
 
-/** What is read without a pause is at most what the rate allows in this time, also to make up for time that was lost. */
+/** Bounds what is read without a pause, also to make up for lost time: as much as the rate allows in this time. */
 const BURST_MS = 100;
 
 export class Pace {
@@ -35,7 +35,7 @@ export class Pace {
     this.#dueMs = clock.nowMs();
   }
 
-  /** How much to read at once: whole units, at least one, at most `bytesMax`. */
+  /** Bytes to read at once: whole units, at least one, at most `bytesMax`. */
   chunkBytes(unitBytes: number, bytesMax: number): number {
     const units = Math.floor((this.#bytesPerSecond * BURST_MS) / 1000 / unitBytes);
     return Math.min(bytesMax, Math.max(1, units) * unitBytes);

@@ -17,7 +17,7 @@ export interface SalvageCopy {
   /** The range of the file that was salvaged: it begins at byte 0 of the copy. */
   readonly range: ByteRange;
   readonly path: string;
-  /** What is missing, by its place in the file that was salvaged. In the copy, reads of it throw ERR_PMEM_LOST. */
+  /** The missing bytes, by their place in the file that was salvaged. In the copy, reads of it throw ERR_PMEM_LOST. */
   readonly gaps: readonly SalvageGap[];
 }
 

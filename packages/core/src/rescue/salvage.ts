@@ -36,7 +36,7 @@ export interface SalvageProgress {
   readonly missingBytes: number;
 }
 
-/** How a salvage reports and stops. */
+/** Options by which a salvage reports and stops. */
 export interface SalvageControl {
   /** Looked at between megabytes: the reason is thrown. */
   readonly signal?: AbortSignal;
@@ -138,7 +138,7 @@ function salvageMapped(file: CompleteFile, unsafe: UnsafeRanges, chunk: ByteRang
   return [...pieces, ...found].sort((a, b) => a.offset - b.offset);
 }
 
-/** What the file no longer has of the chunk by now: inside its last page that loads as zeros, without a fault. */
+/** Returns what the file no longer has of the chunk: inside its last page that loads as zeros, without a fault. */
 function cutOff(file: CompleteFile, chunk: ByteRange, found: readonly ByteRange[]): SalvageGap[] {
   const size = file.fileSizeSync();
   if ('failure' in size || size.sizeBytes >= rangeEnd(chunk)) return [];

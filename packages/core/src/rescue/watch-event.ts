@@ -1,7 +1,7 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 
 /**
- * What a watch noticed. Ranges are whole blocks clipped to the file.
+ * A change that a watch noticed. Ranges are whole blocks clipped to the file.
  *
  * - `new`: the kernel lists these now. They are known from here on: accesses throw without touching them.
  * - `announced`: the kernel says that the memory of these is lost, and does not list them (FileWatch.announcements).

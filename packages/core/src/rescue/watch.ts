@@ -22,8 +22,8 @@ export interface FileWatch {
   /** `await using watch = …` ends it. */
   [Symbol.asyncDispose](): Promise<void>;
   /**
-   * Whether errors that nothing lists are heard of too: `supported` on DAX if the bus keeps no list of consumed errors
-   * and the kernel announces lost memory (BUS_MCEERR_AO) to this process. If not, why.
+   * Says whether errors that nothing lists are heard of too: `supported` on DAX if the bus keeps no list of consumed
+   * errors and the kernel announces lost memory (BUS_MCEERR_AO) to this process. If not, why.
    */
   readonly announcements: AnnouncementSupport;
 }

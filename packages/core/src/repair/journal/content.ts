@@ -1,14 +1,17 @@
-/** What a repair journal says about its file, whatever its bytes: units under repair, and bytes that were lost. */
+/** The meaning of a repair journal, whatever its bytes: units under repair, and bytes that were lost. */
 import type { ByteRange } from '../../ranges/byte-range.js';
 import { coalesce, intersectAll, overlappingOf, rangeEnd, subtract } from '../../ranges/byte-range.js';
 
 export interface Intent extends ByteRange {
-  /** What the unit is to hold: `length` bytes. Undefined in a bare intent: the application can supply them again. */
+  /**
+   * The bytes that the unit is to hold, `length` of them. Undefined in a bare intent: the application can supply them
+   * again.
+   */
   readonly content: Uint8Array | undefined;
   readonly fileSizeBytes: number;
 }
 
-/** What a journal says about its file. */
+/** All that a journal says about its file. */
 export interface JournalContent {
   readonly intents: readonly Intent[];
   readonly lost: readonly ByteRange[];

@@ -55,7 +55,7 @@ const KIND_LOST = 2;
 const KIND_UNIFORM = 3;
 const KIND_BARE = 4;
 
-/** Which file a journal belongs to, and which journal it is. */
+/** Identifies a journal, and the file that it belongs to. */
 export interface JournalIdentity {
   readonly inode: bigint;
   readonly birthTimeNs: bigint;

@@ -49,12 +49,12 @@ export class Journal {
     return this.#stored.isCopied;
   }
 
-  /** How the writes of the intents ended. */
+  /** Says how the writes of the intents ended. */
   get interruption(): Interruption {
     return this.#stored.interruption;
   }
 
-  /** What the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
+  /** Reads what the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
   async look(): Promise<Located> {
     return this.#stored.note(await locate(this.#file));
   }

@@ -1,4 +1,4 @@
-/** What journals, their temporary files and the marks of their files are called. */
+/** The names of journals, of their temporary files and of the marks of their files. */
 import { createHash } from 'node:crypto';
 import { JOURNAL_SUFFIX } from '../../driver/driver.js';
 
