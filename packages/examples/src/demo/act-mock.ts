@@ -89,12 +89,15 @@ export async function playAlone(screen: Screen, seed: number): Promise<Audit[]> 
   let wal = await Wal.open({ file, create: true });
   fill(screen, wal, RECORDS);
   for (const page of pickPages(file, 4, random)) driver.poison(file.path, { offset: page * PAGE_BYTES, length: 64 });
+  const { pieces, gaps } = await file.salvage();
+  const savedBytes = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  screen.say(`salvage() reads ${savedBytes} of ${file.size} bytes, names ${gaps.length} gaps, and changes nothing.`);
   const report = await wal.repair();
   drawMap(screen, file.path, statesOf(file));
   drawLegend(screen, statesOf(file));
-  screen.say(`Nobody has the bytes of these ${report.lost.length} pages. After the repair the pages take stores again,
+  screen.say(`No file has the bytes of these ${report.lost.length} pages. After the repair the pages take stores again,
     but they do not read as zeros: reads of the lost bytes throw ERR_PMEM_LOST, after a restart too. So a hole is never
-    taken for the end of the log, and the log goes on behind it:`);
+    taken for the end of the log, and the log goes on after it:`);
   await file.close();
   file = await PmemFile.open('/pmem0/alone', { driver });
   wal = await Wal.open({ file });

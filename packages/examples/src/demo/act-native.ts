@@ -93,7 +93,7 @@ function poisonPage(screen: Screen, injector: FaultInjector, file: PmemFile, pag
 function truncate(screen: Screen, file: PmemFile, pages: readonly number[]): void {
   const firstLost = Math.min(...pages.filter((page) => page > 0));
   truncateElsewhere(file.path, firstLost * PAGE_BYTES);
-  screen.say(`Instead, another process has cut the file off at page ${firstLost}, under its mapping: every load behind it
+  screen.say(`Instead, another process has cut the file off at page ${firstLost}, under its mapping: every load after it
     raises a real SIGBUS. The log is read all the same, the missing pages from the mirror:`);
 }
 

@@ -21,18 +21,17 @@ const looks: Record<PageState, readonly [symbol: string, colour: Colour, meaning
 /** Classifies a page that can be read, by its number and its bytes. */
 export type KindOf = (page: number, bytes: Uint8Array) => PageState;
 
-/** Returns the state of each page, which it reads as any program may with PmemFile. Default: the pages of a log. */
+/** Returns the state of each page, which it looks at as any program may with PmemFile. Default: the pages of a log. */
 export function statesOf(file: PmemFile, kindOf: KindOf = kindInLog(file)): PageState[] {
   const count = Math.floor(file.size / PAGE_BYTES);
   return Array.from({ length: count }, (_, page) => {
-    const bytes = new Uint8Array(PAGE_BYTES);
     try {
-      file.read(bytes, page * PAGE_BYTES);
+      // No page is copied, and what a view shows is believed only if every load of it went well.
+      return file.withView({ offset: page * PAGE_BYTES, length: PAGE_BYTES }, (bytes) => kindOf(page, bytes));
     } catch (error) {
       if (!(error instanceof PmemError)) throw error;
       return error.code === 'ERR_PMEM_LOST' ? 'lost' : 'poisoned';
     }
-    return kindOf(page, bytes);
   });
 }
 
