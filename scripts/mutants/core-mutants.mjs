@@ -91,8 +91,8 @@ const list = [
     ']);', 'what a killed repair supplied for an earlier loss stays lost',
   ],
   [
-    core('repair/batch.ts'), 'halfDone), ...unread]',
-    'halfDone)]', 'stores into a loss whose repair was killed are written over',
+    core('repair/batch.ts'), 'unknown), ...unread]',
+    'unknown)]', 'stores into a loss whose repair was killed are written over',
   ],
   [
     core('repair/batch.ts'), '[...unsupplied, ...noted, ...kept]',

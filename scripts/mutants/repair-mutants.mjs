@@ -71,6 +71,14 @@ const list = [
   [core('faults/fault-path.ts'), 'this.#isLoadable(fault, verdict) ? LOADABLE : verdict', 'verdict', 'a hole that a view met while the file was cut off is a lack of space'],
   [repair('write-units.ts'), "unit.state === 'holds-others' || ", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
+  [
+    repair('batch.ts'), "state === 'half-done' || readErrno !== 0;", "state === 'half-done';",
+    'what clearing leaves of a lost page counts as the store of others',
+  ],
+  [
+    repair('recover.ts'), 'const zeros = subtract(blank, unread.map(({ data }) => data));', 'const zeros = blank;',
+    'what clearing leaves of a lost page counts as the store of others, once open() has cleared it',
+  ],
   [repair('verify-units.ts'), ' || isCutOff(file, unit)', '', 'what others write after a cut is hidden'],
   [repair('write-units.ts'), ' || (endMoved && unit.isTail)', '', 'what others append before a retry is cut off'],
   [
@@ -144,7 +152,11 @@ const list = [
   [journal('interruption.ts'), 'Math.max(modifiedMs, changedMs)', 'modifiedMs', 'a copy that keeps its times is written over'],
   [repair('recover.ts'), 'if (unclear.length > 0) throw unclearError(file, unclear);', '', 'open() chooses where nothing tells whose bytes they are'],
   [repair('recover.ts'), "adopt && journal.interruption === 'unclear' ? 'torn' : journal.interruption", 'journal.interruption', 'adopt does not end a repair that was cut off'],
-  [repair('recover.ts'), 'await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));', '', 'a recovery that is cut off makes the file look stored to'],
+  [
+    repair('recover.ts'),
+    'await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank: zeros }));', '',
+    'a recovery that is cut off makes the file look stored to',
+  ],
   [journal('stored-journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
   [repair('grown-tail.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
   // Journals of the largest size

@@ -53,7 +53,9 @@ export async function recordIntents(
   // If nothing is supplied, an intent has zeros for what is lost, and what others have stored.
   const isUnsupplied = ({ rebuilt, filled }: RepairUnit): boolean => rebuilt.length + filled.length === 0;
   const unsupplied = units.filter(isUnsupplied).map(({ data }) => data);
-  const halfDone = units.filter(({ state }) => state === 'half-done').map(({ data }) => data);
+  // What a page gives that cannot be read now, and is cleared, is no zeros if the machine dies before it is written.
+  const mayHoldAnything = ({ state, readErrno }: RepairUnit): boolean => state === 'half-done' || readErrno !== 0;
+  const unknown = units.filter(mayHoldAnything).map(({ data }) => data);
   // If a bare intent's page can be read later it was written whole: until then the intent says that all of it is lost.
   const noted = units.filter(({ suppliable, state }) => suppliable && state === 'untouched').map(({ data }) => data);
   // What a repair keeps of a page is on the medium already, also if this process dies before it writes.
@@ -70,7 +72,7 @@ export async function recordIntents(
         ...subtract(content.lost, [...unsupplied, ...noted, ...kept]),
         ...units.flatMap((unit) => unit.tombstoned),
       ]),
-      blank: coalesce([...subtract(content.blank ?? [], halfDone), ...unread]),
+      blank: coalesce([...subtract(content.blank ?? [], unknown), ...unread]),
     };
   };
   const before = journal.content;

@@ -122,7 +122,11 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const units = await prepared(file, unsafe, rest, fileSizeBytes);
   // The writes change the file's times: written again, the journal tells them from what others write later. On a full
   // filesystem that fails, which is no reason not to finish what needs no space.
-  if (units.length > 0) await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank }));
+  const unread = units.filter(({ readErrno }) => readErrno !== 0);
+  if (units.length > 0) {
+    const zeros = subtract(blank, unread.map(({ data }) => data));
+    await journal.update(() => ({ intents: [...rest, ...unsupplied], lost: lostEarlier, blank: zeros }));
+  }
   await writeUnits(file, unsafe, units, { strategy: 'auto', allowRelocation: false }, fileSizeBytes);
   const appended = tail === undefined ? await appendedTail(file, units, fileSizeBytes) : undefined;
   const left: Intent[] = units.filter(isNotThere).flatMap((unit) => {
@@ -133,6 +137,7 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
     const longer = units.filter(({ state, unit }) => state === 'repaired' && rangeEnd(unit) > fileSizeBytes);
     left.push(...longer.map((unit) => unit.intent(fileSizeBytes)));
   }
+  const writtenUnread = unread.filter(({ state }) => state !== 'untouched').map(({ data }) => data);
   // A unit that is not as intended may be as it was before its repair.
   const done = units.filter(({ state }) => state === 'repaired').map(({ data }) => data);
   const lostBefore = subtract(lostEarlier, [...done, ...suppliedIn(lostEarlier, intended(finished))]);
@@ -140,7 +145,10 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const content: JournalContent = {
     intents: left,
     lost: subtract(lost, [rangeBetween(fileSizeBytes, Number.MAX_SAFE_INTEGER)]),
-    blank: coalesce([...intersectAll(blankAfter(blank, pending, finished), lostBefore), ...units.flatMap(blankOf)]),
+    blank: coalesce([
+      ...intersectAll(blankAfter(subtract(blank, writtenUnread), pending, finished), lostBefore),
+      ...units.flatMap(blankOf),
+    ]),
   };
   // An intent left on disk would be written again, over newer data, by the next open(): no journal, no open.
   await updated(journal, () => content);
