@@ -45,6 +45,12 @@ const actions = {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     return { now: await codeOf(() => file.persist(...now)), later: await inFlight };
   },
+  /** Supplies what is lost as `byte`, and reports what became of the units. */
+  repair: async (offset, length, byte) => {
+    const rebuild = (range) => new Uint8Array(range.length).fill(byte);
+    const { units } = await file.repair({ offset, length }, { rebuild });
+    return units.map(({ outcome }) => outcome);
+  },
   scrub: async () => (await file.scrub()).mediaErrors,
   salvage: async () => (await file.salvage()).gaps,
   badBlocks: async () => (await file.badBlocks()).status,

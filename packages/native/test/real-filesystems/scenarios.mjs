@@ -1,7 +1,7 @@
 // One function a situation. Each gets an empty folder, and throws if anything is not as it has to be.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chownSync, copyFileSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { accessAs, MIB, mountNew, NOBODY, PAGE, run } from './mounted.mjs';
 
@@ -172,6 +172,30 @@ export const scenarios = {
     run('cp', '--reflink=always', file, path.join(place, 'snapshot'));
     fill(path.join(place, 'filler'));
     assertNoSpaceAndReadable(accessAs(NOBODY, file, [['open', {}], ['writePages', 0, 4096, 1], ['read', 0, 16 * MIB, 1], ...LOOK]));
+  },
+
+  'btrfs: a block whose checksum does not match': (folder) => {
+    const place = mountNew(folder, 'btrfs', 256 * MIB);
+    const page = Buffer.alloc(PAGE, 'spoilt on the medium');
+    const bytes = Buffer.alloc(SIZE, 1);
+    page.copy(bytes, 5 * PAGE);
+    const file = makeFile(path.join(place, 'file'), bytes);
+    run('umount', place);
+    const image = path.join(folder, 'image');
+    const medium = readFileSync(image);
+    const at = medium.indexOf(page);
+    assert.ok(at > 0 && at === medium.lastIndexOf(page), 'the page is on the medium once');
+    medium.fill(0xff, at + 100, at + 108);
+    writeFileSync(image, medium);
+    run('mount', '-o', 'loop', image, place);
+    const bad = [{ offset: 5 * PAGE, length: PAGE }];
+    const outcomes = accessAs(0, file, [
+      ['open', {}], ['read', 0, SIZE, 1], ['read', 0, 5 * PAGE, 1], ['scrub'], ['repair', 5 * PAGE, PAGE, 1],
+      ['read', 0, SIZE, 1], ['scrub'], ['close'],
+    ]);
+    assertCode(outcomes[1], 'ERR_PMEM_MEDIA', { ranges: bad });
+    assert.deepEqual(outcomes.slice(2), ['ok', bad, ['unverifiable'], 'ok', [], 'ok']);
+    assert.deepEqual(accessAs(0, file, [['open', {}], ['read', 0, SIZE, 1]]), ['ok', 'ok']);
   },
 
   'ext4: shut down': shutDown('ext4', 64 * MIB),
