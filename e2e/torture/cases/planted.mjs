@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { STRANGER } from '../stranger.mjs';
-import { assert, assertCode, makeFile, page, PAGE, readAnew } from './support.mjs';
+import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
 
 /** The name that a journal is written under first can be guessed. */
 async function plantedTemporary({ place, startActor }) {
@@ -46,6 +46,34 @@ async function plantedTemporary({ place, startActor }) {
       if (what === 'link') assert.equal(readlinkSync(planted), secret);
     }
     assert.equal(readFileSync(secret, 'utf8'), 'of another program');
+  }
+}
+
+/** A file takes the name of the journal while that is written; also on a server without RENAME_NOREPLACE and links. */
+async function nameTakenMeanwhile({ place, startActor }) {
+  const [EPERM, EINVAL] = [1, 22];
+  for (const refused of [{}, { rename: EINVAL, link: EPERM }]) {
+    const fuse = await place('fuse');
+    const file = await makeFile(fuse, 'car');
+    await fuse.makeBad(file, 5);
+    const actor = await opener(startActor, 'actor', file);
+    assertCode(await actor.call('read', 5 * PAGE, 8), 'ERR_PMEM_MEDIA');
+    await fuse.command('slow', 'fsync', 600, 1);
+    for (const [request, errno] of Object.entries(refused)) await fuse.command('fail', request, errno, 1);
+    const repair = actor.call('repair', page(5), 9);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
+    // On the server's own disk: the server itself is busy.
+    writeFileSync(path.join(fuse.below, 'car.repair'), 'how to repair the car');
+    await repair;
+    assert.equal(readFileSync(`${file}.repair`, 'utf8'), 'how to repair the car');
+    await fuse.command('calm');
+    await actor.ask('repair', page(5), 9);
+    await actor.ask('close');
+    assert.equal(await readAnew(startActor, file, page(5)), 9);
+    assert.equal(readFileSync(`${file}.repair`, 'utf8'), 'how to repair the car');
+    await actor.kill();
   }
 }
 
@@ -143,5 +171,6 @@ async function forgedJournals({ place, startActor, random }) {
 
 export const plantedCases = [
   { name: 'harm: temporary files that another user has planted', run: plantedTemporary },
+  { name: 'harm: the name of a journal is taken meanwhile', run: nameTakenMeanwhile },
   { name: 'harm: forged journals', run: forgedJournals },
 ];

@@ -20,14 +20,16 @@ export class FusePlace {
   kind = 'fuse';
   #server;
   #answers = [];
-  #below;
+  /** The folder that everything is passed on to. */
+  /** The folder that everything is passed on to. */
+  below;
 
   static async start(program, folder, ...options) {
     const place = new FusePlace();
     place.folder = path.join(folder, 'fuse');
-    place.#below = path.join(folder, 'fuse-below');
-    for (const name of [place.folder, place.#below]) mkdirSync(name);
-    place.#server = spawn(program, [place.#below, place.folder, ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
+    place.below = path.join(folder, 'fuse-below');
+    for (const name of [place.folder, place.below]) mkdirSync(name);
+    place.#server = spawn(program, [place.below, place.folder, ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
     const mounted = place.#answer();
     place.#server.stdout.setEncoding('utf8').on('data', (text) => {
       for (const line of text.trim().split('\n')) place.#answers.shift()?.(line);
