@@ -55,7 +55,7 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
-   * What PmemFile.open() calls; a test calls that.
+   * PmemFile.open() calls this, and a test calls PmemFile.open().
    *
    * @example
    * const file = await PmemFile.open('/pmem/app.db', { driver, size: 65536, create: true });
@@ -156,7 +156,7 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
-   * Where on the device a byte of the file is; undefined in a hole.
+   * Returns the place on the device of a byte of the file; undefined in a hole.
    *
    * @example
    * const before = driver.physicalOf('/pmem/app.db', 4096);

@@ -20,7 +20,7 @@ export type Placement = (request: PlacementRequest) => number | undefined;
 export interface MockOptions {
   /** Decides everything random: what cleared poison reads as, what survives a crash. 1 by default. */
   readonly seed?: number | undefined;
-  /** Whose rules hold. `6.12` by default. */
+  /** The kernel whose rules hold. `6.12` by default. */
   readonly kernel?: KernelName | undefined;
   /** `ext4` by default. `tmpfs` is never on persistent memory. */
   readonly filesystem?: FilesystemName | undefined;

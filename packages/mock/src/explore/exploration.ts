@@ -35,7 +35,7 @@ export interface ExplorationParts<State extends Explored> {
   /** Told of each event just before it takes effect, so that the state can keep account of it. */
   readonly onEvent?: ((state: State, event: ScheduledEvent) => void) | undefined;
   /**
-   * Whether the body, or recover, may end with this error once something was made to fail. PmemError alone by
+   * Says whether the body, or recover, may end with this error once something was made to fail. PmemError alone by
    * default. Any other error is a failure; so is every error of an undisturbed run.
    */
   readonly acceptable?: ((error: unknown) => boolean) | undefined;

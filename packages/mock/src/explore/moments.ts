@@ -12,7 +12,7 @@ export interface Moment {
   readonly operation: MockOperation | undefined;
   /** At a choice among several calls: the one that happens by itself, for instance `a: pwrite`. */
   readonly turn: string | undefined;
-  /** Whose calls can happen first, see TurnEvent. */
+  /** The processes whose calls can happen first, see TurnEvent. */
   readonly alternatives: readonly string[];
   /** Number of the moment of another process's operation that this one happens just before; undefined for most. */
   readonly before: number | undefined;

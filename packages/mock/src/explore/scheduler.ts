@@ -6,7 +6,7 @@ import type { Turns, WaitingCall } from '../driver/turns.js';
 export interface TurnChoice {
   /** The call that happens unless another one is wanted, for instance `a: pwrite`. */
   readonly next: string;
-  /** Whose call could happen instead. */
+  /** The processes whose call could happen instead. */
   readonly alternatives: readonly string[];
 }
 
@@ -81,7 +81,7 @@ export class Scheduler implements Turns {
     return Promise.allSettled(running);
   }
 
-  /** Whose call may happen inside of a synchronous operation of `process`, before the operation itself. */
+  /** The processes whose call may happen inside a synchronous operation of `process`, before the operation itself. */
   visitors(process: string | undefined): readonly string[] {
     if (this.#fresh || this.#visiting) {
       this.#fresh = false;

@@ -13,7 +13,7 @@ export class Device {
   readonly cache: CpuCache;
   /** Sectors that the kernel knows to be bad: its list, or on tmpfs the pages it has marked. */
   readonly known: SectorSet;
-  /** Whether the device clears poison when it is asked to. */
+  /** True if the device clears poison when it is asked to. */
   readonly clearable: boolean;
   readonly #consumedErrors: ConsumedErrors;
   /** Blocks that are out of the kernel's own memory map. Programs may still have them mapped. */
