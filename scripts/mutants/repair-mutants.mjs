@@ -26,7 +26,7 @@ const list = [
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],
   [journal('locate.ts'), 'if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);', 'if (!isOwn && isOriginal) return none;', "another file's journal is written over"],
   [journal('locate.ts'), 'facts.created || isMarkedAsOriginal(outcome, journal)', 'facts.created', "another file's journal is taken for that of a copy"],
-  [journal('locate.ts'), "const status = isOwn ? 'own' : 'copied';", "const status = isOwn || !isElsewhere(outcome) ? 'own' : 'copied';", 'the journal of a marked copy is believed'],
+  [journal('locate.ts'), "status: isOwn ? 'own' : 'copied',", "status: isOwn || !isElsewhere(outcome) ? 'own' : 'copied',", 'the journal of a marked copy is believed'],
   [journal('locate.ts'), 'if (journal.identity.id !== mark.id) continue;', '', 'a journal that the mark does not name is believed'],
   [journal('locate.ts'), 'if (!isSame) return mark;', '', 'a repair that ends meanwhile is taken for a lost journal'],
   [journal('locate.ts'), '[...beside, mark.path]', 'beside', 'a file that was moved does not find its journal'],
@@ -52,6 +52,10 @@ const list = [
   [journal('stored-journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
   [journal('stored-journal.ts'), 'const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
   [journal('stored-journal.ts'), 'this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;', 'undefined as SystemFailure | undefined;', 'persist() removes the journal and leaves the mark'],
+  [
+    journal('locate.ts'), 'own === undefined || located.writtenMs > own.writtenMs', 'own === undefined',
+    'of two journals of one inode the one that was left behind is believed',
+  ],
   [
     journal('locate.ts'), 'const isOwn = !isElsewhere(outcome) && (', 'const isOwn = (',
     "a snapshot's file changes the journal of the original",

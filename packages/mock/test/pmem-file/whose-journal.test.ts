@@ -134,6 +134,25 @@ describe('a file with a loss gets another name', () => {
   });
 });
 
+describe('a file and its journal are linked, as by cp -al', () => {
+  it('the journal that was written last counts, whichever name is opened', async () => {
+    const driver = await withLoss();
+    const second = { offset: 2 * PAGE, length: PAGE };
+    for (const ending of ['', '.repair']) driver.link(PATH + ending, `/backup/file${ending}`);
+    const file = await PmemFile.open(PATH, { driver });
+    driver.advanceClock(1000);
+    driver.poison(PATH, second);
+    await file.repair(second);
+    await file.close();
+    for (const path of ['/backup/file', PATH]) {
+      const opened = await PmemFile.open(path, { driver });
+      const error = await failure('ERR_PMEM_LOST', () => read(opened, 0, size));
+      expect(error.ranges).toEqual([{ offset: PAGE, length: 2 * PAGE }]);
+      await opened.close();
+    }
+  });
+});
+
 describe('a file and its journal are copied', () => {
   it.each([false, true])('(attributes: %s) what is lost stays lost, what is not can be read and written', async (attributes) => {
     const driver = await withLoss();

@@ -1,6 +1,8 @@
 /** Whose a journal is when real files are renamed, linked, rotated and copied, and when others put files beside them. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, linkSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, chownSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PAGE, scratchFolder } from '../scratch.js';
@@ -8,6 +10,7 @@ import { bareFile, expectLoss, firstByte, journalBytes, LOST, makeLoss, open, re
 
 const supplied = { rebuild: ({ length }: { length: number }): Uint8Array => new Uint8Array(length).fill(2) };
 const OTHER_USER = 65534;
+const SECOND = { offset: 3 * PAGE, length: PAGE };
 
 /** Files of several owners can be made by root alone: these tests do not pass for want of it. */
 function expectRoot(): void {
@@ -123,6 +126,47 @@ describe.each(['disk', 'tmpfs'] as const)('a file on %s with a loss', (where) =>
     for (const persist of persists) expect(await refusal(persist)).toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
     await expectLoss(copy);
     expect(readFileSync(copy).subarray(PAGE, 2 * PAGE).every((byte) => byte === 9)).toBe(true);
+  });
+
+  it('in a folder that a copy takes the place of, and renamed: each file keeps its own', async () => {
+    const folder = scratchFolder(where);
+    const [data, old] = [path.join(folder, 'data'), path.join(folder, 'old')];
+    mkdirSync(data);
+    await makeLoss(path.join(data, 'file'), [LOST, SECOND]);
+    renameSync(data, old);
+    execFileSync('cp', ['-a', old, data]);
+    renameSync(path.join(old, 'file'), path.join(old, 'moved'));
+    const copied = readFileSync(path.join(data, 'file.repair'));
+    const file = await open(path.join(old, 'moved'));
+    file.write(new Uint8Array(PAGE).fill(5), LOST.offset);
+    file.persist(LOST.offset, PAGE);
+    await file.close();
+    expect(readFileSync(path.join(data, 'file.repair'))).toEqual(copied);
+    const copy = await open(path.join(data, 'file'));
+    expect(await refusal(() => firstByte(copy, LOST.offset))).toMatchObject({ code: 'ERR_PMEM_LOST' });
+    await copy.close();
+    const again = await open(path.join(old, 'moved'));
+    expect(firstByte(again, LOST.offset)).toBe(5);
+    expect(await refusal(() => firstByte(again, SECOND.offset))).toMatchObject({ code: 'ERR_PMEM_LOST' });
+    await again.close();
+  });
+
+  it('linked with its journal, by cp -al: the journal that was written last counts, whichever name is opened', async () => {
+    const folder = scratchFolder(where);
+    const [data, backup] = [path.join(folder, 'data'), path.join(folder, 'backup')];
+    mkdirSync(data);
+    await makeLoss(path.join(data, 'file'), [LOST, SECOND]);
+    execFileSync('cp', ['-al', data, backup]);
+    const file = await open(path.join(data, 'file'));
+    file.write(new Uint8Array(PAGE), LOST.offset);
+    file.persist(LOST.offset, PAGE);
+    await file.close();
+    for (const at of [backup, data]) {
+      const opened = await open(path.join(at, 'file'));
+      expect(firstByte(opened, LOST.offset)).toBe(0);
+      expect(await refusal(() => firstByte(opened, SECOND.offset))).toMatchObject({ code: 'ERR_PMEM_LOST' });
+      await opened.close();
+    }
   });
 
   it('without its journal: refused, with advice, until the journal is back', async () => {

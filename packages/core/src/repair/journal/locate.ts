@@ -46,6 +46,8 @@ export interface JournalFound {
 
 export type Located = NoJournal | JournalFound;
 
+type Written = Exclude<Located, NoJournal>;
+
 /** Yields the places to read and takes their contents. `gone`: the mark names a journal that is nowhere. */
 type Search = Generator<string, Located | 'gone', JournalOutcome>;
 
@@ -91,8 +93,9 @@ function searchWith(facts: FileFacts, outcome: MarkOutcome): Search {
 
 function* searchByMark(facts: FileFacts, mark: Mark): Search {
   let obstacle: PmemError | undefined;
-  const beside = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), baseName(mark.path)];
-  for (const place of new Set([...beside, mark.path])) {
+  let copied: Located | undefined;
+  let own: Written | undefined;
+  for (const place of placesOf(facts, mark)) {
     const outcome = yield place;
     if (outcome.status === 'absent') continue;
     const found = read(facts, outcome);
@@ -108,11 +111,24 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       continue;
     }
     const isOwn = !isElsewhere(outcome) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
-    const status = isOwn ? 'own' : 'copied';
-    return { status, place, journal, writtenMs: writtenMsOf(outcome), marked: true };
+    const located: Written = {
+      status: isOwn ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true,
+    };
+    if (!isOwn) copied ??= located;
+    // Of several, as after `cp -al`, the others have been left behind.
+    else if (own === undefined || located.writtenMs > own.writtenMs) own = located;
   }
+  const found = own ?? copied;
+  if (found !== undefined) return found;
   if (obstacle !== undefined) throw obstacle;
   return 'gone';
+}
+
+/** Beside the file, and where the mark leads to if that is elsewhere. */
+function placesOf(facts: FileFacts, mark: Mark): Iterable<string> {
+  const beside = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), baseName(mark.path)];
+  const isBeside = beside.some((place) => absolutePlace(facts.path, place) === mark.path);
+  return new Set(isBeside ? beside : [...beside, mark.path]);
 }
 
 function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Search {
