@@ -131,6 +131,16 @@ const list = [
     repair('recover.ts'), 'if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);',
     '', 'what others cut off before open() stays lost for what they add later',
   ],
+  // Others store into a page whose repair is gone
+  [repair('repair.ts'), 'await strikeStoredOver(context, runs);', '', 'a repair finishes an intent over newer stores'],
+  [
+    repair('repair.ts'), 'if (!(await takeBack(journal, unsafe, batch, before))) throw', 'if (false) throw',
+    'a repair that has left its intent goes on with it',
+  ],
+  [repair('stored-over.ts'), ' && byte !== content[i]', '', 'what a repair itself has left half done counts as stored'],
+  [repair('stored-over.ts'), 'byte !== 0 && ', '', 'a page that was reset counts as stored over'],
+  [repair('stored-over.ts'), '!isZero(found)', 'true', 'a page of zeros counts as rebuilt'],
+  [repair('stored-over.ts'), 'await file.sync();', 'undefined;', 'an intent is struck before the stores are durable'],
   // A look gets no answer
   [repair('prepare-batch.ts'), 'unanswered !== undefined', 'false', 'an errno of the moment proves a page bad'],
   [repair('write-units.ts'), "if (errno !== 0) return { step: 'pread', errno };", '', 'what was not read is cut off'],
@@ -177,10 +187,10 @@ const list = [
   [core('rescue/salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],
   // Units that fail
   [repair('batch.ts'), "const halfDone = units.filter(({ state }) => state === 'half-done');", 'const halfDone: RepairUnit[] = [];', 'a unit that was half written loses its intent'],
-  [repair('batch.ts'), 'if (present !== undefined && !present.intents.some(isOurs)) return;', 'return;', 'an intent that reached the disk although its write failed stays'],
+  [repair('batch.ts'), 'if (present !== undefined && !present.intents.some(isOurs)) return true;', 'return true;', 'an intent that reached the disk although its write failed stays'],
   [
     repair('batch.ts'),
-    '  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));\n}\n\n/**', '}\n\n/**',
+    '  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));\n  return false;', '  return false;',
     'a unit whose intent cannot be taken back stays open',
   ],
   [repair('batch.ts'), ', ...before.intents.filter(isOurs)],', '],', 'an earlier intent is taken back with a later one'],
@@ -198,7 +208,7 @@ const list = [
   [repair('salvage-unit.ts'), 'if (unfinished !== undefined && unfinished.content === undefined) {', 'if (false as boolean) {', 'a unit whose rebuilding was cut off counts as what it reads as'],
   [repair('batch.ts'), "return suppliable && state === 'half-done' ? [data] : tombstoned;", 'return tombstoned;', 'a unit whose rebuilding failed counts as what it reads as once the process has died'],
   [repair('batch.ts'), 'const content = written === undefined ? now : written.change(now);', 'const content = now;', 'what was written stays in the journal when the next batch is recorded'],
-  [repair('batch.ts'), '    unsafe.syncFromJournal(journal.content);\n    return;', '    return;', 'an intent that was taken back is still finished'],
+  [repair('batch.ts'), '    unsafe.syncFromJournal(journal.content);\n    return true;', '    return true;', 'an intent that was taken back is still finished'],
   [repair('recover.ts'), ', ...unsupplied]);', ']);', 'open() drops the note of a unit that was being rebuilt'],
   [repair('recover.ts'), 'intents.filter((intent) => intent.offset < fileSizeBytes);', 'intents.filter((intent) => intent.offset < fileSizeBytes && intent.content !== undefined);', 'what a repair whose process died had written is never looked at'],
   [repair('recover.ts'), 'unsafe.syncFromJournal(file.facts.readOnly ? withLosses(located.journal) : located.journal);', 'unsafe.syncFromJournal(located.journal);', 'to a reader a unit that is being rebuilt is a media error'],

@@ -91,15 +91,15 @@ export async function recordIntents(
 
 /**
  * The units were not touched: their intents must not stay, or the next open() would write them over newer bytes. If
- * they cannot be taken back they are closed to every access, until a repair finishes them.
+ * they cannot be taken back they are closed to every access, until a repair finishes them, and the result is false.
  */
 export async function takeBack(
   journal: Journal, unsafe: UnsafeRanges, { units, fileSizeBytes }: Batch, before: JournalContent,
-): Promise<void> {
+): Promise<boolean> {
   const ranges = bytesOf(units);
   const isOurs = (intent: Intent): boolean => ranges.some((range) => intersect(intent, range) !== undefined);
   const present = await journal.reload();
-  if (present !== undefined && !present.intents.some(isOurs)) return;
+  if (present !== undefined && !present.intents.some(isOurs)) return true;
   const failure = present === undefined ? undefined : await journal.update(({ intents, lost, blank = [] }) => ({
     intents: [...intents.filter((intent) => !isOurs(intent)), ...before.intents.filter(isOurs)],
     lost: coalesce([...subtract(lost, ranges), ...intersectAll(before.lost, ranges)]),
@@ -108,9 +108,10 @@ export async function takeBack(
   if (present !== undefined && failure === undefined) {
     // What was read from the disk a moment ago had them as half done.
     unsafe.syncFromJournal(journal.content);
-    return;
+    return true;
   }
   for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));
+  return false;
 }
 
 /**

@@ -23,6 +23,7 @@ import { ReadRoom } from './read-room.js';
 import type { RepairReceipt } from './receipt.js';
 import { healthyUnits, reportUnit } from './receipt.js';
 import type { RepairUnit } from './repair-unit.js';
+import { strikeStoredOver } from './stored-over.js';
 import { SPARSE_BYTES_MIN } from './survey.js';
 import type { RepairRequest } from './types.js';
 import { spanOf, windowsOf } from './windows.js';
@@ -51,6 +52,7 @@ export async function repairRanges(
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
     const within = await withinFile(context, runs);
+    await strikeStoredOver(context, runs);
     const listed = await ListedBlocks.of(file, within);
     return await new Repair(context, request, listed, within).run(runs);
   } finally {
@@ -68,6 +70,11 @@ async function withinFile({ file }: RepairContext, runs: readonly ByteRange[]): 
   const gone = beyond.filter((range) => range.offset % repairUnitBytes(file.facts) === 0);
   if (gone.length > 0) throw truncated(file, gone);
   return rangeBetween(span.offset, Math.min(rangeEnd(span), sizeBytes));
+}
+
+function unrecalled(path: string, { units }: Batch): RepairError {
+  const message = 'others have changed these units, and their intents could not be taken back; nothing was touched';
+  return new RepairError(message, [], { path, ranges: bytesOf(units) });
 }
 
 /** One call of repair(), under the lock. */
@@ -174,7 +181,8 @@ class Repair {
         throw error;
       }
       if (!isChanged) return batch;
-      await takeBack(journal, unsafe, batch, before);
+      // Prepared again, its own intent would count as a repair that was cut off, and be finished over what has changed.
+      if (!(await takeBack(journal, unsafe, batch, before))) throw unrecalled(file.facts.path, batch);
       const span = spanOf(window);
       if (span !== undefined) await this.#listed.askAgain(span);
       batch = await this.#prepare(window);
