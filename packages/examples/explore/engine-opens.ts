@@ -1,6 +1,7 @@
 /**
- * Explorations of every engine's open beside another process that opens the same files, new ones or those of an engine.
- * Invariant: one at a time has it, the other is refused and changes nothing; what was acknowledged is there afterwards.
+ * Explorations of every engine's open beside another process that opens the same files, new ones or those of an engine,
+ * while power fails, a process dies, a call fails or a page goes bad. Invariant: one at a time has it, the other is
+ * refused and changes nothing; what was acknowledged is there afterwards, and nothing that was not written.
  */
 import { PmemError } from '@safe-pmem/core';
 import {
@@ -12,7 +13,9 @@ import {
   mockDriver,
   type MockProcess,
   replaySchedule,
+  type ScheduledEvent,
 } from '@safe-pmem/mock';
+import { EngineError } from '../src/engine-error.js';
 import { openWithFiles } from '../src/files/index.js';
 import { PmemLevel } from '../src/level/index.js';
 import { PageStore } from '../src/pages/index.js';
@@ -115,9 +118,15 @@ class Scene {
   readonly acknowledged: string[] = [];
   readonly tried: string[] = [];
   readonly having = new Set<MockProcess>();
+  /** A call was made to fail, or a page went bad: a process may give up with an error of its own. */
+  disturbed = false;
 
   constructor(seed: number) {
     this.driver = mockDriver({ seed, capacityBytes: 1024 * PAGE });
+  }
+
+  noteEvent({ effect }: ScheduledEvent): void {
+    if (!['turn', 'kill', 'crash'].includes(effect)) this.disturbed = true;
   }
 }
 
@@ -128,25 +137,43 @@ async function openAndWrite({ open }: Kind, scene: Scene, process: MockProcess):
   try {
     engine = await open(process, scene.server);
   } catch (error) {
-    if (isRefusal(error)) return;
+    if (isRefusal(error) || (scene.disturbed && isOwn(error))) return;
     throw error;
   }
   having.add(process);
   if ([...having].filter(({ alive }) => alive).length > 1) throw new Error('two processes have it open');
   const text = `of ${process.name}`;
   scene.tried.push(text);
-  await engine.write(text);
-  acknowledged.push(text);
+  await unlessDisturbed(scene, async () => {
+    await engine.write(text);
+    acknowledged.push(text);
+  });
   having.delete(process);
-  await engine.close();
+  await unlessDisturbed(scene, () => engine.close());
+}
+
+async function unlessDisturbed(scene: Scene, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!scene.disturbed || !isOwn(error)) throw error;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return causesOf(error).find((cause) => cause instanceof PmemError)?.code === 'ERR_PMEM_LOCKED';
+}
+
+/** The error of a file or of an engine; none of the language. */
+function isOwn(error: unknown): boolean {
+  return causesOf(error).some((cause) => cause instanceof PmemError || cause instanceof EngineError);
 }
 
 /** A Level wraps what its files throw, and this database wraps that once more. */
-function isRefusal(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof PmemError) return cause.code === 'ERR_PMEM_LOCKED';
-  }
-  return false;
+function causesOf(error: unknown): readonly Error[] {
+  const causes: Error[] = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) causes.push(cause);
+  return causes;
 }
 
 export function opensOf(kind: Kind, isThere: boolean): Interleaving<Scene> {
@@ -172,12 +199,19 @@ export function opensOf(kind: Kind, isThere: boolean): Interleaving<Scene> {
       await engine.write('afterwards');
       await engine.close();
     },
+    onEvent: (scene, event) => { scene.noteEvent(event); },
   };
 }
+
+// Poison in a repair journal is a question to PmemFile, which is asked there: packages/mock/explore.
+const files = (path: string): boolean => !path.includes('.repair');
 
 const WAYS: Readonly<Record<string, EveryInterleavingOptions>> = {
   'every order': {},
   'every order, kill': { kill: true },
+  'every order, crash': { crash: true },
+  'every order, fault': { fault: true },
+  'every order, poison': { poison: true, files },
 };
 
 /** Of each target at least so many states in a full run. */

@@ -236,6 +236,9 @@ export class WeatherScene {
     const values = this.#values(halves);
     this.driver.append(PATH, filled(values));
     this.#here.written(sizeBytes / HALF, values, sizeBytes + halves * HALF);
+    // A reset has made the page writable for others, and after a failure it is reset or written once more: between the
+    // look before that and the call nothing keeps others out, either.
+    if (this.disturbed && ['zeroRange', 'pwrite'].includes(this.#operation ?? '')) this.#here.contested();
   }
 
   rename(to: string): void {

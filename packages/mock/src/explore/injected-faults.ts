@@ -1,38 +1,41 @@
 /**
- * Lists how each operation can fail: the errnos that the manual pages of its system calls list and that a disk can
- * cause.
+ * Lists how each operation can fail: the errnos that the manual pages of its system calls list and that a disk, or a
+ * network between it and the machine, can cause.
  */
 import { Errno } from '@safe-pmem/core';
 import type { MockOperation, OperationEffect, OperationName } from '../driver/operation.js';
 import type { ErrnoName, InjectedFault } from './schedule.js';
 
+/** Any call on a file or a name fails so if a server is away (NFS), or if a daemon has died (FUSE). */
+const AWAY = ['ESTALE', 'ETIMEDOUT', 'ENOTCONN'] as const;
+
 const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
-  open: ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EINTR'],
+  open: ['EIO', 'ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES', 'EINTR', ...AWAY],
   read: [],
   write: [],
-  persist: ['EIO', 'ENOMEM', 'EINTR', 'EAGAIN'],
+  persist: ['EIO', 'ENOMEM', 'EINTR', 'EAGAIN', ...AWAY],
   view: ['ENOMEM'],
-  probe: ['EIO'],
-  remap: ['ENOMEM', 'EAGAIN'],
-  pread: ['EIO', 'ENOMEM', 'EINTR', 'EAGAIN'],
-  pwrite: ['EIO', 'ENOSPC', 'EFAULT', 'EDQUOT', 'ENOMEM', 'EINTR', 'EAGAIN'],
-  sync: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR'],
-  zeroRange: ['EIO', 'ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'EINTR'],
+  probe: ['EIO', 'ENOMEM', ...AWAY],
+  remap: ['ENOMEM', 'EAGAIN', ...AWAY],
+  pread: ['EIO', 'ENOMEM', 'EINTR', 'EAGAIN', ...AWAY],
+  pwrite: ['EIO', 'ENOSPC', 'EFAULT', 'EDQUOT', 'ENOMEM', 'EINTR', 'EAGAIN', ...AWAY],
+  sync: ['EIO', 'ENOSPC', 'EDQUOT', 'EINTR', ...AWAY],
+  zeroRange: ['EIO', 'ENOSPC', 'EDQUOT', 'EOPNOTSUPP', 'EINTR', ...AWAY],
   tryZeroRange: ['EIO', 'ENOSPC', 'EOPNOTSUPP', 'EMFILE', 'EACCES'],
-  resize: ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG', 'EINTR'],
-  truncate: ['EIO', 'EINTR'],
-  fileSize: ['EIO', 'ENOMEM'],
+  resize: ['EIO', 'ENOSPC', 'EDQUOT', 'EFBIG', 'EINTR', ...AWAY],
+  truncate: ['EIO', 'EINTR', ...AWAY],
+  fileSize: ['EIO', 'ENOMEM', ...AWAY],
   extents: ['EIO', 'EOPNOTSUPP', 'ENOMEM'],
   badBlocks: ['EACCES', 'EIO'],
-  lock: ['EAGAIN', 'ENOLCK', 'EINTR'],
-  unlock: ['EIO'],
-  readJournal: ['EIO', 'EACCES', 'EMFILE', 'ENOMEM', 'EINTR'],
-  writeJournal: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'EMFILE'],
-  removeJournal: ['EIO', 'EACCES'],
-  readMark: ['EIO'],
-  writeMark: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES'],
-  names: ['EIO'],
-  close: ['EIO'],
+  lock: ['EAGAIN', 'ENOLCK', 'EINTR', 'EIO', ...AWAY],
+  unlock: ['EIO', 'ENOLCK', ...AWAY],
+  readJournal: ['EIO', 'EACCES', 'EMFILE', 'ENOMEM', 'EINTR', ...AWAY],
+  writeJournal: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'EMFILE', ...AWAY],
+  removeJournal: ['EIO', 'EACCES', ...AWAY],
+  readMark: ['EIO', 'ENOMEM', ...AWAY],
+  writeMark: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'ENOMEM', ...AWAY],
+  names: ['EIO', 'EACCES', 'ENOMEM', ...AWAY],
+  close: ['EIO', 'EINTR', 'ENOSPC', 'EDQUOT', ...AWAY],
 };
 
 const SIGNAL_CODES = [2, 4] as const;
@@ -42,8 +45,8 @@ const SHORT_BYTES = [1, 1000];
 const errnoFaults = (errnos: readonly ErrnoName[]): readonly InjectedFault[] =>
   errnos.map((errno) => ({ effect: 'errno', errno }));
 const ERRNO_FAULTS = new Map(Object.entries(ERRNOS).map(([name, errnos]) => [name, errnoFaults(errnos)]));
-const FSTAT_FAULTS = errnoFaults(['EIO']);
-const RENAME_FAULTS = errnoFaults(['EIO', 'ENOSPC']);
+const FSTAT_FAULTS = errnoFaults(['EIO', ...AWAY]);
+const RENAME_FAULTS = errnoFaults(['EIO', 'ENOSPC', ...AWAY]);
 const SIGNAL_FAULTS: readonly InjectedFault[] = SIGNAL_CODES.map((signalCode) => ({ effect: 'signal', signalCode }));
 
 /**

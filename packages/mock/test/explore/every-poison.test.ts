@@ -27,15 +27,15 @@ describe('everyPoison', () => {
     const { exploration, schedules } = exploring(storeAndPersist);
     const { byKind, complete } = await everyPoison(exploration, { fault: true, crash: false });
     // Before the store: 4 failures of the store; the body ends there, unless the poison is a latent sector elsewhere in
-    // the page, and then 8 of the persist. Before the persist: 8 of the persist. At the end: none. Each for page and sector.
+    // the page, and then 14 of the persist. Before the persist: 14 of it. At the end: none. Each for page and sector.
     expect(byKind).toEqual({
       'none': 1,
       'poison': 6,
       'latent poison': 6,
       'poison+signal': 8,
       'latent poison+signal': 8,
-      'poison+errno': 16,
-      'latent poison+errno': 24,
+      'poison+errno': 28,
+      'latent poison+errno': 42,
     });
     expect(Object.values(byKind).reduce((sum, states) => sum + states, 0)).toBe(schedules.length);
     expect(complete).toBe(true);

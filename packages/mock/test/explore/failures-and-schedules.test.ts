@@ -28,8 +28,8 @@ describe('what counts as a failure', () => {
     const { exploration } = exploring(body, { check: (_, { error }) => seen.push(error) });
     expect((await failureOf(everyFault(exploration))).cause).toMatchObject({ message: 'my own' });
     await everyFault({ ...exploration, acceptable: (error) => error instanceof Error && error.message === 'my own' });
-    // Four errnos of msync, each once and from then on.
-    expect(seen.filter((error) => error instanceof Error)).toHaveLength(8);
+    // Seven errnos of msync, each once and from then on.
+    expect(seen.filter((error) => error instanceof Error)).toHaveLength(14);
   });
 
   it('a body that never ends', async () => {
