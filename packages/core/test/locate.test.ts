@@ -95,14 +95,33 @@ describe('a file without a mark', () => {
 describe('a file with a mark', () => {
   it('finds its journal at its name, or where the mark says it was written', async () => {
     expect(await look(markOf(), { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: true });
-    const old = '/pmem/old.repair';
+    const old = '/elsewhere/old.repair';
     expect(await look(markOf(ID, old), { [old]: journal() })).toMatchObject({ status: 'own', place: old, marked: true });
+    // In the same directory it is looked up by that, wherever the directory is now.
+    const beside = { 'old.repair': journal() };
+    expect(await look(markOf(ID, '/pmem/old.repair'), beside)).toMatchObject({ status: 'own', place: 'old.repair' });
     // The directory was renamed as well.
     expect(await look(markOf(ID, '/gone/old.repair'), { 'old.repair': journal() })).toMatchObject({ status: 'own', place: 'old.repair' });
   });
 
+  it('has several of its inode: the one that was written last counts, and the one beside it if both are as old', async () => {
+    const old = '/elsewhere/file.repair';
+    const later = { ...journal(), modifiedMs: 1 } as JournalOutcome;
+    const mark = markOf(ID, old);
+    expect(await look(mark, { [USUAL]: journal(), [old]: later })).toMatchObject({ status: 'own', place: old });
+    expect(await look(mark, { [USUAL]: journal(), [old]: journal() })).toMatchObject({ status: 'own', place: USUAL });
+    const copy = { ...journal({ inode: 8n }), modifiedMs: 1 } as JournalOutcome;
+    expect(await look(mark, { [USUAL]: copy, [old]: journal() })).toMatchObject({ status: 'own', place: old });
+  });
+
+  it('is a copy if its journal is on another filesystem, as that of a snapshot is', async () => {
+    const old = '/elsewhere/file.repair';
+    const elsewhere = { ...journal(), isElsewhere: true } as JournalOutcome;
+    expect(await look(markOf(ID, old), { [old]: elsewhere })).toMatchObject({ status: 'copied', place: old });
+  });
+
   it('passes over journals with another id', async () => {
-    const old = '/pmem/old.repair';
+    const old = '/elsewhere/old.repair';
     const files = { [USUAL]: journal({ id: OTHER_ID, inode: 8n }), [old]: journal() };
     expect(await look(markOf(ID, old), files)).toMatchObject({ status: 'own', place: old });
   });
