@@ -104,7 +104,7 @@ describe('a file with a mark', () => {
     expect(await look(markOf(ID, '/gone/old.repair'), { 'old.repair': journal() })).toMatchObject({ status: 'own', place: 'old.repair' });
   });
 
-  it('has several of its inode: the one that was written last counts, and the one beside it if both are as old', async () => {
+  it('has several of its inode: the later one counts, and the one beside it if both are as old', async () => {
     const old = '/elsewhere/file.repair';
     const later = { ...journal(), modifiedMs: 1 } as JournalOutcome;
     const mark = markOf(ID, old);
