@@ -1,7 +1,7 @@
 // npm run explore [-- [--states N | --seconds N] [--seed N] [--workers N] [--only TEXT] [--verbose] [MODULE.ts …]]
 // npm run explore -- (--target NAME | --random MODULE.ts:SEED) --replay SCHEDULE
 //
-// Explores every target of every module (but of those that have to be named), then random ones until there are N
+// Explores every target of every module, then random ones until there are N
 // states; with --seconds, as many targets as there is time for, chosen by the seed. A failure is printed with the
 // line that replays it, and does not stop the rest; the exit code is 1. See README.md in this folder.
 import { availableParallelism } from 'node:os';
@@ -52,9 +52,7 @@ function randomTarget() {
 
 async function explore() {
   const seed = count('seed');
-  const isNamed = positionals.length > 0;
-  const chosen = modules.filter(({ isExploredByName }) => isNamed || isExploredByName !== true);
-  const run = new ExplorationRun(chosen, {
+  const run = new ExplorationRun(modules, {
     ...asked,
     states: count('states'),
     seconds: asked.seconds === undefined ? undefined : count('seconds'),
