@@ -11,6 +11,8 @@ export class Account {
   #allowed: Set<number>[];
   /** The bytes before another process changed them. */
   readonly #before: Set<number>[] = [];
+  /** By half page: what a rebuild was given last. */
+  readonly #supplied: number[] = [];
   #anySize = false;
   /** Pages that were poisoned, and not replaced since. */
   readonly #bad = new Set<number>();
@@ -51,7 +53,11 @@ export class Account {
 
   /** The bytes that were put there last: what a rebuild gives. */
   newest({ offset, length }: ByteRange): Uint8Array {
-    return Uint8Array.from({ length }, (_, at) => [...this.#valuesOf(Math.floor((offset + at) / HALF))].at(-1) ?? 0);
+    const bytes = Uint8Array.from({ length }, (_, at) => {
+      return [...this.#valuesOf(Math.floor((offset + at) / HALF))].at(-1) ?? 0;
+    });
+    for (let at = 0; at < length; at += HALF) this.#supplied[(offset + at) / HALF] = bytes[at] ?? 0;
+    return bytes;
   }
 
   /** The application stores `value` into all of the page; storesEnded() follows. */
@@ -119,8 +125,8 @@ export class Account {
 
   /** A repair may write over what was put there just now: what it was given, or zeros, which it says are lost. */
   contested(): void {
-    for (const [half, values] of this.#allowed.entries()) {
-      for (const value of [0, ...this.#before[half] ?? []]) values.add(value);
+    for (const half of this.#allowed.keys()) {
+      for (const value of [0, this.#supplied[half] ?? 0, ...this.#before[half] ?? []]) this.#valuesOf(half).add(value);
       this.#bad.add(Math.floor(half / 2));
     }
     this.#anySize = true;

@@ -65,6 +65,9 @@ export class WeatherScene {
       return;
     }
     this.disturbed = true;
+    // A read that says that the medium is bad is all the evidence there is.
+    const saysBad = event.effect === 'errno' && event.errno === 'EIO' && this.#operation === 'pread';
+    if (saysBad) for (const account of this.accounts) account.contested();
     if (event.effect === 'poison') this.#at(event.path)?.poisoned(Math.floor(event.offset / PAGE));
   }
 
