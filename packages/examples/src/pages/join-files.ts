@@ -2,14 +2,14 @@
 import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
-import { decodeHeaderPage } from './header-page.js';
+import { decodeHeaderPage, isBegunHeader } from './header-page.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
 import type { PageFile, PageFiles } from './page-files.js';
 import { isBlank, readFrom } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { PagesError } from './pages-error.js';
-import { headerOf, lastGenerationOf, writeHeader, writeHeaders } from './store-headers.js';
+import { beginHeaders, headerOf, lastGenerationOf, writeHeader, writeHeaders } from './store-headers.js';
 import type { StoreLog } from './store-log.js';
 import type { StoreOptions } from './store-options.js';
 
@@ -20,7 +20,7 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
     throw new PagesError('ERR_PAGES_NOT_FORMATTED', path, 'the log holds no store: `create: true` makes one');
   }
   for (const member of files.members) {
-    if (!isBlank(member.file, (page, slot) => slot === 0 && decodeHeaderPage(page).status === 'valid')) {
+    if (!isBlank(member.file, (page, slot) => slot === 0 && isBegunHeader(page))) {
       const what = 'the file is not blank, and its log holds no store: pass the log of this file, or a blank file';
       throw new PagesError('ERR_PAGES_FOREIGN', member.file.path, what);
     }
@@ -37,6 +37,7 @@ export async function format(files: PageFiles, log: StoreLog, create: boolean): 
     leaves: new Uint8Array(Math.ceil(files.slotCount / 8)),
     leafGenerations: [],
   };
+  await beginHeaders(files);
   await writeHeaders(files, checkpoint, checkpoint.generation);
   log.append(encodeCheckpoint(checkpoint));
   await log.commit();

@@ -1,7 +1,7 @@
 /** The header pages of the data files: which checkpoint was in force when each was last part of the store. */
 import type { Checkpoint } from './checkpoint-record.js';
 import type { DataHeader } from './header-page.js';
-import { ATTEMPTS_MAX, encodeHeaderPage } from './header-page.js';
+import { ATTEMPTS_MAX, encodeBegunPage, encodeHeaderPage } from './header-page.js';
 import type { FileRole, PageFile } from './page-files.js';
 import { PageFiles } from './page-files.js';
 
@@ -20,6 +20,14 @@ export function lastGenerationOf(headers: readonly DataHeader[], { generation }:
   // If the header does not say, or the number did not fit, there may have been many.
   const isUnknown = known.length === 0 || headers.some(({ attempts }) => attempts === ATTEMPTS_MAX);
   return Math.max(generation + (isUnknown ? ATTEMPTS_MAX : 0), ...known);
+}
+
+/** Marks new files, durably, as about to get their headers. What a file refuses, it refuses again with its header. */
+export async function beginHeaders(files: PageFiles): Promise<void> {
+  await Promise.all(files.members.map(async ({ file }) => {
+    const alone = new PageFiles(file, undefined);
+    if (alone.write(0, encodeBegunPage()) === undefined) await alone.persist([0]);
+  }));
 }
 
 /**

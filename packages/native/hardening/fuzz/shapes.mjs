@@ -143,6 +143,7 @@ export const journal = (what, limit) => (value) => {
         bytes: (b) => b instanceof Uint8Array && b.length <= limit,
         ownerId: count,
         modifiedMs: Number.isFinite,
+        isElsewhere: boolean,
         mark: (m) => m === undefined || m instanceof Uint8Array,
       }),
     value,
