@@ -7,8 +7,8 @@ const PROGRESS_MS = 10_000;
 const NAMED_SHARE = 0.7;
 const LEAST_LIMIT = 30;
 const RANDOM_LIMIT = 2000;
-/** Of one target, if the time is bounded: many targets a little rather than few far. */
-const TIMED_LIMIT = 60;
+/** Of one target, if the time or their number is bounded: many targets a little rather than few far. */
+const SHARE_LIMIT = 60;
 
 export class ExplorationRun {
   states = 0;
@@ -26,21 +26,25 @@ export class ExplorationRun {
   /** Jobs under way, by worker. */
   #running = new Map();
 
-  /** `states` at least, unless `only` leaves random targets out; with `seconds`, targets that the seed chooses. */
-  constructor(modules, { states, seconds, seed, only, verbose }) {
+  /**
+   * `states` at least, unless `only` leaves random targets out; with `seconds` or `targets`, a little of each of the
+   * targets that the seed chooses. With `targets` these are the same on every machine.
+   */
+  constructor(modules, { states, seconds, targets, seed, only, verbose }) {
     this.#options = { states, verbose };
-    const timed = seconds !== undefined;
+    const isShare = seconds !== undefined || targets !== undefined;
     const lists = modules.map((module) => jobsOf(module, { seed, only }));
-    this.#queue = timed ? interleaved(lists.map((list) => shuffled(list, seed))) : interleaved(lists);
+    const ordered = interleaved(isShare ? lists.map((list) => shuffled(list, seed)) : lists);
+    this.#queue = ordered.slice(0, targets);
     if (this.#queue.length === 0) throw new TypeError(`no target is called '${only ?? ''}'`);
     this.chosen = this.#queue.length;
     const share = (states * (only === undefined ? NAMED_SHARE : 1)) / this.#queue.length;
     for (const job of this.#queue) {
-      job.limit = timed ? TIMED_LIMIT : Math.max(LEAST_LIMIT, Math.floor(share), job.least);
+      job.limit = isShare ? SHARE_LIMIT : Math.max(LEAST_LIMIT, Math.floor(share), job.least);
     }
-    this.#random = only === undefined && !timed ? randomJobs(modules, seed) : [].values();
-    this.#deadline = timed ? performance.now() + seconds * 1000 : Infinity;
-    const much = timed ? `${seconds} s` : `${states} states`;
+    this.#random = only === undefined && !isShare ? randomJobs(modules, seed) : [].values();
+    this.#deadline = seconds === undefined ? Infinity : performance.now() + seconds * 1000;
+    const much = seconds !== undefined ? `${seconds} s` : isShare ? 'a share' : `${states} states`;
     console.log(`${much}, seed ${seed}: ${this.#queue.length} targets of ${modules.map(({ name }) => name).join(', ')}`);
   }
 

@@ -1,9 +1,10 @@
-// npm run explore [-- [--states N | --seconds N] [--seed N] [--workers N] [--only TEXT] [--verbose] [MODULE.ts …]]
+// npm run explore [-- [AMOUNT] [--seed N] [--workers N] [--only TEXT] [--verbose] [MODULE.ts …]]
+//     AMOUNT: --states N, --seconds N or --targets N
 // npm run explore -- (--target NAME | --random MODULE.ts:SEED) --replay SCHEDULE
 //
-// Explores every target of every module, then random ones until there are N
-// states; with --seconds, as many targets as there is time for, chosen by the seed. A failure is printed with the
-// line that replays it, and does not stop the rest; the exit code is 1. See README.md in this folder.
+// Explores every target of every module, then random ones until there are N states; with --seconds, as many targets
+// as there is time for, chosen by the seed; with --targets, N of them, the same on every machine. A failure is printed
+// with the line that replays it, and does not stop the rest; the exit code is 1. See README.md in this folder.
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -16,6 +17,7 @@ const { values: asked, positionals } = parseArgs({
   options: {
     states: { type: 'string', default: '1000000' },
     seconds: { type: 'string' },
+    targets: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
     workers: { type: 'string', default: String(availableParallelism()) },
     only: { type: 'string' },
@@ -56,6 +58,7 @@ async function explore() {
     ...asked,
     states: count('states'),
     seconds: asked.seconds === undefined ? undefined : count('seconds'),
+    targets: asked.targets === undefined ? undefined : count('targets'),
     seed,
   });
   const begun = performance.now();
