@@ -130,6 +130,7 @@ const list = [
     'await file.persistAsync(mapped.offset, mapped.length))', 'bytes that a resize cut off and added were truncated',
   ],
   [core('repair/write-units.ts'), 'noteFailedFlush(file, unsafe, unsynced);', '', 'a failed fdatasync is forgotten'],
+  [core('faults/failed-flush.ts'), '  noteFailedFlush(file, unsafe, failure);', '', 'a failed fdatasync beside a repair is forgotten'],
   [
     core('repair/journal/write-mark.ts'), "if (failure?.syscall === 'fsync') noteFailedFlush",
     'if (false) noteFailedFlush', 'a failed fsync of the mark is forgotten',

@@ -126,7 +126,10 @@ const list = [
     core('resize/resize.ts'), "await sizeOf(file, 'cannot resize')", 'file.mappedBytes',
     'a loss behind what this opener has mapped is forgotten',
   ],
-  [repair('clip-journal.ts'), 'await file.sync();', 'undefined;', 'the journal forgets before a cut is durable'],
+  [
+    repair('clip-journal.ts'), "await flushWhole(file, unsafe, 'make the size of the file durable');", '',
+    'the journal forgets before a cut is durable',
+  ],
   [
     repair('recover.ts'), 'if (clippedTo(located.journal, file.mappedBytes) !== located.journal) await forgetCutOff(context);',
     '', 'what others cut off before open() stays lost for what they add later',
@@ -140,7 +143,7 @@ const list = [
   [repair('stored-over.ts'), ' && byte !== content[i]', '', 'what a repair itself has left half done counts as stored'],
   [repair('stored-over.ts'), 'byte !== 0 && ', '', 'a page that was reset counts as stored over'],
   [repair('stored-over.ts'), '!isZero(found)', 'true', 'a page of zeros counts as rebuilt'],
-  [repair('stored-over.ts'), 'await file.sync();', 'undefined;', 'an intent is struck before the stores are durable'],
+  [repair('stored-over.ts'), "await flushWhole(file, unsafe, 'repair');", '', 'an intent is struck before the stores are durable'],
   // A look gets no answer
   [repair('prepare-batch.ts'), 'unanswered !== undefined', 'false', 'an errno of the moment proves a page bad'],
   [repair('write-units.ts'), "if (errno !== 0) return { step: 'pread', errno };", '', 'what was not read is cut off'],

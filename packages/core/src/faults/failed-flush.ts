@@ -1,6 +1,7 @@
 /** Remembers what a failed msync, fdatasync or fsync of the file may have dropped. */
 import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
+import { systemError } from '../errors/system-error.js';
 import type { UnsafeRanges } from './unsafe-ranges.js';
 
 /**
@@ -11,4 +12,12 @@ import type { UnsafeRanges } from './unsafe-ranges.js';
 export function noteFailedFlush(file: CompleteFile, unsafe: UnsafeRanges, failure: SystemFailure): void {
   if (failure.errno === Errno.EBADF || file.facts.persistMethod !== 'msync' || file.mappedBytes === 0) return;
   unsafe.addUnpersisted([{ offset: 0, length: file.mappedBytes }]);
+}
+
+/** Flushes the file. Throws `cannot DOING` and what the flush says; every byte of the file is in doubt then. */
+export async function flushWhole(file: CompleteFile, unsafe: UnsafeRanges, doing: string): Promise<void> {
+  const failure = await file.sync();
+  if (failure === undefined) return;
+  noteFailedFlush(file, unsafe, failure);
+  throw systemError(`cannot ${doing}`, failure, { path: file.facts.path });
 }

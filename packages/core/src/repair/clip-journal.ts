@@ -1,6 +1,5 @@
 /** Drops what the journal says of bytes that the file no longer has. What takes their place later was never lost. */
-import { systemError } from '../errors/system-error.js';
-import { noteFailedFlush } from '../faults/failed-flush.js';
+import { flushWhole } from '../faults/failed-flush.js';
 import type { RecoverContext } from './context.js';
 import { clippedTo } from './journal/content.js';
 import { journalError } from './journal/journal-errors.js';
@@ -14,11 +13,7 @@ export async function clipJournal({ file, unsafe, journal }: RecoverContext, siz
   const clipped = clippedTo(before, sizeBytes);
   if (clipped === before) return;
   // Power loss must not bring back the longer file, with the zeros of a repair that no journal speaks of any more.
-  const unsynced = await file.sync();
-  if (unsynced !== undefined) {
-    noteFailedFlush(file, unsafe, unsynced);
-    throw systemError('cannot make the size of the file durable', unsynced, { path: file.facts.path });
-  }
+  await flushWhole(file, unsafe, 'make the size of the file durable');
   const failure = await journal.update((content) => clippedTo(content, sizeBytes));
   if (failure !== undefined) throw journalError(journal, failure);
   unsafe.syncFromJournal(journal.content);

@@ -7,9 +7,9 @@ import { coalesce, intersectAll, rangeBetween, rangeEnd, subtract } from '../ran
 import type { CompleteFile } from '../driver/driver.js';
 import { PmemError } from '../errors/errors.js';
 import { publishLoss } from '../errors/events.js';
+import { flushWhole } from '../faults/failed-flush.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
-import { systemError } from '../errors/system-error.js';
 import type { Intent, JournalContent } from './journal/content.js';
 import { clippedTo, isBare, withLosses } from './journal/content.js';
 import type { Interruption } from './journal/interruption.js';
@@ -111,7 +111,7 @@ async function finish({ file, unsafe, journal }: RecoverContext, located: Locate
   const finished = await alreadyThere(file, pending, interruption);
   // Read back, it may still be in a cache only: without its intent it has to be on the medium. So has a cut.
   const isCutOff = clippedTo(journal.content, fileSizeBytes) !== journal.content;
-  if (finished.size > 0 || isCutOff) await synced(file);
+  if (finished.size > 0 || isCutOff) await flushWhole(file, unsafe, 'recover');
   const cutOff = pending.filter((intent) => !isBare(intent) && !finished.has(intent.offset));
   const unsupplied = pending.filter((intent) => isBare(intent) && !finished.has(intent.offset));
   const { intents: rest, stored } = await withStores(file, cutOff, blank);
@@ -242,9 +242,4 @@ function unclearError({ facts: { path } }: CompleteFile, ranges: readonly ByteRa
     'the machine went down in a repair, and the file was touched since: these bytes may be a torn write, or ' +
     "newer, as after a restore from a backup. journal: 'discard' keeps what the file holds, 'adopt' ends the repair";
   return new PmemError('ERR_PMEM_JOURNAL', message, { path, ranges: coalesce(ranges) });
-}
-
-async function synced(file: CompleteFile): Promise<void> {
-  const failure = await file.sync();
-  if (failure !== undefined) throw systemError('cannot recover', failure, { path: file.facts.path });
 }

@@ -2,8 +2,7 @@
  * Intents of repairs that are gone, whose page others have stored into since. Openers that know of no repair store into
  * a page as soon as it can be read: a repair that finished such an intent would write over what they have stored.
  */
-import { systemError } from '../errors/system-error.js';
-import { noteFailedFlush } from '../faults/failed-flush.js';
+import { flushWhole } from '../faults/failed-flush.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import { type ByteRange, overlappingOf } from '../ranges/byte-range.js';
 import type { RecoverContext } from './context.js';
@@ -28,11 +27,7 @@ export async function strikeStoredOver(context: RecoverContext, runs: readonly B
     if (errno === 0 && transferredBytes === intent.length && isStoredOver(intent, found)) storedOver.add(intent.offset);
   }
   if (storedOver.size === 0) return;
-  const unsynced = await file.sync();
-  if (unsynced !== undefined) {
-    noteFailedFlush(file, unsafe, unsynced);
-    throw systemError('cannot repair', unsynced, { path: file.facts.path });
-  }
+  await flushWhole(file, unsafe, 'repair');
   const failure = await journal.update((content) => {
     return { ...content, intents: content.intents.filter(({ offset }) => !storedOver.has(offset)) };
   });
