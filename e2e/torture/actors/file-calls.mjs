@@ -76,7 +76,7 @@ export function fileCalls(process) {
     },
     /** From here on the process may have `more` files open than it has now. */
     limitFiles: ([more = 0]) => {
-      // The limit is one of numbers, not of how many: the free numbers below it are filled, and `more` of them given back.
+      // The limit is one of numbers: the free ones below it are filled, and `more` of them given back.
       const most = Math.max(...readdirSync('/proc/self/fd').map(Number)) + 1 + more;
       run('prlimit', '--pid', String(process.pid), `--nofile=${most}`);
       try {
