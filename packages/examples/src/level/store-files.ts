@@ -36,6 +36,16 @@ class LockedError extends Error {
   }
 }
 
+/** Another process has made this file since open() looked for it, and something is in it. */
+class MadeElsewhere extends LockedError {
+  constructor(location: string, path: string) {
+    super(location, new Error(`'${path}' was made elsewhere`));
+  }
+}
+
+/** How often open() begins again because other processes make the files meanwhile. */
+const TRIES = 3;
+
 const PAGE_BYTES = 4096;
 /** Of the data files, to begin with; they grow. */
 const DATA_BYTES = 16 * PAGE_BYTES;
@@ -59,13 +69,16 @@ export class DatabaseFiles {
    * the others hold a database; an Error if `createIfMissing` or `errorIfExists` forbids it.
    */
   static async open(options: FileOptions): Promise<DatabaseFiles> {
-    const files = new DatabaseFiles(options);
-    try {
-      await files.#open();
-      return files;
-    } catch (error) {
-      await files.discard();
-      throw error;
+    for (let tries = 1; ; tries++) {
+      const files = new DatabaseFiles(options);
+      try {
+        await files.#open();
+        return files;
+      } catch (error) {
+        await files.discard();
+        // Whoever has made it has made all of them, and may have closed them again.
+        if (!(error instanceof MadeElsewhere) || tries === TRIES) throw error;
+      }
     }
   }
 
@@ -144,9 +157,7 @@ export class DatabaseFiles {
     );
     this.#opened.set(role, file);
     if (made) this.#made.push(path);
-    else if (holdsSomething(file)) {
-      throw new LockedError(this.#options.location, new Error(`'${path}' was made elsewhere`));
-    }
+    else if (holdsSomething(file)) throw new MadeElsewhere(this.#options.location, path);
   }
 }
 

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import type { Driver } from '@safe-pmem/core';
 import { type MockDriver, mockDriver } from '@safe-pmem/mock';
 import { nativeDriver } from '@safe-pmem/native';
 import { PmemLevel } from '../../src/level/index.js';
@@ -32,6 +33,37 @@ test.each([
   const second = new PmemLevel(join(directory, 'db'), options);
   expect(await second.getMany(['a', 'b'])).toEqual(['1', '2']);
   await second.close();
+});
+
+test.each([
+  ['on the mock', mockDriver],
+  ['on real files', nativeDriver],
+])('a database that another process makes and closes while this one is about to make it is opened: %s', async (_, makeDriver) => {
+  const directory = await mkdtemp(join(tmpdir(), 'level-locked-'));
+  made.push(directory);
+  const driver: Driver = makeDriver();
+  if ('makeDirectory' in driver) (driver as MockDriver).makeDirectory(directory);
+  const location = join(directory, 'db');
+  let meanwhile = async (): Promise<void> => {
+    const other = new PmemLevel(location, { driver, logBytes: 28 * 4096 });
+    await other.put('a', '1');
+    await other.close();
+  };
+  const late: Driver = {
+    name: driver.name,
+    devices: driver.devices,
+    async open(path, request) {
+      if (request.create) {
+        const first = meanwhile;
+        meanwhile = () => Promise.resolve();
+        await first();
+      }
+      return driver.open(path, request);
+    },
+  };
+  const db = new PmemLevel(location, { driver: late, logBytes: 28 * 4096 });
+  expect(await db.get('a')).toBe('1');
+  await db.close();
 });
 
 test('a second process is refused, and let in when the first was killed', async () => {
