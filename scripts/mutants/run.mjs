@@ -76,8 +76,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 process.once('exit', () => {
   for (const lane of lanes) lane.dispose();
 });
-const unprovoked = chosen.length === 0 ? undefined : (await lanes[0].run(stages?.[0] ?? ALL_TESTS)).killer;
-if (unprovoked !== undefined) throw new Error(`the tests fail without any mutant: ${unprovoked}`);
+const { killer, said } = chosen.length === 0 ? {} : await lanes[0].run(stages?.[0] ?? ALL_TESTS);
+if (killer !== undefined) throw new Error(`the tests fail without any mutant: ${killer}\n${said}`);
 await Promise.all(lanes.map(work));
 const seconds = Math.round((performance.now() - begun) / 1000);
 console.log(`\n${Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}, in ${seconds} s`);
