@@ -7,7 +7,7 @@ const list = [
   // Classification
   [core('faults/classify.ts'), 'last.signalCode === BUS_MCEERR_AR ||', '', 'code 4 is probed again'],
   [core('faults/classify.ts'), 'pageStart >= fileSizeBytes', 'pageStart > fileSizeBytes', 'truncation at a page boundary'],
-  [core('faults/classify.ts'), "if (isMediaErrno(readErrno)) return { kind: 'media', fileSizeBytes };", "if (readErrno !== 0) return { kind: 'media', fileSizeBytes };", 'any errno of a pread is a media error'],
+  [core('faults/classify.ts'), "if (isMediaErrno(readErrno, facts)) return { kind: 'media', fileSizeBytes };", "if (readErrno !== 0) return { kind: 'media', fileSizeBytes };", 'any errno of a pread is a media error'],
   [core('faults/classify.ts'), "if (again === undefined) return undefined;", "if (again === undefined) return { kind: 'io', fileSizeBytes: undefined };", 'a fault that has passed is an error'],
   [core('faults/classify.ts'), "if (operation === 'write' || hole) {", 'if (hole) {', 'a refused store is no lack of space'],
   [core('faults/classify.ts'), "if (operation === 'write' && writeErrno !== 0", "if (operation === 'write' && writeErrno < 0", 'a store that a read-only filesystem refuses is a lack of space'],
@@ -365,6 +365,31 @@ const list = [
   [
     core('errors/system-error.ts'), "[Errno.EMFILE, ['ERR_PMEM_TOO_MANY_FILES', ",
     "[Errno.EMFILE, ['ERR_PMEM_IO', ", 'EMFILE has no code of its own',
+  ],
+  // Remote filesystems
+  [
+    core('faults/classify.ts'), '(!remote && (errno === Errno.EIO', '((errno === Errno.EIO',
+    'EIO of a server that is away is a media error',
+  ],
+  [
+    core('faults/classify.ts'), 'return errno === Errno.EHWPOISON || (!remote', 'return (!remote',
+    'failed memory under a remote filesystem is no media error',
+  ],
+  [
+    core('faults/classify.ts'), '? REPEATS_MAX : 1;', '? REPEATS_MAX : REPEATS_MAX;',
+    'a server that is away is asked seventeen times',
+  ],
+  [
+    core('errors/system-error.ts'), "errno === Errno.EINVAL && syscall === 'mmap'", 'false',
+    'a filesystem that cannot share a mapping gives ERR_PMEM_IO',
+  ],
+  [
+    core('errors/system-error.ts'), "errno === Errno.EINVAL && syscall === 'mmap'", 'errno === Errno.EINVAL',
+    'EINVAL of any call says that files cannot be mapped',
+  ],
+  [
+    core('repair/journal/locate.ts'), 'isShort && !isMarkable && !facts.created', 'isShort && !isMarkable',
+    'a new file without marks is refused beside a short foreign X.repair',
   ],
   // Huge pages
   [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],

@@ -152,7 +152,7 @@ const list = [
   [repair('write-units.ts'), 'if (uncut === undefined) run', 'run', 'what a write has added stays'],
   [repair('write-units.ts'), 'run.at(-1)?.lengthened(false);', '', 'what others append is cut off'],
   [repair('appended-tail.ts'), ' && !isLengthened', '', 'what the write of a last page added counts as appended'],
-  [repair('appended-tail.ts'), 'if (isMediaErrno(errno)) return', 'return', 'a half-done page has no intent'],
+  [repair('appended-tail.ts'), 'if (isMediaErrno(errno, file.facts)) return', 'return', 'a half-done page has no intent'],
   [repair('appended-tail.ts'), 'content.set(unit.content, 0);', '', 'of a last page what it holds is intended'],
   [repair('appended-tail.ts'), '{ unit, intent: undefined };', 'undefined;', 'what others append goes with poison'],
   [repair('recover.ts'), 'unit === appended?.unit', 'false', 'open() cuts off what others append while it finishes'],
@@ -175,7 +175,7 @@ const list = [
     'a recovery that is cut off makes the file look stored to',
   ],
   [journal('stored-journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
-  [repair('grown-tail.ts'), '(isMediaErrno(errno) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
+  [repair('grown-tail.ts'), '(isMediaErrno(errno, file.facts) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
   // Journals of the largest size
   [core('ranges/range-set.ts'), 'this.#ranges = coalesce(ranges);\n  }', 'this.#ranges = [];\n    for (const range of [...ranges].reverse()) this.add(range);\n  }', 'a list of losses is moved along for each of them'],
   [journal('format.ts'), ' || shorter > 1) {', ') {', 'any number of intents may be shorter than a unit'],
@@ -222,7 +222,11 @@ const list = [
   // First, do no harm
   [repair('survey.ts'), 'for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);', '', 'units of which nothing is known are not read'],
   [repair('salvage-unit.ts'), 'const gone: ByteRange[] = [];', 'const gone: ByteRange[] = [...scene.unsafe.metWithin(data)];', 'what an access met is lost although pread gives it'],
-  [repair('salvage-unit.ts'), 'if (isMediaErrno(errno)) return errno;', 'if (errno !== 0) return errno;', 'a pread that finds no memory is a loss'],
+  [repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (errno !== 0) return errno;', 'a pread that finds no memory is a loss'],
+  [
+    repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (isMediaErrno(errno)) return errno;',
+    'what a server that is away does not give is lost',
+  ],
   [repair('salvage-unit.ts'), 'found.set(unfinished.content.subarray(0, data.length), 0);', 'found.fill(0).set(unfinished.content.subarray(0, data.length), 0);', 'what was appended to an unfinished unit becomes zeros'],
   [repair('salvage-unit.ts'), 'isAppended ? [...lostEarlier, ...gone].filter(', 'isAppended ? [].filter(', 'what was appended to an unfinished unit and lost passes for data'],
   [repair('rebuild-lost.ts'), '[...(left.get(unit) ?? []), lost]', '[lost]', 'of two pieces that rebuild does not know, one passes for data'],

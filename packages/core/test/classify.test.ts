@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { classifyFault, classifyPage, isHealthyPage } from '../src/faults/classify.js';
+import { classifyFault, classifyPage, isHealthyPage, isMediaErrno } from '../src/faults/classify.js';
 import { Errno } from '../src/index.js';
-import type { CaughtFault, Probe, ProbeOutcome } from '../src/index.js';
-import { healthyProbe, scriptedFile } from './scripted-file.js';
+import type { CaughtFault, CompleteFile, Probe, ProbeOutcome } from '../src/index.js';
+import { facts, healthyProbe, scriptedFile } from './scripted-file.js';
 
 const fault: CaughtFault = { position: 20_480, signalCode: 2, granuleLog2: 0 };
 
@@ -133,5 +133,37 @@ describe('asked again later, without a load', () => {
     expect(verdictOf({ ...healthyProbe, readErrno: Errno.EIO })).toEqual(['media', false]);
     expect(verdictOf({ ...healthyProbe, readErrno: Errno.ESTALE })).toEqual(['io', false]);
     expect(verdictOf({ failure: { errno: Errno.EIO, syscall: 'pread' } })).toEqual(['io', false]);
+  });
+});
+
+describe('a filesystem whose server or daemon answers for the medium', () => {
+  const remote = (readErrno: number, counted: { asked: number } = { asked: 0 }): CompleteFile => scriptedFile({
+    facts: { ...facts, remote: true, dax: false },
+    probe: () => {
+      counted.asked++;
+      return { ...healthyProbe, readErrno };
+    },
+  });
+
+  it.each(['EIO', 'EFAULT'] as const)('%s says that it is away, and is no verdict on the medium', (name) => {
+    const errno = Errno[name];
+    const failure = { errno, syscall: 'pread' };
+    expect(isMediaErrno(errno, { remote: true })).toBe(false);
+    expect(isMediaErrno(errno, {})).toBe(true);
+    for (const operation of ['read', 'write'] as const) {
+      expect(classifyFault(remote(errno), operation, fault, () => fault)).toMatchObject({ kind: 'io', failure });
+    }
+    expect(classifyPage(remote(errno), 4096)).toMatchObject({ kind: 'io', failure });
+  });
+
+  it('memory of this machine that has failed is a media error there too', () => {
+    expect(classifyFault(remote(Errno.EHWPOISON), 'read', fault, () => fault)?.kind).toBe('media');
+    expect(classifyFault(remote(0), 'read', { ...fault, signalCode: 4 })?.kind).toBe('media');
+  });
+
+  it('is asked twice, not seventeen times: each answer may take as long as its timeout', () => {
+    const counted = { asked: 0 };
+    classifyFault(remote(Errno.EIO, counted), 'read', fault, () => fault);
+    expect(counted.asked).toBe(2);
   });
 });

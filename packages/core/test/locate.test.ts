@@ -48,6 +48,15 @@ describe('a file without a mark', () => {
     expect(await look(absent, {})).toEqual({ status: 'none', place: USUAL, marked: false, isStale: false });
   });
 
+  it('has none beside four bytes of others if it is new; without marks an older file may have', async () => {
+    const short = { ...foreign, bytes: Buffer.from('mine') } as JournalOutcome;
+    const unsupported: MarkOutcome = { status: 'unsupported' };
+    const made = await look(unsupported, { [USUAL]: short }, { created: true });
+    expect(made).toMatchObject({ status: 'none', place: BY_INODE });
+    expect(await look(absent, { [USUAL]: short })).toMatchObject({ status: 'none', place: BY_INODE });
+    await expect(look(unsupported, { [USUAL]: short })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+
   it('has its own, by inode and birth time', async () => {
     expect(await look(absent, { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: false });
   });

@@ -6,7 +6,7 @@ import { UnsafeRanges } from '../src/faults/unsafe-ranges.js';
 import { prepareUnits } from '../src/repair/prepare-units.js';
 import { ReadRoom } from '../src/repair/read-room.js';
 import type { ContentRequest } from '../src/repair/types.js';
-import { scriptedFile } from './scripted-file.js';
+import { facts, scriptedFile } from './scripted-file.js';
 
 const PAGE = 4096;
 const SIZE = 1 << 20;
@@ -47,6 +47,11 @@ describe('a unit that was reported bad', () => {
   it.each([Errno.EIO, Errno.EFAULT, Errno.EHWPOISON])('is lost if its pread gives errno %i and it cannot be loaded', async (errno) => {
     const [work] = await prepare(fileOf(() => errno));
     expect(work).toMatchObject({ lost: [unit], rebuilt: [unit], content: filled(unit), readErrno: errno });
+  });
+
+  it('is not lost if a server or a daemon answers for the medium, and says EIO: it may be away', async () => {
+    const file = fileOf(() => Errno.EIO, 7, { facts: { ...facts, remote: true } });
+    await expect(prepare(file)).rejects.toMatchObject({ code: 'ERR_PMEM_IO', ranges: [unit] });
   });
 
   it('needs nothing if it reads well', async () => {

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { FileFacts } from '@safe-pmem/core';
 import type { OpenedFile } from './binding.js';
-import { filesystemName } from './filesystem-name.js';
+import { nameFilesystem } from './filesystem-name.js';
 
 export function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): FileFacts {
+  const { name: filesystem, remote } = nameFilesystem(opened.filesystemMagic, opened.device);
   return {
     path: opened.path,
     readOnly,
@@ -21,13 +22,15 @@ export function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['b
     userId: opened.userId,
     bootId: bootId(),
     device: opened.device,
-    filesystem: filesystemName(opened.filesystemMagic),
+    filesystem,
+    remote,
     dax: opened.dax,
     mapSync: opened.mapSync,
     persistMethod: opened.persistInstruction === 'msync' ? 'msync' : 'cpu-flush',
     persistInstruction: opened.persistInstruction,
     pageBytes: opened.pageBytes,
-    blockBytes: opened.blockBytes,
+    // A server's f_bsize is the size of its transfers (wsize, msize), which another mount may change, and no block.
+    blockBytes: remote ? opened.pageBytes : opened.blockBytes,
     kernelRelease: os.release(),
     bus,
   };

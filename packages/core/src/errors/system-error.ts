@@ -33,6 +33,10 @@ const codes = new Map<number, readonly [PmemErrorCode, string]>([
 
 const LOCKED = ['ERR_PMEM_LOCKED', 'another open file holds the lock'] as const;
 
+const UNMAPPABLE = [
+  'ERR_PMEM_NOT_SUPPORTED', 'the filesystem, as it is mounted, cannot map files that are written',
+] as const;
+
 /** The errno and call of a PmemError, shaped like the errors of node:fs so that existing handlers read it. */
 export class SystemCallError extends Error {
   readonly code: string;
@@ -57,7 +61,11 @@ export function systemError(
   const { errno, syscall } = failure;
   // From any other call EAGAIN means something else: a network filesystem that has no answer yet.
   const isLocked = errno === Errno.EAGAIN && syscall === 'fcntl';
-  const [code, reason] = isLocked ? LOCKED : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
+  // The arguments are right: it is how 9p without a cache, and others, refuse a mapping that is shared.
+  const isUnmappable = errno === Errno.EINVAL && syscall === 'mmap';
+  const [code, reason] = isLocked
+    ? LOCKED
+    : isUnmappable ? UNMAPPABLE : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
   const instead = failure.device === undefined ? '' : insteadOf[failure.device];
   return new PmemError(code, `${what}: ${reason}${instead}`, { ...details, cause: new SystemCallError(failure) });
 }

@@ -9,6 +9,7 @@
  * | the page lies past the mapping, or past the file's end   | `truncated`                                    |
  * | fstat fails, or a pread of no bytes (a shutdown)         | `io`, with that call: no EIO is believed       |
  * | pread of the page: EIO, EFAULT, EHWPOISON                | `media` (on DAX it consults the kernel's list) |
+ * | the same on a remote filesystem: EHWPOISON               | `media`; EIO may be a server that is away      |
  * | the kernel refuses to map the page: EHWPOISON            | `media` (the probe reports it as `readErrno`)  |
  * | otherwise the access is repeated: it works               | none: the fault has passed                     |
  * | a store faults again; a pwrite of no bytes fails         | `io`, with that call (EROFS: remounted)        |
@@ -21,7 +22,7 @@
  * statfs shows no quota, no project quota, no reserved blocks, and nothing of what copy-on-write needs; so free space is
  * told in the message and decides nothing.
  */
-import type { CompleteFile, CaughtFault, Probe, SystemFailure } from '../driver/driver.js';
+import type { CompleteFile, CaughtFault, FileFacts, Probe, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 
 export type FaultKind = 'media' | 'truncated' | 'no-space' | 'io';
@@ -47,9 +48,13 @@ const BUS_MCEERR_AO = 5;
 const REPEATS_MAX = 16;
 const PAUSE_MS = 0.005;
 
-/** Errnos by which a kernel says, on a read, that the medium cannot give the bytes. */
-export function isMediaErrno(errno: number): boolean {
-  return errno === Errno.EIO || errno === Errno.EFAULT || errno === Errno.EHWPOISON;
+/**
+ * True for the errnos by which a kernel says, on a read, that the medium cannot give the bytes. On a remote filesystem
+ * EHWPOISON alone does: it concerns memory of this machine. NFS mounted `soft`, 9p and daemons of FUSE say EIO of a
+ * server that does not answer, and the bytes are there as soon as it does.
+ */
+export function isMediaErrno(errno: number, { remote = false }: Pick<FileFacts, 'remote'> = {}): boolean {
+  return errno === Errno.EHWPOISON || (!remote && (errno === Errno.EIO || errno === Errno.EFAULT));
 }
 
 /**
@@ -72,7 +77,9 @@ export function classifyFault(
     }
     const answer = askPage(file, pageStart);
     if ('kind' in answer) return answer;
-    if (repeat === undefined || repeats === REPEATS_MAX) return refusal(operation, last, answer, repeats);
+    // A server that does not answer may take its timeout for each try.
+    const repeatsMax = answer.readErrno === 0 || isSpaceErrno(answer.readErrno) ? REPEATS_MAX : 1;
+    if (repeat === undefined || repeats >= repeatsMax) return refusal(operation, last, answer, repeats);
     if (repeats > 0) outOfStep(repeats);
     const again = repeat();
     if (again === undefined) return undefined;
@@ -111,7 +118,8 @@ export function isHealthyPage(file: CompleteFile, pageStart: number): boolean {
 
 /** A verdict if the file's own answer gives one, else the answer. */
 function askPage(file: CompleteFile, pageStart: number): Classification | Probe {
-  const { mappedBytes, facts: { pageBytes } } = file;
+  const { mappedBytes, facts } = file;
+  const { pageBytes } = facts;
   // A view outlives a resize of its file: what lies after the end of the mapping was cut off.
   if (pageStart >= mappedBytes) return { kind: 'truncated', fileSizeBytes: mappedBytes };
   const probe = file.probe(pageStart, Math.min(pageBytes, mappedBytes - pageStart));
@@ -119,7 +127,7 @@ function askPage(file: CompleteFile, pageStart: number): Classification | Probe 
   if ('failure' in probe) return { kind: 'io', fileSizeBytes: undefined, failure: probe.failure };
   const { fileSizeBytes, readErrno } = probe;
   if (pageStart >= fileSizeBytes) return { kind: 'truncated', fileSizeBytes };
-  if (isMediaErrno(readErrno)) return { kind: 'media', fileSizeBytes };
+  if (isMediaErrno(readErrno, facts)) return { kind: 'media', fileSizeBytes };
   return probe;
 }
 

@@ -30,7 +30,7 @@ export async function appendedTail(
   const page = rangeBetween(offset, Math.min(rangeEnd(unit.unit), size.sizeBytes));
   const content = new Uint8Array(page.length);
   const { errno, transferredBytes } = await file.pread(content, offset);
-  if (isMediaErrno(errno)) return { unit, intent: undefined };
+  if (isMediaErrno(errno, file.facts)) return { unit, intent: undefined };
   if (errno !== 0 || transferredBytes < page.length) return undefined;
   content.set(unit.content, 0);
   return { unit, intent: { ...page, content, fileSizeBytes: size.sizeBytes } };

@@ -17,7 +17,7 @@ export async function askAgain(file: CompleteFile, units: readonly RepairUnit[])
   let at = 0;
   for (const [i, unit] of units.entries()) {
     const { errno, transferredBytes } = reads[i] ?? { errno: unit.readErrno, transferredBytes: 0 };
-    unit.readAgain(errno);
+    unit.readAgain(errno, file.facts);
     const found = bytes.subarray(at, at + transferredBytes);
     at += unit.data.length;
     if (errno === 0 && unit.isZeroed && hasOthers(found, unit.content)) unit.foundOthers();

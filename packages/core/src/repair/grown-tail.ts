@@ -31,7 +31,7 @@ export async function grownTail(
     if (errno === 0 && transferredBytes === added.length && isZero(found)) return intent;
     // Poison keeps its zeros from being seen; a machine that died in the write may have left anything in their place.
     const isWholeUnit = sizeBytes === intent.offset + unitBytes;
-    if (isWholeUnit && (isMediaErrno(errno) || mayBeTorn)) return intent;
+    if (isWholeUnit && (isMediaErrno(errno, file.facts) || mayBeTorn)) return intent;
   }
   return undefined;
 }

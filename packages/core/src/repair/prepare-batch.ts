@@ -60,7 +60,7 @@ export async function hasChanged(
   const pieces = unread.map((unit) => unit.data);
   const reads = await file.readEach(pieces, room.take(totalLength(pieces)));
   // An errno of the moment says nothing of the medium: the page may hold what others have written.
-  const unanswered = reads.find(({ errno }) => errno !== 0 && !isMediaErrno(errno));
+  const unanswered = reads.find(({ errno }) => errno !== 0 && !isMediaErrno(errno, file.facts));
   if (unanswered !== undefined) {
     const { path } = file.facts;
     throw systemError('cannot repair', { errno: unanswered.errno, syscall: 'pread' }, { path, ranges: pieces });

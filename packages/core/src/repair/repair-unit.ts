@@ -1,4 +1,5 @@
 /** One unit on its way through a repair, as a small state machine: the only file that changes its state. */
+import type { FileFacts } from '../driver/driver.js';
 import { isMediaErrno } from '../faults/classify.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { intersect } from '../ranges/byte-range.js';
@@ -82,6 +83,7 @@ export class RepairUnit implements UnitPlace, Supply {
   readonly #attempts: RepairAttempt[] = [];
   #content: Uint8Array;
   #readErrno: number;
+  #isUnanswered = false;
   #isZeroed = false;
   #isLengthened = false;
   #state: UnitState;
@@ -125,7 +127,7 @@ export class RepairUnit implements UnitPlace, Supply {
 
   /** The last look at it got an errno of the moment: what others may have stored there is not known. */
   get isUnanswered(): boolean {
-    return this.#readErrno !== 0 && !isMediaErrno(this.#readErrno);
+    return this.#isUnanswered;
   }
 
   /** This repair has reset it: since then it holds zeros, what this repair has written, and what others have stored. */
@@ -192,8 +194,9 @@ export class RepairUnit implements UnitPlace, Supply {
   }
 
   /** The unit was read once more, after a refusal. */
-  readAgain(errno: number): void {
+  readAgain(errno: number, facts: Pick<FileFacts, 'remote'>): void {
     this.#readErrno = errno;
+    this.#isUnanswered = errno !== 0 && !isMediaErrno(errno, facts);
   }
 
   /** Of thousands of units the contents are not kept until the repair ends. */

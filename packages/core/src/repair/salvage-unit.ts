@@ -111,11 +111,12 @@ function readOf(
 
 /** The errno of a read that failed, if it speaks of the medium. Throws for everything else: nothing is touched then. */
 function mediaErrno(file: CompleteFile, { errno, transferredBytes }: Transfer, page: ByteRange): number {
-  const { path } = file.facts;
+  const { facts } = file;
+  const { path } = facts;
   if (errno === 0 && transferredBytes < page.length) {
     throw publishFailure(path, truncated(file, [page]));
   }
-  if (isMediaErrno(errno)) return errno;
+  if (isMediaErrno(errno, facts)) return errno;
   throw systemError('cannot repair', { errno, syscall: 'pread' }, { path, ranges: [page] });
 }
 

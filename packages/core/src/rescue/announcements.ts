@@ -72,13 +72,14 @@ export class Announcements {
 
   /** One entry of the page table maps all of the range: which of its pages it is, pread(2) says, and consumes none. */
   async #refusedPages({ offset, length }: ByteRange): Promise<ByteRange[]> {
-    const { pageBytes } = this.#file.facts;
+    const { facts } = this.#file;
+    const { pageBytes } = facts;
     const pages = Array.from({ length: Math.ceil(length / pageBytes) }, (_, i) => ({
       offset: offset + i * pageBytes,
       length: Math.min(pageBytes, length - i * pageBytes),
     }));
     const answers = await this.#file.readEach(pages, new Uint8Array(length));
-    return coalesce(pages.filter((_, i) => isMediaErrno(answers[i]?.errno ?? 0)));
+    return coalesce(pages.filter((_, i) => isMediaErrno(answers[i]?.errno ?? 0, facts)));
   }
 
   #tell(event: WatchEvent): void {

@@ -140,7 +140,9 @@ async function scrubChunk(
       const error = new PmemError('ERR_PMEM_TRUNCATED', 'the file was truncated', { path, ranges: [piece] });
       throw publishFailure(path, error);
     }
-    if (!isMediaErrno(errno)) throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
+    if (!isMediaErrno(errno, file.facts)) {
+      throw systemError('cannot scrub', { syscall: 'pread', errno }, { path, ranges: [piece] });
+    }
     const pages = alignOut(piece, pageBytes);
     if (pages.length <= pageBytes) {
       const verdict = classifyPage(file, pages.offset);

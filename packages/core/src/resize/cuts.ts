@@ -55,7 +55,9 @@ function unitsCutThrough({ facts }: CompleteFile, ends: readonly number[]): Byte
 
 async function unreadableAmong(file: CompleteFile, ranges: readonly ByteRange[]): Promise<ByteRange[]> {
   const unreadable: ByteRange[] = [];
-  for (const page of pagesOf(file, ranges)) if (isMediaErrno(await readErrno(file, page))) unreadable.push(page);
+  for (const page of pagesOf(file, ranges)) {
+    if (isMediaErrno(await readErrno(file, page), file.facts)) unreadable.push(page);
+  }
   return unreadable;
 }
 

@@ -140,8 +140,9 @@ function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Se
   const found = read(facts, outcome);
   if (facts.created && (found instanceof PmemError || found.status === 'damaged')) return yield* searchElsewhere(facts, elsewhere, none);
   if (found instanceof PmemError) throw found;
-  // Without marks, what was cut to nothing may have been the journal.
-  const isCutOff = outcome.status === 'present' && outcome.bytes.byteLength < 8 && !isMarkable;
+  // Without marks, what was cut to nothing may have been the journal, but not that of a file which has just been made.
+  const isShort = outcome.status === 'present' && outcome.bytes.byteLength < 8;
+  const isCutOff = isShort && !isMarkable && !facts.created;
   if (found.status === 'foreign' && isCutOff) throw refusal(facts, place, `it has only ${outcome.bytes.byteLength} bytes`);
   if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);
   if (found.status === 'damaged') throw refusal(facts, place, found.reason);
