@@ -1,8 +1,4 @@
 /** The table of latencies in docs/internals/performance.md, as `npm run bench -- latency --page` writes it. */
-import { readFileSync, writeFileSync } from 'node:fs';
-
-const BEGIN = '<!-- latency: written by `npm run bench -- latency --page` -->';
-const END = '<!-- /latency -->';
 const SHARES = ['p50', 'p99', 'p99.9', 'max'];
 
 /** A line for each contestant of each kind of write, a column for each percentile. */
@@ -26,14 +22,6 @@ export function latencyTable({ machine, trials, results }) {
     `|---|---|${'---|'.repeat(SHARES.length)}`,
     ...[...lines].map(([key, times]) => `${key} ${SHARES.map((share) => microseconds(times[share])).join(' | ')} |`),
   ].join('\n');
-}
-
-/** Puts the table between the comments of the page. Throws if they are not there. */
-export function writeLatencyTable(page, measured) {
-  const text = readFileSync(page, 'utf8');
-  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`${page} has no place for the table: '${BEGIN}' and '${END}'`);
-  writeFileSync(page, `${text.slice(0, from + BEGIN.length)}\n${latencyTable(measured)}\n${text.slice(to)}`);
 }
 
 function microseconds(ns) {

@@ -7,10 +7,13 @@ mkdirSync(base, { recursive: true });
 export const directory = mkdtempSync(path.join(base, 'run-'));
 process.on('exit', () => { rmSync(directory, { recursive: true, force: true }); });
 
+/** Packages that have another name here for Node.js 22 and later. */
+const onNewNode = { 'better-sqlite3': 'better-sqlite3-13' };
+
 /** A competitor, or why it cannot take part. The table shows the latter in its place. */
 export async function competitor(name) {
   try {
-    return { module: await import(name) };
+    return { module: await import(Number.parseInt(process.versions.node) < 22 ? name : (onNewNode[name] ?? name)) };
   } catch (error) {
     return { absent: `${name}: ${error.message.split('\n', 1)[0]}` };
   }

@@ -1,15 +1,21 @@
 /**
- * `npm run bench [-- SUITE…] [--trials N] [--json FILE] [--short] [--page]`: every suite in a process of its own, several times over;
- * medians of the trials on the screen, as JSON, and beside it as tables for docs/internals/performance.md. Numbers of
- * different runs cannot be compared, ratios within one run can. `--short` proves that every suite runs, in about a minute:
- * one trial of a twentieth of the operations, whose numbers say little. `--page` puts the latencies into that page.
+ * `npm run bench [-- SUITE…] [--trials N] [--json FILE] [--short] [--page] [--node MAJOR]…`: every suite in a process of
+ * its own, several times over; medians of the trials on the screen, as JSON, and beside it as tables for
+ * docs/internals/performance.md. Numbers of different runs cannot be compared, ratios within one run can.
+ *
+ * `--short` proves that every suite runs, in about a minute: one trial of a twentieth of the operations, whose numbers
+ * say little. `--node` runs the same on that Node.js as well, from the npm registry, and makes one table of all.
+ * `--page` puts the latencies and that table into the page.
  */
 import { fork, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeLatencyTable } from './latency-table.mjs';
+import { latencyTable } from './latency-table.mjs';
+import { nodesTable, onNode } from './nodes-table.mjs';
+import { putInPage } from './page.mjs';
+import { shown } from './shown.mjs';
 
 const here = import.meta.dirname;
 const known = readdirSync(path.join(here, 'suites')).map((name) => path.basename(name, '.mjs'));
@@ -20,17 +26,20 @@ const { values, positionals } = parseArgs({
     json: { type: 'string', default: path.join(here, 'build', 'results.json') },
     short: { type: 'boolean', default: false },
     page: { type: 'boolean', default: false },
+    node: { type: 'string', multiple: true, default: [] },
   },
 });
 const unknown = positionals.filter((name) => !known.includes(name));
 const trials = Number(values.trials ?? (values.short ? 1 : 3));
-if (unknown.length > 0 || !Number.isSafeInteger(trials) || trials < 1) {
-  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [--short] [--page] [${known.join(' | ')}]…`);
+const wrongNode = values.node.some((major) => !/^\d+$/.test(major));
+if (unknown.length > 0 || wrongNode || !Number.isSafeInteger(trials) || trials < 1) {
+  console.error(`usage: npm run bench -- [--trials N] [--json FILE] [--short] [--page] [--node MAJOR]… [${known.join(' | ')}]…`);
   process.exit(2);
 }
 
-if (values.page && positionals.length > 0 && !positionals.includes('latency')) {
-  console.error('--page writes the latencies: name the suite latency as well');
+const withLatency = positionals.length === 0 || positionals.includes('latency');
+if (values.page && !withLatency && values.node.length === 0) {
+  console.error('--page writes the latencies and the table of --node: name the suite latency, or a --node');
   process.exit(2);
 }
 
@@ -64,7 +73,8 @@ for (const suite of positionals.length > 0 ? positionals : known) {
   const [first] = runs;
   for (const [index, row] of first.rows.entries()) {
     const merged = Object.keys(row.times).map((name) => ({ name, ns: median(runs.map((run) => run.rows[index].times[name].medianNs)) }));
-    results.push({ suite, title: row.title, unit: row.unit, baseline: row.baseline, times: Object.fromEntries(merged.map(({ name, ns }) => [name, ns])) });
+    const { title, unit, baseline, across } = row;
+    results.push({ suite, title, unit, baseline, across, times: Object.fromEntries(merged.map(({ name, ns }) => [name, ns])) });
     print(row, merged);
   }
 }
@@ -73,8 +83,17 @@ writeFileSync(values.json, `${JSON.stringify({ machine, trials, results }, undef
 const tables = values.json.replace(/(?:\.json)?$/, '.md');
 writeFileSync(tables, markdown(machine, trials, results));
 const page = path.join(here, '..', 'docs', 'internals', 'performance.md');
-if (values.page) writeLatencyTable(page, { machine, trials, results });
+if (values.page && withLatency) putInPage(page, 'latency', latencyTable({ machine, trials, results }));
 console.log(`\nwritten to ${path.relative(process.cwd(), values.json)} and ${path.relative(process.cwd(), tables)}`);
+
+if (values.node.length > 0) {
+  const asked = { suites: positionals, trials, short: values.short, beside: values.json };
+  const others = values.node.map((major) => onNode(major, asked));
+  const table = nodesTable([{ machine, trials, results }, ...others]);
+  console.log(`\n${table}`);
+  writeFileSync(tables, `\n${table}\n`, { flag: 'a' });
+  if (values.page) putInPage(page, 'nodes', table);
+}
 
 function trialOf(suite) {
   return new Promise((resolve, reject) => {
@@ -93,18 +112,6 @@ function print(row, merged) {
   for (const { name, value, ratio } of shown(row, merged)) console.log(`    ${name.padEnd(36)} ${value.padStart(22)} ${ratio.padStart(10)}`);
 }
 
-/** What is shown of a row: values in its unit, and ratios to its baseline. */
-function shown({ unit, baseline: named }, merged) {
-  const perSecond = unit.endsWith('/s');
-  const others = merged.slice(1);
-  const baseline = named === 'fastest other' ? Math.min(...others.map(({ ns }) => ns)) : merged.find(({ name }) => name === named)?.ns;
-  return merged.map(({ name, ns }) => ({
-    name,
-    value: unit === 'B' ? `${ns.toFixed(1)} B` : perSecond ? `${Math.round(1e9 / ns).toLocaleString('en')} ${unit}` : duration(ns),
-    ratio: baseline === undefined ? '' : `${(perSecond ? baseline / ns : ns / baseline).toFixed(2)} x`,
-  }));
-}
-
 /** For each suite a table of all that was done in the same ways: a line for each thing, a cell for each way, with its ratio. */
 function markdown({ cpu, kernel, filesystem, node, loadAverage }, count, all) {
   const trialsText = count === 1 ? 'one trial' : `medians of ${count} trials`;
@@ -121,11 +128,6 @@ function markdown({ cpu, kernel, filesystem, node, loadAverage }, count, all) {
     }
   }
   return `${lines.join('\n')}\n`;
-}
-
-function duration(ns) {
-  if (ns < 10_000) return `${ns.toFixed(1)} ns`;
-  return ns < 1e7 ? `${(ns / 1000).toFixed(1)} us` : `${(ns / 1e6).toFixed(1)} ms`;
 }
 
 function median(numbers) {

@@ -100,9 +100,9 @@ export class Lane {
   }
 
   /**
-   * Runs the tests of one stage. Returns as `killer` what failed first, if anything did, and as `said` with which words;
-   * `ranOutOfTime` if that was a test that took too long, which may be the machine's doing and kills nothing. Neither
-   * does a disk that was full.
+   * Runs the tests of one stage. Returns as `killer` what failed first, if anything did, and as `said` with which
+   * words; `ranOutOfTime` if that was a test that took too long, which may be the machine's doing and kills nothing.
+   * Neither does a disk that was full.
    */
   async run(stage, file = '') {
     for (let tries = 0; tries < 3; tries++) {
@@ -126,7 +126,9 @@ export class Lane {
       const failed = assertionResults.find(({ status }) => status === 'failed');
       if (failed?.failureMessages.some((text) => text.includes('Test timed out'))) return { ranOutOfTime: true };
       const test = path.relative(this.#copy, name);
-      if (failed !== undefined) return { killer: `${test}: ${failed.fullName}`, said: failed.failureMessages.join('\n') };
+      if (failed !== undefined) {
+        return { killer: `${test}: ${failed.fullName}`, said: failed.failureMessages.join('\n') };
+      }
       if (message !== '') return { killer: `${test}: ${message.split('\n')[0]}`, said: message };
     }
     throw new Error('vitest failed, and no test did');

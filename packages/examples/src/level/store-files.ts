@@ -43,7 +43,7 @@ class MadeElsewhere extends LockedError {
   }
 }
 
-/** How often open() begins again because other processes make the files meanwhile. */
+/** Begins of one open() at most, if other processes make the files meanwhile. */
 const TRIES = 3;
 
 const PAGE_BYTES = 4096;
@@ -76,7 +76,7 @@ export class DatabaseFiles {
         return files;
       } catch (error) {
         await files.discard();
-        // Whoever has made it has made all of them, and may have closed them again.
+        // The process that has made it has made all of them, and may have closed them again.
         if (!(error instanceof MadeElsewhere) || tries === TRIES) throw error;
       }
     }

@@ -38,7 +38,7 @@ test.each([
 test.each([
   ['on the mock', mockDriver],
   ['on real files', nativeDriver],
-])('a database that another process makes and closes while this one is about to make it is opened: %s', async (_, makeDriver) => {
+])('a database that another process makes and closes while open() is about to make it: %s', async (_, makeDriver) => {
   const directory = await mkdtemp(join(tmpdir(), 'level-locked-'));
   made.push(directory);
   const driver: Driver = makeDriver();
