@@ -26,8 +26,8 @@ const list = [
     'const isOvertaken = unsafe.listReadings < before;', 'a list that was read before a repair counts after it',
   ],
   [
-    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten);',
-    'this.#requireAllDurable(asked);', 'what is stored into a loss while persistAsync() runs counts as durable',
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten, inFile);',
+    'this.#requireAllDurable(asked, undefined, inFile);', 'what is stored into a loss while persistAsync() runs counts as durable',
   ],
   [
     core('faults/fault-path.ts'),
@@ -128,6 +128,22 @@ const list = [
   [
     core('access/durability.ts'), 'await file.persistAsync(mapped.offset, mapped.length), end.bytes)',
     'await file.persistAsync(mapped.offset, mapped.length))', 'bytes that a resize cut off and added were truncated',
+  ],
+  [
+    core('access/durability.ts'), 'const dropped = unsafe.unpersistedWithin(asked);', 'const dropped: ByteRange[] = [];',
+    'bytes in doubt that are written again while they are persisted count as durable',
+  ],
+  [
+    core('access/durability.ts'), 'subtract(overwritten, dropped));', 'overwritten);',
+    'a loss ends with a flush that was not told of what it dropped',
+  ],
+  [
+    core('access/durability.ts'), 'const inFile = intersectAll(dropped, [{ offset: 0, length: file.mappedBytes }]);',
+    'const inFile = dropped;', 'persistAsync() fails for bytes in doubt that a resize() has cut off',
+  ],
+  [
+    core('access/durability.ts'), 'if (ranges.length === 0) break;', 'if (ranges.length === 0 || rest[0] !== asked) break;',
+    'a bad page that can be read again while persistAsync() runs is not flushed',
   ],
   [core('repair/write-units.ts'), 'noteFailedFlush(file, unsafe, unsynced);', '', 'a failed fdatasync is forgotten'],
   [core('faults/failed-flush.ts'), '  noteFailedFlush(file, unsafe, failure);', '', 'a failed fdatasync beside a repair is forgotten'],
@@ -295,10 +311,10 @@ const list = [
   [core('repair/journal/overwritten.ts'), 'for (const piece of dropped) unsafe.dropOverwritten(piece);', '', 'what is persisted is asked for in the journal for ever'],
   [core('repair/journal/overwritten.ts'), 'if (failure !== undefined) throw journalError(journal, failure);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, overwritten);\n', '', 'persist leaves losses'],
+  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, subtract(overwritten, dropped));\n', '', 'persist leaves losses'],
   [
-    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten);\n  }\n\n  /** See PmemFile.persistRanges',
-    'this.#state.faultPath.requireAllDurable(asked);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten, inFile);\n  }\n\n  /** See PmemFile.persistRanges',
+    'this.#state.faultPath.requireAllDurable(asked, inFile);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
   ],
   [
     core('resize/resize.ts'), 'await refusedCuts(file, { sizeBytes, newSizeBytes, bad, allowRelease });',

@@ -1,5 +1,6 @@
 // Healthy storage that answers oddly, and views of what is gone.
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { TRANSIENT_ERRNOS } from '../errnos.mjs';
 import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
@@ -88,6 +89,26 @@ async function failedWriteBack({ place, startActor }) {
   }
 }
 
+/** A failed flush has put page 3 in doubt. It is persisted, which takes long, and written again meanwhile. */
+async function writtenAgainMeanwhile({ place, startActor }) {
+  const EIO = 5;
+  const fuse = await place('fuse');
+  const file = await makeFile(fuse, 'file');
+  const actor = await opener(startActor, 'actor', file);
+  await actor.ask('write', 3 * PAGE, PAGE, 7);
+  await fuse.command('fail', 'write', EIO, 1);
+  assert.notEqual((await actor.call('persist', 3 * PAGE, PAGE)).error, undefined);
+  await fuse.command('slow', 'fsync', 400, 1);
+  const persisting = actor.call('persistAsync', 3 * PAGE, PAGE);
+  await actor.ask('write', 3 * PAGE, PAGE, 8);
+  const { error } = await persisting;
+  const below = readFileSync(path.join(fuse.below, 'file'));
+  assert.ok(error !== undefined || below[3 * PAGE] !== 1, 'bytes that were dropped are called durable');
+  assert.equal(error?.code, 'ERR_PMEM_IO');
+  await actor.ask('persistAsync', 3 * PAGE, PAGE);
+  assert.equal(readFileSync(path.join(fuse.below, 'file'))[3 * PAGE], 8);
+}
+
 /** EIO of that very block is a media error for as long as it lasts. */
 async function passingMediaError({ place, startActor }) {
   const fuse = await place('fuse');
@@ -164,6 +185,7 @@ export const storageCases = [
   { name: '07 a view of a file that is rewritten', run: viewOfRewrittenFile },
   { name: 'every errno of a network filesystem is no media error', run: transientErrnos },
   { name: 'a write back that fails is told, also the next time', run: failedWriteBack },
+  { name: 'bytes in doubt are written again while they are persisted', run: writtenAgainMeanwhile },
   { name: 'a media error that passes', run: passingMediaError },
   { name: 'a device that cannot clear', run: unclearable },
   { name: 'a filesystem without locks', run: noLocks },

@@ -2,7 +2,7 @@
 import { requireInside, requireInteger, requireRanges } from '../arguments.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { intersect } from '../ranges/byte-range.js';
+import { intersect, intersectAll, subtract } from '../ranges/byte-range.js';
 import { dropPersistedLosses } from '../repair/journal/overwritten.js';
 import { persistTogether } from './persist-ranges.js';
 
@@ -51,18 +51,28 @@ export class Durability {
     const { file, faultPath, unsafe } = this.#state;
     if (this.#isNothing(position, length)) return;
     const asked: ByteRange = { offset: position, length };
-    // What is written over losses while it runs may come too late for it.
+    // What is written over losses, or over bytes in doubt, while it runs may come too late for it.
     const overwritten = unsafe.overwrittenWithin(asked);
-    for (const range of faultPath.persistable(asked)) {
-      // A resize() may have run since the range before.
-      const mapped = intersect(range, { offset: 0, length: file.mappedBytes });
-      if (mapped === undefined) break;
-      await this.#state.whileNotingEnd(async (end) => {
-        faultPath.requirePersisted(mapped, await file.persistAsync(mapped.offset, mapped.length), end.bytes);
-      });
-      this.#state.assertOpen();
+    const dropped = unsafe.unpersistedWithin(asked);
+    let rest: readonly ByteRange[] = [asked];
+    for (;;) {
+      // A bad page that is left out may be readable again before this ends: its turn comes then.
+      const ranges = rest.flatMap((range) => faultPath.persistable(range));
+      if (ranges.length === 0) break;
+      rest = subtract(rest, ranges);
+      for (const range of ranges) {
+        // A resize() may have run since the range before.
+        const mapped = intersect(range, { offset: 0, length: file.mappedBytes });
+        if (mapped === undefined) break;
+        await this.#state.whileNotingEnd(async (end) => {
+          faultPath.requirePersisted(mapped, await file.persistAsync(mapped.offset, mapped.length), end.bytes);
+        });
+        this.#state.assertOpen();
+      }
     }
-    this.#requireAllDurable(asked, overwritten);
+    // What a resize() has cut off meanwhile is not asked for.
+    const inFile = intersectAll(dropped, [{ offset: 0, length: file.mappedBytes }]);
+    this.#requireAllDurable(asked, overwritten, inFile);
   }
 
   /** See PmemFile.persistRanges(). */
@@ -74,10 +84,12 @@ export class Durability {
     persistTogether(state, asked);
   }
 
-  #requireAllDurable(asked: ByteRange, overwritten: readonly ByteRange[] = [asked]): void {
+  #requireAllDurable(
+    asked: ByteRange, overwritten: readonly ByteRange[] = [asked], dropped: readonly ByteRange[] = [],
+  ): void {
     const { faultPath, journal, unsafe } = this.#state;
-    dropPersistedLosses(journal, unsafe, overwritten);
-    faultPath.requireAllDurable(asked);
+    dropPersistedLosses(journal, unsafe, subtract(overwritten, dropped));
+    faultPath.requireAllDurable(asked, dropped);
   }
 
   /** Checks the range. True if there is nothing to do: an empty file. */

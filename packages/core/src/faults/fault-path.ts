@@ -83,12 +83,13 @@ export class FaultPath {
 
   /**
    * Throws for the parts that persistable() left out: what was stored there before they went bad is lost. And for bytes that
-   * the kernel may have dropped: a flush of the file has failed, and they have not been written again since.
+   * the kernel may have dropped: a flush of the file has failed, and they have not been written again since. `dropped`: of
+   * those, the ones that had not been written again when the persist began.
    */
-  requireAllDurable(range: ByteRange): void {
-    if (this.#unsafe.isEmpty) return;
+  requireAllDurable(range: ByteRange, dropped: readonly ByteRange[] = []): void {
+    if (this.#unsafe.isEmpty && dropped.length === 0) return;
     this.#throwFor('persist', [], this.#unsafe.knownBadWithin(range));
-    const ranges = this.#unsafe.unpersistedWithin(range);
+    const ranges = coalesce([...dropped, ...this.#unsafe.unpersistedWithin(range)]);
     if (ranges.length === 0) return;
     const message = 'an earlier flush of this file failed, and these bytes have not been written again since';
     throw publishPersistFailure(this.#path, new PmemError('ERR_PMEM_IO', message, { path: this.#path, ranges }));

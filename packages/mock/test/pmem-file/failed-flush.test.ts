@@ -96,6 +96,73 @@ describe('persistAsync() fails on its thread, and is not heard of yet', () => {
   });
 });
 
+describe('bytes in doubt are written again while persistAsync() of them runs', () => {
+  it('it throws, for the flush may have come before what was written', async () => {
+    const driver = mockDriver({ dax: false, turns: true });
+    const file = await filled(driver, 4 * PAGE);
+    file.write(content(2 * PAGE), PAGE);
+    driver.observe(failNth({ operation: 'persist', nth: 1, errno: Errno.EIO }));
+    await failure('ERR_PMEM_IO', () => { file.persist(0, PAGE); });
+    file.write(content(PAGE), 2 * PAGE);
+    const inFlight = failure('ERR_PMEM_IO', () => file.persistAsync(PAGE, 2 * PAGE));
+    file.write(content(PAGE), PAGE);
+    expect((await inFlight).ranges).toEqual([pageOf(1)]);
+    await file.persistAsync(PAGE, 2 * PAGE);
+  });
+
+  it('a loss among them stays one, until they are persisted once more', async () => {
+    const driver = mockDriver({ dax: false });
+    const file = await writtenOverALoss(driver, { fail: false });
+    const inFlight = failure('ERR_PMEM_IO', () => file.persistAsync(PAGE, PAGE));
+    file.write(content(PAGE), PAGE);
+    await inFlight;
+    driver.crash('lose-all');
+    const reopened = await PmemFile.open(PATH, { driver });
+    await failure('ERR_PMEM_LOST', () => read(reopened, PAGE, PAGE));
+  });
+
+  it('what resize() has cut off meanwhile is not asked for', async () => {
+    const driver = mockDriver({ dax: false });
+    const file = await filled(driver, 4 * PAGE, {
+      driver: changing(driver, (opened) => {
+        const persistAsync = opened.persistAsync.bind(opened);
+        opened.persistAsync = async (position, length) => {
+          const outcome = await persistAsync(position, length);
+          await file.resize(2 * PAGE);
+          return outcome;
+        };
+      }),
+    });
+    driver.observe(failNth({ operation: 'persist', nth: 1, errno: Errno.EIO }));
+    await failure('ERR_PMEM_IO', () => { file.persist(0, PAGE); });
+    file.write(content(2 * PAGE), 0);
+    await file.persistAsync();
+  });
+});
+
+describe('a bad page is left out of persistAsync(), and can be read again before that ends', () => {
+  it('it is flushed as well', async () => {
+    const driver = mockDriver({ dax: false, turns: true });
+    const flushed: number[] = [];
+    const file = await filled(driver, 4 * PAGE, {
+      driver: changing(driver, (opened) => {
+        const persistAsync = opened.persistAsync.bind(opened);
+        opened.persistAsync = async (position, length) => {
+          flushed.push(position, length);
+          if (position === 2 * PAGE) read(file, PAGE, PAGE);
+          return persistAsync(position, length);
+        };
+      }),
+    });
+    driver.poison(PATH, pageOf(1));
+    await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, PAGE));
+    const there = await PmemFile.open(PATH, { driver: driver.process('there') });
+    await there.repair(pageOf(1), { fill: 7 });
+    await file.persistAsync();
+    expect(flushed).toEqual([0, PAGE, 2 * PAGE, 2 * PAGE, PAGE, PAGE]);
+  });
+});
+
 describe('a flush of the file fails that no persist has asked for', () => {
   it('the fdatasync of a repair: what was stored elsewhere is not called durable', async () => {
     const driver = mockDriver({ dax: false });
