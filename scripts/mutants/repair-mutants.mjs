@@ -21,6 +21,7 @@ const list = [
   [repair('recover.ts'), '?.fileSizeBytes ?? file.mappedBytes;\n}', ' === undefined ? file.mappedBytes : file.mappedBytes;\n}', 'a reader maps what the write of a last page added'],
   // Whose journal it is
   [journal('locate.ts'), 'return outcome.ownerId === facts.ownerId ||', 'return outcome.ownerId >= 0 ||', 'a journal that anybody planted is believed'],
+  [journal('locate.ts'), ' || outcome.ownerId === UNKNOWN_USER) return false;', ') return false;', 'a journal of a user whom no one maps is believed'],
   [journal('locate.ts'), 'outcome.ownerId === 0 || ', '', 'a journal of root is not believed'],
   [journal('locate.ts'), ' || outcome.ownerId === markedOwnerId;', ';', 'a journal of the user who marked the file is not believed'],
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],

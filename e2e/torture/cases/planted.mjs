@@ -1,6 +1,8 @@
 // Journals and temporary files that others have made, and forged journals.
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -12,6 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
+import { run } from '../places/command.mjs';
 import { STRANGER } from '../stranger.mjs';
 import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
 
@@ -47,6 +51,32 @@ async function plantedTemporary({ place, startActor }) {
     }
     assert.equal(readFileSync(secret, 'utf8'), 'of another program');
   }
+}
+
+/** In a user namespace that maps root alone the owner of the file looks like the user who planted the journal. */
+async function plantedInNamespace({ place }) {
+  const there = await place('ext4');
+  const OWNER = 3000;
+  const [victim, other] = [await makeFile(there, 'victim'), await makeFile(there, 'other', { lost: [2] })];
+  const journal = readFileSync(`${other}.repair`);
+  // Of the victim's inode, with an intent.
+  journal.writeBigUInt64LE(statSync(victim, { bigint: true }).ino, 16);
+  journal.writeBigInt64LE(statSync(victim, { bigint: true }).birthtimeNs, 24);
+  const planted = withRecords(journal, [fill(3, 7), lost(5 * PAGE)]);
+  const open = path.join(import.meta.dirname, 'programs', 'open-and-read.mjs');
+  const inNamespace = (file) => run('unshare', '-U', '-r', process.execPath, open, file, '3', '5').trim();
+  for (const user of [STRANGER, 65534]) {
+    writeFileSync(`${victim}.repair`, planted);
+    chownSync(victim, OWNER, OWNER);
+    chmodSync(victim, 0o666);
+    chownSync(`${victim}.repair`, user, user);
+    assert.equal(inNamespace(victim), 'ERR_PMEM_JOURNAL', `planted by ${user}`);
+    assert.ok(readFileSync(victim).every((byte) => byte === 1), `planted by ${user}: written to the file`);
+    assert.deepEqual(readFileSync(`${victim}.repair`), planted);
+  }
+  // Root's own is believed there.
+  chownSync(`${victim}.repair`, 0, 0);
+  assert.equal(inNamespace(victim), '7 ERR_PMEM_LOST');
 }
 
 /** A file takes the name of the journal while that is written; also on a server without RENAME_NOREPLACE and links. */
@@ -171,6 +201,7 @@ async function forgedJournals({ place, startActor, random }) {
 
 export const plantedCases = [
   { name: 'harm: temporary files that another user has planted', run: plantedTemporary },
+  { name: 'harm: a journal that is planted outside of a user namespace', run: plantedInNamespace },
   { name: 'harm: the name of a journal is taken meanwhile', run: nameTakenMeanwhile },
   { name: 'harm: forged journals', run: forgedJournals },
 ];

@@ -92,6 +92,17 @@ describe('a file without a mark', () => {
     expect(await look(absent, { [USUAL]: journal({ ownerId: 0 }) })).toMatchObject({ status: 'own' });
   });
 
+  it('refuses a journal whose owner the user namespace does not map, though the file has such an owner, too', async () => {
+    const planted = { [USUAL]: journal({ ownerId: -1 }) };
+    for (const ownerId of [-1, 1000]) {
+      await expect(look(absent, planted, { ownerId })).rejects.toMatchObject({
+        code: 'ERR_PMEM_JOURNAL', message: expect.stringContaining('user namespace') as string,
+      });
+      await expect(look(markOf(), planted, { ownerId })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+    }
+    expect(await look(markOf(), { [USUAL]: journal() }, { ownerId: -1 })).toMatchObject({ status: 'own' });
+  });
+
   it('refuses one that is damaged or cannot be read', async () => {
     const cut = journal();
     const damaged = cut.status === 'present' ? { ...cut, bytes: cut.bytes.subarray(0, 100) } : cut;

@@ -14,7 +14,10 @@ export interface FileFacts {
   /** Inode number, and birth time by statx (0n if the filesystem keeps none): they tie a journal to its file. */
   readonly inode: bigint;
   readonly birthTimeNs: bigint;
-  /** Owner, group and permission bits of the file when it was opened. */
+  /**
+   * Owner, group and permission bits of the file when it was opened. An owner or a group that the user namespace of
+   * this process does not map is not known, and is -1.
+   */
   readonly ownerId: number;
   readonly groupId: number;
   readonly mode: number;

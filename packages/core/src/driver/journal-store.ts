@@ -9,7 +9,7 @@ export type JournalOutcome =
   | {
       readonly status: 'present';
       readonly bytes: Uint8Array;
-      /** User who owns the journal file. */
+      /** User who owns the journal file. -1: not known, as `ownerId` of FileFacts. */
       readonly ownerId: number;
       /** When it was written, in milliseconds since 1970, by the clock of the filesystem. */
       readonly modifiedMs: number;

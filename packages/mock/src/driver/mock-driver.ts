@@ -254,14 +254,15 @@ export class MockDriver implements Driver<CompleteFile> {
   }
 
   /**
-   * chown() by root: who owns the file now. Programs of the machine run as user 1000.
+   * chown() by root: who owns the file now. Programs of the machine run as user 1000. -1 stands for any user whom their
+   * user namespace does not map.
    *
    * @example
    * driver.setOwner('/pmem/app.db', 1001);
    */
   setOwner(path: string, ownerId: number): void {
     this.#outside.change(path, (inode) => {
-      inode.ownerId = checkedCount(ownerId, 'ownerId');
+      inode.ownerId = ownerId === -1 ? -1 : checkedCount(ownerId, 'ownerId');
     });
   }
 

@@ -97,7 +97,7 @@ export function writeMark(machine: Machine, inode: Inode, mark: Uint8Array): Sys
 }
 
 function isOurs(inode: Inode, facts: FileFacts): boolean {
-  return inode.ownerId === USER_ID || inode.ownerId === facts.ownerId;
+  return inode.ownerId === USER_ID || (inode.ownerId === facts.ownerId && inode.ownerId !== -1);
 }
 
 function writeAll(machine: Machine, inode: Inode, bytes: Uint8Array): number {

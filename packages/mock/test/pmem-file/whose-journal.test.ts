@@ -310,6 +310,17 @@ describe("other people's files beside the file", () => {
     expect(driver.readFile(JOURNAL)).toEqual(planted);
   });
 
+  it('a journal whose owner no user namespace maps is refused, though the file has such an owner, too', async () => {
+    const driver = await withLoss();
+    driver.setOwner(PATH, -1);
+    driver.setOwner(JOURNAL, -1);
+    for (const readOnly of [true, false]) {
+      const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver, readOnly }));
+      expect(error.message).toContain('user namespace');
+    }
+    expect(read(await PmemFile.open(PATH, { driver, journal: 'discard' }), 0, PAGE)).toEqual(whole.subarray(0, PAGE));
+  });
+
   it("root's journal of a user's file is believed", async () => {
     const driver = await withLoss();
     driver.setOwner(JOURNAL, 0);

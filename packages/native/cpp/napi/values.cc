@@ -151,7 +151,7 @@ napi_value journal_outcome(napi_env env, const pmem::DurableRead& read) {
     case pmem::DurableState::present:
       return outcome.string("status", "present")
           .set("bytes", copied_bytes(env, read.bytes.data(), read.bytes.size()))
-          .number("ownerId", read.owner)
+          .number("ownerId", id_of(read.owner))
           .number("modifiedMs", static_cast<double>(read.modified_ms))
           .boolean("isElsewhere", read.elsewhere)
           .set("mark", read.mark.empty() ? undefined(env) : copied_bytes(env, read.mark.data(), read.mark.size()))

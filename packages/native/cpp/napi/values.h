@@ -20,6 +20,9 @@ inline bool is_byte_count(double number) {
   return number >= 0 && number <= 9007199254740991.0 && static_cast<double>(static_cast<uint64_t>(number)) == number;
 }
 
+// The number of a user or a group as JavaScript has it: -1 if it is not known.
+inline double id_of(uint32_t id) { return id == UINT32_MAX ? -1.0 : static_cast<double>(id); }
+
 struct ByteSpan {
   unsigned char* data;
   size_t length;

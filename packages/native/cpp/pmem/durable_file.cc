@@ -13,6 +13,7 @@
 #include "ask_statx.h"
 #include "mark.h"
 #include "media.h"
+#include "owners.h"
 #include "uninterrupted.h"
 
 #ifndef RENAME_NOREPLACE
@@ -68,7 +69,7 @@ DurableRead DurableFiles::read(const std::string& place, uint64_t limit) {
   if (fstat(fd.number(), &facts) != 0) return failed(errno, "fstat");
   if (!S_ISREG(facts.st_mode)) return failed(S_ISDIR(facts.st_mode) ? EISDIR : EINVAL, "open");
   read.size = static_cast<uint64_t>(facts.st_size);
-  read.owner = facts.st_uid;
+  read.owner = owner_of(fd.number(), facts);
   read.modified_ms = milliseconds_of(facts.st_mtim);
   struct stat owner;
   if (place.front() == '/') read.elsewhere = fstat(owner_, &owner) == 0 && owner.st_dev != facts.st_dev;
@@ -176,8 +177,9 @@ Status DurableFiles::write_temporary(FileDescriptor fd, const DurableContent& co
 // Those who may use the file may use its journal, and no one else. Only root may give a file away; its group is more
 // often allowed.
 Status DurableFiles::give_access(int fd) const {
-  const bool has_group = fchown(fd, ownership_.user, ownership_.group) == 0 ||
-                         fchown(fd, static_cast<uid_t>(-1), ownership_.group) == 0;
+  const bool is_given = fchown(fd, ownership_.user, ownership_.group) == 0 ||
+                        fchown(fd, static_cast<uid_t>(-1), ownership_.group) == 0;
+  const bool has_group = is_given && ownership_.group != kUnknownGroup;
   // The group bits of a file with an access list are its mask, not what its group may do.
   constexpr char kAccess[] = "system.posix_acl_access";
   char list[4096];

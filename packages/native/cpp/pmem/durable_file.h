@@ -20,6 +20,7 @@ struct DurableRead {
   DurableState state = DurableState::failed;
   std::vector<unsigned char> bytes;
   uint64_t size = 0;
+  // kUnknownUser: the user namespace does not tell.
   uint32_t owner = 0;
   // Milliseconds since 1970, by the clock of the filesystem.
   int64_t modified_ms = 0;
@@ -41,7 +42,7 @@ struct DurableContent {
   bool is_new = false;
 };
 
-// Whom new files are to belong to, as far as this process may say so.
+// Whom new files are to belong to, as far as this process may say so. They stay this process's if that is not known.
 struct Ownership {
   uid_t user;
   gid_t group;

@@ -12,6 +12,7 @@
 
 #include "ask_statx.h"
 #include "media.h"
+#include "owners.h"
 #include "range_lock.h"
 #include "sigbus_guard.h"
 
@@ -169,8 +170,8 @@ Status gather_facts(OpenedFile* file, uint64_t* size) {
   if (fstatfs(file->fd.number(), &filesystem) != 0) return {errno, "fstatfs"};
   *size = static_cast<uint64_t>(facts.st_size);
   file->inode = facts.st_ino;
-  file->owner = facts.st_uid;
-  file->group = facts.st_gid;
+  file->owner = owner_of(file->fd.number(), facts);
+  file->group = group_of(facts);
   file->mode = facts.st_mode & 07777;
   file->modified_ms = milliseconds_of(facts.st_mtim);
   file->changed_ms = milliseconds_of(facts.st_ctim);

@@ -37,6 +37,7 @@ struct OpenedFile {
   uint64_t filesystem_magic = 0;
   uint64_t block_bytes = 0;
   bool dax = false;
+  // kUnknownUser, kUnknownGroup: the user namespace does not tell.
   uint32_t owner = 0;
   uint32_t group = 0;
   uint32_t mode = 0;

@@ -1,4 +1,5 @@
 #include "range_lock.h"
+#include "owners.h"
 #include "uninterrupted.h"
 
 #include <cerrno>
@@ -24,6 +25,11 @@ struct flock range_of(short type, uint64_t position, uint64_t length) {
   lock.l_start = static_cast<off_t>(position);
   lock.l_len = static_cast<off_t>(length);
   return lock;
+}
+
+// Of the second file: whose it is has to be known, or another user may have planted it.
+bool is_trusted(uid_t owner, uid_t of_file) {
+  return owner != kUnknownUser && (owner == of_file || owner == geteuid() || owner == 0);
 }
 
 Status set_lock(int fd, short type, uint64_t position, uint64_t length) {
@@ -99,7 +105,7 @@ bool RangeLock::open_second(bool create, Status* status) {
   if (!opened.valid() && errno == ENOENT && create) {
     opened = FileDescriptor(openat(directory_, name, kFlags | O_CREAT | O_EXCL, writers & 0600));
     if (opened.valid()) {
-      if (fchown(opened.number(), file.st_uid, file.st_gid) != 0) {
+      if (fchown(opened.number(), owner_of(fd_, file), group_of(file)) != 0) {
         // It stays this user's; its group decides then.
       }
       fchmod(opened.number(), writers);
@@ -114,7 +120,7 @@ bool RangeLock::open_second(bool create, Status* status) {
   }
   struct stat facts;
   const bool trusted = fstat(opened.number(), &facts) == 0 && S_ISREG(facts.st_mode) &&
-                       (facts.st_uid == file.st_uid || facts.st_uid == geteuid() || facts.st_uid == 0);
+                       is_trusted(owner_of(opened.number(), facts), owner_of(fd_, file));
   if (!trusted) {
     // Another user's file has the name. Without the agreement of other writers only the first file counts.
     if (create) *status = {EAGAIN, "fcntl"};

@@ -25,6 +25,9 @@ import { decodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
 import type { Mark } from './names.js';
 import { absolutePlace, baseName, decodeMark, placeByInode, usualPlace } from './names.js';
 
+/** Any user whom the user namespace of this process does not map: two of them need not be the same. */
+const UNKNOWN_USER = -1;
+
 /** The file has none; `place` is where it would be. */
 export interface NoJournal {
   readonly status: 'none';
@@ -107,7 +110,7 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
     const { journal } = found;
     if (journal.identity.id !== mark.id) continue;
     if (!isTrusted(facts, outcome, mark.ownerId)) {
-      obstacle ??= untrusted(facts, place);
+      obstacle ??= untrusted(facts, outcome, place);
       continue;
     }
     const isOwn = !isElsewhere(outcome) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
@@ -151,7 +154,7 @@ function* searchByName(facts: FileFacts, place: string, isMarkable: boolean): Se
   // A file that open() has just made is nobody's copy, and is the only one that may have an older journal's name.
   const isOriginal = facts.created || isMarkedAsOriginal(outcome, journal);
   if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);
-  if (!isTrusted(facts, outcome)) throw untrusted(facts, place);
+  if (!isTrusted(facts, outcome)) throw untrusted(facts, outcome, place);
   if (isOwn && isMarkable && isMarkedAsOriginal(outcome, journal)) return { ...none, isStale: true };
   const writtenMs = writtenMsOf(outcome);
   if (isOwn) return { status: 'own', place, journal, writtenMs, marked: false };
@@ -168,7 +171,7 @@ function* searchElsewhere(facts: FileFacts, place: string, none: NoJournal): Sea
   if (found instanceof PmemError) throw found;
   if (found.status === 'damaged') throw refusal(facts, place, found.reason);
   if (found.status === 'foreign' || !isOf(facts, found.journal)) return nothing;
-  if (!isTrusted(facts, outcome)) throw untrusted(facts, place);
+  if (!isTrusted(facts, outcome)) throw untrusted(facts, outcome, place);
   return { status: 'own', place, journal: found.journal, writtenMs: writtenMsOf(outcome), marked: false };
 }
 
@@ -209,7 +212,7 @@ function isOfUnknownBirth({ inode, birthTimeNs }: FileFacts, { identity }: Decod
 
 /** Whoever may plant a file beside this one must not be able to write into it: only its owner and root are believed. */
 function isTrusted(facts: FileFacts, outcome: JournalOutcome, markedOwnerId?: number): boolean {
-  if (outcome.status !== 'present') return false;
+  if (outcome.status !== 'present' || outcome.ownerId === UNKNOWN_USER) return false;
   return outcome.ownerId === facts.ownerId || outcome.ownerId === 0 || outcome.ownerId === markedOwnerId;
 }
 
@@ -227,8 +230,12 @@ function isMarkedAsOriginal(outcome: JournalOutcome, { identity }: DecodedJourna
   return identity.id !== undefined && decodeMark(outcome.mark)?.id === identity.id;
 }
 
-function untrusted(facts: FileFacts, place: string): PmemError {
-  return refusal(facts, place, "it is owned neither by the file's owner nor by root; journal: 'discard' opens without it");
+function untrusted(facts: FileFacts, outcome: JournalOutcome, place: string): PmemError {
+  const isUnknown = outcome.status === 'present' && outcome.ownerId === UNKNOWN_USER;
+  const reason = isUnknown
+    ? 'the user namespace of this process does not tell who owns it: open the file outside of it'
+    : "it is owned neither by the file's owner nor by root";
+  return refusal(facts, place, `${reason}; journal: 'discard' opens without it`);
 }
 
 function refusal(
