@@ -130,7 +130,8 @@ const list = [
     'await file.persistAsync(mapped.offset, mapped.length))', 'bytes that a resize cut off and added were truncated',
   ],
   [
-    core('access/durability.ts'), 'const dropped = unsafe.unpersistedWithin(asked);', 'const dropped: ByteRange[] = [];',
+    core('access/durability.ts'),
+    'const dropped = unsafe.unpersistedWithin(asked);', 'const dropped: ByteRange[] = [];',
     'bytes in doubt that are written again while they are persisted count as durable',
   ],
   [
@@ -138,8 +139,9 @@ const list = [
     'a loss ends with a flush that was not told of what it dropped',
   ],
   [
-    core('access/durability.ts'), 'const inFile = intersectAll(dropped, [{ offset: 0, length: file.mappedBytes }]);',
-    'const inFile = dropped;', 'persistAsync() fails for bytes in doubt that a resize() has cut off',
+    core('access/durability.ts'),
+    'const inFile = intersectAll(dropped, [{ offset: 0, length: file.mappedBytes }]);', 'const inFile = dropped;',
+    'persistAsync() fails for bytes in doubt that a resize() has cut off',
   ],
   [
     core('access/durability.ts'), 'if (ranges.length === 0) break;', 'if (ranges.length === 0 || rest[0] !== asked) break;',

@@ -92,7 +92,7 @@ describe('a file without a mark', () => {
     expect(await look(absent, { [USUAL]: journal({ ownerId: 0 }) })).toMatchObject({ status: 'own' });
   });
 
-  it('refuses a journal whose owner the user namespace does not map, though the file has such an owner, too', async () => {
+  it('refuses a journal whose owner no user namespace maps, though the file has such an owner, too', async () => {
     const planted = { [USUAL]: journal({ ownerId: -1 }) };
     for (const ownerId of [-1, 1000]) {
       await expect(look(absent, planted, { ownerId })).rejects.toMatchObject({

@@ -1,5 +1,5 @@
-// The owner of a file, if that can be told. A user namespace maps some users only, and shows every other one by the same
-// number (overflowuid, mostly 65534): two files of that number may belong to different users.
+// The owner of a file, if that can be told. A user namespace maps some users only, and shows all others by one number
+// (overflowuid, mostly 65534): two files of that number may belong to different users.
 #pragma once
 
 #include <sys/stat.h>
