@@ -21,13 +21,17 @@ const list = [
   [repair('recover.ts'), '?.fileSizeBytes ?? file.mappedBytes;\n}', ' === undefined ? file.mappedBytes : file.mappedBytes;\n}', 'a reader maps what the write of a last page added'],
   // Whose journal it is
   [journal('locate.ts'), 'return outcome.ownerId === facts.ownerId ||', 'return outcome.ownerId >= 0 ||', 'a journal that anybody planted is believed'],
+  [
+    journal('locate.ts'), 'return outcome.isElsewhere === true || !isMarkedAsOriginal(outcome, journal);',
+    'return outcome.isElsewhere === true;', 'a file that was moved takes the journal of its copy',
+  ],
   [journal('locate.ts'), ' || outcome.ownerId === UNKNOWN_USER) return false;', ') return false;', 'a journal of a user whom no one maps is believed'],
   [journal('locate.ts'), 'outcome.ownerId === 0 || ', '', 'a journal of root is not believed'],
   [journal('locate.ts'), ' || outcome.ownerId === markedOwnerId;', ';', 'a journal of the user who marked the file is not believed'],
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],
   [journal('locate.ts'), 'if (!isOwn && isOriginal) return yield* searchElsewhere(facts, elsewhere, none);', 'if (!isOwn && isOriginal) return none;', "another file's journal is written over"],
   [journal('locate.ts'), 'facts.created || isMarkedAsOriginal(outcome, journal)', 'facts.created', "another file's journal is taken for that of a copy"],
-  [journal('locate.ts'), "status: isOwn ? 'own' : 'copied',", "status: isOwn || !isElsewhere(outcome) ? 'own' : 'copied',", 'the journal of a marked copy is believed'],
+  [journal('locate.ts'), "status: isOwn ? 'own' : 'copied',", "status: isOwn || !isOfCopy(place, outcome, journal) ? 'own' : 'copied',", 'the journal of a marked copy is believed'],
   [journal('locate.ts'), 'if (journal.identity.id !== mark.id) continue;', '', 'a journal that the mark does not name is believed'],
   [journal('locate.ts'), 'if (!isSame) return mark;', '', 'a repair that ends meanwhile is taken for a lost journal'],
   [journal('locate.ts'), '[...beside, mark.path]', 'beside', 'a file that was moved does not find its journal'],
@@ -58,7 +62,7 @@ const list = [
     'of two journals of one inode the one that was left behind is believed',
   ],
   [
-    journal('locate.ts'), 'const isOwn = !isElsewhere(outcome) && (', 'const isOwn = (',
+    journal('locate.ts'), 'const isOwn = !isOfCopy(place, outcome, journal) && (', 'const isOwn = (',
     "a snapshot's file changes the journal of the original",
   ],
   [journal('stored-journal.ts'), 'return isEmpty(content) && !this.isCopied;', 'return isEmpty(content);', 'persist() over everything that a copied journal names is said to be durable'],

@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -140,11 +141,37 @@ async function renamedAndLinked({ place, startActor }) {
   }
 }
 
+/** A file is moved with its journal, a copy of both is put where they were, and the moved journal is deleted. */
+async function copyInItsPlace({ place, startActor }) {
+  for (const kind of ['ext4', 'xfs', 'btrfs']) {
+    const there = await place(kind);
+    const file = await makeFile(there, 'file', { lost: [5] });
+    const moved = path.join(there.folder, 'moved', 'file');
+    mkdirSync(path.dirname(moved));
+    for (const ending of ['', '.repair']) renameSync(file + ending, moved + ending);
+    for (const ending of ['', '.repair']) writeFileSync(file + ending, readFileSync(moved + ending));
+    unlinkSync(`${moved}.repair`);
+    const journal = readFileSync(`${file}.repair`);
+    const actor = await opener(startActor, kind, moved);
+    assertCode(await actor.call('read', 5 * PAGE, PAGE), 'ERR_PMEM_LOST');
+    assertCode(await actor.call('repair', page(5), 9), 'ERR_PMEM_JOURNAL');
+    await actor.kill();
+    const adopting = await opener(startActor, `${kind}, adopting`, moved, { journal: 'adopt' });
+    await adopting.ask('repair', page(5), 9);
+    await adopting.ask('close');
+    await adopting.kill();
+    assert.equal(await readAnew(startActor, moved, page(5)), 9);
+    assert.deepEqual(readFileSync(`${file}.repair`), journal, 'the journal of the copy');
+    assert.equal(await readAnew(startActor, file, page(5)), 'ERR_PMEM_LOST', 'the copy');
+  }
+}
+
 export const nameCases = [
   { name: '01 names of up to 255 bytes', run: longNames },
   { name: '01 long names, and a loss', run: longNameWithLoss },
   { name: '05 log rotation by rename while the file is open, and then a loss', run: rotation },
   { name: '05 a file with a loss is renamed and linked', run: renamedAndLinked },
+  { name: '05 a copy lies where a file with a loss was moved from', run: copyInItsPlace },
   { name: '11 files of others that are called like a journal', run: foreignJournals },
   { name: '11 creation through a link that dangles', run: danglingLink },
 ];

@@ -116,7 +116,8 @@ describe('a file with a mark', () => {
   it('finds its journal at its name, or where the mark says it was written', async () => {
     expect(await look(markOf(), { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: true });
     const old = '/elsewhere/old.repair';
-    expect(await look(markOf(ID, old), { [old]: journal() })).toMatchObject({ status: 'own', place: old, marked: true });
+    const there = { [old]: journal({ marked: ID }) };
+    expect(await look(markOf(ID, old), there)).toMatchObject({ status: 'own', place: old, marked: true });
     // In the same directory it is looked up by that, wherever the directory is now.
     const beside = { 'old.repair': journal() };
     expect(await look(markOf(ID, '/pmem/old.repair'), beside)).toMatchObject({ status: 'own', place: 'old.repair' });
@@ -126,23 +127,31 @@ describe('a file with a mark', () => {
 
   it('has several of its inode: the later one counts, and the one beside it if both are as old', async () => {
     const old = '/elsewhere/file.repair';
-    const later = { ...journal(), modifiedMs: 1 } as JournalOutcome;
+    const later = { ...journal({ marked: ID }), modifiedMs: 1 } as JournalOutcome;
     const mark = markOf(ID, old);
     expect(await look(mark, { [USUAL]: journal(), [old]: later })).toMatchObject({ status: 'own', place: old });
-    expect(await look(mark, { [USUAL]: journal(), [old]: journal() })).toMatchObject({ status: 'own', place: USUAL });
+    const asOld = { [USUAL]: journal(), [old]: journal({ marked: ID }) };
+    expect(await look(mark, asOld)).toMatchObject({ status: 'own', place: USUAL });
     const copy = { ...journal({ inode: 8n }), modifiedMs: 1 } as JournalOutcome;
-    expect(await look(mark, { [USUAL]: copy, [old]: journal() })).toMatchObject({ status: 'own', place: old });
+    expect(await look(mark, { ...asOld, [USUAL]: copy })).toMatchObject({ status: 'own', place: old });
   });
 
   it('is a copy if its journal is on another filesystem, as that of a snapshot is', async () => {
     const old = '/elsewhere/file.repair';
-    const elsewhere = { ...journal(), isElsewhere: true } as JournalOutcome;
+    const elsewhere = { ...journal({ marked: ID }), isElsewhere: true } as JournalOutcome;
     expect(await look(markOf(ID, old), { [old]: elsewhere })).toMatchObject({ status: 'copied', place: old });
+  });
+
+  it('is a copy if its journal lies where it once was and has no mark, as that of a copy', async () => {
+    const old = '/elsewhere/file.repair';
+    expect(await look(markOf(ID, old), { [old]: journal() })).toMatchObject({ status: 'copied', place: old });
+    const own = { [old]: journal({ marked: ID }), [USUAL]: journal() };
+    expect(await look(markOf(ID, old), own)).toMatchObject({ status: 'own', place: USUAL });
   });
 
   it('passes over journals with another id', async () => {
     const old = '/elsewhere/old.repair';
-    const files = { [USUAL]: journal({ id: OTHER_ID, inode: 8n }), [old]: journal() };
+    const files = { [USUAL]: journal({ id: OTHER_ID, inode: 8n }), [old]: journal({ marked: ID }) };
     expect(await look(markOf(ID, old), files)).toMatchObject({ status: 'own', place: old });
   });
 

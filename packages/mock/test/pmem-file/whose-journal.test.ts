@@ -134,6 +134,27 @@ describe('a file with a loss gets another name', () => {
   });
 });
 
+describe('a file is moved with its journal, and a copy of both is put where they were', () => {
+  it('and its own journal is deleted: what is lost stays lost, and the copy keeps its journal', async () => {
+    const driver = await withLoss();
+    const moved = '/moved/file';
+    for (const ending of ['', '.repair']) driver.rename(PATH + ending, moved + ending);
+    for (const ending of ['', '.repair']) driver.writeFile(PATH + ending, driver.readFile(moved + ending));
+    driver.unlink(`${moved}.repair`);
+    const before = driver.readFile(JOURNAL);
+    const file = await PmemFile.open(moved, { driver });
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+    await failure('ERR_PMEM_JOURNAL', () => file.repair(bad, { rebuild }));
+    await file.close();
+    const adopting = await PmemFile.open(moved, { driver, journal: 'adopt' });
+    await adopting.repair(bad, { rebuild });
+    await adopting.close();
+    expect(read(await PmemFile.open(moved, { driver }), 0, size)).toEqual(whole);
+    expect(driver.readFile(JOURNAL)).toEqual(before);
+    await expectLoss(driver, PATH);
+  });
+});
+
 describe('a file and its journal are linked, as by cp -al', () => {
   it('the journal that was written last counts, whichever name is opened', async () => {
     const driver = await withLoss();

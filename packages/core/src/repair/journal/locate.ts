@@ -8,6 +8,7 @@
  * | a mark | the journal with that id, naming this inode | own |
  * | a mark | the journal with that id, naming another inode | copied (cp -a, mv to another filesystem) |
  * | a mark | the journal with that id, naming this inode, on another filesystem | copied (a snapshot, an image) |
+ * | a mark | the journal with that id, naming this inode, in another folder, without a mark | copied (it is a copy's) |
  * | a mark | no such journal | refused: what was lost cannot be told any more |
  * | no mark | a journal naming this inode, marked as the original | not in force: the mark comes before any change, and goes first |
  * | no mark | a journal naming this inode, without a mark | own (version 1, or a filesystem without attributes) |
@@ -113,7 +114,7 @@ function* searchByMark(facts: FileFacts, mark: Mark): Search {
       obstacle ??= untrusted(facts, outcome, place);
       continue;
     }
-    const isOwn = !isElsewhere(outcome) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
+    const isOwn = !isOfCopy(place, outcome, journal) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
     const located: Written = {
       status: isOwn ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true,
     };
@@ -220,9 +221,14 @@ function writtenMsOf(outcome: JournalOutcome): number {
   return outcome.status === 'present' ? outcome.modifiedMs : 0;
 }
 
-/** A snapshot of a filesystem has the same inodes and births: a journal that is not in it is the original's. */
-function isElsewhere(outcome: JournalOutcome): boolean {
-  return outcome.status === 'present' && outcome.isElsewhere === true;
+/**
+ * A snapshot of a filesystem has the same inodes and births: a journal that is not in it is the original's. And where a
+ * file with a mark once was, a journal without one came with a copy of the file that was put there without attributes: it
+ * keeps the losses of that copy, and goes on to do so.
+ */
+function isOfCopy(place: string, outcome: JournalOutcome, journal: DecodedJournal): boolean {
+  if (outcome.status !== 'present' || baseName(place) === place) return false;
+  return outcome.isElsewhere === true || !isMarkedAsOriginal(outcome, journal);
 }
 
 function isMarkedAsOriginal(outcome: JournalOutcome, { identity }: DecodedJournal): boolean {
