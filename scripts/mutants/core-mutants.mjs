@@ -282,7 +282,7 @@ const list = [
     'an unfinished unit is open after recovery',
   ],
   // Journal
-  [core('repair/journal/locate.ts'), 'identity.inode === facts.inode && ', '', 'a journal of another inode'],
+  [core('repair/journal/locate.ts'), 'return isSameInode && ', 'return ', 'a journal of another inode'],
   [
     core('repair/journal/locate.ts'), '(isOf(facts, journal) || isOfUnknownBirth(facts, journal));',
     'isOf(facts, journal);', 'a sandbox without birth times takes a journal for that of a copy',
@@ -408,6 +408,15 @@ const list = [
   [
     core('repair/journal/locate.ts'), 'isShort && !isMarkable && !facts.created', 'isShort && !isMarkable',
     'a new file without marks is refused beside a short foreign X.repair',
+  ],
+  [
+    core('repair/journal/locate.ts'),
+    'identity.inode === facts.inode || hasPassingInodes(facts)', 'identity.inode === facts.inode',
+    'a journal on FAT is a copy after each mount',
+  ],
+  [
+    core('repair/journal/locate.ts'), "(filesystem === 'vfat' || filesystem === 'exfat') && birthTimeNs !== 0n", 'true',
+    'on any filesystem the birth time alone makes a journal the own one',
   ],
   // Huge pages
   [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],

@@ -180,7 +180,10 @@ const list = [
     'a recovery that is cut off makes the file look stored to',
   ],
   [journal('stored-journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
-  [repair('grown-tail.ts'), '(isMediaErrno(errno, file.facts) || mayBeTorn)', 'true', 'what others appended up to the end of the page is cut off'],
+  [
+    repair('grown-tail.ts'), '(isMediaErrno(errno, file.facts) || mayBeTorn)', 'true',
+    'what others appended up to the end of the page is cut off',
+  ],
   // Journals of the largest size
   [core('ranges/range-set.ts'), 'this.#ranges = coalesce(ranges);\n  }', 'this.#ranges = [];\n    for (const range of [...ranges].reverse()) this.add(range);\n  }', 'a list of losses is moved along for each of them'],
   [journal('format.ts'), ' || shorter > 1) {', ') {', 'any number of intents may be shorter than a unit'],
@@ -227,7 +230,10 @@ const list = [
   // First, do no harm
   [repair('survey.ts'), 'for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);', '', 'units of which nothing is known are not read'],
   [repair('salvage-unit.ts'), 'const gone: ByteRange[] = [];', 'const gone: ByteRange[] = [...scene.unsafe.metWithin(data)];', 'what an access met is lost although pread gives it'],
-  [repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (errno !== 0) return errno;', 'a pread that finds no memory is a loss'],
+  [
+    repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (errno !== 0) return errno;',
+    'a pread that finds no memory is a loss',
+  ],
   [
     repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (isMediaErrno(errno)) return errno;',
     'what a server that is away does not give is lost',

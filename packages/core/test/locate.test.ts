@@ -61,6 +61,14 @@ describe('a file without a mark', () => {
     expect(await look(absent, { [USUAL]: journal() })).toMatchObject({ status: 'own', place: USUAL, marked: false });
   });
 
+  it.each(['vfat', 'exfat'])('has its own by birth time alone on %s, where inode numbers pass', async (filesystem) => {
+    const unsupported: MarkOutcome = { status: 'unsupported' };
+    const files = { [USUAL]: journal({ inode: 99n }) };
+    expect(await look(unsupported, files, { filesystem })).toMatchObject({ status: 'own', place: USUAL });
+    expect(await look(unsupported, files, { filesystem, birthTimeNs: 2n })).toMatchObject({ status: 'copied' });
+    expect(await look(unsupported, files)).toMatchObject({ status: 'copied' });
+  });
+
   it('has none in force if its journal is marked and it is not: nothing was changed yet, or all is done', async () => {
     expect(await look(absent, { [USUAL]: journal({ marked: ID }) })).toMatchObject({ status: 'none', isStale: true });
     expect(await look({ status: 'unsupported' }, { [USUAL]: journal({ marked: ID }) })).toMatchObject({ status: 'own' });

@@ -12,6 +12,7 @@
  * | a mark | no such journal | refused: what was lost cannot be told any more |
  * | no mark | a journal naming this inode, marked as the original | not in force: the mark comes before any change, and goes first |
  * | no mark | a journal naming this inode, without a mark | own (version 1, or a filesystem without attributes) |
+ * | no mark | on FAT, a journal of another inode number and the same birth | own |
  * | no mark | a journal of another inode, marked as the original | another file's: left alone |
  * | no mark | a journal of another inode, without a mark | copied (cp, tar, a container layer) |
  * | no mark | anything else | not a journal: left alone |
@@ -203,7 +204,13 @@ function read(
 }
 
 function isOf(facts: FileFacts, { identity }: DecodedJournal): boolean {
-  return identity.inode === facts.inode && identity.birthTimeNs === facts.birthTimeNs;
+  const isSameInode = identity.inode === facts.inode || hasPassingInodes(facts);
+  return isSameInode && identity.birthTimeNs === facts.birthTimeNs;
+}
+
+/** FAT has no inodes: a file that is read in again gets another number. It keeps its birth, which no copy has. */
+function hasPassingInodes({ filesystem, birthTimeNs }: FileFacts): boolean {
+  return (filesystem === 'vfat' || filesystem === 'exfat') && birthTimeNs !== 0n;
 }
 
 /** For a file that names the journal: a sandbox that refuses statx(2), here or where it was written, knows no birth. */
