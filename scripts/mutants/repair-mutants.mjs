@@ -25,7 +25,22 @@ const list = [
     journal('locate.ts'), 'return outcome.isElsewhere === true || !isMarkedAsOriginal(outcome, journal);',
     'return outcome.isElsewhere === true;', 'a file that was moved takes the journal of its copy',
   ],
-  [journal('locate.ts'), ' || outcome.ownerId === UNKNOWN_USER) return false;', ') return false;', 'a journal of a user whom no one maps is believed'],
+  [
+    repair('verify-units.ts'), 'if (!isMappingRefused(unmapped)) return refused;', 'return refused;',
+    'a unit of a file that cannot be mapped any more is not verified',
+  ],
+  [
+    repair('salvage-unit.ts'), 'if (!isRefused) return false;', 'return false;',
+    'bytes that are there are written once more, though no fresh mapping can be had',
+  ],
+  [
+    journal('stored-journal.ts'), 'return syscall !== ', 'return false && syscall !== ',
+    'a mark that an append-only file keeps closes what was repaired',
+  ],
+  [
+    journal('locate.ts'), ' || outcome.ownerId === UNKNOWN_USER) return false;', ') return false;',
+    'a journal of a user whom no namespace maps is believed',
+  ],
   [journal('locate.ts'), 'outcome.ownerId === 0 || ', '', 'a journal of root is not believed'],
   [journal('locate.ts'), ' || outcome.ownerId === markedOwnerId;', ';', 'a journal of the user who marked the file is not believed'],
   [journal('locate.ts'), "if (found.status === 'foreign') return yield* searchElsewhere(facts, elsewhere, none);", "if (found.status === 'foreign') return none;", 'a foreign file that has the name is written over'],
@@ -55,7 +70,20 @@ const list = [
     'a journal in force is forgotten while its file gets a mark',
   ],
   [journal('stored-journal.ts'), 'const failure = await this.#file.writeJournal(', 'if (!this.#marked) await this.#file.writeMark(journal.mark);\n    const failure = await this.#file.writeJournal(', 'the mark is written before the journal'],
-  [journal('stored-journal.ts'), 'const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;\n      if (failure !== undefined) return failure;\n      this.#marked = false;\n      return this.#removed(await this.#file.removeJournal(this.#place));', 'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n      if (failure !== undefined || !this.#marked) return failure;\n      this.#marked = false;\n      return this.#file.writeMark(new Uint8Array(0));', 'the mark is removed after the journal'],
+  [
+    journal('stored-journal.ts'),
+    'const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;\n' +
+    '      if (failure === undefined) {\n' +
+    '        this.#marked = false;\n' +
+    '        return this.#removed(await this.#file.removeJournal(this.#place));\n' +
+    '      }\n' +
+    '      if (!isMarkKept(failure)) return failure;\n',
+    'const failure = this.#removed(await this.#file.removeJournal(this.#place));\n' +
+    '      if (failure !== undefined || !this.#marked) return failure;\n' +
+    '      this.#marked = false;\n' +
+    '      return this.#file.writeMark(new Uint8Array(0));\n',
+    'the mark is removed after the journal',
+  ],
   [journal('stored-journal.ts'), 'this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;', 'undefined as SystemFailure | undefined;', 'persist() removes the journal and leaves the mark'],
   [
     journal('locate.ts'), 'own === undefined || located.writtenMs > own.writtenMs', 'own === undefined',

@@ -162,6 +162,27 @@ async function shifted({ place, startActor }) {
   }
 }
 
+/** `chattr +a` on an open file: no part of it can be mapped once more, nor its mark removed. That is no media error. */
+async function appendOnly({ place, startActor }) {
+  const file = await makeFile(await place('tmpfs'), 'file', { lost: [9] });
+  const actor = await opener(startActor, 'actor', file);
+  await actor.ask('poison', 2 * PAGE, PAGE);
+  assertCode(await actor.call('read', 2 * PAGE, 8), 'ERR_PMEM_MEDIA');
+  run('chattr', '+a', file);
+  try {
+    assertCode(await actor.call('repair', page(2), 9), 'ERR_PMEM_ACCESS');
+    await actor.ask('repair', page(9), 9);
+    assert.equal(await actor.ask('read', 9 * PAGE, PAGE), 9);
+    await actor.ask('writeAndPersist', 9 * PAGE, PAGE, 8);
+  } finally {
+    run('chattr', '-a', file);
+  }
+  assert.deepEqual((await actor.ask('repair', page(2), 9)).outcomes, ['healthy']);
+  assert.equal(await actor.ask('read', 2 * PAGE, PAGE), 1, 'its bytes were there');
+  await actor.ask('close');
+  assert.equal(await readAnew(startActor, file, page(9)), 8);
+}
+
 const TAKE_TURNS = `
   const { linkSync, renameSync } = require('node:fs');
   const { name, names } = require('node:worker_threads').workerData;
@@ -203,5 +224,6 @@ export const mountCases = [
   { name: 'outside: layers of a container, one with a loss', run: layers },
   { name: 'outside: a snapshot of a file with a loss', run: snapshots },
   { name: 'outside: pages are put into a file with a loss, and taken out', run: shifted },
+  { name: 'outside: an open file is made append-only', run: appendOnly },
   { name: 'outside: two files take turns under one name', run: takingTurns },
 ];

@@ -20,7 +20,7 @@ import { truncated } from './file-size.js';
 import type { ReadRoom } from './read-room.js';
 import { type FoundUnit, NOTHING, type UnitPlace } from './repair-unit.js';
 import type { UnitContents } from './unit-contents.js';
-import { remapUnits } from './verify-units.js';
+import { isMappingRefused, remapUnits } from './verify-units.js';
 
 /** The scene in which units are prepared: the file, its size now, and the kernel's list for this part of it. */
 export interface PrepareScene {
@@ -132,12 +132,22 @@ function loadsFromBefore(
   return file.read(target, page.offset) === undefined;
 }
 
-/** Maps the unit once more and loads it once. True, and no longer remembered as bad, if that works. */
+/**
+ * Maps the unit once more and loads it once. True, and no longer remembered as bad, if that works. Throws if the kernel
+ * refuses to map the file: to write bytes that are there once more would not help then.
+ */
 function isMappedWell({ file, unsafe }: PrepareScene, unit: ByteRange, data: ByteRange): boolean {
   const mapped = intersect(data, rangeBetween(0, file.mappedBytes));
   if (mapped === undefined) return true;
-  if (remapUnits(file, unit) !== undefined) return false;
-  if (file.read(new Uint8Array(mapped.length), mapped.offset) !== undefined) return false;
+  const unmapped = remapUnits(file, unit);
+  const isRefused = unmapped !== undefined && isMappingRefused(unmapped);
+  if (unmapped !== undefined && !isRefused) return false;
+  if (file.read(new Uint8Array(mapped.length), mapped.offset) !== undefined) {
+    if (!isRefused) return false;
+    throw systemError('cannot repair: its bytes are there, but no fresh mapping of them can be had', unmapped, {
+      path: file.facts.path, ranges: [data],
+    });
+  }
   unsafe.forgetMet([data]);
   return true;
 }

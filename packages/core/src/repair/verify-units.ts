@@ -59,7 +59,8 @@ async function verifyGroup(file: CompleteFile, group: readonly RepairUnit[], fou
   const last = group.at(-1) as RepairUnit;
   const unmapped = remapUnits(file, rangeBetween(first.unit.offset, rangeEnd(last.unit)));
   for (const unit of group) {
-    const verified = unmapped === undefined ? verifyUnit(file, unit, found) : { step: 'verify', errno: unmapped.errno };
+    const verified = unmapped === undefined
+      ? verifyUnit(file, unit, found) : verifyUnmapped(file, unit, found, unmapped);
     // Of thousands of units hardly one has to be waited for, and each wait costs as much as the read.
     const failure = verified instanceof Promise ? await verified : verified;
     if (failure === undefined) {
@@ -83,6 +84,29 @@ export function remapUnits(file: CompleteFile, { offset, length }: ByteRange): S
   const { pageBytes } = file.facts;
   const mappedEnd = Math.ceil(file.mappedBytes / pageBytes) * pageBytes;
   return file.remap(offset, Math.min(offset + length, mappedEnd) - offset);
+}
+
+/** Since it was opened the file may have become one that must not be mapped: append-only, or by another policy. */
+export function isMappingRefused({ errno }: SystemFailure): boolean {
+  return errno === Errno.EACCES || errno === Errno.EPERM;
+}
+
+/**
+ * Without a fresh mapping pread tells what the file holds, and the old mapping, which a refusal leaves as it is,
+ * whether it can be loaded here.
+ */
+async function verifyUnmapped(
+  file: CompleteFile, unit: RepairUnit, found: Uint8Array, unmapped: SystemFailure,
+): Promise<StepFailure | undefined> {
+  const refused = { step: unmapped.syscall, errno: unmapped.errno };
+  if (!isMappingRefused(unmapped)) return refused;
+  const bytes = found.subarray(0, unit.data.length);
+  const { errno, transferredBytes } = await file.pread(bytes, unit.data.offset);
+  if (errno !== 0) return { step: 'verify', errno };
+  if (transferredBytes < bytes.length) return refused;
+  if (Buffer.compare(bytes, unit.content) !== 0) return { step: 'verify', errno: 0 };
+  const failure = await verifyUnit(file, unit, found);
+  return failure?.errno === Errno.EFAULT ? refused : failure;
 }
 
 /** `found` is room for a unit. What was appended by others lies past the mapping and is read by pread. */

@@ -1,8 +1,8 @@
 /** A repair that is told that its write succeeded, and finds other bytes when it reads them back. */
 import { describe, expect, it } from 'vitest';
 import { Errno, PmemFile, RepairError } from '@safe-pmem/core';
-import { mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { type MockDriver, mockDriver } from '../../src/index.js';
+import { changing, content, failure, filled, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 describe('a repair that cannot learn what it met', () => {
   it('throws, with the unit as it was, if a pread says nothing of the medium: zeros would pass for data', async () => {
@@ -77,5 +77,98 @@ describe('verification', () => {
     await file.repair(units, { fill: 1 });
     // Fifteen pages lie between 5 and 21, seventeen between 22 and 40.
     expect(mapped).toEqual(['1 to 23', '40 to 41', '63 to 64']);
+  });
+});
+
+describe('the file has become append-only since it was opened: no fresh mapping of it can be had', () => {
+  const size = 4 * PAGE;
+  const BUS_MCEERR_AR = 4;
+
+  /** `fails`: a page that this mapping alone cannot give. */
+  async function appendOnly(errno: number): Promise<{ driver: MockDriver; file: PmemFile; state: { fails: boolean } }> {
+    const driver = mockDriver({ dax: false });
+    const state = { fails: false };
+    await (await filled(driver, size)).close();
+    const file = await PmemFile.open(PATH, {
+      driver: changing(driver, (opened) => {
+        const load = opened.read.bind(opened);
+        opened.remap = () => ({ errno, syscall: 'mmap' });
+        opened.read = (target, position) =>
+          state.fails && position === 2 * PAGE
+            ? { position, signalCode: BUS_MCEERR_AR, granuleLog2: 12 }
+            : load(target, position);
+      }),
+    });
+    return { driver, file, state };
+  }
+
+  it.each([Errno.EACCES, Errno.EPERM])('(errno %i) a loss is repaired, and read back without one', async (errno) => {
+    const { driver, file } = await appendOnly(errno);
+    driver.poison(PATH, pageOf(1));
+    await file.repair(pageOf(1));
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+    await file.repair(pageOf(1), { fill: 7 });
+    expect(read(file, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(7));
+  });
+
+  it.each([Errno.EACCES, Errno.ENOMEM])('(errno %i) what cannot be loaded either is not verified', async (errno) => {
+    const { driver, file, state } = await appendOnly(errno);
+    driver.poison(PATH, pageOf(2));
+    state.fails = true;
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(2), { fill: 7 }), RepairError);
+    expect(error.attempts.at(-1)).toMatchObject({ step: 'mmap', errno });
+  });
+
+  it('other bytes than those that were written are kept', async () => {
+    const { driver, file } = await appendOnly(Errno.EACCES);
+    driver.poison(PATH, pageOf(1));
+    driver.observe(({ name }) => {
+      if (name === 'sync') driver.writeFile(PATH, content(size));
+      return undefined;
+    });
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(1), { fill: 7 }), RepairError);
+    expect(error.attempts.at(-1)).toMatchObject({ step: 'verify', errno: 0 });
+    expect(read(file, PAGE, PAGE)).toEqual(part(content(size), pageOf(1)));
+  });
+
+  it('a page that pread gives, and this mapping does not, is not written', async () => {
+    const { driver, file, state } = await appendOnly(Errno.EACCES);
+    state.fails = true;
+    await failure('ERR_PMEM_MEDIA', () => read(file, 2 * PAGE, PAGE));
+    const writes: string[] = [];
+    driver.observe(({ name }) => {
+      if (['pwrite', 'writeJournal', 'zeroRange'].includes(name)) writes.push(name);
+      return undefined;
+    });
+    const error = await failure('ERR_PMEM_ACCESS', () => file.repair(pageOf(2), { fill: 7 }));
+    expect([error.ranges, writes]).toEqual([[pageOf(2)], []]);
+    state.fails = false;
+    expect(read(file, 2 * PAGE, PAGE)).toEqual(part(content(size), pageOf(2)));
+    expect((await file.repair(pageOf(2), { fill: 7 })).units).toMatchObject([{ outcome: 'healthy' }]);
+  });
+
+  it.each(['repair', 'persist'] as const)('its mark stays: the %s leaves a journal that says nothing', async (how) => {
+    const driver = mockDriver({ dax: false });
+    let isKept = false;
+    const file = await filled(driver, size, {
+      driver: changing(driver, (opened) => {
+        const [mark, markSync] = [opened.writeMark.bind(opened), opened.writeMarkSync.bind(opened)];
+        const kept = { errno: Errno.EPERM, syscall: 'fremovexattr' };
+        opened.writeMark = (bytes) => (isKept && bytes.length === 0 ? Promise.resolve(kept) : mark(bytes));
+        opened.writeMarkSync = (bytes) => (isKept && bytes.length === 0 ? kept : markSync(bytes));
+      }),
+    });
+    driver.poison(PATH, pageOf(1));
+    await file.repair(pageOf(1));
+    isKept = true;
+    if (how === 'repair') await file.repair(pageOf(1), { fill: 7 });
+    else file.writeAndPersist(new Uint8Array(PAGE).fill(7), PAGE);
+    expect(read(file, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(7));
+    isKept = false;
+    const reopened = await PmemFile.open(PATH, { driver });
+    expect(read(reopened, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(7));
+    driver.poison(PATH, pageOf(2));
+    await reopened.repair(pageOf(2), { fill: 8 });
+    expect(driver.listFiles()).not.toContain(`${PATH}.repair`);
   });
 });

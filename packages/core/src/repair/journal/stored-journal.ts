@@ -71,9 +71,11 @@ export class StoredJournal {
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;
-      if (failure !== undefined) return failure;
-      this.#marked = false;
-      return this.#removed(await this.#file.removeJournal(this.#place));
+      if (failure === undefined) {
+        this.#marked = false;
+        return this.#removed(await this.#file.removeJournal(this.#place));
+      }
+      if (!isMarkKept(failure)) return failure;
     }
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
@@ -96,9 +98,11 @@ export class StoredJournal {
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       const failure = this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;
-      if (failure !== undefined) return failure;
-      this.#marked = false;
-      return this.#removed(this.#file.removeJournalSync(this.#place));
+      if (failure === undefined) {
+        this.#marked = false;
+        return this.#removed(this.#file.removeJournalSync(this.#place));
+      }
+      if (!isMarkKept(failure)) return failure;
     }
     const refused = this.#refusal();
     if (refused !== undefined) return refused;
@@ -178,6 +182,11 @@ export class StoredJournal {
     }
     return failure;
   }
+}
+
+/** An append-only file keeps the mark that it has: then a journal stays that says nothing. */
+function isMarkKept({ errno, syscall }: SystemFailure): boolean {
+  return syscall !== 'fsync' && (errno === Errno.EPERM || errno === Errno.EACCES);
 }
 
 function isEmpty({ intents, lost }: JournalContent): boolean {
