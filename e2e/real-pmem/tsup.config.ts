@@ -26,6 +26,7 @@ export default defineConfig({
     'jobs/zero-range': 'src/jobs/zero-range.ts',
     'jobs/power-off': 'src/jobs/power-off.ts',
     'jobs/signals': 'src/jobs/signals.ts',
+    'jobs/filesystems': 'src/jobs/filesystems.ts',
     'signals/vitest-here': 'src/signals/vitest-here.ts',
     'fuzz/check-corpus': 'src/fuzz/check-corpus-cli.ts',
   },

@@ -66,6 +66,7 @@ export default defineConfig({
             page('The command safe-pmem', '/reference/cli'),
             page('Kernels and filesystems', '/reference/kernel-matrix'),
             page('Memory errors', '/reference/memory-errors'),
+            page('Other filesystems', '/reference/filesystems'),
             page('Glossary', '/reference/glossary'),
             page('API', '/api/'),
           ],

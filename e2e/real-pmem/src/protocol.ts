@@ -24,7 +24,10 @@ export type HostMessage =
   | { readonly type: 'configure'; readonly device: DeviceKind; readonly keep?: boolean }
   /** `hugePages`: with blocks laid out so that 2 MiB of a file can be mapped by one entry. */
   | { readonly type: 'mount'; readonly filesystem: Filesystem; readonly keep?: boolean; readonly hugePages?: boolean }
-  | { readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown }
+  | {
+      readonly type: 'run'; readonly program: string; readonly nodeArguments: readonly string[]; readonly input: unknown;
+      readonly asRoot?: boolean;
+    }
   /** A line for the running job's standard input, and its end. */
   | { readonly type: 'ask'; readonly question: unknown }
   | { readonly type: 'no-more-questions' }

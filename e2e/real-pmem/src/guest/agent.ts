@@ -47,7 +47,7 @@ class Agent {
           deviceAddress: device.facts().deviceAddress,
           input: message.input,
         };
-        this.#job = new JobProcess(message.program, message.nodeArguments, context, this.#send);
+        this.#job = new JobProcess(message.program, message.nodeArguments, context, this.#send, message.asRoot);
         return true;
       }
       case 'ask':

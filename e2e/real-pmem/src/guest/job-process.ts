@@ -9,10 +9,12 @@ export class JobProcess {
   readonly #child: ChildProcess;
 
   /** What the program writes, and in the end how it ended, is passed on to `send`. */
-  constructor(program: string, nodeArguments: readonly string[], context: JobContext, send: (message: GuestMessage) => void) {
+  constructor(
+    program: string, nodeArguments: readonly string[], context: JobContext, send: (message: GuestMessage) => void,
+    asRoot = false,
+  ) {
     this.#child = spawn(process.execPath, [...nodeArguments, program, JSON.stringify(context)], {
-      uid: nobody,
-      gid: nobody,
+      ...(asRoot ? {} : { uid: nobody, gid: nobody }),
       cwd: guestPaths.tree,
       env: { PATH: process.env.PATH ?? '', HOME: '/tmp', LC_ALL: 'C' },
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

@@ -78,7 +78,8 @@ class BootRun {
   }
 
   async #start(): Promise<VirtualMachine> {
-    const { kernel, guest, running } = this.#environment;
+    const { kernel, jobs, running } = this.#environment;
+    const guest = { ...this.#environment.guest, modules: jobs.flatMap(({ modules = [] }) => modules) };
     const directory = this.#directory();
     const files = await bootFiles(directory, kernel, guest, this.#cell.device);
     this.#step(`booting Linux ${kernel.release}`);

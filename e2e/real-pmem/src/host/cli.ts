@@ -14,7 +14,7 @@ import { fuzzJob } from './fuzz-job.js';
 import type { GuestConfig } from './initramfs.js';
 import type { Job } from './job.js';
 import type { BootableKernel } from './bootable-kernel.js';
-import { kernelImage } from './kernel-image.js';
+import { filesystemDirectories, kernelImage } from './kernel-image.js';
 import { inLanes } from './lanes.js';
 import { cellName, type Cell } from './matrix.js';
 import { parseOptions, UsageError, usage, type Options } from './options.js';
@@ -27,7 +27,7 @@ import { machineCheckJob } from './machine-check-job.js';
 import { buildSignalTests, signalsJob } from './signals-job.js';
 import { smokeJob } from './smoke-job.js';
 import { allPassed, summaryTable } from './summary.js';
-import { commandJob, contractJob, costJob, repairJob, zeroRangeJob } from './test-job.js';
+import { commandJob, contractJob, costJob, filesystemsJob, repairJob, zeroRangeJob } from './test-job.js';
 import { tracesJob } from './traces-job.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
@@ -64,6 +64,7 @@ function selectedJobs(options: Options, runDirectory: string): Job[] {
     fuzzJob({ seed: options.seed, sequences: options.sequences, runDirectory }),
     machineCheckJob({ tree, runDirectory, record: options.record, only: options.cases }),
     zeroRangeJob,
+    filesystemsJob,
     benchJob,
   ];
   const names = plannedRuns(options).flatMap((run) => run.jobs);
@@ -109,7 +110,8 @@ async function main(options: Options): Promise<number> {
     said.add(line);
   });
   const isArm = cells.some(({ kernel }) => architectureOf(kernel) === 'arm64');
-  await ensurePrerequisites(progress, isArm ? ['x64', 'arm64'] : ['x64']);
+  const hasFilesystems = runs.some((run) => run.jobs.includes('filesystems'));
+  await ensurePrerequisites(progress, isArm ? ['x64', 'arm64'] : ['x64'], hasFilesystems);
   const cache = cacheDirectory();
   const runDirectory = await runDirectoryIn(cache);
   said.keepIn(path.join(runDirectory, 'progress.log'));
@@ -121,7 +123,10 @@ async function main(options: Options): Promise<number> {
   const running = new Set<VirtualMachine>();
   endMachinesWithProcess(running);
   const selected = options.shell ? cells.slice(0, 1) : cells;
-  const kernels = await kernelsOf(selected, (series) => kernelImage(series, { tree, cacheDirectory: cache, refresh: options.refresh, archive, progress }));
+  const kernels = await kernelsOf(selected, (series) => kernelImage(series, {
+    tree, cacheDirectory: cache, refresh: options.refresh, archive, progress,
+    directories: hasFilesystems ? filesystemDirectories : [],
+  }));
   await archive.forgetLists();
 
   const jobsOf = (cell: Cell): Job[] => jobs.filter(({ name }) => runs.some((run) => run.cell === cell && run.jobs.includes(name)));

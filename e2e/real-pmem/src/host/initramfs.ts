@@ -37,6 +37,8 @@ export interface GuestConfig {
   /** The root that the guest's programs have, on the host; undefined for the host's own. */
   readonly userland?: string | undefined;
   readonly initScript: string;
+  /** Modules besides the usual ones, in loading order. */
+  readonly modules?: readonly string[] | undefined;
   readonly shell?: { readonly filesystem: Filesystem; readonly device: DeviceKind } | undefined;
 }
 
@@ -49,7 +51,7 @@ export async function buildInitramfs(kernel: BootableKernel, config: GuestConfig
   await copyFile(await staticBusybox(config.userland), path.join(root, 'bin', 'busybox'));
   await writeFile(path.join(root, 'init'), await readFile(config.initScript), { mode: 0o755 });
   await writeFile(path.join(root, 'safe-pmem', 'config'), shellVariables(config));
-  await placeModules(kernel, path.join(root, 'safe-pmem', 'modules'));
+  await placeModules(kernel, path.join(root, 'safe-pmem', 'modules'), config.modules);
   // Not compressed: the guest would have to unpack it at an emulator's speed.
   await capturePipeline('find . -mindepth 1 | sort | "$1" --create --format=newc --owner=0:0 --quiet > "$2"', [programPath('cpio'), target], { cwd: root });
   await rm(root, { recursive: true, force: true });
@@ -80,12 +82,13 @@ async function staticBusybox(userland: string | undefined): Promise<string> {
   return busybox;
 }
 
-async function placeModules(kernel: BootableKernel, directory: string): Promise<void> {
+async function placeModules(kernel: BootableKernel, directory: string, more: readonly string[] = []): Promise<void> {
   const files = new Set<string>();
   for (const { name, optional, only } of modules) {
     if (only !== undefined && only !== architectureOf(kernel.series)) continue;
     for (const file of await dependencies(kernel, name, optional === true)) files.add(file);
   }
+  for (const name of more) for (const file of await dependencies(kernel, name, false)) files.add(file);
   const order: string[] = [];
   for (const file of files) {
     const name = path.basename(file).replace(/\.xz$/, '');

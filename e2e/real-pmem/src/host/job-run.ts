@@ -72,7 +72,8 @@ export async function runJob(
   of: { readonly cell: Cell; readonly kernelVersion: string; readonly silenceLimitMs: number },
   note: (line: string) => void,
 ): Promise<JobEnd> {
-  machine.send({ type: 'run', program: job.program, nodeArguments: job.nodeArguments, input: job.input });
+  const { program, nodeArguments, input, asRoot } = job;
+  machine.send({ type: 'run', program, nodeArguments, input, ...(asRoot === true ? { asRoot } : {}) });
   const answers = new Answers(machine);
   const heartbeat = new Heartbeat(note);
   const conversation = 'converse' in job

@@ -22,6 +22,10 @@ interface JobProgram {
   readonly input: unknown;
   /** In a guest of its own, whose memory gets errors: what they leave behind would be in the way of other jobs. */
   readonly machineChecks?: true;
+  /** Its program is root in the guest, to mount other filesystems. */
+  readonly asRoot?: true;
+  /** Modules of the kernel that only this job needs, in loading order. */
+  readonly modules?: readonly string[];
   /** On a filesystem that places files so that the kernel can map 2 MiB of them by one entry. */
   readonly hugePages?: true;
 }

@@ -24,17 +24,24 @@ const wantedDirectories = [
   'drivers/nvdimm', 'drivers/dax', 'drivers/acpi', 'drivers/virtio', 'drivers/char', 'drivers/md',
 ];
 
+/** Directories of network filesystems and of loop devices, which one job needs. */
+export const filesystemDirectories: readonly string[] = ['net/sunrpc', 'net/dns_resolver', 'drivers/block'];
+
 /**
  * The cached kernel of a name such as `6.12` or `6.12-arm64` (or the one with our patches, built here), downloaded and
  * unpacked first if there is none, if the one there lacks modules that are wanted now, or if `refresh` asks for it.
  */
 export async function kernelImage(
   series: string,
-  options: { tree: string; cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress },
+  options: {
+    tree: string; cacheDirectory: string; refresh: boolean; archive: DebianArchive; progress: Progress;
+    directories?: readonly string[];
+  },
 ): Promise<BootableKernel> {
   if (series === zeroinitName) return zeroinitKernel(options);
   const root = path.join(options.cacheDirectory, 'kernels', series);
-  if (options.refresh || !(await isWhole(root))) await unpack(series, root, options);
+  const directories = [...wantedDirectories, ...(options.directories ?? [])];
+  if (options.refresh || !(await isWhole(root, directories))) await unpack(series, root, { ...options, directories });
   const manifest = await manifestIn(root);
   return { series, release: manifest.release, bootImage: path.join(root, 'vmlinuz'), root };
 }
@@ -43,13 +50,15 @@ async function manifestIn(root: string): Promise<Manifest> {
   return JSON.parse(await readFile(path.join(root, 'manifest.json'), 'utf8')) as Manifest;
 }
 
-async function isWhole(root: string): Promise<boolean> {
+async function isWhole(root: string, wanted: readonly string[]): Promise<boolean> {
   if (!existsSync(path.join(root, 'manifest.json'))) return false;
   const { directories = [] } = await manifestIn(root);
-  return wantedDirectories.every((directory) => directories.includes(directory));
+  return wanted.every((directory) => directories.includes(directory));
 }
 
-async function unpack(series: string, root: string, options: { archive: DebianArchive; progress: Progress }): Promise<void> {
+async function unpack(
+  series: string, root: string, options: { archive: DebianArchive; progress: Progress; directories: readonly string[] },
+): Promise<void> {
   await mkdir(path.dirname(root), { recursive: true });
   // Renamed into place when it is whole, so an interrupted run leaves no half kernel.
   const scratch = await mkdtemp(`${root}.`);
@@ -59,7 +68,8 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
     const packages = await options.archive.downloadKernel(name, scratch);
     options.progress.step(`unpacking ${packages.map((file) => path.basename(file)).join(' ')}`);
     for (const file of packages) {
-      await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" "${@:3}"', [file, scratch, ...(await members(file))]);
+      const wanted = await members(file, options.directories);
+      await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --extract --directory "$2" "${@:3}"', [file, scratch, ...wanted]);
       await rm(file);
     }
     const usrMerged = path.join(scratch, 'usr', 'lib');
@@ -70,7 +80,7 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
     await rename(bootImage, path.join(scratch, 'vmlinuz'));
     for (const left of ['boot', 'usr']) await rm(path.join(scratch, left), { recursive: true, force: true });
     await capture(programPath('depmod'), ['--basedir', scratch, release]);
-    const manifest: Manifest = { release, directories: wantedDirectories };
+    const manifest: Manifest = { release, directories: options.directories };
     await writeFile(path.join(scratch, 'manifest.json'), JSON.stringify(manifest));
     await rm(root, { recursive: true, force: true });
     await rename(scratch, root);
@@ -80,9 +90,9 @@ async function unpack(series: string, root: string, options: { archive: DebianAr
   }
 }
 
-async function members(file: string): Promise<string[]> {
+async function members(file: string, wanted: readonly string[]): Promise<string[]> {
   const names = (await capturePipeline('dpkg-deb --fsys-tarfile "$1" | tar --list', [file])).split('\n');
-  const directories = wantedDirectories.map((directory) => `/kernel/${directory}/`);
+  const directories = wanted.map((directory) => `/kernel/${directory}/`);
   return names.filter((name) => {
     if (name.endsWith('/')) return false;
     if (/\/vmlinuz(-|$)/.test(name)) return true;

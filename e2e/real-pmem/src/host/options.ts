@@ -8,9 +8,12 @@ import { zeroinitName, type Selection } from './matrix.js';
 const ordinaryJobs = ['smoke', 'contract', 'repair', 'cost', 'command', 'traces', 'fuzz'] as const;
 /**
  * In the order in which they run. signals is for arm64 (npm test has it on this machine). zero-range and power-off are for our own kernel, and run by themselves only there. machine-check
- * runs where the matrix says so. The last says how fast things are, not whether they are right: it has to be asked for.
+ * runs where the matrix says so. filesystems needs programs of its own, and bench says how fast things are, not whether
+ * they are right: they have to be asked for.
  */
-const jobNames = [...ordinaryJobs, 'signals', 'zero-range', 'power-off', 'machine-check', 'bench'] as const;
+const jobNames = [
+  ...ordinaryJobs, 'signals', 'zero-range', 'power-off', 'machine-check', 'filesystems', 'bench',
+] as const;
 /** What there is for arm64. Other jobs compare with recordings of x86-64, or need programs that are not there. */
 const armJobs: readonly JobName[] = ['smoke', 'contract', 'signals'];
 export type JobName = (typeof jobNames)[number];
@@ -55,7 +58,7 @@ export const usage = `npm run test:real-pmem -- [options]
   --fs ext4|xfs         one filesystem (repeatable; default both)
   --device clearable|unclearable
                         one kind of device (repeatable; default: clearable, and unclearable too on 6.12 and zeroinit)
-  --job smoke|contract|repair|cost|command|traces|fuzz|signals|zero-range|power-off|machine-check|bench
+  --job smoke|contract|repair|cost|command|traces|fuzz|signals|zero-range|power-off|machine-check|filesystems|bench
                         one job (repeatable; default the first seven; zero-range and power-off too if --kernel zeroinit is given;
                         on arm64 there are smoke, contract and signals)
   --all                 every kernel, filesystem and device that there are recordings of, with all jobs that were recorded there;

@@ -35,6 +35,17 @@ const armPrerequisites: readonly Prerequisite[] = [
   { program: '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd', debianPackage: 'qemu-efi-aarch64' },
 ];
 
+/** Programs of the job `filesystems`. */
+const filesystemPrerequisites: readonly Prerequisite[] = [
+  { program: 'exportfs', debianPackage: 'nfs-kernel-server' },
+  { program: 'rpc.nfsd', debianPackage: 'nfs-kernel-server' },
+  { program: 'mount.nfs', debianPackage: 'nfs-common' },
+  { program: 'rpcbind', debianPackage: 'rpcbind' },
+  { program: 'mkfs.vfat', debianPackage: 'dosfstools' },
+  { program: 'mkfs.exfat', debianPackage: 'exfatprogs' },
+  { program: 'mkfs.f2fs', debianPackage: 'f2fs-tools' },
+];
+
 /** Full path of a program; administrators' directories are searched though a user's PATH may lack them. */
 export function findProgram(name: string): string | undefined {
   const directories = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
@@ -63,12 +74,13 @@ function isExecutable(file: string): boolean {
 export async function ensurePrerequisites(
   progress: Progress,
   architectures: readonly Architecture[] = ['x64'],
+  forFilesystems = false,
 ): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new SetupError(`the guest runs this machine's own node: it needs Linux on x64, not ${process.platform} on ${process.arch}`);
   }
   const forArm = architectures.includes('arm64') ? armPrerequisites : [];
-  await ensurePrograms([...prerequisites, ...forArm], progress);
+  await ensurePrograms([...prerequisites, ...forArm, ...(forFilesystems ? filesystemPrerequisites : [])], progress);
 }
 
 /** The same for any list of programs. */

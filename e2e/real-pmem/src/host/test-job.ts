@@ -32,3 +32,13 @@ export const costJob: ReportingJob = testJob('cost');
 export const commandJob: ReportingJob = testJob('command');
 /** Zero-range of a DAX file does all that it ought to. */
 export const zeroRangeJob: ReportingJob = testJob('zero-range');
+
+/** Filesystems besides ext4 and XFS, those of servers among them; vfat asks for its tables of characters. */
+export const filesystemsJob: ReportingJob = {
+  ...testJob('filesystems'),
+  asRoot: true,
+  modules: [
+    'loop', 'nls_cp437', 'nls_ascii', 'nls_iso8859-1', 'nls_utf8', 'vfat', 'exfat', 'f2fs',
+    'lockd', 'nfsd', 'nfsv3', 'nfsv4',
+  ],
+};
