@@ -4,17 +4,20 @@
 //   npm run build:binaries [-- linux-arm64-musl ...]
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ADDON_SOURCES, compileAddon, sourcesIn, TESTING_SOURCES } from '../scripts/compile.mjs';
+import { addonSources, compileAddon, sourcesIn, TESTING_SOURCES } from '../scripts/compile.mjs';
 import { ADDON, shippedBinary, TARGETS, TESTING_ADDON } from '../scripts/target.mjs';
 import { inspectBinary, manifestFile, packageFolder, sha256, sourcesDigest } from './binary-facts.mjs';
 import { prepareZig, zigBuild } from './zig-targets.mjs';
 
-const SOURCES = { [ADDON]: ADDON_SOURCES, [TESTING_ADDON]: TESTING_SOURCES };
+const SOURCES = {
+  [ADDON]: () => addonSources(packageFolder),
+  [TESTING_ADDON]: () => sourcesIn(packageFolder, TESTING_SOURCES),
+};
 
 async function buildAddon(target, zig, addon) {
   const build = zigBuild(target, zig);
   const output = path.join(build.objects, 'linked.node');
-  await compileAddon({ ...build, sources: sourcesIn(packageFolder, [...SOURCES[addon], ...build.extraSources]), output });
+  await compileAddon({ ...build, sources: [...SOURCES[addon](), ...sourcesIn(packageFolder, build.extraSources)], output });
   const bytes = readFileSync(output);
   const { problems, floor } = inspectBinary(bytes, target);
   if (problems.length > 0) throw new Error(`${addon} for ${target} is not fit to be published: ${problems.join('; ')}`);

@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ADDON_SOURCES, compileAddon, CompilerFailed, sourcesIn, TESTING_SOURCES } from './compile.mjs';
+import { addonSources, compileAddon, CompilerFailed, sourcesIn, TESTING_SOURCES } from './compile.mjs';
 import { findNodeHeaders } from './node-headers.mjs';
 import { localBinary, TESTING_ADDON } from './target.mjs';
 
@@ -95,7 +95,7 @@ async function build() {
     // By rename: overwriting a binary that some process has mapped would change the code under its feet.
     renameSync(output, target);
   };
-  await make(sourcesIn(packageFolder, ADDON_SOURCES), 'addon', binary);
+  await make(addonSources(packageFolder), 'addon', binary);
   await make(sourcesIn(packageFolder, TESTING_SOURCES), 'testing', testing);
   // The published package has no test sources.
   if (existsSync(path.join(packageFolder, 'cpp', 'fault_injector'))) {

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CompilerFailed, compileProgram, sourcesIn } from '../../scripts/compile.mjs';
+import { CompilerFailed, compileProgram, oneUnit, sourcesIn } from '../../scripts/compile.mjs';
 
 const packageFolder = path.resolve(fileURLToPath(import.meta.url), '..', '..', '..');
 const compiler = (process.env.CXX || 'g++').split(/\s+/).filter(Boolean);
@@ -40,7 +40,10 @@ async function build(optimisation) {
   await compileProgram({
     root: packageFolder, compiler, identity: stdout.split('\n', 1)[0], includes: [], objects, output,
     flags: [...warnings, ...sanitize, optimisation],
-    sources: sourcesIn(packageFolder, ['cpp/pmem', 'cpp/test']),
+    sources: [
+      oneUnit(packageFolder, 'cpp-test', sourcesIn(packageFolder, ['cpp/test'])),
+      ...sourcesIn(packageFolder, ['cpp/pmem']),
+    ],
   }).catch((error) => fail(error instanceof CompilerFailed ? error.message : error));
   return output;
 }
