@@ -225,6 +225,8 @@ it('poisons real pages from a bundle that has only the copies of the binaries', 
     }).finally(() => scratch.remove());
   `, 'copy');
   rmSync(native, { recursive: true });
-  const { stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8' });
+  // Nx asks every process for colours, and console.log() would colour `true`.
+  const env = { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1' };
+  const { stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8', env });
   expect([stdout, stderr]).toEqual(['true sigbus\n', '']);
 });
