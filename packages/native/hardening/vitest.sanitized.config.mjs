@@ -19,7 +19,8 @@ export default defineConfig({
       'test/neighbours/other-roots.test.ts',
     ],
     setupFiles: ['hardening/instrumented-node.mjs'],
-    testTimeout: 120_000,
+    // Wider than that of a child: test/sigbus/child.ts.
+    testTimeout: 240_000,
     hookTimeout: 120_000,
     coverage: { enabled: false },
   },

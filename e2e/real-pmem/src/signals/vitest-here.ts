@@ -51,8 +51,6 @@ export const it = withCases((name, body) =>
 export const describe = withCases((name, body) => suite(name, () => { body(); }));
 export { afterEach, beforeEach };
 export const expect = Object.assign((value: unknown, message?: string) => chai.expect(value, message), chai.expect);
-/** Limits of time are the runner's, and there is none here. */
-export const vi = { setConfig: (): void => undefined };
 
 interface Resolved {
   readonly url: string;

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 
 export interface ChildResult {
   /** Exit code, or null where a signal ended the process. */
@@ -22,11 +22,8 @@ export interface ChildOptions {
   readonly onReady?: (child: ChildProcess) => void;
 }
 
-/** For a program that hangs; no test waits for it. An emulated processor takes longer. */
+/** For a program that hangs; no test waits for it. An emulated processor takes longer. Half of a test's own limit. */
 const SAFETY_NET_MS = Number(process.env.SAFE_PMEM_TEST_LIMIT_MS ?? 120_000);
-
-// The child's own net is the one that says what the child had printed, so the test runner's must be wider.
-vi.setConfig({ testTimeout: 2 * SAFETY_NET_MS });
 
 const programs = path.join(import.meta.dirname, 'programs');
 
