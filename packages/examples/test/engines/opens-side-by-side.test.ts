@@ -7,7 +7,7 @@ import { targets } from '../../explore/engine-opens.js';
 import { sizeOf } from '../share.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
-const STATES = sizeOf({ whole: 60, share: 8 });
+const STATES = sizeOf({ whole: 60, share: 5 });
 
 test.each(targets)('$name: one has it, the other is refused, what was acknowledged is there', async ({ name, run }) => {
   // The other ways come to other orders as well.

@@ -5,7 +5,7 @@ import { sizeOf } from '../share.js';
 import type * as formats from '../../src/pages/format.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
-const STATES_OF_EACH_WAY = sizeOf({ whole: 40, share: 15 });
+const STATES_OF_EACH_WAY = sizeOf({ whole: 40, share: 8 });
 
 // A store of a few pages gives back as one of very many does.
 vi.doMock('../../src/pages/format.js', async (original) => {

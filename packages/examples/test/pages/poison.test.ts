@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MediaError, PmemError } from '@safe-pmem/core';
 import { LostKeysError } from '../../src/pages/index.js';
+import { sizeOf } from '../share.js';
 import { Random } from '../wal/log-machine.js';
 import type { Member, StoreMachineOptions } from './store-machine.js';
 import { PAGE, PATHS, StoreMachine, nameOf, requireLoss, seedsFor, valueOf } from './store-machine.js';
@@ -309,7 +310,7 @@ describe('batches that both files of the log have lost', () => {
 
 describe('random poison', () => {
   test('loses no key that some file still has, and never returns a wrong one', async () => {
-    for (const seed of seedsFor(25)) {
+    for (const seed of seedsFor(sizeOf({ whole: 25, share: 8 }))) {
       const random = new Random(seed);
       const mirrored = random.chance(60);
       const machine = await filledStore({ mirrored, clearable: random.chance(80), filesystem: random.chance(50) ? 'ext4' : 'xfs', seed });

@@ -8,7 +8,7 @@ import { WalError } from '../../src/wal/index.js';
 import { sizeOf } from '../share.js';
 import { LogMachine, Random, accountFor, itemsOf, payloadOf, seedsFor, sequencesByPage } from './log-machine.js';
 
-const CASES = sizeOf({ whole: 400, share: 100 });
+const CASES = sizeOf({ whole: 400, share: 50 });
 const KERNELS: readonly KernelName[] = ['5.10', '6.1', '6.12'];
 
 class Life {

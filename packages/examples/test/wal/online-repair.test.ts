@@ -5,7 +5,7 @@ import { SimulatedCrash, crashAt, keepAll, loseAll } from '@safe-pmem/mock';
 import { decodeHeaderPage } from '../../src/wal/format/header-page.js';
 import { Wal } from '../../src/wal/index.js';
 import type { Role } from '../../src/wal/index.js';
-import { sizeOf } from '../share.js';
+import { OPERATIONS_APART } from '../share.js';
 import type { LogMachineOptions } from './log-machine.js';
 import { LogMachine, PAGE, accountFor, payloadOf, seedsFor, sequencesByPage, union } from './log-machine.js';
 
@@ -78,10 +78,12 @@ const DAMAGES: readonly (readonly [string, readonly (readonly [Role, number])[]]
   ['everything', Array.from({ length: PAGES }, (_, page) => ['mirror', page] as const)],
 ];
 
+const firstMoment = (): number => (seedsFor(1)[0] ?? 0) % OPERATIONS_APART;
+
 describe.each(DAMAGES)('while %s is repaired', (_, damage) => {
   test('commits go on at every moment, or are refused with nothing changed', async () => {
     let isOver = false;
-    for (let moment = 0; !isOver; moment++) {
+    for (let moment = firstMoment(); !isOver; moment += OPERATIONS_APART) {
       const scene = await new Scene({ mirrored: true }).fill();
       for (const [role, page] of damage) scene.machine.poison(role, page);
       const over = { ended: false };
@@ -128,7 +130,7 @@ describe.each(DAMAGES)('while %s is repaired', (_, damage) => {
 
 describe('a repair beside commits', () => {
   test('loses what no file has, and no record of a later commit', async () => {
-    for (let moment = 0; moment < 60; moment++) {
+    for (let moment = firstMoment(); moment < 60; moment += OPERATIONS_APART) {
       const scene = await new Scene().fill();
       const lost = union([sequencesByPage(scene.machine).get(2) ?? []]);
       scene.machine.poison('log', 2);
@@ -224,9 +226,6 @@ function withLargeUnits(file: PmemFile): PmemFile {
     },
   });
 }
-
-/** Every operation; `npm test` takes every third, from one that the seed chooses. */
-const OPERATIONS_APART = sizeOf({ whole: 1, share: 3 });
 
 describe('power loss at every operation of a repair beside commits', () => {
   const survivors = [['nothing unpersisted', loseAll], ['everything', keepAll], ['any subset', undefined]] as const;

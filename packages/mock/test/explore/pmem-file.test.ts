@@ -7,11 +7,12 @@ import { randomTarget, storesTarget, targets } from '../../explore/targets.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants are looked for longer. */
-const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 2000);
+const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 1000);
 const STATES_OF_STORES = 260;
 /** Most of the states, in two parts. */
 const STORES_OF_A_PART = Math.ceil(LEAST_STATES / 200);
-const STATES_OF_EACH = Math.ceil(LEAST_STATES / 700);
+/** With fewer, the state without any event may be all there is. */
+const STATES_OF_EACH = Math.max(3, Math.ceil(LEAST_STATES / 700));
 const WAYS = ['every crash', 'every fault, crash', 'every poison, crash', 'every poison, fault, crash'];
 
 let explored = 0;

@@ -11,7 +11,7 @@ import { exploreTargets } from './share-of-targets.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants, and the faults that are put back (npm run mutants -- --explorer), are looked for longer. */
-const ORDERS = Number(process.env.EXPLORED_ORDERS ?? 25);
+const ORDERS = Number(process.env.EXPLORED_ORDERS ?? 15);
 const TIMEOUT_MS = 1_800_000;
 const STATES_OF_EACH_WAY = Math.ceil(ORDERS / 5);
 
