@@ -25,8 +25,8 @@ const names = new Map<number, string>([
   [0x0bd00bd0, 'lustre'],
 ]);
 
-/** Types of the table of mounts whose answers come from a server or from another process, and their names here. */
-const remoteTypes = new Map<string, string>([
+/** Types of the table of mounts that statfs(2) gives another number, or one of several numbers; and their names here. */
+const mountTypes = new Map<string, string>([
   ['nfs', 'nfs'],
   ['nfs4', 'nfs'],
   ['cifs', 'cifs'],
@@ -40,7 +40,16 @@ const remoteTypes = new Map<string, string>([
   ['vboxsf', 'vboxsf'],
   ['lustre', 'lustre'],
 ]);
-const remoteNames = new Set(remoteTypes.values());
+/** Names of those whose client says EIO of a server that is away. */
+const remoteNames = new Set(['nfs', 'cifs', '9p', 'ceph', 'afs', 'vboxsf', 'lustre']);
+/**
+ * Daemons of FUSE that are such clients, as `fuse.sshfs` in the table of mounts. Any other daemon is believed: an EIO is
+ * what it says of the bytes that were asked for, and if it is away, the kernel says ENOTCONN.
+ */
+const remoteDaemons = new Set([
+  'sshfs', 's3fs', 's3ql', 'goofys', 'gcsfuse', 'rclone', 'blobfuse', 'blobfuse2', 'mount-s3', 'glusterfs', 'ceph-fuse',
+  'juicefs', 'seaweedfs', 'davfs', 'curlftpfs', 'smbnetfs', 'gvfsd-fuse', 'cvmfs2', 'moosefs', 'beegfs', 'hdfs',
+]);
 
 /** `ext4`, `xfs`, `tmpfs` …, or the number as `0x…` if it has no name here. */
 export function filesystemName(magic: number): string {
@@ -50,7 +59,7 @@ export function filesystemName(magic: number): string {
 export interface NamedFilesystem {
   /** As filesystemName() has it. */
   readonly name: string;
-  /** A server or another process answers for the medium. */
+  /** Its client says EIO of a server that is away. */
   readonly remote: boolean;
 }
 
@@ -60,18 +69,17 @@ export interface NamedFilesystem {
  * mounts is asked first.
  */
 export function nameFilesystem(magic: number, device: string, mounts: () => string = readMounts): NamedFilesystem {
-  const mounted = device.startsWith('0:') ? remoteTypeIn(mounts(), device) : undefined;
-  const name = mounted ?? filesystemName(magic);
-  return { name, remote: remoteNames.has(name) };
+  const type = device.startsWith('0:') ? mountTypeIn(mounts(), device) : undefined;
+  const [kind = '', daemon = ''] = type?.split('.', 2) ?? [];
+  const name = mountTypes.get(kind) ?? filesystemName(magic);
+  return { name, remote: remoteNames.has(name) || (kind === 'fuse' && remoteDaemons.has(daemon)) };
 }
 
-/** The name of the remote filesystem that is mounted as `device`; undefined if none is. proc_pid_mountinfo(5). */
-function remoteTypeIn(mounts: string, device: string): string | undefined {
+/** The type of the filesystem that is mounted as `device`; undefined if none is. proc_pid_mountinfo(5). */
+function mountTypeIn(mounts: string, device: string): string | undefined {
   for (const line of mounts.split('\n')) {
     const [place, type] = line.split(' - ');
-    if (place?.split(' ', 3)[2] !== device) continue;
-    // `fuse.sshfs`: the part after the dot is the daemon's own name.
-    return remoteTypes.get(type?.split(' ', 1)[0]?.split('.', 1)[0] ?? '');
+    if (place?.split(' ', 3)[2] === device) return type?.split(' ', 1)[0];
   }
   return undefined;
 }

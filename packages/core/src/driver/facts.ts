@@ -36,8 +36,8 @@ export interface FileFacts {
   /** `ext4`, `xfs`, `tmpfs` …, or the filesystem's magic number as `0x…`. */
   readonly filesystem: string;
   /**
-   * A server or another process answers for the medium (NFS, SMB, 9p, FUSE). Its client says EIO of a server that is
-   * away, so that is no evidence of a media error. Default false.
+   * A server answers for the medium (NFS, SMB, 9p, sshfs), and its client says EIO of a server that is away: so that is
+   * no evidence of a media error. Default false.
    */
   readonly remote?: boolean | undefined;
   /** statx STATX_ATTR_DAX: loads and stores reach the media without the page cache. */

@@ -50,8 +50,8 @@ const PAUSE_MS = 0.005;
 
 /**
  * True for the errnos by which a kernel says, on a read, that the medium cannot give the bytes. On a remote filesystem
- * EHWPOISON alone does: it concerns memory of this machine. NFS mounted `soft`, 9p and daemons of FUSE say EIO of a
- * server that does not answer, and the bytes are there as soon as it does.
+ * EHWPOISON alone does: it concerns memory of this machine. NFS mounted `soft`, 9p and sshfs say EIO of a server
+ * that does not answer, and the bytes are there as soon as it does.
  */
 export function isMediaErrno(errno: number, { remote = false }: Pick<FileFacts, 'remote'> = {}): boolean {
   return errno === Errno.EHWPOISON || (!remote && (errno === Errno.EIO || errno === Errno.EFAULT));
