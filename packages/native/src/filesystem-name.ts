@@ -25,7 +25,7 @@ const names = new Map<number, string>([
   [0x0bd00bd0, 'lustre'],
 ]);
 
-/** Types of the table of mounts that statfs(2) gives another number, or one of several numbers; and their names here. */
+/** Names of types of the table of mounts to which statfs(2) gives another number, or one of several. */
 const mountTypes = new Map<string, string>([
   ['nfs', 'nfs'],
   ['nfs4', 'nfs'],
@@ -43,8 +43,8 @@ const mountTypes = new Map<string, string>([
 /** Names of those whose client says EIO of a server that is away. */
 const remoteNames = new Set(['nfs', 'cifs', '9p', 'ceph', 'afs', 'vboxsf', 'lustre']);
 /**
- * Daemons of FUSE that are such clients, as `fuse.sshfs` in the table of mounts. Any other daemon is believed: an EIO is
- * what it says of the bytes that were asked for, and if it is away, the kernel says ENOTCONN.
+ * Daemons of FUSE that are such clients, as `fuse.sshfs` in the table of mounts. Any other daemon is believed: an EIO
+ * is what it says of the bytes that were asked for, and if it is away, the kernel says ENOTCONN.
  */
 const remoteDaemons = new Set([
   'sshfs', 's3fs', 's3ql', 'goofys', 'gcsfuse', 'rclone', 'blobfuse', 'blobfuse2', 'mount-s3', 'glusterfs', 'ceph-fuse',

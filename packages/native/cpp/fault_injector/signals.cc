@@ -55,9 +55,9 @@ volatile int failed_log2 = 12;
 
 // What the kernel tells of a consumed memory error whose page is mapped more than once.
 #if defined(__aarch64__)
-// The kernel takes the page out of all mappings after its report, so that an access that is repeated meets a page fault,
-// whose address is exact. Where code is not decoded (SVE, MOPS: V8 copies with the C library's memmove), that is what
-// ends it.
+// The kernel takes the page out of all mappings after its report, so that an access that is repeated meets a page
+// fault, whose address is exact. Where code is not decoded (SVE, MOPS: V8 copies with the C library's memmove), that is
+// what ends it.
 bool is_repeated(const siginfo_t& info, const ucontext_t& context) {
   static thread_local uintptr_t last_pc = 0;
   static thread_local const void* last_failed = nullptr;
