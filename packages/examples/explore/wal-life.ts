@@ -86,7 +86,7 @@ export class WalLife {
     for (const length of lengths) this.wal.append(this.#newPayload(length));
   }
 
-  /** Commits; repairs if a page refuses, as the README does, and trusts in a commit once no header copy lacks it. */
+  /** Commits; repairs if a page refuses, as the README does, and trusts in a commit that a good header copy has. */
   async commit(): Promise<void> {
     this.#attempt();
     let result = this.#commitUnlessRefused();
@@ -95,8 +95,15 @@ export class WalLife {
       this.#attempt();
       result = this.wal.commit();
     }
-    if (result.missing.length > 0) await this.wal.repair();
-    this.#acknowledged = result.lastSequence;
+    const { failed } = result.missing.length > 0 ? await this.wal.repair() : { failed: [] };
+    const isKept = (role: Role, page: number): boolean => {
+      const isFailed = failed.some((damage) => damage.role === role && damage.range.offset === page * PAGE);
+      return !isFailed && !this.#hit[role].has(page);
+    };
+    const roles: readonly Role[] = this.#mirrored ? ['log', 'mirror'] : ['log'];
+    // The repair has said that no copy could be had.
+    const isAtRisk = failed.length > 0 && !roles.some((role) => [0, PAGES - 1].some((page) => isKept(role, page)));
+    if (!isAtRisk) this.#acknowledged = result.lastSequence;
   }
 
   /** Several writers at once, whose records share commits. */

@@ -123,6 +123,13 @@ export class Account {
     this.#setSize(sizeBytes);
   }
 
+  /** The same, of a write that failed: some of the bytes may be there, and so may those before. */
+  writtenInPart(fromHalf: number, values: readonly number[], sizeBytes: number): void {
+    this.epoch++;
+    for (const [index, value] of values.entries()) this.#valuesOf(fromHalf + index).add(value);
+    this.#sizes.add(sizeBytes);
+  }
+
   /** A repair may write over what was put there just now: what it was given, or zeros, which it says are lost. */
   contested(): void {
     for (const half of this.#allowed.keys()) {

@@ -220,7 +220,13 @@ export class WeatherScene {
   /** Writes the whole file, which may be shorter now. */
   writeAll(values: readonly number[]): void {
     const account = this.#here;
-    this.driver.overwrite(PATH, filled(values), 0);
+    try {
+      this.driver.overwrite(PATH, filled(values), 0);
+    } catch (error) {
+      // A bad page may stop it halfway.
+      account.writtenInPart(0, values, this.#sizeBytes);
+      throw error;
+    }
     account.written(0, values, this.#sizeBytes);
     this.#contest(account);
   }
