@@ -263,7 +263,7 @@ const list = [
     'a pread that finds no memory is a loss',
   ],
   [
-    repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (isMediaErrno(errno)) return errno;',
+    repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (isMediaErrno(errno, {})) return errno;',
     'what a server that is away does not give is lost',
   ],
   [repair('salvage-unit.ts'), 'found.set(unfinished.content.subarray(0, data.length), 0);', 'found.fill(0).set(unfinished.content.subarray(0, data.length), 0);', 'what was appended to an unfinished unit becomes zeros'],

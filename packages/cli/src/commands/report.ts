@@ -14,7 +14,7 @@ const SECTOR_BYTES = 512;
 export async function report(context: Context, path: string, position: number, yes: boolean): Promise<ExitStatus> {
   const { output, driver } = context;
   const device = await deviceUnder(context, path);
-  const { range, where, errno, listed } = await lookingAt(path, driver, async (file) => {
+  const { range, where, errno, isBad, listed } = await lookingAt(path, driver, async (file) => {
     if (position >= file.mappedBytes)
       throw new UsageError(`the file has ${file.mappedBytes} bytes: there is nothing at ${position}`);
     const unit = alignOut({ offset: position, length: 1 }, repairUnitBytes(file.facts));
@@ -31,7 +31,8 @@ export async function report(context: Context, path: string, position: number, y
     );
     const list = await file.badBlocks();
     const isListed = list.supported && intersectAll(list.ranges, [physical]).length > 0;
-    return { range: unit, where: physical, errno: transfer.errno, listed: isListed };
+    const { errno } = transfer;
+    return { range: unit, where: physical, errno, isBad: isMediaErrno(errno, file.facts), listed: isListed };
   });
   const sector = (device.startBytes + where.offset) / SECTOR_BYTES;
   const last = sector + where.length / SECTOR_BYTES - 1;
@@ -50,7 +51,7 @@ export async function report(context: Context, path: string, position: number, y
     return ExitStatus.DAMAGED;
   }
   // Evidence before a verdict: a listed sector is kept from every program.
-  if (!isMediaErrno(errno)) {
+  if (!isBad) {
     output.line(
       `${text}: can be read (pread says ${errno === 0 ? 'so' : `errno ${errno}`}), so there is nothing to report`,
     );

@@ -53,7 +53,7 @@ const PAUSE_MS = 0.005;
  * EHWPOISON alone does: it concerns memory of this machine. NFS mounted `soft`, 9p and sshfs say EIO of a server
  * that does not answer, and the bytes are there as soon as it does.
  */
-export function isMediaErrno(errno: number, { remote = false }: Pick<FileFacts, 'remote'> = {}): boolean {
+export function isMediaErrno(errno: number, { remote = false }: Pick<FileFacts, 'remote'>): boolean {
   return errno === Errno.EHWPOISON || (!remote && (errno === Errno.EIO || errno === Errno.EFAULT));
 }
 
