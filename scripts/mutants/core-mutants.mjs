@@ -26,7 +26,7 @@ const list = [
     'const isOvertaken = unsafe.listReadings < before;', 'a list that was read before a repair counts after it',
   ],
   [
-    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten, inFile);',
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, subtract(overwritten, inFile), inFile);',
     'this.#requireAllDurable(asked, undefined, inFile);', 'what is stored into a loss while persistAsync() runs counts as durable',
   ],
   [
@@ -135,7 +135,7 @@ const list = [
     'bytes in doubt that are written again while they are persisted count as durable',
   ],
   [
-    core('access/durability.ts'), 'subtract(overwritten, dropped));', 'overwritten);',
+    core('access/durability.ts'), 'subtract(overwritten, inFile), inFile);', 'overwritten, inFile);',
     'a loss ends with a flush that was not told of what it dropped',
   ],
   [
@@ -313,9 +313,9 @@ const list = [
   [core('repair/journal/overwritten.ts'), 'for (const piece of dropped) unsafe.dropOverwritten(piece);', '', 'what is persisted is asked for in the journal for ever'],
   [core('repair/journal/overwritten.ts'), 'if (failure !== undefined) throw journalError(journal, failure);', '', 'a failed drop is forgotten'],
   // PmemFile
-  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, subtract(overwritten, dropped));\n', '', 'persist leaves losses'],
+  [core('access/durability.ts'), '    dropPersistedLosses(journal, unsafe, overwritten);\n', '', 'persist leaves losses'],
   [
-    core('access/durability.ts'), 'this.#requireAllDurable(asked, overwritten, inFile);\n  }\n\n  /** See PmemFile.persistRanges',
+    core('access/durability.ts'), 'this.#requireAllDurable(asked, subtract(overwritten, inFile), inFile);\n  }\n\n  /** See PmemFile.persistRanges',
     'this.#state.faultPath.requireAllDurable(asked, inFile);\n  }\n\n  /** See PmemFile.persistRanges', 'persistAsync leaves losses',
   ],
   [

@@ -21,25 +21,13 @@ const names = new Map<number, string>([
   [0xfe534d42, 'cifs'],
   [0x00c36400, 'ceph'],
   [0x5346414f, 'afs'],
+  [0x6b414653, 'afs'],
   [0x786f4256, 'vboxsf'],
   [0x0bd00bd0, 'lustre'],
 ]);
 
-/** Names of types of the table of mounts to which statfs(2) gives another number, or one of several. */
-const mountTypes = new Map<string, string>([
-  ['nfs', 'nfs'],
-  ['nfs4', 'nfs'],
-  ['cifs', 'cifs'],
-  ['smb3', 'cifs'],
-  ['9p', '9p'],
-  ['fuse', 'fuse'],
-  ['fuseblk', 'fuse'],
-  ['virtiofs', 'virtiofs'],
-  ['ceph', 'ceph'],
-  ['afs', 'afs'],
-  ['vboxsf', 'vboxsf'],
-  ['lustre', 'lustre'],
-]);
+/** Types of the table of mounts whose number from statfs(2) is that of another filesystem. */
+const mountTypes = new Set(['9p', 'virtiofs']);
 /** Names of those whose client says EIO of a server that is away. */
 const remoteNames = new Set(['nfs', 'cifs', '9p', 'ceph', 'afs', 'vboxsf', 'lustre']);
 /**
@@ -71,7 +59,7 @@ export interface NamedFilesystem {
 export function nameFilesystem(magic: number, device: string, mounts: () => string = readMounts): NamedFilesystem {
   const type = device.startsWith('0:') ? mountTypeIn(mounts(), device) : undefined;
   const [kind = '', daemon = ''] = type?.split('.', 2) ?? [];
-  const name = mountTypes.get(kind) ?? filesystemName(magic);
+  const name = mountTypes.has(kind) ? kind : filesystemName(magic);
   return { name, remote: remoteNames.has(name) || (kind === 'fuse' && remoteDaemons.has(daemon)) };
 }
 

@@ -72,7 +72,7 @@ export class Durability {
     }
     // What a resize() has cut off meanwhile is not asked for.
     const inFile = intersectAll(dropped, [{ offset: 0, length: file.mappedBytes }]);
-    this.#requireAllDurable(asked, overwritten, inFile);
+    this.#requireAllDurable(asked, subtract(overwritten, inFile), inFile);
   }
 
   /** See PmemFile.persistRanges(). */
@@ -88,7 +88,7 @@ export class Durability {
     asked: ByteRange, overwritten: readonly ByteRange[] = [asked], dropped: readonly ByteRange[] = [],
   ): void {
     const { faultPath, journal, unsafe } = this.#state;
-    dropPersistedLosses(journal, unsafe, subtract(overwritten, dropped));
+    dropPersistedLosses(journal, unsafe, overwritten);
     faultPath.requireAllDurable(asked, dropped);
   }
 

@@ -58,14 +58,7 @@ export function systemError(
   failure: SystemFailure,
   details: { readonly path: string; readonly ranges?: readonly ByteRange[] },
 ): PmemError {
-  const { errno, syscall } = failure;
-  // From any other call EAGAIN means something else: a network filesystem that has no answer yet.
-  const isLocked = errno === Errno.EAGAIN && syscall === 'fcntl';
-  // The arguments are right: it is how 9p without a cache, and others, refuse a mapping that is shared.
-  const isUnmappable = errno === Errno.EINVAL && syscall === 'mmap';
-  const [code, reason] = isLocked
-    ? LOCKED
-    : isUnmappable ? UNMAPPABLE : (codes.get(errno) ?? (['ERR_PMEM_IO', errnoName(errno)] as const));
+  const [code, reason] = meaningOf(failure);
   const instead = failure.device === undefined ? '' : insteadOf[failure.device];
   return new PmemError(code, `${what}: ${reason}${instead}`, { ...details, cause: new SystemCallError(failure) });
 }
@@ -93,4 +86,12 @@ export function unexplainedFault(
   const how = failure.syscall === 'pwrite' ? 'takes no stores' : 'does not answer';
   const cause = new SystemCallError(failure);
   return new PmemError('ERR_PMEM_IO', `${what} faulted, and the filesystem ${how}: ${cause.code}`, { ...details, cause });
+}
+
+function meaningOf({ errno, syscall }: SystemFailure): readonly [PmemErrorCode, string] {
+  // From any other call EAGAIN means something else: a network filesystem that has no answer yet.
+  if (errno === Errno.EAGAIN && syscall === 'fcntl') return LOCKED;
+  // The arguments are right: it is how 9p without a cache, and others, refuse a mapping that is shared.
+  if (errno === Errno.EINVAL && syscall === 'mmap') return UNMAPPABLE;
+  return codes.get(errno) ?? ['ERR_PMEM_IO', errnoName(errno)];
 }
