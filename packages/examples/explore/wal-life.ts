@@ -1,7 +1,7 @@
 /** A log on a simulated machine, used as an application would, and an account of what it must give back. */
 import { type ByteRange, MediaError, PmemError, PmemFile, subtract } from '@safe-pmem/core';
 import { type CrashChooser, type MockDriver, mockDriver, type ScheduledEvent, SimulatedCrash } from '@safe-pmem/mock';
-import { type CommitResult, type Role, Wal, WalError, type WalOptions } from '../src/wal/index.js';
+import { type CommitResult, type Damage, type Role, Wal, WalError, type WalOptions } from '../src/wal/index.js';
 import { accountFor, PAGE, payloadOf } from '../test/wal/log-machine.js';
 import type { MirroredMachine } from './engine-targets.js';
 
@@ -96,14 +96,17 @@ export class WalLife {
       result = this.wal.commit();
     }
     const { failed } = result.missing.length > 0 ? await this.wal.repair() : { failed: [] };
-    const isKept = (role: Role, page: number): boolean => {
+    // Otherwise the repair has said that no copy could be had.
+    if (failed.length === 0 || this.#hasGoodHeader(failed)) this.#acknowledged = result.lastSequence;
+  }
+
+  /** True if a header copy is neither poisoned nor one that a repair has failed on. */
+  #hasGoodHeader(failed: readonly Damage[]): boolean {
+    const roles: readonly Role[] = this.#mirrored ? ['log', 'mirror'] : ['log'];
+    return roles.some((role) => [0, PAGES - 1].some((page) => {
       const isFailed = failed.some((damage) => damage.role === role && damage.range.offset === page * PAGE);
       return !isFailed && !this.#hit[role].has(page);
-    };
-    const roles: readonly Role[] = this.#mirrored ? ['log', 'mirror'] : ['log'];
-    // The repair has said that no copy could be had.
-    const isAtRisk = failed.length > 0 && !roles.some((role) => [0, PAGES - 1].some((page) => isKept(role, page)));
-    if (!isAtRisk) this.#acknowledged = result.lastSequence;
+    }));
   }
 
   /** Several writers at once, whose records share commits. */
