@@ -177,6 +177,23 @@ const list = [
   [repair('stored-over.ts'), 'byte !== 0 && ', '', 'a page that was reset counts as stored over'],
   [repair('stored-over.ts'), '!isZero(found)', 'true', 'a page of zeros counts as rebuilt'],
   [repair('stored-over.ts'), "await flushWhole(file, unsafe, 'repair');", '', 'an intent is struck before the stores are durable'],
+  [
+    repair('stored-over.ts'), "if (journal.interruption !== 'over') throw", 'if (false) throw',
+    'what may be torn or newer than the intent of an earlier boot counts as newer',
+  ],
+  [
+    repair('stored-over.ts'), 'if (ranges.length === 0) return;',
+    "if (ranges.length === 0 || journal.interruption !== 'over') return;",
+    'a repair writes the intent of an earlier boot over newer stores',
+  ],
+  [
+    repair('prepare-batch.ts'), 'if ((await storedOver(context, unfinished)).length > 0) return true;', '',
+    'what others write, while rebuild is awaited, into a page that was half done is written over',
+  ],
+  [
+    repair('repair.ts'), 'await strikeStoredOver(this.#context, window);', '',
+    'an intent is finished over what others have written while rebuild was awaited',
+  ],
   // A look gets no answer
   [repair('prepare-batch.ts'), 'unanswered !== undefined', 'false', 'an errno of the moment proves a page bad'],
   [repair('write-units.ts'), "if (errno !== 0) return { step: 'pread', errno };", '', 'what was not read is cut off'],

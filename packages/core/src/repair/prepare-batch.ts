@@ -10,6 +10,7 @@ import type { RecoverContext } from './context.js';
 import { sizeOf, truncated } from './file-size.js';
 import { prepareUnits } from './prepare-units.js';
 import type { ReadRoom } from './read-room.js';
+import { storedOver } from './stored-over.js';
 import { suspectsIn, writtenIn } from './survey.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import type { ContentRequest } from './types.js';
@@ -48,12 +49,15 @@ export async function prepareBatch(
  * if the filesystem does not say.
  */
 export async function hasChanged(
-  { file, unsafe }: RecoverContext, batch: Batch, window: readonly ByteRange[], room: ReadRoom,
+  context: RecoverContext, batch: Batch, window: readonly ByteRange[], room: ReadRoom,
 ): Promise<boolean> {
+  const { file, unsafe } = context;
   const sizeBytes = await sizeOf(file, 'cannot repair', window);
   const end = Math.max(...batch.units.map((unit) => rangeEnd(unit.data)));
   if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
   if (!(await isAsSalvaged(file, unsafe, batch.units))) return true;
+  const unfinished = batch.units.flatMap(({ data }) => unsafe.unfinishedAt(data.offset) ?? []);
+  if ((await storedOver(context, unfinished)).length > 0) return true;
   const isUnfinished = ({ offset }: ByteRange): boolean => unsafe.unfinishedAt(offset) !== undefined;
   const unread = batch.units.filter(({ readErrno, data }) => readErrno !== 0 && !isUnfinished(data));
   if (unread.length === 0) return false;

@@ -183,6 +183,7 @@ class Repair {
       if (!isChanged) return batch;
       // Prepared again, its own intent would count as a repair that was cut off, and be finished over what has changed.
       if (!(await takeBack(journal, unsafe, batch, before))) throw unrecalled(file.facts.path, batch);
+      await strikeStoredOver(this.#context, window);
       const span = spanOf(window);
       if (span !== undefined) await this.#listed.askAgain(span);
       batch = await this.#prepare(window);

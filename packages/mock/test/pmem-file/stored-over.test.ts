@@ -61,6 +61,30 @@ describe.each(machines)('%o', (options) => {
   });
 });
 
+it.each(machines.flatMap((options) => [true, false].map((journalRebuilt) => ({ options, journalRebuilt }))))(
+  'a repair was killed before its write, and others rewrite its page while another waits for rebuild: %o',
+  async ({ options, journalRebuilt }) => {
+    const driver = mockDriver(options);
+    driver.writeFile(PATH, content(3 * PAGE));
+    const [killed, there] = [await openIn(driver, 'killed'), await openIn(driver, 'there')];
+    driver.poison(PATH, pageOf(1));
+    driver.observe(({ name, process }) => {
+      if (process === 'killed' && name === 'pwrite') driver.process('killed').kill();
+    });
+    await expect(killed.repair(pageOf(1), { ...sevens, journalRebuilt })).rejects.toThrow('killed');
+    driver.poison(PATH, pageOf(0));
+    let theirs: Uint8Array | undefined;
+    const rebuild = ({ length }: { length: number }): Uint8Array => {
+      theirs ??= rewrite(driver);
+      return new Uint8Array(length).fill(6);
+    };
+    await there.repair({ offset: 0, length: 2 * PAGE }, { rebuild, journalRebuilt });
+    expect(driver.readFile(PATH).subarray(PAGE, 2 * PAGE)).toEqual(theirs);
+    expect(read(there, PAGE, PAGE)).toEqual(theirs);
+    expect(read(await openIn(driver, 'later'), PAGE, PAGE)).toEqual(theirs);
+  },
+);
+
 const supplies = [sevens, { fill: 7 }];
 
 it.each(supplies)('a page that this repair has left half done, and no other has stored into: %o', async (repair) => {

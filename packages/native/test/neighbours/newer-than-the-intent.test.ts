@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { PAGE, scratchFolder } from '../scratch.js';
-import { bareFile, firstByte, journalBytes, LOST, makeLoss, open, refusal, SIZE } from './planted-loss.js';
+import { firstByte, LOST, makeLoss, open, plantIntent, refusal, SIZE } from './planted-loss.js';
 
 const EARLIER_BOOT = '11111111-2222-4333-8444-555555555555';
 
@@ -19,13 +19,7 @@ async function intentIn(
 ): Promise<string> {
   const name = path.join(scratchFolder(where), 'file');
   await makeLoss(name, []);
-  const file = await bareFile(name);
-  const bytes = journalBytes(file.facts, [], { range: LOST, byte: 2 }, bootId, writtenBy);
-  const mark = file.readMark();
-  if (mark.status !== 'present') throw new Error('the file has no mark');
-  const journal = { bytes, mark: mark.bytes, temporary: '.repair-planting.tmp', isNew: false };
-  expect(await file.writeJournal('file.repair', journal)).toBeUndefined();
-  await file.close();
+  await plantIntent(name, { bootId, writtenBy });
   const then = Date.now() / 1000 - secondsAgo;
   for (const touched of [name, `${name}.repair`]) utimesSync(touched, then, then);
   vi.spyOn(os, 'uptime').mockReturnValue(bootedSecondsAgo);

@@ -67,6 +67,23 @@ export async function makeLoss(path: string, lost: readonly ByteRange[] = [LOST]
   await file.close();
 }
 
+interface Planted {
+  readonly bootId: string;
+  readonly writtenBy?: string;
+  readonly lost?: readonly ByteRange[];
+}
+
+/** Replaces the journal of makeLoss(): a repair that was to fill page 1 with twos did not come to its end. */
+export async function plantIntent(path: string, { bootId, writtenBy, lost = [] }: Planted): Promise<void> {
+  const file = await bareFile(path);
+  const bytes = journalBytes(file.facts, lost, { range: LOST, byte: 2 }, bootId, writtenBy);
+  const mark = file.readMark();
+  if (mark.status !== 'present') throw new Error('the file has no mark');
+  const journal = { bytes, mark: mark.bytes, temporary: '.repair-planting.tmp', isNew: false };
+  expect(await file.writeJournal(`${path.slice(path.lastIndexOf('/') + 1)}.repair`, journal)).toBeUndefined();
+  await file.close();
+}
+
 export function open(path: string, options: Partial<Parameters<typeof PmemFile.open>[1]> = {}): Promise<PmemFile> {
   return PmemFile.open(path, { driver: nativeDriver(), ...options });
 }
