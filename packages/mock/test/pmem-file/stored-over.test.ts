@@ -73,9 +73,9 @@ it.each(machines.flatMap((options) => [true, false].map((journalRebuilt) => ({ o
     });
     await expect(killed.repair(pageOf(1), { ...sevens, journalRebuilt })).rejects.toThrow('killed');
     driver.poison(PATH, pageOf(0));
-    let theirs: Uint8Array | undefined;
+    const theirs = new Uint8Array(PAGE).fill(9);
     const rebuild = ({ length }: { length: number }): Uint8Array => {
-      theirs ??= rewrite(driver);
+      driver.overwrite(PATH, theirs, PAGE);
       return new Uint8Array(length).fill(6);
     };
     await there.repair({ offset: 0, length: 2 * PAGE }, { rebuild, journalRebuilt });
