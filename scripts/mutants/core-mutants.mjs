@@ -282,12 +282,12 @@ const list = [
     'an unfinished unit is open after recovery',
   ],
   // Journal
-  [core('repair/journal/locate.ts'), 'return isSameInode && ', 'return ', 'a journal of another inode'],
+  [core('repair/journal/whose-journal.ts'), 'return isSameInode && ', 'return ', 'a journal of another inode'],
   [
-    core('repair/journal/locate.ts'), '(isOf(facts, journal) || isOfUnknownBirth(facts, journal));',
+    core('repair/journal/search-by-mark.ts'), '(isOf(facts, journal) || isOfUnknownBirth(facts, journal));',
     'isOf(facts, journal);', 'a sandbox without birth times takes a journal for that of a copy',
   ],
-  [core('repair/journal/locate.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
+  [core('repair/journal/whose-journal.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
   // Short accesses
   [core('opening/open-state.ts'), ' || this.#resizes.size > 0', '', 'the window is opened in the middle of a resize'],
   [core('opening/open-state.ts'), '!this.unsafe.isEmpty || ', '', 'the window is opened beside an unsafe range'],
@@ -406,17 +406,61 @@ const list = [
     'EINVAL of any call says that files cannot be mapped',
   ],
   [
-    core('repair/journal/locate.ts'), 'isShort && !isMarkable && !facts.created', 'isShort && !isMarkable',
+    core('repair/journal/search-by-name.ts'), 'isShort && !isMarkable && !facts.created', 'isShort && !isMarkable',
     'a new file without marks is refused beside a short foreign X.repair',
   ],
   [
-    core('repair/journal/locate.ts'),
+    core('repair/journal/whose-journal.ts'),
     'identity.inode === facts.inode || hasPassingInodes(facts)', 'identity.inode === facts.inode',
     'a journal on FAT is a copy after each mount',
   ],
   [
-    core('repair/journal/locate.ts'), "(filesystem === 'vfat' || filesystem === 'exfat') && birthTimeNs !== 0n", 'true',
+    core('repair/journal/whose-journal.ts'),
+    "(filesystem === 'vfat' || filesystem === 'exfat') && birthTimeNs !== 0n", 'true',
     'on any filesystem the birth time alone makes a journal the own one',
+  ],
+  // Filesystems without marks
+  [
+    core('repair/journal/search-by-name.ts'), 'canBeMoved ? yield* searchFolder(file, none) : none', 'none',
+    'a file that was renamed where marks are not kept has no losses',
+  ],
+  [
+    core('repair/journal/search-by-name.ts'), "found.status === 'none' && canBeMoved ?", 'false ?',
+    'a foreign journal at the name hides that of a file that was renamed',
+  ],
+  [
+    core('repair/journal/search-by-name.ts'),
+    'canBeMoved = !isMarkable && !facts.created;', 'canBeMoved = !isMarkable;',
+    'a new file takes the journal of one whose inode number it got',
+  ],
+  [
+    core('repair/journal/search-by-name.ts'), 'canBeMoved && (yield* belongsBeside(', 'false && (yield* belongsBeside(',
+    'where marks are not kept a new file is a copy of the one that was rotated away',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), 'if (!isMadeAt(place, journal.identity.id)) return false;', '',
+    'where marks are not kept a copy forgets its losses once the original is whole',
+  ],
+  [
+    core('repair/journal/search-folder.ts'),
+    'if (!isTrusted(facts, outcome)) throw untrusted(facts, outcome, place);', '',
+    'a journal that another user planted under another name is believed',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), "if (whose === 'unknown') throw refusal(facts, place, AMBIGUOUS);", '',
+    'a journal that may be of a removed file is believed',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), "if (whose === 'another') continue;", '',
+    'on FAT a file takes the journal of one that was made together with it',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), "if (facts.birthTimeNs !== 0n) return 'own';", "return 'own';",
+    'where births are not told an inode number that was given again makes a journal the own one',
+  ],
+  [
+    core('repair/journal/discard.ts'), 'return answered(file, belongsBeside(file, place, journal));', 'return false;',
+    'where marks are not kept a new file removes the journal of the one that was rotated away',
   ],
   // Huge pages
   [core('opening/huge-pages.ts'), "return dax ? 'avoid' : 'allow';", "return 'allow';", 'huge pages on DAX'],

@@ -105,6 +105,24 @@ export function checkMark(check: Check): void {
     });
   });
 
+  check('tells which files are in its folder, or says that it does not', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      const [listed, atOnce] = [await file.listFolder(), file.listFolderSync()];
+      if ('failure' in listed) {
+        assertErrno(listed.failure, 95);
+        assert.deepEqual([atOnce, file.identify(basename(path))], [listed, undefined]);
+        return;
+      }
+      assert.ok(listed.names.includes(basename(path)));
+      assert.deepEqual('names' in atOnce ? [...atOnce.names].sort() : atOnce, [...listed.names].sort());
+      const { inode, birthTimeNs } = file.facts;
+      const found = file.identify(basename(path));
+      assert.equal(found !== undefined && 'inode' in found ? found.inode : undefined, inode);
+      if (birthTimeNs !== 0n) assert.deepEqual(found, { inode, birthTimeNs });
+      assert.equal(file.identify(nameOf(path, '.none')), undefined);
+    });
+  });
+
   check('a new file has one name, the one it was opened with', async (machine) => {
     await withNewFile(machine, 4096, (file) => {
       assert.deepEqual(file.names(), { linkCount: 1, isAtPath: true });

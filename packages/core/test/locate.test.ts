@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FileFacts, JournalOutcome, MarkOutcome } from '../src/index.js';
 import { encodeJournal } from '../src/repair/journal/format.js';
-import { locate, locateSync, type Located } from '../src/repair/journal/locate.js';
+import { locate, locateSync } from '../src/repair/journal/locate.js';
+import type { Located } from '../src/repair/journal/located.js';
 import { encodeMark, placeByInode, usualPlace } from '../src/repair/journal/names.js';
 import { facts, scriptedFile } from './scripted-file.js';
 
@@ -34,6 +35,8 @@ async function look(mark: MarkOutcome, files: Record<string, JournalOutcome>, ch
   const read = (place: string): JournalOutcome => files[place] ?? { status: 'absent' };
   const file = scriptedFile({
     facts: { ...facts, ...changed }, readMark: () => mark, readJournal: (place) => Promise.resolve(read(place)), readJournalSync: read,
+    listFolder: () => Promise.resolve({ names: Object.keys(files) }), listFolderSync: () => ({ names: Object.keys(files) }),
+    identify: () => undefined,
   });
   const located = await locate(file);
   expect(locateSync(file)).toEqual(located);

@@ -7,6 +7,8 @@ import type {
   ExtentsOutcome,
   FileFacts,
   FileSizeOutcome,
+  FolderOutcome,
+  IdentityOutcome,
   JournalFile,
   JournalOutcome,
   MarkOutcome,
@@ -25,6 +27,7 @@ import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import type { BlockDevice } from './block-device.js';
 import { identityOf } from './file-facts.js';
+import { identify, listFolder, listFolderSync } from './folder.js';
 import { watchMemory } from './memory-watch.js';
 import { NativeView } from './native-view.js';
 import { extentsOf, numbersOf, pairsOf, rewrittenOf } from './packed-numbers.js';
@@ -251,6 +254,18 @@ export class NativeFile implements CompleteFile {
 
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
     return this.#closed ? closed('fsetxattr') : this.#handle.writeMarkSync(mark);
+  }
+
+  async listFolder(): Promise<FolderOutcome> {
+    return this.#closed ? { failure: closed('readdir') } : listFolder(this.facts.path);
+  }
+
+  listFolderSync(): FolderOutcome {
+    return this.#closed ? { failure: closed('readdir') } : listFolderSync(this.facts.path);
+  }
+
+  identify(name: string): IdentityOutcome {
+    return this.#closed ? { failure: closed('lstat') } : identify(this.facts.path, name);
   }
 
   names(): NamesOutcome {

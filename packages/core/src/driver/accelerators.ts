@@ -4,7 +4,7 @@
  */
 import type { ByteRange } from '../ranges/byte-range.js';
 import type { DeviceBadBlocks, SystemFailure, WatchOutcome } from './devices.js';
-import type { JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
+import type { FolderOutcome, IdentityOutcome, JournalFile, JournalOutcome, MarkOutcome } from './journal-store.js';
 import type { MemoryWindow, ViewOutcome } from './memory.js';
 import type {
   ExtentsOutcome, CaughtFault, FileSizeOutcome, PersistProblem, Rewrite, Rewritten, Transfer,
@@ -88,7 +88,7 @@ export interface Storage {
   unlock(position: number, length: number): SystemFailure | undefined;
 }
 
-/** The journal off the main thread, and the mark by which a renamed file finds its own. */
+/** The journal off the main thread, and the ways in which a renamed file finds its own. */
 export interface JournalExtras {
   /** readJournalSync() off the main thread. Instead: on it, as for the next two. */
   readJournal(place: string, limitBytes: number): Promise<JournalOutcome>;
@@ -100,6 +100,15 @@ export interface JournalExtras {
   writeMark(mark: Uint8Array): Promise<SystemFailure | undefined>;
   /** writeMark() on this thread. */
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined;
+  /**
+   * Lists the folder that the path of the file was in when it was opened; where the filesystem keeps no marks, a file
+   * that was renamed finds its journal there. Instead: EOPNOTSUPP, and a renamed file loses its losses.
+   */
+  listFolder(): Promise<FolderOutcome>;
+  /** listFolder() on this thread. */
+  listFolderSync(): FolderOutcome;
+  /** Tells which file has a name of that folder; follows no symbolic link. Instead: undefined, as if none had it. */
+  identify(name: string): IdentityOutcome;
 }
 
 /** All that core can do without. */

@@ -59,6 +59,9 @@ function substitutes(file: DriverFile): Accelerators {
     readMark: () => ({ status: 'unsupported' }),
     writeMark: (mark) => Promise.resolve(complete.writeMarkSync(mark)),
     writeMarkSync: () => refusal(Errno.EOPNOTSUPP, 'setxattr'),
+    listFolder: () => Promise.resolve(complete.listFolderSync()),
+    listFolderSync: () => ({ failure: refusal(Errno.EOPNOTSUPP, 'readdir') }),
+    identify: () => undefined,
   };
 }
 

@@ -37,6 +37,18 @@ export type NamesOutcome =
   | { readonly linkCount: number; readonly isAtPath: boolean }
   | { readonly failure: SystemFailure };
 
+/** The names of the files in the folder of an open file, its own among them, in any order. */
+export type FolderOutcome = { readonly names: readonly string[] } | { readonly failure: SystemFailure };
+
+/** Tells a file from another that has the same name or the same inode number, as in FileFacts. */
+export interface FileIdentity {
+  readonly inode: bigint;
+  readonly birthTimeNs: bigint;
+}
+
+/** Undefined: no file has the name. */
+export type IdentityOutcome = FileIdentity | undefined | { readonly failure: SystemFailure };
+
 /** A journal about to be written. */
 export interface JournalFile {
   readonly bytes: Uint8Array;

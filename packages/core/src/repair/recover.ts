@@ -15,7 +15,7 @@ import { clippedTo, isBare, withLosses } from './journal/content.js';
 import type { Interruption } from './journal/interruption.js';
 import { journalError } from './journal/journal-errors.js';
 import type { Journal, JournalChange } from './journal/journal.js';
-import type { Located } from './journal/locate.js';
+import type { Located } from './journal/located.js';
 import { appendedTail } from './appended-tail.js';
 import { blankOf } from './batch.js';
 import { clipJournal } from './clip-journal.js';

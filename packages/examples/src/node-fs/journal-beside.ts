@@ -4,7 +4,9 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { FileFacts, JournalFile, JournalOutcome, SystemFailure } from '@safe-pmem/core';
+import type {
+  FileFacts, FolderOutcome, IdentityOutcome, JournalFile, JournalOutcome, SystemFailure,
+} from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { attempt, failureOf } from './errno-of.js';
 
@@ -52,6 +54,18 @@ export function removeJournal(facts: FileFacts, place: string): SystemFailure | 
     fs.unlinkSync(target);
     syncFolder(target);
   });
+}
+
+/** Lists the folder: no attribute names the journal of a file, so one that was renamed finds it by its inode. */
+export function listFolder(facts: FileFacts): FolderOutcome {
+  const outcome = attempt('readdir', () => fs.readdirSync(path.dirname(facts.path)));
+  return 'failure' in outcome ? outcome : { names: outcome.value };
+}
+
+export function identify(facts: FileFacts, name: string): IdentityOutcome {
+  const outcome = attempt('lstat', () => fs.lstatSync(placeOf(facts, name), { bigint: true, throwIfNoEntry: false }));
+  if ('failure' in outcome) return outcome;
+  return outcome.value === undefined ? undefined : { inode: outcome.value.ino, birthTimeNs: outcome.value.birthtimeNs };
 }
 
 function placeOf(facts: FileFacts, place: string): string {

@@ -4,12 +4,12 @@
  */
 import fs from 'node:fs';
 import type {
-  CaughtFault, DriverFile, FileFacts, FileSizeOutcome, JournalFile, JournalOutcome, NamesOutcome, PersistProblem,
-  ProbeOutcome, SystemFailure, Transfer,
+  CaughtFault, DriverFile, FileFacts, FileSizeOutcome, FolderOutcome, IdentityOutcome, JournalFile, JournalOutcome,
+  NamesOutcome, PersistProblem, ProbeOutcome, SystemFailure, Transfer,
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { attempt, errnoOf, failureOf } from './errno-of.js';
-import { readJournal, removeJournal, writeJournal } from './journal-beside.js';
+import { identify, listFolder, readJournal, removeJournal, writeJournal } from './journal-beside.js';
 import { ProcessLocks } from './process-locks.js';
 
 /** With `preallocate`, zeros are written: node:fs has no fallocate. */
@@ -140,6 +140,14 @@ export class NodeFsFile implements DriverFile {
 
   removeJournalSync(place: string): SystemFailure | undefined {
     return removeJournal(this.facts, place);
+  }
+
+  listFolderSync(): FolderOutcome {
+    return listFolder(this.facts);
+  }
+
+  identify(name: string): IdentityOutcome {
+    return identify(this.facts, name);
   }
 
   names(): NamesOutcome {

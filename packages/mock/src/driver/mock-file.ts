@@ -9,6 +9,8 @@ import {
   type ExtentsOutcome,
   type FileFacts,
   type FileSizeOutcome,
+  type FolderOutcome,
+  type IdentityOutcome,
   type JournalFile,
   type JournalOutcome,
   type MarkOutcome,
@@ -289,6 +291,18 @@ export class MockFile implements CompleteFile, OpenHandle {
 
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
     return this.#untold ?? this.#journal.writeMarkSync(mark);
+  }
+
+  listFolder(): Promise<FolderOutcome> {
+    return this.#calls.later('listFolder', 0, 0, () => this.listFolderSync());
+  }
+
+  listFolderSync(): FolderOutcome {
+    return this.#journal.listFolderSync();
+  }
+
+  identify(name: string): IdentityOutcome {
+    return this.#journal.identify(name);
   }
 
   names(): NamesOutcome {

@@ -1,6 +1,8 @@
 /** The journal of one open file, its mark and its names: announced, then handed to the simulated kernel. */
 import type {
   FileFacts,
+  FolderOutcome,
+  IdentityOutcome,
   JournalFile,
   JournalOutcome,
   JournalStore,
@@ -9,6 +11,7 @@ import type {
   SystemFailure,
 } from '@safe-pmem/core';
 import type { Inode } from '../filesystem/inode.js';
+import { identify, listFolder } from '../kernel/folder.js';
 import { readJournal, readMark, removeJournal, writeJournal, writeMark } from '../kernel/journal.js';
 import type { Machine } from '../machine.js';
 import type { AnnouncedCalls } from './announced-calls.js';
@@ -51,6 +54,16 @@ export class MockJournal implements JournalStore {
   writeMarkSync(mark: Uint8Array): SystemFailure | undefined {
     const errno = this.#calls.errno('writeMark');
     return errno === 0 ? writeMark(this.#machine, this.#inode, mark) : { errno, syscall: 'setxattr' };
+  }
+
+  listFolderSync(): FolderOutcome {
+    const errno = this.#calls.errno('listFolder');
+    return errno === 0 ? listFolder(this.#machine, this.#facts) : { failure: { errno, syscall: 'readdir' } };
+  }
+
+  identify(name: string): IdentityOutcome {
+    const errno = this.#calls.errno('identify');
+    return errno === 0 ? identify(this.#machine, this.#facts, name) : { failure: { errno, syscall: 'lstat' } };
   }
 
   names(): NamesOutcome {

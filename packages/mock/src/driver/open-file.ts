@@ -4,6 +4,7 @@ import { ADDRESS_SPACE_BYTES } from '../hardware/geometry.js';
 import { type Inode, USER_ID } from '../filesystem/inode.js';
 import { NAME_BYTES_MAX } from '../kernel/journal.js';
 import { preallocate } from '../kernel/fallocate.js';
+import { identityOf } from '../kernel/folder.js';
 import { truncate } from '../kernel/truncate.js';
 import type { Machine } from '../machine.js';
 import { DEVICE_ID } from './mock-devices.js';
@@ -12,9 +13,6 @@ import type { OperationEffect } from './operation.js';
 import type { Process } from '../kernel/process.js';
 
 type MockOutcome = OpenOutcome<CompleteFile>;
-
-/** Birth times differ from file to file and do not depend on the clock. */
-const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
 
 export function openFile(
   machine: Machine,
@@ -87,8 +85,7 @@ function factsOf(
     path,
     readOnly,
     created,
-    inode: BigInt(inode.number),
-    birthTimeNs: filesystem === 'tmpfs' ? 0n : FIRST_BIRTH_NS + BigInt(inode.number),
+    ...identityOf(machine, inode),
     ownerId: inode.ownerId,
     groupId: inode.ownerId,
     mode: 0o600,

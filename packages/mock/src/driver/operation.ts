@@ -32,6 +32,8 @@ export type OperationName =
   | 'readMark'
   | 'writeMark'
   | 'names'
+  | 'listFolder'
+  | 'identify'
   | 'close';
 
 export interface MockOperation {

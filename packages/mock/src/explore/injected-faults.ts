@@ -35,6 +35,8 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   readMark: ['EIO', 'ENOMEM', ...AWAY],
   writeMark: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'ENOMEM', ...AWAY],
   names: ['EIO', 'EACCES', 'ENOMEM', ...AWAY],
+  listFolder: ['EIO', 'EACCES', 'EMFILE', 'ENOMEM', ...AWAY],
+  identify: ['EIO', 'ENOMEM', ...AWAY],
   close: ['EIO', 'EINTR', 'ENOSPC', 'EDQUOT', ...AWAY],
 };
 

@@ -19,7 +19,7 @@ interface Identity {
 /** A journal, version 2: `lost` are lost ranges, `intended` a unit that is to be filled with one byte. */
 export function journalBytes(
   identity: Identity, lost: readonly ByteRange[], intended?: { range: ByteRange; byte: number },
-  bootId = '', writtenBy = '',
+  bootId = '', writtenBy = '', id = ID,
 ): Buffer {
   const records = [
     ...(intended === undefined ? [] : [{ kind: 3, detail: intended.byte, range: intended.range, sizeBytes: SIZE }]),
@@ -32,7 +32,7 @@ export function journalBytes(
   bytes.writeBigUInt64LE(identity.inode, 16);
   bytes.writeBigInt64LE(identity.birthTimeNs, 24);
   bytes.writeBigUInt64LE(BigInt(bytes.byteLength), 32);
-  bytes.write(ID, 40, 16, 'hex');
+  bytes.write(id, 40, 16, 'hex');
   bytes.write(bootId, 56, 'latin1');
   if (writtenBy !== '') createHash('sha256').update(writtenBy).digest().copy(bytes, 92, 0, 4);
   for (const [i, { kind, detail, range, sizeBytes }] of records.entries()) {

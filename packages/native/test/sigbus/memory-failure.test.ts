@@ -11,7 +11,10 @@ let scratch: ScratchDirectory;
 beforeEach(() => { scratch = tmpfsDirectory(); });
 afterEach(() => { scratch.remove(); });
 
-describe.each(['12', '21'])('with a granule of 2^%s bytes', (log2) => {
+/** A kernel tells a page of its own, or a huge page. */
+const granules = [Math.log2(PAGE), 21].map(String);
+
+describe.each(granules)('with a granule of 2^%s bytes', (log2) => {
   describe.each(['main', 'worker'])('on the %s thread', (thread) => {
     const run = async (scenario: string): Promise<unknown> =>
       reportOf(await runProgram('memory-failure', [scenario, thread, log2, scratch.path]));

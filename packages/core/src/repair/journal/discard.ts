@@ -1,10 +1,14 @@
 /** Removes journals that are not to be believed: of an earlier file of that name, or discarded by the application. */
-import type { CompleteFile, SystemFailure } from '../../driver/driver.js';
+import type { CompleteFile, JournalOutcome, SystemFailure } from '../../driver/driver.js';
 import { Errno } from '../../errors/errno.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { repairUnitBytes } from '../../opening/file-info.js';
+import type { DecodedJournal } from './format.js';
 import { decodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
-import { decodeMark, placeByInode, usualPlace } from './names.js';
+import { answered } from './locate.js';
+import { placeByInode, usualPlace } from './names.js';
+import { belongsBeside } from './search-folder.js';
+import { isMarkedAsOriginal, isOf } from './whose-journal.js';
 import { writeMark } from './write-mark.js';
 
 /**
@@ -12,17 +16,22 @@ import { writeMark } from './write-mark.js';
  * journal, and not the original of a file that may only have another name now.
  */
 export async function clearStale(file: CompleteFile): Promise<void> {
-  const { path, inode } = file.facts;
-  const place = usualPlace(path);
+  const place = usualPlace(file.facts.path);
   const outcome = await file.readJournal(place, JOURNAL_LIMIT_BYTES);
   if (outcome.status !== 'present') return;
   const decoded = decodeJournal(outcome.bytes, repairUnitBytes(file.facts));
   if (decoded.status === 'foreign') return;
-  if (decoded.status === 'ok' && decoded.journal.identity.inode !== inode) {
-    const { id } = decoded.journal.identity;
-    if (id !== undefined && outcome.mark !== undefined && decodeMark(outcome.mark)?.id === id) return;
-  }
+  if (decoded.status === 'ok' && (await isOfLivingFile(file, place, outcome, decoded.journal))) return;
   await file.removeJournal(place);
+}
+
+/** The journal is of a file that only has another name now, and not of one that was removed. */
+async function isOfLivingFile(
+  file: CompleteFile, place: string, outcome: JournalOutcome, journal: DecodedJournal,
+): Promise<boolean> {
+  if (journal.identity.inode !== file.facts.inode && isMarkedAsOriginal(outcome, journal)) return true;
+  if (file.readMark().status !== 'unsupported' || isOf(file.facts, journal)) return false;
+  return answered(file, belongsBeside(file, place, journal));
 }
 
 /** Forgets the journal of a file: removes the mark, and the journal unless it may be another file's. Takes no lock. */

@@ -9,7 +9,8 @@
  *     16     8  inode of the file it belongs to
  *     24     8  birth time of that file, ns since 1970; 0 unknown
  *     32     8  length of the whole journal, digest included
- *     40    16  id of the journal; the mark of the file names the same one
+ *     40    16  id of the journal; the mark of the file names the same one. Of the SHA-256 of the name at which it was
+ *               made the first 8 bytes are its second half
  *     56    36  boot id of the machine that wrote its oldest intent, as text; zeros unknown
  *     92     4  which start of a machine wrote it: of the SHA-256 of its boot id the first 4 bytes; zeros unknown
  *     96     …  records

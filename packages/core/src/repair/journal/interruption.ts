@@ -1,7 +1,7 @@
 /** Tells how the writes of a journal's intents ended, by the times of the file and of the machine. */
 import type { FileFacts } from '../../driver/driver.js';
 import { startOf } from './format.js';
-import type { JournalFound } from './locate.js';
+import type { JournalFound } from './located.js';
 
 /**
  * A repair writes its units at once after their intents, which takes milliseconds. If the machine still ran this long

@@ -13,8 +13,8 @@ import { EMPTY, withLosses } from './content.js';
 import { journalFits } from './format.js';
 import type { Interruption } from './interruption.js';
 import { lockError, TOO_LARGE } from './journal-errors.js';
-import type { Located } from './locate.js';
 import { locate, locateSync } from './locate.js';
+import type { Located } from './located.js';
 import { StoredJournal } from './stored-journal.js';
 
 /** One byte far past any file: holding its lock means being the one who may change the journal. */

@@ -1,5 +1,5 @@
 /** The names of journals, of their temporary files and of the marks of their files. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { JOURNAL_SUFFIX } from '../../driver/driver.js';
 
 /** NAME_MAX of Linux, in bytes. */
@@ -40,6 +40,23 @@ export function baseName(path: string): string {
 function lastSeparator(text: string, path: string): number {
   const isWindows = /^(?:[A-Za-z]:|\\\\)/.test(path);
   return Math.max(text.lastIndexOf('/'), isWindows ? text.lastIndexOf('\\') : -1);
+}
+
+/**
+ * Makes the id of a new journal at `place`. Its second half tells the name at which the journal was made, which a copy
+ * of it in the same folder cannot have.
+ */
+export function newJournalId(place: string): string {
+  return randomBytes(8).toString('hex') + nameDigest(place);
+}
+
+/** True if the journal was made at this name; false as well if an older build made it. */
+export function isMadeAt(place: string, id: string | undefined): boolean {
+  return id?.endsWith(nameDigest(place)) === true;
+}
+
+function nameDigest(place: string): string {
+  return createHash('sha256').update(baseName(place)).digest('hex').slice(0, 16);
 }
 
 /** The mark of a file: which journal is its own, who owns that journal, and where it was written. */

@@ -2,7 +2,6 @@
  * The journal of one file as it is on disk: where it is, whether it is in force, and how it is replaced. A journal and
  * the mark of its file change in an order in which a crash never leaves a mark without its journal.
  */
-import { randomBytes } from 'node:crypto';
 import type { CompleteFile, JournalFile, SystemFailure } from '../../driver/driver.js';
 import { Errno } from '../../errors/errno.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
@@ -10,8 +9,8 @@ import type { JournalContent } from './content.js';
 import { encodeJournal, startOf } from './format.js';
 import type { Interruption } from './interruption.js';
 import { interruptionOf } from './interruption.js';
-import type { Located } from './locate.js';
-import { absolutePlace, encodeMark, temporaryName, usualPlace } from './names.js';
+import type { Located } from './located.js';
+import { absolutePlace, encodeMark, newJournalId, temporaryName, usualPlace } from './names.js';
 import { writeMark, writeMarkSync } from './write-mark.js';
 
 const NO_MARK = new Uint8Array(0);
@@ -149,7 +148,7 @@ export class StoredJournal {
     const { inode, birthTimeNs, userId, bootId } = this.#file.facts;
     // A journal of version 1 has no id; one that was never marked gets a new one, too.
     if (this.#id === undefined) this.#marked = false;
-    const id = (this.#id ??= randomBytes(16).toString('hex'));
+    const id = (this.#id ??= newJournalId(this.#place));
     const starts = { bootId: this.#bootIdFor(content), writtenBy: startOf(bootId) };
     return {
       bytes: encodeJournal({ inode, birthTimeNs, id, ...starts }, content),

@@ -1,0 +1,49 @@
+/** Finds the journal that the mark of a file names. */
+import type { FileFacts } from '../../driver/driver.js';
+import { PmemError } from '../../errors/errors.js';
+import type { JournalFound, Located, Search } from './located.js';
+import { readAt } from './located.js';
+import type { Mark } from './names.js';
+import { absolutePlace, baseName, placeByInode, usualPlace } from './names.js';
+import { isOf, isOfCopy, isOfUnknownBirth, isTrusted, read, refusal, untrusted, writtenMsOf } from './whose-journal.js';
+
+/** `gone`: the mark names a journal that is nowhere. */
+export function* searchByMark(facts: FileFacts, mark: Mark): Search<Located | 'gone'> {
+  let obstacle: PmemError | undefined;
+  let copied: Located | undefined;
+  let own: JournalFound | undefined;
+  for (const place of placesOf(facts, mark)) {
+    const outcome = yield* readAt(place);
+    if (outcome.status === 'absent') continue;
+    const found = read(facts, outcome);
+    if (found instanceof PmemError || found.status !== 'ok') {
+      if (found instanceof PmemError) obstacle ??= found;
+      else if (found.status === 'damaged') obstacle ??= refusal(facts, place, found.reason);
+      continue;
+    }
+    const { journal } = found;
+    if (journal.identity.id !== mark.id) continue;
+    if (!isTrusted(facts, outcome, mark.ownerId)) {
+      obstacle ??= untrusted(facts, outcome, place);
+      continue;
+    }
+    const isOwn = !isOfCopy(place, outcome, journal) && (isOf(facts, journal) || isOfUnknownBirth(facts, journal));
+    const located: JournalFound = {
+      status: isOwn ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true,
+    };
+    if (!isOwn) copied ??= located;
+    // Of several, as after `cp -al`, the others have been left behind.
+    else if (own === undefined || located.writtenMs > own.writtenMs) own = located;
+  }
+  const found = own ?? copied;
+  if (found !== undefined) return found;
+  if (obstacle !== undefined) throw obstacle;
+  return 'gone';
+}
+
+/** Beside the file, and where the mark leads to if that is elsewhere. */
+function placesOf(facts: FileFacts, mark: Mark): Iterable<string> {
+  const beside = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), baseName(mark.path)];
+  const isBeside = beside.some((place) => absolutePlace(facts.path, place) === mark.path);
+  return new Set(isBeside ? beside : [...beside, mark.path]);
+}

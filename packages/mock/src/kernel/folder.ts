@@ -1,0 +1,32 @@
+/** readdir(3) and lstat(2) of the folder in which a file was when it was opened. */
+import { Errno, type FileFacts, type FileIdentity, type FolderOutcome, type IdentityOutcome } from '@safe-pmem/core';
+import type { Inode } from '../filesystem/inode.js';
+import type { Machine } from '../machine.js';
+
+/** Birth times differ from file to file and do not depend on the clock. */
+const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
+
+export function listFolder({ filesystem }: Machine, facts: FileFacts): FolderOutcome {
+  if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'readdir' } };
+  const folder = folderOf(facts);
+  const inside = filesystem.paths().filter((path) => path.startsWith(folder));
+  // A folder below it is one name, however many files are in it.
+  return { names: [...new Set(inside.map((path) => path.slice(folder.length).replace(/\/.*/, '')))] };
+}
+
+export function identify(machine: Machine, facts: FileFacts, name: string): IdentityOutcome {
+  const { filesystem } = machine;
+  if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'lstat' } };
+  const inode = filesystem.find(folderOf(facts) + name);
+  return inode === undefined ? undefined : identityOf(machine, inode);
+}
+
+/** A tmpfs of Linux before 6.0 keeps no births. */
+export function identityOf({ mount }: Machine, { number }: Inode): FileIdentity {
+  return { inode: BigInt(number), birthTimeNs: mount.filesystem === 'tmpfs' ? 0n : FIRST_BIRTH_NS + BigInt(number) };
+}
+
+/** With its slash. */
+function folderOf({ path }: FileFacts): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,39 @@
+/** The folder of an open file, by node:fs: `node --permission` has its say in it, and no call needs the addon. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { FolderOutcome, IdentityOutcome } from '@safe-pmem/core';
+import { Errno } from '@safe-pmem/core';
+
+export async function listFolder(file: string): Promise<FolderOutcome> {
+  try {
+    return { names: await fs.promises.readdir(path.dirname(file)) };
+  } catch (error) {
+    return { failure: { errno: errnoOf(error), syscall: 'readdir' } };
+  }
+}
+
+export function listFolderSync(file: string): FolderOutcome {
+  try {
+    return { names: fs.readdirSync(path.dirname(file)) };
+  } catch (error) {
+    return { failure: { errno: errnoOf(error), syscall: 'readdir' } };
+  }
+}
+
+/** Asks with lstat(2), by statx(2) where the kernel has it: without, the birth is not known and counts for nothing. */
+export function identify(file: string, name: string): IdentityOutcome {
+  try {
+    const stat = fs.lstatSync(path.join(path.dirname(file), name), { bigint: true, throwIfNoEntry: false });
+    return stat === undefined ? undefined : { inode: stat.ino, birthTimeNs: stat.birthtimeNs };
+  } catch (error) {
+    return { failure: { errno: errnoOf(error), syscall: 'lstat' } };
+  }
+}
+
+/** The numbers of libuv are those of the system, negative; what the flags of `--permission` forbid has none. */
+function errnoOf(error: unknown): number {
+  const { errno, code } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_ACCESS_DENIED') return Errno.EACCES;
+  if (errno === undefined) throw error;
+  return -errno;
+}
