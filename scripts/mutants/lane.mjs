@@ -134,8 +134,11 @@ export class Lane {
     throw new Error('vitest failed, and no test did');
   }
 
-  /** Tries one mutant. Returns as `killer` the test that notices it, if any does; `ranOutOfTime` as run() does. */
-  async judge({ file, find, replace }, stages = stagesFor(file)) {
+  /**
+   * Tries one mutant, with the test file `first` before all others if there is one. Returns as `killer` the test that
+   * notices the mutant, if any does; `ranOutOfTime` as run() does.
+   */
+  async judge({ file, find, replace }, stages = stagesFor(file), first = undefined) {
     const at = path.join(this.#copy, file);
     const source = readFileSync(at, 'utf8');
     const found = source.split(find).length - 1;
@@ -146,7 +149,8 @@ export class Lane {
     writeFileSync(at, mutated);
     try {
       let ranOutOfTime = false;
-      for (const stage of stages) {
+      const isThere = first !== undefined && existsSync(path.join(this.#copy, first));
+      for (const stage of isThere ? [[first], ...stages] : stages) {
         const outcome = await this.run(stage, file);
         if (outcome.killer !== undefined) return outcome;
         ranOutOfTime ||= outcome.ranOutOfTime === true;

@@ -38,11 +38,19 @@ function withCases(register: Registered): Registered & Each {
   return Object.assign(register, { each });
 }
 
+/** Vitest prints a difference of its own; here it has to be in the message, which names nested objects only. */
+function inFull(error: unknown): unknown {
+  if (error instanceof Error && 'actual' in error) error.message += `\nIt is ${JSON.stringify(error.actual)}`;
+  return error;
+}
+
 export const it = withCases((name, body) =>
   test(name, async () => {
     afterwards = [];
     try {
       await body();
+    } catch (error) {
+      throw inFull(error);
     } finally {
       for (const after of afterwards) await after();
     }

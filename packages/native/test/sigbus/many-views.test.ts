@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { ordinaryDirectory } from './scratch-directory.js';
+import { PAGE } from '../page-bytes.mjs';
 
 let scratch: ScratchDirectory;
 beforeEach(() => { scratch = ordinaryDirectory(); });
@@ -36,7 +37,7 @@ it('a strided loop over a view of a file that was cut off ends, and verify() thr
     total: 0,
     code: 'ERR_PMEM_TRUNCATED',
     again: 'ERR_PMEM_TRUNCATED',
-    first: 4096 * 2,
+    first: 2 * PAGE,
     few: true,
   });
 });

@@ -89,7 +89,7 @@ const scenarios = {
 
   /** More bad pages than the kernel has map entries for. */
   async strided() {
-    const file = await sparseFile(512 * 2 ** 20);
+    const file = await sparseFile(131_072 * PAGE);
     const view = file.view({ offset: 0, length: file.size });
     truncateSync(target, PAGE);
     let total = 0;
