@@ -8,7 +8,9 @@ import type { Progress } from './progress.js';
 
 /** The suite of the newest kernel that guests run by default. */
 const suite = 'trixie';
-const packages = ['busybox-static', 'libstdc++6', 'e2fsprogs', 'xfsprogs', 'ndctl', 'strace', 'python3-minimal', 'util-linux'];
+const packages = [
+  'busybox-static', 'libstdc++6', 'e2fsprogs', 'xfsprogs', 'ndctl', 'strace', 'python3-minimal', 'util-linux',
+];
 /** Commands of tests that are busybox's there. */
 const busyboxCommands = ['sh', 'cat', 'chmod', 'mkfifo', 'mount', 'rm', 'unshare'];
 
