@@ -22,6 +22,22 @@ const list = [
   // Whose journal it is
   [journal('whose-journal.ts'), 'return outcome.ownerId === facts.ownerId ||', 'return outcome.ownerId >= 0 ||', 'a journal that anybody planted is believed'],
   [
+    journal('search-by-mark.ts'), '!isOwn && isChangedSince(facts, mark, located)', 'false',
+    'a loss that the original has no longer is data in its copy',
+  ],
+  [journal('search-by-mark.ts'), ' && journal.identity.inode !== facts.inode;', ';', 'a snapshot counts as a copy of its volume'],
+  [
+    journal('search-by-mark.ts'), 'writtenMs > Number(facts.birthTimeNs) / 1e6 - CLOCK_MS', 'true',
+    'a copy is refused though its original is as it was',
+  ],
+  [journal('unlinked.ts'), ' || names.linkCount > 0', '', 'close() removes the journal of a file that has a name'],
+  [journal('unlinked.ts'), ' || !isOnlyWriter(file)', '', 'close() removes the journal that other writers learn from'],
+  [
+    journal('stored-journal.ts'), 'if (this.#exists && this.#marked) this.#removed', 'if (this.#exists) this.#removed',
+    'close() removes a journal that nothing would miss',
+  ],
+  [core('pmem-file.ts'), '      removeIfUnlinked(this.#state);\n', '', 'the journal of an unlinked file stays at its name'],
+  [
     journal('whose-journal.ts'), 'return outcome.isElsewhere === true || !isMarkedAsOriginal(outcome, journal);',
     'return outcome.isElsewhere === true;', 'a file that was moved takes the journal of its copy',
   ],

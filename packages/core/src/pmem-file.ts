@@ -22,6 +22,7 @@ import { ClaimLock } from './opening/writer-lock.js';
 import type { ByteRange } from './ranges/byte-range.js';
 import type { RepairReceipt } from './repair/receipt.js';
 import type { RepairOptions } from './repair/types.js';
+import { removeIfUnlinked } from './repair/journal/unlinked.js';
 import { RepairQueue } from './repair/repair-queue.js';
 import { zeroRangeOf } from './repair/zero-range.js';
 import type { BadBlockReport, FileBadBlocks } from './rescue/bad-blocks.js';
@@ -473,6 +474,7 @@ export class PmemFile implements NumberReads {
     try {
       const { overwritten } = this.#state.unsafe;
       if (overwritten.length > 0) persistTogether(this.#state, overwritten);
+      removeIfUnlinked(this.#state);
     } catch (error) {
       unsaved = error;
     }

@@ -76,6 +76,7 @@ export class Machine {
     this.views = new LiveViews(this.device.medium);
     const placing = this.#placing(placement);
     this.filesystem = new Filesystem(pageBytes, RESERVED_BLOCKS, blocks, this.rules.spareBlocks, placing);
+    this.filesystem.clock = () => this.nowMs;
     this.#hooks = [...hooks];
     this.locks = options.locks;
     this.turns = options.turns ? realTurns : atOnce;

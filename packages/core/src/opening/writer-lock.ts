@@ -3,7 +3,7 @@
  * exclusive writer holds all of them. A claim is one more byte, which only those ask for who cannot share the file. The
  * locks (OFD locks, fcntl(2)) end with the open file, also when its process dies.
  */
-import type { CompleteFile } from '../driver/driver.js';
+import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { PmemError } from '../errors/errors.js';
 import { REPAIR_LOCK_POSITION } from '../repair/journal/journal.js';
@@ -24,7 +24,7 @@ export function lockWriter(file: CompleteFile, exclusive: boolean): void {
   const { path, readOnly } = file.facts;
   if (readOnly) return;
   if (exclusive) {
-    const failure = file.lock(POSITION, WRITERS_MAX);
+    const failure = lockAll(file);
     if (failure === undefined) return;
     if (failure.errno === Errno.EAGAIN) throw new PmemError('ERR_PMEM_LOCKED', 'another writer has the file open', { path });
     throw systemError('cannot open exclusively: the filesystem has no locks', failure, { path });
@@ -35,6 +35,15 @@ export function lockWriter(file: CompleteFile, exclusive: boolean): void {
     if (failure?.errno !== Errno.EAGAIN) return;
   }
   throw new PmemError('ERR_PMEM_LOCKED', 'another writer has the file open exclusively', { path });
+}
+
+/** True if no other writer has the file open; from then on none can open it. False if the filesystem has no locks. */
+export function isOnlyWriter(file: CompleteFile): boolean {
+  return lockAll(file) === undefined;
+}
+
+function lockAll(file: CompleteFile): SystemFailure | undefined {
+  return file.lock(POSITION, WRITERS_MAX);
 }
 
 /** One claim of an open file: the kernel tells open files apart, and does not refuse one of them its own lock. */

@@ -20,6 +20,8 @@ export class Filesystem {
   shutDown = false;
   /** Blocks that files may own together before they get EDQUOT; statfs does not show it. */
   quotaBlocks = Infinity;
+  /** The time that new files are stamped with, in milliseconds since 1970. */
+  clock: () => number = () => 0;
   readonly #names = new Map<string, Inode>();
   readonly #owners: BlockOwners;
   /** Directories that exist though no file is in them. */
@@ -55,7 +57,7 @@ export class Filesystem {
     const copies = new Map<Inode, Inode>();
     for (const inode of [...other.#names.values(), ...other.#orphans]) {
       if (copies.has(inode)) continue;
-      const copy = new Inode(inode.number, this.blockBytes);
+      const copy = new Inode(inode.number, this.blockBytes, inode.bornMs);
       copy.copyFrom(inode);
       copies.set(inode, copy);
       if (copy.links === 0) this.freeIfUnused(copy);
@@ -92,14 +94,14 @@ export class Filesystem {
   }
 
   create(path: string): Inode {
-    const inode = new Inode(this.#nextInode++, this.blockBytes);
+    const inode = new Inode(this.#nextInode++, this.blockBytes, this.clock());
     this.link(inode, path);
     return inode;
   }
 
   /** A file without a name, open once: it is gone when that ends (O_TMPFILE). */
   createUnnamed(): Inode {
-    const inode = new Inode(this.#nextInode++, this.blockBytes);
+    const inode = new Inode(this.#nextInode++, this.blockBytes, this.clock());
     inode.openCount = 1;
     this.#orphans.add(inode);
     return inode;

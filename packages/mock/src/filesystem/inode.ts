@@ -36,7 +36,8 @@ export class Inode {
   /** The extended attribute that names the journal of the file, or on a journal the journal itself. */
   mark: Uint8Array | undefined;
 
-  constructor(readonly number: number, readonly blockBytes: number) {
+  /** `bornMs`: when it was made, by the clock of the machine. */
+  constructor(readonly number: number, readonly blockBytes: number, readonly bornMs = 0) {
     this.mappedPages = new MappedPages(hugePageBlocks(blockBytes));
   }
 

@@ -3,9 +3,6 @@ import { Errno, type FileFacts, type FileIdentity, type FolderOutcome, type Iden
 import type { Inode } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
 
-/** Birth times differ from file to file and do not depend on the clock. */
-const FIRST_BIRTH_NS = 1_700_000_000_000_000_000n;
-
 export function listFolder({ filesystem }: Machine, facts: FileFacts): FolderOutcome {
   if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'readdir' } };
   const folder = folderOf(facts);
@@ -21,9 +18,10 @@ export function identify(machine: Machine, facts: FileFacts, name: string): Iden
   return inode === undefined ? undefined : identityOf(machine, inode);
 }
 
-/** A tmpfs of Linux before 6.0 keeps no births. */
-export function identityOf({ mount }: Machine, { number }: Inode): FileIdentity {
-  return { inode: BigInt(number), birthTimeNs: mount.filesystem === 'tmpfs' ? 0n : FIRST_BIRTH_NS + BigInt(number) };
+/** A tmpfs of Linux before 6.0 keeps no births. Elsewhere they differ, also of files that are made at one time. */
+export function identityOf({ mount }: Machine, { number, bornMs }: Inode): FileIdentity {
+  const bornNs = BigInt(bornMs) * 1_000_000n + BigInt(number);
+  return { inode: BigInt(number), birthTimeNs: mount.filesystem === 'tmpfs' ? 0n : bornNs };
 }
 
 /** With its slash. */

@@ -153,6 +153,11 @@ export class Journal {
     return content === undefined ? TOO_LARGE : this.#stored.replaceSync(content);
   }
 
+  /** Under the lock: removes the journal and leaves the mark of its file, if that has one. */
+  removeFileSync(): void {
+    this.#stored.removeFileSync();
+  }
+
   /** Under the lock, after an update() that failed: takes over what is on disk. Undefined if that cannot be read. */
   async reload(): Promise<JournalContent | undefined> {
     try {

@@ -7,6 +7,9 @@ import type { Mark } from './names.js';
 import { absolutePlace, baseName, placeByInode, usualPlace } from './names.js';
 import { isOf, isOfCopy, isOfUnknownBirth, isTrusted, read, refusal, untrusted, writtenMsOf } from './whose-journal.js';
 
+/** The times that a filesystem stamps on two files may be taken for each other by no more than this. */
+const CLOCK_MS = 1;
+
 /** `gone`: the mark names a journal that is nowhere. */
 export function* searchByMark(facts: FileFacts, mark: Mark): Search<Located | 'gone'> {
   let obstacle: PmemError | undefined;
@@ -31,7 +34,8 @@ export function* searchByMark(facts: FileFacts, mark: Mark): Search<Located | 'g
     const located: JournalFound = {
       status: isOwn ? 'own' : 'copied', place, journal, writtenMs: writtenMsOf(outcome), marked: true,
     };
-    if (!isOwn) copied ??= located;
+    if (!isOwn && isChangedSince(facts, mark, located)) obstacle ??= changedSince(facts, place);
+    else if (!isOwn) copied ??= located;
     // Of several, as after `cp -al`, the others have been left behind.
     else if (own === undefined || located.writtenMs > own.writtenMs) own = located;
   }
@@ -46,4 +50,20 @@ function placesOf(facts: FileFacts, mark: Mark): Iterable<string> {
   const beside = [usualPlace(facts.path), placeByInode(facts.path, facts.inode), baseName(mark.path)];
   const isBeside = beside.some((place) => absolutePlace(facts.path, place) === mark.path);
   return new Set(isBeside ? beside : [...beside, mark.path]);
+}
+
+/**
+ * A copy that came without its journal has the mark of its original, which leads to a journal that goes on: a loss that
+ * the original has no longer is one of the copy still. A file without a time of birth may be older than it is.
+ */
+function isChangedSince(facts: FileFacts, mark: Mark, { place, journal, writtenMs }: JournalFound): boolean {
+  const isOfOriginal = absolutePlace(facts.path, place) === mark.path && journal.identity.inode !== facts.inode;
+  return isOfOriginal && writtenMs > Number(facts.birthTimeNs) / 1e6 - CLOCK_MS;
+}
+
+function changedSince(facts: FileFacts, place: string): PmemError {
+  const reason =
+    'it is that of the file which this one is a copy of, and was changed since: what was lost when the copy was made ' +
+    "cannot be told any more. Copy file and journal together; journal: 'discard' takes zeros for data";
+  return refusal(facts, place, reason);
 }

@@ -112,6 +112,11 @@ export class StoredJournal {
     return this.#marked ? undefined : this.#markedBy(this.#writeMarkSync(journal.mark));
   }
 
+  /** Removes a journal that is in force by the mark of its file, which stays. Without a mark it would not be missed. */
+  removeFileSync(): void {
+    if (this.#exists && this.#marked) this.#removed(this.#file.removeJournalSync(this.#place));
+  }
+
   async #writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
     return writeMark(this.#file, this.#unsafe, mark);
   }
