@@ -7,7 +7,9 @@ import { type ByteRange, PmemError } from '@safe-pmem/core';
 import { type Exploration, mockDriver, type MockOptions } from '../src/index.js';
 import { PAGE, Scene } from './scene.js';
 
-export type MachineOptions = Pick<MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax' | 'pageBytes'>;
+export type MachineOptions = Pick<
+  MockOptions, 'kernel' | 'filesystem' | 'clearable' | 'dax' | 'pageBytes' | 'extendedAttributes'
+>;
 
 export interface SceneBody {
   readonly sizeBytes: number;
