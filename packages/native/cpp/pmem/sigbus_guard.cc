@@ -111,12 +111,25 @@ bool is_about_other_memory(const FaultFacts& fault, const SignalContext& interru
   return is_other(interrupted.program_counter(), 1) || is_other(interrupted.stack_pointer() & ~(page - 1), page);
 }
 
+bool lies_in(const FaultFacts& fault, uintptr_t operand) {
+  return fault.address >= operand && fault.address < operand + kOperandBytesMax;
+}
+
 // The access touches one page, or two if it crosses an edge. If the signal's own address names one of them, that is the
 // one.
 FaultFacts located(const FaultFacts& fault, uintptr_t operand, uintptr_t begin) {
   FaultFacts found = fault;
-  const bool exact = fault.address >= operand && fault.address < operand + kOperandBytesMax;
-  found.address = std::max(begin, exact ? fault.address : operand);
+  found.address = std::max(begin, lies_in(fault, operand) ? fault.address : operand);
+  return found;
+}
+
+// Within a guard the fault names both pages, if the signal names neither: its caller then asks each.
+FaultFacts located_in(const GuardFrame* frame, const FaultFacts& fault, uintptr_t operand) {
+  FaultFacts found = located(fault, operand, frame->begin);
+  if (lies_in(fault, operand)) return found;
+  const uintptr_t last = std::min(operand + kOperandBytesMax, frame->end) - 1;
+  if ((found.address ^ last) < page_bytes()) return found;
+  while (((found.address ^ last) >> found.granule_log2) != 0) found.granule_log2++;
   return found;
 }
 
@@ -153,7 +166,7 @@ bool claim(GuardFrame* frame, const FaultFacts& fault, const SignalContext& inte
   for (int i = 0; i < operands.count && !exact; i++) {
     if (!overlaps(operands.address[i], frame->begin, frame->end)) continue;
     if (!named && is_about_other_memory(fault, interrupted, operands)) return false;
-    land(frame, located(fault, operands.address[i], frame->begin), interrupted, context);
+    land(frame, located_in(frame, fault, operands.address[i]), interrupted, context);
     return true;
   }
   // A huge page can hold more mappings than this: an access that is known to be to another one is not claimed for it.

@@ -31,7 +31,8 @@ describe.each(granules)('with a granule of 2^%s bytes', (log2) => {
     it('the file that was accessed gets the error, on whatever path, and the one that was named is as it was', async () => {
       const one = { met: [bad], healthy: 'right' };
       expect(await run('elsewhere')).toEqual({
-        longRead: one, shortRead: one, number: one, longWrite: one, shortWrite: one, writeAndPersist: one,
+        longRead: one, unalignedRead: one, shortRead: one, number: one, longWrite: one, shortWrite: one,
+        writeAndPersist: one,
       });
     });
 

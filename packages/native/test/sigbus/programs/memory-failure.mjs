@@ -48,6 +48,7 @@ function look(file) {
 
 const accesses = {
   longRead: (file) => { file.read(new Uint8Array(3 * PAGE), BAD - PAGE); },
+  unalignedRead: (file) => { file.read(new Uint8Array(3 * PAGE).subarray(5), BAD - PAGE + 3); },
   shortRead: (file) => { file.read(new Uint8Array(64), BAD + 100); },
   number: (file) => { file.readDoubleLE(BAD + 96); },
   longWrite: (file) => { file.write(content.subarray(BAD - PAGE, BAD + 2 * PAGE), BAD - PAGE); },
