@@ -20,7 +20,7 @@ async function makeFile(driver: MockDriver, path: string, bytes: Uint8Array, pag
   await file.close();
 }
 
-/** Opens the file at PATH. Before anything of it is looked at, the new file has its name, and its journal that place. */
+/** Opens the file at PATH. Before anything of it is looked at, the new file has its name, and its journal too. */
 function openReplaced(driver: MockDriver): Promise<PmemFile> {
   const replacing = changing(driver, () => {
     for (const ending of ['', '.repair']) {
