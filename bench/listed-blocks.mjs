@@ -44,6 +44,11 @@ export function driverWithBadBlocks(driver) {
           return Promise.resolve({ supported: true, ranges: listed });
         },
         read: (target, position) => faultIn(position, target.length) ?? file.read(target, position),
+        // As the kernel answers a pread of a listed page: core asks so before it believes that the page is still bad.
+        probe: (position, length) => {
+          const probe = file.probe(position, length);
+          return faultIn(position, length) === undefined || 'failure' in probe ? probe : { ...probe, readErrno: EIO };
+        },
         readEach: async (pieces, bytes) => {
           const reads = await file.readEach(pieces, bytes);
           return reads.map((read, i) => (faultIn(pieces[i].offset, pieces[i].length) ? { transferredBytes: 0, errno: EIO } : read));

@@ -1,6 +1,6 @@
 /** Making the units of bad pages usable again, all in one call of PmemFile.repair(), or two. */
 import type { ByteRange, PmemFile, RepairReceipt } from '@safe-pmem/core';
-import { RepairError, alignOut, coalesce, intersect, overlaps } from '@safe-pmem/core';
+import { RepairError, alignOut, coalesce, intersect } from '@safe-pmem/core';
 
 /** Of a page in the formats of the log and of the store: a repair unit holds one or several. */
 const PAGE_BYTES = 4096;
@@ -20,20 +20,18 @@ export interface BadPage {
 export async function repairUnits(file: PmemFile, pages: readonly BadPage[]): Promise<Map<number, RepairError>> {
   const images = new Map(pages.map(({ position, bytes }) => [position, bytes]));
   const units = unitsOf(file, pages);
-  const known = units.filter((unit) => pagesOf(unit).every((position) => images.get(position) !== undefined));
+  const isKnown = (unit: ByteRange): boolean => pagesOf(unit).every((position) => images.get(position) !== undefined);
+  const known = units.filter(isKnown);
   const stillBad = new Map<number, RepairError>();
-  for (const group of [known, units.filter((unit) => !known.includes(unit))]) {
+  for (const group of [known, known.length === units.length ? [] : units.filter((unit) => !isKnown(unit))]) {
     if (group.length === 0) continue;
     try {
       await file.repair(group, group === known ? { rebuild: (range) => bytesOf(images, range) } : {});
     } catch (error) {
       if (!(error instanceof RepairError)) throw error;
-      const done = repairedIn(error.receipt);
-      for (const { position } of pages) {
-        const page = { offset: position, length: PAGE_BYTES };
-        const isConcerned = group.some((unit) => overlaps(unit, page));
-        if (isConcerned && !done.some((unit) => overlaps(unit, page))) stillBad.set(position, error);
-      }
+      const concerned = new Set(group.flatMap(pagesOf));
+      for (const position of repairedIn(error.receipt).flatMap(pagesOf)) concerned.delete(position);
+      for (const { position } of pages) if (concerned.has(position)) stillBad.set(position, error);
     }
   }
   return stillBad;
@@ -62,6 +60,8 @@ function pagesOf({ offset, length }: ByteRange): number[] {
 }
 
 function bytesOf(images: ReadonlyMap<number, Uint8Array | undefined>, range: ByteRange): Uint8Array {
+  const inPlace = bytesInPlace(images, range);
+  if (inPlace !== undefined) return inPlace;
   const bytes = new Uint8Array(range.length);
   for (const position of pagesOf(range)) {
     const from = Math.max(position, range.offset);
@@ -70,4 +70,17 @@ function bytesOf(images: ReadonlyMap<number, Uint8Array | undefined>, range: Byt
     bytes.set(image.subarray(from - position, to - position), from - range.offset);
   }
   return bytes;
+}
+
+/** If the images lie one after the other in memory, as those of neighbours do that were read together: no copy. */
+function bytesInPlace(
+  images: ReadonlyMap<number, Uint8Array | undefined>, { offset, length }: ByteRange,
+): Uint8Array | undefined {
+  const first = images.get(offset);
+  if (first === undefined || length % PAGE_BYTES !== 0) return undefined;
+  for (let at = 0; at < length; at += PAGE_BYTES) {
+    const image = images.get(offset + at);
+    if (image?.buffer !== first.buffer || image.byteOffset !== first.byteOffset + at) return undefined;
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, length);
 }

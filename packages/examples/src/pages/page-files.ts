@@ -3,6 +3,7 @@ import type { ByteRange, PmemError, PmemFile } from '@safe-pmem/core';
 import { coalesce } from '@safe-pmem/core';
 import type { DamageReason } from '../page-files/damage-reason.js';
 import { reasonIn } from '../page-files/damage-reason.js';
+import { readRun } from '../page-files/read-run.js';
 import { PAGE_BYTES } from './format.js';
 
 /** `pages` is the file given as `file`, `mirror` the one given as `mirror`. */
@@ -104,6 +105,39 @@ export function readFrom<Page>(
     file.read(bytes, slot * PAGE_BYTES);
   });
   if (damage !== undefined) return { page: undefined, damage: [damage] };
+  return decoded({ role, file }, slot, bytes, decode);
+}
+
+/** Slots of one file that lie one after the other, read together. Their pages are valid until the next run is read. */
+export class SlotRun {
+  readonly #member: PageFile;
+  readonly #first: number;
+  readonly #bytes: Buffer;
+  readonly #errors: ReadonlyMap<number, PmemError>;
+
+  /** `room`: for as many pages as the run has. Throws what is no damage, such as a closed file. */
+  constructor(member: PageFile, first: number, room: Buffer) {
+    this.#member = member;
+    this.#first = first;
+    this.#bytes = room;
+    this.#errors = readRun(member.file, first * PAGE_BYTES, room);
+  }
+
+  /** Does what readFrom() does. */
+  read<Page>(slot: number, decode: (page: Buffer) => Page | undefined): PageRead<Page> {
+    const index = slot - this.#first;
+    const cause = this.#errors.get(index);
+    if (cause === undefined) {
+      return decoded(this.#member, slot, this.#bytes.subarray(index * PAGE_BYTES, (index + 1) * PAGE_BYTES), decode);
+    }
+    const reason = reasonIn(cause) as DamageReason;
+    return { page: undefined, damage: [{ role: this.#member.role, slot, reason, cause }] };
+  }
+}
+
+function decoded<Page>(
+  { role, file }: PageFile, slot: number, bytes: Buffer, decode: (page: Buffer) => Page | undefined,
+): PageRead<Page> {
   const page = decode(bytes);
   if (page !== undefined) return { page, damage: [] };
   const cause = new Error(`slot ${slot} of '${file.path}' does not hold the page that was stored there`);

@@ -7,7 +7,7 @@ import type { DataHeader } from './header-page.js';
 import { decodeHeaderPage, encodeHeaderPage } from './header-page.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import type { FileRole, PageDamage, PageFile } from './page-files.js';
-import { readFrom } from './page-files.js';
+import { SlotRun } from './page-files.js';
 import type { PagePool } from './page-pool.js';
 import { headerOf } from './store-headers.js';
 import type { KeyRange } from './cursor.js';
@@ -33,6 +33,11 @@ export interface StoreRepairReport {
   readonly lostKeys: readonly KeyRange[];
   readonly log: WalRepairReport;
 }
+
+const EMPTY_PAGE = new Uint8Array(PAGE_BYTES);
+
+/** So many are read together. */
+const SLOTS_READ = 64;
 
 interface DamagedPage {
   readonly damage: PageDamage;
@@ -63,18 +68,30 @@ export async function repairPages(pool: PagePool, checkpoint: Checkpoint, lastGe
 
 function survey(pool: PagePool, member: PageFile, header: DataHeader): DamagedPage[] {
   const found: DamagedPage[] = [];
-  for (let slot = 0; slot < pool.slots.count; slot++) {
-    const wanted = slot === 0 ? encodeHeaderPage(header) : undefined;
-    const isUsed = pool.slots.isUsed(slot);
-    const read = readFrom(member, slot, (page) => {
-      if (wanted !== undefined) return isHeader(page, header) ? page : undefined;
-      return !isUsed || pool.isPage(page, slot) ? page : undefined;
-    });
-    if (read.page !== undefined) continue;
-    const [damage] = read.damage as [PageDamage];
-    // A free slot takes stores even if reads of it fail, unless the medium refuses them.
-    if (isUsed) found.push({ damage, wanted: wanted ?? fromOthers(pool, member, slot) });
-    else if (damage.reason === 'media') found.push({ damage, wanted: 'empty' });
+  const { count } = pool.slots;
+  const others = pool.files.members.filter((other) => other !== member);
+  const rooms = [member, ...others].map(() => Buffer.allocUnsafeSlow(SLOTS_READ * PAGE_BYTES));
+  for (let first = 0; first < count; first += SLOTS_READ) {
+    const end = Math.min(first + SLOTS_READ, count);
+    const [own, ...copies] = rooms.map((room) => room.subarray(0, (end - first) * PAGE_BYTES)) as [Buffer, ...Buffer[]];
+    const run = new SlotRun(member, first, own);
+    // Of the other file only if a page of this one is missing.
+    let runs: SlotRun[] | undefined;
+    const runOf = (other: PageFile, i: number): SlotRun => new SlotRun(other, first, copies[i] as Buffer);
+    const elsewhere = (): SlotRun[] => (runs ??= others.map(runOf));
+    for (let slot = first; slot < end; slot++) {
+      const wanted = slot === 0 ? encodeHeaderPage(header) : undefined;
+      const isUsed = pool.slots.isUsed(slot);
+      const read = run.read(slot, (page) => {
+        if (wanted !== undefined) return isHeader(page, header) ? page : undefined;
+        return !isUsed || pool.isPage(page, slot) ? page : undefined;
+      });
+      if (read.page !== undefined) continue;
+      const [damage] = read.damage as [PageDamage];
+      // A free slot takes stores even if reads of it fail, unless the medium refuses them.
+      if (isUsed) found.push({ damage, wanted: wanted ?? fromOthers(pool, elsewhere(), slot) });
+      else if (damage.reason === 'media') found.push({ damage, wanted: 'empty' });
+    }
   }
   return found;
 }
@@ -85,11 +102,11 @@ function isHeader(page: Buffer, { storeId, fileId }: DataHeader): boolean {
   return state.status === 'valid' && state.header.storeId === storeId && state.header.fileId === fileId;
 }
 
-function fromOthers(pool: PagePool, own: PageFile, slot: number): Uint8Array | 'unknown' {
-  for (const other of pool.files.members) {
-    if (other === own) continue;
-    const read = readFrom(other, slot, (page) => (pool.isPage(page, slot) ? page : undefined));
-    if (read.page !== undefined) return read.page;
+/** A copy of the page: a run of them must not be held for one. */
+function fromOthers(pool: PagePool, others: readonly SlotRun[], slot: number): Uint8Array | 'unknown' {
+  for (const other of others) {
+    const read = other.read(slot, (page) => (pool.isPage(page, slot) ? page : undefined));
+    if (read.page !== undefined) return Uint8Array.from(read.page);
   }
   return 'unknown';
 }
@@ -107,7 +124,7 @@ async function repairMedium({ role, file }: PageFile, damaged: readonly DamagedP
 }
 
 function bytesOf(wanted: DamagedPage['wanted']): Uint8Array | undefined {
-  if (wanted === 'empty') return new Uint8Array(PAGE_BYTES);
+  if (wanted === 'empty') return EMPTY_PAGE;
   return wanted === 'unknown' ? undefined : wanted;
 }
 

@@ -3,6 +3,7 @@ import type { ByteRange, PmemFile } from '@safe-pmem/core';
 import { PmemError, isPmemError } from '@safe-pmem/core';
 import type { DamageReason } from '../page-files/damage-reason.js';
 import { reasonIn } from '../page-files/damage-reason.js';
+import { readRun } from '../page-files/read-run.js';
 import { PAGE_BYTES } from './format/format.js';
 
 /** `log` is the file given as `file`, `mirror` the one given as `mirror`. */
@@ -57,12 +58,35 @@ export function readPage(logFile: LogFile, position: number, target: Uint8Array)
     logFile.file.read(target, position);
     return { readableBytes: target.length, damage: undefined };
   } catch (error) {
-    const reason = damageReason(error);
-    if (reason === undefined) throw error;
-    const starts = (error as PmemError).ranges.map((range) => range.offset - position);
-    const readableBytes = Math.max(0, Math.min(target.length, ...starts));
-    return { readableBytes, damage: damageOf(logFile, position, reason, error) };
+    return damagedRead(logFile, position, target.length, error);
   }
+}
+
+/**
+ * Reads the pages from `position` on that fill `target`, with one call if none of them is damaged. Says of each what
+ * readPage() says; the cause of a page's damage may name others too.
+ */
+export function readPages(logFile: LogFile, position: number, target: Uint8Array): PageRead[] {
+  const wholeBytes = Math.max(0, Math.floor((logFile.file.size - position) / PAGE_BYTES) * PAGE_BYTES);
+  const inFile = target.subarray(0, wholeBytes);
+  const errors = inFile.length === 0 ? undefined : readRun(logFile.file, position, inFile);
+  return Array.from({ length: target.length / PAGE_BYTES }, (_, page) => {
+    const at = page * PAGE_BYTES;
+    if (at >= inFile.length) return readPage(logFile, position + at, target.subarray(at, at + PAGE_BYTES));
+    const error = errors?.get(page);
+    if (error === undefined) return { readableBytes: PAGE_BYTES, damage: undefined };
+    return damagedRead(logFile, position + at, PAGE_BYTES, error);
+  });
+}
+
+function damagedRead(logFile: LogFile, position: number, length: number, error: unknown): PageRead {
+  const reason = damageReason(error);
+  if (reason === undefined) throw error;
+  let readableBytes = length;
+  for (const range of (error as PmemError).ranges) {
+    if (range.offset + range.length > position) readableBytes = Math.min(readableBytes, range.offset - position);
+  }
+  return { readableBytes: Math.max(0, readableBytes), damage: damageOf(logFile, position, reason, error) };
 }
 
 /** Reads a page as far as the file goes, and zeros after that. False if any of what the file has cannot be read. */

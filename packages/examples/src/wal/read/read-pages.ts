@@ -2,7 +2,7 @@
 import type { ParsedPage } from '../format/data-page.js';
 import { decodePageHeader, parsePage } from '../format/data-page.js';
 import { PAGE_BYTES, PAGE_HEADER_BYTES } from '../format/format.js';
-import type { Damage, LogFile } from '../log-files.js';
+import type { Damage, LogFile, PageRead } from '../log-files.js';
 import { damageOf, readPage } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 import { identityOf } from '../format/ring.js';
@@ -36,7 +36,15 @@ export interface PageView {
 export function readCopy(place: LogFiles, logFile: LogFile, pageNumber: number, limitBytes: number): PageCopy {
   const image = new Uint8Array(PAGE_BYTES);
   const position = place.ring.positionOf(pageNumber);
-  const { readableBytes, damage } = readPage(logFile, position, image);
+  return copyFrom(place, logFile, pageNumber, limitBytes, image, readPage(logFile, position, image));
+}
+
+/** The same of a page that has been read, into `image`. */
+export function copyFrom(
+  place: LogFiles, logFile: LogFile, pageNumber: number, limitBytes: number, image: Uint8Array, read: PageRead,
+): PageCopy {
+  const position = place.ring.positionOf(pageNumber);
+  const { readableBytes, damage } = read;
   const parsed = parsePage(image, readableBytes, limitBytes, identityOf(place.logId, pageNumber));
   if (parsed.state !== 'damaged') return { logFile, image, parsed, damage: undefined };
   return { logFile, image, parsed, damage: damage ?? damageOf(logFile, position, 'damaged') };

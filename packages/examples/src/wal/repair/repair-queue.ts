@@ -1,13 +1,14 @@
 /** Repairs of an open log: one portion at a time for all callers, beside commits. */
 import type { ByteRange } from '@safe-pmem/core';
-import { PmemError, overlaps } from '@safe-pmem/core';
+import { PmemError, alignOut, coalesce } from '@safe-pmem/core';
 import type { Records, StoredPage } from './fill-gaps.js';
 import { pagesOfGap, storeGap } from './fill-gaps.js';
 import { findGaps } from './find-gaps.js';
 import { PAGE_BYTES } from '../format/format.js';
+import type { Ring } from '../format/ring.js';
 import type { Damage } from '../log-files.js';
 import type { WalRepairReport } from './repair-pages.js';
-import { RepairReport, portionsOf, repairPages } from './repair-pages.js';
+import { RepairReport, portionsOf, repairPages, smallPortionsOf } from './repair-pages.js';
 import type { RepairSite } from './repair-site.js';
 import type { WalScrubOptions } from './scrub-log.js';
 import { scrubLog } from './scrub-log.js';
@@ -85,12 +86,13 @@ export class LogRepairs {
 
   /** Repairs the pages, of all files, that the ranges touch, after the repairs that run now. */
   async repairRanges(ranges: readonly ByteRange[]): Promise<WalRepairReport> {
-    const named = (offset: number): boolean => ranges.some((range) => overlaps(range, { offset, length: PAGE_BYTES }));
+    const { ring } = this.#site.place;
+    const named = positionsIn(ranges, ring);
     await this.#queue;
     const report = new RepairReport();
     await this.#prepare();
-    for (const portion of portionsOf(this.#site.place.ring)) {
-      const positions = portion.filter(named);
+    for (const portion of portionsOf(ring)) {
+      const positions = portion.filter((position) => named.has(position));
       if (positions.length > 0) await this.#repair(positions, report);
     }
     return report;
@@ -110,7 +112,7 @@ export class LogRepairs {
     const { logFiles, ring } = this.#site.place;
     const report = new RepairReport();
     await this.#prepare();
-    await scrubLog(logFiles, portionsOf(ring), options, report, (portion) => this.#repair(portion, report));
+    await scrubLog(logFiles, smallPortionsOf(ring), options, report, (portion) => this.#repair(portion, report));
     return report;
   }
 
@@ -133,6 +135,17 @@ export class LogRepairs {
     this.#queue = done.catch(() => undefined);
     return done;
   }
+}
+
+/** Positions of the pages that the ranges touch. */
+function positionsIn(ranges: readonly ByteRange[], ring: Ring): ReadonlySet<number> {
+  const positions = new Set<number>();
+  for (const range of coalesce(ranges)) {
+    const { offset, length } = alignOut(range, PAGE_BYTES);
+    const end = Math.min(offset + length, ring.pageCount * PAGE_BYTES);
+    for (let position = offset; position < end; position += PAGE_BYTES) positions.add(position);
+  }
+  return positions;
 }
 
 function noteStored(report: RepairReport, { logFile: { role }, position, damage }: StoredPage): void {

@@ -20,7 +20,7 @@ export class RepairSite {
   readonly #requireWriter: () => void;
   readonly #hasLargeUnits: boolean;
   /** File positions of the pages under repair. */
-  #avoided: readonly number[] = [];
+  readonly #avoided = new Set<number>();
   #isAlone = false;
   /** File positions of pages that the medium refuses for good. */
   readonly #refused = new Set<number>();
@@ -58,12 +58,19 @@ export class RepairSite {
   }
 
   /**
-   * Has records laid out around these pages, by file position, until the next call. With `alone`, or if units hold
-   * several pages, nothing may be committed meanwhile.
+   * Has records laid out around these pages, by file position, until release(). With `alone`, or if units hold several
+   * pages, nothing may be committed meanwhile.
    */
   avoid(positions: readonly number[], alone: boolean): void {
-    this.#avoided = positions;
-    this.#isAlone = alone || this.#hasLargeUnits;
+    for (const position of positions) this.#avoided.add(position);
+    this.#isAlone ||= alone || this.#hasLargeUnits;
+    this.#layOutAround();
+  }
+
+  /** The repair of all pages that avoid() was told of is over. */
+  release(): void {
+    this.#avoided.clear();
+    this.#isAlone = false;
     this.#layOutAround();
   }
 
@@ -86,7 +93,7 @@ export class RepairSite {
 
   /** True if nothing may be stored beside the repair that runs. */
   get isExclusive(): boolean {
-    return this.#isAlone && this.#avoided.length > 0;
+    return this.#isAlone && this.#avoided.size > 0;
   }
 
   #layOutAround(): void {
