@@ -166,8 +166,24 @@ describe('a file with a mark', () => {
     expect(await look(markOf(ID, old), files)).toMatchObject({ status: 'own', place: old });
   });
 
-  it('is a copy if its journal names another inode', async () => {
-    expect(await look(markOf(), { [USUAL]: journal({ inode: 8n }) })).toMatchObject({ status: 'copied', marked: true });
+  it('is a copy if its journal names another inode, and was written before the file was made', async () => {
+    const files = { [USUAL]: journal({ inode: 8n }) };
+    const made = { birthTimeNs: 5_000_000n };
+    expect(await look(markOf(), files, made)).toMatchObject({ status: 'copied', marked: true });
+  });
+
+  it.each([
+    ['was written at that time, or later', 500_000n],
+    ['may have been, as the file has no time of birth', 0n],
+  ])('is refused if the journal of its original %s', async (_, birthTimeNs) => {
+    const there = { [USUAL]: journal({ inode: 8n }) };
+    const refused = { code: 'ERR_PMEM_JOURNAL', message: expect.stringContaining('changed since') as string };
+    await expect(look(markOf(), there, { birthTimeNs })).rejects.toMatchObject(refused);
+  });
+
+  it('is a copy, whenever the journal that came with it was written', async () => {
+    const files = { [USUAL]: journal({ inode: 8n }) };
+    expect(await look(markOf(ID, '/elsewhere/file.repair'), files)).toMatchObject({ status: 'copied', place: USUAL });
   });
 
   it('is refused without its journal: what was lost cannot be told', async () => {
