@@ -251,7 +251,10 @@ const list = [
   [core('repair/batch.ts'), '...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),\n', '', 'an unfinished unit loses its intent when another repair ends'],
   [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
   [core('repair/batch.ts'), '        ...units.flatMap((unit) => unit.tombstoned),\n', '', 'no losses beside the intents'],
-  [core('repair/batch.ts'), 'else unsafe.addLost(unit.tombstoned, unit.tombstoned);', '', 'losses only in the journal'],
+  [
+    core('repair/batch.ts'), 'else if (unit.tombstoned.length > 0) unsafe.addLost(unit.tombstoned, unit.tombstoned);', '',
+    'losses only in the journal',
+  ],
   [
     core('repair/batch.ts'), 'stored in between.\n  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));',
     'stored in between.', 'stale intents',

@@ -135,7 +135,8 @@ export function settle(
   for (const unit of units) {
     if (unit.state === 'untouched') unsafe.addMet(unit.lost);
     else if (unit.state === 'half-done') closeUnit(unsafe, unit, intentOf(unit));
-    else unsafe.addLost(unit.tombstoned, unit.tombstoned);
+    // Each call shuts the window of the file: thousands of units that lost nothing make none.
+    else if (unit.tombstoned.length > 0) unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
   // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
   const ended = bytesOf(units.filter(({ state }) => state !== 'half-done'));
