@@ -252,8 +252,7 @@ const list = [
   [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
   [core('repair/batch.ts'), '        ...units.flatMap((unit) => unit.tombstoned),\n', '', 'no losses beside the intents'],
   [
-    core('repair/batch.ts'), 'else if (unit.tombstoned.length > 0) unsafe.addLost(unit.tombstoned, unit.tombstoned);', '',
-    'losses only in the journal',
+    core('repair/batch.ts'), 'unsafe.addLost(unit.tombstoned, unit.tombstoned);', ';', 'losses only in the journal',
   ],
   [
     core('repair/batch.ts'), 'stored in between.\n  for (const unit of units) closeUnit(unsafe, unit, unit.intent(fileSizeBytes));',
