@@ -95,10 +95,6 @@ const list = [
     'unknown)]', 'stores into a loss whose repair was killed are written over',
   ],
   [
-    core('repair/batch.ts'), '[...unsupplied, ...noted, ...kept]',
-    '[...noted, ...kept]', 'stores into a loss end if the next repair of the page is killed',
-  ],
-  [
     core('faults/fault-path.ts'), 'stillLost(this.#file, this.#unsafe, range, target)',
     'this.#unsafe.lostWithin(range)', 'stores into a loss cannot be read',
   ],
@@ -351,7 +347,7 @@ const list = [
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'finished.size > 0 || isCutOff', 'isCutOff', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
-  [core('repair/batch.ts'), '...subtract(content.lost, [...unsupplied, ...noted, ...kept]),', '', 'a repair forgets the losses of others'],
+  [core('repair/batch.ts'), '...subtract(content.lost, [...noted, ...kept]),', '', 'a repair forgets the losses of others'],
   // Watching
   [core('rescue/watch.ts'), 'if (!this.#running) void this.#follow();', 'if (!this.#running && !this.#again) void this.#follow();', 'a watch never hears of anything'],
   [core('rescue/watch.ts'), 'while (this.#again && !this.#closed) {\n        this.#again = false;', '{\n        this.#again = false;', 'a change that comes while the list is being read is not noticed'],

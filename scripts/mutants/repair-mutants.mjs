@@ -333,8 +333,8 @@ const list = [
   [repair('recover.ts'), 'subtract(lostEarlier, supplied), blank });', 'lostEarlier, blank });', 'what was supplied for an earlier loss is dropped when the machine dies'],
   [repair('recover.ts'), 'subtract(journal.content.lost, stored);', 'journal.content.lost;', 'stores of others are written again as lost'],
   [repair('recover.ts'), "filter(({ state }) => state === 'repaired').map(({ data }) => data);", 'map(({ data }) => data);', 'a unit that recovery could not write forgets what it had lost'],
-  [repair('batch.ts'), '[...unsupplied, ...noted, ...kept]', '[...unsupplied, ...kept]', 'a page that went bad once more and was rebuilt stays lost if its process dies'],
-  [repair('batch.ts'), '[...unsupplied, ...noted, ...kept]', '[...unsupplied, ...noted]', 'what rebuild did not know beside a store passes for data if its process dies'],
+  [repair('batch.ts'), '[...noted, ...kept]', '[...kept]', 'a page that went bad once more and was rebuilt stays lost if its process dies'],
+  [repair('batch.ts'), '[...noted, ...kept]', '[...noted]', 'what rebuild did not know beside a store passes for data if its process dies'],
   [repair('batch.ts'), "bytesOf(units.filter(({ state }) => state !== 'half-done'))", 'ranges', 'what was lost of a unit passes for data if its repair fails half way'],
   [journal('content.ts'), ' || overlappingOf(held, intent).length === 0;', ';', 'to a reader a page that was lost and is being supplied is a media error'],
   // The journal's size, and how often it is replaced

@@ -50,9 +50,6 @@ export async function recordIntents(
   const { path } = journal;
   const ranges = bytesOf(units);
   const intents = units.map((unit) => unit.intent(fileSizeBytes));
-  // If nothing is supplied, an intent has zeros for what is lost, and what others have stored.
-  const isUnsupplied = ({ rebuilt, filled }: RepairUnit): boolean => rebuilt.length + filled.length === 0;
-  const unsupplied = units.filter(isUnsupplied).map(({ data }) => data);
   // What a page gives that cannot be read now, and is cleared, is no zeros if the machine dies before it is written.
   const mayHoldAnything = ({ state, readErrno }: RepairUnit): boolean => state === 'half-done' || readErrno !== 0;
   const unknown = units.filter(mayHoldAnything).map(({ data }) => data);
@@ -69,7 +66,7 @@ export async function recordIntents(
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
       lost: coalesce([
-        ...subtract(content.lost, [...unsupplied, ...noted, ...kept]),
+        ...subtract(content.lost, [...noted, ...kept]),
         ...units.flatMap((unit) => unit.tombstoned),
       ]),
       blank: coalesce([...subtract(content.blank ?? [], unknown), ...unread]),

@@ -3,7 +3,7 @@
 import { type CompleteFile, Errno, type PersistProblem, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, mockDriver, type MockDriver } from '../../src/index.js';
-import { changing, content, failure, filled, PAGE, pageOf, PATH, read } from './opened.js';
+import { changing, content, failure, filled, openIn, PAGE, pageOf, PATH, read } from './opened.js';
 
 interface Flushes {
   /** The next flush fails; those after it find the pages clean, and write none. */
@@ -177,6 +177,23 @@ describe('a flush of the file fails that no persist has asked for', () => {
     file.persist(PAGE, PAGE);
     file.write(content(10), 3 * PAGE);
     file.persist(3 * PAGE, 10);
+  });
+
+  it('that of what others have stored over an intent: what was stored elsewhere is not called durable', async () => {
+    const driver = mockDriver({ dax: false });
+    driver.writeFile(PATH, content(3 * PAGE));
+    const [killed, there] = [await openIn(driver, 'killed'), await openIn(driver, 'there')];
+    driver.poison(PATH, pageOf(1));
+    driver.observe(({ name, process }) => {
+      if (name !== 'sync') return undefined;
+      if (process === 'killed') driver.process('killed').kill();
+      return process === 'there' ? { errno: Errno.EIO } : undefined;
+    });
+    await expect(killed.repair(pageOf(1), { fill: 7 })).rejects.toThrow('killed');
+    there.write(content(10), PAGE + 10);
+    there.write(content(10), 2 * PAGE);
+    await failure('ERR_PMEM_IO', () => there.repair(pageOf(1), { fill: 7 }));
+    await failure('ERR_PMEM_IO', () => { there.persist(2 * PAGE, 10); });
   });
 
   it.each([

@@ -192,6 +192,15 @@ describe('a repair from a mirror', () => {
     expect(() => mirrorOf({} as never)).toThrow(TypeError);
   });
 
+  it('leaves bytes lost that the mirror has lost', async () => {
+    const { driver, file, mirror } = await mirrored(4 * PAGE);
+    driver.poison('/pmem/mirror', { offset: PAGE, length: PAGE });
+    await mirror.repair({ offset: PAGE, length: PAGE });
+    await file.repair({ offset: 0, length: 4 * PAGE }, { rebuild: mirrorOf(mirror) });
+    expect(read(file, 0, PAGE)).toEqual(content(PAGE));
+    await failure('ERR_PMEM_LOST', () => read(file, PAGE, 1));
+  });
+
   it.each(['a media error of its own', 'an end before them'])('leaves bytes lost for which the mirror has %s', async (why) => {
     const { driver, file, mirror } = await mirrored(why === 'an end before them' ? 2 * PAGE : 4 * PAGE);
     if (why === 'a media error of its own') driver.poison('/pmem/mirror', { offset: PAGE, length: 2 * PAGE });
