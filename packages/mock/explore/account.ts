@@ -47,8 +47,16 @@ export class Account {
     return copy;
   }
 
+  /**
+   * A repair that waits to write what it was given for an earlier loss writes it: of a page that is bad again it cannot
+   * learn that others have changed it, and no byte can be read there that the write could take the place of.
+   */
   poisoned(page: number): void {
     this.#bad.add(page);
+    for (const half of [page * 2, page * 2 + 1]) {
+      const supplied = this.#supplied[half];
+      if (supplied !== undefined) this.#valuesOf(half).add(supplied);
+    }
   }
 
   /** The bytes that were put there last: what a rebuild gives. */

@@ -20,6 +20,8 @@ export interface Situation {
   readonly settle?: (scene: SharedScene) => void | Promise<void>;
 }
 
+/** More than the calls that a repair makes before it changes anything. */
+const STEPS = 16;
 const ROTATED = `${SHARED}.1`;
 const LINK = '/pmem/link';
 
@@ -61,6 +63,20 @@ export const SITUATIONS: Readonly<Record<string, Situation>> = {
     bodies: [
       async (a) => {
         await Promise.all([a.repair(1, 'rebuild'), a.commit(2 * PAGE, 16)]);
+        await a.close();
+      },
+      repairThenCommit(PAGE + 64),
+    ],
+  },
+  'persists over a loss at each step of a repair by the same opener': {
+    sizeBytes: 4 * PAGE,
+    before: loseTwoAndPoisonOne,
+    bodies: [
+      async (a) => {
+        const commits = async (): Promise<void> => {
+          for (let step = 0; step < STEPS; step++) await a.commitZeros(2 * PAGE + 64 * step, 16);
+        };
+        await Promise.all([a.repair(1, 'rebuild'), commits()]);
         await a.close();
       },
       repairThenCommit(PAGE + 64),

@@ -193,6 +193,14 @@ export class Opener {
     });
   }
 
+  /** commit() of zeros: in a page that is lost they do not show by themselves that they were stored. */
+  async commitZeros(position: number, length: number): Promise<void> {
+    await this.process.turn(() => {
+      this.#write(position, length, new Uint8Array(length));
+      this.#persist(position, length);
+    });
+  }
+
   /** False if another repair has kept it out each time. */
   async repair(page: number, how: 'rebuild' | 'lose'): Promise<boolean> {
     for (let tries = 0; tries < PATIENCE; tries++) {
@@ -278,10 +286,9 @@ export class Opener {
     return true;
   }
 
-  #write(position: number, length: number): void {
+  #write(position: number, length: number, bytes = this.scene.nextPattern(position, length)): void {
     const { scene } = this;
     const { ledger } = scene;
-    const bytes = scene.nextPattern(position, length);
     const range: ByteRange = { offset: position, length };
     const page = Math.floor(position / PAGE);
     scene.stores.set(page, (scene.stores.get(page) ?? 0) + 1);
