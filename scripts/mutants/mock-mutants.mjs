@@ -142,7 +142,11 @@ const list = [
   [mock('machine.ts'), 'if (by?.alive === false) throw killed(by, { index: this.operations, ...operation });', '', 'an operation happens although its process was killed before it'],
   [mock('machine.ts'), 'if (by?.alive === false && isBetweenCalls(step)) throw', 'if (false) throw', 'a killed process goes on between two calls'],
   [mock('machine.ts'), 'if (current === undefined || !this.observed) return undefined;', 'if (current === undefined) return undefined;', 'a step of one process counts as that of the last that was observed'],
-  [mock('explore/scheduler.ts'), "return call !== undefined && !(call.name === 'turn' && call.process.name === process);", 'return call !== undefined;', 'a process interrupts itself'],
+  [mock('explore/scheduler.ts'), '!(call.process.name === process && ALONE.includes(call.name))', 'true', 'a process interrupts itself'],
+  [
+    mock('driver/mock-journal.ts'), 'if (turn < this.#lastTurn) return undefined;', '',
+    'an older change of a journal undoes a newer one',
+  ],
   [mock('explore/scheduler.ts'), 'if (wanted !== undefined) chosen = names.indexOf(wanted);', '', 'turns are ignored'],
   [mock('explore/scheduler.ts'), 'else if (this.#living.size > 0 && ++idle > IDLE_TURNS) {', 'else if (false) {', 'bodies that wait for each other hang'],
   [mock('explore/run.ts'), 'else if (moment.turn !== undefined) this.#wanted = to;', 'else if (moment.turn !== undefined) this.#wanted = undefined;', 'a turn at a choice goes to nobody'],

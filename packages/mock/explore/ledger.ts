@@ -24,6 +24,8 @@ export class Ledger {
   /** Words that hold something the application stored, as opposed to the zeros of a new size. */
   readonly #written: Uint8Array;
   readonly #sizes: Set<number>;
+  /** A size was asked for, at least: it is not durable before a persist. */
+  isResized = false;
   /** Sizes that calls on their way ask for. */
   readonly #asked = new Set<number>();
   sizeBytes: number;
@@ -135,6 +137,7 @@ export class Ledger {
 
   /** Before a call that asks for this size: until it has ended the file may have it, whatever becomes durable meanwhile. */
   asking(sizeBytes: number): void {
+    this.isResized = true;
     this.#asked.add(sizeBytes);
   }
 

@@ -155,8 +155,8 @@ export const NAMES: Readonly<Record<string, Situation>> = {
     },
     bodies: [
       async (a, scene) => {
-        await a.commit(2 * PAGE, 16);
-        await a.process.turn(() => { scene.rename(`${SHARED}.1`); });
+        // Until the journal is written again the file has no mark, and its name alone leads to the journal.
+        if (await a.commit(2 * PAGE, 16)) await a.process.turn(() => { scene.rename(`${SHARED}.1`); });
         await a.close();
       },
       async (b) => { await b.close(); },

@@ -85,7 +85,12 @@ async function judge(scene: SharedScene, cutOff: boolean): Promise<void> {
     const found = scene.driver.listFiles().includes(path) ? scene.driver.readFile(path) : undefined;
     if (found === undefined || Buffer.compare(found, bytes) !== 0) throw new Error(`'${path}' is not ours, and was changed`);
   }
-  for (const one of [scene, ...scene.others.values()]) await judgeFile(one, cutOff);
+  const scenes = [scene, ...scene.others.values()];
+  for (const one of scenes) await judgeFile(one, cutOff);
+  // What an open() has settled is durable: the journal that would settle it once more may be gone.
+  if (scenes.some(({ ledger }) => ledger.isResized)) return;
+  scene.driver.crash('lose-all');
+  for (const one of scenes) await judgeFile(one, cutOff);
 }
 
 async function judgeFile(scene: SharedScene, cutOff: boolean): Promise<void> {

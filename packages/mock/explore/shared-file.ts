@@ -185,11 +185,14 @@ export class Opener {
     });
   }
 
-  /** Stores and persists in one synchronous piece: acknowledged when it returns. */
-  async commit(position: number, length: number): Promise<void> {
-    await this.process.turn(() => {
+  /**
+   * Stores and persists in one synchronous piece: acknowledged when it returns. False if a lock has kept the persist
+   * from the journal.
+   */
+  async commit(position: number, length: number): Promise<boolean> {
+    return this.process.turn(() => {
       this.#write(position, length);
-      this.#persist(position, length);
+      return this.#persist(position, length);
     });
   }
 
@@ -308,7 +311,7 @@ export class Opener {
     }
   }
 
-  #persist(position: number, length: number): void {
+  #persist(position: number, length: number): boolean {
     const { ledger } = this.scene;
     const range: ByteRange = { offset: position, length };
     let kept = false;
@@ -321,6 +324,7 @@ export class Opener {
     }
     ledger.persisted(range, this.scene.isBad());
     if (kept) ledger.mayReport([range]);
+    return !kept;
   }
 }
 

@@ -90,7 +90,10 @@ export interface Storage {
 
 /** The journal off the main thread, and the ways in which a renamed file finds its own. */
 export interface JournalExtras {
-  /** readJournalSync() off the main thread. Instead: on it, as for the next two. */
+  /**
+   * readJournalSync() off the main thread. Instead: on it, as for the next two. Of changes of the journal that are
+   * under way at once, here or on the main thread, the one that was asked for last has to be the one that stays.
+   */
   readJournal(place: string, limitBytes: number): Promise<JournalOutcome>;
   writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined>;
   removeJournal(place: string): Promise<SystemFailure | undefined>;

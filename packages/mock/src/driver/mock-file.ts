@@ -266,7 +266,8 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined> {
-    return this.#calls.later('writeJournal', 0, 0, () => this.writeJournalSync(place, journal));
+    const turn = this.#journal.takeTurn();
+    return this.#calls.later('writeJournal', 0, 0, () => this.#journal.writeJournalSync(place, journal, turn));
   }
 
   writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined {
@@ -274,7 +275,8 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   removeJournal(place: string): Promise<SystemFailure | undefined> {
-    return this.#calls.later('removeJournal', 0, 0, () => this.removeJournalSync(place));
+    const turn = this.#journal.takeTurn();
+    return this.#calls.later('removeJournal', 0, 0, () => this.#journal.removeJournalSync(place, turn));
   }
 
   removeJournalSync(place: string): SystemFailure | undefined {

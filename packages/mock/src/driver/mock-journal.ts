@@ -21,6 +21,9 @@ export class MockJournal implements JournalStore {
   readonly #inode: Inode;
   readonly #facts: FileFacts;
   readonly #calls: AnnouncedCalls;
+  #turns = 0;
+  /** Of the last change that was made. */
+  #lastTurn = 0;
 
   constructor(machine: Machine, inode: Inode, facts: FileFacts, calls: AnnouncedCalls) {
     this.#machine = machine;
@@ -35,14 +38,28 @@ export class MockJournal implements JournalStore {
     return readJournal(this.#machine, this.#facts, place, limitBytes);
   }
 
-  writeJournalSync(place: string, journal: JournalFile): SystemFailure | undefined {
-    const errno = this.#calls.errno('writeJournal');
-    return errno === 0 ? writeJournal(this.#machine, this.#facts, place, journal) : { errno, syscall: 'open' };
+  /** The place of a change among those of this file: the one that was asked for last is the one that counts. */
+  takeTurn(): number {
+    return ++this.#turns;
   }
 
-  removeJournalSync(place: string): SystemFailure | undefined {
+  writeJournalSync(place: string, journal: JournalFile, turn = this.takeTurn()): SystemFailure | undefined {
+    const errno = this.#calls.errno('writeJournal');
+    if (errno !== 0) return { errno, syscall: 'open' };
+    return this.#changed(turn, () => writeJournal(this.#machine, this.#facts, place, journal));
+  }
+
+  removeJournalSync(place: string, turn = this.takeTurn()): SystemFailure | undefined {
     const errno = this.#calls.errno('removeJournal');
-    return errno === 0 ? removeJournal(this.#machine, this.#facts, place) : { errno, syscall: 'unlink' };
+    if (errno !== 0) return { errno, syscall: 'unlink' };
+    return this.#changed(turn, () => removeJournal(this.#machine, this.#facts, place));
+  }
+
+  #changed(turn: number, change: () => SystemFailure | undefined): SystemFailure | undefined {
+    if (turn < this.#lastTurn) return undefined;
+    const failure = change();
+    if (failure === undefined) this.#lastTurn = turn;
+    return failure;
   }
 
   readMark(): MarkOutcome {

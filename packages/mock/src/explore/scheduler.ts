@@ -15,6 +15,8 @@ interface Waiting extends WaitingCall {
   readonly reject: (reason: SimulatedCrash) => void;
 }
 
+/** Calls that wait until a synchronous operation of their process has ended. */
+const ALONE: readonly string[] = ['turn', 'readJournal', 'writeJournal', 'removeJournal'];
 /** Turns of the event loop in which nothing waits and nothing ends before the bodies count as stuck. */
 const IDLE_TURNS = 1000;
 /** A body may pass through the event loop itself, for instance to let others in, before it makes its next call. */
@@ -89,8 +91,9 @@ export class Scheduler implements Turns {
     }
     return this.#names().filter((_, index) => {
       const call = this.#waiting[index];
-      // A process has one thread that runs its own code; what it has handed to the kernel goes on beside that.
-      return call !== undefined && !(call.name === 'turn' && call.process.name === process);
+      // A process has one thread that runs its own code; what it has handed to the kernel goes on beside that. Changes
+      // of the journal of one open file come one after the other.
+      return call !== undefined && !(call.process.name === process && ALONE.includes(call.name));
     });
   }
 
