@@ -21,7 +21,6 @@ const names = [
   // Who may write
   'an exclusive writer leaves room for others',
   'a second writer is refused',
-  'a reader takes the place of a writer',
   'a filesystem without locks cannot be written to',
   // Whose journal it is
   'a file with a journal is not marked',
