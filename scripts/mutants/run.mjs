@@ -36,8 +36,9 @@ const { ALL_TESTS, EXPLORER_STAGES, Lane } = await import('./lane.mjs');
 const kind = asked.explorer ? 'explorer' : 'tests';
 const stages = asked.explorer ? EXPLORER_STAGES : undefined;
 const [text = ''] = positionals;
-const known = readRecord()[kind];
-const recorded = current(readRecord())[kind];
+const record = readRecord();
+const known = record[kind];
+const recorded = current(record)[kind];
 const chosen = partOf(asked.explorer ? putBack : mutants, asked.part)
   .filter(({ file, what }) => `${file} ${what}`.includes(text))
   .filter(({ what }) => !asked.missing || recorded[what] === undefined);

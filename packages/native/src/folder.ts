@@ -1,14 +1,14 @@
 /** The folder of an open file, by node:fs: `node --permission` has its say in it, and no call needs the addon. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { FolderOutcome, IdentityOutcome } from '@safe-pmem/core';
+import type { FolderOutcome, IdentityOutcome, SystemFailure } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 
 export async function listFolder(file: string): Promise<FolderOutcome> {
   try {
     return { names: await fs.promises.readdir(path.dirname(file)) };
   } catch (error) {
-    return { failure: { errno: errnoOf(error), syscall: 'readdir' } };
+    return failureOf(error, 'readdir');
   }
 }
 
@@ -16,7 +16,7 @@ export function listFolderSync(file: string): FolderOutcome {
   try {
     return { names: fs.readdirSync(path.dirname(file)) };
   } catch (error) {
-    return { failure: { errno: errnoOf(error), syscall: 'readdir' } };
+    return failureOf(error, 'readdir');
   }
 }
 
@@ -26,14 +26,14 @@ export function identify(file: string, name: string): IdentityOutcome {
     const stat = fs.lstatSync(path.join(path.dirname(file), name), { bigint: true, throwIfNoEntry: false });
     return stat === undefined ? undefined : { inode: stat.ino, birthTimeNs: stat.birthtimeNs };
   } catch (error) {
-    return { failure: { errno: errnoOf(error), syscall: 'lstat' } };
+    return failureOf(error, 'lstat');
   }
 }
 
 /** The numbers of libuv are those of the system, negative; what the flags of `--permission` forbid has none. */
-function errnoOf(error: unknown): number {
+function failureOf(error: unknown, syscall: string): { readonly failure: SystemFailure } {
   const { errno, code } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_ACCESS_DENIED') return Errno.EACCES;
+  if (code === 'ERR_ACCESS_DENIED') return { failure: { errno: Errno.EACCES, syscall } };
   if (errno === undefined) throw error;
-  return -errno;
+  return { failure: { errno: -errno, syscall } };
 }

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { afterEach, beforeEach, describe as suite, it as test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { format } from 'node:util';
+import { format, inspect } from 'node:util';
 import { chai, JestAsymmetricMatchers, JestChaiExpect, JestExtend } from '@vitest/expect';
 
 chai.use(JestExtend);
@@ -40,7 +40,8 @@ function withCases(register: Registered): Registered & Each {
 
 /** Vitest prints a difference of its own; here it has to be in the message, which names nested objects only. */
 function inFull(error: unknown): unknown {
-  if (error instanceof Error && 'actual' in error) error.message += `\nIt is ${JSON.stringify(error.actual)}`;
+  if (!(error instanceof Error && 'actual' in error)) return error;
+  error.message += `\nIt is ${inspect(error.actual, { depth: Infinity })}`;
   return error;
 }
 

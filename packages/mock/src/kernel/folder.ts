@@ -5,7 +5,7 @@ import type { Machine } from '../machine.js';
 
 export function listFolder({ filesystem }: Machine, facts: FileFacts): FolderOutcome {
   if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'readdir' } };
-  const folder = folderOf(facts);
+  const folder = folderOf(facts.path);
   const inside = filesystem.paths().filter((path) => path.startsWith(folder));
   // A folder below it is one name, however many files are in it.
   return { names: [...new Set(inside.map((path) => path.slice(folder.length).replace(/\/.*/, '')))] };
@@ -14,7 +14,7 @@ export function listFolder({ filesystem }: Machine, facts: FileFacts): FolderOut
 export function identify(machine: Machine, facts: FileFacts, name: string): IdentityOutcome {
   const { filesystem } = machine;
   if (filesystem.shutDown) return { failure: { errno: Errno.EIO, syscall: 'lstat' } };
-  const inode = filesystem.find(folderOf(facts) + name);
+  const inode = filesystem.find(folderOf(facts.path) + name);
   return inode === undefined ? undefined : identityOf(machine, inode);
 }
 
@@ -24,7 +24,7 @@ export function identityOf({ mount }: Machine, { number, bornMs }: Inode): FileI
   return { inode: BigInt(number), birthTimeNs: mount.filesystem === 'tmpfs' ? 0n : bornNs };
 }
 
-/** With its slash. */
-function folderOf({ path }: FileFacts): string {
+/** The folder of a path, with its slash. */
+export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }

@@ -5,6 +5,7 @@
 import { Errno, type FileFacts, type JournalFile, type JournalOutcome, type MarkOutcome, type SystemFailure } from '@safe-pmem/core';
 import { type Inode, USER_ID } from '../filesystem/inode.js';
 import type { Machine } from '../machine.js';
+import { folderOf } from './folder.js';
 import { pread } from './pread.js';
 import { pwrite } from './pwrite.js';
 import { truncate } from './truncate.js';
@@ -14,7 +15,7 @@ export const NAME_BYTES_MAX = 255;
 
 /** `place` is a name in the directory of the file, or an absolute path. */
 function pathOf(facts: FileFacts, place: string): string {
-  return place.includes('/') ? place : facts.path.slice(0, facts.path.lastIndexOf('/') + 1) + place;
+  return place.includes('/') ? place : folderOf(facts.path) + place;
 }
 
 function tooLong(path: string): boolean {
@@ -44,7 +45,7 @@ export function writeJournal(machine: Machine, facts: FileFacts, place: string, 
   const path = pathOf(facts, place);
   if (filesystem.shutDown) return { errno: Errno.EIO, syscall: 'open' };
   if (tooLong(path)) return { errno: Errno.ENAMETOOLONG, syscall: 'open' };
-  const temporary = path.slice(0, path.lastIndexOf('/') + 1) + journal.temporary;
+  const temporary = folderOf(path) + journal.temporary;
   const stale = filesystem.find(temporary);
   if (stale !== undefined && !isOurs(stale, facts)) return { errno: Errno.EEXIST, syscall: 'open' };
   if (stale !== undefined) filesystem.unlink(temporary);

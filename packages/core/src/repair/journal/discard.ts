@@ -5,7 +5,7 @@ import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import { repairUnitBytes } from '../../opening/file-info.js';
 import type { DecodedJournal } from './format.js';
 import { decodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
-import { answered } from './locate.js';
+import { answered } from './located.js';
 import { placeByInode, usualPlace } from './names.js';
 import { belongsBeside } from './search-folder.js';
 import { isMarkedAsOriginal, isOf } from './whose-journal.js';

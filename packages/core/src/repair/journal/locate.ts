@@ -34,8 +34,8 @@
  */
 import type { CompleteFile, MarkOutcome } from '../../driver/driver.js';
 import { systemError } from '../../errors/system-error.js';
-import { JOURNAL_LIMIT_BYTES } from './format.js';
 import type { Located, Search } from './located.js';
+import { answered, answeredSync } from './located.js';
 import { decodeMark, usualPlace } from './names.js';
 import { searchByMark } from './search-by-mark.js';
 import { searchByName } from './search-by-name.js';
@@ -51,26 +51,9 @@ export async function locate(file: CompleteFile): Promise<Located> {
 /** locate() on this thread. */
 export function locateSync(file: CompleteFile): Located {
   for (let mark = file.readMark(); ; mark = markNow(file, mark)) {
-    const search = searchWith(file, mark);
-    let next = search.next();
-    while (next.done !== true) {
-      const { value } = next;
-      if (value === 'folder') next = search.next(file.listFolderSync());
-      else next = search.next(file.readJournalSync(value.place, JOURNAL_LIMIT_BYTES));
-    }
-    if (next.value !== 'gone') return next.value;
+    const found = answeredSync(file, searchWith(file, mark));
+    if (found !== 'gone') return found;
   }
-}
-
-/** Runs a search with the driver's calls off the main thread. */
-export async function answered<Found>(file: CompleteFile, search: Search<Found>): Promise<Found> {
-  let next = search.next();
-  while (next.done !== true) {
-    const { value } = next;
-    if (value === 'folder') next = search.next(await file.listFolder());
-    else next = search.next(await file.readJournal(value.place, JOURNAL_LIMIT_BYTES));
-  }
-  return next.value;
 }
 
 /** Whoever ends a repair removes the mark, then the journal: a mark that was read before may be gone with it. */

@@ -1,6 +1,7 @@
 /** Outcomes of a search for the journal of a file, and the questions that it asks the driver. */
-import type { FolderOutcome, JournalOutcome } from '../../driver/driver.js';
+import type { CompleteFile, FolderOutcome, JournalOutcome } from '../../driver/driver.js';
 import type { DecodedJournal } from './format.js';
+import { JOURNAL_LIMIT_BYTES } from './format.js';
 
 /** The file has none; `place` is where it would be. */
 export interface NoJournal {
@@ -35,4 +36,26 @@ export function* readAt(place: string): Search<JournalOutcome> {
 
 export function* listFolder(): Search<FolderOutcome> {
   return (yield 'folder') as FolderOutcome;
+}
+
+/** Runs a search with the driver's calls off the main thread. */
+export async function answered<Found>(file: CompleteFile, search: Search<Found>): Promise<Found> {
+  let next = search.next();
+  while (next.done !== true) {
+    const { value } = next;
+    if (value === 'folder') next = search.next(await file.listFolder());
+    else next = search.next(await file.readJournal(value.place, JOURNAL_LIMIT_BYTES));
+  }
+  return next.value;
+}
+
+/** answered() on this thread. */
+export function answeredSync<Found>(file: CompleteFile, search: Search<Found>): Found {
+  let next = search.next();
+  while (next.done !== true) {
+    const { value } = next;
+    if (value === 'folder') next = search.next(file.listFolderSync());
+    else next = search.next(file.readJournalSync(value.place, JOURNAL_LIMIT_BYTES));
+  }
+  return next.value;
 }

@@ -15,7 +15,7 @@ import {
   hasPassingInodes, isNoFile, isOf, isOfOther, isTrusted, read, refusal, untrusted, writtenMsOf,
 } from './whose-journal.js';
 
-/** A journal at `place` names this file, unless it is that of one which is gone: what tells is not kept here. */
+/** Why a journal that names this file is refused, where nothing tells this file from one that was removed. */
 const AMBIGUOUS =
   'it may be of this file, which has another name now, or of one that was removed: if it is of this file, rename it ' +
   'as well; if it is not, remove it';
