@@ -1,31 +1,14 @@
 /** Renames, links, rotations and copies on a filesystem that keeps no extended attributes: NFS 3, vfat. */
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { type MockDriver, mockDriver } from '../../src/index.js';
-import { content, failure, filled, openIn, PAGE, part, PATH, read } from './opened.js';
+import type { MockDriver } from '../../src/index.js';
+import { bad, expectLoss, size, whole, withLoss as lossOn } from './lost-page.js';
+import { failure, filled, openIn, PAGE, part, PATH, read } from './opened.js';
 
-const size = 4 * PAGE;
-const whole = content(size);
-const bad = { offset: PAGE, length: PAGE };
 const JOURNAL = `${PATH}.repair`;
 const MOVED = '/pmem/moved';
 
-/** A file whose page 1 is lost, closed. */
-async function withLoss(): Promise<MockDriver> {
-  const driver = mockDriver({ extendedAttributes: false });
-  const file = await filled(driver, size);
-  driver.poison(PATH, bad);
-  await file.repair(bad);
-  await file.close();
-  return driver;
-}
-
-async function expectLoss(driver: MockDriver, path: string): Promise<void> {
-  const file = await PmemFile.open(path, { driver });
-  expect((await failure('ERR_PMEM_LOST', () => read(file, 0, size))).ranges).toEqual([bad]);
-  expect(read(file, 2 * PAGE, PAGE)).toEqual(part(whole, { offset: 2 * PAGE, length: PAGE }));
-  await file.close();
-}
+const withLoss = (): Promise<MockDriver> => lossOn({ extendedAttributes: false });
 
 async function expectWhole(driver: MockDriver, path: string): Promise<void> {
   const file = await PmemFile.open(path, { driver });

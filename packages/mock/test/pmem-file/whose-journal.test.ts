@@ -1,31 +1,12 @@
 /** Whose a journal is when files are renamed, linked, rotated and copied, and when others put files beside them. */
 import { type CompleteFile, type Driver, Errno, type JournalOutcome, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, part, PATH, read } from './opened.js';
+import { type MockDriver, mockDriver } from '../../src/index.js';
+import { bad, expectLoss, size, whole, withLoss } from './lost-page.js';
+import { failure, filled, PAGE, part, PATH, read } from './opened.js';
 
-const size = 4 * PAGE;
-const whole = content(size);
 const JOURNAL = `${PATH}.repair`;
-const bad = { offset: PAGE, length: PAGE };
 const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
-
-/** A file whose page 1 is lost, closed. */
-async function withLoss(options: MockOptions = {}): Promise<MockDriver> {
-  const driver = mockDriver(options);
-  const file = await filled(driver, size);
-  driver.poison(PATH, bad);
-  await file.repair(bad);
-  await file.close();
-  return driver;
-}
-
-async function expectLoss(driver: MockDriver, path: string): Promise<void> {
-  const file = await PmemFile.open(path, { driver });
-  expect((await failure('ERR_PMEM_LOST', () => read(file, 0, size))).ranges).toEqual([bad]);
-  expect(read(file, 2 * PAGE, PAGE)).toEqual(part(whole, { offset: 2 * PAGE, length: PAGE }));
-  await file.close();
-}
 
 async function bare(driver: MockDriver, path: string): Promise<CompleteFile> {
   const outcome = await driver.open(path, { create: false, readOnly: false, preallocate: false, sizeBytes: undefined });

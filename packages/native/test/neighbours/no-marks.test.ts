@@ -3,29 +3,23 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, linkSync, readdirSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { CompleteFile, Driver } from '@safe-pmem/core';
+import type { CompleteFile } from '@safe-pmem/core';
 import { PmemFile } from '@safe-pmem/core';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { nativeDriver } from '../../src/index.js';
 import { scratchFolder } from '../scratch.js';
+import { answering } from './answering.js';
 import { journalBytes, LOST, refusal, SIZE } from './planted-loss.js';
 
-function forgetMarks(file: CompleteFile): void {
-  file.readMark = () => ({ status: 'unsupported' });
-  file.writeMarkSync = () => ({ errno: 95, syscall: 'fsetxattr' });
-  file.writeMark = (mark) => Promise.resolve(file.writeMarkSync(mark));
-}
-
 const native = nativeDriver();
-const driver: Driver = {
-  name: native.name,
-  devices: native.devices,
-  async open(name, asked) {
-    const outcome = await native.open(name, asked);
-    if ('file' in outcome) forgetMarks(outcome.file);
-    return outcome;
-  },
-};
+const unmarked = (): Partial<CompleteFile> => ({
+  readMark: () => ({ status: 'unsupported' }),
+  writeMark: () => Promise.resolve({ errno: 95, syscall: 'fsetxattr' }),
+  writeMarkSync: () => ({ errno: 95, syscall: 'fsetxattr' }),
+});
+const driver = answering(native, unmarked);
+/** Nor are births told. */
+const nfs = answering(driver, ({ facts }) => ({ facts: { ...facts, birthTimeNs: 0n } }));
 
 const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
 
@@ -111,16 +105,6 @@ describe('a file with a loss gets another name while it is closed', () => {
       bytes: journalBytes(unborn, [LOST]), mark: Buffer.alloc(0), temporary: '.repair-planting.tmp', isNew: false,
     });
     await outcome.file.close();
-    const nfs: Driver = {
-      ...driver,
-      async open(name, asked) {
-        const opened = await driver.open(name, asked);
-        if (!('file' in opened)) return opened;
-        const facts = { ...opened.file.facts, birthTimeNs: 0n };
-        Object.defineProperty(opened.file, 'facts', { value: facts });
-        return opened;
-      },
-    };
     const refused = await refusal(() => PmemFile.open(moved, { driver: nfs }));
     expect(refused).toMatchObject({ code: 'ERR_PMEM_JOURNAL', path: `${file}.repair` });
     renameSync(`${file}.repair`, `${moved}.repair`);
