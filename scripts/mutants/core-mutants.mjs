@@ -436,7 +436,7 @@ const list = [
     'where marks are not kept a new file is a copy of the one that was rotated away',
   ],
   [
-    core('repair/journal/search-folder.ts'), 'if (!isMadeAt(place, journal.identity.id)) return false;', '',
+    core('repair/journal/search-folder.ts'), ' || !isMadeAt(place, journal.identity.id)', '',
     'where marks are not kept a copy forgets its losses once the original is whole',
   ],
   [
@@ -447,6 +447,14 @@ const list = [
   [
     core('repair/journal/search-folder.ts'), "if (whose === 'unknown') throw refusal(facts, place, AMBIGUOUS);", '',
     'a journal that may be of a removed file is believed',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), 'if (!isIdentified(facts)) return none;', '',
+    'a made-up inode number makes a journal the own one',
+  ],
+  [
+    core('repair/journal/search-folder.ts'), '!isIdentified(file.facts) || ', '',
+    'a made-up inode number makes the journal of a copy that of another file',
   ],
   [
     core('repair/journal/search-folder.ts'), "if (whose === 'another') continue;", '',

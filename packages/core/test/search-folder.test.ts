@@ -99,7 +99,7 @@ describe('a file that has another name than its journal', () => {
 });
 
 describe('without birth times', () => {
-  const changed = { birthTimeNs: 0n };
+  const changed = { birthTimeNs: 0n, filesystem: 'nfs' };
   const journals = { 'old.repair': journal({ birthTimeNs: 0n }) };
 
   it('a file is reached by two names: the journal of one is its own', async () => {
@@ -136,6 +136,11 @@ describe.each(['vfat', 'exfat'])('on %s, where inode numbers pass and births are
   it('of two files that were made together neither is sure to be it: refused', async () => {
     const looking = look({ journals, files: { another: twin }, changed });
     await expect(looking).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+
+  it('the file itself, under its name in other letters, is no other file', async () => {
+    const files = { FILE: { inode: facts.inode, birthTimeNs: facts.birthTimeNs } };
+    expect(await look({ journals, files, changed })).toMatchObject({ status: 'own', place: 'old.repair' });
   });
 
   it('a file that cannot be asked is not taken for another one', async () => {
@@ -175,9 +180,26 @@ describe('a journal of another inode at the name of the file', () => {
   });
 
   it('is that of a file with the same inode number, where no births are kept', async () => {
-    const changed = { birthTimeNs: 0n };
+    const changed = { birthTimeNs: 0n, filesystem: 'nfs' };
     const journals = { 'file.repair': journal({ inode: 8n, birthTimeNs: 0n }, {}, newJournalId('file.repair')) };
     const files = { 'file.1': { inode: 8n, birthTimeNs: 0n } };
     expect(await look({ journals, files, changed })).toMatchObject({ status: 'none' });
+  });
+});
+
+describe('on a filesystem that makes up its inode numbers, and knows no births', () => {
+  const changed = { birthTimeNs: 0n, filesystem: 'fuse' };
+  const of = (inode: bigint, place: string): JournalOutcome => {
+    return journal({ inode, birthTimeNs: 0n }, {}, newJournalId(place));
+  };
+
+  it('a journal at the name of the file stays that of a copy, whichever file has the number by now', async () => {
+    const files = { another: { inode: 8n, birthTimeNs: 0n } };
+    const found = await look({ journals: { 'file.repair': of(8n, 'file.repair') }, files, changed });
+    expect(found).toMatchObject({ status: 'copied' });
+  });
+
+  it('a journal at another name that has the number of this file hinders nothing', async () => {
+    expect(await look({ journals: { 'old.repair': of(facts.inode, 'old.repair') }, changed })).toMatchObject(NOTHING);
   });
 });

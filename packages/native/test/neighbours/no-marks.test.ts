@@ -18,8 +18,8 @@ const unmarked = (): Partial<CompleteFile> => ({
   writeMarkSync: () => ({ errno: 95, syscall: 'fsetxattr' }),
 });
 const driver = answering(native, unmarked);
-/** Nor are births told. */
-const nfs = answering(driver, ({ facts }) => ({ facts: { ...facts, birthTimeNs: 0n } }));
+/** Nor does it tell births. */
+const nfs = answering(driver, ({ facts }) => ({ facts: { ...facts, filesystem: 'nfs', birthTimeNs: 0n } }));
 
 const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
 

@@ -10,9 +10,9 @@ import { systemError } from '../../errors/system-error.js';
 import type { DecodedJournal } from './format.js';
 import type { JournalFound, Located, NoJournal, Search } from './located.js';
 import { listFolder, readAt } from './located.js';
-import { absolutePlace, baseName, isMadeAt } from './names.js';
+import { absolutePlace, isMadeAt } from './names.js';
 import {
-  hasPassingInodes, isNoFile, isOf, isOfOther, isTrusted, read, refusal, untrusted, writtenMsOf,
+  hasPassingInodes, isIdentified, isNoFile, isOf, isOfOther, isTrusted, read, refusal, untrusted, writtenMsOf,
 } from './whose-journal.js';
 
 /** Why a journal that names this file is refused, where nothing tells this file from one that was removed. */
@@ -27,6 +27,7 @@ const UNLISTED: ReadonlySet<number> = new Set([EACCES, EPERM, ENOENT, ENOTDIR, E
 /** Finds, at another file's name, the journal that names this file; `none` if there is none. */
 export function* searchFolder(file: CompleteFile, none: NoJournal): Search<Located> {
   const { facts } = file;
+  if (!isIdentified(facts)) return none;
   const names = yield* namesBeside(file);
   let own: JournalFound | undefined;
   for (const place of journalsOf(names, none.place)) {
@@ -49,7 +50,7 @@ export function* searchFolder(file: CompleteFile, none: NoJournal): Search<Locat
  * copy of that file's journal was made at another name.
  */
 export function* belongsBeside(file: CompleteFile, place: string, journal: DecodedJournal): Search<boolean> {
-  if (!isMadeAt(place, journal.identity.id)) return false;
+  if (!isIdentified(file.facts) || !isMadeAt(place, journal.identity.id)) return false;
   const names = yield* namesBeside(file);
   return others(file, names).some(({ identity }) => isOfOther(file.facts, identity, journal));
 }
@@ -94,11 +95,11 @@ function whoseOf(
   return identify(file, named)?.inode === facts.inode ? 'own' : 'unknown';
 }
 
+/** All but the file itself: by its number, for FAT gives it under a name in other letters as well. */
 function others(file: CompleteFile, names: readonly string[]): { name: string; identity: FileIdentity }[] {
-  const self = baseName(file.facts.path);
   return names.flatMap((name) => {
-    const identity = name === self ? undefined : identify(file, name);
-    return identity === undefined ? [] : [{ name, identity }];
+    const identity = identify(file, name);
+    return identity === undefined || identity.inode === file.facts.inode ? [] : [{ name, identity }];
   });
 }
 

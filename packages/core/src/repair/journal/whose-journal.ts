@@ -58,6 +58,14 @@ export function hasPassingInodes({ filesystem, birthTimeNs }: Pick<FileFacts, 'f
   return (filesystem === 'vfat' || filesystem === 'exfat') && birthTimeNs !== 0n;
 }
 
+/**
+ * An inode number tells the file from others, now and after the next mount. Filesystems that know no births and make up
+ * the numbers (many of FUSE, SMB) give those of one file to another.
+ */
+export function isIdentified({ filesystem, birthTimeNs }: FileFacts): boolean {
+  return birthTimeNs !== 0n || filesystem === 'nfs' || filesystem === 'tmpfs';
+}
+
 /** For a file that names the journal: a sandbox that refuses statx(2), here or where it was written, knows no birth. */
 export function isOfUnknownBirth({ inode, birthTimeNs }: FileFacts, { identity }: DecodedJournal): boolean {
   return identity.inode === inode && (identity.birthTimeNs === 0n || birthTimeNs === 0n);
