@@ -38,6 +38,11 @@ export function scratchFolder(where: keyof typeof bases = 'disk'): string {
   return folder;
 }
 
+/** Of the clock that filesystems stamp files with: two changes with one between them have different times. */
+export function aTick(): Promise<void> {
+  return new Promise((turn) => setTimeout(turn, 20));
+}
+
 export function filesystemOf(folder: string): string {
   return filesystemName(statfsSync(folder).type);
 }

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import type { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { PAGE, scratchFolder } from '../scratch.js';
+import { aTick, PAGE, scratchFolder } from '../scratch.js';
 import { firstByte, LOST, makeLoss, open, refusal } from './planted-loss.js';
 
 const SECOND = { offset: 3 * PAGE, length: PAGE };
@@ -14,9 +14,6 @@ const fives = ({ length }: { readonly length: number }): Uint8Array => new Uint8
 async function lostIn(file: PmemFile): Promise<unknown> {
   return (await file.salvage()).gaps;
 }
-
-/** Of the clock that filesystems stamp files with. */
-const aTick = (): Promise<void> => new Promise((turn) => setTimeout(turn, 20));
 
 describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
   async function copied(): Promise<{ name: string; copy: string }> {

@@ -7,7 +7,7 @@
  * |---|---|---|
  * | a mark | the journal with that id, naming this inode | own |
  * | a mark | the journal with that id, naming another inode | copied (cp -a, mv to another filesystem) |
- * | a mark | the same, where the mark leads to, and written since the file was made | refused: it is the original's |
+ * | a mark | the same, where the mark leads to, and written since the file was made, or in the same tick of the filesystem's clock | refused: it is the original's |
  * | a mark | the journal with that id, naming this inode, on another filesystem | copied (a snapshot, an image) |
  * | a mark | the journal with that id, naming this inode, in another folder, without a mark | copied (it is a copy's) |
  * | a mark | no such journal | refused: what was lost cannot be told any more |
