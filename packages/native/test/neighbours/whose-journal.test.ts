@@ -159,6 +159,7 @@ describe.each(['disk', 'tmpfs'] as const)('a file on %s with a loss', (where) =>
     mkdirSync(data);
     await makeLoss(path.join(data, 'file'), [LOST, SECOND]);
     execFileSync('cp', ['-al', data, backup]);
+    await aTick();
     const file = await open(path.join(data, 'file'));
     file.write(new Uint8Array(PAGE), LOST.offset);
     file.persist(LOST.offset, PAGE);
