@@ -99,8 +99,10 @@ export class PmemError extends Error {
 
 /**
  * The way in which a media error came to light: a signal, an errno, or a bad block that was known before any access.
+ * `unfinished`: a repair of these bytes, which were shown to be bad, was begun here or by another process and has not
+ * ended. They may read well by now, but part of them may be the old bytes and part the new ones.
  */
-export type MediaErrorSource = 'sigbus' | 'errno' | 'known';
+export type MediaErrorSource = 'sigbus' | 'errno' | 'known' | 'unfinished';
 
 /** The operation that met the error, by its public name. */
 export type Operation = 'read' | 'write' | 'view' | 'persist' | 'scrub' | 'resize';
@@ -124,7 +126,8 @@ export class MediaError extends PmemError {
     source: MediaErrorSource,
     details: PmemErrorDetails & { readonly ranges: readonly ByteRange[] },
   ) {
-    super('ERR_PMEM_MEDIA', `${operation} met a media error (${source})`, details);
+    const met = source === 'unfinished' ? 'bytes whose repair has not ended' : `a media error (${source})`;
+    super('ERR_PMEM_MEDIA', `${operation} met ${met}`, details);
     this.operation = operation;
     this.source = source;
   }

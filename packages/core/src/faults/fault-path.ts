@@ -181,7 +181,7 @@ export class FaultPath {
     const pages = coalesce(ranges.map((range) => alignOut(range, pageBytes)));
     const clipped = pages.flatMap((range) => intersect(range, file) ?? []);
     const error = new MediaError(operation, source, { path: this.#path, ranges: clipped, cause });
-    if (source !== 'known') {
+    if (source === 'sigbus' || source === 'errno') {
       this.#unsafe.addMet(clipped);
       publishMediaError({ path: this.#path, error });
     }
@@ -224,6 +224,11 @@ export class FaultPath {
     return this.#unsafe.knownBadWithin(range);
   }
 
+  /** Bytes that only an unfinished repair closes may read well: what is said of them must not be that they do not. */
+  #sourceOf(known: readonly ByteRange[]): MediaErrorSource {
+    return subtract(known, this.#unsafe.unfinished).length === 0 ? 'unfinished' : 'known';
+  }
+
   #around(
     operation: 'read' | 'write',
     range: ByteRange,
@@ -256,7 +261,7 @@ export class FaultPath {
       error = publishFailure(path, new PmemError('ERR_PMEM_TRUNCATED', message, { path, ranges: truncated, cause: error }));
     }
     if (met.length > 0 || known.length > 0) {
-      error = this.mediaError(operation, met.length > 0 ? 'sigbus' : 'known', [...met, ...known], error);
+      error = this.mediaError(operation, met.length > 0 ? 'sigbus' : this.#sourceOf(known), [...met, ...known], error);
     }
     if (error === undefined) return;
     throw operation === 'persist' ? publishPersistFailure(path, error) : error;

@@ -184,7 +184,7 @@ describe.each(machines)('%o', (options) => {
     await tornByPowerFailure(driver);
     const stop = driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: Errno.EIO, persistent: true }));
     const file = await PmemFile.open(PATH, { driver });
-    await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 8));
+    expect(await failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 8))).toMatchObject({ source: 'unfinished' });
     await file.close();
     stop();
     expect(await contentAfterOpen(driver)).toEqual(whole);

@@ -49,6 +49,8 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
       const error = await refusal(() => file.repair(LOST, options));
       expect(error).toMatchObject({ code: 'ERR_PMEM_JOURNAL', ranges: [LOST] });
       expect(byteIn(name)).toBe(77);
+      const met = await refusal(() => firstByte(file, LOST.offset));
+      expect(met).toMatchObject({ code: 'ERR_PMEM_MEDIA', source: 'unfinished' });
       await file.close();
     },
   );
