@@ -152,8 +152,14 @@ const list = [
   [core('faults/fault-path.ts'), 'forgetHealthy(this.#file, this.#unsafe, range);', '', 'a page that met an error once stays bad'],
   [core('faults/ask-again.ts'), ', ...unsafe.listedWithin(within)],', '],', 'a page that was listed once stays bad'],
   [core('faults/unsafe-ranges.ts'), 'this.#unpersisted.remove(range);', '', 'bytes that were written again cannot be persisted'],
-  [core('faults/fault-path.ts'), "if (source === 'sigbus' || source === 'errno') {", 'if (false) {', 'met errors are forgotten'],
-  [core('faults/fault-path.ts'), "this.#unsafe.unfinished).length === 0 ?", "this.#unsafe.unfinished).length < 0 ?", 'bytes whose repair has not ended are said to be unreadable'],
+  [
+    core('faults/fault-path.ts'), "if (source === 'sigbus' || source === 'errno') {", 'if (false) {',
+    'met errors are forgotten',
+  ],
+  [
+    core('faults/fault-path.ts'), 'this.#unsafe.unfinished).length === 0 ?', 'this.#unsafe.unfinished).length < 0 ?',
+    'bytes whose repair has not ended are said to be unreadable',
+  ],
   [core('faults/fault-path.ts'), '[...gaps, ...known])) this.#unsafe.noteWritten', '[...gaps])) this.#unsafe.noteWritten', 'bytes that were not stored end a loss'],
   // Salvage, mirrors, events
   [core('rescue/salvage.ts'), 'held.reason !== part.reason || ', '', 'gaps of two reasons are one'],
