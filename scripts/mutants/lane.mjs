@@ -135,10 +135,10 @@ export class Lane {
   }
 
   /**
-   * Tries one mutant, with the test file `first` before all others if there is one. Returns as `killer` the test that
-   * notices the mutant, if any does; `ranOutOfTime` as run() does.
+   * Tries one mutant, with the test files `first` before all others. Returns as `killer` the test that notices the
+   * mutant, if any does; `ranOutOfTime` as run() does.
    */
-  async judge({ file, find, replace }, stages = stagesFor(file), first = undefined) {
+  async judge({ file, find, replace }, stages = stagesFor(file), first = []) {
     const at = path.join(this.#copy, file);
     const source = readFileSync(at, 'utf8');
     const found = source.split(find).length - 1;
@@ -149,8 +149,8 @@ export class Lane {
     writeFileSync(at, mutated);
     try {
       let ranOutOfTime = false;
-      const isThere = first !== undefined && existsSync(path.join(this.#copy, first));
-      for (const stage of isThere ? [[first], ...stages] : stages) {
+      const there = first.filter((test) => existsSync(path.join(this.#copy, test)));
+      for (const stage of there.length > 0 ? [there, ...stages] : stages) {
         const outcome = await this.run(stage, file);
         if (outcome.killer !== undefined) return outcome;
         ranOutOfTime ||= outcome.ranOutOfTime === true;

@@ -37,7 +37,6 @@ const kind = asked.explorer ? 'explorer' : 'tests';
 const stages = asked.explorer ? EXPLORER_STAGES : undefined;
 const [text = ''] = positionals;
 const record = readRecord();
-const known = record[kind];
 const recorded = current(record)[kind];
 const chosen = partOf(asked.explorer ? putBack : mutants, asked.part)
   .filter(({ file, what }) => `${file} ${what}`.includes(text))
@@ -45,6 +44,8 @@ const chosen = partOf(asked.explorer ? putBack : mutants, asked.part)
 const strangers = Object.keys(explained).filter((name) => !mutants.some(({ what }) => what === name));
 const { commit, day, refusal } = commitNow();
 if (refusal !== undefined) console.log(`not recorded, because ${refusal}`);
+/** So many test files start in a few seconds. */
+const MOST_LIKELY = 4;
 const counts = { killed: 0, explained: 0, survived: 0, undecided: 0 };
 const left = [];
 const begun = performance.now();
@@ -54,7 +55,7 @@ async function work(lane) {
   while (next < chosen.length) {
     const number = ++next;
     const mutant = chosen[number - 1];
-    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, stages ? undefined : known[mutant.what]?.by);
+    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, stages ? [] : likelyKillers(mutant));
     const outcome = outcomeOf(mutant, killer, ranOutOfTime);
     counts[outcome]++;
     if (outcome === 'survived' || outcome === 'undecided') left.push({ ...mutant, outcome });
@@ -68,6 +69,17 @@ async function work(lane) {
     const result = { outcome, by: killedBy, file: mutant.file, digest: digestOf(mutant), commit, day, at };
     store({ tests: {}, explorer: {}, [kind]: { [mutant.what]: result } });
   }
+}
+
+/** The test file that killed it before; else those that killed most others of the same source. */
+function likelyKillers({ what, file }) {
+  const results = readRecord().tests;
+  if (results[what]?.by !== undefined) return [results[what].by];
+  const kills = new Map();
+  for (const { by } of Object.values(results).filter((result) => result.file === file && result.by !== undefined)) {
+    kills.set(by, (kills.get(by) ?? 0) + 1);
+  }
+  return [...kills].sort(([, a], [, b]) => b - a).slice(0, MOST_LIKELY).map(([by]) => by);
 }
 
 function outcomeOf({ what }, killer, ranOutOfTime) {

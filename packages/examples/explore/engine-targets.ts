@@ -1,7 +1,6 @@
 /** Shared by the explorations of all engines: bodies on machines, in every way, and random ones without end. */
 import type { MockOptions } from '@safe-pmem/mock';
 import { everyWay, type Explored, type Exploration, type ExplorationTarget } from '@safe-pmem/mock';
-import { PagesError } from '../src/pages/index.js';
 
 const KERNELS = ['5.10', '6.1', '6.12', '7.3'] as const;
 
@@ -60,24 +59,6 @@ export function randomMirroredMachine(seed: number): MirroredMachine {
 export function nameOfMirrored({ filesystem, kernel = '6.12', clearable = true, dax = true, mirrored }: MirroredMachine): string {
   const device = `${clearable ? '' : ' unclearable'}${dax ? '' : ' without dax'}`;
   return `${filesystem ?? 'ext4'} ${kernel}${device}${mirrored ? ' with mirror' : ''}`;
-}
-
-/**
- * If the medium under a repair journal has failed, files may refuse to open; and so may a store if both files of its
- * log have lost the same page. They never read wrong for it.
- */
-export async function unlessAtRisk(
-  life: { readonly journalAtRisk: boolean; readonly canBeLost: boolean },
-  isRefusal: (error: unknown) => boolean,
-  action: () => Promise<void>,
-): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    const isJournal = isRefusal(error) && life.journalAtRisk;
-    const isLog = error instanceof PagesError && error.code !== 'ERR_PAGES_LOST' && life.canBeLost;
-    if (!isJournal && !isLog) throw error;
-  }
 }
 
 /** The `index`th number of a seed, of 16 bits. */

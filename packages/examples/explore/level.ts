@@ -8,7 +8,8 @@ import type { Exploration } from '@safe-pmem/mock';
 import { PagesError } from '../src/pages/index.js';
 import { WalError } from '../src/wal/index.js';
 import { LevelLife, makeLevelImage } from './level-life.js';
-import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
+import { checkBy, nextProcess, oneStart } from './engine-exploration.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine } from './engine-targets.js';
 
 export type Body = (life: LevelLife) => Promise<void>;
 
@@ -55,30 +56,24 @@ export function levelExploration(body: Body, machine: MirroredMachine): Explorat
   return {
     ...briefLevelExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, isLevelError, async () => {
-        life.forget();
+      nextProcess(life, isLevelError, async () => {
         await life.open();
         await life.close();
       }),
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isLevelError, async () => {
-        await life.open();
-        await life.judge();
-        await life.write(['h', 'another history'], ['b', 'again']);
-        await life.open();
-        await life.judge();
-        await life.close();
-      });
-    },
+    check: checkBy(isLevelError, async (life) => {
+      await life.open();
+      await life.judge();
+      await life.write(['h', 'another history'], ['b', 'again']);
+      await life.open();
+      await life.judge();
+      await life.close();
+    }),
   };
 }
 
-/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefLevelExploration(body: Body, machine: MirroredMachine): Exploration<LevelLife> {
-  return {
-    prep: async (seed) => {
+  return oneStart({
+    begin: async (seed) => {
       const life = new LevelLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
       await life.open();
       return life;
@@ -88,19 +83,13 @@ export function briefLevelExploration(body: Body, machine: MirroredMachine): Exp
       // Its repair in the background ends here.
       await life.close();
     },
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isLevelError, async () => {
-        await life.open();
-        await life.judge();
-      });
+    start: async (life) => {
+      await life.open();
+      await life.judge();
     },
-    onEvent: (life, event) => {
-      life.noteEvent(event);
-    },
+    isRefusal: isLevelError,
     acceptable: isLevelError,
-  };
+  });
 }
 
 /** Errors of abstract-level carry a code of its own. */

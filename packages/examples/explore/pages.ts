@@ -7,7 +7,8 @@ import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { scan } from '../test/pages/store-machine.js';
 import { isStoreError, makeStoreImage, put, StoreLife } from './pages-life.js';
-import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
+import { checkBy, nextProcess, oneStart } from './engine-exploration.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine } from './engine-targets.js';
 
 export type Body = (life: StoreLife) => Promise<void>;
 
@@ -67,42 +68,30 @@ export function storeExploration(body: Body, machine: MirroredMachine): Explorat
   return {
     ...briefStoreExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, isPmemError, async () => {
-        life.forget();
+      nextProcess(life, isPmemError, async () => {
         await life.open();
         if (life.store.isDamaged) await life.store.repair();
         await life.close();
       }),
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isPmemError, () => check(life));
-    },
+    check: checkBy(isPmemError, check),
   };
 }
 
-/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefStoreExploration(body: Body, machine: MirroredMachine): Exploration<StoreLife> {
-  return {
-    prep: async (seed) => {
+  return oneStart({
+    begin: async (seed) => {
       const life = new StoreLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
       await life.open();
       return life;
     },
     body,
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isPmemError, async () => {
-        await life.open();
-        life.judge(scan);
-      });
+    start: async (life) => {
+      await life.open();
+      life.judge(scan);
     },
-    onEvent: (life, event) => {
-      life.noteEvent(event);
-    },
+    isRefusal: isPmemError,
     acceptable: isStoreError,
-  };
+  });
 }
 
 const isPmemError = (error: unknown): boolean => error instanceof PmemError;

@@ -5,7 +5,8 @@
 import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { WalError } from '../src/wal/index.js';
-import { engineTargets, numberOf, unlessAtRisk } from './engine-targets.js';
+import { checkBy, nextProcess, oneStart } from './engine-exploration.js';
+import { engineTargets, numberOf } from './engine-targets.js';
 import { isAcceptable, makeImage, ReplicatedLife, type ReplicatedMachine } from './replicated-life.js';
 import type { Answer } from './simulated-stream.js';
 
@@ -48,47 +49,37 @@ export function replicatedExploration(body: Body, machine: ReplicatedMachine): E
   return {
     ...briefReplicatedExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, isPmemError, async () => {
+      nextProcess(life, isPmemError, async () => {
         await restart(life);
         await life.log.repair();
         await life.close();
       }),
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      return unlessAtRisk(life, isPmemError, () => check(life));
-    },
+    check: checkBy(isPmemError, check),
   };
 }
 
-/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefReplicatedExploration(body: Body, machine: ReplicatedMachine): Exploration<ReplicatedLife> {
-  return {
-    prep: async (seed) => {
+  return oneStart({
+    begin: async (seed) => {
       const life = new ReplicatedLife(machine, seed, await image);
       await life.open();
       life.answer(machine.answers);
       return life;
     },
     body,
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      return unlessAtRisk(life, isPmemError, async () => {
-        await restart(life);
-        await life.judge();
-        await life.close();
-      });
+    start: async (life) => {
+      await restart(life);
+      await life.judge();
+      await life.close();
     },
-    onEvent: (life, event) => {
-      life.noteEvent(event);
-    },
+    isRefusal: isPmemError,
     acceptable: isAcceptable,
-  };
+  });
 }
 
 const isPmemError = (error: unknown): boolean => error instanceof PmemError;
 
 async function restart(life: ReplicatedLife): Promise<void> {
-  await life.forget();
   life.answer(['done']);
   await life.open();
 }

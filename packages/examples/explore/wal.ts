@@ -5,7 +5,8 @@
 import { PmemError } from '@safe-pmem/core';
 import type { Exploration } from '@safe-pmem/mock';
 import { WalError } from '../src/wal/index.js';
-import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine, unlessAtRisk } from './engine-targets.js';
+import { checkBy, nextProcess, oneStart } from './engine-exploration.js';
+import { engineTargets, type MirroredMachine, nameOfMirrored, randomMirroredMachine } from './engine-targets.js';
 import { FILLS_PAGE, isAcceptable, makeImage, settled, WalLife } from './wal-life.js';
 
 export type Body = (life: WalLife) => Promise<void>;
@@ -73,8 +74,7 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
   return {
     ...briefWalExploration(body, machine),
     recover: (life) =>
-      unlessAtRisk(life, isPmemError, async () => {
-        life.forget();
+      nextProcess(life, isPmemError, async () => {
         try {
           await life.open();
           await goOn(life);
@@ -86,36 +86,25 @@ export function walExploration(body: Body, machine: MirroredMachine): Exploratio
         }
         await life.close();
       }),
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isPmemError, () => check(life));
-    },
+    check: checkBy(isPmemError, check),
   };
 }
 
-/** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
 export function briefWalExploration(body: Body, machine: MirroredMachine): Exploration<WalLife> {
-  return {
-    prep: async (seed) => {
+  return oneStart({
+    begin: async (seed) => {
       const life = new WalLife(machine, seed, await (machine.mirrored ? images.mirrored : images.alone));
       await life.open();
       return life;
     },
     body,
-    check: (life, { crashed }) => {
-      if (!crashed) life.driver.crash('keep-all');
-      life.forget();
-      return unlessAtRisk(life, isPmemError, async () => {
-        await life.open();
-        await life.judge();
-      });
+    start: async (life) => {
+      await life.open();
+      await life.judge();
     },
-    onEvent: (life, event) => {
-      life.noteEvent(event);
-    },
+    isRefusal: isPmemError,
     acceptable: isAcceptable,
-  };
+  });
 }
 
 const isPmemError = (error: unknown): boolean => error instanceof PmemError;
