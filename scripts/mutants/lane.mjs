@@ -1,6 +1,6 @@
 // A copy of core and mock in which mutants are tried one after the other, on the sources themselves: nothing is built.
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -20,8 +20,6 @@ const EXPLORER_TESTS = ['packages/mock/test/explore/{every,failures,planted}*.te
 const OPENERS = ['packages/mock/test/explore/several-openers.test.ts'];
 const EXPLORATIONS = [...OPENERS, 'packages/mock/test/explore/pmem-file.test.ts'];
 
-/** Those that take longer than all others together. */
-const SLOW_TESTS = ['/repair-cut-off.test.ts', '/crash.test.ts', '/contract.test.ts', '/pmem-file.test.ts'];
 /** What is in a source of this name shows in these tests first. */
 const FIRST_TESTS = [
   [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
@@ -35,20 +33,10 @@ const FIRST_TESTS = [
   [/(device|medium|kernel\/.*)\.ts/, '/facts-repair.test.ts'],
 ];
 
-function firstTestOf(file) {
-  return FIRST_TESTS.find(([source]) => source.test(file))?.[1];
-}
-
-/** Those that are likely to notice it first: what they kill, the slow ones need not see. */
-function stagesFor(file) {
-  const last = [...EXPLORER_TESTS, ...EXPLORATIONS];
-  const own = [`${path.basename(file, '.ts')}.test.ts`, firstTestOf(file) ?? ''];
-  const hasOwnTest = own.some((name) => name !== '' && existsSync(path.join(root, 'packages', 'core', 'test', name)));
-  if (file.startsWith('packages/core/')) {
-    return hasOwnTest ? [CORE_TESTS, FILE_TESTS, MACHINE_TESTS, last] : [FILE_TESTS, [...CORE_TESTS, ...MACHINE_TESTS], last];
-  }
-  if (file.includes('/explore/') || file.includes('/every-')) return [EXPLORER_TESTS, EXPLORATIONS];
-  return [MACHINE_TESTS, FILE_TESTS, last];
+/** Tests that are likely to notice a mutant of `file` if none is known to have noticed one. */
+function likelyTestsOf(file) {
+  const shows = FIRST_TESTS.find(([source]) => source.test(file))?.[1];
+  return [`/${path.basename(file, '.ts')}.test.ts`, ...(shows === undefined ? [] : [shows])];
 }
 
 /** Orders of each situation: first few, as in every test run. */
@@ -60,18 +48,24 @@ export const ALL_TESTS = [...CORE_TESTS, ...FILE_TESTS, ...MACHINE_TESTS, ...EXP
 /** These run programs on the packages as they are built, which no mutant is in. */
 const ON_BUILT_PACKAGES = ['**/{guides,other-systems}.test.ts'];
 
-/** Packages are what their sources in the copy say. One process for all test files: most of a run is loading them. */
-function configFor(copy, include, file) {
+/**
+ * Packages are what their sources in the copy say. One process for all test files: most of a run is loading them. Files
+ * whose paths end as those of `first` come before all others, in that order; then those that took the shortest time.
+ */
+function configFor(copy, include, first, durationsMs) {
   const alias = { '@safe-pmem/core/contract': `${copy}/packages/core/contract/index.ts` };
   for (const name of ['core', 'mock']) alias[`@safe-pmem/${name}`] = `${copy}/packages/${name}/src/index.ts`;
   const test = { include, exclude: ON_BUILT_PACKAGES, testTimeout: 120_000, fileParallelism: false, isolate: false };
   return `import { BaseSequencer } from 'vitest/node';
-const slow = ${JSON.stringify(SLOW_TESTS)};
-const first = ${JSON.stringify(firstTestOf(file))};
-const rank = ({ moduleId }) => moduleId.endsWith(first) ? -1 : Number(slow.some((name) => moduleId.endsWith(name)));
+const first = ${JSON.stringify(first)};
+const durationsMs = ${JSON.stringify(durationsMs)};
+const placeOf = ({ moduleId }) => {
+  const place = first.findIndex((end) => moduleId.endsWith(end));
+  return place === -1 ? durationsMs[moduleId.slice(${copy.length + 1})] ?? 0 : place - first.length;
+};
 class QuickFirst extends BaseSequencer {
   async sort(files) {
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    return (await super.sort(files)).sort((a, b) => placeOf(a) - placeOf(b));
   }
 }
 export default { resolve: { alias: ${JSON.stringify(alias)} }, test: { ...${JSON.stringify(test)}, sequence: { sequencer: QuickFirst } } };
@@ -100,28 +94,28 @@ export class Lane {
   }
 
   /**
-   * Runs the tests of one stage. Returns as `killer` what failed first, if anything did, and as `said` with which
-   * words; `ranOutOfTime` if that was a test that took too long, which may be the machine's doing and kills nothing.
-   * Neither does a disk that was full.
+   * Runs the tests of one stage, in the order of configFor(). Returns as `killer` what failed first, if anything did,
+   * and as `said` with which words; `ranOutOfTime` if that was a test that took too long, which may be the machine's
+   * doing and kills nothing. Neither does a disk that was full. If nothing failed, `durationsMs` by test file.
    */
-  async run(stage, file = '') {
+  async run(stage, first = [], durationsMs = {}) {
     for (let tries = 0; tries < 3; tries++) {
-      const outcome = await this.#tryStage(stage, file);
+      const outcome = await this.#tryStage(stage, first, durationsMs);
       if (outcome.killer === undefined || !outcome.killer.endsWith(FULL_DISK)) return outcome;
     }
     throw new Error(`vitest cannot write its files: ${FULL_DISK}`);
   }
 
-  async #tryStage(stage, file) {
+  async #tryStage(stage, first, durationsMs) {
     const report = path.join(this.#copy, 'report.json');
     rmSync(report, { force: true });
     const config = path.join(this.#copy, 'vitest.config.mjs');
-    writeFileSync(config, configFor(this.#copy, stage, file));
+    writeFileSync(config, configFor(this.#copy, stage, first, durationsMs));
     const args = [vitest, 'run', '--config', config, '--bail', '1', '--reporter', 'json', '--outputFile', report];
     const ended = await this.#spawn(args, stage.orders);
     if (ended === 'hangs') return { killer: 'it hangs' };
     const { success, testResults } = JSON.parse(readFileSync(report, 'utf8'));
-    if (success) return {};
+    if (success) return { durationsMs: this.#durationsOf(testResults) };
     for (const { name, message, assertionResults } of testResults) {
       const failed = assertionResults.find(({ status }) => status === 'failed');
       if (failed?.failureMessages.some((text) => text.includes('Test timed out'))) return { ranOutOfTime: true };
@@ -135,10 +129,10 @@ export class Lane {
   }
 
   /**
-   * Tries one mutant, with the test files `first` before all others. Returns as `killer` the test that notices the
+   * Tries one mutant, with the test files `killers` before all others. Returns as `killer` the test that notices the
    * mutant, if any does; `ranOutOfTime` as run() does.
    */
-  async judge({ file, find, replace }, stages = stagesFor(file), first = []) {
+  async judge({ file, find, replace }, stages, killers, durationsMs) {
     const at = path.join(this.#copy, file);
     const source = readFileSync(at, 'utf8');
     const found = source.split(find).length - 1;
@@ -149,9 +143,8 @@ export class Lane {
     writeFileSync(at, mutated);
     try {
       let ranOutOfTime = false;
-      const there = first.filter((test) => existsSync(path.join(this.#copy, test)));
-      for (const stage of there.length > 0 ? [there, ...stages] : stages) {
-        const outcome = await this.run(stage, file);
+      for (const stage of stages) {
+        const outcome = await this.run(stage, [...killers, ...likelyTestsOf(file)], durationsMs);
         if (outcome.killer !== undefined) return outcome;
         ranOutOfTime ||= outcome.ranOutOfTime === true;
       }
@@ -164,6 +157,10 @@ export class Lane {
   dispose() {
     this.#running?.kill('SIGKILL');
     rmSync(this.#copy, { recursive: true, force: true });
+  }
+
+  #durationsOf(testResults) {
+    return Object.fromEntries(testResults.map(({ name, startTime, endTime }) => [path.relative(this.#copy, name), endTime - startTime]));
   }
 
   #spawn(args, orders) {

@@ -34,7 +34,7 @@ if (asked.merge) {
 // Only here: results can be merged in a clone in which nothing is installed.
 const { ALL_TESTS, EXPLORER_STAGES, Lane } = await import('./lane.mjs');
 const kind = asked.explorer ? 'explorer' : 'tests';
-const stages = asked.explorer ? EXPLORER_STAGES : undefined;
+const stages = asked.explorer ? EXPLORER_STAGES : [ALL_TESTS];
 const [text = ''] = positionals;
 const record = readRecord();
 const recorded = current(record)[kind];
@@ -44,7 +44,7 @@ const chosen = partOf(asked.explorer ? putBack : mutants, asked.part)
 const strangers = Object.keys(explained).filter((name) => !mutants.some(({ what }) => what === name));
 const { commit, day, refusal } = commitNow();
 if (refusal !== undefined) console.log(`not recorded, because ${refusal}`);
-/** So many test files start in a few seconds. */
+/** Beside these the order of the test files is that of the time they take. */
 const MOST_LIKELY = 4;
 const counts = { killed: 0, explained: 0, survived: 0, undecided: 0 };
 const left = [];
@@ -55,7 +55,7 @@ async function work(lane) {
   while (next < chosen.length) {
     const number = ++next;
     const mutant = chosen[number - 1];
-    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, stages ? [] : likelyKillers(mutant));
+    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, likelyKillers(mutant), durationsMs);
     const outcome = outcomeOf(mutant, killer, ranOutOfTime);
     counts[outcome]++;
     if (outcome === 'survived' || outcome === 'undecided') left.push({ ...mutant, outcome });
@@ -93,7 +93,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 process.once('exit', () => {
   for (const lane of lanes) lane.dispose();
 });
-const { killer, said } = chosen.length === 0 ? {} : await lanes[0].run(stages?.[0] ?? ALL_TESTS);
+const { killer, said, durationsMs } = chosen.length === 0 ? {} : await lanes[0].run(stages[0]);
 if (killer !== undefined) throw new Error(`the tests fail without any mutant: ${killer}\n${said}`);
 await Promise.all(lanes.map(work));
 const seconds = Math.round((performance.now() - begun) / 1000);
