@@ -23,7 +23,9 @@ interface Start<Life> {
 }
 
 /** The part that is explored most: one start after the events, and nothing after that. Takes a third of the time. */
-export function oneStart<Life extends EngineLife>({ begin, body, start, isRefusal, acceptable }: Start<Life>): Exploration<Life> {
+export function oneStart<Life extends EngineLife>(
+  { begin, body, start, isRefusal, acceptable }: Start<Life>,
+): Exploration<Life> {
   return {
     prep: begin,
     body,
