@@ -64,6 +64,18 @@ describe('a file that is claimed', () => {
     await failure('ERR_PMEM_LOCKED', () => here.claim());
   });
 
+  it('stays claimed when a claim that was released before is released again', async () => {
+    const driver = mockDriver();
+    const [here, there] = [await filled(driver, size), await openIn(driver, 'other')];
+    const first = here.claim();
+    first.release();
+    const second = here.claim();
+    first.release();
+    for (const other of [here, there]) await failure('ERR_PMEM_LOCKED', () => other.claim());
+    second.release();
+    there.claim();
+  });
+
   it('can be written, repaired and opened by those that claim nothing', async () => {
     const driver = mockDriver();
     const here = await filled(driver, size);
