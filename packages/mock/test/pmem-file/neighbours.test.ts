@@ -214,6 +214,22 @@ describe('a process opens the file while another one repairs it', () => {
   });
 });
 
+describe('a page that was met, and that another process has repaired', () => {
+  it.each([
+    ['badBlocks()', (file: PmemFile) => file.badBlocks()],
+    ['resize()', (file: PmemFile) => file.resize(2 * size)],
+  ])('can be persisted as soon as %s has found it gone from the list', async (_, ask) => {
+    const [driver, a, b] = await twoOpeners({ filesystem: 'xfs' });
+    driver.poison(PATH, pageOf(6));
+    await failure('ERR_PMEM_MEDIA', () => read(a, 6 * PAGE, 1));
+    expect(await a.badBlocks()).toEqual({ status: 'known', ranges: [pageOf(6)] });
+    await b.repair(pageOf(6), { rebuild });
+    await ask(a);
+    a.write(new Uint8Array(PAGE).fill(5), 0);
+    a.persist();
+  });
+});
+
 describe('a repair dies in the middle', () => {
   it('at every call: another process that has the file open goes on, and what it stores after that survives', async () => {
     for (let call = 1; ; call++) {

@@ -42,6 +42,24 @@ describe('verification', () => {
     expect(read(file, 0, 4 * PAGE)).toEqual(whole);
   });
 
+  it('other bytes past the end that was mapped, which others have appended to the last page, fail the unit too', async () => {
+    const driver = mockDriver({ filesystem: 'xfs' });
+    const length = 2 * PAGE + 1000;
+    const file = await filled(driver, length);
+    driver.append(PATH, new Uint8Array(500).fill(3));
+    driver.poison(PATH, bad);
+    const stop = driver.observe(({ name }) => {
+      // Another process, between the write and the look at it.
+      if (name === 'remap') driver.overwrite(PATH, Uint8Array.of(99), length + 10);
+      return undefined;
+    });
+    const inFile = { offset: bad.offset, length: 1000 };
+    const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(inFile, { fill: 7 }), RepairError);
+    expect(error.attempts.at(-1)).toMatchObject({ step: 'verify', errno: 0 });
+    stop();
+    expect(driver.readFile(PATH)[length + 10]).toBe(99);
+  });
+
   it('a write that ends early is gone on with, so that there is nothing to find', async () => {
     const driver = mockDriver({ filesystem: 'ext4', kernel: '5.10' });
     const file = await filled(driver, 4 * PAGE);
