@@ -42,7 +42,7 @@ describe('verification', () => {
     expect(read(file, 0, 4 * PAGE)).toEqual(whole);
   });
 
-  it('other bytes past the end that was mapped, which others have appended to the last page, fail the unit too', async () => {
+  it('other bytes past the mapped end, which others have appended to the last page, fail the unit too', async () => {
     const driver = mockDriver({ filesystem: 'xfs' });
     const length = 2 * PAGE + 1000;
     const file = await filled(driver, length);
