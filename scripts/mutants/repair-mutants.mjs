@@ -228,8 +228,12 @@ const list = [
   // An intent from before, and what others have stored since
   [journal('interruption.ts'), "if (isSameBoot(facts, found)) return 'over';", '', 'what others stored after a process died is written over'],
   [journal('interruption.ts'), "return bootId !== '' && journal.identity.bootId === bootId;", "return bootId !== '';", 'a restart of the machine is not noticed'],
-  [journal('interruption.ts'), "return isLater ? 'over' : 'torn';", "return 'torn';", 'what others stored before a restart is written over'],
-  [journal('interruption.ts'), "return isLater ? 'over' : 'torn';", "return 'over';", 'what a torn write left is taken for data'],
+  [journal('interruption.ts'), "if (isLater) return 'over';", '', 'what others stored before a restart is written over'],
+  [journal('interruption.ts'), "if (isLater) return 'over';", "return 'over';", 'what a torn write left is taken for data'],
+  [
+    journal('interruption.ts'), "return keepsChangeTime(facts) ? 'torn' : 'unclear';", "return 'torn';",
+    'a copy that sets back the time of change as well is written over',
+  ],
   [journal('interruption.ts'), "return isLater || !isWrittenSince(facts, found) ? 'unclear' : 'torn';", "return isLater ? 'unclear' : 'torn';", 'what others stored within seconds of a restart is written over'],
   [journal('interruption.ts'), "return isLater || !isWrittenSince(facts, found) ? 'unclear' : 'torn';", "return 'torn';", 'what others stored after a restart is written over'],
   [journal('interruption.ts'), 'Math.max(modifiedMs, changedMs)', 'modifiedMs', 'a copy that keeps its times is written over'],

@@ -23,7 +23,7 @@ export interface FileFacts {
   readonly mode: number;
   /** When the file's bytes were last changed before open(), in milliseconds since 1970, by the filesystem's clock. */
   readonly modifiedMs: number;
-  /** When anything of the inode was last changed before open() (st_ctime). No program can set it back. */
+  /** When anything of the inode was last changed before open() (st_ctime). FAT and some of FUSE say modifiedMs. */
   readonly changedMs: number;
   /** When this boot of the machine began, by the same clock. 0: not known. */
   readonly bootedMs: number;

@@ -3,7 +3,7 @@
 import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, type MockDriver, type MockOptions, mockDriver, SimulatedCrash } from '../../src/index.js';
-import { content, failure, filled, PAGE, PATH, part, read } from './opened.js';
+import { changing, content, failure, filled, PAGE, PATH, part, read } from './opened.js';
 
 const SIZE = 4 * PAGE;
 const bad = { offset: PAGE, length: PAGE };
@@ -206,5 +206,23 @@ describe.each(machines)('%o', (options) => {
     const again = await PmemFile.open(PATH, { driver, journal: 'discard' });
     expect(again.size).toBe(SIZE);
     expect(read(again, 3 * PAGE, PAGE)).toEqual(page);
+  });
+});
+
+describe.each(['fuse', 'vfat', 'exfat'])('on %s, where a copy may set back the time of change', (filesystem) => {
+  it('the machine dies in the repair, and an older copy is put back: open() asks', async () => {
+    const driver = mockDriver({ filesystem: 'ext4' });
+    await tornByPowerFailure(driver);
+    driver.advanceClock(3_600_000);
+    driver.overwrite(PATH, newer, PAGE);
+    driver.setModifiedTime(PATH, 1);
+    const here = changing(driver, (file) => {
+      Object.assign(file, { facts: { ...file.facts, filesystem, changedMs: file.facts.modifiedMs } });
+    });
+    const error = await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver: here }));
+    expect(error).toMatchObject({ ranges: [bad], message: expect.stringMatching(/touched since/) as string });
+    expect(driver.readFile(PATH)).toEqual(withPage(newer));
+    await (await PmemFile.open(PATH, { driver: here, journal: 'discard' })).close();
+    expect(await contentAfterOpen(driver)).toEqual(withPage(newer));
   });
 });

@@ -6,7 +6,9 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { nativeDriver } from '../../src/index.js';
 import { PAGE, scratchFolder } from '../scratch.js';
+import { answering } from './answering.js';
 import { firstByte, LOST, makeLoss, open, plantIntent, refusal, SIZE } from './planted-loss.js';
 
 const EARLIER_BOOT = '11111111-2222-4333-8444-555555555555';
@@ -113,4 +115,17 @@ describe.each(['disk', 'tmpfs'] as const)('on %s', (where) => {
     store(name, 66);
     expect(await byteAfterOpen(name)).toBe(2);
   });
+});
+
+it('the filesystem has one time for both, and an older copy is put back with it: nothing is overwritten', async () => {
+  const name = await intentIn('disk', EARLIER_BOOT, 3600, 1800);
+  writeFileSync(name, Buffer.alloc(SIZE, 55));
+  utimesSync(name, 1_500_000_000, 1_500_000_000);
+  // As sshfs has it: SFTP tells no other time.
+  const driver = answering(nativeDriver(), ({ facts }) => {
+    return { facts: { ...facts, filesystem: 'fuse', changedMs: facts.modifiedMs } };
+  });
+  const error = await refusal(() => open(name, { driver }));
+  expect(error).toMatchObject({ code: 'ERR_PMEM_JOURNAL', ranges: [LOST] });
+  expect(readFileSync(name)[LOST.offset]).toBe(55);
 });

@@ -25,8 +25,17 @@ export function interruptionOf(facts: FileFacts, found: JournalFound): Interrupt
   const { modifiedMs, changedMs, bootedMs } = facts;
   const touchedMs = Math.max(modifiedMs, changedMs);
   const isLater = touchedMs > found.writtenMs + WRITING_MS_MAX;
-  if (touchedMs < bootedMs) return isLater ? 'over' : 'torn';
-  return isLater || !isWrittenSince(facts, found) ? 'unclear' : 'torn';
+  if (touchedMs >= bootedMs) return isLater || !isWrittenSince(facts, found) ? 'unclear' : 'torn';
+  if (isLater) return 'over';
+  return keepsChangeTime(facts) ? 'torn' : 'unclear';
+}
+
+/**
+ * FAT has the time of modification for that of change as well, and so have daemons of FUSE that are told no other
+ * (sshfs): a copy that keeps its times sets both back.
+ */
+function keepsChangeTime({ filesystem }: FileFacts): boolean {
+  return filesystem !== 'fuse' && filesystem !== 'vfat' && filesystem !== 'exfat';
 }
 
 /** The machine has not been restarted since the journal was written: at most a process died. */
