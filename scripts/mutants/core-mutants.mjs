@@ -289,7 +289,7 @@ const list = [
   // Journal
   [core('repair/journal/whose-journal.ts'), 'return isSameInode && ', 'return ', 'a journal of another inode'],
   [
-    core('repair/journal/search-by-mark.ts'), '(isOf(facts, journal) || isOfUnknownBirth(facts, journal));',
+    core('repair/journal/search-by-mark.ts'), 'isOf(facts, journal) || isOfUnknownBirth(facts, journal);',
     'isOf(facts, journal);', 'a sandbox without birth times takes a journal for that of a copy',
   ],
   [core('repair/journal/whose-journal.ts'), ' && identity.birthTimeNs === facts.birthTimeNs', '', 'a journal of a file with the same inode number'],
@@ -426,7 +426,7 @@ const list = [
   ],
   // Filesystems without marks
   [
-    core('repair/journal/search-by-name.ts'), 'canBeMoved ? yield* searchFolder(file, none) : none', 'none',
+    core('repair/journal/search-by-name.ts'), 'canBeMoved ? yield* searchBeside(file, none) : none', 'none',
     'a file that was renamed where marks are not kept has no losses',
   ],
   [
@@ -462,6 +462,55 @@ const list = [
   [
     core('repair/journal/search-folder.ts'), '!isIdentified(file.facts) || ', '',
     'a made-up inode number makes the journal of a copy that of another file',
+  ],
+  [
+    core('repair/journal/whose-journal.ts'), "filesystem === 'tmpfs' || keepsInodes;", "filesystem === 'tmpfs';",
+    'where a daemon of FUSE keeps inode numbers and no marks, a file that was renamed has no losses',
+  ],
+  [
+    core('repair/journal/search-by-mark.ts'), ' && !(isToldByName && place !== usualPlace(facts.path))', '',
+    'where inode numbers are made up, a copy that has got that of its original takes its journal',
+  ],
+  [
+    core('repair/journal/search-by-mark.ts'), '!isOwn && isToldByName && isWhereMarked(facts, mark, place)', 'false',
+    'where inode numbers are made up, a file cannot be opened after a mount',
+  ],
+  [
+    core('repair/journal/search-by-name.ts'), 'makesUpInodes(facts) ? searchOrphans : searchFolder', 'searchFolder',
+    'where inode numbers are made up and no marks are kept, a file that was renamed has no losses',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'), 'if (taken.has(place) || taken.has(withoutInode(place))) continue;', '',
+    'where inode numbers are made up, the losses of a file beside it hinder another one',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'), ' || !isTrusted(facts, outcome)', '',
+    'where inode numbers are made up, a journal that another user planted hinders a file',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'),
+    'if (place === placeAside(facts.path, journal.identity.id)) continue;', '',
+    'where inode numbers are made up, a new file is hindered by what was set aside for it',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'), 'if (intersectAll(intents, whole).length > 0) return true;', '',
+    'where inode numbers are made up, what a repair that was cut off left in a renamed file is data',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'), 'if (mayBeOf(file, journal)) throw', 'throw',
+    'where inode numbers are made up, a journal that was left behind hinders every file',
+  ],
+  [
+    core('repair/journal/search-orphans.ts'), 'file.read(piece, at) === undefined && !isZero(piece)', '!isZero(piece)',
+    'where inode numbers are made up, a file that cannot be read has no losses',
+  ],
+  [
+    core('repair/journal/discard.ts'), 'aside !== undefined && makesUpInodes(file.facts)', 'aside === undefined',
+    'where inode numbers are made up, a new file removes the journal of one that was renamed',
+  ],
+  [
+    core('repair/recover.ts'), 'if (located.doubt !== undefined && !adopt) throw located.doubt;', '',
+    'where inode numbers are made up, a copy is believed to have the losses of its original',
   ],
   [
     core('repair/journal/search-folder.ts'), "if (whose === 'another') continue;", '',

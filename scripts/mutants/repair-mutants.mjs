@@ -106,7 +106,7 @@ const list = [
     'of two journals of one inode the one that was left behind is believed',
   ],
   [
-    journal('search-by-mark.ts'), 'const isOwn = !isOfCopy(place, outcome, journal) && (', 'const isOwn = (',
+    journal('search-by-mark.ts'), 'isOfFile && !isOfCopy(place, outcome, journal) && ', 'isOfFile && ',
     "a snapshot's file changes the journal of the original",
   ],
   [journal('stored-journal.ts'), 'return isEmpty(content) && !this.isCopied;', 'return isEmpty(content);', 'persist() over everything that a copied journal names is said to be durable'],

@@ -215,6 +215,38 @@ describe('names', () => {
   });
 });
 
+describe('a file with a mark, where FUSE makes up the inode numbers', () => {
+  const madeUp = { birthTimeNs: 0n, filesystem: 'fuse' };
+  const renamed = { ...madeUp, path: '/pmem/other' };
+  const doubt = { code: 'ERR_PMEM_JOURNAL', message: expect.stringContaining("'adopt'") as string };
+
+  it('has the journal at its name that names its number', async () => {
+    expect(await look(markOf(), { [USUAL]: journal() }, madeUp)).toMatchObject({ status: 'own' });
+  });
+
+  it('is a file of before the last mount, or an older copy: the journal at its name has another number', async () => {
+    const found = await look(markOf(), { [USUAL]: journal({ inode: 8n }) }, madeUp);
+    expect(found).toMatchObject({ status: 'copied', place: USUAL, doubt });
+  });
+
+  it('is one that was renamed, or a copy that has got the number of its original', async () => {
+    const found = await look(markOf(), { [USUAL]: journal() }, renamed);
+    expect(found).toMatchObject({ status: 'copied', place: USUAL, doubt });
+  });
+
+  it('is a copy beyond doubt if a journal has come with it', async () => {
+    const files = { 'other.repair': journal({ inode: 8n }), [USUAL]: journal() };
+    const found = await look(markOf(), files, renamed);
+    expect(found).toMatchObject({ status: 'copied', place: 'other.repair' });
+    expect(found).not.toHaveProperty('doubt');
+  });
+
+  it('was renamed, if the filesystem keeps its numbers', async () => {
+    const found = await look(markOf(), { [USUAL]: journal() }, { ...renamed, keepsInodes: true });
+    expect(found).toMatchObject({ status: 'own', place: USUAL });
+  });
+});
+
 it('a sandbox knows no birth time of a file whose mark names the journal: it is its own', async () => {
   const found = await look(markOf(), { 'file.repair': journal() }, { birthTimeNs: 0n });
   expect(found.status).toBe('own');

@@ -41,6 +41,7 @@ async function look({ journals, files = {}, changed, listed, identified }: Folde
     listFolder: () => Promise.resolve(outcome),
     listFolderSync: () => outcome,
     identify: (name) => identified ?? files[name],
+    read: (target) => { target.fill(1); return undefined; },
   });
   const located = await locate(file);
   expect(locateSync(file)).toEqual(located);
@@ -187,8 +188,22 @@ describe('a journal of another inode at the name of the file', () => {
   });
 });
 
-describe('on a filesystem that makes up its inode numbers, and knows no births', () => {
-  const changed = { birthTimeNs: 0n, filesystem: 'fuse' };
+describe('on FUSE without births, if its daemon keeps inode numbers', () => {
+  const changed = { birthTimeNs: 0n, filesystem: 'fuse', keepsInodes: true };
+  const journals = { 'old.repair': journal({ birthTimeNs: 0n }) };
+
+  it('a file reached by two names has one journal', async () => {
+    const files = { old: { inode: facts.inode, birthTimeNs: 0n } };
+    expect(await look({ journals, files, changed })).toMatchObject({ status: 'own', place: 'old.repair' });
+  });
+
+  it('a journal of its number at another name may be of a file that was removed: refused', async () => {
+    await expect(look({ journals, changed })).rejects.toMatchObject({ code: 'ERR_PMEM_JOURNAL' });
+  });
+});
+
+describe.each(['cifs', 'fuse'])('on %s, which may make up its inode numbers and knows no births', (filesystem) => {
+  const changed = { birthTimeNs: 0n, filesystem };
   const of = (inode: bigint, place: string): JournalOutcome => {
     return journal({ inode, birthTimeNs: 0n }, {}, newJournalId(place));
   };

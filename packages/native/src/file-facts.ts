@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { FileFacts } from '@safe-pmem/core';
 import type { OpenedFile } from './binding.js';
 import { nameFilesystem } from './filesystem-name.js';
+import { keepsInodes } from './inode-numbers.js';
 
 export function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['bus']): FileFacts {
   const { name: filesystem, remote } = nameFilesystem(opened.filesystemMagic, opened.device);
@@ -13,6 +14,7 @@ export function factsOf(opened: OpenedFile, readOnly: boolean, bus: FileFacts['b
     created: opened.created,
     inode: opened.inode,
     birthTimeNs: opened.birthTimeNs,
+    keepsInodes: opened.birthTimeNs === 0n ? keepsInodes(filesystem, opened.device) : undefined,
     ownerId: opened.ownerId,
     groupId: opened.groupId,
     mode: opened.mode,

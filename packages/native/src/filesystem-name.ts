@@ -72,7 +72,8 @@ function mountTypeIn(mounts: string, device: string): string | undefined {
   return undefined;
 }
 
-function readMounts(): string {
+/** The table of mounts of this process; empty if /proc does not say. */
+export function readMounts(): string {
   try {
     return readFileSync('/proc/self/mountinfo', 'utf8');
   } catch {

@@ -22,7 +22,7 @@ async function whatCharacterDevice(device: number, sysfsRoot: string): Promise<'
 }
 
 /** glibc's makedev(): 12 bits of the major number above 8 of the minor, and the upper bits of both above these. */
-function majorAndMinor(device: number): string {
+export function majorAndMinor(device: number | bigint): string {
   const number = BigInt(device);
   const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n);
   const minor = (number & 0xffn) | ((number >> 12n) & 0xffffff00n);

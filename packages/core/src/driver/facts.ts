@@ -14,6 +14,8 @@ export interface FileFacts {
   /** Inode number, and birth time by statx (0n if the filesystem keeps none): they tie a journal to its file. */
   readonly inode: bigint;
   readonly birthTimeNs: bigint;
+  /** Files keep their inode numbers from mount to mount. Used without births; default: NFS and tmpfs do. */
+  readonly keepsInodes?: boolean | undefined;
   /**
    * Owner, group and permission bits of the file when it was opened. An owner or a group that the user namespace of
    * this process does not map is not known, and is -1.

@@ -42,6 +42,7 @@ export async function recoverJournal(context: RecoverContext, adopt: boolean): P
     return file.mappedBytes;
   }
   if (located.status === 'copied' && !(adopt && !file.facts.readOnly)) {
+    if (located.doubt !== undefined && !adopt) throw located.doubt;
     const { intents, lost } = located.journal;
     unsafe.syncFromJournal({ intents: [], lost: coalesce([...lost, ...intents]) });
     return file.mappedBytes;

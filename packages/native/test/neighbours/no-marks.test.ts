@@ -21,6 +21,11 @@ const driver = answering(native, unmarked);
 /** Nor does it tell births. */
 const nfs = answering(driver, ({ facts }) => ({ facts: { ...facts, filesystem: 'nfs', birthTimeNs: 0n } }));
 
+/** Nor inode numbers that stay: sshfs. */
+const sshfs = answering(driver, ({ facts }) => {
+  return { facts: { ...facts, filesystem: 'fuse', birthTimeNs: 0n, keepsInodes: false } };
+});
+
 const request = { create: false, readOnly: false, preallocate: false, sizeBytes: undefined };
 
 let folder: string;
@@ -109,6 +114,28 @@ describe('a file with a loss gets another name while it is closed', () => {
     expect(refused).toMatchObject({ code: 'ERR_PMEM_JOURNAL', path: `${file}.repair` });
     renameSync(`${file}.repair`, `${moved}.repair`);
     const found = await PmemFile.open(moved, { driver: nfs });
+    expect((await refusal(() => { found.read(new Uint8Array(SIZE), 0); })).code).toBe('ERR_PMEM_LOST');
+    await found.close();
+  });
+});
+
+describe('a file with a loss is renamed while it is closed, where inode numbers are made up', () => {
+  it.each([
+    ['nothing else happens', () => Promise.resolve()],
+    ['open() makes a new one', async () => {
+      await (await PmemFile.open(file, { driver: sshfs, create: true, size: SIZE })).close();
+      const fresh = await PmemFile.open(file, { driver: sshfs });
+      expect(fresh.readUInt8(LOST.offset)).toBe(0);
+      await fresh.close();
+    }],
+  ])('%s: no zero is data, and its journal has to be renamed as well', async (_, then) => {
+    renameSync(file, moved);
+    await then();
+    const [journal = ''] = readdirSync(folder).filter((name) => name.endsWith('.repair'));
+    const refused = await refusal(() => PmemFile.open(moved, { driver: sshfs }));
+    expect(refused).toMatchObject({ code: 'ERR_PMEM_JOURNAL', path: path.join(folder, journal) });
+    renameSync(path.join(folder, journal), `${moved}.repair`);
+    const found = await PmemFile.open(moved, { driver: sshfs });
     expect((await refusal(() => { found.read(new Uint8Array(SIZE), 0); })).code).toBe('ERR_PMEM_LOST');
     await found.close();
   });

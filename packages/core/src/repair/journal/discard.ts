@@ -6,14 +6,14 @@ import { repairUnitBytes } from '../../opening/file-info.js';
 import type { DecodedJournal } from './format.js';
 import { decodeJournal, JOURNAL_LIMIT_BYTES } from './format.js';
 import { answered } from './located.js';
-import { placeByInode, usualPlace } from './names.js';
+import { placeAside, placeByInode, temporaryName, usualPlace } from './names.js';
 import { belongsBeside } from './search-folder.js';
-import { isMarkedAsOriginal, isOf } from './whose-journal.js';
+import { isMarkedAsOriginal, isOf, makesUpInodes } from './whose-journal.js';
 import { writeMark } from './write-mark.js';
 
 /**
  * A file that open() has just made has no losses. What is left at its name of a file before it is removed, if it is a
- * journal, and not the original of a file that may only have another name now.
+ * journal, and not the original of a file that may only have another name now. Where nothing tells, it is set aside.
  */
 export async function clearStale(file: CompleteFile): Promise<void> {
   const place = usualPlace(file.facts.path);
@@ -22,6 +22,12 @@ export async function clearStale(file: CompleteFile): Promise<void> {
   const decoded = decodeJournal(outcome.bytes, repairUnitBytes(file.facts));
   if (decoded.status === 'foreign') return;
   if (decoded.status === 'ok' && (await isOfLivingFile(file, place, outcome, decoded.journal))) return;
+  const aside = decoded.status === 'ok' ? placeAside(file.facts.path, decoded.journal.identity.id) : undefined;
+  if (aside !== undefined && makesUpInodes(file.facts) && file.readMark().status === 'unsupported') {
+    const temporary = temporaryName(file.facts.inode);
+    const journal = { bytes: outcome.bytes, mark: new Uint8Array(0), temporary, isNew: true };
+    if ((await file.writeJournal(aside, journal)) !== undefined) return;
+  }
   await file.removeJournal(place);
 }
 

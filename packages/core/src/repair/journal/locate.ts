@@ -10,6 +10,7 @@
  * | a mark | the same, where the mark leads to, and written since the file was made, or in the same tick of the filesystem's clock | refused: it is the original's |
  * | a mark | the journal with that id, naming this inode, on another filesystem | copied (a snapshot, an image) |
  * | a mark | the journal with that id, naming this inode, in another folder, without a mark | copied (it is a copy's) |
+ * | a mark | on FUSE with made-up inode numbers, the journal with that id, where it was made, at another name or naming another inode | refused unless adopted |
  * | a mark | no such journal | refused: what was lost cannot be told any more |
  * | no mark | a journal naming this inode, marked as the original | not in force: the mark comes before any change, and goes first |
  * | no mark | a journal naming this inode, without a mark | own (version 1, or a filesystem without attributes) |
@@ -28,6 +29,7 @@
  * | on FAT, one of the same birth, and no other file has it | own |
  * | on FAT, one of the same birth, and the file of that name has it | another file's |
  * | on FAT, one of the same birth, and other files have it | refused: it may be of any of them |
+ * | on FUSE with made-up inode numbers, one whose file is not there, and this file has zeros where it says lost | refused |
  *
  * There, a journal at the name of this file is another file's, and no copy's, if its file is in the folder and the
  * journal was made at that name.

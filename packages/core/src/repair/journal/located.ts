@@ -1,5 +1,6 @@
 /** Outcomes of a search for the journal of a file, and the questions that it asks the driver. */
 import type { CompleteFile, FolderOutcome, JournalOutcome } from '../../driver/driver.js';
+import type { PmemError } from '../../errors/errors.js';
 import type { DecodedJournal } from './format.js';
 import { JOURNAL_LIMIT_BYTES } from './format.js';
 
@@ -20,6 +21,8 @@ export interface JournalFound {
   readonly writtenMs: number;
   /** The file has a mark that names this journal. */
   readonly marked: boolean;
+  /** Of a `copied` one that may as well be another file's: the error that open() throws unless it is adopted. */
+  readonly doubt?: PmemError;
 }
 
 export type Located = NoJournal | JournalFound;

@@ -18,6 +18,14 @@ export function placeByInode(path: string, inode: bigint): string {
   return withEnding(baseName(path), `-${inode.toString(16)}${JOURNAL_SUFFIX}`);
 }
 
+/**
+ * The place of a journal that was found where a new file is made, if it may be of one that has another name by now.
+ * Undefined for journals of older builds, which have no id.
+ */
+export function placeAside(path: string, id: string | undefined): string | undefined {
+  return id === undefined ? undefined : withEnding(baseName(path), `-${id}${JOURNAL_SUFFIX}`);
+}
+
 /** Absolute path of a place beside the file at `path`. */
 export function absolutePlace(path: string, place: string): string {
   const isAbsolute = lastSeparator(place, path) >= 0;

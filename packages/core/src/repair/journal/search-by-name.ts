@@ -5,8 +5,9 @@ import type { Located, NoJournal, Search } from './located.js';
 import { readAt } from './located.js';
 import { placeByInode, usualPlace } from './names.js';
 import { belongsBeside, searchFolder } from './search-folder.js';
+import { searchOrphans } from './search-orphans.js';
 import {
-  isMarkedAsOriginal, isNoFile, isOf, isTrusted, read, refusal, untrusted, writtenMsOf,
+  isMarkedAsOriginal, isNoFile, isOf, isTrusted, makesUpInodes, read, refusal, untrusted, writtenMsOf,
 } from './whose-journal.js';
 
 /** `isMarkable`: the filesystem keeps marks, so a file that has none has no journal but one at its own name. */
@@ -18,10 +19,11 @@ export function* searchByName(file: CompleteFile, isMarkable: boolean): Search<L
   const none: NoJournal = { status: 'none', place, marked: false, isStale: false };
   // Only a file that open() has not just made may have had another name.
   const canBeMoved = !isMarkable && !facts.created;
-  if (outcome.status === 'absent') return canBeMoved ? yield* searchFolder(file, none) : none;
+  const searchBeside = makesUpInodes(facts) ? searchOrphans : searchFolder;
+  if (outcome.status === 'absent') return canBeMoved ? yield* searchBeside(file, none) : none;
   const atInode = function* (): Search<Located> {
     const found = yield* searchElsewhere(file, elsewhere, none);
-    return found.status === 'none' && canBeMoved ? yield* searchFolder(file, found) : found;
+    return found.status === 'none' && canBeMoved ? yield* searchBeside(file, found) : found;
   };
   if (isNoFile(outcome) || (outcome.status === 'too-large' && isMarkable)) return yield* atInode();
   const found = read(facts, outcome);

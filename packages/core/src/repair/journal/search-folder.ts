@@ -16,7 +16,7 @@ import {
 } from './whose-journal.js';
 
 /** Why a journal that names this file is refused, where nothing tells this file from one that was removed. */
-const AMBIGUOUS =
+export const AMBIGUOUS =
   'it may be of this file, which has another name now, or of one that was removed: if it is of this file, rename it ' +
   'as well; if it is not, remove it';
 
@@ -55,7 +55,8 @@ export function* belongsBeside(file: CompleteFile, place: string, journal: Decod
   return others(file, names).some(({ identity }) => isOfOther(file.facts, identity, journal));
 }
 
-function* namesBeside({ facts }: CompleteFile): Search<readonly string[]> {
+/** The names in the folder of the file; none if it cannot be listed by this user. */
+export function* namesBeside({ facts }: CompleteFile): Search<readonly string[]> {
   const outcome = yield* listFolder();
   if ('names' in outcome) return outcome.names;
   const { errno } = outcome.failure;
@@ -64,12 +65,12 @@ function* namesBeside({ facts }: CompleteFile): Search<readonly string[]> {
   throw systemError('cannot look for the repair journal', outcome.failure, { path: facts.path });
 }
 
-function journalsOf(names: readonly string[], except: string): readonly string[] {
+export function journalsOf(names: readonly string[], except: string): readonly string[] {
   return names.filter((name) => name.endsWith(JOURNAL_SUFFIX) && name !== except);
 }
 
 /** Undefined for what is no journal that can be read. */
-function journalIn({ facts }: CompleteFile, place: string, outcome: JournalOutcome): DecodedJournal | undefined {
+export function journalIn({ facts }: CompleteFile, place: string, outcome: JournalOutcome): DecodedJournal | undefined {
   if (outcome.status === 'absent' || outcome.status === 'too-large' || isNoFile(outcome)) return undefined;
   // One that this user may not read is of another user's file.
   if (outcome.status === 'failed' && [EACCES, EPERM].includes(outcome.failure.errno)) return undefined;

@@ -62,8 +62,13 @@ export function hasPassingInodes({ filesystem, birthTimeNs }: Pick<FileFacts, 'f
  * An inode number tells the file from others, now and after the next mount. Filesystems that know no births and make up
  * the numbers (many of FUSE, SMB) give those of one file to another.
  */
-export function isIdentified({ filesystem, birthTimeNs }: FileFacts): boolean {
-  return birthTimeNs !== 0n || filesystem === 'nfs' || filesystem === 'tmpfs';
+export function isIdentified({ filesystem, birthTimeNs, keepsInodes = false }: FileFacts): boolean {
+  return birthTimeNs !== 0n || filesystem === 'nfs' || filesystem === 'tmpfs' || keepsInodes;
+}
+
+/** Nothing that a journal says of its file tells it from another file after the next mount. */
+export function makesUpInodes(facts: FileFacts): boolean {
+  return facts.filesystem === 'fuse' && !isIdentified(facts);
 }
 
 /** For a file that names the journal: a sandbox that refuses statx(2), here or where it was written, knows no birth. */
