@@ -13,6 +13,7 @@ const TOOLS = {
   'mkfs.xfs': 'xfsprogs',
   xfs_io: 'xfsprogs',
   'mkfs.btrfs': 'btrfs-progs',
+  mergerfs: 'mergerfs',
   losetup: 'mount',
   unshare: 'util-linux',
   prlimit: 'util-linux',

@@ -52,7 +52,8 @@ export async function plantJournal(name, count, lossAt, isBlank = false) {
   if (failure !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${failure.errno}`);
   const mark = Buffer.from(`1 ${ID} ${file.facts.userId} ${file.facts.path}.repair`);
   const journal = { bytes: journalBytes(file.facts, count, lossAt, isBlank), mark, temporary: '.repair-planting.tmp', isNew: true };
-  const problem = (await file.writeJournal(`${path.basename(name)}.repair`, journal)) ?? (await file.writeMark(mark));
+  const marked = async () => (file.readMark().status === 'unsupported' ? undefined : file.writeMark(mark));
+  const problem = (await file.writeJournal(`${path.basename(name)}.repair`, journal)) ?? (await marked());
   await file.close();
   if (problem !== undefined) throw new Error(`cannot plant losses in ${name}: errno ${problem.errno}`);
 }

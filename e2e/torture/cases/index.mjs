@@ -9,6 +9,7 @@ import { nameCases } from './names.mjs';
 import { plantedCases } from './planted.mjs';
 import { repairCases } from './repairs.mjs';
 import { storageCases } from './storage.mjs';
+import { userSpaceCases } from './user-space.mjs';
 
 export const cases = [
   ...controlCases,
@@ -20,5 +21,6 @@ export const cases = [
   ...plantedCases,
   ...neighbourCases,
   ...mountCases,
+  ...userSpaceCases,
   ...engineCases,
 ];
