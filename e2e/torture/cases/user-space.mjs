@@ -8,8 +8,8 @@ import { run, tryRun } from '../places/command.mjs';
 import { assert, assertCode, makeFile, opener, page, PAGE, readAnew } from './support.mjs';
 
 /**
- * Calls `body` with the folder, with what mounts it again (which gives its files other numbers), and with what kills the
- * daemon.
+ * Calls `body` with the folder, with what mounts it again (which gives its files other numbers), and with what kills
+ * the daemon.
  */
 async function onMergerfs(place, options, body) {
   const there = await place('ext4');
@@ -17,7 +17,8 @@ async function onMergerfs(place, options, body) {
   for (const made of [below, folder]) mkdirSync(made);
   let daemon;
   const mount = async () => {
-    daemon = spawn('mergerfs', ['-f', '-o', `minfreespace=0,${options}`, below, folder], { stdio: 'inherit' });
+    const args = ['-f', '-o', `minfreespace=0,${options}`, below, folder];
+    daemon = spawn('mergerfs', args, { stdio: 'inherit' });
     for (let waited = 0; statSync(folder).dev === statSync(below).dev; waited++) {
       assert.ok(waited < 500, 'mergerfs does not mount');
       await setTimeout(10);
