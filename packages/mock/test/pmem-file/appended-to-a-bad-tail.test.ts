@@ -53,6 +53,40 @@ it('others append zeros to a last page that was reset and not written: the next 
   expect(read(again, TAIL.offset, 150)).toEqual(new Uint8Array(150).fill(7, 0, 100));
 });
 
+it('others append behind what the write of the whole page has added, before that is cut off: all of it stays', async () => {
+  const driver = mockDriver({ kernel: '6.12' });
+  driver.writeFile(PATH, content(SIZE));
+  const file = await openIn(driver, 'here');
+  driver.poison(PATH, WHOLE_TAIL);
+  const isGrown = (): boolean => driver.readFile(PATH).length > SIZE;
+  const stop = driver.observe(({ name }) => {
+    // The repair looks at what its write has added.
+    if (name === 'pread' && isGrown()) driver.append(PATH, new Uint8Array(50).fill(5));
+    return undefined;
+  });
+  await file.repair(TAIL, { fill: 7 });
+  stop();
+  expect(driver.readFile(PATH).length).toBe(3 * PAGE + 50);
+  expect(driver.readFile(PATH).subarray(3 * PAGE)).toEqual(new Uint8Array(50).fill(5));
+});
+
+it('a process dies before it has cut off what its write of the page has added: a reader maps no more than there was', async () => {
+  const driver = mockDriver({ kernel: '6.12' });
+  driver.writeFile(PATH, content(SIZE));
+  const file = await openIn(driver, 'dies');
+  driver.poison(PATH, WHOLE_TAIL);
+  driver.observe(({ name, process }) => {
+    if (process === 'dies' && name === 'truncate') driver.process('dies').kill();
+    return undefined;
+  });
+  await file.repair(TAIL, { fill: 7 }).catch(() => undefined);
+  expect(driver.readFile(PATH).length).toBe(3 * PAGE);
+  const reader = await openIn(driver, 'reader', { readOnly: true });
+  expect(reader.size).toBe(SIZE);
+  await reader.close();
+  expect((await openIn(driver, 'later')).size).toBe(SIZE);
+});
+
 describe.each(machines)('%o: others append while the repair of the last page fails after its write', (options) => {
   const appended = new Uint8Array(PAGE - 100).fill(5);
 

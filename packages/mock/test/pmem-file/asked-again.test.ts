@@ -33,6 +33,14 @@ describe('a page that met an error once', () => {
     expect((await file.scrub()).mediaErrors).toEqual([]);
   });
 
+  it('in a scrub, and reads well when it is asked again, is not reported', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, PAGE);
+    driver.observe(failNth({ operation: 'pread', nth: 1, errno: 5 }));
+    expect(await file.scrub()).toMatchObject({ mediaErrors: [], found: [] });
+    expect(read(file, 0, PAGE)).toEqual(content(PAGE));
+  });
+
   it('and reads well later brings back no loss over which the application has written zeros', async () => {
     const driver = mockDriver();
     const file = await filled(driver, 4 * PAGE);

@@ -42,6 +42,19 @@ describe('an opener that asked for the file alone', () => {
     driver.process('alone').kill();
     await (await openIn(driver, 'd')).close();
   });
+
+  it('does not keep readers out, who ask for no lock', async () => {
+    const driver = mockDriver();
+    await (await filled(driver, size)).close();
+    const calls: string[] = [];
+    driver.observe(({ name }) => {
+      calls.push(name);
+      return undefined;
+    });
+    await (await openIn(driver, 'reader', { readOnly: true })).close();
+    expect(calls).not.toContain('lock');
+    expect(calls).toContain('open');
+  });
 });
 
 describe('a file that is claimed', () => {

@@ -17,6 +17,20 @@ describe('a loss in the journal', () => {
     expect(error.ranges).toEqual([{ offset: PAGE, length: 20 }, { offset: PAGE + 30, length: PAGE - 30 }]);
   });
 
+  it('what was stored over a loss and persisted is asked for in the journal no more', async () => {
+    const driver = await withLoss();
+    const file = await PmemFile.open(PATH, { driver });
+    file.write(new Uint8Array(10).fill(1), PAGE + 20);
+    file.persist(PAGE + 20, 10);
+    const calls: string[] = [];
+    driver.observe(({ name }) => {
+      calls.push(name);
+      return undefined;
+    });
+    file.persist(PAGE + 20, 10);
+    expect(calls.filter((name) => /journal|mark|lock/i.test(name))).toEqual([]);
+  });
+
   it('a store that poison refused leaves the loss under it', async () => {
     const driver = await withLoss();
     driver.poison(PATH, { offset: PAGE, length: PAGE });

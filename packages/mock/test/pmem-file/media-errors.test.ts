@@ -113,6 +113,7 @@ describe('reading and writing around media errors', () => {
     const file = await PmemFile.open(PATH, { driver, create: true, size: 4 * PAGE, preallocate: true });
     driver.poison(PATH, { offset: PAGE, length: 1 });
     expect(await file.badBlocks()).toEqual({ status: 'known', ranges: [{ offset: PAGE, length: PAGE }] });
+    file.persist();
     expect(read(file, PAGE, 8)).toEqual(new Uint8Array(8));
     const { units } = await file.repair({ offset: PAGE, length: 1 });
     expect(units).toMatchObject([{ outcome: 'cleared', lost: [], tombstoned: [] }]);
