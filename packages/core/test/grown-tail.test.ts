@@ -20,7 +20,8 @@ function fileOf(sizeBytes: number, found = new Uint8Array(PAGE), errno = 0): Par
 }
 
 describe('zeros after the end that the intent names', () => {
-  it.each([SIZE + 1, SIZE + 200, 3 * PAGE])('are of its write, also of a part of it: a file of %i bytes', async (sizeBytes) => {
+  const grown = [SIZE + 1, SIZE + 200, 3 * PAGE];
+  it.each(grown)('are of its write, also of a part of it: a file of %i bytes', async (sizeBytes) => {
     expect(await grownTail(fileOf(sizeBytes), [intent], false)).toBe(intent);
   });
 
@@ -33,7 +34,9 @@ describe('other bytes there', () => {
   const other = new Uint8Array(PAGE).fill(1, 50, 51);
 
   it('have been appended', async () => {
-    for (const sizeBytes of [SIZE + 200, 3 * PAGE]) expect(await grownTail(fileOf(sizeBytes, other), [intent], false)).toBeUndefined();
+    for (const sizeBytes of [SIZE + 200, 3 * PAGE]) {
+      expect(await grownTail(fileOf(sizeBytes, other), [intent], false)).toBeUndefined();
+    }
   });
 
   it('may be what the machine left when it died in the write, if the page is whole', async () => {

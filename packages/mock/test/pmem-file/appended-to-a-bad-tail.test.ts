@@ -53,7 +53,7 @@ it('others append zeros to a last page that was reset and not written: the next 
   expect(read(again, TAIL.offset, 150)).toEqual(new Uint8Array(150).fill(7, 0, 100));
 });
 
-it('others append behind what the write of the whole page has added, before that is cut off: all of it stays', async () => {
+it('others append behind what the write of the page has added, before that is cut off: all of it stays', async () => {
   const driver = mockDriver({ kernel: '6.12' });
   driver.writeFile(PATH, content(SIZE));
   const file = await openIn(driver, 'here');
@@ -70,7 +70,7 @@ it('others append behind what the write of the whole page has added, before that
   expect(driver.readFile(PATH).subarray(3 * PAGE)).toEqual(new Uint8Array(50).fill(5));
 });
 
-it('a process dies before it has cut off what its write of the page has added: a reader maps no more than there was', async () => {
+it('a process dies before it cuts off what its write has added: a reader maps no more than there was', async () => {
   const driver = mockDriver({ kernel: '6.12' });
   driver.writeFile(PATH, content(SIZE));
   const file = await openIn(driver, 'dies');
