@@ -2,7 +2,7 @@ import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, loseAll, mockDriver } from '../../src/index.js';
 import { JOURNAL, rebuild, size, whole, withLoss } from './journalled.js';
-import { failure, filled, PAGE, PATH, read } from './opened.js';
+import { failure, filled, openIn, PAGE, PATH, read } from './opened.js';
 
 describe('a loss in the journal', () => {
   it('a loss shrinks byte by byte, and survives in part', async () => {
@@ -28,6 +28,21 @@ describe('a loss in the journal', () => {
       return undefined;
     });
     file.persist(PAGE + 20, 10);
+    expect(calls.filter((name) => /journal|mark|lock/i.test(name))).toEqual([]);
+  });
+
+  it('what another process has stored over a loss and persisted is no concern of a later persist', async () => {
+    const driver = await withLoss();
+    const [file, other] = [await openIn(driver, 'here'), await openIn(driver, 'other')];
+    for (const writer of [file, other]) writer.write(new Uint8Array(PAGE).fill(1), PAGE);
+    other.persist(PAGE, PAGE);
+    await file.repair({ offset: 0, length: PAGE });
+    const calls: string[] = [];
+    driver.observe(({ name, process }) => {
+      if (process === 'here') calls.push(name);
+      return undefined;
+    });
+    file.persist(PAGE, PAGE);
     expect(calls.filter((name) => /journal|mark|lock/i.test(name))).toEqual([]);
   });
 
