@@ -23,7 +23,10 @@ const isolated = [
   'test/node-fs/*.test.ts',
   'test/pages/{flush-place,give-back-crash}.test.ts',
 ];
-const { include, exclude, ...options } = { exclude: [], ...testOptionsOf({ needsLinux }) };
+/** They try the explorations, not the engines: `npm run test:states`, which sets the variable, has time for them. */
+const ofExplorations = process.env.EXPLORED_STATES === undefined ? ['test/**/planted*.test.ts'] : [];
+const { include, exclude: elsewhere, ...options } = { exclude: [], ...testOptionsOf({ needsLinux }) };
+const exclude = [...elsewhere, ...ofExplorations];
 
 export default defineConfig({
   test: {
