@@ -3,6 +3,7 @@ import { driverContract } from '@safe-pmem/core/contract';
 import { describe, it } from 'vitest';
 import type { KernelName } from '../src/index.js';
 import { failNth, KERNEL_PROFILES, mockDriver } from '../src/index.js';
+import { shareOf } from './share.js';
 
 const kernels = Object.keys(KERNEL_PROFILES) as KernelName[];
 const machines = [
@@ -21,7 +22,7 @@ const machines = [
   { kernel: '6.12', filesystem: 'ext4', clearable: false, pageBytes: 65_536 },
 ] as const;
 
-for (const { kernel, filesystem, clearable, pageBytes } of machines) {
+for (const { kernel, filesystem, clearable, pageBytes } of shareOf(machines)) {
   driverContract({
     describe,
     it,

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { Screen } from '../../src/demo/screen.js';
 import { audit, payloadOf } from '../../src/demo/workload.js';
 import type { ReplayItem } from '../../src/wal/index.js';
+import { sizeOf } from '../share.js';
 import { runDemo } from './run-demo.js';
 
+/** Every run of a demo is a life of several processes: `npm test` has time for one of each. */
+const hasTime = sizeOf({ whole: true, share: false });
 const ESCAPE = '\u001b[';
 
 describe('the demo as it is built', () => {
@@ -34,14 +37,14 @@ describe('the demo as it is built', () => {
     expect(code).not.toBe(0);
   }, 180_000);
 
-  test('plays the last act by truncation too, and in colour when asked', async () => {
+  test.runIf(hasTime)('plays the last act by truncation too, and in colour when asked', async () => {
     const { code, output } = await runDemo(['--truncate'], { FORCE_COLOR: '1' });
     expect(output).toContain('another process has cut the file off');
     expect(output).toContain(ESCAPE);
     expect(code).toBe(0);
   }, 180_000);
 
-  test('repeats itself from a seed, and NO_COLOR has the last word', async () => {
+  test.runIf(hasTime)('repeats itself from a seed, and NO_COLOR has the last word', async () => {
     const options = ['--mock-only', '--seed', '7'];
     const outputs = await Promise.all([runDemo(options, {}), runDemo(options, { FORCE_COLOR: '1', NO_COLOR: '1' })]);
     const [first, second] = outputs.map(({ output }) => output.replace(/process \d+/g, '').replace(/\d+\.\d s\n/, ''));

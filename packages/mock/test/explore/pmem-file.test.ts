@@ -7,7 +7,7 @@ import { randomTarget, storesTarget, targets } from '../../explore/targets.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants are looked for longer. */
-const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 1000);
+const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 500);
 const STATES_OF_STORES = 260;
 /** Most of the states, in two parts. */
 const STORES_OF_A_PART = Math.ceil(LEAST_STATES / 200);

@@ -2,6 +2,7 @@ import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { crashAt, failNth, keepAll, loseAll, mockDriver, SimulatedCrash } from '../../src/index.js';
 import type { CrashChooser, MockOptions } from '../../src/index.js';
+import { FIRST_MOMENT, MOMENTS_APART } from '../share.js';
 import { bad, expectNothingInvented, rebuild, size, whole } from './journalled.js';
 import { failure, filled, PAGE, part, PATH, read } from './opened.js';
 
@@ -19,7 +20,7 @@ describe('a crash at every step of a repair', () => {
     for (const supplied of [true, false]) {
       for (const [name, chooser] of choosers) {
         it(`${JSON.stringify(machine)}, ${supplied ? 'rebuild' : 'losses'}, power loss ${name}`, async () => {
-          for (let index = 1; ; index++) {
+          for (let index = FIRST_MOMENT; ; index += MOMENTS_APART) {
             const driver = mockDriver({ ...machine, seed: index });
             const file = await filled(driver, size);
             for (const range of bad) driver.poison(PATH, range);
@@ -53,7 +54,7 @@ describe('a crash at every step of a repair', () => {
 
   it('and a second crash at every step of the recovery that follows', async () => {
     let states = 0;
-    for (let first = 1; ; first++) {
+    for (let first = FIRST_MOMENT; ; first += MOMENTS_APART) {
       let recovered = false;
       for (let second = 1; !recovered; second++) {
         const driver = mockDriver({ filesystem: 'xfs', seed: first * 1000 + second });
@@ -62,7 +63,7 @@ describe('a crash at every step of a repair', () => {
         const survive = driver.observe(crashAt(driver.operations + first));
         try {
           await file.repair(bad, { rebuild });
-          expect(states).toBeGreaterThan(100);
+          expect(states).toBeGreaterThan(100 / MOMENTS_APART);
           return;
         } catch { /* the first crash */ }
         survive();
