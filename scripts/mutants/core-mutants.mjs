@@ -346,7 +346,7 @@ const list = [
   [core('repair/journal/journal.ts'), 'if (--this.#holders > 0) return;', 'this.#holders = 0;', 'a persist of the same file drops the lock of its repair'],
   [core('repair/journal/journal.ts'), 'if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);', '', 'the repair lock excludes nobody'],
   [core('repair/journal/journal.ts'), 'if (!this.#isLoaded()) this.#adopt(located);', 'this.#adopt(located);', 'a repair goes on with a journal that it read before a persist changed it'],
-  [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(locateSync(this.#file));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
+  [core('repair/journal/journal.ts'), 'return this.#content ?? this.#adopt(this.#settledSync(locateSync(this.#file)));', 'return (this.#content ??= EMPTY);', 'a persist writes the journal without looking at it'],
   [
     core('repair/journal/stored-journal.ts'), '    if (this.#marked) return undefined;\n',
     '    return undefined;\n', 'a file with a journal is not marked',

@@ -118,6 +118,14 @@ const list = [
   [core('faults/fault-path.ts'), 'this.refreshLosses(range);\n    const known', 'const known', 'what another process wrote over a loss stays unreadable'],
   [core('faults/fault-path.ts'), "this.refreshLosses(range);\n    this.#throwFor('view'", "this.#throwFor('view'", 'a view of what another process wrote over a loss is refused'],
   [core('faults/fault-path.ts'), "this.requireInFile('read', range);\n    this.#requireNothingLost(", "this.requireInFile('read', range);\n    this.refreshLosses(range);\n    this.#requireNothingLost(", 'a loss that is repaired after its bytes were loaded is data'],
+  [
+    journal('journal.ts'), 'if (this.#maySettle(located)) await', 'if (false) await',
+    'what a journal says that is not durable is acted on',
+  ],
+  [
+    core('faults/ask-again.ts'), 'if (settle && located.status', 'if (!settle && located.status',
+    'a page counts as healthy on the word of a journal that is not durable',
+  ],
   [journal('journal.ts'), 'this.#forgetRepairedElsewhere();\n', '', 'while another process repairs, what was written over a loss is still lost'],
   [core('faults/unsafe-ranges.ts'), 'intersectAll(this.#lost.ranges, [...lost, ...intents])', '[]', 'while another process repairs, every loss is forgotten'],
   [repair('repair.ts'), 'await takeBack(journal, unsafe, batch, before);\n        throw error;', 'throw error;', 'a repair that ends before it touches anything leaves its intents'],

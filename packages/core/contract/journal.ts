@@ -105,6 +105,21 @@ export function checkMark(check: Check): void {
     });
   });
 
+  check('settles the folder of a journal, wherever that is, and changes nothing', async (machine) => {
+    await withNewFile(machine, 4096, async (file, path) => {
+      const place = nameOf(path, '.repair');
+      const journal = { bytes: Buffer.from('one'), mark: MARK, temporary: '.repair-contract.tmp', isNew: true };
+      assert.equal(await file.writeJournal(place, journal), undefined);
+      for (const there of [place, `${path}.repair`, nameOf(path, '.none')]) {
+        assert.equal(await file.settleJournal(there), undefined);
+        assert.equal(file.settleJournalSync(there), undefined);
+      }
+      const found = file.readJournalSync(place, 100);
+      const bytes = found.status === 'present' ? Uint8Array.from(found.bytes) : new Uint8Array(0);
+      assertSameBytes(bytes, Buffer.from('one'));
+    });
+  });
+
   check('tells which files are in its folder, or says that it does not', async (machine) => {
     await withNewFile(machine, 4096, async (file, path) => {
       const [listed, atOnce] = [await file.listFolder(), file.listFolderSync()];

@@ -114,6 +114,8 @@ export function checkOpening(check: Check): void {
     assert.throws(() => file.write(new Uint8Array(1), 0));
     assert.throws(() => file.probe(0, 4096));
     assertErrno(await file.sync(), Errno.EBADF);
+    assertErrno(await file.settleJournal('file.repair'), Errno.EBADF);
+    assertErrno(file.settleJournalSync('file.repair'), Errno.EBADF);
     assertErrno(await file.resize(8192, false), Errno.EBADF);
     assertErrno(await file.zeroRange(0, 4096), Errno.EBADF);
     assert.deepEqual((await file.tryZeroRange?.()) ?? { failure: { errno: Errno.EBADF, syscall: 'open' } }, {

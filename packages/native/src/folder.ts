@@ -20,6 +20,35 @@ export function listFolderSync(file: string): FolderOutcome {
   }
 }
 
+/** Flushes the folder of `place`, which is a name in the folder of the file or a path. */
+export async function settleFolder(file: string, place: string): Promise<SystemFailure | undefined> {
+  try {
+    const folder = await fs.promises.open(folderOf(file, place), 'r');
+    await folder.sync().finally(() => folder.close());
+    return undefined;
+  } catch (error) {
+    return failureOf(error, 'fsync').failure;
+  }
+}
+
+export function settleFolderSync(file: string, place: string): SystemFailure | undefined {
+  try {
+    const folder = fs.openSync(folderOf(file, place), 'r');
+    try {
+      fs.fsyncSync(folder);
+    } finally {
+      fs.closeSync(folder);
+    }
+    return undefined;
+  } catch (error) {
+    return failureOf(error, 'fsync').failure;
+  }
+}
+
+function folderOf(file: string, place: string): string {
+  return path.dirname(path.resolve(path.dirname(file), place));
+}
+
 /** Asks with lstat(2), by statx(2) where the kernel has it: without, the birth is not known and counts for nothing. */
 export function identify(file: string, name: string): IdentityOutcome {
   try {

@@ -27,7 +27,7 @@ import { Errno } from '@safe-pmem/core';
 import type { Binding, BindingHandle, OpenedFile } from './binding.js';
 import type { BlockDevice } from './block-device.js';
 import { identityOf } from './file-facts.js';
-import { identify, listFolder, listFolderSync } from './folder.js';
+import { identify, listFolder, listFolderSync, settleFolder, settleFolderSync } from './folder.js';
 import { watchMemory } from './memory-watch.js';
 import { NativeView } from './native-view.js';
 import { extentsOf, numbersOf, pairsOf, rewrittenOf } from './packed-numbers.js';
@@ -242,6 +242,14 @@ export class NativeFile implements CompleteFile {
 
   removeJournalSync(place: string): SystemFailure | undefined {
     return this.#closed ? closed('unlink') : this.#handle.removeJournalSync(place);
+  }
+
+  async settleJournal(place: string): Promise<SystemFailure | undefined> {
+    return this.#closed ? closed('fsync') : settleFolder(this.facts.path, place);
+  }
+
+  settleJournalSync(place: string): SystemFailure | undefined {
+    return this.#closed ? closed('fsync') : settleFolderSync(this.facts.path, place);
   }
 
   readMark(): MarkOutcome {

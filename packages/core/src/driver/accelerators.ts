@@ -97,6 +97,14 @@ export interface JournalExtras {
   readJournal(place: string, limitBytes: number): Promise<JournalOutcome>;
   writeJournal(place: string, journal: JournalFile): Promise<SystemFailure | undefined>;
   removeJournal(place: string): Promise<SystemFailure | undefined>;
+  /**
+   * Makes durable which journal is at `place`, or that none is: fsync of its folder. A process may have died after it
+   * had replaced the journal, and before that. Instead: nothing, and if the machine dies then, too, the journal of
+   * before is back, which may call lost what has been stored since.
+   */
+  settleJournal(place: string): Promise<SystemFailure | undefined>;
+  /** settleJournal() on this thread. */
+  settleJournalSync(place: string): SystemFailure | undefined;
   /** Reads the mark of the file. Instead: `unsupported`, and a file with two names takes no journal. */
   readMark(): MarkOutcome;
   /** Sets the mark of the file (empty: removes it) and makes that durable. Instead: EOPNOTSUPP. */

@@ -56,6 +56,11 @@ function substitutes(file: DriverFile): Accelerators {
     readJournal: (place, limitBytes) => Promise.resolve(file.readJournalSync(place, limitBytes)),
     writeJournal: (place, journal) => Promise.resolve(file.writeJournalSync(place, journal)),
     removeJournal: (place) => Promise.resolve(file.removeJournalSync(place)),
+    settleJournal: (place) => Promise.resolve(complete.settleJournalSync(place)),
+    settleJournalSync: () => {
+      const size = file.fileSizeSync();
+      return 'failure' in size ? size.failure : undefined;
+    },
     readMark: () => ({ status: 'unsupported' }),
     writeMark: (mark) => Promise.resolve(complete.writeMarkSync(mark)),
     writeMarkSync: () => refusal(Errno.EOPNOTSUPP, 'setxattr'),

@@ -29,7 +29,7 @@ export function forgetHealthy(
   if (healthy.length === 0) return;
   // A page that a repair here or elsewhere is writing may read well too, as zeros, and so may one whose bytes are lost. The
   // journal holds the intent before anything of the page changes, so it is read after the page, and needs no lock.
-  const journal = readableJournal(file);
+  const journal = readableJournal(file, true);
   if (journal === 'unreadable') return;
   learnLosses(unsafe, journal);
   unsafe.forgetMet(subtract(healthy, journal.intents));
@@ -47,7 +47,7 @@ export function takeOverListed(
   const gone = subtract(unsafe.listedWithin(within), listed);
   unsafe.replaceListed(within, listed);
   if (gone.length === 0) return;
-  const journal = readableJournal(file);
+  const journal = readableJournal(file, true);
   if (journal === 'unreadable') {
     unsafe.addMet(gone);
     return;
@@ -84,9 +84,11 @@ export function stillLost(
   return subtract(lost, shown);
 }
 
-function readableJournal(file: CompleteFile): JournalContent | 'unreadable' {
+/** `settle`: pages will be stored to on its word, which must not be taken back by a power failure. */
+function readableJournal(file: CompleteFile, settle = false): JournalContent | 'unreadable' {
   try {
     const located = locateSync(file);
+    if (settle && located.status !== 'none' && !file.facts.readOnly) file.settleJournalSync(located.place);
     return located.status === 'none' ? EMPTY : located.journal;
   } catch {
     // The next open() says what is wrong with it. Until then nothing is believed to be healthy.

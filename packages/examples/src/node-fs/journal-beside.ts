@@ -56,6 +56,11 @@ export function removeJournal(facts: FileFacts, place: string): SystemFailure | 
   });
 }
 
+/** Flushes the folder of the journal, which another process may have replaced there before it died. */
+export function settleJournal(facts: FileFacts, place: string): SystemFailure | undefined {
+  return failureOf('fsync', () => { syncFolder(placeOf(facts, place)); });
+}
+
 /** Lists the folder: no attribute names the journal of a file, so one that was renamed finds it by its inode. */
 export function listFolder(facts: FileFacts): FolderOutcome {
   const outcome = attempt('readdir', () => fs.readdirSync(path.dirname(facts.path)));

@@ -9,7 +9,7 @@ import type {
 } from '@safe-pmem/core';
 import { Errno } from '@safe-pmem/core';
 import { attempt, errnoOf, failureOf } from './errno-of.js';
-import { identify, listFolder, readJournal, removeJournal, writeJournal } from './journal-beside.js';
+import { identify, listFolder, readJournal, removeJournal, settleJournal, writeJournal } from './journal-beside.js';
 import { ProcessLocks } from './process-locks.js';
 
 /** With `preallocate`, zeros are written: node:fs has no fallocate. */
@@ -140,6 +140,11 @@ export class NodeFsFile implements DriverFile {
 
   removeJournalSync(place: string): SystemFailure | undefined {
     return removeJournal(this.facts, place);
+  }
+
+  settleJournalSync(place: string): SystemFailure | undefined {
+    const size = this.fileSizeSync();
+    return 'failure' in size ? size.failure : settleJournal(this.facts, place);
   }
 
   listFolderSync(): FolderOutcome {

@@ -283,6 +283,14 @@ export class MockFile implements CompleteFile, OpenHandle {
     return this.#journal.removeJournalSync(place);
   }
 
+  settleJournal(): Promise<SystemFailure | undefined> {
+    return this.#calls.later('settleJournal', 0, 0, () => this.settleJournalSync());
+  }
+
+  settleJournalSync(): SystemFailure | undefined {
+    return this.#journal.settleJournalSync();
+  }
+
   readMark(): MarkOutcome {
     return this.#journal.readMark();
   }

@@ -12,7 +12,7 @@ import type {
 } from '@safe-pmem/core';
 import type { Inode } from '../filesystem/inode.js';
 import { identify, listFolder } from '../kernel/folder.js';
-import { readJournal, readMark, removeJournal, writeJournal, writeMark } from '../kernel/journal.js';
+import { readJournal, readMark, removeJournal, settleJournal, writeJournal, writeMark } from '../kernel/journal.js';
 import type { Machine } from '../machine.js';
 import type { AnnouncedCalls } from './announced-calls.js';
 
@@ -60,6 +60,11 @@ export class MockJournal implements JournalStore {
     const failure = change();
     if (failure === undefined) this.#lastTurn = turn;
     return failure;
+  }
+
+  settleJournalSync(): SystemFailure | undefined {
+    const errno = this.#calls.errno('settleJournal');
+    return errno === 0 ? settleJournal(this.#machine) : { errno, syscall: 'fsync' };
   }
 
   readMark(): MarkOutcome {

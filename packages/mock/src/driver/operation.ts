@@ -29,6 +29,7 @@ export type OperationName =
   | 'readJournal'
   | 'writeJournal'
   | 'removeJournal'
+  | 'settleJournal'
   | 'readMark'
   | 'writeMark'
   | 'names'

@@ -32,6 +32,7 @@ const ERRNOS: Readonly<Record<OperationName, readonly ErrnoName[]>> = {
   readJournal: ['EIO', 'EACCES', 'EMFILE', 'ENOMEM', 'EINTR', ...AWAY],
   writeJournal: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'EMFILE', ...AWAY],
   removeJournal: ['EIO', 'EACCES', ...AWAY],
+  settleJournal: ['EIO', 'EACCES', ...AWAY],
   readMark: ['EIO', 'ENOMEM', ...AWAY],
   writeMark: ['EIO', 'ENOSPC', 'EDQUOT', 'EACCES', 'ENOMEM', ...AWAY],
   names: ['EIO', 'EACCES', 'ENOMEM', ...AWAY],

@@ -79,6 +79,13 @@ export function removeJournal(machine: Machine, facts: FileFacts, place: string)
   return undefined;
 }
 
+/** fsync of the folder. */
+export function settleJournal({ filesystem }: Machine): SystemFailure | undefined {
+  if (filesystem.shutDown) return { errno: Errno.EIO, syscall: 'fsync' };
+  filesystem.commit();
+  return undefined;
+}
+
 export function readMark(machine: Machine, inode: Inode): MarkOutcome {
   if (machine.filesystem.shutDown) return { status: 'failed', failure: { errno: Errno.EIO, syscall: 'getxattr' } };
   if (!machine.keepsAttributes) return { status: 'unsupported' };

@@ -8,6 +8,7 @@
 import type { CompleteFile, SystemFailure } from '../../driver/driver.js';
 import { PmemError } from '../../errors/errors.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
+import { totalLength } from '../../ranges/byte-range.js';
 import type { JournalContent } from './content.js';
 import { EMPTY, withLosses } from './content.js';
 import { journalFits } from './format.js';
@@ -27,6 +28,8 @@ export class Journal {
   readonly #unsafe: UnsafeRanges;
   readonly #stored: StoredJournal;
   #holders = 0;
+  /** The journal that was found last. */
+  #seen = '';
   /** While the lock is held: what the journal holds, or is about to. */
   #content: JournalContent | undefined;
 
@@ -56,7 +59,7 @@ export class Journal {
 
   /** Reads what the journal on disk says now, without the lock. Throws ERR_PMEM_JOURNAL. */
   async look(): Promise<Located> {
-    return this.#stored.note(await locate(this.#file));
+    return this.#stored.note(await this.#settled(await locate(this.#file)));
   }
 
   /**
@@ -87,7 +90,7 @@ export class Journal {
   #forgetRepairedElsewhere(): void {
     let located: Located;
     try {
-      located = locateSync(this.#file);
+      located = this.#settledSync(locateSync(this.#file));
     } catch (error) {
       // What cannot be read says nothing: everything stays as it is known.
       if (error instanceof PmemError) return;
@@ -104,7 +107,7 @@ export class Journal {
     this.#lock(what);
     try {
       if (!this.#isLoaded()) {
-        const located = await locate(this.#file);
+        const located = await this.#settled(await locate(this.#file));
         // A persist() may have read it meanwhile, and may even have changed it.
         if (!this.#isLoaded()) this.#adopt(located);
       }
@@ -119,7 +122,7 @@ export class Journal {
   acquireSync(what: string): JournalContent {
     this.#lock(what);
     try {
-      return this.#content ?? this.#adopt(locateSync(this.#file));
+      return this.#content ?? this.#adopt(this.#settledSync(locateSync(this.#file)));
     } catch (error) {
       this.release();
       throw error;
@@ -177,6 +180,35 @@ export class Journal {
   async takeOver(content: JournalContent): Promise<SystemFailure | undefined> {
     this.#stored.beginOwn();
     return this.update(() => content);
+  }
+
+  /**
+   * Makes durable what another process may have replaced before it died: nothing that this process stores on the word
+   * of a journal may be lost by an older one. If the folder cannot be flushed, all is as it was.
+   */
+  async #settled(located: Located): Promise<Located> {
+    if (this.#maySettle(located)) await this.#file.settleJournal(located.place);
+    return located;
+  }
+
+  /** Each access of lost bytes comes here: what says the same as before teaches nothing that could be taken back. */
+  #settledSync(located: Located): Located {
+    if (this.#maySettle(located) && this.#isNews(located)) this.#file.settleJournalSync(located.place);
+    return located;
+  }
+
+  /** Without a journal there is nothing to be settled: the mark goes first, and its journal is not in force then. */
+  #maySettle({ status }: Located): boolean {
+    return status !== 'none' && !this.#file.facts.readOnly;
+  }
+
+  #isNews(located: Located): boolean {
+    if (located.status === 'none') return false;
+    const { place, writtenMs, journal } = located;
+    const seen = [place, writtenMs, journal.intents.length, journal.lost.length, totalLength(journal.lost)].join(' ');
+    const isNews = seen !== this.#seen;
+    this.#seen = seen;
+    return isNews;
   }
 
   #isLoaded(): boolean {

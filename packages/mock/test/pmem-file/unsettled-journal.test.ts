@@ -1,0 +1,67 @@
+/**
+ * A process dies when its repair has replaced the journal, before the folder is flushed: others see the new journal,
+ * and a power failure brings the old one back. What they stored on the word of the new one stays.
+ */
+import type { PmemFile } from '@safe-pmem/core';
+import { expect, it } from 'vitest';
+import { loseAll, type MockDriver, mockDriver, type MockOptions } from '../../src/index.js';
+import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
+
+const size = 8 * PAGE;
+const whole = content(size);
+const rebuild = (range: { offset: number; length: number }): Uint8Array => part(whole, range);
+
+/** Page 2 is lost, so that there is a journal. Process `dies` has repaired page 1 and is gone. */
+async function unsettled(
+  options: MockOptions, before?: (other: PmemFile) => Promise<unknown>,
+): Promise<[MockDriver, PmemFile]> {
+  const driver = mockDriver(options);
+  await (await filled(driver, size)).close();
+  const file = await openIn(driver, 'dies');
+  driver.poison(PATH, pageOf(2));
+  await file.repair(pageOf(2));
+  const other = await openIn(driver, 'other');
+  driver.poison(PATH, pageOf(1));
+  await before?.(other);
+  let replaced = 0;
+  const stop = driver.observe(({ name, step, process }) => {
+    // The first names the intent, the second strikes it.
+    const isReplaced = process === 'dies' && name === 'writeJournal' && step === 'renamed';
+    if (isReplaced && ++replaced === 2) driver.process('dies').kill();
+    return undefined;
+  });
+  await file.repair(pageOf(1), { rebuild }).catch(() => undefined);
+  stop();
+  expect(replaced).toBe(2);
+  return [driver, other];
+}
+
+const machines = [{ filesystem: 'ext4' }, { filesystem: 'xfs' }, { filesystem: 'ext4', dax: false }] as const;
+
+it.each(machines)('%o: another process is told by a repair that the page is healthy', async (options) => {
+  const [driver, other] = await unsettled(options);
+  expect((await other.repair(pageOf(1), { rebuild })).units).toMatchObject([{ outcome: 'healthy' }]);
+  await expectToStay(driver, other);
+});
+
+it.each(machines)('%o: another process had met the page, and finds that it can be read', async (options) => {
+  const [driver, other] = await unsettled(options, (file) => failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 1)));
+  expect(read(other, PAGE, PAGE)).toEqual(part(whole, pageOf(1)));
+  await expectToStay(driver, other);
+});
+
+it.each(machines)('%o: another process opens the file after that', async (options) => {
+  const [driver] = await unsettled(options);
+  await expectToStay(driver, await openIn(driver, 'next'));
+});
+
+/** Stores in page 1 and persists: that is there after a power failure. */
+async function expectToStay(driver: MockDriver, file: PmemFile): Promise<void> {
+  const stored = new Uint8Array(PAGE).fill(9);
+  file.write(stored, PAGE);
+  file.persist(PAGE, PAGE);
+  driver.crash(loseAll);
+  const again = await openIn(driver, 'later');
+  expect(read(again, PAGE, PAGE)).toEqual(stored);
+  await failure('ERR_PMEM_LOST', () => read(again, 2 * PAGE, 1));
+}
