@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { functionAround, reachSetup, readReach } from './reach.mjs';
 
 const root = path.resolve(import.meta.dirname, '..', '..');
 const require = createRequire(import.meta.url);
@@ -52,10 +53,10 @@ const ON_BUILT_PACKAGES = ['**/{guides,other-systems}.test.ts'];
  * Packages are what their sources in the copy say. One process for all test files: most of a run is loading them. Files
  * whose paths end as those of `first` come before all others, in that order; then those that took the shortest time.
  */
-function configFor(copy, include, first, durationsMs) {
+function configFor(copy, include, { first = [], durationsMs = {}, setupFiles = [] }) {
   const alias = { '@safe-pmem/core/contract': `${copy}/packages/core/contract/index.ts` };
   for (const name of ['core', 'mock']) alias[`@safe-pmem/${name}`] = `${copy}/packages/${name}/src/index.ts`;
-  const test = { include, exclude: ON_BUILT_PACKAGES, testTimeout: 120_000, fileParallelism: false, isolate: false };
+  const test = { include, exclude: ON_BUILT_PACKAGES, setupFiles, testTimeout: 120_000, fileParallelism: false, isolate: false };
   return `import { BaseSequencer } from 'vitest/node';
 const first = ${JSON.stringify(first)};
 const durationsMs = ${JSON.stringify(durationsMs)};
@@ -98,19 +99,28 @@ export class Lane {
    * and as `said` with which words; `ranOutOfTime` if that was a test that took too long, which may be the machine's
    * doing and kills nothing. Neither does a disk that was full. If nothing failed, `durationsMs` by test file.
    */
-  async run(stage, first = [], durationsMs = {}) {
+  async run(stage, options = {}) {
     for (let tries = 0; tries < 3; tries++) {
-      const outcome = await this.#tryStage(stage, first, durationsMs);
+      const outcome = await this.#tryStage(stage, options);
       if (outcome.killer === undefined || !outcome.killer.endsWith(FULL_DISK)) return outcome;
     }
     throw new Error(`vitest cannot write its files: ${FULL_DISK}`);
   }
 
-  async #tryStage(stage, first, durationsMs) {
+  /** run() without a mutant. The result also has `reach`: the test files of each function that any of them runs. */
+  async learn(stage) {
+    const [setup, report] = ['reach.setup.mjs', 'reach.txt'].map((name) => path.join(this.#copy, name));
+    writeFileSync(setup, reachSetup(report));
+    rmSync(report, { force: true });
+    const outcome = await this.run(stage, { setupFiles: [setup] });
+    return outcome.killer === undefined ? { ...outcome, reach: readReach(report, this.#copy) } : outcome;
+  }
+
+  async #tryStage(stage, options) {
     const report = path.join(this.#copy, 'report.json');
     rmSync(report, { force: true });
     const config = path.join(this.#copy, 'vitest.config.mjs');
-    writeFileSync(config, configFor(this.#copy, stage, first, durationsMs));
+    writeFileSync(config, configFor(this.#copy, stage, options));
     const args = [vitest, 'run', '--config', config, '--bail', '1', '--reporter', 'json', '--outputFile', report];
     const ended = await this.#spawn(args, stage.orders);
     if (ended === 'hangs') return { killer: 'it hangs' };
@@ -129,10 +139,11 @@ export class Lane {
   }
 
   /**
-   * Tries one mutant, with the test files `killers` before all others. Returns as `killer` the test that notices the
+   * Tries one mutant, with the test files `killers` before all others, and with those alone that run its function if
+   * learn() has told any. Returns as `killer` the test that notices the
    * mutant, if any does; `ranOutOfTime` as run() does.
    */
-  async judge({ file, find, replace }, stages, killers, durationsMs) {
+  async judge({ file, find, replace }, stages, killers, { durationsMs, reach } = {}) {
     const at = path.join(this.#copy, file);
     const source = readFileSync(at, 'utf8');
     const found = source.split(find).length - 1;
@@ -143,8 +154,10 @@ export class Lane {
     writeFileSync(at, mutated);
     try {
       let ranOutOfTime = false;
-      for (const stage of stages) {
-        const outcome = await this.run(stage, [...killers, ...likelyTestsOf(file)], durationsMs);
+      const place = `${file} ${functionAround(source, source.indexOf(find) + find.search(/\S/))}`;
+      const reaching = reach?.get(place);
+      for (const stage of reaching === undefined ? stages : [[...reaching]]) {
+        const outcome = await this.run(stage, { first: [...killers, ...likelyTestsOf(file)], durationsMs });
         if (outcome.killer !== undefined) return outcome;
         ranOutOfTime ||= outcome.ranOutOfTime === true;
       }

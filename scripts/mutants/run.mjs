@@ -55,7 +55,7 @@ async function work(lane) {
   while (next < chosen.length) {
     const number = ++next;
     const mutant = chosen[number - 1];
-    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, likelyKillers(mutant), durationsMs);
+    const { killer, ranOutOfTime } = await lane.judge(mutant, stages, likelyKillers(mutant), learnt);
     const outcome = outcomeOf(mutant, killer, ranOutOfTime);
     counts[outcome]++;
     if (outcome === 'survived' || outcome === 'undecided') left.push({ ...mutant, outcome });
@@ -93,8 +93,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 process.once('exit', () => {
   for (const lane of lanes) lane.dispose();
 });
-const { killer, said, durationsMs } = chosen.length === 0 ? {} : await lanes[0].run(stages[0]);
-if (killer !== undefined) throw new Error(`the tests fail without any mutant: ${killer}\n${said}`);
+const learnt = chosen.length === 0 ? {} : await (asked.explorer ? lanes[0].run(stages[0]) : lanes[0].learn(stages[0]));
+if (learnt.killer !== undefined) throw new Error(`the tests fail without any mutant: ${learnt.killer}\n${learnt.said}`);
 await Promise.all(lanes.map(work));
 const seconds = Math.round((performance.now() - begun) / 1000);
 console.log(`\n${Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`).join(', ')}, in ${seconds} s`);
