@@ -14,15 +14,16 @@ const rebuild = (range: { offset: number; length: number }): Uint8Array => part(
 /** Page 2 is lost, so that there is a journal. Process `dies` has repaired page 1 and is gone. */
 async function unsettled(
   options: MockOptions, before?: (other: PmemFile) => Promise<unknown>,
-): Promise<[MockDriver, PmemFile]> {
+): Promise<{ driver: MockDriver; early: PmemFile; other: PmemFile }> {
   const driver = mockDriver(options);
   await (await filled(driver, size)).close();
+  const early = await openIn(driver, 'early');
   const file = await openIn(driver, 'dies');
   driver.poison(PATH, pageOf(2));
   await file.repair(pageOf(2));
   const other = await openIn(driver, 'other');
   driver.poison(PATH, pageOf(1));
-  await before?.(other);
+  for (const each of [early, other]) await before?.(each);
   let replaced = 0;
   const stop = driver.observe(({ name, step, process }) => {
     // The first names the intent, the second strikes it.
@@ -33,25 +34,29 @@ async function unsettled(
   await file.repair(pageOf(1), { rebuild }).catch(() => undefined);
   stop();
   expect(replaced).toBe(2);
-  return [driver, other];
+  return { driver, early, other };
 }
 
 const machines = [{ filesystem: 'ext4' }, { filesystem: 'xfs' }, { filesystem: 'ext4', dax: false }] as const;
 
 it.each(machines)('%o: another process is told by a repair that the page is healthy', async (options) => {
-  const [driver, other] = await unsettled(options);
+  const { driver, other } = await unsettled(options);
   expect((await other.repair(pageOf(1), { rebuild })).units).toMatchObject([{ outcome: 'healthy' }]);
   await expectToStay(driver, other);
 });
 
-it.each(machines)('%o: another process had met the page, and finds that it can be read', async (options) => {
-  const [driver, other] = await unsettled(options, (file) => failure('ERR_PMEM_MEDIA', () => read(file, PAGE, 1)));
-  expect(read(other, PAGE, PAGE)).toEqual(part(whole, pageOf(1)));
-  await expectToStay(driver, other);
-});
+// The one that was opened early knows of no loss, and so has not asked for the journal.
+it.each(machines.flatMap((options) => [['early', options], ['other', options]] as const))(
+  '%s, %o: another process had met the page, and finds that it can be read', async (who, options) => {
+    const meet = (each: PmemFile): Promise<unknown> => failure('ERR_PMEM_MEDIA', () => read(each, PAGE, 1));
+    const { driver, [who]: file } = await unsettled(options, meet);
+    expect(read(file, PAGE, PAGE)).toEqual(part(whole, pageOf(1)));
+    await expectToStay(driver, file);
+  },
+);
 
 it.each(machines)('%o: another process opens the file after that', async (options) => {
-  const [driver] = await unsettled(options);
+  const { driver } = await unsettled(options);
   await expectToStay(driver, await openIn(driver, 'next'));
 });
 
