@@ -12,9 +12,11 @@ import type {
 import { Errno } from '@safe-pmem/core';
 import type { Binding } from './binding.js';
 import { BlockDevice } from './block-device.js';
+import { deviceId } from './device-id.js';
 import type { TableOf } from './device-mapper.js';
 import { watchFile } from './device-watch.js';
 import { close, open, readFile, stat, write } from './file-calls.js';
+import { unescaped } from './mount-table.js';
 import { SECTOR_BYTES } from './sector.js';
 
 /**
@@ -128,13 +130,6 @@ export class NativeDevices implements DeviceDriver {
   }
 }
 
-/** `MAJOR:MINOR` of a dev_t, as glibc and musl pack it. */
-export function deviceId(dev: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
-  return `${major}:${minor}`;
-}
-
 /** Whole filesystems first, then directories of them that are mounted elsewhere. */
 async function mountPointsOf(id: string, mountInfo: string): Promise<string[]> {
   let text: string;
@@ -151,11 +146,6 @@ async function mountPointsOf(id: string, mountInfo: string): Promise<string[]> {
     (root === '/' ? whole : parts).push(unescaped(mountPoint));
   }
   return [...new Set([...whole, ...parts])];
-}
-
-/** The kernel writes space, tab, newline and backslash as octal numbers, byte by byte. */
-function unescaped(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 function failureOf(error: unknown, syscall: string): SystemFailure {

@@ -1,5 +1,5 @@
 /** Names of filesystems, by the f_type of statfs(2): include/uapi/linux/magic.h, and the filesystems' own sources. */
-import { readFileSync } from 'node:fs';
+import { readMounts } from './mount-table.js';
 
 const names = new Map<number, string>([
   // ext2, ext3 and ext4 share one number; a kernel that has DAX mounts all three with the ext4 code.
@@ -70,13 +70,4 @@ function mountTypeIn(mounts: string, device: string): string | undefined {
     if (place?.split(' ', 3)[2] === device) return type?.split(' ', 1)[0];
   }
   return undefined;
-}
-
-/** The table of mounts of this process; empty if /proc does not say. */
-export function readMounts(): string {
-  try {
-    return readFileSync('/proc/self/mountinfo', 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -5,8 +5,8 @@
  * another filesystem have another one there.
  */
 import fs from 'node:fs';
-import { readMounts } from './filesystem-name.js';
-import { majorAndMinor } from './what-device.js';
+import { deviceId } from './device-id.js';
+import { readMounts, unescaped } from './mount-table.js';
 
 interface Root {
   readonly device: string;
@@ -38,11 +38,7 @@ function rootsOf(mounts: string, device: string): string[] {
   });
 }
 
-function unescaped(place: string): string {
-  return place.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-
 function look(place: string): Root {
   const { dev, ino } = fs.statSync(place, { bigint: true });
-  return { device: majorAndMinor(dev), inode: ino };
+  return { device: deviceId(dev), inode: ino };
 }

@@ -1,6 +1,7 @@
 /** Finds out which kind of device a path names, so that the error can say what to open instead. */
 import path from 'node:path';
 import type { SystemFailure } from '@safe-pmem/core';
+import { deviceId } from './device-id.js';
 import { realpath, stat } from './file-calls.js';
 
 /** Undefined for what is no device, or cannot be looked at. */
@@ -16,15 +17,7 @@ export async function whatDevice(name: string, sysfsRoot = '/sys'): Promise<Syst
 
 /** `subsystem` of a device in sysfs links to its bus or class: both that device-dax has had are called `dax`. */
 async function whatCharacterDevice(device: number, sysfsRoot: string): Promise<'device-dax' | 'character'> {
-  const folder = path.join(sysfsRoot, 'dev', 'char', majorAndMinor(device), 'subsystem');
+  const folder = path.join(sysfsRoot, 'dev', 'char', deviceId(BigInt(device)), 'subsystem');
   const subsystem = await realpath(folder).catch(() => '');
   return path.basename(subsystem) === 'dax' ? 'device-dax' : 'character';
-}
-
-/** glibc's makedev(): 12 bits of the major number above 8 of the minor, and the upper bits of both above these. */
-export function majorAndMinor(device: number | bigint): string {
-  const number = BigInt(device);
-  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n);
-  const minor = (number & 0xffn) | ((number >> 12n) & 0xffffff00n);
-  return `${major}:${minor}`;
 }

@@ -13,7 +13,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { deviceId, NativeDevices } from '../src/devices.js';
+import { deviceId } from '../src/device-id.js';
+import { NativeDevices } from '../src/devices.js';
 import { loadBinding } from '../src/load-binding.js';
 import { scratchFolder } from './scratch.js';
 
