@@ -14,37 +14,20 @@ const { transform } = require(require.resolve('esbuild', { paths: [require.resol
 /** If a mutant makes a loop endless, this ends it; so long that a busy machine alone cannot reach it. */
 const HANGS_AFTER_MS = 1_800_000;
 
-const CORE_TESTS = ['packages/core/test/**/*.test.ts'];
-const FILE_TESTS = ['packages/mock/test/pmem-file/*.test.ts'];
-const MACHINE_TESTS = ['packages/mock/test/*.test.ts'];
-const EXPLORER_TESTS = ['packages/mock/test/explore/{every,failures,planted}*.test.ts'];
 const OPENERS = ['packages/mock/test/explore/several-openers.test.ts'];
-const EXPLORATIONS = [...OPENERS, 'packages/mock/test/explore/pmem-file.test.ts'];
-
-/** What is in a source of this name shows in these tests first. */
-const FIRST_TESTS = [
-  [/(rescue\/(announcements|on-abort)|kernel\/memory-watches)\.ts/, '/announced.test.ts'],
-  [/core\/src\/rescue\/watch\.ts/, '/watch.test.ts'],
-  [/access\/durability/, '/journal.test.ts'],
-  [/core\/src\/.*(open-state|access\/)/, '/open-window.test.ts'],
-  [/repair\/(journal|recover|grown-tail)/, '/journal.test.ts'],
-  [/repair\/zero-range/, '/zero-range.test.ts'],
-  [/core\/src\/repair\//, '/repair.test.ts'],
-  [/(cpu-cache|metadata-log|kernel\/persist|kernel\/journal|free-pool)\.ts/, '/crash.test.ts'],
-  [/(device|medium|kernel\/.*)\.ts/, '/facts-repair.test.ts'],
-];
-
-/** Tests that are likely to notice a mutant of `file` if none is known to have noticed one. */
-function likelyTestsOf(file) {
-  const shows = FIRST_TESTS.find(([source]) => source.test(file))?.[1];
-  return [`/${path.basename(file, '.ts')}.test.ts`, ...(shows === undefined ? [] : [shows])];
-}
 
 /** Orders of each situation: first few, as in every test run. */
 export const EXPLORER_STAGES = [50, 1000].map((orders) => Object.assign([...OPENERS], { orders }));
 
 /** Everything that mutants are held against. */
-export const ALL_TESTS = [...CORE_TESTS, ...FILE_TESTS, ...MACHINE_TESTS, ...EXPLORER_TESTS, ...EXPLORATIONS];
+export const ALL_TESTS = [
+  'packages/core/test/**/*.test.ts',
+  'packages/mock/test/*.test.ts',
+  'packages/mock/test/pmem-file/*.test.ts',
+  'packages/mock/test/explore/{every,failures,planted}*.test.ts',
+  'packages/mock/test/explore/pmem-file.test.ts',
+  ...OPENERS,
+];
 
 /** These run programs on the packages as they are built, which no mutant is in. */
 const ON_BUILT_PACKAGES = ['**/{guides,other-systems}.test.ts'];
@@ -157,7 +140,7 @@ export class Lane {
       const place = `${file} ${functionAround(source, source.indexOf(find) + find.search(/\S/))}`;
       const reaching = reach?.get(place);
       for (const stage of reaching === undefined ? stages : [[...reaching]]) {
-        const outcome = await this.run(stage, { first: [...killers, ...likelyTestsOf(file)], durationsMs });
+        const outcome = await this.run(stage, { first: killers, durationsMs });
         if (outcome.killer !== undefined) return outcome;
         ranOutOfTime ||= outcome.ranOutOfTime === true;
       }
