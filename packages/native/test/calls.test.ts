@@ -3,7 +3,9 @@ import path from 'node:path';
 import { Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { nativeDriver } from '../src/index.js';
-import { filesystemOf, journalFile, openScratch, packageFolder, PAGE, PLACE, request, scratchFolder } from './scratch.js';
+import {
+  filesystemOf, journalFile, openScratch, packageFolder, PAGE, PLACE, refusingFolder, request, scratchFolder,
+} from './scratch.js';
 
 const newFile = (): string => path.join(scratchFolder(), 'file');
 const errno = (failure: { readonly errno: number } | undefined): number | undefined => failure?.errno;
@@ -67,9 +69,10 @@ describe('resize', () => {
   });
 
   it('that finds no space changes neither size nor mapping', async () => {
-    const name = newFile();
+    const { folder, tooLargeBytes } = refusingFolder();
+    const name = path.join(folder, 'file');
     const file = await openScratch(name, { sizeBytes: PAGE + 5 });
-    expect(await file.resize(2 ** 43, true)).toMatchObject({ syscall: 'fallocate' });
+    expect(await file.resize(tooLargeBytes, true)).toEqual({ errno: Errno.ENOSPC, syscall: 'fallocate' });
     // More than any filesystem or address space holds.
     expect(await file.resize(2 ** 52, true)).toMatchObject({ syscall: 'mmap' });
     expect([file.mappedBytes, statSync(name).size]).toEqual([PAGE + 5, PAGE + 5]);

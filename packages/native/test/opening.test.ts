@@ -1,12 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
-  existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, statfsSync, symlinkSync, writeFileSync,
+  existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, statSync, symlinkSync, writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
-import { journalFile, openErrno, openScratch, packageFolder, PLACE, request, scratchFolder } from './scratch.js';
+import {
+  journalFile, openErrno, openScratch, packageFolder, PLACE, refusingFolder, request, scratchFolder,
+} from './scratch.js';
 
 it.each([0o000, 0o022, 0o777])('creates a file that only its owner may read and write, under umask %o', async (mask) => {
   const file = path.join(scratchFolder(), 'file');
@@ -109,11 +111,8 @@ it('reports the errno of the path', async () => {
 });
 
 it('leaves nothing behind of a creation that finds no space', async () => {
-  // A tmpfs refuses at once what is larger than all of it. A disk would be full for a moment, for all its users.
-  const folder = scratchFolder('tmpfs');
-  const { blocks, bsize } = statfsSync(folder);
-  const sizeBytes = 2 * blocks * bsize;
-  const over = { sizeBytes, preallocate: true };
+  const { folder, tooLargeBytes } = refusingFolder();
+  const over = { sizeBytes: tooLargeBytes, preallocate: true };
   expect(await openErrno(path.join(folder, 'new'), over)).toBe('ENOSPC');
   expect(readdirSync(folder)).toEqual([]);
   writeFileSync(path.join(folder, 'empty'), '');

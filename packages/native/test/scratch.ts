@@ -38,6 +38,16 @@ export function scratchFolder(where: keyof typeof bases = 'disk'): string {
   return folder;
 }
 
+/**
+ * A folder, and a size for which it has no space. A tmpfs refuses at once what is larger than all of it; a disk gives
+ * all its blocks away first, and is full for a moment, for all its users.
+ */
+export function refusingFolder(): { readonly folder: string; readonly tooLargeBytes: number } {
+  const folder = scratchFolder('tmpfs');
+  const { blocks, bsize } = statfsSync(folder);
+  return { folder, tooLargeBytes: 2 * blocks * bsize };
+}
+
 /** Of the clock that filesystems stamp files with: two changes with one between them have different times. */
 export function aTick(): Promise<void> {
   return new Promise((turn) => setTimeout(turn, 20));
