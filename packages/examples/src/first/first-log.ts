@@ -11,8 +11,8 @@
  *                     0  u32  number of the first record in this page
  *                     4       records: u16 length + 1, then the bytes; 0 ends the page
  *
- * A commit is durable in this order: the records, then the point in page 0, then the point in page 1. A record is
- * acknowledged once both pages hold the point, so either page is enough to find it.
+ * A commit makes durable the records, then the point in one page, then in the other; after a crash the page with the
+ * older point comes first. A record is acknowledged once both hold the point, so either page is enough to find it.
  */
 import { crc32 } from 'node:zlib';
 import { type ByteRange, isMediaError, isPmemError, type PmemFile } from '@safe-pmem/core';
@@ -31,6 +31,7 @@ export class FirstLog {
   #committed: Point;
   #count: number;
   #end: number;
+  readonly #pointPages = [0, 1];
 
   private constructor(file: PmemFile, point: Point) {
     this.#file = file;
@@ -49,6 +50,7 @@ export class FirstLog {
     const [newest] = points.filter((point) => point !== undefined).sort((a, b) => b.generation - a.generation);
     if (newest === undefined) throw new Error(`'${file.path}' has lost both copies of its commit point`);
     const log = new FirstLog(file, newest);
+    if (points[0] === newest) log.#pointPages.reverse();
     // A page that lost bytes in a repair is left as it is: what was appended there would be reported lost with it.
     if (log.#end % PAGE !== 0 && readPage(file, pageOf(log.#end)) === 'lost') log.#leavePage();
     return log;
@@ -74,7 +76,7 @@ export class FirstLog {
     const { end, generation } = this.#committed;
     if (this.#end > end) this.#file.persist(end, this.#end - end);
     this.#committed = { generation: generation + 1, count: this.#count, end: this.#end };
-    for (const page of [0, 1]) this.#file.writeAndPersist(encodePoint(this.#committed), page * PAGE);
+    for (const page of this.#pointPages) this.#file.writeAndPersist(encodePoint(this.#committed), page * PAGE);
   }
 
   /** Every committed record in order, or the numbers of those that a bad page has taken. */
@@ -87,8 +89,7 @@ export class FirstLog {
       const first = bytes.readUInt32LE(0);
       if (first > next) yield { lost: [next, first - 1] };
       next = first;
-      const limit = Math.min(PAGE, end - page * PAGE);
-      for (let at = 4; at + 2 <= limit && bytes.readUInt16LE(at) !== 0;) {
+      for (let at = 4; at + 2 <= Math.min(PAGE, end - page * PAGE) && bytes.readUInt16LE(at) !== 0;) {
         const length = bytes.readUInt16LE(at) - 1;
         yield { sequence: next++, payload: bytes.subarray(at + 2, at + 2 + length) };
         at += 2 + length;
@@ -99,8 +100,8 @@ export class FirstLog {
 
   /** Makes bad pages usable again. What `rebuild` does not give back for a range stays lost, and its records are reported so. */
   async repair(rebuild: (range: ByteRange) => Uint8Array | undefined = () => undefined): Promise<void> {
-    const pages = Array.from({ length: Math.min(pageOf(this.#end) + 1, this.#file.size / PAGE) }, (_, page) => page);
-    const bad = pages.filter((page) => typeof readPage(this.#file, page) === 'string');
+    const count = Math.min(pageOf(this.#end) + 1, this.#file.size / PAGE);
+    const bad = [...Array(count).keys()].filter((page) => typeof readPage(this.#file, page) === 'string');
     const point = Buffer.concat([encodePoint(this.#committed), Buffer.alloc(PAGE - POINT_BYTES)]);
     await this.#file.repair(
       bad.map((page) => ({ offset: page * PAGE, length: PAGE })),
@@ -111,9 +112,8 @@ export class FirstLog {
 
   /** Goes on in the next page; zeros end this one, whatever a crash has left in it. */
   #leavePage(): void {
-    const nextPage = (pageOf(this.#end) + 1) * PAGE;
-    this.#file.write(Buffer.alloc(nextPage - this.#end), this.#end);
-    this.#end = nextPage;
+    this.#file.write(Buffer.alloc(PAGE - (this.#end % PAGE)), this.#end);
+    this.#end += PAGE - (this.#end % PAGE);
   }
 }
 
