@@ -54,6 +54,7 @@ describe('header page', () => {
     expect(decodeHeaderPage(encodeHeaderPage({ logId, pageCount: 16 }, point))).toEqual({
       status: 'valid',
       header: { logId, pageCount: 16 },
+      slots: [undefined, point],
       commitPoint: point,
     });
   });

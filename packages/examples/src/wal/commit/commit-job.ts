@@ -11,6 +11,7 @@ import { slotOffset } from '../format/commit-slot.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { Damage, LogFile } from '../log-files.js';
 import { damageOf, damageReason, storeDurably } from '../log-files.js';
+import { catchUp } from './header-copies.js';
 import type { Batch } from '../append/pending-records.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
@@ -24,6 +25,13 @@ interface Share {
   readonly copies: readonly number[];
 }
 
+/** The commit point in force when a job begins. */
+export interface PointBefore {
+  readonly point: CommitPoint;
+  /** Copies that may not have it; undefined if any of them may not. */
+  readonly behind: readonly Damage[] | undefined;
+}
+
 export interface CommitOutcome {
   /** Copies that did not take the commit point. */
   readonly missing: readonly Damage[];
@@ -34,6 +42,7 @@ export class CommitJob {
   readonly batch: Batch | undefined;
   readonly #place: LogFiles;
   readonly #slot: Uint8Array;
+  readonly #before: PointBefore;
   #shares: readonly Share[] | undefined;
   #isOver = false;
   readonly #missing: Damage[] = [];
@@ -44,8 +53,11 @@ export class CommitJob {
    * @param batch undefined if only the commit point changes
    * @param slot `point`, encoded; stays as it is until the job has ended
    */
-  constructor(place: LogFiles, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array) {
+  constructor(
+    place: LogFiles, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array, before: PointBefore,
+  ) {
     this.#place = place;
+    this.#before = before;
     this.batch = batch;
     this.point = point;
     this.#slot = slot;
@@ -124,13 +136,19 @@ export class CommitJob {
 
   /**
    * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
-   * copy with at least one of the two. The one in force has to be durable by now.
+   * copy with at least one of the two. The one in force has to be durable by now, in this copy too: one that has
+   * missed it gets it first, or misses this one as well.
    */
   #storeSlots(logFile: LogFile, records: readonly ByteRange[]): Share {
     const copies: number[] = [];
     const ranges = [...records];
     for (const position of this.#place.ring.headerPositions) {
       const offset = position + slotOffset(this.point.generation);
+      const damage = this.#catchUp(logFile, position);
+      if (damage !== undefined) {
+        this.#missing.push(damage);
+        continue;
+      }
       try {
         logFile.file.write(this.#slot, offset);
         copies.push(position);
@@ -140,6 +158,14 @@ export class CommitJob {
       }
     }
     return { logFile, copies, ranges: ranges.sort((a, b) => a.offset - b.offset) };
+  }
+
+  #catchUp(logFile: LogFile, position: number): Damage | undefined {
+    const { point, behind } = this.#before;
+    const isThis = ({ role, range }: Damage): boolean => role === logFile.role && range.offset === position;
+    if (behind !== undefined && !behind.some(isThis)) return undefined;
+    const { logId, ring } = this.#place;
+    return catchUp(logFile, position, { logId, pageCount: ring.pageCount }, point);
   }
 
   #end(shares: readonly Share[], errors: readonly unknown[]): void {

@@ -7,6 +7,7 @@ import type { CommitPoint } from '../format/commit-slot.js';
 import { SlotEncoder, certainly, isCertain } from '../format/commit-slot.js';
 import type { Batch, PendingPlace, Tail } from '../append/pending-records.js';
 import { PendingRecords } from '../append/pending-records.js';
+import type { Damage } from '../log-files.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
 import type { CommitResult } from '../wal-options.js';
@@ -37,6 +38,8 @@ export class Committer {
   #point: CommitPoint;
   /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
   #generation: number;
+  /** Header copies that may not hold the point in force. Undefined: none has been looked at. */
+  #behind: readonly Damage[] | undefined;
   #running: Running | undefined;
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
@@ -165,7 +168,8 @@ export class Committer {
   }
 
   #job(batch: Batch | undefined, point: CommitPoint): Running {
-    const job = new CommitJob(this.#place, batch, point, this.#slots.encode(point));
+    const before = { point: this.#point, behind: this.#behind };
+    const job = new CommitJob(this.#place, batch, point, this.#slots.encode(point), before);
     this.#running = { job, ended: undefined };
     return this.#running;
   }
@@ -208,6 +212,7 @@ export class Committer {
 
   #settle({ batch, point, outcome }: CommitJob): CommitResult {
     this.#point = point;
+    this.#behind = outcome.missing;
     if (batch !== undefined) this.pending.settle(batch);
     return { lastSequence: point.lastSequence, missing: outcome.missing };
   }

@@ -1,11 +1,11 @@
 /** The header copies of the files: finding the commit point in force, and storing the next one in every copy. */
 import type { CommitPoint } from '../format/commit-slot.js';
 import { encodeSlot, newest, slotOffset } from '../format/commit-slot.js';
-import type { HeaderState, LogHeader } from '../format/header-page.js';
+import type { CopyPoints, HeaderState, LogHeader } from '../format/header-page.js';
 import { decodeHeaderPage, encodeHeaderPage } from '../format/header-page.js';
-import { MAGIC, PAGE_BYTES } from '../format/format.js';
+import { MAGIC, PAGE_BYTES, SLOT_BYTES } from '../format/format.js';
 import type { Damage, LogFile } from '../log-files.js';
-import { readExisting, readPage, storeDurably } from '../log-files.js';
+import { damageOf, readExisting, readPage, storeDurably } from '../log-files.js';
 import type { Ring } from '../format/ring.js';
 
 /** The state of the two header copies of one file. */
@@ -46,8 +46,8 @@ export interface CommitPointStore {
 
 /**
  * Stores `point` in every copy, one after the other, so that a crash finds each with its old point or the new one. Of
- * a copy that is of this log only the slot is written; any other, such as one that a crash has cut off, is written
- * whole.
+ * a copy that is of this log only slots are written; any other, such as one that a crash has cut off, is written whole,
+ * and its header line last: until that is there, it names no point.
  */
 export function refreshHeaders(
   logFiles: readonly LogFile[],
@@ -56,22 +56,55 @@ export function refreshHeaders(
   point: CommitPoint,
 ): CommitPointStore {
   const page = encodeHeaderPage(header, point);
-  const slot = encodeSlot(header.logId, point);
   return inEveryCopy(logFiles, ring, (logFile, position) => {
-    const bytes = new Uint8Array(PAGE_BYTES);
-    const { damage } = readPage(logFile, position, bytes);
-    if (damage === undefined && isCopyOf(bytes, header, point)) {
-      return storeDurably(logFile, position + slotOffset(point.generation), slot);
+    const copy = readCopyOf(logFile, position, header);
+    if (!('reason' in copy) && (copy.commitPoint?.generation ?? 0) <= point.generation) {
+      return storeInSlots(logFile, position, header, copy, point);
     }
-    return storeDurably(logFile, position, page);
+    return (
+      storeDurably(logFile, position + SLOT_BYTES, page.subarray(SLOT_BYTES)) ??
+      storeDurably(logFile, position, page.subarray(0, SLOT_BYTES))
+    );
   });
 }
 
-/** True if a header page is of this log and its commit points are older than `point`, or none. */
-function isCopyOf(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boolean {
+/**
+ * Brings a copy that may have missed commit points up to `point`, the one in force, if it has not got it. Returns the
+ * damage if it cannot be read or stored to, or is no copy of this log: only a repair brings that back.
+ */
+export function catchUp(
+  logFile: LogFile, position: number, header: LogHeader, point: CommitPoint,
+): Damage | undefined {
+  const copy = readCopyOf(logFile, position, header);
+  return 'reason' in copy ? copy : storeInSlots(logFile, position, header, copy, point);
+}
+
+function readCopyOf(logFile: LogFile, position: number, header: LogHeader): CopyPoints | Damage {
+  const bytes = new Uint8Array(PAGE_BYTES);
+  const { damage } = readPage(logFile, position, bytes);
+  if (damage !== undefined) return damage;
   const state = decodeHeaderPage(bytes);
-  if (state.status !== 'valid' || state.header.logId !== header.logId) return false;
-  return state.header.pageCount === header.pageCount && (state.commitPoint?.generation ?? 0) <= point.generation;
+  const isOfLog =
+    state.status === 'valid' && state.header.logId === header.logId && state.header.pageCount === header.pageCount;
+  return isOfLog ? state : damageOf(logFile, position, 'damaged');
+}
+
+/**
+ * Stores `point` where its generation belongs. If the newest point that the copy names lies there, the other slot gets
+ * it first: a power failure would leave an older one than the copy had, and that would be in force if no other copy
+ * could be read.
+ */
+function storeInSlots(
+  logFile: LogFile, position: number, header: LogHeader, { slots, commitPoint }: CopyPoints, point: CommitPoint,
+): Damage | undefined {
+  const own = slotOffset(point.generation);
+  const other = slotOffset(point.generation + 1);
+  const [atOwn, atOther] = [own, other].map((offset) => slots.find((_, slot) => slotOffset(slot) === offset));
+  if (atOwn?.generation === point.generation) return undefined;
+  const slot = encodeSlot(header.logId, point);
+  const isNewest = commitPoint !== undefined && atOther?.generation !== commitPoint.generation;
+  const damage = isNewest ? storeDurably(logFile, position + other, slot) : undefined;
+  return damage ?? storeDurably(logFile, position + own, slot);
 }
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */

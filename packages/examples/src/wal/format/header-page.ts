@@ -19,9 +19,17 @@ export interface LogHeader {
   readonly pageCount: number;
 }
 
+/** The commit points that a header page names. */
+export interface CopyPoints {
+  /** By slot; undefined for one that does not verify. */
+  readonly slots: readonly (CommitPoint | undefined)[];
+  /** The newest of them. */
+  readonly commitPoint: CommitPoint | undefined;
+}
+
 /** The verdict on a header page that can be read. */
 export type HeaderState =
-  | { readonly status: 'valid'; readonly header: LogHeader; readonly commitPoint: CommitPoint | undefined }
+  | ({ readonly status: 'valid'; readonly header: LogHeader } & CopyPoints)
   | { readonly status: 'other-version'; readonly version: number }
   | { readonly status: 'blank' }
   | { readonly status: 'damaged' }
@@ -58,5 +66,5 @@ export function decodeHeaderPage(bytes: Uint8Array): HeaderState {
     const at = slotOffset(index);
     return decodeSlot(bytes.subarray(at, at + SLOT_BYTES), header.logId, header.pageCount);
   });
-  return { status: 'valid', header, commitPoint: newest(slots) };
+  return { status: 'valid', header, slots, commitPoint: newest(slots) };
 }
