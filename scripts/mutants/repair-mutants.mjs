@@ -155,16 +155,37 @@ const list = [
     'const neighbour = open?.at(-1);', 'units of a run that failed go together again',
   ],
   [
-    repair('ask-again.ts'), 'errno === 0 && unit.isZeroed && ',
-    'errno === 2 && ', 'what others store after a refused write is wiped',
+    repair('ask-again.ts'), 'unit.isZeroed && hasOthers(found, unit.content)',
+    'false', 'what others store after a refused write is wiped',
   ],
   [
-    repair('ask-again.ts'), ' && unit.isZeroed',
+    repair('ask-again.ts'), 'unit.isZeroed && ',
     '', 'bytes that a refused write has uncovered count as those of others',
   ],
   [
     repair('ask-again.ts'), 'byte !== 0 && byte !== content[i]',
     'byte !== 0', 'what a refused write has written counts as the bytes of others',
+  ],
+  // Lines that no access has met, in the middle of a page
+  [
+    core('resize/cuts.ts'), 'readOn(file, new Uint8Array(page.length), page.offset)',
+    'file.pread(new Uint8Array(page.length), page.offset)', 'an end is moved into a page with an unmet bad line',
+  ],
+  [
+    repair('write-units.ts'), "uncut?.step === 'pread' && isMediaErrno(uncut.errno, file.facts)",
+    'false', 'an unmet bad line behind the end of the file fails its repair',
+  ],
+  [
+    repair('grown-tail.ts'), 'readOn(file, found, added.offset)', 'file.pread(found, added.offset)',
+    'what a whole-page write added stays if a bad line lies in it',
+  ],
+  [
+    repair('grown-tail.ts'), 'isMediaErrno(errno, file.facts) && isZeros', 'isMediaErrno(errno, file.facts)',
+    'what others appended before a bad line is cut off',
+  ],
+  [
+    core('rescue/read-on.ts'), 'errno === 0 && transferredBytes > 0 && transferredBytes < length', 'false',
+    'a read that stops before a bad line is whole',
   ],
   [repair('write-units.ts'), '!isZero(added.subarray(0, transferredBytes))', 'false', 'what others rewrite is cut off'],
   [repair('verify-units.ts'), ' && !isZero(found.subarray(0, unit.data.length))', '', 'what another process cut off while it was repaired is data'],
@@ -254,7 +275,7 @@ const list = [
   ],
   [journal('stored-journal.ts'), 'if (intents.some(({ offset }) => before.has(offset))) return journal.identity.bootId;', '', 'an intent that open() could not write is taken for one of this boot'],
   [
-    repair('grown-tail.ts'), '(isMediaErrno(errno, file.facts) || mayBeTorn)', 'true',
+    repair('grown-tail.ts'), '((isMediaErrno(errno, file.facts) && isZeros) || mayBeTorn)', 'true',
     'what others appended up to the end of the page is cut off',
   ],
   // Journals of the largest size
@@ -320,7 +341,7 @@ const list = [
   [repair('prepare-batch.ts'), 'if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;', '', 'what was appended while rebuild ran is not seen'],
   [repair('repair.ts'), 'if (span !== undefined) await this.#listed.askAgain(span);', '', 'what another process has cleared meanwhile counts as listed'],
   [repair('grown-tail.ts'), '|| sizeBytes > intent.offset + unitBytes) continue;', ') continue;', 'recovery cuts off what lies past the unit'],
-  [repair('grown-tail.ts'), ' && isZero(found)) return intent;', ') return intent;', 'recovery cuts off what was appended in the unit'],
+  [repair('grown-tail.ts'), ' && isZeros) return intent;', ') return intent;', 'recovery cuts off what was appended in the unit'],
   [repair('grown-tail.ts'), 'if (sizeBytes <= fileSizeBytes || sizeBytes > tail.offset + repairUnitBytes(file.facts)) return true;', 'if (sizeBytes <= fileSizeBytes) return true;', 'recovery cuts off what was appended while it wrote'],
   [repair('recover.ts'), ' && !isZero(found)) {', ') {', 'the zeros of a zero-range pass for what was stored since'],
   [repair('recover.ts'), " || (interruption === 'over' && isOnePage)", '', 'bytes that were stored after a repair whose process died are written over'],

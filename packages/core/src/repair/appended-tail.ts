@@ -6,6 +6,7 @@
 import type { CompleteFile } from '../driver/driver.js';
 import { isMediaErrno } from '../faults/classify.js';
 import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
+import { readOn } from '../rescue/read-on.js';
 import type { Intent } from './journal/content.js';
 import type { RepairUnit } from './repair-unit.js';
 
@@ -29,7 +30,7 @@ export async function appendedTail(
   const { offset } = unit.unit;
   const page = rangeBetween(offset, Math.min(rangeEnd(unit.unit), size.sizeBytes));
   const content = new Uint8Array(page.length);
-  const { errno, transferredBytes } = await file.pread(content, offset);
+  const { errno, transferredBytes } = await readOn(file, content, offset);
   if (isMediaErrno(errno, file.facts)) return { unit, intent: undefined };
   if (errno !== 0 || transferredBytes < page.length) return undefined;
   content.set(unit.content, 0);

@@ -6,6 +6,7 @@ import type { ByteRange } from '../ranges/byte-range.js';
 import { intersectAll, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { readEachOn } from '../rescue/read-on.js';
 import { isZero, type RepairUnit } from './repair-unit.js';
 
 interface Piece extends ByteRange {
@@ -20,7 +21,7 @@ export async function isAsSalvaged(
   const pieces = units.filter(({ state }) => state === 'untouched').flatMap((unit) => piecesOf(unit, unsafe));
   if (pieces.length === 0) return true;
   const found = new Uint8Array(totalLength(pieces));
-  const reads = await file.readEach(pieces, found);
+  const reads = await readEachOn(file, pieces, found);
   let at = 0;
   return pieces.every((piece, i) => {
     const bytes = found.subarray(at, (at += piece.length));

@@ -4,6 +4,7 @@
  */
 import { totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
+import { readEachOn } from '../rescue/read-on.js';
 import type { RepairUnit } from './repair-unit.js';
 
 /**
@@ -13,14 +14,14 @@ import type { RepairUnit } from './repair-unit.js';
 export async function askAgain(file: CompleteFile, units: readonly RepairUnit[]): Promise<void> {
   const pieces = units.map(({ data }) => data);
   const bytes = new Uint8Array(totalLength(pieces));
-  const reads = await file.readEach(pieces, bytes);
+  const reads = await readEachOn(file, pieces, bytes);
   let at = 0;
   for (const [i, unit] of units.entries()) {
     const { errno, transferredBytes } = reads[i] ?? { errno: unit.readErrno, transferredBytes: 0 };
     unit.readAgain(errno, file.facts);
     const found = bytes.subarray(at, at + transferredBytes);
     at += unit.data.length;
-    if (errno === 0 && unit.isZeroed && hasOthers(found, unit.content)) unit.foundOthers();
+    if (unit.isZeroed && hasOthers(found, unit.content)) unit.foundOthers();
   }
 }
 

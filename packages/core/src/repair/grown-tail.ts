@@ -7,6 +7,7 @@ import { rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
 import { isMediaErrno } from '../faults/classify.js';
 import { repairUnitBytes } from '../opening/file-info.js';
+import { readOn } from '../rescue/read-on.js';
 import { unreadableCuts } from '../resize/cuts.js';
 import { sizeOf } from './file-size.js';
 import type { Intent } from './journal/content.js';
@@ -27,11 +28,12 @@ export async function grownTail(
     if (!isTail || sizeBytes <= intent.fileSizeBytes || sizeBytes > intent.offset + unitBytes) continue;
     const added: ByteRange = rangeBetween(intent.fileSizeBytes, sizeBytes);
     const found = new Uint8Array(added.length);
-    const { errno, transferredBytes } = await file.pread(found, added.offset);
-    if (errno === 0 && transferredBytes === added.length && isZero(found)) return intent;
+    const { errno, transferredBytes } = await readOn(file, found, added.offset);
+    const isZeros = isZero(found.subarray(0, transferredBytes));
+    if (errno === 0 && transferredBytes === added.length && isZeros) return intent;
     // Poison keeps its zeros from being seen; a machine that died in the write may have left anything in their place.
     const isWholeUnit = sizeBytes === intent.offset + unitBytes;
-    if (isWholeUnit && (isMediaErrno(errno, file.facts) || mayBeTorn)) return intent;
+    if (isWholeUnit && ((isMediaErrno(errno, file.facts) && isZeros) || mayBeTorn)) return intent;
   }
   return undefined;
 }

@@ -13,6 +13,7 @@ import type { ReadRoom } from './read-room.js';
 import { storedOver } from './stored-over.js';
 import { suspectsIn, writtenIn } from './survey.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
+import { readEachOn } from '../rescue/read-on.js';
 import type { ContentRequest } from './types.js';
 
 /** The repair as a whole, when a batch of it is prepared. */
@@ -62,7 +63,7 @@ export async function hasChanged(
   const unread = batch.units.filter(({ readErrno, data }) => readErrno !== 0 && !isUnfinished(data));
   if (unread.length === 0) return false;
   const pieces = unread.map((unit) => unit.data);
-  const reads = await file.readEach(pieces, room.take(totalLength(pieces)));
+  const reads = await readEachOn(file, pieces, room.take(totalLength(pieces)));
   // An errno of the moment says nothing of the medium: the page may hold what others have written.
   const unanswered = reads.find(({ errno }) => errno !== 0 && !isMediaErrno(errno, file.facts));
   if (unanswered !== undefined) {

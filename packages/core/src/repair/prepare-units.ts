@@ -9,6 +9,7 @@ import { rebuildLost } from './rebuild-lost.js';
 import { type FoundUnit, placeOfUnit, RepairUnit, type Supply, type UnitPlace } from './repair-unit.js';
 import { pagesOf, type PrepareScene, salvageUnit } from './salvage-unit.js';
 import type { ContentRequest } from './types.js';
+import { readEachOn } from '../rescue/read-on.js';
 import { UnitContents } from './unit-contents.js';
 
 /**
@@ -47,7 +48,7 @@ async function findUnits(
   if (places.length === 0) return [];
   const totalBytes = totalLength(places.map((place) => place.data));
   const bytes = scene.room.take(totalBytes);
-  const reads = await file.readEach(places.flatMap(({ data }) => pagesOf(data, pageBytes)), bytes);
+  const reads = await readEachOn(file, places.flatMap(({ data }) => pagesOf(data, pageBytes)), bytes);
   const contents = new UnitContents(totalBytes, rebuild === undefined ? (fill ?? 0) : undefined);
   const isSupplied = rebuild !== undefined || fill !== undefined;
   const units: FoundUnit[] = [];

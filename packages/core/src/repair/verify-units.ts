@@ -8,6 +8,7 @@ import type { CompleteFile, SystemFailure } from '../driver/driver.js';
 import { Errno } from '../errors/errno.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { readOn } from '../rescue/read-on.js';
 import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 
 /** So many units are verified before the event loop gets its turn. */
@@ -101,7 +102,7 @@ async function verifyUnmapped(
   const refused = { step: unmapped.syscall, errno: unmapped.errno };
   if (!isMappingRefused(unmapped)) return refused;
   const bytes = found.subarray(0, unit.data.length);
-  const { errno, transferredBytes } = await file.pread(bytes, unit.data.offset);
+  const { errno, transferredBytes } = await readOn(file, bytes, unit.data.offset);
   if (errno !== 0) return { step: 'verify', errno };
   if (transferredBytes < bytes.length) return refused;
   if (Buffer.compare(bytes, unit.content) !== 0) return { step: 'verify', errno: 0 };
@@ -127,7 +128,8 @@ function verifyUnit(
 async function verifyPast(
   file: CompleteFile, data: ByteRange, content: Uint8Array, bytes: Uint8Array, mappedBytes: number,
 ): Promise<StepFailure | undefined> {
-  const { errno } = await file.pread(bytes.subarray(mappedBytes), data.offset + mappedBytes);
-  if (errno !== 0) return { step: 'verify', errno };
+  const past = bytes.subarray(mappedBytes);
+  const { errno, transferredBytes } = await readOn(file, past, data.offset + mappedBytes);
+  if (errno !== 0 || transferredBytes < past.length) return { step: 'verify', errno };
   return Buffer.compare(bytes, content) === 0 ? undefined : { step: 'verify', errno: 0 };
 }

@@ -5,6 +5,7 @@
 import { rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Rewrite, Rewritten } from '../driver/driver.js';
 import { repairUnitBytes } from '../opening/file-info.js';
+import { isMediaErrno } from '../faults/classify.js';
 import { noteFailedFlush } from '../faults/failed-flush.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { askAgain, endsAt } from './ask-again.js';
@@ -12,6 +13,7 @@ import { isZero, type RepairUnit, type StepFailure } from './repair-unit.js';
 import { rewriteRequestOf, type Run } from './rewrite-request.js';
 import { nextStrategy } from './strategy.js';
 import type { RepairStrategy, StrategyRequest } from './types.js';
+import { readOn } from '../rescue/read-on.js';
 import { writeOn } from '../rescue/write-on.js';
 import { learnZeroRange, zeroRangeOf } from './zero-range.js';
 import { verifyUnits } from './verify-units.js';
@@ -121,7 +123,12 @@ async function finishRun(
   const ofRun = bytes.subarray(sourceOffset, sourceOffset + length);
   const failure = await writeRest(file, run, position, ofRun, transferredBytes);
   if (failure !== undefined || position + length <= fileSizeBytes) return failure;
-  const uncut = await cutBack(file, position + length, fileSizeBytes);
+  let uncut = await cutBack(file, position + length, fileSizeBytes);
+  if (uncut?.step === 'pread' && isMediaErrno(uncut.errno, file.facts)) {
+    // A bad line past the end, where nothing could read before the write: met now, it is cleared by another one.
+    const again = await writeRest(file, run, position, ofRun, 0);
+    uncut = again ?? (await cutBack(file, position + length, fileSizeBytes));
+  }
   if (uncut === undefined) run.at(-1)?.lengthened(false);
   return uncut;
 }
@@ -133,11 +140,11 @@ async function cutBack(
   fileSizeBytes: number,
 ): Promise<StepFailure | undefined> {
   const added = new Uint8Array(writtenEnd - fileSizeBytes);
-  const { errno, transferredBytes } = await file.pread(added, fileSizeBytes);
-  // Not known to be what the write added, it stays: the next open() looks again.
-  if (errno !== 0) return { step: 'pread', errno };
+  const { errno, transferredBytes } = await readOn(file, added, fileSizeBytes);
   // The write added zeros: a file that is as long and holds anything else was written by others since.
   if (!isZero(added.subarray(0, transferredBytes))) return undefined;
+  // Not known to be what the write added, it stays: the next open() looks again.
+  if (errno !== 0) return { step: 'pread', errno };
   // Last: between this question and the truncation nothing keeps others out.
   const size = await file.fileSize();
   if ('failure' in size) return { step: size.failure.syscall, errno: size.failure.errno };

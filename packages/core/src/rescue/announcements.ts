@@ -9,6 +9,7 @@ import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { listingAbility } from '../opening/file-info.js';
 import type { ByteRange } from '../ranges/byte-range.js';
 import { alignOut, coalesce, formatRange, intersect, subtract } from '../ranges/byte-range.js';
+import { readEachOn } from './read-on.js';
 import type { WatchEvent } from './watch-event.js';
 
 /** Says whether lost memory is announced to this process, and if not, why. */
@@ -78,7 +79,7 @@ export class Announcements {
       offset: offset + i * pageBytes,
       length: Math.min(pageBytes, length - i * pageBytes),
     }));
-    const answers = await this.#file.readEach(pages, new Uint8Array(length));
+    const answers = await readEachOn(this.#file, pages, new Uint8Array(length));
     return coalesce(pages.filter((_, i) => isMediaErrno(answers[i]?.errno ?? 0, facts)));
   }
 

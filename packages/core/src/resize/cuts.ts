@@ -11,6 +11,7 @@ import { isMediaErrno } from '../faults/classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import { clearAbility, repairUnitBytes } from '../opening/file-info.js';
 import { isHeldBack } from '../repair/strategy.js';
+import { readOn } from '../rescue/read-on.js';
 
 export interface Cut {
   readonly sizeBytes: number;
@@ -68,7 +69,7 @@ async function heldBackAmong(file: CompleteFile, ranges: readonly ByteRange[]): 
 }
 
 async function readErrno(file: CompleteFile, page: ByteRange): Promise<number> {
-  return (await file.pread(new Uint8Array(page.length), page.offset)).errno;
+  return (await readOn(file, new Uint8Array(page.length), page.offset)).errno;
 }
 
 function pagesOf({ facts: { pageBytes } }: CompleteFile, ranges: readonly ByteRange[]): ByteRange[] {
