@@ -166,6 +166,14 @@ const list = [
     repair('ask-again.ts'), 'byte !== 0 && byte !== content[i]',
     'byte !== 0', 'what a refused write has written counts as the bytes of others',
   ],
+  [
+    journal('stored-journal.ts'), 'await this.#file.writeJournal(this.#place, this.#encoded(content));\n', ';\n',
+    'a journal whose removal was not flushed comes back over what was stored since',
+  ],
+  [
+    journal('stored-journal.ts'), 'this.#file.writeJournalSync(this.#place, this.#encoded(content));\n', ';\n',
+    'the last loss comes back if the removal of its journal was not flushed',
+  ],
   // Lines that no access has met, in the middle of a page
   [
     core('resize/cuts.ts'), 'readOn(file, new Uint8Array(page.length), page.offset)',

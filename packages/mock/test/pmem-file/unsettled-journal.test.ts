@@ -3,7 +3,7 @@
  * and a power failure brings the old one back. What they stored on the word of the new one stays.
  */
 import type { PmemFile } from '@safe-pmem/core';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loseAll, type MockDriver, mockDriver, type MockOptions } from '../../src/index.js';
 import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
 
@@ -58,6 +58,42 @@ it.each(machines.flatMap((options) => [['early', options], ['other', options]] a
 it.each(machines)('%o: another process opens the file after that', async (options) => {
   const { driver } = await unsettled(options);
   await expectToStay(driver, await openIn(driver, 'next'));
+});
+
+/** Calls that leave nothing in the journal. */
+const ENDINGS: Readonly<Record<string, (file: PmemFile) => unknown>> = {
+  'a repair with bytes': (file) => file.repair(pageOf(1), { rebuild }),
+  'a repair with bytes in the journal': (file) => file.repair(pageOf(1), { rebuild, journalRebuilt: true }),
+  'a repair that fills': (file) => file.repair(pageOf(1), { fill: 7 }),
+  'a store over what a repair has lost': async (file) => {
+    await file.repair(pageOf(1));
+    file.write(whole.subarray(PAGE, 2 * PAGE), PAGE);
+    file.persist(PAGE, PAGE);
+  },
+};
+
+// With marks, the mark is gone durably before the journal is: one that comes back is in force for no file.
+describe.each([true, false])('marks: %s', (extendedAttributes) => {
+  it.each(Object.keys(ENDINGS))('a process dies when it has removed the journal, after %s', async (how) => {
+    const driver = mockDriver({ extendedAttributes });
+    await (await filled(driver, size)).close();
+    const other = await openIn(driver, 'other');
+    const file = await openIn(driver, 'dies');
+    driver.poison(PATH, pageOf(1));
+    const stop = driver.observe(({ name, step, process }) => {
+      if (process === 'dies' && name === 'removeJournal' && step === 'removed') driver.process('dies').kill();
+      return undefined;
+    });
+    await Promise.resolve(file).then(ENDINGS[how]).catch(() => undefined);
+    stop();
+    for (const each of [other, await openIn(driver, 'next')]) {
+      const stored = new Uint8Array(64).fill(each === other ? 9 : 0);
+      each.write(stored, PAGE + 128);
+      each.persist(PAGE + 128, 64);
+    }
+    driver.crash(loseAll);
+    expect(read(await openIn(driver, 'later'), PAGE + 128, 64)).toEqual(new Uint8Array(64));
+  });
 });
 
 /** Stores in page 1 and persists: that is there after a power failure. */

@@ -69,6 +69,7 @@ export class StoredJournal {
   async replace(content: JournalContent): Promise<SystemFailure | undefined> {
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
+      if (this.#isFoundByName) await this.#file.writeJournal(this.#place, this.#encoded(content));
       const failure = this.#marked ? await this.#writeMark(NO_MARK) : undefined;
       if (failure === undefined) {
         this.#marked = false;
@@ -96,6 +97,7 @@ export class StoredJournal {
   replaceSync(content: JournalContent): SystemFailure | undefined {
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
+      if (this.#isFoundByName) this.#file.writeJournalSync(this.#place, this.#encoded(content));
       const failure = this.#marked ? this.#writeMarkSync(NO_MARK) : undefined;
       if (failure === undefined) {
         this.#marked = false;
@@ -128,6 +130,15 @@ export class StoredJournal {
   /** There is nothing left to say. A journal that came with a copy of its file goes on to say what it says. */
   #isOver(content: JournalContent): boolean {
     return isEmpty(content) && !this.isCopied;
+  }
+
+  /**
+   * The journal is in force without a mark. One that says nothing takes its place before it is removed: until the
+   * folder is flushed a power failure brings back what was there, and nothing tells another process of it. If that
+   * fails, as on a full filesystem, the removal alone has to do.
+   */
+  get #isFoundByName(): boolean {
+    return !this.#marked && this.#id !== undefined;
   }
 
   /** Why a journal must not be written now. */
