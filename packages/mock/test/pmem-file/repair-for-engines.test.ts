@@ -28,6 +28,20 @@ describe('an engine has no copy of some of the bytes', () => {
     await again.repair(all, { rebuild: (range) => part(whole, range) });
     expect(read(again, 0, size)).toEqual(whole);
   });
+
+  it('two parts of one page that it does not know are lost both', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.poison(PATH, pageOf(1));
+    await file.repair(pageOf(1));
+    const known = { offset: PAGE + 1000, length: 100 };
+    file.write(part(whole, known), known.offset);
+    file.persist();
+    await file.repair(pageOf(1), { rebuild: () => undefined });
+    const error = await failure('ERR_PMEM_LOST', () => read(file, PAGE, PAGE));
+    expect(error.ranges).toEqual([{ offset: PAGE, length: 1000 }, { offset: PAGE + 1100, length: PAGE - 1100 }]);
+    expect(read(file, known.offset, known.length)).toEqual(part(whole, known));
+  });
 });
 
 describe('one page of several cannot be repaired', () => {
@@ -51,6 +65,21 @@ describe('one page of several cannot be repaired', () => {
     await failure('ERR_PMEM_MEDIA', () => read(file, 4 * PAGE, 1));
     await file.repair(all, { rebuild: (range) => part(whole, range) });
     expect(read(file, 0, size)).toEqual(whole);
+  });
+});
+
+describe('the kernel refuses to write a page that is lost', () => {
+  it('it stays lost, also after a restart', async () => {
+    const driver = mockDriver();
+    const file = await filled(driver, size);
+    driver.poison(PATH, pageOf(1));
+    await file.repair(pageOf(1));
+    const stop = driver.observe(({ name }) => (name === 'pwrite' ? { errno: Errno.EIO } : undefined));
+    await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(pageOf(1), { strategy: 'recovery-write', fill: 7 }));
+    stop();
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect((await failure('ERR_PMEM_LOST', () => read(again, 0, size))).ranges).toEqual([pageOf(1)]);
   });
 });
 
