@@ -216,6 +216,8 @@ describe('only the process dies', () => {
     expect(lost.ranges).toEqual([bad]);
     expect(read(reader, 2 * PAGE, PAGE)).toEqual(part(whole, { offset: 2 * PAGE, length: PAGE }));
     await failure('ERR_PMEM_LOST', () => read(reader, PAGE, 1));
+    const salvager = await PmemFile.open(PATH, { driver: driver.process('salvager'), readOnly: true });
+    expect((await salvager.salvage()).gaps).toEqual([{ ...bad, reason: 'lost' }]);
   });
 });
 
@@ -256,6 +258,7 @@ describe('of several batches', () => {
       },
     }));
     stop();
+    file.persist(0, BATCH);
     expect(read(file, BATCH - PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(5));
     await failure('ERR_PMEM_MEDIA', () => read(file, BATCH, 1));
     expect(driver.listFiles()).toEqual([PATH]);
