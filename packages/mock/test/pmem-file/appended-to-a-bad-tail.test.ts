@@ -87,6 +87,25 @@ it('a process dies before it cuts off what its write has added: a reader maps no
   expect((await openIn(driver, 'later')).size).toBe(SIZE);
 });
 
+it('a process dies before it cuts off what its write has added: what is appended while open() does that stays', async () => {
+  const driver = mockDriver({ kernel: '6.12' });
+  driver.writeFile(PATH, content(SIZE));
+  const file = await openIn(driver, 'dies');
+  driver.poison(PATH, WHOLE_TAIL);
+  let appended = 0;
+  driver.observe(({ name, process }) => {
+    if (process === 'dies' && name === 'truncate') driver.process('dies').kill();
+    if (process === 'later' && name === 'sync' && appended++ === 0) driver.append(PATH, new Uint8Array(50).fill(5));
+    return undefined;
+  });
+  await file.repair(TAIL, { fill: 7 }).catch(() => undefined);
+  const later = await openIn(driver, 'later');
+  expect(appended).toBe(1);
+  expect(read(later, TAIL.offset, 100)).toEqual(new Uint8Array(100).fill(7));
+  expect(driver.readFile(PATH).length).toBe(3 * PAGE + 50);
+  expect(driver.readFile(PATH).subarray(3 * PAGE)).toEqual(new Uint8Array(50).fill(5));
+});
+
 describe.each(machines)('%o: others append while the repair of the last page fails after its write', (options) => {
   const appended = new Uint8Array(PAGE - 100).fill(5);
 
