@@ -84,6 +84,25 @@ describe('a process appends to the file after another one has opened it', () => 
     expect(Buffer.compare(now.subarray(0, lengthBytes), content(lengthBytes))).toBe(0);
     expect(Buffer.compare(now.subarray(lengthBytes), appended)).toBe(0);
   });
+
+  it.each(machines)('%o: and one to a last page that is lost, and can be written', async (machine) => {
+    const lengthBytes = 2 * PAGE + 100;
+    const [driver, a] = await twoOpeners(machine, lengthBytes);
+    const tail = { offset: 2 * PAGE, length: 100 };
+    driver.poison(PATH, tail);
+    await a.repair(tail);
+    const appended = new Uint8Array(50).fill(77);
+    let rebuilds = 0;
+    await a.repair(tail, {
+      rebuild: (range) => {
+        if (rebuilds++ === 0) driver.append(PATH, appended);
+        return part(content(lengthBytes), range);
+      },
+    });
+    const now = driver.readFile(PATH);
+    expect(now.subarray(0, lengthBytes)).toEqual(content(lengthBytes));
+    expect(now.subarray(lengthBytes)).toEqual(appended);
+  });
 });
 
 describe('while one process waits in a repair', () => {
