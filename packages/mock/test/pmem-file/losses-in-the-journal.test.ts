@@ -108,6 +108,20 @@ describe('a loss in the journal', () => {
     expect(driver.listFiles()).toEqual([PATH]);
   });
 
+  it('persistRanges() forgets those of the ranges before one that others have cut off', async () => {
+    const driver = await withLoss({ dax: false });
+    const file = await PmemFile.open(PATH, { driver });
+    // Zeros among them: other bytes in a loss are data in any case.
+    const stored = new Uint8Array(PAGE).fill(1, 100);
+    file.write(stored, PAGE);
+    driver.truncate(PATH, 2 * PAGE);
+    const ranges = [PAGE, 2 * PAGE].map((offset) => ({ offset, length: PAGE }));
+    const error = await failure('ERR_PMEM_TRUNCATED', () => { file.persistRanges(ranges); });
+    expect(error.ranges).toEqual(ranges.slice(1));
+    driver.crash(loseAll);
+    expect(read(await PmemFile.open(PATH, { driver }), PAGE, PAGE)).toEqual(stored);
+  });
+
   it('close() keeps stores over lost bytes', async () => {
     const driver = await withLoss();
     const file = await PmemFile.open(PATH, { driver });
