@@ -1,9 +1,9 @@
 // Another process truncates the file inside a page. The kernel fills the rest of that page with zeros, which load
 // without a fault: they are not bytes of the file, and are never returned for any.
-import { Errno, type PmemFile } from '@safe-pmem/core';
+import { Errno, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { type MockDriver, type MockOptions, mockDriver } from '../../src/index.js';
-import { content, failure, filled, PAGE, PATH, read } from './opened.js';
+import { changing, content, failure, filled, PAGE, PATH, read } from './opened.js';
 
 const SIZE = 2 * PAGE + 1000;
 const CUT = 2 * PAGE + 300;
@@ -44,6 +44,27 @@ describe.each(machines)('%o: a file that another process has cut off inside its 
     const error = await failure('ERR_PMEM_TRUNCATED', () => file.withView(whole, (view) => view[CUT]));
     expect(error.ranges).toEqual([gone]);
     expect(file.withView({ offset: 0, length: CUT }, (view) => view[CUT - 1])).toBe(content(SIZE)[CUT - 1]);
+  });
+
+  it.each([
+    { what: 'inside a page', end: PAGE + 300, ranges: [{ offset: PAGE + 300, length: PAGE - 300 }] },
+    { what: 'between two pages', end: PAGE, ranges: [] },
+  ])('cut $what once a view has loaded all of it: the pages behind are what they were', async ({ end, ranges }) => {
+    const driver = mockDriver(options);
+    await (await filled(driver, SIZE)).close();
+    let isLoaded = false;
+    const cutting = changing(driver, (opened) => {
+      const size = opened.fileSizeSync.bind(opened);
+      opened.fileSizeSync = () => {
+        if (isLoaded) driver.truncate(PATH, end);
+        return size();
+      };
+    });
+    const file = await PmemFile.open(PATH, { driver: cutting });
+    const view = file.view({ offset: 0, length: SIZE });
+    isLoaded = true;
+    if (ranges.length === 0) view.verify();
+    else expect((await failure('ERR_PMEM_TRUNCATED', () => { view.verify(); })).ranges).toEqual(ranges);
   });
 
   it('and grown again: the zeros are what the file holds now', async () => {
