@@ -53,6 +53,17 @@ describe.each(['ext4', 'xfs'] as const)('an error that no list has, on %s', (fil
     expect(whole).toEqual({ transferredBytes: sizeBytes, errno: 0 });
   });
 
+  it('one that another process has met, and that a repair could not write, is not loaded here either', async () => {
+    const driver = mockDriver({ listsConsumedErrors: false, filesystem });
+    const file = await filled(driver, sizeBytes);
+    const other = await plain(driver);
+    driver.poison(PATH, bad, { latent: true });
+    expect(other.read(new Uint8Array(1), bad.offset)).toMatchObject({ position: bad.offset });
+    await failure('ERR_PMEM_HELD_BACK', () => file.repair(bad, { rebuild }));
+    const error = await failure('ERR_PMEM_MEDIA', () => read(file, bad.offset, 1), MediaError);
+    expect([error.source, error.ranges]).toEqual(['known', [bad]]);
+  });
+
   it('zero-range by name is not tried', async () => {
     const { file } = await consumed({ filesystem });
     const options = { rebuild, strategy: 'zero-range' } as const;
