@@ -308,7 +308,7 @@ const list = [
   ],
   [repair('batch.ts'), ', ...before.intents.filter(isOurs)],', '],', 'an earlier intent is taken back with a later one'],
   [repair('batch.ts'), ', ...intersectAll(before.lost, ranges)]),', ']),', 'an earlier loss is taken back with an intent'],
-  [repair('batch.ts'), 'if (!journalFits(added(before))) {', 'if (false) {', 'a journal is written that open() would refuse'],
+  [repair('batch.ts'), 'if (failure === TOO_LARGE) {', 'if (false) {', 'a journal that would be too large is one that cannot be written'],
   [
     repair('write-units.ts'), 'else for (const unit of run) parted.set(unit, failure);',
     'else for (const unit of run) unit.failed(failure);', 'one bad block costs its neighbours',

@@ -7,7 +7,7 @@ import type { SystemFailure } from '../driver/driver.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/content.js';
-import { journalFits } from './journal/format.js';
+import { TOO_LARGE } from './journal/journal-errors.js';
 import type { AppendedTail } from './appended-tail.js';
 import type { RepairUnit } from './repair-unit.js';
 
@@ -73,14 +73,14 @@ export async function recordIntents(
     };
   };
   const before = journal.content;
-  if (!journalFits(added(before))) {
-    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges });
-  }
   const failure = await journal.update(added);
   assertOpen();
   if (failure === undefined) {
     if (written !== undefined) forgetContents(written);
     return;
+  }
+  if (failure === TOO_LARGE) {
+    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges });
   }
   await takeBack(journal, unsafe, batch, before);
   throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, ranges);

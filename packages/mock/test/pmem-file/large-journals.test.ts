@@ -1,6 +1,6 @@
 // Journals of the largest size that is accepted: what they cost is counted in steps and in bytes, not in seconds.
 import { createHash } from 'node:crypto';
-import { PmemFile } from '@safe-pmem/core';
+import { Errno, PmemFile } from '@safe-pmem/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type MockDriver, mockDriver } from '../../src/index.js';
 import { failure, filled, PAGE, PATH, read } from './opened.js';
@@ -127,4 +127,25 @@ describe('two million intents', () => {
     const driver = await withJournal(PAGE, twice, 2);
     expect((await failure('ERR_PMEM_JOURNAL', () => PmemFile.open(PATH, { driver }))).message).toContain('twice');
   });
+});
+
+it('a device flushes nothing: a repair ends before its journal is larger than open() accepts', async () => {
+  const pageBytes = 65_536;
+  const driver = mockDriver({ kernel: '5.10', pageBytes });
+  const all = { offset: 0, length: LIMIT_BYTES };
+  driver.writeFile(PATH, new Uint8Array(all.length).fill(1));
+  driver.poison(PATH, all);
+  const file = await PmemFile.open(PATH, { driver });
+  const stop = driver.observe(({ name }) => (name === 'sync' ? { errno: Errno.EIO } : undefined));
+  const error = await failure('ERR_PMEM_REPAIR_FAILED', () => file.repair(all, { fill: 7 }));
+  stop();
+  expect(error.message).toContain('the repair journal would grow too large; nothing was touched');
+  const batchBytes = 8 * 1024 * 1024;
+  expect(error.ranges).toEqual([{ offset: all.length - batchBytes, length: batchBytes }]);
+  await file.close();
+  const again = await PmemFile.open(PATH, { driver });
+  expect(read(again, all.length - batchBytes - 1, 1)).toEqual(Uint8Array.of(7));
+  await failure('ERR_PMEM_MEDIA', () => read(again, all.length - batchBytes, 1));
+  await again.repair(all, { fill: 9 });
+  expect(read(again, all.length - batchBytes - 1, 2)).toEqual(Uint8Array.of(7, 9));
 });
