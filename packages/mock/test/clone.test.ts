@@ -1,6 +1,6 @@
 import { PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
-import { mockDriver, MockSystemError } from '../src/index.js';
+import { type MockDriver, mockDriver, MockSystemError } from '../src/index.js';
 import { content, failure, filled, PAGE, PATH, read } from './pmem-file/opened.js';
 
 describe('settle()', () => {
@@ -78,16 +78,27 @@ describe('clone()', () => {
     expect(driver.readFile(PATH)).not.toEqual(content(PAGE));
   });
 
-  it('is random as the original is from there on', () => {
+  it('is random as the original is from there on', async () => {
     const driver = mockDriver({ seed: 7 });
     driver.writeFile(PATH, content(PAGE));
-    const crashed = [driver, driver.clone()].map((machine) => {
-      machine.poison(PATH, { offset: 0, length: PAGE });
-      machine.writeFile(PATH, new Uint8Array(3));
-      machine.overwrite(PATH, new Uint8Array(1), PAGE);
+    const crashed = async (machine: MockDriver): Promise<Uint8Array> => {
+      const file = await PmemFile.open(PATH, { driver: machine });
+      file.write(new Uint8Array(PAGE).fill(9), 0);
+      machine.crash();
       return machine.readFile(PATH);
-    });
-    expect(crashed[0]).toEqual(crashed[1]);
+    };
+    await crashed(driver);
+    const copy = driver.clone();
+    expect(await crashed(copy)).toEqual(await crashed(driver));
+  });
+
+  it('has a kernel that lists what the kernel of the original lists', async () => {
+    const driver = mockDriver();
+    driver.writeFile(PATH, content(4 * PAGE));
+    driver.poison(PATH, { offset: 2 * PAGE, length: 1 });
+    driver.poison(PATH, { offset: 0, length: 1 }, { latent: true });
+    const file = await PmemFile.open(PATH, { driver: driver.clone() });
+    expect(await file.badBlocks()).toEqual({ status: 'known', ranges: [{ offset: 2 * PAGE, length: PAGE }] });
   });
 
   it('has the observer of its options, not those that were added', async () => {

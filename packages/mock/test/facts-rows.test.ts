@@ -222,6 +222,16 @@ describe.each(['6.1', '7.3'] as const)('table "Operation by operation", end of f
       expect(await allocated()).toBe(failure === undefined ? P + PAGE : 10 * PAGE);
     });
 
+    it('preallocation past the end fails at the bad tail: ext4 of 7.3 frees what it has allocated for it', async () => {
+      const { driver, file } = await tail();
+      const { freeBytes } = driver.freePool;
+      const refused = filesystem === 'xfs' || kernel === '7.3';
+      const failure = await file.resize(TAIL + 4 * PAGE, true);
+      expect(failure).toEqual(refused ? { errno: Errno.EIO, syscall: 'fallocate' } : undefined);
+      const keptBytes = freeBytes - driver.freePool.freeBytes;
+      expect(keptBytes).toBe(filesystem === 'ext4' && kernel === '7.3' ? 0 : 4 * PAGE);
+    });
+
     it('a zero-range that ends in the bad page: newer ext4 fails before it touches a whole block, all others after', async () => {
       const { file, bytes } = await scenario({ kernel, filesystem });
       expect(await file.zeroRange(P - PAGE, PAGE + 100)).toEqual({ errno: Errno.EIO, syscall: 'fallocate' });

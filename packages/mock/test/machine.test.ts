@@ -38,6 +38,14 @@ describe('capacity', () => {
     expectBytes(loaded(file, 0, 8 * PAGE), pattern(20 * PAGE).subarray(0, 8 * PAGE));
   });
 
+  it('of two changes of a journal the one that was asked for last counts, though it happens first', async () => {
+    const file = await open(mockDriver({ turns: true }), PATH, { create: true, sizeBytes: PAGE });
+    const earlier = file.writeJournal(JOURNAL, journalFile(pattern(10)));
+    expect(file.writeJournalSync(JOURNAL, journalFile(pattern(20, 3)))).toBeUndefined();
+    expect(await earlier).toBeUndefined();
+    expect(file.readJournalSync(JOURNAL, 100)).toMatchObject({ bytes: pattern(20, 3) });
+  });
+
   it('open with preallocation leaves nothing behind when the device is full', async () => {
     const driver = mockDriver({ capacityBytes });
     const outcome = await driver.open(PATH, { create: true, readOnly: false, sizeBytes: 9 * PAGE, preallocate: true });
