@@ -45,13 +45,13 @@ export class Wal {
   #closed = false;
 
   private constructor(started: ClaimedLog, readOnly: boolean, blockMs: number) {
-    const { place, header, point, tail, writeOffset, claim } = started;
+    const { place, header, point, tail, writeOffset, behind, claim } = started;
     this.#claim = claim;
     this.#place = place;
     this.#header = header;
     this.#readOnly = readOnly;
     this.#blockMs = blockMs;
-    this.#engine = point === undefined ? undefined : this.#newEngine({ point, writeOffset, tail });
+    this.#engine = point === undefined ? undefined : this.#newEngine({ point, writeOffset, tail, behind });
   }
 
   /**
@@ -269,7 +269,7 @@ export class Wal {
       this.#place = { ...this.#place, logId: this.#header.logId };
       const point = firstPoint(this.#place.logFiles, nextSequence);
       this.#place = { ...this.#place, era: point.era };
-      const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined });
+      const engine = this.#newEngine({ point, writeOffset: 0, tail: undefined, behind: undefined });
       const report = await engine.repairs.repairAll();
       const { stored, missing } = refreshHeaders(this.#place.logFiles, this.#place.ring, this.#header, point);
       if (stored === 0) throw missing[0]?.cause;

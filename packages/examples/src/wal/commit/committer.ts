@@ -18,6 +18,8 @@ export interface CommitterStart {
   /** Position of the next record. */
   readonly writeOffset: number;
   readonly tail: Tail | undefined;
+  /** Header copies that may not hold the point durably. Undefined: any of them. */
+  readonly behind: readonly Damage[] | undefined;
 }
 
 /** Returns another commit point that names the same records, or fewer. May throw: nothing is stored then. */
@@ -38,16 +40,17 @@ export class Committer {
   #point: CommitPoint;
   /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
   #generation: number;
-  /** Header copies that may not hold the point in force. Undefined: none has been looked at. */
+  /** Header copies that may not hold the point in force. Undefined: any of them. */
   #behind: readonly Damage[] | undefined;
   #running: Running | undefined;
   #waitingForGap: (() => void)[] = [];
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(place: PendingPlace & LogFiles, { point, writeOffset, tail }: CommitterStart) {
+  constructor(place: PendingPlace & LogFiles, { point, writeOffset, tail, behind }: CommitterStart) {
     this.#place = place;
     this.#point = point;
     this.#generation = point.generation;
+    this.#behind = behind;
     this.#slots = new SlotEncoder(place.logId);
     this.pending = new PendingRecords(place, writeOffset, tail);
   }

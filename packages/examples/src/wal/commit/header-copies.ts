@@ -90,21 +90,26 @@ function readCopyOf(logFile: LogFile, position: number, header: LogHeader): Copy
 }
 
 /**
- * Stores `point` where its generation belongs. If the newest point that the copy names lies there, the other slot gets
- * it first: a power failure would leave an older one than the copy had, and that would be in force if no other copy
- * could be read.
+ * Stores `point` where its generation belongs. What the copy names must be durable before a slot is written over: a
+ * process that was killed, or a flush that failed, leaves a point that can be read and that a power failure takes
+ * back. So the newest one is stored once more. If it lies where `point` goes, the other slot gets that first: a power
+ * failure would leave an older one than the copy had, and that would be in force if no other copy could be read.
  */
 function storeInSlots(
   logFile: LogFile, position: number, header: LogHeader, { slots, commitPoint }: CopyPoints, point: CommitPoint,
 ): Damage | undefined {
+  const store = (at: number, stored: CommitPoint): Damage | undefined =>
+    storeDurably(logFile, position + at, encodeSlot(header.logId, stored));
   const own = slotOffset(point.generation);
   const other = slotOffset(point.generation + 1);
-  const [atOwn, atOther] = [own, other].map((offset) => slots.find((_, slot) => slotOffset(slot) === offset));
-  if (atOwn?.generation === point.generation) return undefined;
-  const slot = encodeSlot(header.logId, point);
-  const isNewest = commitPoint !== undefined && atOther?.generation !== commitPoint.generation;
-  const damage = isNewest ? storeDurably(logFile, position + other, slot) : undefined;
-  return damage ?? storeDurably(logFile, position + own, slot);
+  const newestAt = [own, other].find(
+    (offset) => slots.find((_, slot) => slotOffset(slot) === offset)?.generation === commitPoint?.generation,
+  );
+  if (newestAt === own && commitPoint?.generation === point.generation) return store(own, point);
+  const damage =
+    (newestAt !== undefined && commitPoint !== undefined ? store(newestAt, commitPoint) : undefined) ??
+    (newestAt === own ? store(other, point) : undefined);
+  return damage ?? store(own, point);
 }
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */

@@ -4,7 +4,7 @@
  * acknowledged; only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
  */
 import type { CommitPoint } from '../format/commit-slot.js';
-import { certainly } from '../format/commit-slot.js';
+import { certainly, isCertain } from '../format/commit-slot.js';
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES, eraMark, isZero } from '../format/format.js';
 import { storeDurably } from '../log-files.js';
@@ -55,19 +55,22 @@ export function pointAfter(point: CommitPoint, state: BatchState): CommitPoint {
 }
 
 /**
- * Stores the pages of the last batch in every file that does not hold them and takes stores: what is certain lies in
- * all files, unless the medium has lost it.
+ * Makes the pages of the last batch durable in every file that takes stores: what is certain lies in all files, unless
+ * the medium has lost it. They are stored in the file that holds them, too: a process that was killed before its flush,
+ * or whose flush failed, leaves bytes that can be read and that a power failure takes back.
  */
 export function completeEveryFile(place: LogFiles, point: CommitPoint): void {
   for (const pageNumber of pagesOfLastBatch(point)) {
     const copies = copiesOf(place, point, pageNumber);
     const best = bestOf(copies);
-    if (best.parsed.state === 'damaged') continue;
-    const image = best.image.slice();
-    image.fill(0, best.parsed.verifiedBytes);
+    const verified = best.image.subarray(0, best.parsed.verifiedBytes);
+    const whole = new Uint8Array(PAGE_BYTES);
+    whole.set(verified);
     for (const { logFile, parsed } of copies) {
-      if (parsed.verifiedBytes >= best.parsed.verifiedBytes) continue;
-      storeDurably(logFile, place.ring.positionOf(pageNumber), image);
+      const position = place.ring.positionOf(pageNumber);
+      const hasIt = parsed.verifiedBytes >= verified.length;
+      if (!hasIt && best.parsed.state !== 'damaged') storeDurably(logFile, position, whole);
+      if (hasIt && verified.length > 0 && !isCertain(point)) storeDurably(logFile, position, verified);
     }
   }
 }

@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../format/format.js';
 import { refreshHeaders, writeHeaders } from '../commit/header-copies.js';
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogHeader } from '../format/header-page.js';
-import type { LogFile } from '../log-files.js';
+import type { Damage, LogFile } from '../log-files.js';
 import { logFileOf } from '../log-files.js';
 import type { OpenIntent, OpenPlan } from './open-log.js';
 import { inspectFiles } from './open-log.js';
@@ -27,6 +27,8 @@ export interface StartedLog {
   readonly tail: Tail | undefined;
   /** Position of the next record: the end of the log, or the next page if no file can read the last one any more. */
   readonly writeOffset: number;
+  /** Header copies that do not hold the commit point. */
+  readonly behind: readonly Damage[];
   /** A file had been cut off, and is as long as the log again: its pages are to be repaired. */
   readonly wasShort: boolean;
 }
@@ -65,22 +67,24 @@ async function startFiles(given: readonly LogFile[], intent: OpenIntent): Promis
   const judged = { logFiles, ring, logId: header.logId, era: 0 };
   if (plan.action === 'salvage') {
     const wasShort = !intent.readOnly && (await lengthenShort(logFiles, ring));
-    return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0, wasShort };
+    return { place: judged, header, point: undefined, tail: undefined, writeOffset: 0, behind: [], wasShort };
   }
   if (plan.action !== 'format') requireAgreement(judged, plan.commitPoint);
   const point = await pointOf(plan, judged, header, intent);
   const place = { ...judged, era: intent.readOnly ? 0 : point.era };
+  let behind: readonly Damage[] = [];
   if (!intent.readOnly) {
     const store = plan.action === 'format' ? writeHeaders : refreshHeaders;
     const { stored, missing } = store(logFiles, ring, header, point);
     if (stored === 0) throw missing[0]?.cause;
+    behind = missing;
     eraseLeftovers(place, point);
   }
   const tail = loadTail(place, point.endOffset);
   const writeOffset = tail === undefined ? (lastPageBefore(point.endOffset) + 1) * PAGE_BYTES : point.endOffset;
   // Not before the commit point is stored: until then zeros would read as a last batch that was never written.
   const wasShort = !intent.readOnly && (await lengthenShort(logFiles, ring));
-  return { place, header, point, tail, writeOffset, wasShort };
+  return { place, header, point, tail, writeOffset, behind, wasShort };
 }
 
 /**
