@@ -11,8 +11,8 @@
  *                     0  u32  number of the first record in this page
  *                     4       records: u16 length + 1, then the bytes; 0 ends the page
  *
- * A commit makes durable the records, then the point in one page, then in the other; after a crash the page with the
- * older point comes first. A record is acknowledged once both hold the point, so either page is enough to find it.
+ * A commit makes durable the records, then the point in one page, then in the other. After a crash or an error the
+ * page that may be older comes first. A record is acknowledged once both hold it, so either is enough to find it.
  */
 import { crc32 } from 'node:zlib';
 import { type ByteRange, isMediaError, isPmemError, type PmemFile } from '@safe-pmem/core';
@@ -23,7 +23,6 @@ const POINT_BYTES = 24;
 const FIRST_PAGE = 2;
 type Point = Readonly<Record<'generation' | 'count' | 'end', number>>;
 const EMPTY: Point = { generation: 0, count: 0, end: FIRST_PAGE * PAGE };
-
 export type Item = { readonly sequence: number; readonly payload: Buffer } | { readonly lost: [first: number, last: number] };
 
 export class FirstLog {
@@ -31,7 +30,7 @@ export class FirstLog {
   #committed: Point;
   #count: number;
   #end: number;
-  readonly #pointPages = [0, 1];
+  #next = 0;
 
   private constructor(file: PmemFile, point: Point) {
     this.#file = file;
@@ -50,7 +49,9 @@ export class FirstLog {
     const [newest] = points.filter((point) => point !== undefined).sort((a, b) => b.generation - a.generation);
     if (newest === undefined) throw new Error(`'${file.path}' has lost both copies of its commit point`);
     const log = new FirstLog(file, newest);
-    if (points[0] === newest) log.#pointPages.reverse();
+    log.#next = points[0] === newest ? 1 : 0;
+    // Without this, power failure takes back what a process that died had not flushed.
+    if (!file.info().readOnly) file.writeAndPersist(encodePoint(newest), (1 - log.#next) * PAGE);
     // A page that lost bytes in a repair is left as it is: what was appended there would be reported lost with it.
     if (log.#end % PAGE !== 0 && readPage(file, pageOf(log.#end)) === 'lost') log.#leavePage();
     return log;
@@ -75,8 +76,8 @@ export class FirstLog {
   commit(): void {
     const { end, generation } = this.#committed;
     if (this.#end > end) this.#file.persist(end, this.#end - end);
-    this.#committed = { generation: generation + 1, count: this.#count, end: this.#end };
-    for (const page of this.#pointPages) this.#file.writeAndPersist(encodePoint(this.#committed), page * PAGE);
+    const bytes = encodePoint((this.#committed = { generation: generation + 1, count: this.#count, end: this.#end }));
+    for (let i = 0; i < 2; i++, this.#next = 1 - this.#next) this.#file.writeAndPersist(bytes, this.#next * PAGE);
   }
 
   /** Every committed record in order, or the numbers of those that a bad page has taken. */
@@ -141,7 +142,6 @@ function encodePoint({ generation, count, end }: Point): Buffer {
   bytes.writeUInt32LE(crc32(bytes.subarray(4)));
   return bytes;
 }
-
 /** The point in a page, or undefined if a crash tore it or the page holds something else. */
 function decodePoint(page: Buffer): Point | undefined {
   if (page.every((byte) => byte === 0)) return EMPTY;
