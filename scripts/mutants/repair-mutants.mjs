@@ -192,6 +192,10 @@ const list = [
     'what others appended before a bad line is cut off',
   ],
   [
+    repair('recover.ts'), 'await readOn(file, found, offset)', 'await file.pread(found, offset)',
+    'a read in pieces hides what others have stored since the intent',
+  ],
+  [
     core('rescue/read-on.ts'), 'errno === 0 && transferredBytes > 0 && transferredBytes < length', 'false',
     'a read that stops before a bad line is whole',
   ],

@@ -10,6 +10,7 @@ import { publishLoss } from '../errors/events.js';
 import { flushWhole } from '../faults/failed-flush.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
+import { readOn } from '../rescue/read-on.js';
 import type { Intent, JournalContent } from './journal/content.js';
 import { clippedTo, isBare, withLosses } from './journal/content.js';
 import type { Interruption } from './journal/interruption.js';
@@ -226,7 +227,7 @@ async function alreadyThere(
   for (const intent of intents) {
     const { offset, length, content } = intent;
     const found = new Uint8Array(length);
-    const { errno, transferredBytes } = await file.pread(found, offset);
+    const { errno, transferredBytes } = await readOn(file, found, offset);
     if (errno !== 0 || transferredBytes !== length) continue;
     const isAsIntended = content !== undefined && Buffer.compare(found, content) === 0;
     if (interruption === 'unclear' && !isAsIntended) unclear.push({ offset, length });
