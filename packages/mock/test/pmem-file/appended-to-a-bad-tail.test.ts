@@ -87,7 +87,7 @@ it('a process dies before it cuts off what its write has added: a reader maps no
   expect((await openIn(driver, 'later')).size).toBe(SIZE);
 });
 
-it('a process dies before it cuts off what its write has added: what is appended while open() does that stays', async () => {
+it('a process dies before it cuts off what its write has added: what is appended while open() does it stays', async () => {
   const driver = mockDriver({ kernel: '6.12' });
   driver.writeFile(PATH, content(SIZE));
   const file = await openIn(driver, 'dies');
@@ -95,7 +95,8 @@ it('a process dies before it cuts off what its write has added: what is appended
   let appended = 0;
   driver.observe(({ name, process }) => {
     if (process === 'dies' && name === 'truncate') driver.process('dies').kill();
-    if (process === 'later' && name === 'sync' && appended++ === 0) driver.append(PATH, new Uint8Array(50).fill(5));
+    const isFirst = process === 'later' && name === 'sync' && appended++ === 0;
+    if (isFirst) driver.append(PATH, new Uint8Array(50).fill(5));
     return undefined;
   });
   await file.repair(TAIL, { fill: 7 }).catch(() => undefined);

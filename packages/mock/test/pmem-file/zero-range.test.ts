@@ -3,7 +3,7 @@
 import { type ByteRange, PmemFile } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { everyCrash, failNth, type KernelName, mockDriver, type MockOptions } from '../../src/index.js';
-import { content, filled, PAGE, PATH, part, read } from './opened.js';
+import { changing, content, filled, PAGE, PATH, part, read } from './opened.js';
 
 const PAGES = 6;
 const whole = content(PAGES * PAGE);
@@ -83,6 +83,19 @@ describe.each(filesystems)('zero-range that clears in place, %s', (filesystem) =
     expect(scene.file.info().zeroRange).toBe('in-place');
   });
 
+  it('if nothing can be written after it was tried on a bad page, the next open() writes that page', async () => {
+    const { driver, file } = await poisoned({ kernel, filesystem });
+    const stops = [
+      driver.observe(failNth({ operation: 'zeroRange', nth: 2, errno: 5, persistent: true })),
+      driver.observe(failNth({ operation: 'pwrite', nth: 1, errno: 5, persistent: true })),
+    ];
+    await expect(file.repair(page(1), { fill: 7 })).rejects.toMatchObject({ code: 'ERR_PMEM_REPAIR_FAILED' });
+    for (const stop of stops) stop();
+    await file.close();
+    const again = await PmemFile.open(PATH, { driver });
+    expect(read(again, PAGE, PAGE)).toEqual(new Uint8Array(PAGE).fill(7));
+  });
+
   it('strategies asked for by name teach nothing', async () => {
     const { file, done } = await poisoned({ kernel, filesystem });
     await file.repair(page(1), { fill: 0, strategy: 'recovery-write' });
@@ -124,4 +137,27 @@ describe.each(['5.10', '6.1', '6.12', '7.3'] as const)('zero-range of Linux %s',
     expect(file.info().zeroRange).toBe(stock[filesystem]);
     if (kernel !== '5.10') expect(driver.freePool).toEqual(freePool);
   });
+});
+
+it('a filesystem zeroes healthy blocks in place and moves off bad ones: that does not count as clearing', async () => {
+  const { driver, file } = await poisoned({ filesystem: 'xfs' });
+  await file.close();
+  const moving = changing(driver, (opened) => {
+    const trial = opened.tryZeroRange?.bind(opened);
+    opened.tryZeroRange = async () => {
+      const outcome = await trial?.();
+      if (outcome === undefined || 'failure' in outcome) throw new Error('the trial did not run');
+      return { ...outcome, after: outcome.before, readsZeros: true };
+    };
+    const move = opened.zeroRange.bind(opened);
+    opened.zeroRange = async (position, length) => {
+      const refusal = await move(position, length);
+      if (refusal === undefined) await opened.pwrite(new Uint8Array(length), position);
+      return refusal;
+    };
+  });
+  const again = await PmemFile.open(PATH, { driver: moving });
+  const { units } = await again.repair(page(1), { fill: 7 });
+  expect(units).toMatchObject([{ outcome: 'relocated' }]);
+  expect(again.info().zeroRange).toBe('in-place');
 });
