@@ -87,7 +87,7 @@ it('a process dies before it cuts off what its write has added: a reader maps no
   expect((await openIn(driver, 'later')).size).toBe(SIZE);
 });
 
-it('a process dies before it cuts off what its write has added: what is appended while open() does it stays', async () => {
+it('a process dies before it cuts off what its write has added: what comes behind it in open() stays', async () => {
   const driver = mockDriver({ kernel: '6.12' });
   driver.writeFile(PATH, content(SIZE));
   const file = await openIn(driver, 'dies');
