@@ -6,8 +6,8 @@
 /** States of each engine's exploration. Seconds for 250; 50,000 take one to two minutes. */
 export const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 250);
 
-/** Power loss at every operation; `npm test` takes every third, from one that the seed chooses. */
-export const OPERATIONS_APART = process.env.EXPLORED_STATES === undefined ? 3 : 1;
+/** Of the moments of a run power fails at one in so many, from one that the seed chooses. */
+export const MOMENTS_APART = process.env.EXPLORED_STATES === undefined ? 5 : 1;
 
 /** The `share` of `whole` that this run does. */
 export function sizeOf<Size>({ whole, share }: { readonly whole: Size; readonly share: Size }): Size {

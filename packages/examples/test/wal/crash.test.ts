@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SimulatedCrash, crashAt, keepAll, loseAll } from '@safe-pmem/mock';
 import type { CrashChooser } from '@safe-pmem/mock';
 import { Wal } from '../../src/wal/index.js';
-import { OPERATIONS_APART } from '../share.js';
+import { MOMENTS_APART } from '../share.js';
 import { LogMachine, PAGE, accountFor, itemsOf, payloadOf, seedsFor } from './log-machine.js';
 
 const PAGES = 8;
@@ -89,7 +89,7 @@ describe('power loss', () => {
   ] as const)('at every operation: %s', async (_, mirrored, chooser) => {
     const [seed = 0] = seedsFor(1);
     let crashes = 0;
-    for (let at = 1 + (seed % OPERATIONS_APART); ; at += OPERATIONS_APART) {
+    for (let at = 1 + (seed % MOMENTS_APART); ; at += MOMENTS_APART) {
       const survivor = await crashDuring(at, mirrored, seed, chooser);
       if (survivor === undefined) break;
       crashes++;
@@ -97,7 +97,7 @@ describe('power loss', () => {
         throw new Error(`operation ${at}, WAL_SEED=${seed}`, { cause });
       });
     }
-    expect(crashes).toBeGreaterThan(20 / OPERATIONS_APART);
+    expect(crashes).toBeGreaterThan(20 / MOMENTS_APART);
   });
 
   test('while the log is being made: it can be made again', async () => {

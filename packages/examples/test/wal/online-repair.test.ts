@@ -5,7 +5,7 @@ import { SimulatedCrash, crashAt, keepAll, loseAll } from '@safe-pmem/mock';
 import { decodeHeaderPage } from '../../src/wal/format/header-page.js';
 import { Wal } from '../../src/wal/index.js';
 import type { Role } from '../../src/wal/index.js';
-import { OPERATIONS_APART } from '../share.js';
+import { MOMENTS_APART } from '../share.js';
 import type { LogMachineOptions } from './log-machine.js';
 import { LogMachine, PAGE, accountFor, payloadOf, seedsFor, sequencesByPage, union } from './log-machine.js';
 
@@ -78,12 +78,12 @@ const DAMAGES: readonly (readonly [string, readonly (readonly [Role, number])[]]
   ['everything', Array.from({ length: PAGES }, (_, page) => ['mirror', page] as const)],
 ];
 
-const firstMoment = (): number => (seedsFor(1)[0] ?? 0) % OPERATIONS_APART;
+const firstMoment = (): number => (seedsFor(1)[0] ?? 0) % MOMENTS_APART;
 
 describe.each(DAMAGES)('while %s is repaired', (_, damage) => {
   test('commits go on at every moment, or are refused with nothing changed', async () => {
     let isOver = false;
-    for (let moment = firstMoment(); !isOver; moment += OPERATIONS_APART) {
+    for (let moment = firstMoment(); !isOver; moment += MOMENTS_APART) {
       const scene = await new Scene({ mirrored: true }).fill();
       for (const [role, page] of damage) scene.machine.poison(role, page);
       const over = { ended: false };
@@ -130,7 +130,7 @@ describe.each(DAMAGES)('while %s is repaired', (_, damage) => {
 
 describe('a repair beside commits', () => {
   test('loses what no file has, and no record of a later commit', async () => {
-    for (let moment = firstMoment(); moment < 60; moment += OPERATIONS_APART) {
+    for (let moment = firstMoment(); moment < 60; moment += MOMENTS_APART) {
       const scene = await new Scene().fill();
       const lost = union([sequencesByPage(scene.machine).get(2) ?? []]);
       scene.machine.poison('log', 2);
@@ -232,7 +232,7 @@ describe('power loss at every operation of a repair beside commits', () => {
   test.each(survivors)('%s survives; then a header copy fails, and no old commit point comes back', async (_, chooser) => {
     const [seed = 0] = seedsFor(1);
     for (const mirrored of chooser === undefined ? [false, true] : [false]) {
-      for (let at = 1 + (seed % OPERATIONS_APART), crashed = true; crashed; at += OPERATIONS_APART) {
+      for (let at = 1 + (seed % MOMENTS_APART), crashed = true; crashed; at += MOMENTS_APART) {
         for (const header of [0, PAGES - 1]) {
           crashed = await crashAndCheck(at, header, mirrored, seed, chooser).catch((cause: unknown) => {
             throw new Error(`operation ${at}, header ${header}, mirrored ${mirrored}, WAL_SEED=${seed}`, { cause });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedCrash, crashAt } from '@safe-pmem/mock';
 import type { RebuildRecords, Records, Wal } from '../../src/wal/index.js';
-import { OPERATIONS_APART } from '../share.js';
+import { MOMENTS_APART } from '../share.js';
 import { LogMachine, PAGE, Random, accountFor, commitRecords, payloadOf, seedsFor, sequencesByPage, union, withoutEras } from './log-machine.js';
 
 const PAGES = 20;
@@ -104,7 +104,7 @@ describe('records that the application still has', () => {
 
   test('survive power loss at every operation of their repair, or are still reported lost', async () => {
     const [seed = 0] = seedsFor(1);
-    for (let at = 1 + (seed % OPERATIONS_APART), crashed = true; crashed; at += OPERATIONS_APART) {
+    for (let at = 1 + (seed % MOMENTS_APART), crashed = true; crashed; at += MOMENTS_APART) {
       const { machine, wal, records } = await filledLog();
       const lost = union([4, 5].map((page) => sequencesByPage(machine).get(page) ?? []));
       for (const page of [4, 5]) machine.poison('log', page);

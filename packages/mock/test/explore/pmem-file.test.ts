@@ -7,12 +7,13 @@ import { randomTarget, storesTarget, targets } from '../../explore/targets.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants are looked for longer. */
-const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 500);
+const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 300);
 const STATES_OF_STORES = 260;
 /** Most of the states, in two parts. */
 const STORES_OF_A_PART = Math.ceil(LEAST_STATES / 200);
 /** With fewer, the state without any event may be all there is. */
 const STATES_OF_EACH = Math.max(3, Math.ceil(LEAST_STATES / 700));
+const RANDOM_TARGETS = Math.min(20, Math.ceil(LEAST_STATES / 40));
 const WAYS = ['every crash', 'every fault, crash', 'every poison, crash', 'every poison, fault, crash'];
 
 let explored = 0;
@@ -38,7 +39,7 @@ describe('every byte persisted is intact or reported lost, and the file opens af
     it(`${way}, on each machine`, () => explore(chosen, STATES_OF_EACH), 120_000);
   }
 
-  it('random sequences', () => explore(Array.from({ length: 20 }, (_, i) => randomTarget(SEED * 1000 + i)), 20), 120_000);
+  it('random sequences', () => explore(Array.from({ length: RANDOM_TARGETS }, (_, i) => randomTarget(SEED * 1000 + i)), 20), 120_000);
 
   it('says how many states that were, and that no target was forgotten', () => {
     console.log(`${explored} states explored with seed ${SEED}`);
