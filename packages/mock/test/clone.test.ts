@@ -101,28 +101,6 @@ describe('clone()', () => {
     expect(await file.badBlocks()).toEqual({ status: 'known', ranges: [{ offset: 2 * PAGE, length: PAGE }] });
   });
 
-  it('loses at a crash what the original does, also if that has crashed before', async () => {
-    const driver = mockDriver({ seed: 7 });
-    driver.writeFile(PATH, content(PAGE));
-    const crashed = async (machine: MockDriver, stored: number): Promise<Uint8Array> => {
-      const file = await PmemFile.open(PATH, { driver: machine });
-      file.write(new Uint8Array(PAGE).fill(stored), 0);
-      machine.crash();
-      return machine.readFile(PATH);
-    };
-    expect(new Set(await crashed(driver, 1)).size).toBeGreaterThan(1);
-    const copy = driver.clone();
-    expect(await crashed(copy, 2)).toEqual(await crashed(driver, 2));
-  });
-
-  it('has the kernel that lists the poison that the original lists', async () => {
-    const driver = mockDriver();
-    await filled(driver, 4 * PAGE);
-    driver.poison(PATH, { offset: PAGE, length: PAGE });
-    const opened = await PmemFile.open(PATH, { driver: driver.clone() });
-    expect(await opened.badBlocks()).toMatchObject({ status: 'known', ranges: [{ offset: PAGE, length: PAGE }] });
-  });
-
   it('has the observer of its options, not those that were added', async () => {
     const seen = { options: 0, added: 0 };
     const count = (who: keyof typeof seen) => (): undefined => {

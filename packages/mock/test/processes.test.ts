@@ -1,7 +1,7 @@
 /** Several processes on one machine: what is each one's own, and what its death ends. */
 import { describe, expect, it } from 'vitest';
 import { PmemFile } from '@safe-pmem/core';
-import { Errno, type CompleteFile, type JournalFile } from '@safe-pmem/core';
+import { Errno, type CompleteFile } from '@safe-pmem/core';
 import { type MockDriver, mockDriver, type MockProcess, SimulatedCrash } from '../src/index.js';
 
 const PATH = '/pmem/file';
@@ -156,19 +156,6 @@ describe('asynchronous calls that take turns', () => {
     driver.process('b').kill();
     await expect(never).rejects.toThrow(SimulatedCrash);
     expect(driver.readFile(PATH)[0]).toBe(2);
-  });
-
-  it('a journal that was asked for before one that is written at once does not take its place', async () => {
-    const driver = machine({ turns: true });
-    const file = await opened(driver);
-    const journal = (byte: number): JournalFile => {
-      const mark = Uint8Array.of(byte);
-      return { bytes: new Uint8Array(64).fill(byte), mark, temporary: `file.repair.${byte}`, isNew: false };
-    };
-    const older = file.writeJournal(`${PATH}.repair`, journal(1));
-    expect(file.writeJournalSync(`${PATH}.repair`, journal(2))).toBeUndefined();
-    expect(await older).toBeUndefined();
-    expect(driver.readFile(`${PATH}.repair`)).toEqual(journal(2).bytes);
   });
 
   it('PmemFile works on them, repair included', async () => {
