@@ -92,3 +92,14 @@ describe.each(zeroRangeFirst)('a repair was refused once: $strategy on $machine'
     expect(driver.readFile(PATH).subarray(PAGE, 3 * PAGE)).toEqual(new Uint8Array(2 * PAGE).fill(7));
   });
 });
+
+it('a refused write without a reset may end the poison, and uncover what the medium holds: that is no data', async () => {
+  const driver = mockDriver({ kernel: '6.12' });
+  driver.writeFile(PATH, content(4 * PAGE));
+  driver.poison(PATH, { offset: PAGE, length: 2 * PAGE });
+  const file = await PmemFile.open(PATH, { driver });
+  const { refusals } = refuseFirstWrite(driver, () => { driver.overwrite(PATH, new Uint8Array(PAGE).fill(99), PAGE); });
+  await file.repair({ offset: PAGE, length: 2 * PAGE }, { fill: 7 });
+  expect(refusals()).toBe(1);
+  expect(driver.readFile(PATH).subarray(PAGE, 3 * PAGE)).toEqual(new Uint8Array(2 * PAGE).fill(7));
+});
