@@ -2,7 +2,7 @@
  * The size of what takes long. `npm test` does a fifth of it, which the seed chooses; `npm run test:states`, which sets
  * EXPLORED_STATES, does the whole, and so do the mutants.
  */
-const IS_WHOLE = process.env.EXPLORED_STATES !== undefined;
+export const IS_WHOLE = process.env.EXPLORED_STATES !== undefined;
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 
 /** Of the moments of a run, numbered from 1, this run tries one in so many. */

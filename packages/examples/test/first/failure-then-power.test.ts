@@ -3,8 +3,10 @@ import { Errno, PmemFile } from '@safe-pmem/core';
 import { crashAt, type MockDriver, mockDriver, SimulatedCrash } from '@safe-pmem/mock';
 import { expect, test } from 'vitest';
 import { FirstLog } from '../../src/first/first-log.js';
+import { sizeOf } from '../share.js';
 
 const PATH = '/pmem/log';
+const SEEDS = sizeOf({ whole: 20, share: 4 });
 
 async function openBy(driver: MockDriver, process: string): Promise<FirstLog> {
   return FirstLog.open(await PmemFile.open(PATH, { driver: driver.process(process) }));
@@ -41,7 +43,7 @@ const sequences = (log: FirstLog): unknown[] =>
   [...log.records()].map((item) => ('lost' in item ? item : item.sequence));
 
 test('a flush of a commit fails, and power fails in the next commit: nothing acknowledged is gone', async () => {
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= SEEDS; seed++) {
     for (const nth of [1, 2]) {
       for (let at = 1; ; at++) {
         const { driver, log } = await prep(seed);
@@ -59,7 +61,7 @@ test('a flush of a commit fails, and power fails in the next commit: nothing ack
 });
 
 test('a process is killed in a commit, and power fails in the next one: what was read is there', async () => {
-  for (let seed = 1; seed <= 20; seed++) {
+  for (let seed = 1; seed <= SEEDS; seed++) {
     for (let killed = 1; killed <= 6; killed++) {
       for (let at = 1; ; at++) {
         const { driver, log } = await prep(seed);

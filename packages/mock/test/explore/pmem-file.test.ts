@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { randomTarget, storesTarget, targets } from '../../explore/targets.js';
+import { shareOf } from '../share.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
 /** Mutants are looked for longer. */
@@ -35,7 +36,7 @@ describe('every byte persisted is intact or reported lost, and the file opens af
   }, 120_000);
 
   for (const way of WAYS) {
-    const chosen = targets.filter(({ name }) => name.endsWith(`, ${way}`));
+    const chosen = shareOf(targets.filter(({ name }) => name.endsWith(`, ${way}`)));
     it(`${way}, on each machine`, () => explore(chosen, STATES_OF_EACH), 120_000);
   }
 
