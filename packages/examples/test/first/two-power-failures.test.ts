@@ -1,8 +1,9 @@
 /** A commit that power cut off may be found whole: who has read its records after the start relies on them. */
 import { PmemFile } from '@safe-pmem/core';
-import { crashAt, type MockDriver, mockDriver, SimulatedCrash } from '@safe-pmem/mock';
+import { type MockDriver, mockDriver } from '@safe-pmem/mock';
 import { expect, test } from 'vitest';
 import { FirstLog } from '../../src/first/first-log.js';
+import { powerFails } from '../power-fails.js';
 import { sizeOf } from '../share.js';
 
 const PATH = '/pmem/log';
@@ -20,17 +21,10 @@ async function openLog(driver: MockDriver): Promise<FirstLog> {
 /** Commits a record. True if power failed at operation `at` of that. */
 async function failsAt(driver: MockDriver, at: number): Promise<boolean> {
   const log = await openLog(driver);
-  const stop = driver.observe(crashAt(driver.operations + at));
-  try {
+  return powerFails(driver, at, () => {
     log.append(Buffer.alloc(300, at));
     log.commit();
-    return false;
-  } catch (error) {
-    if (!(error instanceof SimulatedCrash)) throw error;
-    return true;
-  } finally {
-    stop();
-  }
+  });
 }
 
 test('what was read after one power failure is there after the next', async () => {
