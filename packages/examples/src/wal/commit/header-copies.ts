@@ -102,14 +102,11 @@ function storeInSlots(
     storeDurably(logFile, position + at, encodeSlot(header.logId, stored));
   const own = slotOffset(point.generation);
   const other = slotOffset(point.generation + 1);
-  const newestAt = [own, other].find(
-    (offset) => slots.find((_, slot) => slotOffset(slot) === offset)?.generation === commitPoint?.generation,
-  );
-  if (newestAt === own && commitPoint?.generation === point.generation) return store(own, point);
-  const damage =
-    (newestAt !== undefined && commitPoint !== undefined ? store(newestAt, commitPoint) : undefined) ??
-    (newestAt === own ? store(other, point) : undefined);
-  return damage ?? store(own, point);
+  if (commitPoint === undefined) return store(own, point);
+  const isInOwn = slots[point.generation % 2]?.generation === commitPoint.generation;
+  if (!isInOwn) return store(other, commitPoint) ?? store(own, point);
+  if (commitPoint.generation === point.generation) return store(own, point);
+  return store(own, commitPoint) ?? store(other, point) ?? store(own, point);
 }
 
 /** Writes new header pages, the magic word last: until it is there, the file counts as not formatted. */
