@@ -33,6 +33,9 @@ export class Session {
   #levels: Level[] = [];
   readonly #iterators = new Map<number, Held>();
   readonly #snapshots = new Map<number, AbstractSnapshot>();
+  readonly #closedSnapshots = new WeakSet<AbstractSnapshot>();
+  /** Opened on a snapshot that was closed: each answers with an error, except to a seek. */
+  readonly #stale = new WeakSet<Held>();
 
   constructor(subject: Subject) {
     this.subject = subject;
@@ -92,18 +95,22 @@ export class Session {
       case 'nextv':
         return this.#iterators.get(operation.slot)?.nextv(operation.size);
       case 'seek':
-        seek(this.#iterators.get(operation.slot), Buffer.from(operation.target, 'latin1'));
+        this.#seek(this.#iterators.get(operation.slot), Buffer.from(operation.target, 'latin1'));
         return undefined;
       case 'snapshot':
         await this.#snapshots.get(operation.slot)?.close();
         this.#snapshots.set(operation.slot, this.#level(operation.level).snapshot());
         return undefined;
-      case 'close snapshot':
-        return this.#snapshots.get(operation.slot)?.close();
+      case 'close snapshot': {
+        const snapshot = this.#snapshots.get(operation.slot);
+        await snapshot?.close();
+        if (snapshot !== undefined) this.#closedSnapshots.add(snapshot);
+        return undefined;
+      }
       case 'close race':
         return this.#race(operation.before, operation.after);
       case 'reopen':
-        await this.subject.close();
+        await this.#close();
         return this.open();
       case 'power loss':
         this.#iterators.clear();
@@ -131,7 +138,23 @@ export class Session {
     const { level, options } = this.#at(operation.at, operation.snapshot);
     const all = { ...options, ...rangeOf(operation.range, operation.at.encoding) };
     const iterating = level as unknown as Readonly<Record<IteratorKind, (options: object) => Held>>;
-    return iterating[operation.kind](all);
+    const iterator = iterating[operation.kind](all);
+    const snapshot = this.#snapshots.get(operation.snapshot);
+    if (snapshot !== undefined && this.#closedSnapshots.has(snapshot)) this.#stale.add(iterator);
+    return iterator;
+  }
+
+  /** Not in a stale iterator: classic-level 3.0.0 has read freed memory for its snapshot, and may end the process. */
+  #seek(iterator: Held | undefined, target: Buffer): void {
+    if (iterator === undefined || this.#stale.has(iterator)) return;
+    const seeking = iterator as unknown as { seek(target: Buffer, options: object): void };
+    seeking.seek(target, { keyEncoding: 'buffer' });
+  }
+
+  /** Closes the database, and with it every snapshot. */
+  #close(): Promise<void> {
+    for (const snapshot of this.#snapshots.values()) this.#closedSnapshots.add(snapshot);
+    return this.subject.close();
   }
 
   async #batch(at: Place, steps: readonly BatchStep[]): Promise<void> {
@@ -166,17 +189,12 @@ export class Session {
     const root = this.#level(0);
     const put = async (key: string): Promise<void> => root.put(Buffer.from(key, 'latin1'), 'raced', { keyEncoding: 'buffer' });
     const earlier = before.map(put);
-    const closed = this.subject.close();
+    const closed = this.#close();
     const later = after.map(put);
     const settled = await Promise.allSettled([...earlier, closed, ...later]);
     await this.open();
     return settled.map((one) => (one.status === 'fulfilled' ? 'done' : codeOf(one.reason)));
   }
-}
-
-function seek(iterator: Held | undefined, target: Buffer): void {
-  const seeking = iterator as unknown as { seek(target: Buffer, options: object): void } | undefined;
-  seeking?.seek(target, { keyEncoding: 'buffer' });
 }
 
 /** The published types leave out some of what these methods take. */
