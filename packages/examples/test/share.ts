@@ -3,8 +3,8 @@
  * EXPLORED_STATES, does the whole.
  */
 
-/** States of each engine's exploration. Seconds for 250; 50,000 take one to two minutes. */
-export const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 250);
+/** States of each engine's exploration. Seconds for 150; 50,000 take one to two minutes. */
+export const LEAST_STATES = Number(process.env.EXPLORED_STATES ?? 150);
 
 /** Of the moments of a run power fails at one in so many, from one that the seed chooses. */
 export const MOMENTS_APART = process.env.EXPLORED_STATES === undefined ? 5 : 1;

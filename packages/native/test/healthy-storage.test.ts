@@ -9,8 +9,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { nativeDriver } from '../src/index.js';
 import { poison } from './fault-injector.mjs';
 import { PAGE, scratchFolder } from './scratch.js';
+import { sizeOf } from './share.js';
 
 const SIZE = 16 * PAGE;
+const ROUNDS = sizeOf({ whole: 3000, share: 600 });
 
 async function open(where: 'disk' | 'tmpfs'): Promise<PmemFile> {
   const name = path.join(scratchFolder(where), 'file');
@@ -49,7 +51,7 @@ const REWRITER = `
 describe.each(['disk', 'tmpfs'] as const)('a file on %s that another process rewrites in place', (where) => {
   it('reads and stores meet truncations at most, and all is well once it is whole', async () => {
     const file = await open(where);
-    const rewriter = new Worker(REWRITER, { eval: true, workerData: { file: file.path, rounds: 3000, size: SIZE } });
+    const rewriter = new Worker(REWRITER, { eval: true, workerData: { file: file.path, rounds: ROUNDS, size: SIZE } });
     const state = { running: true };
     const ended = once(rewriter, 'exit').then(() => { state.running = false; });
     const codes = new Set<string>();

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { findMapping } from './fault-injector.mjs';
 import { openScratch, packageFolder, PAGE, scratchFolder } from './scratch.js';
+import { sizeOf } from './share.js';
 
 /** A worker that runs `body` with an open `file` and `say` (a message to here); it ends only when it is told to. */
 function startWorker(path_: string, body: string): Worker {
@@ -78,7 +79,7 @@ it('survives termination with every kind of call in flight', async () => {
 // Termination is seen by whichever call of Node-API comes next, also by the one that would have given the memory an
 // owner.
 it('unmaps what a worker was being given when it was terminated', async () => {
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < sizeOf({ whole: 60, share: 15 }); round++) {
     const file = path.join(scratchFolder(), 'file');
     const worker = startWorker(file, `say('busy'); for (;;) file.view(4096, 8 * 4096).view.release();`);
     expect(await nextMessage(worker)).toBe('busy');

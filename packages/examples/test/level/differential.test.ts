@@ -15,7 +15,7 @@ const seed = Number(LEVEL_DIFFERENTIAL_SEED ?? SAFE_PMEM_SEED ?? Date.now() % 2 
 
 const OPERATIONS = 60;
 /** So many programs run however slow the machine is: more than a thousand operations. */
-const LEAST_PROGRAMS = sizeOf({ whole: 120, share: 30 });
+const LEAST_PROGRAMS = sizeOf({ whole: 120, share: 15 });
 const PROGRAMS_A_ROUND = 20;
 const MOST_PROGRAMS = 1_000_000;
 

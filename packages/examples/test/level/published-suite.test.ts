@@ -76,8 +76,8 @@ async function run(prefix: string, newDriver: () => Driver): Promise<{ held: num
 const LEAST_ASSERTIONS = sizeOf({ whole: 5000, share: 2500 });
 
 const RUNS = [
-  ['the native driver', () => run(join(directory, 'suite'), nativeDriver)],
   ['the mock', () => run('/pmem/suite', mockDriver)],
+  ['the native driver', () => run(join(directory, 'suite'), nativeDriver)],
 ] as const;
 
 test.each(RUNS.slice(0, sizeOf({ whole: 2, share: 1 })))('on %s', async (name, runSuite) => {

@@ -3,6 +3,7 @@ import { PmemFile, RepairError } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import type { MockDriver } from '../../src/index.js';
 import { everyCrash, everyInterleaving, mockDriver, SimulatedCrash } from '../../src/index.js';
+import { IS_WHOLE } from '../share.js';
 import { content, failure, filled, openIn, PAGE, pageOf, part, PATH, read } from './opened.js';
 
 const size = 4 * PAGE;
@@ -339,7 +340,7 @@ describe('a page that was half rebuilt when its process died', () => {
         },
       ],
       check: () => undefined,
-    }, { turns: 2 });
+    }, { turns: 2, limit: IS_WHOLE ? undefined : 120 });
     expect(report.states).toBeGreaterThan(50);
     expect([...seen].sort()).toEqual([part(whole, { offset: PAGE, length: 2 }).join(), 'ERR_PMEM_LOST']);
   });

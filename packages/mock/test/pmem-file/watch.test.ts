@@ -4,6 +4,7 @@ import { MediaError, PmemError, PmemFile, WATCH_CHANNEL } from '@safe-pmem/core'
 import { describe, expect, it } from 'vitest';
 import type { MockDriver, MockProcess } from '../../src/index.js';
 import { everyInterleaving, mockDriver } from '../../src/index.js';
+import { IS_WHOLE } from '../share.js';
 import { content, filled, PAGE, PATH } from './opened.js';
 
 const SEED = Number(process.env.SAFE_PMEM_SEED ?? 1);
@@ -296,7 +297,7 @@ describe('watch beside a repair by another process', () => {
           kinds = new Set([...kinds, state.events.map(({ kind }) => kind).join(' ')]);
         },
       },
-      { seed: SEED, limit: 400 },
+      { seed: SEED, limit: IS_WHOLE ? 400 : 130 },
     );
     expect(report.states).toBeGreaterThan(100);
     // Slow watchers see changes joined, quick ones see each.

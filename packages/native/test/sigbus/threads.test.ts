@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { sizeOf } from '../share.js';
 import { reportOf, runProgram } from './child.js';
 import type { ScratchDirectory } from './scratch-directory.js';
 import { tmpfsDirectory } from './scratch-directory.js';
@@ -20,8 +21,10 @@ it.each([['poison', 1000], ['truncation', 50_000]])(
   },
 );
 
-it('fifty workers, terminated amid copies, persists and repairs, leave no descriptor, no mapping and no damage', async () => {
-  expect(reportOf(await runProgram('terminated-workers', ['50', scratch.path]))).toEqual({
+const WORKERS = sizeOf({ whole: 50, share: 12 });
+
+it(`${WORKERS} workers, terminated amid copies, persists and repairs, leave no descriptor, no mapping and no damage`, async () => {
+  expect(reportOf(await runProgram('terminated-workers', [String(WORKERS), scratch.path]))).toEqual({
     newDescriptors: 0,
     leftMappings: 0,
     content: 'right',
