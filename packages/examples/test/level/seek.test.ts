@@ -41,8 +41,8 @@ test.each([
   expect(answer).toEqual(wanted);
 });
 
-const MOMENTS = ['before', 'after'];
-test.each(MOMENTS)('a seek is no error, the read after it is, if the snapshot was closed %s the iterator opened', async (when) => {
+const CLOSED = 'a read after a seek says that the snapshot was closed, %s the iterator came';
+test.each(['before', 'after'])(CLOSED, async (when) => {
   for (const db of await bothDatabases()) {
     const snapshot = db.snapshot();
     if (when === 'before') await snapshot.close();
