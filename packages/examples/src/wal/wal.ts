@@ -161,7 +161,7 @@ export class Wal {
   /** append(), then commitAsync(): the record is durable when the promise gives its sequence number. */
   async appendDurable(payload: Uint8Array): Promise<number> {
     const sequence = this.append(payload);
-    await this.commitAsync();
+    await this.#appendable().groups.commitSoon();
     return sequence;
   }
 

@@ -45,6 +45,24 @@ describe.each(PERSIST_WAYS)('a group, persisted %s', (_, options) => {
     expect((await accountFor(await machine.open(), records)).returned).toHaveLength(41);
   });
 
+  test('wakes its writers, and has them in the next one again, however many functions lie between', async () => {
+    const machine = new LogMachine({ pages: 40, ...options });
+    const wal = await machine.open({ create: true });
+    wal.append(payloadOf(1, 20));
+    const persists = count(machine, 'persist');
+    wal.commit();
+    const alone = persists.seen;
+    const rounds = 10;
+    const through = async (functions: number): Promise<unknown> =>
+      functions === 0 ? wal.appendDurable(payloadOf(functions, 30)) : await through(functions - 1);
+    const write = async (functions: number): Promise<void> => {
+      for (let round = 0; round < rounds; round++) await through(functions);
+    };
+    await Promise.all([0, 0, 0, 12, 12, 12].map((functions) => write(functions)));
+    expect(wal.lastSequence).toBe(1 + 6 * rounds);
+    expect(persists.seen / alone - 1).toBeLessThanOrEqual(rounds + 1);
+  });
+
   test('is durable when its promises are fulfilled, and not before', async () => {
     const machine = new LogMachine({ pages: PAGES, ...options });
     const wal = await machine.open({ create: true });
