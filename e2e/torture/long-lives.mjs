@@ -25,7 +25,7 @@ const { values: asked } = parseArgs({
   options: {
     seconds: { type: 'string', default: '3600' },
     lives: { type: 'string', default: '60' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+    seed: { type: 'string', default: process.env.SAFE_PMEM_SEED ?? String(Date.now() % 1_000_000_000) },
     folder: { type: 'string', default: tmpdir() },
   },
 });

@@ -9,6 +9,7 @@
  * - every export of a source file is used by another file (a test counts), or passed on by `export *`
  * - words that the glossary rules out, tables that are not here ("row 12"), and paths of one machine appear nowhere
  * - core, mock, the command and the examples build and are tested on macOS and Windows, as far as text shows it
+ * - SAFE_PMEM_SEED sets the seed of every random run
  * - every public method of PmemFile, PmemView and mockDriver() has an example
  * - no folder gets more of the words that make a sentence hard to read than it had (plain-words.json), and no file of
  *   source longer lines (line-lengths.json); `--accept` takes today's
@@ -21,6 +22,7 @@ import { circles } from './circles.mjs';
 import { deadExports } from './dead-exports.mjs';
 import { missingExamples } from './examples.mjs';
 import { deadLinks } from './links.mjs';
+import { freeSeeds } from './seeds.mjs';
 import { longLines } from './long-lines.mjs';
 import { missingFiles } from './named-files.mjs';
 import { hiddenPages } from './pages.mjs';
@@ -53,6 +55,7 @@ const findings = [
   ...missingExamples(texts),
   ...hardWords(root, texts, process.argv.includes('--accept')),
   ...unportable(files, texts),
+  ...freeSeeds(texts),
   ...longLines(root, texts, process.argv.includes('--accept')),
 ];
 for (const finding of findings) console.error(finding);

@@ -88,14 +88,13 @@ async function nameTakenMeanwhile({ place, startActor }) {
     await fuse.makeBad(file, 5);
     const actor = await opener(startActor, 'actor', file);
     assertCode(await actor.call('read', 5 * PAGE, 8), 'ERR_PMEM_MEDIA');
-    await fuse.command('slow', 'fsync', 600, 1);
+    const fsync = await fuse.hold('fsync');
     for (const [request, errno] of Object.entries(refused)) await fuse.command('fail', request, errno, 1);
     const repair = actor.call('repair', page(5), 9);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 200);
-    });
-    // On the server's own disk: the server itself is busy.
+    await Promise.race([fsync.arrived, repair]);
+    // On the server's own disk: the server itself is held.
     writeFileSync(path.join(fuse.below, 'car.repair'), 'how to repair the car');
+    await fuse.command('release');
     await repair;
     assert.equal(readFileSync(`${file}.repair`, 'utf8'), 'how to repair the car');
     await fuse.command('calm');

@@ -102,15 +102,16 @@ async function resizeBesideIntent({ place, startActor }) {
   await fuse.makeBad(file, 5);
   const b = await opener(startActor, 'b', file);
   assertCode(await b.call('read', 5 * PAGE, 8), 'ERR_PMEM_MEDIA');
-  // The journal is written, renamed and synced; the write of the page is what is slow.
-  await fuse.command('slow', 'rename', 400, 1);
+  // The journal with the intent gets its name, and nothing else is served meanwhile.
+  const rename = await fuse.hold('rename');
   const repair = b.call('repair', page(5), 7);
-  await new Promise((resolve) => {
-    setTimeout(resolve, 150);
-  });
+  await Promise.race([rename.arrived, repair]);
   assertCode(await a.call('resize', 24 * PAGE), 'ERR_PMEM_LOCKED');
-  await b.kill();
-  await repair;
+  // A process dies when its request is answered.
+  const killed = b.kill();
+  await fuse.command('release');
+  await killed;
+  assertCode(await repair, 'died');
   const found = await readAnew(startActor, file, page(5));
   assert.ok([7, 'ERR_PMEM_LOST', 'ERR_PMEM_MEDIA'].includes(found), `page 5 is ${found}`);
   assert.equal(await readAnew(startActor, file, page(2)), 'ERR_PMEM_LOST');

@@ -4,6 +4,8 @@
  *   unclearable               no write clears a bad page, from now on
  *   fail REQUEST ERRNO COUNT  the next COUNT requests of this name (`read`, `write`, `fsync`, …) fail
  *   slow REQUEST MS COUNT     the next COUNT requests of this name take that long
+ *   hold REQUEST              says `held` when the next request of this name comes, and serves nothing until the next command
+ *   release                   only ends a hold
  *   direct                    files that are opened from now on cannot be mapped: their server wants every read and write itself
  *   calm                      no more failures and delays; bad pages stay bad
  *   heal                      forgets all of it
@@ -11,11 +13,13 @@
 #include "failing_fs.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { kBadMax = 256, kRulesMax = 32 };
+enum { kBadMax = 256, kRulesMax = 32, kUntilNextCommand = -1 };
 
 static struct { uint64_t inode, page; } bad[kBadMax];
 static int bad_count = 0;
@@ -63,6 +67,8 @@ void obey(const char* line) {
   if (sscanf(line, "bad %llu %llu", &inode, &page) == 2) understood = add_bad(inode, page);
   else if (sscanf(line, "fail %15s %d %d", name, &number, &count) == 3) understood = add_rule(name, number, 0, count);
   else if (sscanf(line, "slow %15s %d %d", name, &number, &count) == 3) understood = add_rule(name, 0, number, count);
+  else if (sscanf(line, "hold %15s", name) == 1) understood = add_rule(name, 0, kUntilNextCommand, 1);
+  else if (strcmp(line, "release") == 0) understood = 1;
   else if (strcmp(line, "unclearable") == 0) understood = !(clears = 0);
   else if (strcmp(line, "direct") == 0) understood = direct = 1;
   else if (strcmp(line, "calm") == 0) understood = calm();
@@ -71,12 +77,23 @@ void obey(const char* line) {
   fflush(stdout);
 }
 
+static void delay(int delay_ms) {
+  if (delay_ms == kUntilNextCommand) {
+    struct pollfd commands = {STDIN_FILENO, POLLIN, 0};
+    puts("held");
+    fflush(stdout);
+    poll(&commands, 1, -1);
+  } else {
+    const struct timespec wait = {delay_ms / 1000, delay_ms % 1000 * 1000000L};
+    nanosleep(&wait, NULL);
+  }
+}
+
 int fault_of(const char* name) {
   for (int i = 0; i < rule_count; i++) {
     if (rules[i].left <= 0 || strcmp(rules[i].name, name) != 0) continue;
     rules[i].left--;
-    const struct timespec wait = {rules[i].delay_ms / 1000, rules[i].delay_ms % 1000 * 1000000L};
-    if (rules[i].delay_ms > 0) nanosleep(&wait, NULL);
+    if (rules[i].delay_ms != 0) delay(rules[i].delay_ms);
     return rules[i].error;
   }
   return 0;

@@ -20,7 +20,7 @@ export class FusePlace {
   kind = 'fuse';
   #server;
   #answers = [];
-  /** The folder that everything is passed on to. */
+  #held = () => undefined;
   /** The folder that everything is passed on to. */
   below;
 
@@ -32,7 +32,10 @@ export class FusePlace {
     place.#server = spawn(program, [place.below, place.folder, ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
     const mounted = place.#answer();
     place.#server.stdout.setEncoding('utf8').on('data', (text) => {
-      for (const line of text.trim().split('\n')) place.#answers.shift()?.(line);
+      for (const line of text.trim().split('\n')) {
+        if (line === 'held') place.#held();
+        else place.#answers.shift()?.(line);
+      }
     });
     const gone = once(place.#server, 'exit').then(([code]) => {
       throw new Error(`failing_fs ended with ${code}`);
@@ -52,6 +55,18 @@ export class FusePlace {
     const answer = this.#answer();
     this.#server.stdin.write(`${words.join(' ')}\n`);
     if ((await answer) !== 'ok') throw new Error(`failing_fs does not know '${words.join(' ')}'`);
+  }
+
+  /**
+   * The next request of this name waits, and all that come after it, until the next command: `arrived` resolves when it
+   * is there.
+   */
+  async hold(request) {
+    const arrived = new Promise((resolve) => {
+      this.#held = resolve;
+    });
+    await this.command('hold', request);
+    return { arrived };
   }
 
   /** The page of the file is bad from now on; a process meets it once the page is not cached any more. */

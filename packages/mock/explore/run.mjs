@@ -18,7 +18,7 @@ const { values: asked, positionals } = parseArgs({
     states: { type: 'string', default: '1000000' },
     seconds: { type: 'string' },
     targets: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+    seed: { type: 'string', default: process.env.SAFE_PMEM_SEED ?? String(Date.now() % 1_000_000_000) },
     workers: { type: 'string', default: String(availableParallelism()) },
     only: { type: 'string' },
     verbose: { type: 'boolean', default: false },

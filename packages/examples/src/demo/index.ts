@@ -1,7 +1,8 @@
 /**
  * `npm run demo -- wal | pages | level | replicated`: an engine, poison in its files, and what it gives back. Default: wal.
  *
- * Options: `--seed N` repeats a run, `--truncate` damages real files by truncation although the kernel could poison,
+ * Options: `--seed N`, or SAFE_PMEM_SEED, repeats a run, `--truncate` damages real files by truncation although the
+ * kernel could poison,
  * `--mock-only` leaves out what needs this machine. Exit code 0: in every act everything committed was returned with the
  * right bytes or reported lost.
  */
@@ -24,7 +25,7 @@ const { values, positionals } = parseArgs({
     'mock-only': { type: 'boolean', default: false },
   },
 });
-const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+const seed = Number(values.seed ?? process.env.SAFE_PMEM_SEED ?? Date.now() % 1_000_000);
 if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError('--seed must be a whole number');
 const [name = 'wal', ...rest] = positionals;
 const load = demos[name];

@@ -219,10 +219,10 @@ export function valueOf(seed: number, lengthBytes: number): Uint8Array {
   return bytes;
 }
 
-/** Seeds of a randomised test: PAGES_SEED reruns one of them, otherwise fresh ones every time. */
+/** Seeds of a randomised test, fresh ones every time: PAGES_SEED reruns one of them, SAFE_PMEM_SEED is the first. */
 export function seedsFor(count: number): number[] {
   const fixed = process.env.PAGES_SEED;
   if (fixed !== undefined) return [Number(fixed)];
-  const base = Date.now() % 1_000_000_000;
+  const base = Number(process.env.SAFE_PMEM_SEED ?? Date.now() % 1_000_000_000);
   return Array.from({ length: count }, (_, i) => base + i);
 }
