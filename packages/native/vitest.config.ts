@@ -8,7 +8,7 @@ import { testOptions } from '../../vitest.base.js';
 const together = [
   'test/sigbus/*.test.ts',
   'test/{arguments,binary-facts,block-device,build-addon,journal-file,permission,what-device,window-cache}.test.ts',
-  'test/neighbours/{odd-filesystems,processes,refused-statx,whose-journal}.test.ts',
+  'test/neighbours/{no-room,odd-filesystems,processes,refused-statx,whose-journal}.test.ts',
 ];
 const { include, ...options } = testOptions;
 

@@ -54,6 +54,22 @@ int read_error(int fd, uint64_t position, uint64_t length) {
   return read.error;
 }
 
+uint64_t block_bytes(const struct statfs& filesystem) {
+  return static_cast<uint64_t>(filesystem.f_frsize != 0 ? filesystem.f_frsize : filesystem.f_bsize);
+}
+
+// Says if the filesystem is too small for `bytes` more of the file. A fallocate that does not fit takes all free
+// blocks, and gives them back when it has failed (ext4, Linux 6.18: 400 ms for 70 GiB): other processes that write
+// meanwhile get ENOSPC. Only what can by no means fit is refused here: blocks that the file has already may be where
+// they are wanted, and a filesystem of no blocks does not say.
+bool cannot_hold(int fd, uint64_t bytes) {
+  struct stat facts;
+  struct statfs filesystem;
+  if (fstat(fd, &facts) != 0 || fstatfs(fd, &filesystem) != 0 || filesystem.f_blocks == 0) return false;
+  const uint64_t own = static_cast<uint64_t>(facts.st_blocks) * 512;
+  return bytes > own && (bytes - own) / block_bytes(filesystem) > filesystem.f_bfree;
+}
+
 }  // namespace
 
 Transferred read_at(int fd, void* target, size_t length, uint64_t position) {
@@ -147,6 +163,7 @@ Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate) {
   if (!known.ok()) return known;
   if (size >= mapped && size <= before) return {};
   if (!preallocate || size <= before) return truncate_to(fd, size);
+  if (cannot_hold(fd, size - before)) return {ENOSPC, "fallocate"};
   const int allocated = uninterrupted([&] {
     return fallocate(fd, 0, static_cast<off_t>(before), static_cast<off_t>(size - before));
   });
@@ -176,8 +193,7 @@ BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped)
     probe.status = {errno, "fstatfs"};
     return probe;
   }
-  const uint64_t unit = static_cast<uint64_t>(filesystem.f_frsize != 0 ? filesystem.f_frsize : filesystem.f_bsize);
-  probe.free_bytes = filesystem.f_bavail * unit;
+  probe.free_bytes = filesystem.f_bavail * block_bytes(filesystem);
   return probe;
 }
 
