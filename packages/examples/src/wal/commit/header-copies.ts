@@ -84,9 +84,7 @@ function readCopyOf(logFile: LogFile, position: number, header: LogHeader): Copy
   const { damage } = readPage(logFile, position, bytes);
   if (damage !== undefined) return damage;
   const state = decodeHeaderPage(bytes);
-  const isOfLog =
-    state.status === 'valid' && state.header.logId === header.logId && state.header.pageCount === header.pageCount;
-  return isOfLog ? state : damageOf(logFile, position, 'damaged');
+  return state.status === 'valid' && isOf(state.header, header) ? state : damageOf(logFile, position, 'damaged');
 }
 
 /**
@@ -127,6 +125,31 @@ export function writeHeaders(
   );
 }
 
+/**
+ * Marks files that are about to be filled with a copy of the log: header pages without the magic word, so that no start
+ * takes them for a log, and one that goes on after a crash knows whose pages these are.
+ */
+export function beginCopies(logFiles: readonly LogFile[], ring: Ring, header: LogHeader): void {
+  const page = encodeHeaderPage(header, undefined);
+  page.fill(0, 0, MAGIC.length);
+  inEveryCopy(logFiles, ring, (logFile, position) => storeDurably(logFile, position, page));
+}
+
+/** True if a file holds nothing but an unfinished copy of this log. */
+export function isBegun(logFile: LogFile, ring: Ring, header: LogHeader): boolean {
+  return ring.headerPositions.some((position) => {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    if (!readExisting(logFile, position, bytes) || decodeHeaderPage(bytes).status !== 'blank') return false;
+    bytes.set(MAGIC, 0);
+    const state = decodeHeaderPage(bytes);
+    return state.status === 'valid' && isOf(state.header, header);
+  });
+}
+
+function isOf(found: LogHeader, header: LogHeader): boolean {
+  return found.logId === header.logId && found.pageCount === header.pageCount;
+}
+
 function inEveryCopy(
   logFiles: readonly LogFile[],
   ring: Ring,
@@ -147,8 +170,7 @@ export function holds(bytes: Uint8Array, header: LogHeader, point: CommitPoint):
   const state = decodeHeaderPage(bytes);
   return (
     state.status === 'valid' &&
-    state.header.logId === header.logId &&
-    state.header.pageCount === header.pageCount &&
+    isOf(state.header, header) &&
     state.commitPoint?.generation === point.generation
   );
 }

@@ -1,12 +1,13 @@
 /**
  * Judges the batch that was stored together with the commit point in force. It was acknowledged only after all of it
  * was durable in every file. So a page that can be read and does not hold its part proves that the batch was not
- * acknowledged; only pages that cannot be read leave that open. Reads; changes nothing, but for completeEveryFile().
+ * acknowledged; only pages that cannot be read leave that open. Reads; completeEveryFile() and bringUp() store.
  */
 import type { CommitPoint } from '../format/commit-slot.js';
 import { certainly, isCertain } from '../format/commit-slot.js';
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES, eraMark, isZero } from '../format/format.js';
+import type { LogFile, Role } from '../log-files.js';
 import { storeDurably } from '../log-files.js';
 import type { LogFiles, PageCopy } from '../read/read-pages.js';
 import { readCopy } from '../read/read-pages.js';
@@ -72,6 +73,24 @@ export function completeEveryFile(place: LogFiles, point: CommitPoint): void {
       if (!hasIt && best.parsed.state !== 'damaged') storeDurably(logFile, position, whole);
       if (hasIt && verified.length > 0 && !isCertain(point)) storeDurably(logFile, position, verified);
     }
+  }
+}
+
+/**
+ * Gives a file that has missed commit points the pages that the other one has in full and it has not. What the other
+ * one has lost stays as it is.
+ */
+export function bringUp(place: LogFiles, older: Role, point: CommitPoint): void {
+  const target = place.logFiles.find(({ role }) => role === older) as LogFile;
+  const source = place.logFiles.find(({ role }) => role !== older) as LogFile;
+  for (let pageNumber = point.headPage; pageNumber <= lastPageBefore(point.endOffset); pageNumber++) {
+    const limitBytes = limitIn(pageNumber, point.endOffset);
+    const { image, damage, parsed } = readCopy(place, source, pageNumber, limitBytes);
+    if (damage !== undefined) continue;
+    image.fill(0, parsed.verifiedBytes);
+    const own = readCopy(place, target, pageNumber, limitBytes);
+    const isEqual = own.damage === undefined && Buffer.compare(own.image, image) === 0;
+    if (!isEqual) storeDurably(target, place.ring.positionOf(pageNumber), image);
   }
 }
 

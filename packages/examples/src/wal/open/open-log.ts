@@ -4,7 +4,8 @@ import type { LogHeader } from '../format/header-page.js';
 import { newest } from '../format/commit-slot.js';
 import { FORMAT_VERSION, PAGE_BYTES, isZero } from '../format/format.js';
 import type { Inspection } from '../commit/header-copies.js';
-import { inspect } from '../commit/header-copies.js';
+import { inspect, isBegun } from '../commit/header-copies.js';
+import { hasGoneOn } from './gone-on.js';
 import type { LogFile, Role } from '../log-files.js';
 import { readExisting } from '../log-files.js';
 import { readHeaderAt } from '../read/read-pages.js';
@@ -24,7 +25,13 @@ export interface OpenIntent {
 /** The decision of open() about the files: what it has found, and what it has to do. */
 export type OpenPlan =
   | { readonly action: 'format' }
-  | { readonly action: 'use' | 'detach'; readonly header: LogHeader; readonly commitPoint: CommitPoint }
+  | {
+      readonly action: 'use' | 'detach';
+      readonly header: LogHeader;
+      readonly commitPoint: CommitPoint;
+      /** The file of the pair that has missed commit points: it may lack any page that was written since. */
+      readonly older?: Role | undefined;
+    }
   /** `from` has the log; the other file is to become a copy of it. */
   | { readonly action: 'attach'; readonly from: Role; readonly header: LogHeader; readonly commitPoint: CommitPoint }
   /** Pages of a log, and no commit point: readable, not writable. */
@@ -57,10 +64,13 @@ function planAlone(log: Inspection, ring: Ring, intent: OpenIntent): OpenPlan {
 function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenIntent): OpenPlan {
   const point = log.commitPoint;
   if (log.header !== undefined && point !== undefined) {
-    if (belongsTo(mirror, log.header, point))
-      return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror) };
-    if (hasGoneOn(mirror, log.header, point)) {
-      const hint = 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
+    if (belongsTo(mirror, log.header, point)) {
+      return { action: 'use', header: log.header, commitPoint: newestOf(log, mirror), older: olderOf(log, mirror) };
+    }
+    if (hasGoneOn(mirror, log, ring)) {
+      const hint = hasGoneOn(log, mirror, ring)
+        ? 'the log has gone on in both files apart: read both, then pass an empty file in the place of one'
+        : 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
       throw new WalError('ERR_WAL_MIRROR_STALE', log.logFile.file.path, hint);
     }
     // Left by an open() that made the log and was cut off before it made the mirror.
@@ -73,7 +83,8 @@ function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenI
     if (belongsTo(log, mirror.header, mirror.commitPoint)) {
       return { action: 'use', header: mirror.header, commitPoint: mirror.commitPoint };
     }
-    if (intent.attachMirror && log.status === 'blank' && isBlank(log.logFile, ring)) {
+    const isOurs = isBlank(log.logFile, ring) || isBegun(log.logFile, ring, mirror.header);
+    if (intent.attachMirror && log.status === 'blank' && isOurs) {
       return { action: 'attach', from: 'mirror', header: mirror.header, commitPoint: mirror.commitPoint };
     }
     const hint = 'this file holds no log although its mirror does: attachMirror makes a copy of that, if this is empty';
@@ -93,12 +104,14 @@ function belongsTo(inspection: Inspection, header: LogHeader, point: CommitPoint
 }
 
 /**
- * True if a file was part of the same log at a later moment. A later commit point that names the same records is not:
- * an attach that was cut off has stored it.
+ * The file that is at least two commit points behind the other: restored from an earlier moment, or one that took none
+ * of them. A crash leaves no more than one between them.
  */
-function hasGoneOn({ header: other, commitPoint: later }: Inspection, header: LogHeader, point: CommitPoint): boolean {
-  if (other?.logId !== header.logId || later === undefined || later.generation <= point.generation) return false;
-  return later.endOffset !== point.endOffset || later.firstSequence !== point.firstSequence;
+function olderOf(log: Inspection, mirror: Inspection): Role | undefined {
+  if (log.commitPoint === undefined || mirror.commitPoint === undefined) return undefined;
+  const behind = mirror.commitPoint.generation - log.commitPoint.generation;
+  if (Math.abs(behind) < 2) return undefined;
+  return behind > 0 ? 'log' : 'mirror';
 }
 
 function newestOf(...inspections: readonly Inspection[]): CommitPoint {

@@ -168,12 +168,29 @@ function damagedData(
     return { damage, replacement: EMPTY, ...DATA };
   }
   const copy = copyFrom(place, own.logFile, pageNumber, limitBytes, image, read);
-  const { damage } = copy;
+  const damage = copy.damage ?? damageOfShort(state, copy, others, position, pageNumber);
   if (damage === undefined) return undefined;
   const replacement = replacementOf(state, copy, others, position, pageNumber, limitBytes);
   // Without the bytes there is nothing to do for a page that can be stored to: it stays what it is, a loss.
   const takesStores = damage.reason === 'lost' || damage.reason === 'damaged';
   return replacement.bytes === undefined && takesStores ? undefined : { damage, replacement, ...DATA };
+}
+
+/**
+ * The damage of a page that ends before its last byte, if another file has more of it: it is of an earlier moment. A
+ * page that the writer has left ends there in every file.
+ */
+function damageOfShort(
+  { place }: LogState, { logFile, parsed }: PageCopy, others: readonly PagesOfFile[], position: number,
+  pageNumber: number,
+): Damage | undefined {
+  if (parsed.state !== 'short') return undefined;
+  const isBehind = others.some((other) => {
+    const { image, read } = other.at(position);
+    const theirs = copyFrom(place, other.logFile, pageNumber, PAGE_BYTES, image, read).parsed;
+    return theirs.verifiedBytes > parsed.verifiedBytes;
+  });
+  return isBehind ? damageOf(logFile, position, 'damaged') : undefined;
 }
 
 /** Bytes for a committed page: only such as verify, and never fewer than the page itself still has. */
