@@ -174,6 +174,18 @@ const list = [
     journal('stored-journal.ts'), 'this.#file.writeJournalSync(this.#place, this.#encoded(content));\n', ';\n',
     'the last loss comes back if the removal of its journal was not flushed',
   ],
+  [
+    journal('still-there.ts'), "if ('isAtPath' in names && names.isAtPath) return 'ours';", "return 'ours';",
+    'a repair replaces the journal of a new file that was given its old name meanwhile',
+  ],
+  [
+    journal('stored-journal.ts'), "else if (found === 'taken') return", "else if (found === 'absent') return",
+    'a journal whose own place is not to be found takes that of another file',
+  ],
+  [
+    journal('stored-journal.ts'), '(located !== undefined) this.note(located);', '(located !== undefined) {}',
+    'a journal that was renamed in a repair stays as it was',
+  ],
   // Lines that no access has met, in the middle of a page
   [
     core('resize/cuts.ts'), 'readOn(file, new Uint8Array(page.length), page.offset)',

@@ -19,6 +19,7 @@ function copyTarget(): { readonly driver: Driver; readonly journals: () => numbe
     readMark: () => ({ status: 'absent' }),
     writeMark: () => Promise.resolve(undefined),
     readJournal: () => Promise.resolve({ status: 'absent' }),
+    names: () => ({ linkCount: 1, isAtPath: true }),
     writeJournal: () => {
       journals++;
       return Promise.resolve(undefined);

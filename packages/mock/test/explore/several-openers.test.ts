@@ -31,9 +31,9 @@ describe('what was acknowledged stays, what is lost never reads as data, and the
       seed: 7,
       events: [
         { at: 34, operation: 'pwrite', effect: 'turn', to: 'b' },
-        { at: 52, operation: 'a: turn', effect: 'turn', to: 'b' },
-        { at: 53, operation: 'lock', effect: 'poison', path: '/pmem/shared', offset: 5632, length: 512 },
-        { at: 73, operation: 'b: writeMark', effect: 'turn', to: 'a' },
+        { at: 53, operation: 'a: turn', effect: 'turn', to: 'b' },
+        { at: 54, operation: 'lock', effect: 'poison', path: '/pmem/shared', offset: 5632, length: 512 },
+        { at: 74, operation: 'b: writeMark', effect: 'turn', to: 'a' },
       ],
     }));
     expect(target).toBeDefined();

@@ -4,13 +4,16 @@
  */
 import type { CompleteFile, JournalFile, SystemFailure } from '../../driver/driver.js';
 import { Errno } from '../../errors/errno.js';
+import { PmemError } from '../../errors/errors.js';
 import type { UnsafeRanges } from '../../faults/unsafe-ranges.js';
 import type { JournalContent } from './content.js';
 import { encodeJournal, startOf } from './format.js';
 import type { Interruption } from './interruption.js';
 import { interruptionOf } from './interruption.js';
+import { locateSync } from './locate.js';
 import type { Located } from './located.js';
 import { absolutePlace, encodeMark, newJournalId, temporaryName, usualPlace } from './names.js';
+import { whatIsAt } from './still-there.js';
 import { writeMark, writeMarkSync } from './write-mark.js';
 
 const NO_MARK = new Uint8Array(0);
@@ -67,6 +70,8 @@ export class StoredJournal {
 
   /** Makes `content` durable; a journal without any is removed. Under the lock. */
   async replace(content: JournalContent): Promise<SystemFailure | undefined> {
+    const taken = this.#follow();
+    if (taken !== undefined) return taken;
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       if (this.#isFoundByName) await this.#file.writeJournal(this.#place, this.#encoded(content));
@@ -95,6 +100,8 @@ export class StoredJournal {
 
   /** replace() on this thread. */
   replaceSync(content: JournalContent): SystemFailure | undefined {
+    const taken = this.#follow();
+    if (taken !== undefined) return taken;
     if (this.#isOver(content)) {
       if (!this.#exists) return undefined;
       if (this.#isFoundByName) this.#file.writeJournalSync(this.#place, this.#encoded(content));
@@ -117,6 +124,30 @@ export class StoredJournal {
   /** Removes a journal that is in force by the mark of its file, which stays. Without a mark it would not be missed. */
   removeFileSync(): void {
     if (this.#exists && this.#marked) this.#removed(this.#file.removeJournalSync(this.#place));
+  }
+
+  /**
+   * If our journal has been given another name, goes on with it there. Fails if it is not to be found and its old name
+   * is another file's by now: a replacement would forget what that file has lost. One that was removed is made again.
+   */
+  #follow(): SystemFailure | undefined {
+    if (!this.#exists || this.#located === undefined || this.isCopied) return undefined;
+    const found = whatIsAt(this.#file, this.#place, this.#id);
+    if (found === 'ours') return undefined;
+    const located = this.#locatedAgain();
+    if (located !== undefined) this.note(located);
+    else if (found === 'taken') return { errno: Errno.ENOENT, syscall: 'open' };
+    return undefined;
+  }
+
+  #locatedAgain(): Located | undefined {
+    try {
+      const located = locateSync(this.#file);
+      return located.status === 'none' ? undefined : located;
+    } catch (error) {
+      if (error instanceof PmemError) return undefined;
+      throw error;
+    }
   }
 
   async #writeMark(mark: Uint8Array): Promise<SystemFailure | undefined> {
