@@ -15,7 +15,8 @@ export function onTerminal(
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NO_COLOR'));
   const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
     encoding: 'utf8',
-    env: { ...inherited, TERM: 'xterm', ...env },
+    // `script` starts $SHELL, and a shell complains, on the terminal, of a locale that is not installed.
+    env: { ...inherited, SHELL: '/bin/sh', LC_ALL: 'C.UTF-8', TERM: 'xterm', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return stdout.replaceAll('\r\n', '\n');

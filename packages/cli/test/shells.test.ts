@@ -6,6 +6,9 @@ import { COMMANDS } from '../src/command-specs.js';
 import { completionFor, manPage } from '../src/index.js';
 import { BIN } from './scratch.js';
 
+/** A shell complains of a locale that is not installed. */
+const env = { ...process.env, LC_ALL: 'C.UTF-8' };
+
 /** What bash offers for the last word. */
 function offered(...words: string[]): string[] {
   const script = `${completionFor('bash')}
@@ -14,6 +17,7 @@ _safe_pmem; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
     encoding: 'utf8',
     cwd: path.dirname(BIN),
+    env,
   });
   expect(stderr).toBe('');
   return stdout.split('\n').filter((line) => line !== '');
@@ -32,7 +36,7 @@ describe('completion', () => {
   it.skipIf(!isInstalled('fish'))('offers commands, their options and shells in fish', () => {
     const offers = (line: string): string[] => {
       const script = `${completionFor('fish')}\ncomplete -C '${line}'`;
-      const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' });
+      const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8', env });
       expect(stderr).toBe('');
       return stdout.split('\n').filter((offer) => offer !== '').map((offer) => offer.split('\t')[0] ?? '');
     };
@@ -43,7 +47,7 @@ describe('completion', () => {
 
   it.skipIf(!isInstalled('zsh'))('is a script that zsh loads and registers', () => {
     const script = `autoload -Uz compinit; compinit -u -D; ${completionFor('zsh')}\nprint -r -- $_comps[safe-pmem]`;
-    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', script], { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync('zsh', ['-f', '-c', script], { encoding: 'utf8', env });
     expect({ stdout, stderr }).toEqual({ stdout: '_safe_pmem\n', stderr: '' });
   });
 

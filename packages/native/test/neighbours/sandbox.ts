@@ -22,6 +22,8 @@ os.execvp(sys.argv[3], sys.argv[3:])
 export function runRefused(call: keyof typeof CALLS, errno: number, program: string, args: readonly string[]) {
   const number = CALLS[call][process.arch === 'arm64' ? 1 : 0];
   const node = [process.execPath, '--input-type=module', '-e', program, ...args];
-  const options = { cwd: import.meta.dirname, encoding: 'utf8' as const };
+  // What else is in the environment could make a program say something of its own.
+  const env = { PATH: process.env.PATH };
+  const options = { cwd: import.meta.dirname, encoding: 'utf8' as const, env };
   return spawnSync('python3', ['-c', SANDBOX, String(number), String(errno), ...node], options);
 }
