@@ -132,6 +132,10 @@ export class PageStore {
    */
   async clear(range: ClearedRange = {}, { onProgress }: ClearOptions = {}): Promise<void> {
     if (!['undefined', 'function'].includes(typeof onProgress)) throw new TypeError('onProgress must be a function');
+    // A key in its place has no bounds, and would clear everything.
+    const isObject = typeof range === 'object' && (range as unknown) !== null;
+    const isRange = isObject && !ArrayBuffer.isView(range) && !Array.isArray(range);
+    if (!isRange) throw new TypeError('range must be an object with bounds: gte, gt, lte, lt');
     await this.batch([{ type: 'clear', ...keyRangeOf(range) }]);
     await this.#state.pool.retirement.drain(onProgress);
   }

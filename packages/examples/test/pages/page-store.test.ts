@@ -232,6 +232,15 @@ describe('ranges', () => {
     await expect(machine.store.clear({ lte: 'b' as never })).rejects.toBeInstanceOf(TypeError);
     expect(machine.account()).toEqual([]);
   });
+
+  test('a range that is no object with bounds is refused, and nothing is cleared', async () => {
+    const machine = await newMachine();
+    await machine.put('a', valueOf(1, 10));
+    for (const range of [Buffer.from('a'), new Uint8Array(0), [], 5, 'a', true, null, () => 1]) {
+      await expect(machine.store.clear(range as never)).rejects.toThrow('range must be an object');
+    }
+    expect(machine.account()).toEqual([]);
+  });
 });
 
 describe('snapshots', () => {
