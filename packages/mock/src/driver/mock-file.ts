@@ -31,7 +31,7 @@ import { zeroRange } from '../kernel/fallocate.js';
 import { fiemap } from '../kernel/fiemap.js';
 import { mappedAround } from '../kernel/huge-page.js';
 import { ABSENT } from '../kernel/page-table.js';
-import { syncFile } from '../kernel/persist.js';
+import { dropWriteback, syncFile } from '../kernel/persist.js';
 import { pread } from '../kernel/pread.js';
 import type { OpenHandle, Process } from '../kernel/process.js';
 import { pwrite } from '../kernel/pwrite.js';
@@ -162,10 +162,7 @@ export class MockFile implements CompleteFile, OpenHandle {
   }
 
   sync(): Promise<SystemFailure | undefined> {
-    const call = { name: 'sync', syscall: 'fdatasync', position: 0, length: 0 } as const;
-    return this.#calls.later('sync', 0, 0, () => {
-      return this.#toldLater(this.#untold ?? this.#calls.call(call, () => syncFile(this.#machine, this.#inode)));
-    });
+    return this.#calls.later('sync', 0, 0, () => this.#toldLater(this.#untold ?? this.#sync()));
   }
 
   zeroRange(position: number, length: number): Promise<SystemFailure | undefined> {
@@ -380,6 +377,14 @@ export class MockFile implements CompleteFile, OpenHandle {
     if (effect !== undefined && 'errno' in effect) return { transferredBytes: 0, errno: effect.errno };
     if (this.facts.readOnly) return { transferredBytes: 0, errno: Errno.EBADF };
     return pwrite(this.#machine, this.#inode, shortened(source, effect), position);
+  }
+
+  #sync(): SystemFailure | undefined {
+    const call = { name: 'sync', syscall: 'fdatasync', position: 0, length: 0 } as const;
+    const failure = this.#calls.call(call, () => syncFile(this.#machine, this.#inode));
+    const isTried = failure !== undefined && failure.errno !== Errno.EBADF;
+    if (isTried && !this.facts.mapSync) dropWriteback(this.#machine, this.#inode, undefined);
+    return failure;
   }
 
   #zeroRange(position: number, length: number): SystemFailure | undefined {

@@ -17,7 +17,7 @@ import { ViewBytes } from '../kernel/live-views.js';
 import { isHole, load, store } from '../kernel/mapped-access.js';
 import type { Mapping } from '../kernel/mapping.js';
 import { PageTable, POISON_MARKER } from '../kernel/page-table.js';
-import { flushLines, syncRange } from '../kernel/persist.js';
+import { dropWriteback, flushLines, syncRange } from '../kernel/persist.js';
 import { pread } from '../kernel/pread.js';
 import type { Machine } from '../machine.js';
 import type { AnnouncedCalls } from './announced-calls.js';
@@ -74,6 +74,7 @@ export class MockMemory {
       }
       return 0;
     });
+    if (failure !== undefined && !mapSync) dropWriteback(this.#machine, this.#inode, ranges);
     return failure ?? fault ?? this.#truncation(ranges);
   }
 

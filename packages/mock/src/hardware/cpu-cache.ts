@@ -15,6 +15,8 @@ const WORDS_PER_LINE = LINE_BYTES / WORD_BYTES;
 interface BlockShadow {
   owner: number;
   volatileCount: number;
+  /** A flush has failed, and the kernel calls the page clean: no flush writes it before it is stored to again. */
+  calledClean: boolean;
   readonly volatileLines: Uint8Array;
   readonly durable: Uint8Array;
 }
@@ -47,12 +49,14 @@ export class CpuCache {
       shadow = this.#spare.pop() ?? {
         owner,
         volatileCount: 0,
+        calledClean: false,
         volatileLines: new Uint8Array(this.#linesPerBlock),
         durable: new Uint8Array(this.#blockBytes),
       };
       this.#shadows.set(block, shadow);
     }
     shadow.owner = owner;
+    shadow.calledClean = false;
     if (length === this.#blockBytes && shadow.volatileCount === 0) {
       this.#medium.copyOut(block, 0, shadow.durable, 0, this.#blockBytes);
       shadow.volatileLines.fill(1);
@@ -87,7 +91,28 @@ export class CpuCache {
     if (shadow.volatileCount === 0) this.#drop(block, shadow);
   }
 
-  /** Makes everything that was stored to the inode durable. */
+  /** Does what a flush by the kernel does: persist(), unless the kernel calls the block clean. */
+  flush(block: number, offset: number, length: number): void {
+    if (this.#shadows.get(block)?.calledClean !== true) this.persist(block, offset, length);
+  }
+
+  /** flush() of everything that was stored to the inode. */
+  flushOwner(owner: number): void {
+    for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.flush(block, 0, this.#blockBytes);
+  }
+
+  /** A flush of the block has failed: it is called clean, and is not durable. */
+  dropWriteback(block: number): void {
+    const shadow = this.#shadows.get(block);
+    if (shadow !== undefined) shadow.calledClean = true;
+  }
+
+  /** Does what dropWriteback() does for everything that was stored to the inode. */
+  dropWritebackOf(owner: number): void {
+    for (const shadow of this.#shadows.values()) if (shadow.owner === owner) shadow.calledClean = true;
+  }
+
+  /** Makes everything that was stored to the inode durable, whatever flushes of it have failed. */
   persistOwner(owner: number): void {
     for (const [block, shadow] of this.#shadows) if (shadow.owner === owner) this.persist(block, 0, this.#blockBytes);
   }

@@ -1,5 +1,5 @@
 /** Making stores durable: CPU cache-line flushes through the mapping, msync of a range, fdatasync of the file. */
-import { Errno, type CaughtFault } from '@safe-pmem/core';
+import { Errno, type ByteRange, type CaughtFault } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
@@ -30,15 +30,30 @@ export function syncRange(machine: Machine, inode: Inode, position: number, leng
 /** fdatasync: every byte of the file and all metadata. */
 export function syncFile(machine: Machine, inode: Inode): number {
   if (machine.filesystem.shutDown) return Errno.EIO;
-  machine.device.cache.persistOwner(inode.number);
+  machine.device.cache.flushOwner(inode.number);
   inode.protect();
   machine.filesystem.commit();
   return 0;
 }
 
+/**
+ * A flush of the bytes has failed: the kernel calls their pages clean, and no later flush writes them before they are
+ * stored to again (mm/page-writeback.c; fsync(2), errors). Undefined: all of the file.
+ */
+export function dropWriteback(machine: Machine, inode: Inode, ranges: readonly ByteRange[] | undefined): void {
+  const { cache } = machine.device;
+  if (ranges === undefined) cache.dropWritebackOf(inode.number);
+  for (const { offset, length } of ranges ?? []) {
+    forEachBlock(machine.blockBytes, offset, length, (logical) => {
+      const entry = inode.map.at(logical);
+      if (entry !== HOLE) cache.dropWriteback(mappedBlock(entry));
+    });
+  }
+}
+
 function persistBytes(machine: Machine, inode: Inode, position: number, length: number): void {
   forEachBlock(machine.blockBytes, position, length, (logical, offset, step) => {
     const entry = inode.map.at(logical);
-    if (entry !== HOLE) machine.device.cache.persist(mappedBlock(entry), offset, step);
+    if (entry !== HOLE) machine.device.cache.flush(mappedBlock(entry), offset, step);
   });
 }
