@@ -32,7 +32,7 @@ const list = [
   [mock('filesystem/metadata-log.ts'), 'splice(count).reverse()', 'splice(count)', 'metadata is undone in the wrong order'],
   [mock('filesystem/metadata-log.ts'), 'this.#changes.some((change) => change.inode === inode)', 'false', 'a store fault of a MAP_SYNC page commits nothing'],
   [mock('kernel/persist.ts'), 'if (fault === undefined) persistBytes(machine, mapping.inode, position, length);', 'persistBytes(machine, mapping.inode, position, length);', 'a flush that faulted persists'],
-  [mock('kernel/persist.ts'), 'machine.device.cache.persistOwner(inode.number);', '', 'fdatasync makes no bytes durable'],
+  [mock('kernel/persist.ts'), 'machine.device.cache.flushOwner(inode.number);', '', 'fdatasync makes no bytes durable'],
   [mock('kernel/persist.ts'), 'persistBytes(machine, inode, position, length);\n  machine.filesystem.commit();', 'persistBytes(machine, inode, position, length);', 'msync leaves metadata volatile'],
   [mock('kernel/journal.ts'), 'device.cache.persistOwner(inode.number);', '', 'the journal is renamed before it is durable'],
   [mock('kernel/journal.ts'), "  const effect = machine.step('temporary');", "  const effect = undefined as { errno: number } | undefined;", 'no crash point before the rename'],
