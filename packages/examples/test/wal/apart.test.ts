@@ -42,6 +42,20 @@ describe('a file in which the log has gone on alone', () => {
     expect(before.equals(machine.driver.readFile(PATHS.mirror))).toBe(true);
   });
 
+  test('is not overwritten either if it has records in a page that the log has lost', async () => {
+    const machine = await newPair();
+    await goOnAlone(machine, 'log', [3]);
+    machine.poison('log', 1);
+    const before = Buffer.from(machine.driver.readFile(PATHS.mirror));
+    await expect(machine.open({ attachMirror: true })).rejects.toMatchObject(STALE);
+    expect(before.equals(machine.driver.readFile(PATHS.mirror))).toBe(true);
+    machine.driver.writeFile(PATHS.mirror, new Uint8Array(PAGES * PAGE));
+    machine.files = [];
+    const wal = await machine.open({ attachMirror: true });
+    const records = new Map([10, 20, 30].map((length, i) => [i + 1, payloadOf(i + 1, length)]));
+    expect((await accountFor(wal, records)).lost).toEqual([1, 2, 3]);
+  });
+
   test('is told from one that was left behind, which becomes a copy', async () => {
     const machine = await newPair();
     await goOnAlone(machine, 'log', [3], 2);

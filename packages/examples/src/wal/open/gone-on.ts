@@ -20,9 +20,9 @@ interface Standing {
  * if it was truncated later. Records that `own` has dropped, or whose pages it has lost, tell nothing.
  */
 export function hasGoneOn(other: Inspection, own: Inspection, ring: Ring): boolean {
-  if (other.header === undefined || other.header.logId !== own.header?.logId) return false;
-  const [theirs, ours] = [standingOf(other, ring), standingOf(own, ring)];
-  if (theirs === undefined || ours === undefined) return false;
+  const standings = standingsIn(other, own, ring);
+  if (standings === undefined) return false;
+  const [theirs, ours] = standings;
   const isLater = theirs.point.generation > ours.point.generation;
   if (isLater && theirs.point.firstSequence !== ours.point.firstSequence) return true;
   if (theirs.point.lastSequence > ours.point.lastSequence || theirs.point.endOffset > ours.point.endOffset) return true;
@@ -33,6 +33,29 @@ export function hasGoneOn(other: Inspection, own: Inspection, ring: Ring): boole
     if (copyIn(theirs, pageNumber).parsed.fragments.some((one) => !isIn(one, copy))) return true;
   }
   return false;
+}
+
+/**
+ * True if `other` is a file of the same log and has records in pages that `own` has lost. Nothing tells whether `own`
+ * had the same ones there, so they are neither returned nor overwritten.
+ */
+export function hasWhatIsLost(other: Inspection, own: Inspection, ring: Ring): boolean {
+  const standings = standingsIn(other, own, ring);
+  if (standings === undefined) return false;
+  const [theirs, ours] = standings;
+  for (let pageNumber = ours.point.headPage; pageNumber <= lastPageBefore(ours.point.endOffset); pageNumber++) {
+    const copy = copyIn(ours, pageNumber);
+    if (copy.damage === undefined) continue;
+    if (copyIn(theirs, pageNumber).parsed.fragments.some((one) => !isIn(one, copy))) return true;
+  }
+  return false;
+}
+
+/** Both files by themselves; undefined if they are not of one log. */
+function standingsIn(other: Inspection, own: Inspection, ring: Ring): readonly [Standing, Standing] | undefined {
+  if (other.header === undefined || other.header.logId !== own.header?.logId) return undefined;
+  const [theirs, ours] = [standingOf(other, ring), standingOf(own, ring)];
+  return theirs === undefined || ours === undefined ? undefined : [theirs, ours];
 }
 
 function standingOf({ logFile, header, commitPoint }: Inspection, ring: Ring): Standing | undefined {

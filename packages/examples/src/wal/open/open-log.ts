@@ -5,7 +5,7 @@ import { newest } from '../format/commit-slot.js';
 import { FORMAT_VERSION, PAGE_BYTES, isZero } from '../format/format.js';
 import type { Inspection } from '../commit/header-copies.js';
 import { inspect, isBegun } from '../commit/header-copies.js';
-import { hasGoneOn } from './gone-on.js';
+import { hasGoneOn, hasWhatIsLost } from './gone-on.js';
 import type { LogFile, Role } from '../log-files.js';
 import { readExisting } from '../log-files.js';
 import { readHeaderAt } from '../read/read-pages.js';
@@ -72,6 +72,10 @@ function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenI
         ? 'the log has gone on in both files apart: read both, then pass an empty file in the place of one'
         : 'the log has gone on in the other file without this one: pass that as the log, this as its mirror';
       throw new WalError('ERR_WAL_MIRROR_STALE', log.logFile.file.path, hint);
+    }
+    if (intent.attachMirror && hasWhatIsLost(mirror, log, ring)) {
+      const hint = 'it has records in a page that the log has lost: read it alone, then pass an empty file instead';
+      throw new WalError('ERR_WAL_MIRROR_STALE', mirror.logFile.file.path, hint);
     }
     // Left by an open() that made the log and was cut off before it made the mirror.
     const isNew = intent.create && point.generation === 1 && mirror.status === 'blank' && isBlank(mirror.logFile, ring);
