@@ -3,6 +3,8 @@ import { randomId } from '../random-id.js';
 import { PAGE_BYTES } from './format.js';
 import type { DataHeader } from './header-page.js';
 import { decodeHeaderPage, isBegunHeader } from './header-page.js';
+import { decodeLeaf } from './leaf-page.js';
+import { decodeOverflow } from './overflow-page.js';
 import type { Checkpoint } from './checkpoint-record.js';
 import { encodeCheckpoint } from './checkpoint-record.js';
 import type { PageFile, PageFiles } from './page-files.js';
@@ -88,6 +90,8 @@ export async function joinFiles(
   const [source, target] = data.isMember ? [first, second] : [second, first];
   const sourceId = (data.isMember ? data : mirror).id ?? found.fileId;
   const ids = data.isMember ? ([sourceId, randomId()] as const) : ([randomId(), sourceId] as const);
+  const wasOurs = (data.isMember ? mirror : data).header?.storeId === found.storeId;
+  if (wasOurs) requireNothingLost(pool, found.storeId, source, target);
   copyPages(pool, source, target);
   const checkpoint = { ...found, fileId: ids[0], mirrorId: ids[1] };
   await writeHeader(target, headerOf(target.role, checkpoint, lastGeneration), pool.files);
@@ -141,7 +145,22 @@ async function storeIds(log: StoreLog, found: Checkpoint, fileId: bigint, mirror
   return checkpoint;
 }
 
-/** Every byte of the file that can be read; what cannot is lost in both. */
+/**
+ * Throws if `target`, an older file of the store, has a page in a slot that `source` has lost. Nothing tells whether it
+ * is the same page, so it is neither believed nor overwritten.
+ */
+function requireNothingLost(pool: PagePool, storeId: bigint, source: PageFile, target: PageFile): void {
+  for (let slot = 1; slot < pool.slots.count; slot++) {
+    if (readFrom(source, slot, (page) => page).page !== undefined) continue;
+    const identity = { storeId, slot };
+    const decode = (bytes: Buffer): unknown => decodeLeaf(bytes, identity) ?? decodeOverflow(bytes, identity);
+    if (readFrom(target, slot, decode).page === undefined) continue;
+    const what = 'it has a page that the store has lost: read it alone, then pass an empty file instead';
+    throw new PagesError('ERR_PAGES_MIRROR_STALE', target.file.path, what);
+  }
+}
+
+/** Copies every byte of the file that can be read; what cannot is lost in both. */
 function copyPages(pool: PagePool, source: PageFile, target: PageFile): void {
   for (let slot = 1; slot < pool.slots.count; slot++) {
     const read = readFrom(source, slot, (page) => page);

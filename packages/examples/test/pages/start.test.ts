@@ -93,6 +93,18 @@ describe('the mirror', () => {
     expect(machine.account()).toEqual([]);
   });
 
+  test('that has been given up is not overwritten where it has a page that the store has lost', async () => {
+    const machine = await filledStore();
+    await machine.open({ detachMirror: true });
+    for (let i = 0; i < 12; i++) await machine.put(`key ${i}`, valueOf(i + 30, 800));
+    await machine.store.checkpoint();
+    await machine.close();
+    for (let slot = 1; slot < 16; slot++) machine.poison('file', slot);
+    const before = Buffer.from(machine.driver.readFile(PATHS.mirror));
+    expect(await codeOf(machine.open({ attachMirror: true }))).toBe('ERR_PAGES_MIRROR_STALE');
+    expect(before.equals(machine.driver.readFile(PATHS.mirror))).toBe(true);
+  });
+
   test('can be attached to a store that never had one', async () => {
     const machine = await filledStore(false);
     await machine.close();
