@@ -171,6 +171,8 @@ describe('which files belong together', () => {
     const lost = union([sequencesByPage(machine).get(3) ?? []]);
     machine.poison('log', 3);
     await openRoles(machine, ['log'], { detachMirror: true });
+    await machine.closeFiles();
+    machine.driver.writeFile('/pmem1/mirror', new Uint8Array(PAGES * PAGE));
     const wal = await machine.open({ attachMirror: true });
     expect((await accountFor(wal, records)).lost).toEqual(lost);
     expect(machine.page('mirror', 3).every((byte) => byte === 0)).toBe(true);

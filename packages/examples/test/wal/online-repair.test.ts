@@ -13,6 +13,22 @@ const PAGES = 12;
 /** Refusals after which nothing was committed and the records are still there. */
 const CLEAN = ['ERR_PMEM_MEDIA', 'ERR_PMEM_LOCKED', 'ERR_WAL_BUSY'];
 
+test('power that fails after close(), in a repair that still runs, is no unhandled rejection', async () => {
+  for (let turns = 0; turns < 30; turns++) {
+    const machine = new LogMachine({ pages: PAGES });
+    const wal = await machine.open({ create: true });
+    wal.append(payloadOf(1, 3000));
+    wal.commit();
+    machine.poison('log', 1);
+    const repair = wal.repair().catch(() => undefined);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    wal.close();
+    machine.crash(loseAll);
+    await repair;
+    await new Promise(setImmediate);
+  }
+});
+
 /** A log whose last page is half full, and what it holds. */
 class Scene {
   readonly machine: LogMachine;

@@ -3,6 +3,7 @@ import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogHeader } from '../format/header-page.js';
 import { encodeHeaderPage } from '../format/header-page.js';
 import { holds } from '../commit/header-copies.js';
+import type { ParsedPage } from '../format/data-page.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { Damage, LogFile, PageRead, Role } from '../log-files.js';
 import { damageOf, readPage, readPages } from '../log-files.js';
@@ -10,6 +11,7 @@ import type { Tail } from '../append/pending-records.js';
 import type { LogFiles, PageCopy } from '../read/read-pages.js';
 import { copyFrom } from '../read/read-pages.js';
 import { limitIn } from '../format/ring.js';
+import { isOfEarlierMoment } from './earlier-moment.js';
 
 /** The log at one moment, with no commit on its way. */
 export interface LogState {
@@ -168,7 +170,8 @@ function damagedData(
     return { damage, replacement: EMPTY, ...DATA };
   }
   const copy = copyFrom(place, own.logFile, pageNumber, limitBytes, image, read);
-  const damage = copy.damage ?? damageOfShort(state, copy, others, position, pageNumber);
+  const isEarlier = isOfEarlierMoment(copy.parsed, copiesIn(place, others, position, pageNumber));
+  const damage = copy.damage ?? (isEarlier ? damageOf(own.logFile, position, 'damaged') : undefined);
   if (damage === undefined) return undefined;
   const replacement = replacementOf(state, copy, others, position, pageNumber, limitBytes);
   // Without the bytes there is nothing to do for a page that can be stored to: it stays what it is, a loss.
@@ -176,21 +179,13 @@ function damagedData(
   return replacement.bytes === undefined && takesStores ? undefined : { damage, replacement, ...DATA };
 }
 
-/**
- * The damage of a page that ends before its last byte, if another file has more of it: it is of an earlier moment. A
- * page that the writer has left ends there in every file.
- */
-function damageOfShort(
-  { place }: LogState, { logFile, parsed }: PageCopy, others: readonly PagesOfFile[], position: number,
-  pageNumber: number,
-): Damage | undefined {
-  if (parsed.state !== 'short') return undefined;
-  const isBehind = others.some((other) => {
+function* copiesIn(
+  place: LogFiles, others: readonly PagesOfFile[], position: number, pageNumber: number,
+): Generator<ParsedPage, void, undefined> {
+  for (const other of others) {
     const { image, read } = other.at(position);
-    const theirs = copyFrom(place, other.logFile, pageNumber, PAGE_BYTES, image, read).parsed;
-    return theirs.verifiedBytes > parsed.verifiedBytes;
-  });
-  return isBehind ? damageOf(logFile, position, 'damaged') : undefined;
+    yield copyFrom(place, other.logFile, pageNumber, PAGE_BYTES, image, read).parsed;
+  }
 }
 
 /** Bytes for a committed page: only such as verify, and never fewer than the page itself still has. */
