@@ -9,7 +9,7 @@ import {
 } from './log-machine.js';
 
 const PAGES = 320;
-const RUNS = sizeOf({ whole: 40, share: 5 });
+const RUNS = sizeOf({ whole: 40, share: 3 });
 const COMMITS = 40;
 /** Refusals after which the records are still there. */
 const CLEAN = ['ERR_WAL_BUSY', 'ERR_PMEM_LOCKED'];
@@ -80,7 +80,7 @@ class Life {
   }
 }
 
-describe.each(PERSIST_WAYS.slice(0, 2))('persisted %s', (_, options) => {
+describe.each(PERSIST_WAYS.slice(0, sizeOf({ whole: 2, share: 1 })))('persisted %s', (_, options) => {
   test('what was acknowledged is there after it, and after the next power failures', async () => {
     const template = new LogMachine({ pages: PAGES, mirrored: true, ...options });
     const first = await template.open({ create: true });
@@ -110,6 +110,7 @@ describe.each(PERSIST_WAYS.slice(0, 2))('persisted %s', (_, options) => {
         throw new Error(`WAL_SEED=${seed}`, { cause });
       }
     }
-    expect(failures).toBeGreaterThan(sizeOf({ whole: RUNS / 2, share: 0 }));
+    // Of a few, each may be over before its power fails.
+    expect(failures).toBeGreaterThan(sizeOf({ whole: RUNS / 2, share: -1 }));
   });
 });
