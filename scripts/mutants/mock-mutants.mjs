@@ -26,6 +26,7 @@ const list = [
   [mock('hardware/cpu-cache.ts'), 'if (shadow.volatileLines[line] !== 1) continue;\n      shadow.volatileLines[line] = 0;', 'shadow.volatileLines[line] = 0;', 'persisted lines are counted twice'],
   [mock('hardware/cpu-cache.ts'), 'if (shadow.owner === owner) this.flush', 'this.flush', 'a sync persists every file'],
   [mock('hardware/cpu-cache.ts'), 'if (this.#shadows.get(block)?.calledClean !== true) this.persist', 'this.persist', 'a flush writes what the kernel calls clean'],
+  [mock('kernel/persist.ts'), '  if (errno === Errno.EBADF) return;\n', '', 'a flush of a file that is closed calls its pages clean'],
   [mock('hardware/cpu-cache.ts'), '    shadow.calledClean = false;\n', '', 'what is stored again is never written'],
   [mock('hardware/cpu-cache.ts'), "const last = Math.floor((offset + length - 1) / LINE_BYTES);\n    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {\n      if (shadow.volatileLines[line] !== 1)", "const last = Math.floor((offset + length) / LINE_BYTES);\n    for (let line = Math.floor(offset / LINE_BYTES); line <= last; line++) {\n      if (shadow.volatileLines[line] !== 1)", 'a persist takes the next line along'],
   [mock('filesystem/metadata-log.ts'), 'for (const part of parts.reverse()) part.undo();', 'for (const part of parts) part.undo();', 'parts are undone in the wrong order'],

@@ -2,7 +2,7 @@
  * A flush through the page cache that fails: the kernel calls the pages clean. A later flush succeeds, and writes
  * nothing of them (fsync(2); mm/page-writeback.c). What is stored again is written again.
  */
-import { type CompleteFile, Errno } from '@safe-pmem/core';
+import { type CompleteFile, completeFile, Errno } from '@safe-pmem/core';
 import { describe, expect, it } from 'vitest';
 import { failNth, loseAll } from '../src/index.js';
 import { expectBytes, PAGE, PATH, pattern, scenario } from './scenario.js';
@@ -48,5 +48,18 @@ describe.each(['persist', 'sync'] as const)('%s that fails', (name) => {
     const expected = Uint8Array.from(bytes);
     expected.set(pattern(2 * PAGE, 2), 0);
     expectBytes(driver.readFile(PATH), expected);
+  });
+
+  it('because the file is closed leaves its pages as they are: another opener flushes them', async () => {
+    const { driver, file } = await scenario({ poisonBytes: 0, dax: false });
+    const request = { readOnly: false, create: false, sizeBytes: undefined, preallocate: false };
+    const outcome = await driver.open(PATH, request);
+    if ('failure' in outcome) throw new Error('the file cannot be opened');
+    file.write(pattern(2 * PAGE, 2), 0);
+    await file.close();
+    expect(await FLUSHES[name](file)).toMatchObject({ errno: Errno.EBADF });
+    expect(await FLUSHES[name](completeFile(outcome.file))).toBeUndefined();
+    driver.crash(loseAll);
+    expectBytes(driver.readFile(PATH).subarray(0, 2 * PAGE), pattern(2 * PAGE, 2));
   });
 });

@@ -382,8 +382,7 @@ export class MockFile implements CompleteFile, OpenHandle {
   #sync(): SystemFailure | undefined {
     const call = { name: 'sync', syscall: 'fdatasync', position: 0, length: 0 } as const;
     const failure = this.#calls.call(call, () => syncFile(this.#machine, this.#inode));
-    const isTried = failure !== undefined && failure.errno !== Errno.EBADF;
-    if (isTried && !this.facts.mapSync) dropWriteback(this.#machine, this.#inode, undefined);
+    if (failure !== undefined && !this.facts.mapSync) dropWriteback(this.#machine, this.#inode, failure, undefined);
     return failure;
   }
 

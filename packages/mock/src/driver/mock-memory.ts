@@ -74,7 +74,7 @@ export class MockMemory {
       }
       return 0;
     });
-    if (failure !== undefined && !mapSync) dropWriteback(this.#machine, this.#inode, ranges);
+    if (failure !== undefined && !mapSync) dropWriteback(this.#machine, this.#inode, failure, ranges);
     return failure ?? fault ?? this.#truncation(ranges);
   }
 

@@ -1,5 +1,5 @@
 /** Making stores durable: CPU cache-line flushes through the mapping, msync of a range, fdatasync of the file. */
-import { Errno, type ByteRange, type CaughtFault } from '@safe-pmem/core';
+import { Errno, type ByteRange, type CaughtFault, type SystemFailure } from '@safe-pmem/core';
 import { HOLE, mappedBlock } from '../filesystem/block-map.js';
 import { forEachBlock } from '../hardware/geometry.js';
 import type { Inode } from '../filesystem/inode.js';
@@ -37,10 +37,14 @@ export function syncFile(machine: Machine, inode: Inode): number {
 }
 
 /**
- * A flush of the bytes has failed: the kernel calls their pages clean, and no later flush writes them before they are
- * stored to again (mm/page-writeback.c; fsync(2), errors). Undefined: all of the file.
+ * After a flush of the bytes that has failed the kernel calls their pages clean, and no later flush writes them before
+ * they are stored to again (mm/page-writeback.c; fsync(2), errors). EBADF: the file was closed, and no flush was tried.
+ * `ranges` undefined: all of the file.
  */
-export function dropWriteback(machine: Machine, inode: Inode, ranges: readonly ByteRange[] | undefined): void {
+export function dropWriteback(
+  machine: Machine, inode: Inode, { errno }: SystemFailure, ranges: readonly ByteRange[] | undefined,
+): void {
+  if (errno === Errno.EBADF) return;
   const { cache } = machine.device;
   if (ranges === undefined) cache.dropWritebackOf(inode.number);
   for (const { offset, length } of ranges ?? []) {

@@ -1,7 +1,7 @@
 // Opens a file and does the steps it is told, and reports what each of them did: `ok`, or the error as data. Arguments: the file,
 // and the steps as JSON, each `[name, …arguments]`.
 import { execFileSync } from 'node:child_process';
-import { statfsSync, writeSync } from 'node:fs';
+import { rmSync, statfsSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { PmemFile } from '@safe-pmem/core';
@@ -55,6 +55,7 @@ const actions = {
   salvage: async () => (await file.salvage()).gaps,
   badBlocks: async () => (await file.badBlocks()).status,
   statfs: () => statfsSync(path.dirname(name)).bavail * statfsSync(path.dirname(name)).bsize,
+  remove: (other) => { rmSync(other); },
   command: (...words) => { execFileSync(words[0], words.slice(1), { stdio: 'pipe' }); },
 };
 

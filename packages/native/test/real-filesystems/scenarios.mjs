@@ -123,6 +123,18 @@ function droppedStores(scenario) {
   };
 }
 
+/** Blocks of a file that was deleted a moment ago: statfs does not call them free yet, and fallocate gives them. */
+function deletedJustNow(kind) {
+  return (folder) => {
+    const place = mountNew(folder, kind, 512 * MIB);
+    const [old, file] = ['old', 'file'].map((name) => path.join(place, name));
+    const preallocated = { create: true, size: 300 * MIB, preallocate: true };
+    assert.deepEqual(accessAs(0, old, [['open', preallocated], ['close']]), ['ok', 'ok']);
+    const outcomes = accessAs(0, file, [['remove', old], ['open', preallocated]]);
+    assert.deepEqual(outcomes, ['ok', 'ok']);
+  };
+}
+
 export const scenarios = {
   'XFS: a reflinked file on a full filesystem': (folder) => {
     const place = mountNew(folder, 'xfs', 320 * MIB, { mkfs: ['-m', 'reflink=1'] });
@@ -146,6 +158,10 @@ export const scenarios = {
     assertNoSpaceAndReadable(outcomes);
     assert.equal(accessAs(0, file, [['open', {}], ['write', 2000 * PAGE, PAGE, 3]])[1], 'ok', 'root has blocks left');
   },
+
+  'ext4: a file in the place of one that was deleted just now': deletedJustNow('ext4'),
+  'XFS: a file in the place of one that was deleted just now': deletedJustNow('xfs'),
+  'btrfs: a file in the place of one that was deleted just now': deletedJustNow('btrfs'),
 
   'btrfs: a quota over a snapshotted file': (folder) => {
     const place = mountNew(folder, 'btrfs', 512 * MIB);
