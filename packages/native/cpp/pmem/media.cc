@@ -73,6 +73,55 @@ bool cannot_hold(int fd, uint64_t bytes) {
   return bytes > own && (bytes - own) / block_bytes(filesystem) > filesystem.f_bfree;
 }
 
+uint64_t blocks_of(int fd) {
+  struct stat facts;
+  return fstat(fd, &facts) == 0 ? static_cast<uint64_t>(facts.st_blocks) : 0;
+}
+
+// Gives back what a failed fallocate has left past the end of the file. A truncation to the size that the file has does
+// that; but what others append between the question and the truncation would be cut off. Those that waited for the call
+// to end append first, so the size must have been the same for a while. If others append all the time, the blocks stay.
+void give_back(int fd) {
+  constexpr int kTries = 50;
+  for (int tries = 0; tries < kTries; tries++) {
+    uint64_t before = 0, after = 0;
+    if (!file_size(fd, &before).ok()) return;
+    usleep(1000);
+    if (!file_size(fd, &after).ok()) return;
+    if (before != after) continue;
+    truncate_to(fd, after);
+    return;
+  }
+}
+
+// The size after a fallocate has failed that could not be told to keep it: a server may have grown the file by what did
+// fit. Only where nothing has been stored since is that taken back.
+void take_back_growth(int fd, uint64_t before) {
+  if (lseek(fd, static_cast<off_t>(before), SEEK_DATA) == -1 && errno == ENXIO) truncate_to(fd, before);
+}
+
+// Blocks first, and the size only when all of them are there: a growth that fails, or is killed, leaves the size as it
+// is, and what others append meanwhile lies where they have put it.
+Status grow_allocated(int fd, uint64_t before, uint64_t size) {
+  const auto allocate = [fd](int mode, uint64_t from, uint64_t to) {
+    return uninterrupted([&] { return fallocate(fd, mode, static_cast<off_t>(from), static_cast<off_t>(to - from)); });
+  };
+  const uint64_t had = blocks_of(fd);
+  bool keeps_size = true;
+  int allocated = allocate(FALLOC_FL_KEEP_SIZE, before, size);
+  if (allocated == 0) {
+    allocated = allocate(0, size - 1, size);
+  } else if (errno == EOPNOTSUPP || errno == EINVAL) {
+    keeps_size = false;
+    allocated = allocate(0, before, size);
+  }
+  if (allocated == 0) return {};
+  const Status failure{errno, "fallocate"};
+  if (!keeps_size) take_back_growth(fd, before);
+  else if (blocks_of(fd) > had) give_back(fd);
+  return failure;
+}
+
 }  // namespace
 
 Transferred read_at(int fd, void* target, size_t length, uint64_t position) {
@@ -167,14 +216,7 @@ Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate) {
   if (size >= mapped && size <= before) return {};
   if (!preallocate || size <= before) return truncate_to(fd, size);
   if (cannot_hold(fd, size - before)) return {ENOSPC, "fallocate"};
-  const int allocated = uninterrupted([&] {
-    return fallocate(fd, 0, static_cast<off_t>(before), static_cast<off_t>(size - before));
-  });
-  if (allocated == 0) return {};
-  const Status failure{errno, "fallocate"};
-  // A filesystem may have grown the file by the part that did fit.
-  truncate_to(fd, before);
-  return failure;
+  return grow_allocated(fd, before, size);
 }
 
 BlockProbe probe_block(int fd, uint64_t position, uint64_t length, void* mapped) {

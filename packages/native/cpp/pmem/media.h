@@ -72,8 +72,8 @@ Status file_size(int fd, uint64_t* size);
 int64_t milliseconds_of(const struct timespec& time);
 
 // Makes the file `size` bytes long. With `preallocate` the bytes beyond the present end get storage before the size
-// changes for good: if that fails, the size is put back as far as the filesystem lets us. ENOSPC without a try if ext4
-// has too few free blocks.
+// changes: if that fails, the size is as it was, or as others who append meanwhile have made it. ENOSPC without a try
+// if ext4 has too few free blocks.
 // `mapped` is what the caller takes for the size of the file: to grow from there never cuts off what others have added.
 Status resize_to(int fd, uint64_t mapped, uint64_t size, bool preallocate);
 

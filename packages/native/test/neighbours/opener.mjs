@@ -41,7 +41,7 @@ const calls = {
     file.persist(range.offset, range.length);
   },
   byteAt: (position) => file.readUInt8(position),
-  resize: (size) => file.resize(size),
+  resize: (size, options) => file.resize(size, options),
   badBlocks: async () => (await file.badBlocks()).status,
   chdir: (folder) => { process.chdir(folder); },
   close: () => file.close(),

@@ -55,6 +55,7 @@ const actions = {
   salvage: async () => (await file.salvage()).gaps,
   badBlocks: async () => (await file.badBlocks()).status,
   statfs: () => statfsSync(path.dirname(name)).bavail * statfsSync(path.dirname(name)).bsize,
+  grow: (sizeBytes) => file.resize(sizeBytes, { preallocate: true }),
   remove: (other) => { rmSync(other); },
   command: (...words) => { execFileSync(words[0], words.slice(1), { stdio: 'pipe' }); },
 };

@@ -1,15 +1,17 @@
 // One function a situation. Each gets an empty folder, and throws if anything is not as it has to be.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chownSync, copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { accessAs, MIB, mountNew, NOBODY, PAGE, run } from './mounted.mjs';
 
 const PAGES = 64;
 const SIZE = PAGES * PAGE;
 const KNOWN_TO_NOBODY = ['unsupported', 'none'];
 
-/** A file of ones that nobody owns, on the medium. */
+/** A file of ones that an ordinary user owns, on the medium. */
 function makeFile(name, bytes = Buffer.alloc(SIZE, 1)) {
   writeFileSync(name, bytes);
   chownSync(name, NOBODY, NOBODY);
@@ -135,6 +137,37 @@ function deletedJustNow(kind) {
   };
 }
 
+const APPENDER = `
+const { appendFileSync, existsSync } = require('node:fs');
+const [name, stop] = process.argv.slice(1);
+let count = 0;
+while (!existsSync(stop)) {
+  try {
+    appendFileSync(name, String(count).padStart(8));
+    count++;
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error;
+  }
+}
+console.log(count);
+`;
+
+/** Another process appends without a pause while preallocations fail: every record is there, in its place. */
+async function appendedBeside(folder) {
+  const place = mountNew(folder, 'ext4', 512 * MIB, { mkfs: ['-m', '50'] });
+  const [file, stop] = ['file', 'stop'].map((name) => path.join(place, name));
+  makeFile(file, Buffer.alloc(PAGE, 1));
+  const appender = promisify(execFile)(process.execPath, ['-e', APPENDER, file, stop]);
+  const growths = Array.from({ length: 20 }, () => ['grow', 400 * MIB]);
+  const outcomes = accessAs(NOBODY, file, [['open', {}], ...growths]);
+  writeFileSync(stop, '');
+  const count = Number((await appender).stdout);
+  for (const outcome of outcomes.slice(1)) assertCode(outcome, 'ERR_PMEM_NO_SPACE');
+  const found = readFileSync(file).subarray(PAGE).toString();
+  const wanted = Array.from({ length: count }, (_, i) => String(i).padStart(8)).join('');
+  assert.ok(found === wanted, `${found.length} of ${wanted.length} bytes are there`);
+}
+
 export const scenarios = {
   'XFS: a reflinked file on a full filesystem': (folder) => {
     const place = mountNew(folder, 'xfs', 320 * MIB, { mkfs: ['-m', 'reflink=1'] });
@@ -159,6 +192,7 @@ export const scenarios = {
     assert.equal(accessAs(0, file, [['open', {}], ['write', 2000 * PAGE, PAGE, 3]])[1], 'ok', 'root has blocks left');
   },
 
+  'ext4: records that are appended while preallocations fail': appendedBeside,
   'ext4: a file in the place of one that was deleted just now': deletedJustNow('ext4'),
   'XFS: a file in the place of one that was deleted just now': deletedJustNow('xfs'),
   'btrfs: a file in the place of one that was deleted just now': deletedJustNow('btrfs'),
