@@ -444,8 +444,8 @@ export class PmemFile implements NumberReads {
    * from 5.19 on may oops after a machine check: repair it first). Likewise if known bad blocks would be cut off that
    * the device may not clear or the kernel holds back: the next file would inherit the poison, XFS shuts down then, and
    * ext4 oopses. `allowRelease` accepts the latter. Also ERR_PMEM_LOCKED while a repair runs, ERR_PMEM_NO_SPACE,
-   * ERR_PMEM_READ_ONLY, ERR_PMEM_IO. `size` tells what is mapped afterwards. A preallocation that fails cuts nothing off
-   * that others have appended meanwhile.
+   * ERR_PMEM_READ_ONLY, ERR_PMEM_IO. `size` tells what is mapped afterwards. A preallocation that fails
+   * cuts nothing off that others have appended meanwhile.
    *
    * @example
    * await file.resize(2 * file.size, { preallocate: true });

@@ -94,8 +94,8 @@ void give_back(int fd) {
   }
 }
 
-// The size after a fallocate has failed that could not be told to keep it: a server may have grown the file by what did
-// fit. Only where nothing has been stored since is that taken back.
+// After a fallocate has failed that could not be told to keep the size: a server may have grown the file by what did
+// fit. That is taken back, unless something has been stored there since.
 void take_back_growth(int fd, uint64_t before) {
   if (lseek(fd, static_cast<off_t>(before), SEEK_DATA) == -1 && errno == ENXIO) truncate_to(fd, before);
 }
