@@ -1,7 +1,7 @@
 import type { AbstractIteratorOptions } from 'abstract-level';
 import { AbstractIterator } from 'abstract-level';
 import type { EntryCursor, Snapshot } from '../pages/index.js';
-import { LostKeysError } from '../pages/index.js';
+import { keyRangeOf, LostKeysError } from '../pages/index.js';
 import { LossError } from './loss-error.js';
 
 type EncodedOptions = AbstractIteratorOptions<Buffer, Buffer>;
@@ -35,7 +35,8 @@ export class PmemIterator<Database, K, V> extends AbstractIterator<Database, K, 
   /** @param release called when the iterator is closed */
   constructor(db: Database, options: EncodedOptions, snapshot: Snapshot, release: () => void) {
     super(db, options as AbstractIteratorOptions<unknown, unknown> as AbstractIteratorOptions<K, V>);
-    this.#makeCursor = () => snapshot.cursor(options);
+    const { from, to } = keyRangeOf(options);
+    this.#makeCursor = () => snapshot.cursor({ gte: from, lt: to, reverse: options.reverse });
     this.#withValues = options.values !== false;
     this.#signal = options.signal;
     this.#release = release;

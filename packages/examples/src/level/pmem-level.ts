@@ -11,6 +11,7 @@ import type { Change, Snapshot, StoreRepairReport } from '../pages/index.js';
 import { LostKeysError, PageStore } from '../pages/index.js';
 import { checkOptions, checkPlace } from './check-options.js';
 import { LossError } from './loss-error.js';
+import { PmemChainedBatch } from './pmem-chained-batch.js';
 import { PmemIterator } from './pmem-iterator.js';
 import { PmemSnapshot, stateOf } from './pmem-snapshot.js';
 import { DatabaseFiles } from './store-files.js';
@@ -167,6 +168,10 @@ export class PmemLevel<K = string, V = string> extends AbstractLevel<Buffer, K, 
 
   async _batch(operations: readonly AbstractBatchOperation<this, Buffer, Buffer>[]): Promise<void> {
     await this.#opened().batch(operations.map((operation) => changeOf(operation)));
+  }
+
+  _chainedBatch(): PmemChainedBatch<this, K, V> {
+    return new PmemChainedBatch<this, K, V>(this, (changes) => this.#opened().batch(changes));
   }
 
   /** Without limit and snapshot it is one record in the log, and lost keys of the range are forgotten too. */

@@ -1,6 +1,6 @@
 /** Going through a range of keys, in one direction, in a state of the store that does not change. */
 import type { Bytes } from './bytes.js';
-import { NO_BYTES, compareBytes, keyAfter, lowerBound, requireBytes } from './bytes.js';
+import { NO_BYTES, compareBytes, copyOf, keyAfter, lowerBound, requireBytes } from './bytes.js';
 import type { Entries, Value } from './leaf-page.js';
 import type { Leaf, Node } from './node.js';
 import { leafBefore, leafFor } from './node.js';
@@ -27,13 +27,12 @@ export interface KeyRange {
   readonly to: Bytes | undefined;
 }
 
-/** Throws TypeError for a bound that is not bytes. */
+/** Copies the bounds, since the caller may use their memory again. Throws TypeError for one that is not bytes. */
 export function keyRangeOf({ gt, gte, lt, lte }: RangeOptions): KeyRange {
   for (const bound of [gt, gte, lt, lte]) if (bound !== undefined) requireBytes(bound, 'a bound');
-  return {
-    from: gte ?? (gt === undefined ? NO_BYTES : keyAfter(gt)),
-    to: lte === undefined ? lt : keyAfter(lte),
-  };
+  const after = gt === undefined ? NO_BYTES : keyAfter(gt);
+  const before = lt === undefined ? undefined : copyOf(lt);
+  return { from: gte === undefined ? after : copyOf(gte), to: lte === undefined ? before : keyAfter(lte) };
 }
 
 /** The part of the store that a cursor reads. */
@@ -68,7 +67,7 @@ export class Cursor {
     const { from, to } = this.#range;
     this.#leaf = undefined;
     this.#entries = undefined;
-    this.#position = this.#reverse ? keyAfter(target) : target;
+    this.#position = this.#reverse ? keyAfter(target) : copyOf(target);
     this.#ended = compareBytes(target, from) < 0 || (to !== undefined && compareBytes(target, to) >= 0);
   }
 

@@ -1,5 +1,6 @@
 /** A paged store on PmemFile. See README.md beside this file. */
 export type { Bytes } from './bytes.js';
+export { keyRangeOf } from './cursor.js';
 export type { Entry, KeyRange, RangeOptions } from './cursor.js';
 export type { Change } from './log-record.js';
 export type { FileRole, PageDamage } from './page-files.js';
