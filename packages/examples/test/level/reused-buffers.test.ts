@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { PmemLevel } from '../../src/level/index.js';
 import { LevelMachine, LOCATION } from './level-machine.js';
 
-type Database = ClassicLevel<Buffer, Buffer> | PmemLevel<Buffer, Buffer>;
+type Database = PmemLevel<Buffer, Buffer>;
 
 const ENCODINGS = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
@@ -18,7 +18,8 @@ function classic(): Database {
     await db.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  return db;
+  // The tests call what both have.
+  return db as unknown as Database;
 }
 
 function pmem(): Database {
@@ -76,7 +77,7 @@ describe.each([['PmemLevel', pmem], ['classic-level', classic]])('%s', (_, make)
     const keys = Array.from({ length: 2500 }, (__, i) => `k${String(i).padStart(4, '0')}`);
     await db.batch(keys.map((key) => ({ type: 'put', key: bytes(key), value: bytes('') })));
     const end = bytes('k1500');
-    const cleared = db.clear<Buffer>({ lt: end, limit: 5000 });
+    const cleared = db.clear({ lt: end, limit: 5000 });
     end.write('k9');
     await cleared;
     expect(await keysOf(db)).toEqual(keys.slice(1500));
