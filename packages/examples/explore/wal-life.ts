@@ -55,16 +55,17 @@ export class WalLife {
     const members = this.#mirrored ? { file, mirror: await this.#openFile('mirror') } : { file };
     // Not by the clock: what a body does has to follow from the machine alone.
     this.#wal = await Wal.open({ ...members, blockMs: this.#mirrored ? 0 : Infinity, ...options });
-    this.#beginFrom(this.#wal.lastSequence);
+    await this.#beginFrom(this.#wal);
   }
 
   /**
    * Records that the log does not know of after a start never happened: their numbers are for other records from now
    * on.
    */
-  #beginFrom(last: number | undefined): void {
+  async #beginFrom(wal: Wal): Promise<void> {
+    const last = wal.lastSequence;
     if (last === undefined) return;
-    this.#requirePossible(last);
+    await this.#requirePossible(wal, last);
     this.#attempted = last;
     for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
   }
@@ -159,7 +160,7 @@ export class WalLife {
   async judge(): Promise<void> {
     const { lastSequence: last, commitPointLost } = this.wal;
     if (commitPointLost || last === undefined) throw new Error('the commit point is lost, though one copy of it is good');
-    this.#requirePossible(last);
+    await this.#requirePossible(this.wal, last);
     const { lost } = await accountFor(this.wal, this.#records);
     if (lost.length > 0 && !this.canBeLost) throw new Error(`records ${lost.join(', ')} are lost, and no page is to blame`);
     this.#acknowledged = last;
@@ -167,8 +168,12 @@ export class WalLife {
     for (const sequence of this.#records.keys()) if (sequence > last) this.#records.delete(sequence);
   }
 
-  #requirePossible(last: number): void {
-    if (last >= this.#acknowledged && last <= Math.max(this.#acknowledged, this.#attempted)) return;
+  /** Numbers that were never attempted may be used up, as doubtful losses, if a page that may hold them is lost. */
+  async #requirePossible(wal: Wal, last: number): Promise<void> {
+    const most = Math.max(this.#acknowledged, this.#attempted);
+    if (last >= this.#acknowledged && last <= most) return;
+    const { doubtful } = last > most && this.canBeLost ? await accountFor(wal, this.#records) : { doubtful: [] };
+    if (last > most && doubtful.filter((sequence) => sequence > most).length === last - most) return;
     throw new Error(`committed up to ${last}; acknowledged ${this.#acknowledged}, attempted ${this.#attempted}`);
   }
 

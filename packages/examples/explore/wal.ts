@@ -28,6 +28,13 @@ export const BODIES: Readonly<Record<string, Body>> = {
     life.append(1000, 40);
     await life.commit();
   },
+  'commits in one page': async (life) => {
+    // The third leaves no number that is reserved, and goes the long way in the same page.
+    for (const lengths of [[8], [8, 24], new Array<number>(15).fill(0), [100]]) {
+      life.append(...lengths);
+      await life.commit();
+    }
+  },
   'a page begun': async (life) => {
     // Fills the page; the records after it begin the next one.
     life.append(FILLS_PAGE);

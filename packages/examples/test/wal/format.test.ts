@@ -16,6 +16,7 @@ const point = {
   endOffset: 5 * 4096 + 96,
   lastSequence: 99,
   doubtful: { first: 41, last: 42 },
+  reservedThrough: 107,
   pairId: 0xabcdn,
 };
 
@@ -24,12 +25,12 @@ describe('header page', () => {
     const page = encodeHeaderPage({ logId, pageCount: 16 }, point);
     expect(page.length).toBe(4096);
     expect(hex(page, 0, 36)).toBe(
-      ['736166652d77616c', '02000000', '00100000', '1000000000000000', '8877665544332211'].join('') +
+      ['736166652d77616c', '03000000', '00100000', '1000000000000000', '8877665544332211'].join('') +
         le32(crc32(page.subarray(0, 32))),
     );
     // Generation 7 is odd: slot 1, at byte 256.
     expect(hex(page, 64, 192)).toBe('00'.repeat(192));
-    expect(hex(page, 256, 104)).toBe(
+    expect(hex(page, 256, 112)).toBe(
       [
         le32(crc32(page.subarray(260, 384))),
         '636d6974',
@@ -45,9 +46,10 @@ describe('header page', () => {
         '0500000000000000',
         '2900000000000000',
         '2a00000000000000',
+        '6b00000000000000',
       ].join(''),
     );
-    expect(page.subarray(360).every((byte) => byte === 0)).toBe(true);
+    expect(page.subarray(368).every((byte) => byte === 0)).toBe(true);
   });
 
   test('is read back', () => {

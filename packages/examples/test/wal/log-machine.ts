@@ -141,7 +141,8 @@ export async function accountFor(wal: Wal, records: ReadonlyMap<number, Uint8Arr
 
 /**
  * Which records have a piece in which page of the file, read from the byte table in format.ts and not through the
- * code under test: page header of 32 bytes, then fragments with length at 4 and a sequence of 6 bytes at 8.
+ * code under test: page header of 32 bytes, then fragments with length at 4 (its highest bit marks the end of a commit)
+ * and a sequence of 6 bytes at 8.
  */
 export function sequencesByPage(machine: LogMachine): Map<number, number[]> {
   const found = new Map<number, number[]>();
@@ -151,21 +152,23 @@ export function sequencesByPage(machine: LogMachine): Map<number, number[]> {
     const sequences: number[] = [];
     for (let at = 32; view.getUint32(4, true) !== 0 && at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657;) {
       sequences.push(Number(view.getBigUint64(at + 8, true) & 0xffff_ffff_ffffn));
-      at += 24 + Math.ceil(view.getUint16(at + 4, true) / 8) * 8;
+      at += 24 + Math.ceil((view.getUint16(at + 4, true) & 0x7fff) / 8) * 8;
     }
     if (sequences.length > 0) found.set(page, sequences);
   }
   return found;
 }
 
-/** A page of the file as it is but for the eras of its fragments, and the checksums over them. */
+/** A page of the file as it is but for eras, ends of commits, and the checksums over them. */
 export function withoutEras(page: Uint8Array): Uint8Array {
   const bytes = page.slice();
   const view = new DataView(bytes.buffer);
   for (let at = 32; at <= PAGE - 32 && view.getUint16(at + 6, true) === 0x4657;) {
     view.setUint32(at, 0, true);
     view.setUint16(at + 14, 0, true);
-    at += 24 + Math.ceil(view.getUint16(at + 4, true) / 8) * 8;
+    const length = view.getUint16(at + 4, true) & 0x7fff;
+    view.setUint16(at + 4, length, true);
+    at += 24 + Math.ceil(length / 8) * 8;
   }
   return bytes;
 }

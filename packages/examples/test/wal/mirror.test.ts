@@ -22,10 +22,16 @@ async function pair(): Promise<{ machine: LogMachine; wal: Wal; records: Map<num
   return { machine, wal, records: commitRecords(wal, LENGTHS, 2) };
 }
 
-/** The same bytes in every data page of both files, and the same commit point in all four header pages. */
+/**
+ * The same bytes in every data page of both files, but for near slots in pages without records, and the same commit
+ * point in all four header pages.
+ */
 function expectEqualFiles(machine: LogMachine): void {
+  const used = sequencesByPage(machine);
   for (let page = 1; page < PAGES - 1; page++) {
-    expect([page, Buffer.compare(machine.page('log', page), machine.page('mirror', page))]).toEqual([page, 0]);
+    const lengthBytes = used.has(page) ? PAGE : PAGE - 256;
+    const [log, mirror] = (['log', 'mirror'] as const).map((role) => machine.page(role, page).subarray(0, lengthBytes));
+    expect([page, Buffer.compare(log as Uint8Array, mirror as Uint8Array)]).toEqual([page, 0]);
   }
   const headers = [0, PAGES - 1].flatMap((page) => [machine.page('log', page), machine.page('mirror', page)]);
   const [first, ...others] = headers.map((page) => {

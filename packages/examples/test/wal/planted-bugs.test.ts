@@ -8,6 +8,7 @@ import type { ExplorationTarget } from '@safe-pmem/mock';
 import type * as CommitSlot from '../../src/wal/format/commit-slot.js';
 import type * as Crc32 from '../../src/wal/format/crc32.js';
 import type * as Format from '../../src/wal/format/format.js';
+import type * as FollowPage from '../../src/wal/open/follow-page.js';
 import type * as LastBatch from '../../src/wal/open/last-batch.js';
 import type * as LogFiles from '../../src/wal/log-files.js';
 import type * as Replay from '../../src/wal/read/replay.js';
@@ -15,8 +16,8 @@ import type * as Replay from '../../src/wal/read/replay.js';
 const PAGE = 4096;
 const TIMEOUT_MS = 300_000;
 const MODULES = [
-  'format/commit-slot', 'format/crc32', 'format/format', 'open/last-batch', 'log-files', 'read/replay',
-  'repair/earlier-moment',
+  'format/commit-slot', 'format/crc32', 'format/format', 'open/follow-page', 'open/last-batch', 'log-files',
+  'read/replay', 'repair/earlier-moment',
 ];
 
 afterEach(() => {
@@ -162,6 +163,17 @@ describe('a commit of one flush', () => {
       return { ...slots, slotOffset: () => slots.slotOffset(2) };
     });
     expect(await finding('every crash')).toMatch(/the commit point is lost|acknowledged/);
+  }, TIMEOUT_MS);
+
+  test('whose near slot is lost, and that does not look for it in its page, is found out', async () => {
+    vi.doMock('../../src/wal/open/follow-page.js', () => {
+      const followPage: typeof FollowPage.followPage = (_, { endOffset, lastSequence }) => {
+        const end = { endOffset, lastSequence };
+        return { known: end, possible: end };
+      };
+      return { followPage };
+    });
+    expect(await finding('every poison, crash', { limit: 3000 })).toMatch(/committed up to \d+; acknowledged/);
   }, TIMEOUT_MS);
 
   test('that calls the batch before certain while it is not is found out', async () => {

@@ -1,8 +1,8 @@
 /** A page that is being filled in memory: fragments are encoded once, where they will lie in the file. */
-import { encodeFragment, encodePageHeader, identitySeed } from '../format/data-page.js';
+import { encodeFragment, encodePageHeader, identitySeed, markCommitEnd } from '../format/data-page.js';
 import type { Fragment, PageHeader } from '../format/data-page.js';
 import {
-  FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, eraMark, fragmentSpanBytes, getUint48, viewOf,
+  COMMIT_END, FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, eraMark, fragmentSpanBytes, getUint48, viewOf,
 } from '../format/format.js';
 
 /** A fragment, but for the era in which it is stored. */
@@ -17,6 +17,8 @@ export class FillingPage {
   /** The first byte that is not committed, and the end of what is encoded. */
   from: number;
   to: number;
+  /** Position of the fragment that was encoded last; undefined if none was. */
+  #lastAt: number | undefined;
 
   private constructor(pageNumber: number, image: Uint8Array, era: number, from: number, to: number) {
     this.pageNumber = pageNumber;
@@ -47,20 +49,27 @@ export class FillingPage {
   add(piece: RecordPiece): void {
     const { sequence, recordBytes, offset, payload } = piece;
     const fragment = { sequence, era: this.#era, recordBytes, offset, payload };
+    this.#lastAt = this.to;
     this.to = encodeFragment(this.image, this.to, fragment, this.#view, this.#seed);
+  }
+
+  /** Marks what is encoded as the last of a commit with a near slot only. */
+  endCommit(): void {
+    if (this.#lastAt !== undefined) markCommitEnd(this.image, this.#lastAt, this.#view, this.#seed);
   }
 
   /** Forgets what is not committed. */
   rewind(): void {
     this.image.fill(0, this.from, this.to);
     this.to = this.from;
+    this.#lastAt = undefined;
   }
 
   /** The fragments that are not committed, as views of the image. */
   *uncommitted(): Generator<RecordPiece, void, undefined> {
     const view = this.#view;
     for (let at = Math.max(this.from, PAGE_HEADER_BYTES); at < this.to; ) {
-      const length = view.getUint16(at + 4, true);
+      const length = view.getUint16(at + 4, true) & ~COMMIT_END;
       const start = at + FRAGMENT_HEADER_BYTES;
       yield {
         sequence: getUint48(view, at + 8),

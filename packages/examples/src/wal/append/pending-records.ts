@@ -94,11 +94,25 @@ export class PendingRecords {
     const last = pageOf(this.#end);
     const writes = this.#pages
       .filter((page) => page.to > page.from)
-      // The few bytes after the last fragment belong to the write too, so that neighbours persist as one range.
-      .map(({ pageNumber, image, from, to }) => ({ pageNumber, image, from, to: pageNumber < last ? PAGE_BYTES : to }));
+      // The few bytes after the last fragment belong to the write too, so that neighbours persist as one range. A page
+      // that is begun may hold near slots, or what was in it a lap of the ring ago.
+      .map(({ pageNumber, image, from, to }) => {
+        const isWhole = pageNumber < last || from === 0;
+        return { pageNumber, image, from, to: isWhole ? PAGE_BYTES : to };
+      });
     return {
       writes, skipped: this.#skipped(writes, last), startOffset: this.#start, endOffset: this.#end, count: this.#count,
     };
+  }
+
+  /** True if nothing of the log lies in the page, and it takes stores. */
+  isFree(pageNumber: number, headPage: number): boolean {
+    return pageNumber - headPage < this.#place.ring.dataPages && this.#isUsable(pageNumber);
+  }
+
+  /** Marks the end of what waits, all of it in one page, as that of a commit with a near slot only. */
+  endCommit(): void {
+    this.#pages.at(-1)?.endCommit();
   }
 
   /** Forgets the batch, which is committed: what was added since goes on after it. */

@@ -7,7 +7,7 @@
 import type { ByteRange } from '@safe-pmem/core';
 import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from '../format/commit-slot.js';
-import { slotOffset } from '../format/commit-slot.js';
+import { type SlotEncoder, slotOffset } from '../format/commit-slot.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { Damage, LogFile } from '../log-files.js';
 import { damageOf, damageReason, storeDurably } from '../log-files.js';
@@ -30,6 +30,8 @@ export interface PointBefore {
   readonly point: CommitPoint;
   /** Copies that may not have it; undefined if any of them may not. */
   readonly behind: readonly Damage[] | undefined;
+  /** An attempt that was refused has left a newer one, in some slots. */
+  readonly hasRefused: boolean;
 }
 
 export interface CommitOutcome {
@@ -37,11 +39,31 @@ export interface CommitOutcome {
   readonly missing: readonly Damage[];
 }
 
-export class CommitJob {
+/** Moves the commit point, on this thread or off it. */
+export interface Job {
+  /** In force once the job has ended. */
   readonly point: CommitPoint;
+  /** The records that it makes durable, if it is about any. */
+  readonly batch: Batch | undefined;
+  /** Of a job that has ended. */
+  readonly outcome: CommitOutcome;
+  /**
+   * Does the job, or what is left of it, on this thread. Throws if it cannot be done: `refusalOf` tells what leaves
+   * the log as it was from what does not.
+   */
+  run(): void;
+  /** run() off this thread. If run() is called meanwhile, it leaves the rest alone. */
+  runAsync(): Promise<void>;
+}
+
+/** Stores records, if there are any, and the point that names them. */
+export class CommitJob implements Job {
   readonly batch: Batch | undefined;
   readonly #place: LogFiles;
-  readonly #slot: Uint8Array;
+  readonly #slots: SlotEncoder;
+  readonly #nearPosition: number | undefined;
+  #point: CommitPoint;
+  #slot: Uint8Array;
   readonly #before: PointBefore;
   #shares: readonly Share[] | undefined;
   #isOver = false;
@@ -51,26 +73,30 @@ export class CommitJob {
    * Nothing is stored before run() or runAsync().
    *
    * @param batch undefined if only the commit point changes
-   * @param slot `point`, encoded; stays as it is until the job has ended
+   * @param slots encodes nothing else until the job has ended
+   * @param nearPosition of the near slot that a point with reserved numbers needs
    */
   constructor(
-    place: LogFiles, batch: Batch | undefined, point: CommitPoint, slot: Uint8Array, before: PointBefore,
+    place: LogFiles, batch: Batch | undefined, point: CommitPoint, slots: SlotEncoder, before: PointBefore,
+    nearPosition?: number,
   ) {
     this.#place = place;
     this.#before = before;
     this.batch = batch;
-    this.point = point;
-    this.#slot = slot;
+    this.#point = point;
+    this.#slots = slots;
+    this.#slot = slots.encode(point);
+    this.#nearPosition = nearPosition;
+  }
+
+  get point(): CommitPoint {
+    return this.#point;
   }
 
   get outcome(): CommitOutcome {
     return { missing: this.#missing };
   }
 
-  /**
-   * Does the job, or what is left of it, on this thread. Throws if it cannot be done: `refusalOf` tells what leaves
-   * the log as it was from what does not.
-   */
   run(): void {
     const shares = this.#begin();
     const errors: unknown[] = [];
@@ -84,7 +110,6 @@ export class CommitJob {
     this.#end(shares, errors);
   }
 
-  /** run() off this thread. If run() is called meanwhile, it leaves the rest alone. */
   async runAsync(): Promise<void> {
     const shares = this.#begin();
     const errors = await Promise.all(
@@ -103,6 +128,7 @@ export class CommitJob {
   #begin(): readonly Share[] {
     if (this.#shares !== undefined) return this.#shares;
     const records = this.#place.logFiles.map((logFile) => this.#storeRecords(logFile));
+    this.#storeNearSlots(records);
     const shares = this.#place.logFiles.map((logFile, i) => this.#storeSlots(logFile, records[i] as ByteRange[]));
     if (shares.every(({ copies }) => copies.length === 0)) this.#refuseAll();
     this.#shares = shares.filter(({ ranges }) => ranges.length > 0);
@@ -134,6 +160,22 @@ export class CommitJob {
     return ranges;
   }
 
+  /** Stores the near slot in every file. If one refuses it, no numbers are reserved. */
+  #storeNearSlots(ranges: readonly ByteRange[][]): void {
+    const near = this.#nearPosition;
+    if (near === undefined) return;
+    try {
+      for (const [i, { file }] of this.#place.logFiles.entries()) {
+        file.write(this.#slot, near);
+        ranges[i]?.push({ offset: near, length: this.#slot.length });
+      }
+    } catch (error) {
+      requireDamage(error);
+      this.#point = { ...this.#point, reservedThrough: this.#point.lastSequence };
+      this.#slot = this.#slots.encode(this.#point);
+    }
+  }
+
   /**
    * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
    * copy with at least one of the two. The one in force has to be durable by now, in this copy too: one that has
@@ -143,7 +185,7 @@ export class CommitJob {
     const copies: number[] = [];
     const ranges = [...records];
     for (const position of this.#place.ring.headerPositions) {
-      const offset = position + slotOffset(this.point.generation);
+      const offset = position + slotOffset(this.#point.generation);
       const damage = this.#catchUp(logFile, position);
       if (damage !== undefined) {
         this.#missing.push(damage);
@@ -189,8 +231,10 @@ export class CommitJob {
       const damage = storeDurably(logFile, ring.positionOf(pageNumber) + from, image.subarray(from, to));
       if (damage !== undefined) throw new Refusal(damage.cause);
     }
+    // Only without it in the page of the records is anything in doubt.
+    if (this.#nearPosition !== undefined) storeDurably(logFile, this.#nearPosition, this.#slot);
     const refused = copies.flatMap(
-      (position) => storeDurably(logFile, position + slotOffset(this.point.generation), this.#slot) ?? [],
+      (position) => storeDurably(logFile, position + slotOffset(this.#point.generation), this.#slot) ?? [],
     );
     this.#missing.push(...refused);
     return copies.length - refused.length;

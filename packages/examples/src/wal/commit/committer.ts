@@ -2,14 +2,16 @@
  * Moves a log's commit point; nothing else does. One job is on its way at a time: a commit point is stored over the one
  * before the last, so the last has to be durable by then.
  */
-import { CommitJob, refusalOf } from './commit-job.js';
 import type { CommitPoint } from '../format/commit-slot.js';
-import { SlotEncoder, certainly, isCertain } from '../format/commit-slot.js';
-import type { Batch, PendingPlace, Tail } from '../append/pending-records.js';
+import { certainly, isCertain } from '../format/commit-slot.js';
+import type { PendingPlace, Tail } from '../append/pending-records.js';
 import { PendingRecords } from '../append/pending-records.js';
 import type { Damage } from '../log-files.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { WalError } from '../wal-error.js';
+import type { Job, PointBefore } from './commit-job.js';
+import { refusalOf } from './commit-job.js';
+import { Jobs } from './jobs.js';
 import type { CommitResult } from '../wal-options.js';
 
 /** The state of a log when its committer starts. */
@@ -29,14 +31,14 @@ type Ended = { readonly result: CommitResult } | { readonly error: unknown };
 
 /** A job on its way. The first caller that gets to its end settles it. */
 interface Running {
-  readonly job: CommitJob;
+  readonly job: Job;
   ended: Ended | undefined;
 }
 
 export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogFiles;
-  readonly #slots: SlotEncoder;
+  readonly #jobs: Jobs;
   #point: CommitPoint;
   /** The highest that a slot may have: above that of the point in force if an attempt was refused since. */
   #generation: number;
@@ -51,8 +53,8 @@ export class Committer {
     this.#point = point;
     this.#generation = point.generation;
     this.#behind = behind;
-    this.#slots = new SlotEncoder(place.logId);
     this.pending = new PendingRecords(place, writeOffset, tail);
+    this.#jobs = new Jobs(place, this.pending);
   }
 
   /** The commit point in force. */
@@ -147,20 +149,25 @@ export class Committer {
 
   /** Stores the point alone: all that it names is durable. */
   #pointJob(point: CommitPoint): Running {
-    return this.#job(undefined, { ...certainly(point), generation: this.#nextGeneration() });
+    const before = this.#before;
+    const job = this.#jobs.point({ ...certainly(point), generation: this.#nextGeneration() }, before);
+    this.#running = { job, ended: undefined };
+    return this.#running;
   }
 
   #recordsJob(): Running {
-    const point = this.#point;
-    const batch = this.pending.batch(point.headPage);
-    return this.#job(batch, {
-      ...point,
-      generation: this.#nextGeneration(),
+    const before = this.#point;
+    const batch = this.pending.batch(before.headPage);
+    const point = {
+      ...before,
       certainOffset: batch.startOffset,
-      certainSequence: point.lastSequence,
+      certainSequence: before.lastSequence,
       endOffset: batch.endOffset,
-      lastSequence: point.lastSequence + batch.count,
-    });
+      lastSequence: before.lastSequence + batch.count,
+    };
+    const job = this.#jobs.records(batch, point, this.#before, () => this.#nextGeneration());
+    this.#running = { job, ended: undefined };
+    return this.#running;
   }
 
   /** Of the slots that the point in force did not use; beats whatever an attempt that was refused has left there. */
@@ -170,11 +177,9 @@ export class Committer {
     return this.#generation;
   }
 
-  #job(batch: Batch | undefined, point: CommitPoint): Running {
-    const before = { point: this.#point, behind: this.#behind };
-    const job = new CommitJob(this.#place, batch, point, this.#slots.encode(point), before);
-    this.#running = { job, ended: undefined };
-    return this.#running;
+  get #before(): PointBefore {
+    const hasRefused = this.#generation !== this.#point.generation;
+    return { point: this.#point, behind: this.#behind, hasRefused };
   }
 
   /** Ends a job that is awaited off this thread, and settles the promises of its callers. */
@@ -213,9 +218,10 @@ export class Committer {
     return running.ended;
   }
 
-  #settle({ batch, point, outcome }: CommitJob): CommitResult {
+  #settle({ batch, point, outcome }: Job): CommitResult {
     this.#point = point;
     this.#behind = outcome.missing;
+    this.#jobs.settle();
     if (batch !== undefined) this.pending.settle(batch);
     return { lastSequence: point.lastSequence, missing: outcome.missing };
   }

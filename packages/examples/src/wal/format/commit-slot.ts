@@ -1,7 +1,7 @@
 /** Commit points and the slots that hold them: encoding, and what a slot has to pass before it is believed. */
 import { crc32 } from './crc32.js';
 import {
-  FRAGMENT_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, SEQUENCE_MAX, SLOT_BYTES, SLOT_MARKER,
+  FRAGMENT_HEADER_BYTES, NEAR_SLOTS, PAGE_BYTES, PAGE_HEADER_BYTES, SEQUENCE_MAX, SLOT_BYTES, SLOT_MARKER,
   getUint64, setUint64, viewOf,
 } from './format.js';
 import { lastPageBefore } from './ring.js';
@@ -26,12 +26,22 @@ export interface CommitPoint {
   readonly lastSequence: number;
   /** Of those of them that are lost it is unknown whether they were committed. */
   readonly doubtful: SequenceRange | undefined;
+  /**
+   * Records after `lastSequence` up to this one may have been committed since with a near slot only, in the page of
+   * `endOffset`, after it. `lastSequence` if there are none.
+   */
+  readonly reservedThrough: number;
   readonly pairId: bigint;
 }
 
 /** Returns the offset in a header page of the commit point of a generation. */
 export function slotOffset(generation: number): number {
   return SLOT_BYTES * (1 + (generation % 2));
+}
+
+/** Returns the offset in a page of one of its near slots. */
+export function nearSlotOffset(index: number): number {
+  return PAGE_BYTES - (NEAR_SLOTS - index) * SLOT_BYTES;
 }
 
 /** Encodes slots into one piece of memory, which holds the last of them: a commit allocates none. */
@@ -69,6 +79,7 @@ function setFields(view: DataView, point: CommitPoint): void {
   setUint64(view, 80, point.era);
   setUint64(view, 88, point.doubtful?.first ?? 0);
   setUint64(view, 96, point.doubtful?.last ?? 0);
+  setUint64(view, 104, point.reservedThrough);
 }
 
 /** The commit point in a slot of log `logId`; undefined if it does not verify or names what a log cannot hold. */
@@ -87,6 +98,7 @@ export function decodeSlot(bytes: Uint8Array, logId: bigint, pageCount: number):
     endOffset: getUint64(view, 40),
     lastSequence: getUint64(view, 48),
     doubtful: first === 0 && last === 0 ? undefined : { first, last },
+    reservedThrough: getUint64(view, 104),
     pairId: view.getBigUint64(56, true),
   };
   return isPossible(point, pageCount - 2) ? point : undefined;
@@ -99,6 +111,7 @@ export function decodeSlot(bytes: Uint8Array, logId: bigint, pageCount: number):
  */
 function isPossible(point: CommitPoint, dataPages: number): boolean {
   const { headPage, firstSequence, certainOffset, certainSequence, endOffset, lastSequence, doubtful } = point;
+  const { reservedThrough } = point;
   const start = headPage * PAGE_BYTES;
   const most = (endOffset - start) / FRAGMENT_HEADER_BYTES;
   return (
@@ -106,7 +119,7 @@ function isPossible(point: CommitPoint, dataPages: number): boolean {
     start <= certainOffset && certainOffset <= endOffset && isPlace(certainOffset) && isPlace(endOffset) &&
     lastPageBefore(endOffset) - headPage < dataPages && Number.isSafeInteger(endOffset + dataPages * PAGE_BYTES) &&
     firstSequence >= 1 && firstSequence - 1 <= certainSequence && certainSequence <= lastSequence &&
-    lastSequence <= SEQUENCE_MAX && lastSequence - firstSequence + 1 <= most &&
+    lastSequence <= reservedThrough && reservedThrough <= SEQUENCE_MAX && lastSequence - firstSequence + 1 <= most &&
     (doubtful === undefined ||
       (doubtful.first >= 1 && doubtful.first <= doubtful.last && doubtful.last <= lastSequence))
   );
@@ -118,18 +131,23 @@ function isPlace(logOffset: number): boolean {
   return inPage === 0 || (inPage > PAGE_HEADER_BYTES && inPage % 8 === 0);
 }
 
-/** The commit point with the highest generation. */
+/** The newest commit point: of one generation that with the later end, as commits have it that stay in a page. */
 export function newest(points: readonly (CommitPoint | undefined)[]): CommitPoint | undefined {
   let best: CommitPoint | undefined;
   for (const point of points) {
-    if (point !== undefined && (best === undefined || point.generation > best.generation)) best = point;
+    if (point !== undefined && (best === undefined || isNewer(point, best))) best = point;
   }
   return best;
 }
 
-/** The point with everything up to its end certain: what may be said of it once all of it is durable. */
+function isNewer({ generation, endOffset }: CommitPoint, than: CommitPoint): boolean {
+  return generation > than.generation || (generation === than.generation && endOffset > than.endOffset);
+}
+
+/** The point with all up to its end certain, and nothing after it: what may be said once all of it is durable. */
 export function certainly(point: CommitPoint): CommitPoint {
-  return { ...point, certainOffset: point.endOffset, certainSequence: point.lastSequence };
+  const { endOffset, lastSequence } = point;
+  return { ...point, certainOffset: endOffset, certainSequence: lastSequence, reservedThrough: lastSequence };
 }
 
 /** True if all that the point names was durable before it was stored. */

@@ -1,6 +1,7 @@
 /** Data pages: writing fragments into a page image, and reading back what a page proves to hold. */
 import { crc32 } from './crc32.js';
 import {
+  COMMIT_END,
   FRAGMENT_HEADER_BYTES,
   FRAGMENT_MARKER,
   LEAST_ROOM_BYTES,
@@ -26,7 +27,7 @@ export interface PageHeader extends PageIdentity {
   readonly firstSequence: number;
 }
 
-/** A verified piece of a record. `payload` is a view of the page that was parsed. */
+/** A piece of a record. */
 export interface Fragment {
   readonly sequence: number;
   /** Low bits of the era in which it was stored. */
@@ -36,9 +37,17 @@ export interface Fragment {
   readonly payload: Uint8Array;
 }
 
+/** A piece that verified. `payload` is a view of the page that was parsed. */
+export interface ParsedFragment extends Fragment {
+  /** Its end in the page: where the next one begins. */
+  readonly end: number;
+  /** A commit with a near slot only ends with it. */
+  readonly endsCommit: boolean;
+}
+
 /** The content of a page, as far as its checksums prove it. */
 export interface ParsedPage {
-  readonly fragments: readonly Fragment[];
+  readonly fragments: readonly ParsedFragment[];
   /** End of the last fragment that verified; 0 if not even the page header did. */
   readonly verifiedBytes: number;
   /** `full`: verified up to the limit. `short`: verified, then nothing but zeros. `damaged`: anything else. */
@@ -85,6 +94,14 @@ export function encodeFragment(
   return next;
 }
 
+/** Marks the fragment at `position` as the last of a commit with a near slot only. */
+export function markCommitEnd(page: Uint8Array, position: number, view: DataView, seed: number): void {
+  const length = view.getUint16(position + 4, true) & ~COMMIT_END;
+  view.setUint16(position + 4, length | COMMIT_END, true);
+  const covered = page.subarray(position + 4, position + FRAGMENT_HEADER_BYTES + length);
+  view.setUint32(position, crc32(covered, seed), true);
+}
+
 /** Returns the page header if it verifies; `page` needs only its first 32 bytes. */
 export function decodePageHeader(page: Uint8Array): PageHeader | undefined {
   const view = viewOf(page);
@@ -116,30 +133,43 @@ export function parsePage(
   }
   const view = viewOf(page);
   const seed = identitySeed(page);
-  const fragments: Fragment[] = [];
+  const fragments: ParsedFragment[] = [];
   let position = PAGE_HEADER_BYTES;
-  let era: number | undefined;
-  while (usableBytes - position >= FRAGMENT_HEADER_BYTES && PAGE_BYTES - position >= LEAST_ROOM_BYTES) {
-    const length = view.getUint16(position + 4, true);
-    const next = position + fragmentSpanBytes(length);
-    if (next > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) break;
-    const end = position + FRAGMENT_HEADER_BYTES + length;
-    if (crc32(page.subarray(position + 4, end), seed) !== view.getUint32(position, true)) break;
-    const eraHere = view.getUint16(position + 14, true);
-    if (era !== undefined && isEarlier(eraHere, era)) break;
-    era = eraHere;
-    fragments.push({
-      sequence: getUint48(view, position + 8),
-      era: eraHere,
-      recordBytes: view.getUint32(position + 16, true),
-      offset: view.getUint32(position + 20, true),
-      payload: page.subarray(position + FRAGMENT_HEADER_BYTES, end),
-    });
-    position = next;
+  for (;;) {
+    const fragment = fragmentAt(page, position, usableBytes, view, seed);
+    const before = fragments.at(-1);
+    if (fragment === undefined || (before !== undefined && isEarlier(fragment.era, before.era))) break;
+    fragments.push(fragment);
+    position = fragment.end;
   }
   const full = position === limitBytes || (limitBytes === PAGE_BYTES && PAGE_BYTES - position < LEAST_ROOM_BYTES);
   const short = limitBytes === PAGE_BYTES && readableBytes === PAGE_BYTES && isZero(page.subarray(position));
   return { fragments, verifiedBytes: position, state: full ? 'full' : short ? 'short' : 'damaged' };
+}
+
+/**
+ * The fragment at `position`, if one verifies there and ends within the first `usableBytes` bytes of the page. `view`
+ * and `seed` are those of the page.
+ */
+function fragmentAt(
+  page: Uint8Array, position: number, usableBytes: number, view: DataView, seed: number,
+): ParsedFragment | undefined {
+  if (usableBytes - position < FRAGMENT_HEADER_BYTES || PAGE_BYTES - position < LEAST_ROOM_BYTES) return undefined;
+  const stored = view.getUint16(position + 4, true);
+  const length = stored & ~COMMIT_END;
+  const end = position + fragmentSpanBytes(length);
+  if (end > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) return undefined;
+  const payloadEnd = position + FRAGMENT_HEADER_BYTES + length;
+  if (crc32(page.subarray(position + 4, payloadEnd), seed) !== view.getUint32(position, true)) return undefined;
+  return {
+    sequence: getUint48(view, position + 8),
+    era: view.getUint16(position + 14, true),
+    recordBytes: view.getUint32(position + 16, true),
+    offset: view.getUint32(position + 20, true),
+    payload: page.subarray(position + FRAGMENT_HEADER_BYTES, payloadEnd),
+    end,
+    endsCommit: (stored & COMMIT_END) !== 0,
+  };
 }
 
 /** Of two eras that are less than 32768 apart. */

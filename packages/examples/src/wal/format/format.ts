@@ -9,7 +9,7 @@
  * Header page
  *     offset size field         meaning
  *     0      8    magic         "safe-wal"; the last word that formatting writes
- *     8      4    version       2
+ *     8      4    version       3
  *     12     4    pageBytes     4096
  *     16     8    pageCount     n, header pages included
  *     24     8    logId         random, never 0; a new life of the file gets a new one
@@ -33,6 +33,8 @@
  *     80     8    era           counts how often the log was opened for writing
  *     88     8    doubtfulFirst    the first and the last record of batches of which a crash and a lost page have
  *     96     8    doubtfulLast     left unknown whether they were committed; 0 if there are none
+ *     104    8    reservedThrough  records after lastSequence up to this one may have been committed since, with a near
+ *                                  slot only: in the page of endOffset, after it
  *
  * Data page: a page header, then fragments one after the other, each on a multiple of 8. Pages are numbered from 0
  * and the numbers are never used twice; page number p lies in page 1 + p mod N of the file.
@@ -43,10 +45,14 @@
  *     24     8    firstSequence of the record that the first fragment belongs to
  *     32     …    fragments, then zeros
  *
+ * The last 256 bytes of the page after the one that is being filled may hold two near slots: commits that stay in a
+ * page store their point there, in turns, with the generation of the one in the header copies. A page is stored whole
+ * when it is begun.
+ *
  * Fragment: a piece of one record. It never crosses a page; a record that does not fit in what is left of a page goes
  * on in the next one. If fewer than 32 bytes are left, none begins.
  *     0      4    checksum      CRC-32 of logId, pageNumber (both as in the page header), bytes 4 … 23 and the payload
- *     4      2    length        bytes of payload in this fragment
+ *     4      2    length        bytes of payload in this fragment; highest bit: a commit with a near slot only ends
  *     6      2    marker        0x4657 ("WF")
  *     8      6    sequence      of the record, from 1
  *     14     2    era           the low 16 bits of the era in which it was stored
@@ -56,7 +62,7 @@
  */
 
 export const PAGE_BYTES = 4096;
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** Two header pages and a ring of at least two. */
 export const LEAST_PAGES = 4;
@@ -65,12 +71,15 @@ export const MAGIC = Uint8Array.from('safe-wal', (letter) => letter.charCodeAt(0
 export const HEADER_CHECKSUM_OFFSET = 32;
 export const SLOT_BYTES = 128;
 export const SLOT_MARKER = 0x74696d63;
+export const NEAR_SLOTS = 2;
 
 export const PAGE_HEADER_BYTES = 32;
 export const PAGE_MARKER = 0x65676170;
 
 export const FRAGMENT_HEADER_BYTES = 24;
 export const FRAGMENT_MARKER = 0x4657;
+/** Of the length of a fragment: a commit with a near slot only ends with it. */
+export const COMMIT_END = 0x8000;
 const ALIGNMENT_BYTES = 8;
 
 /** A fragment begins only if at least this much of the page is left. */
@@ -79,6 +88,11 @@ export const LEAST_ROOM_BYTES = 32;
 /** The bytes that a fragment takes in its page. */
 export function fragmentSpanBytes(payloadBytes: number): number {
   return FRAGMENT_HEADER_BYTES + Math.ceil(payloadBytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** The most fragments that can begin at `position` of a page or after it. */
+export function fragmentsFrom(position: number): number {
+  return Math.max(0, Math.floor((PAGE_BYTES - LEAST_ROOM_BYTES - position) / FRAGMENT_HEADER_BYTES) + 1);
 }
 
 /** A view of the same memory. */

@@ -7,7 +7,7 @@ import type { Ring } from '../format/ring.js';
 import { lastPageBefore, limitIn } from '../format/ring.js';
 import type { LogFiles, PageCopy } from '../read/read-pages.js';
 import { readCopy } from '../read/read-pages.js';
-import { judgeLastBatch, pointAfter } from './last-batch.js';
+import { settlePoint } from './settle-point.js';
 
 /** One file of a log by itself: its records, as far as it knows. */
 interface Standing {
@@ -61,7 +61,7 @@ function standingsIn(other: Inspection, own: Inspection, ring: Ring): readonly [
 function standingOf({ logFile, header, commitPoint }: Inspection, ring: Ring): Standing | undefined {
   if (header === undefined || commitPoint === undefined) return undefined;
   const place = { logFiles: [logFile], ring, logId: header.logId, era: 0 };
-  return { place, point: pointAfter(commitPoint, judgeLastBatch(place, commitPoint)) };
+  return { place, point: settlePoint(place, commitPoint).known };
 }
 
 function copyIn({ place, point }: Standing, pageNumber: number): PageCopy {

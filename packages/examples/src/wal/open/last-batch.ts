@@ -4,7 +4,7 @@
  * acknowledged; only pages that cannot be read leave that open. Reads; completeEveryFile() and bringUp() store.
  */
 import type { CommitPoint } from '../format/commit-slot.js';
-import { certainly, isCertain } from '../format/commit-slot.js';
+import { isCertain } from '../format/commit-slot.js';
 import type { Fragment } from '../format/data-page.js';
 import { PAGE_BYTES, eraMark, isZero } from '../format/format.js';
 import type { LogFile, Role } from '../log-files.js';
@@ -47,21 +47,13 @@ export function judgeLastBatch(place: LogFiles, point: CommitPoint): BatchState 
   return isExcused ? 'unknown' : 'absent';
 }
 
-/** The point with nothing left open: what is in force once it is known what became of the last batch. */
-export function pointAfter(point: CommitPoint, state: BatchState): CommitPoint {
-  if (state === 'whole') return certainly(point);
-  if (state === 'absent') return { ...point, endOffset: point.certainOffset, lastSequence: point.certainSequence };
-  const first = Math.min(point.doubtful?.first ?? Infinity, point.certainSequence + 1);
-  return certainly({ ...point, doubtful: { first, last: point.lastSequence } });
-}
-
 /**
  * Makes the pages of the last batch durable in every file that takes stores: what is certain lies in all files, unless
  * the medium has lost it. They are stored in the file that holds them, too: a process that was killed before its flush,
  * or whose flush failed, leaves bytes that can be read and that a power failure takes back.
  */
 export function completeEveryFile(place: LogFiles, point: CommitPoint): void {
-  for (const pageNumber of pagesOfLastBatch(point)) {
+  for (const pageNumber of pagesToComplete(point)) {
     const copies = copiesOf(place, point, pageNumber);
     const best = bestOf(copies);
     const verified = best.image.subarray(0, best.parsed.verifiedBytes);
@@ -94,6 +86,13 @@ export function bringUp(place: LogFiles, older: Role, point: CommitPoint): void 
   }
 }
 
+/** With the page before, if that is full now: a file from an earlier moment may lack its end. */
+function* pagesToComplete(point: CommitPoint): Generator<number, void, undefined> {
+  const before = lastPageBefore(point.certainOffset);
+  if (before >= point.headPage && before < pageOf(point.certainOffset)) yield before;
+  yield* pagesOfLastBatch(point);
+}
+
 function* pagesOfLastBatch({ certainOffset, endOffset }: CommitPoint): Generator<number, void, undefined> {
   for (let pageNumber = pageOf(certainOffset); pageNumber <= lastPageBefore(endOffset); pageNumber++) yield pageNumber;
 }
@@ -116,7 +115,7 @@ function certainBytesIn({ certainOffset }: CommitPoint, pageNumber: number): num
  * neither does one without its certain part: what has destroyed that may have destroyed the rest. Zeros and nothing
  * else in a page that was written before are left by a program that has filled it.
  */
-function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
+export function testifies({ damage, image, parsed }: PageCopy, certainBytes: number, isNew: boolean): boolean {
   const isRead = damage === undefined || damage.reason === 'damaged';
   return isRead && parsed.verifiedBytes >= certainBytes && (isNew || !isZero(image));
 }

@@ -13,10 +13,11 @@ import { inspectFiles } from './open-log.js';
 import type { Tail } from '../append/pending-records.js';
 import type { LogFiles } from '../read/read-pages.js';
 import { readBest } from '../read/read-pages.js';
-import { bringUp, completeEveryFile, judgeLastBatch, pointAfter } from './last-batch.js';
+import { bringUp, completeEveryFile } from './last-batch.js';
 import { copyToMirror, eraseLeftovers, fillRing, loadTail } from './recover.js';
 import { lastPageBefore, limitIn } from '../format/ring.js';
 import { lengthenShort, ringOf } from './ring-size.js';
+import { settlePoint } from './settle-point.js';
 import { WalError } from '../wal-error.js';
 
 export interface StartedLog {
@@ -122,6 +123,7 @@ export function firstPoint(logFiles: readonly LogFile[], nextSequence: number): 
     endOffset: 0,
     lastSequence: nextSequence - 1,
     doubtful: undefined,
+    reservedThrough: nextSequence - 1,
     pairId: logFiles.length > 1 ? randomId() : 0n,
   };
 }
@@ -134,7 +136,7 @@ function logFilesOf(file: PmemFile, mirror: PmemFile | undefined): LogFile[] {
 }
 
 /**
- * The commit point to go on from: what became of the last batch is settled, and an era begins, of which no bytes are
+ * The commit point to go on from: how far the log was committed is settled, and an era begins, of which no bytes are
  * in the files yet. A mirror that is attached is complete when this returns; in the other files the last batch is.
  */
 async function pointOf(
@@ -149,10 +151,9 @@ async function pointOf(
   }
   const { action, commitPoint } = plan;
   const trusted = action === 'attach' ? { ...place, logFiles: place.logFiles.slice(0, 1) } : place;
-  const state = judgeLastBatch(trusted, commitPoint);
-  const settled = pointAfter(commitPoint, state);
+  const { point: settled, toComplete } = settlePoint(trusted, commitPoint);
   if (intent.readOnly) return settled;
-  if (state !== 'absent') completeEveryFile(trusted, commitPoint);
+  if (toComplete !== undefined) completeEveryFile(trusted, toComplete);
   if (plan.action === 'use' && plan.older !== undefined) bringUp(trusted, plan.older, settled);
   const next = { ...settled, generation: commitPoint.generation + 1, era: commitPoint.era + 1 };
   if (action === 'use') return next;

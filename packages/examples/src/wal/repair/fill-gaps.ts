@@ -22,13 +22,13 @@ export interface StoredPage {
 /**
  * Returns the pages of a gap with its records in them, or undefined if `records` does not hold every missing one,
  * contradicts what is left of them, or does not fit. Records are cut into fragments as they were when they were
- * appended.
+ * appended. Those at the end of the gap of which it is unknown whether they ever were may be missing.
  */
 export function pagesOfGap(place: LogFiles, point: CommitPoint, gap: Gap, records: Records): FillingPage[] | undefined {
   // A checkpoint may have dropped the records meanwhile, and their pages may have been used again.
   if (!agrees(gap, records) || pageOf(gap.start) < point.headPage) return undefined;
   const pages = beginning(place, point, gap);
-  for (const piece of gap.pieces) {
+  for (const piece of withoutDoubtfulEnd(gap.pieces, point, records)) {
     const payload = records.get(piece.sequence);
     if (pages === undefined || payload === undefined || !addPiece(pages, place, gap, piece, payload)) return undefined;
   }
@@ -47,6 +47,15 @@ export function storeGap(place: LogFiles, point: CommitPoint, pages: readonly Fi
 
 function isFull(place: LogFiles, logFile: LogFile, pageNumber: number, point: CommitPoint): boolean {
   return readCopy(place, logFile, pageNumber, limitIn(pageNumber, point.endOffset)).parsed.state === 'full';
+}
+
+function withoutDoubtfulEnd(
+  pieces: readonly MissingPiece[], { doubtful }: CommitPoint, records: Records,
+): readonly MissingPiece[] {
+  const isNeeded = ({ sequence }: MissingPiece): boolean =>
+    records.has(sequence) || doubtful === undefined || sequence < doubtful.first || sequence > doubtful.last;
+  const last = pieces.findLastIndex(isNeeded);
+  return last === -1 ? pieces : pieces.slice(0, last + 1);
 }
 
 /** Every witness says the same as the record: a record is put together from one source or from none. */
