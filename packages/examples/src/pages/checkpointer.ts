@@ -53,6 +53,7 @@ export class Checkpointer {
     const { log, pool, tree } = this.#state;
     const { slots } = pool;
     this.#state.requireIntact();
+    await log.turns.take(() => this.#dropCovered());
     await pool.retirement.drain();
     const begun = await log.turns.take(() => {
       // A batch that came meanwhile is covered too.
@@ -90,6 +91,20 @@ export class Checkpointer {
     });
     this.#state.reclaim();
     await this.#giveBack(stored.length);
+  }
+
+  /**
+   * Drops records that a checkpoint before open() has stored in pages, if a crash came before it could. No leaf of
+   * theirs has changed, so that no other checkpoint would do it, and in a log that is full no batch would find room.
+   */
+  async #dropCovered(): Promise<void> {
+    const { checkpoint, log } = this.#state;
+    try {
+      await log.truncate(checkpoint.covers, log.coveredMark);
+    } catch (error) {
+      this.#state.fail(error);
+      throw error;
+    }
   }
 
   /**

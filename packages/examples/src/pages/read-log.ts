@@ -13,21 +13,24 @@ export interface LogContent {
   readonly checkpoint: Checkpoint | undefined;
   readonly batches: readonly { readonly sequence: number; readonly changes: readonly Change[] }[];
   readonly lost: readonly LostRecords[];
+  /** An upper bound for what all of its records take. */
   readonly heldBytes: number;
+  /** The part of `heldBytes` that records up to `covers` take: the pages contain them. */
+  readonly coveredBytes: number;
 }
 
 export async function readLog(wal: Wal, path: string): Promise<LogContent> {
   const batches: { sequence: number; changes: readonly Change[] }[] = [];
   const lost: LostRecords[] = [];
   let checkpoint: Checkpoint | undefined;
-  let heldBytes = 0;
+  const held: { readonly last: number; readonly bytes: number }[] = [];
   for await (const item of wal.replay()) {
     if (item.type === 'lost') {
       lost.push(item);
-      heldBytes += PAGE_BYTES * Math.max(1, item.damage.length);
+      held.push({ last: item.last ?? Infinity, bytes: PAGE_BYTES * Math.max(1, item.damage.length) });
       continue;
     }
-    heldBytes += ringBytesOf(item.payload.length);
+    held.push({ last: item.sequence, bytes: ringBytesOf(item.payload.length) });
     const record = recordOf(item.payload, path);
     if (record.type === 'checkpoint') checkpoint = record.checkpoint;
     else batches.push({ sequence: item.sequence, changes: record.changes });
@@ -36,7 +39,12 @@ export async function readLog(wal: Wal, path: string): Promise<LogContent> {
     const what = 'the log has lost the record that names the pages in force: restore a file of the log from a copy';
     throw new PagesError('ERR_PAGES_LOG_LOST', path, what, causeOfLoss(lost));
   }
-  return { checkpoint, batches, lost, heldBytes };
+  const covered = held.filter(({ last }) => checkpoint !== undefined && last <= checkpoint.covers);
+  return { checkpoint, batches, lost, heldBytes: totalOf(held), coveredBytes: totalOf(covered) };
+}
+
+function totalOf(records: readonly { readonly bytes: number }[]): number {
+  return records.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function recordOf(payload: Uint8Array, path: string): LogRecord {

@@ -62,7 +62,7 @@ export async function startStore(options: StoreOptions): Promise<ClaimedStore> {
 async function startWith(files: PageFiles, wal: Wal, options: StoreOptions): Promise<StartedStore> {
   const { file, create = false, cachedLeaves = DEFAULT_CACHED_LEAVES, keptBytes = 0 } = options;
   const content = await readLog(wal, file.path);
-  const log = new StoreLog(wal, content.heldBytes);
+  const log = new StoreLog(wal, content.heldBytes, content.coveredBytes);
   const found = content.checkpoint ?? (await format(files, log, create));
   requireBatches(content, options, file.path);
   for (const member of files.members) {

@@ -11,6 +11,8 @@ export class StoreLog {
   readonly wal: Wal;
   /** Each caller that appends and commits takes a turn, so that none commits the half of another's batch. */
   readonly turns = new Turns();
+  /** The position after the records that the checkpoint in force covered at open(). See mark(). */
+  readonly coveredMark: number;
   readonly #pages: number;
   /** Upper bounds, in bytes of the ring, counted since open(). */
   #appendedBytes: number;
@@ -18,9 +20,13 @@ export class StoreLog {
   /** Header copies that the device refuses for good. */
   #refused = new Set<string>();
 
-  /** @param heldBytes an upper bound for what the records take that are in the log already */
-  constructor(wal: Wal, heldBytes: number) {
+  /**
+   * @param heldBytes an upper bound for what the records take that are in the log already
+   * @param coveredBytes the part of it of those that the checkpoint in force covers
+   */
+  constructor(wal: Wal, heldBytes: number, coveredBytes: number) {
     this.wal = wal;
+    this.coveredMark = coveredBytes;
     this.#pages = wal.pageCount - OVERHEAD_PAGES;
     this.#appendedBytes = heldBytes;
   }
