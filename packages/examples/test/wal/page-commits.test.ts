@@ -276,6 +276,45 @@ test('a mirror that was restored from before some of them gets them when the log
   expect((await accountFor(await machine.open(), there.records)).lost).toEqual([]);
 });
 
+// All is also what came before the header copies had their point.
+test.each([false, true])('a mirror from before them gets all, if the last one is given up: %j', async (isGivenUp) => {
+  const there = await scene([[2000]], { mirrored: true });
+  const { machine } = there;
+  const earlier = machine.driver.readFile('/pmem1/mirror').slice();
+  // The header copies of the log get one point more, when it goes on to the next page.
+  for (const lengths of [[8], [1960], [8], [8]]) commit(there, lengths);
+  if (isGivenUp) {
+    append(there, [8]);
+    cutOff(there, [0, 64, 128, 192].map((line) => (NEXT + 1) * PAGE + SLOTS_AT + line));
+  }
+  await machine.closeFiles();
+  await machine.overwrite('mirror', 0, earlier);
+  const again = await machine.open();
+  expect(again.lastSequence).toBe(5);
+  again.close();
+  for (const page of [FILLED, NEXT]) machine.poison('log', page);
+  expect((await accountFor(await machine.open(), there.records)).lost).toEqual([]);
+});
+
+test('the near slot of a refused attempt does not count when a later life gives its generation again', async () => {
+  const { machine, wal, records } = await scene([[100], [8]]);
+  for (const page of [0, PAGES - 1]) machine.poison('log', page);
+  expect(() => wal.truncate(1)).toThrow(expect.objectContaining({ code: 'ERR_PMEM_MEDIA' }));
+  // Its near slot is stored, the header copies refuse.
+  wal.append(new Uint8Array(500));
+  expect(() => wal.commit()).toThrow(expect.objectContaining({ code: 'ERR_PMEM_MEDIA' }));
+  await wal.repair();
+  machine.crash('keep-all');
+  const again = await machine.open();
+  expect(again.lastSequence).toBe(2);
+  again.truncate(1);
+  commit({ wal: again, records }, [8]);
+  machine.crash('lose-all');
+  const last = await machine.open();
+  expect([last.firstSequence, last.lastSequence]).toEqual([2, 3]);
+  expect((await accountFor(last, records)).lost).toEqual([]);
+});
+
 test('a page that is begun has no near slots any more', async () => {
   const there = await scene([[100], [50], [3900], [8]]);
   const { machine } = there;

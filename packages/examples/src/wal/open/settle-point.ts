@@ -14,10 +14,10 @@ export interface SettledPoint {
   /** The same as far as files prove it: nothing that a lost page may have held counts. */
   readonly known: CommitPoint;
   /**
-   * The newest point that was found, with the end that is in force: what lies between its ends has to be made durable
-   * in every file. Undefined if its batch was given up.
+   * The newest point that was found, with the end that is in force, and with the certain part of the point in the
+   * header copies: what lies between has to be made durable in every file.
    */
-  readonly toComplete: CommitPoint | undefined;
+  readonly toComplete: CommitPoint;
 }
 
 /** Settles the newest point of the header copies, or of the near slots if there are any. */
@@ -25,9 +25,11 @@ export function settlePoint(place: LogFiles, ofHeaders: CommitPoint): SettledPoi
   const near = readNearSlots(place, ofHeaders);
   const found = newest([ofHeaders, ...near.points]) as CommitPoint;
   const state = judgeLastBatch(place, found);
+  // A file from an earlier moment may have the point of the header copies, or the one before, and nothing after it.
+  const { certainOffset, certainSequence } = ofHeaders;
   if (state === 'absent') {
     const point = certainly({ ...found, endOffset: found.certainOffset, lastSequence: found.certainSequence });
-    return { point, known: point, toComplete: undefined };
+    return { point, known: point, toComplete: { ...point, certainOffset, certainSequence } };
   }
   const followed = followPage(place, found);
   const { known } = followed;
@@ -39,7 +41,8 @@ export function settlePoint(place: LogFiles, ofHeaders: CommitPoint): SettledPoi
   const isSure = possible.lastSequence === known.lastSequence;
   const most = { ...doubted, ...possible };
   const settled = isSure ? reached : withDoubt(most, known.lastSequence + 1, possible.lastSequence);
-  return { point: certainly(settled), known: certainly(reached), toComplete: { ...found, ...possible } };
+  const toComplete = { ...found, ...possible, certainOffset, certainSequence };
+  return { point: certainly(settled), known: certainly(reached), toComplete };
 }
 
 interface NearSlots {
@@ -59,9 +62,17 @@ function readNearSlots({ logFiles, ring, logId }: LogFiles, ofHeaders: CommitPoi
       const at = index * SLOT_BYTES;
       return decodeSlot(bytes.subarray(at, at + SLOT_BYTES), logId, ring.pageCount);
     });
-    return slots.filter((point) => point?.generation === ofHeaders.generation) as CommitPoint[];
+    return slots.filter((point) => point !== undefined && isOfPoint(point, ofHeaders)) as CommitPoint[];
   });
   return { points: files.flat(), areComplete: files.some((points) => points.length > 0) };
+}
+
+/**
+ * True if a near slot belongs to the point of the header copies. A writer gives no generation twice, but the next one
+ * may give that of an attempt that was refused: so the era counts, too.
+ */
+function isOfPoint({ generation, era }: CommitPoint, ofHeaders: CommitPoint): boolean {
+  return generation === ofHeaders.generation && era === ofHeaders.era;
 }
 
 /** The point with records of which it is unknown whether they were committed. */

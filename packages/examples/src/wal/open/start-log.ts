@@ -153,7 +153,7 @@ async function pointOf(
   const trusted = action === 'attach' ? { ...place, logFiles: place.logFiles.slice(0, 1) } : place;
   const { point: settled, toComplete } = settlePoint(trusted, commitPoint);
   if (intent.readOnly) return settled;
-  if (toComplete !== undefined) completeEveryFile(trusted, toComplete);
+  completeEveryFile(trusted, toComplete);
   if (plan.action === 'use' && plan.older !== undefined) bringUp(trusted, plan.older, settled);
   const next = { ...settled, generation: commitPoint.generation + 1, era: commitPoint.era + 1 };
   if (action === 'use') return next;
