@@ -1,10 +1,10 @@
 /** Opening the two files of the log, and making a new one of one that was lost. */
 import type { PmemFile } from '@safe-pmem/core';
 import { Wal, WalError } from '../wal/index.js';
-import { isBlank } from './page-files.js';
 import { PagesError } from './pages-error.js';
 import { readLog } from './read-log.js';
 import type { StoreOptions } from './store-options.js';
+import { isUnfinishedCopy } from './unfinished-copy.js';
 
 /** Opens the log. With `attachMirror`, a file that is not part of it becomes a copy of the one that is. */
 export async function openLog(options: StoreOptions): Promise<Wal> {
@@ -27,13 +27,22 @@ export async function openLog(options: StoreOptions): Promise<Wal> {
   }
 }
 
-/** Copies the file that has gone on over the other one: blank, or the log of the same store at an earlier moment. */
+/**
+ * Copies the file that has gone on over the other one: blank, the log of the same store at an earlier moment, or such a
+ * copy that was cut off.
+ */
 async function attachLog({ log: file, logMirror: mirror, blockMs = 1 }: StoreOptions, refusal: WalError): Promise<Wal> {
-  const [ofFile, ofMirror] = [await standingOf(file), await standingOf(mirror)];
+  const [foundInFile, foundInMirror] = [await standingOf(file), await standingOf(mirror)];
+  const found = [foundInFile, foundInMirror];
+  const [ofFile, ofMirror] = found.map((one) => (one instanceof PagesError ? undefined : one));
+  const lost = found.find((one) => one instanceof PagesError);
   const isFileCurrent = ofMirror === undefined || (ofFile !== undefined && !isLater(ofMirror, ofFile));
   const [source, target] = isFileCurrent ? [file, mirror] : [mirror, file];
-  const stores = new Set([ofFile?.storeId, ofMirror?.storeId]);
-  if (stores.size > 1 && !isBlank(target)) throw refusal;
+  const storeId = (isFileCurrent ? ofFile : ofMirror)?.storeId;
+  if (storeId === undefined) throw lost ?? refusal;
+  const ofTarget = isFileCurrent ? ofMirror : ofFile;
+  const isReplaceable = ofTarget === undefined ? isUnfinishedCopy(target, source) : ofTarget.storeId === storeId;
+  if (!isReplaceable) throw lost ?? refusal;
   const wal = await Wal.open({ file: source, mirror: target, attachMirror: true, blockMs });
   if (isFileCurrent) return wal;
   wal.close();
@@ -46,8 +55,11 @@ interface Standing {
   readonly lastSequence: number;
 }
 
-/** Returns how far the log in this one file has come; undefined if it holds none. */
-async function standingOf(file: PmemFile): Promise<Standing | undefined> {
+/**
+ * Returns how far the log in this one file has come; undefined if it holds none, and ERR_PAGES_LOG_LOST if its records
+ * name no checkpoint.
+ */
+async function standingOf(file: PmemFile): Promise<Standing | PagesError | undefined> {
   let wal: Wal;
   try {
     wal = await Wal.open({ file, readOnly: true });
@@ -60,6 +72,9 @@ async function standingOf(file: PmemFile): Promise<Standing | undefined> {
     if (checkpoint === undefined) return undefined;
     const { storeId, generation } = checkpoint;
     return { storeId, generation, lastSequence: wal.lastSequence ?? 0 };
+  } catch (error) {
+    if (error instanceof PagesError && error.code === 'ERR_PAGES_LOG_LOST') return error;
+    throw error;
   } finally {
     wal.close();
   }
