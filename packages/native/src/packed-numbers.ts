@@ -5,8 +5,12 @@
  */
 import type { ByteRange, Extent, Rewrite, Rewritten } from '@safe-pmem/core';
 
+/** By the number of ranges. A new array for each call would cost as much as the rest of it. */
+const SHORT_PAIRS = Array.from({ length: 9 }, (_, count) => new Float64Array(2 * count));
+
+/** Few ranges are packed into the same array each time: a call of the addon has read it when it returns. */
 export function pairsOf(ranges: readonly ByteRange[]): Float64Array {
-  const pairs = new Float64Array(2 * ranges.length);
+  const pairs = SHORT_PAIRS[ranges.length] ?? new Float64Array(2 * ranges.length);
   let i = 0;
   for (const { offset, length } of ranges) {
     pairs[i++] = offset;

@@ -12,9 +12,13 @@ import type { FlushPlace } from './flush-place.js';
 
 /** Attempts for a group after its pages were repaired. */
 const REPAIRS_PER_GROUP = 2;
-/** Turns of the queue of promises that a group waits for one more record, and how often that may come. */
-const TURNS_A_ROUND = 24;
-const ROUNDS = 100;
+/**
+ * Turns of the queue of promises without another record after which a group begins: while the one before was larger,
+ * and once it is as large. All of them together, at most.
+ */
+const TURNS_FOR_EXPECTED = 24;
+const TURNS_FOR_MORE = 4;
+const TURNS_MAX = 2400;
 const TURN = Promise.resolve();
 
 export interface GroupCommitsOptions {
@@ -34,6 +38,8 @@ export class GroupCommits {
   #next: Group | undefined;
   #advances: Advance[] = [];
   #serving = false;
+  /** Records of the last group: as many are expected again. */
+  #lastCount = Infinity;
 
   constructor({ committer, repairs, flushPlace, requireWriter }: GroupCommitsOptions) {
     this.#committer = committer;
@@ -98,11 +104,17 @@ export class GroupCommits {
       return;
     }
     const { pending } = this.#committer;
-    let gathered = -1;
-    for (let round = 0; round < ROUNDS && pending.count !== gathered; round++) {
+    let gathered = pending.count;
+    for (let turns = 0, quiet = 0; turns < TURNS_MAX && quiet < this.#turnsBeside(gathered); turns++) {
+      await TURN;
+      quiet = pending.count === gathered ? quiet + 1 : 0;
       gathered = pending.count;
-      for (let turn = 0; turn < TURNS_A_ROUND; turn++) await TURN;
     }
+    this.#lastCount = gathered;
+  }
+
+  #turnsBeside(count: number): number {
+    return count < this.#lastCount ? TURNS_FOR_EXPECTED : TURNS_FOR_MORE;
   }
 
   /** Attempts to move the commit point; a page that refuses is repaired before the next attempt. */
