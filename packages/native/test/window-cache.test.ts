@@ -28,8 +28,9 @@ describe('accesses of a mapped file', () => {
 
   it('spread over 256 GiB make no memory known to the engine', () => {
     const { window, made } = mapped(256 * GiB);
-    for (let i = 0; i < 200_000; i++) expect(window.at(((i * 37) % 256) * GiB + (i % 1000), 4)).toBeUndefined();
-    expect(made).toEqual([]);
+    let found = 0;
+    for (let i = 0; i < 200_000; i++) if (window.at(((i * 37) % 256) * GiB + (i % 1000), 4) !== undefined) found++;
+    expect([found, made]).toEqual([0, []]);
   });
 
   it('to one place of a large file touch memory in the end, and the others go on as before', () => {
