@@ -89,7 +89,7 @@ describe.each([{ mirrored: false }, { mirrored: true }])('a commit that stays in
   });
 
   test('is in doubt if the near slots are lost as well, and so are the numbers that were reserved', async () => {
-    const there = await scene([[3000], [50, 60], [8]], options);
+    const there = await scene([[100], [50, 60], [8]], options);
     poison(there, FILLED);
     poison(there, NEXT);
     const again = await there.machine.open();
@@ -205,6 +205,11 @@ describe.each([{ mirrored: false }, { mirrored: true }])('a commit that stays in
     poison(there, NEXT);
     expect((await there.machine.open()).lastSequence).toBe(3);
   });
+});
+
+test('no near slot is stored by a commit after which there is no room for another one like it', async () => {
+  const { machine } = await scene([[2500]]);
+  expect(machine.page('log', NEXT).subarray(SLOTS_AT).every((byte) => byte === 0)).toBe(true);
 });
 
 test('the near slot is not stored in a page that is under repair', async () => {

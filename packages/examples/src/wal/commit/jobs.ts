@@ -51,11 +51,15 @@ export class Jobs {
     this.#nearSlot = this.#otherSlot;
   }
 
-  /** Stores the point everywhere, and reserves numbers for commits that stay in its page, if the next one is free. */
+  /**
+   * Stores the point everywhere, and reserves numbers for commits that stay in its page, if there is room for one like
+   * this and the next page is free.
+   */
   #reserving(batch: Batch, point: CommitPoint, before: PointBefore): Job {
-    const { endOffset, lastSequence, headPage } = point;
+    const { certainOffset, endOffset, lastSequence, headPage } = point;
     const pageNumber = pageOf(endOffset);
-    const canReserve = endOffset % PAGE_BYTES !== 0 && this.#pending.isFree(pageNumber + 1, headPage);
+    const hasRoom = (pageNumber + 1) * PAGE_BYTES - endOffset >= endOffset - certainOffset;
+    const canReserve = endOffset % PAGE_BYTES !== 0 && hasRoom && this.#pending.isFree(pageNumber + 1, headPage);
     const reserved = canReserve ? RESERVED_COMMITS * batch.count : 0;
     const next = { ...point, reservedThrough: Math.min(lastSequence + reserved, SEQUENCE_MAX) };
     const near = canReserve ? this.#nearPosition(pageNumber) : undefined;
