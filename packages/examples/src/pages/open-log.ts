@@ -39,7 +39,12 @@ async function attachLog({ log: file, logMirror: mirror, blockMs = 1 }: StoreOpt
   const isFileCurrent = ofMirror === undefined || (ofFile !== undefined && !isLater(ofMirror, ofFile));
   const [source, target] = isFileCurrent ? [file, mirror] : [mirror, file];
   const storeId = (isFileCurrent ? ofFile : ofMirror)?.storeId;
-  if (storeId === undefined) throw lost ?? refusal;
+  if (storeId === undefined) {
+    // An open() that was to make the store was cut off before the first record.
+    const isBegun = isUnfinishedCopy(mirror, file) || isUnfinishedCopy(file, mirror);
+    if (lost !== undefined || !isBegun) throw lost ?? refusal;
+    return Wal.open({ file, mirror, attachMirror: true, blockMs });
+  }
   const ofTarget = isFileCurrent ? ofMirror : ofFile;
   const isReplaceable = ofTarget === undefined ? isUnfinishedCopy(target, source) : ofTarget.storeId === storeId;
   if (!isReplaceable) throw lost ?? refusal;

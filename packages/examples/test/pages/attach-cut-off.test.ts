@@ -1,6 +1,7 @@
 /** A file of the log that is made again from its twin, and power fails before the copy is complete. */
 import { describe, expect, test } from 'vitest';
 import { sizeOf } from '../share.js';
+import { Wal } from '../../src/wal/index.js';
 import { type Member, PAGE, PATHS, StoreMachine, valueOf } from './store-machine.js';
 
 const LOG_PAGES = 12;
@@ -28,12 +29,12 @@ const LOST = {
   'older': (older: Uint8Array) => older,
 } as const;
 
-/** Cuts off an attach at operation `at`. False if it has ended before. */
-async function isCutOff(machine: StoreMachine, at: number): Promise<boolean> {
+/** Cuts off an open() at operation `at`. False if it has ended before. */
+async function isCutOff(machine: StoreMachine, at: number, create = false): Promise<boolean> {
   const last = machine.driver.operations + at;
   const stop = machine.driver.observe(({ index }) => (index === last ? { crash: true } : undefined));
   try {
-    await machine.open({ attachMirror: true });
+    await machine.open({ create, attachMirror: true });
     await machine.close();
     return false;
   } catch {
@@ -61,6 +62,20 @@ describe.each(LOGS)('%s', (member: Member) => {
   });
 });
 
+test('a new store whose making is cut off twice is made by the next open()', async () => {
+  for (let at = 1, wasCutOff = true; wasCutOff; at += STEP) {
+    for (let second = 30; second < 110; second += STEP) {
+      const machine = new StoreMachine({ logPages: LOG_PAGES });
+      wasCutOff = await isCutOff(machine, at, true);
+      await isCutOff(machine, second, true);
+      await machine.open({ create: true, attachMirror: true });
+      await machine.put('a', valueOf(1, 5000));
+      expect(machine.account(), `at operations ${at} and ${second}`).toEqual([]);
+      await machine.close();
+    }
+  }
+});
+
 describe('a file that holds something else is not overwritten', () => {
   async function refused(bytesOf: (current: Uint8Array) => Uint8Array, source?: 'older'): Promise<void> {
     const { machine, older } = await filled();
@@ -85,6 +100,16 @@ describe('a file that holds something else is not overwritten', () => {
   test('the log of another store whose headers are gone', async () => {
     const other = await filled();
     await refused(() => withoutHeaders(other.machine.driver.readFile(PATHS.log)));
+  });
+
+  test('one word of a file, beside a log that no store was made in', async () => {
+    const machine = new StoreMachine({ logPages: LOG_PAGES });
+    const [file, mirror] = [await machine.openFile('log'), await machine.openFile('logMirror')];
+    const wal = await Wal.open({ file, create: true });
+    wal.close();
+    mirror.write(Buffer.from('precious'), 5 * PAGE);
+    await expect(machine.open({ create: true, attachMirror: true })).rejects.toThrow();
+    expect(Buffer.from(machine.page('logMirror', 5).subarray(0, 8)).toString()).toBe('precious');
   });
 
   test.each([0, 1, LOG_PAGES - 1])('one word in page %i of a blank file', async (page) => {
