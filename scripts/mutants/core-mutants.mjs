@@ -307,6 +307,38 @@ const list = [
     core('access/numbers.ts'), 'if (data.getUint8(at + length - 1) === 0) requireUncut(this.#state, position, length);',
     '', 'a number behind a cut is zeros',
   ],
+  [
+    core('access/numbers.ts'), 'if (value > 0xff_ffff && this.#window.faults[0] === 0) return value;',
+    'if (value > 0xff_ffff) return value;', 'a number is believed before the faults are looked at',
+  ],
+  [
+    core('access/numbers.ts'), 'if (value > 0xff_ffff && ',
+    'if (value !== 0 && ', 'a number whose end a cut took is one, by its first bytes',
+  ],
+  [
+    core('access/numbers.ts'), 'if ((value & 0xff00) !== 0 && ',
+    'if (value !== 0 && ', 'a signed number whose end a cut took is one',
+  ],
+  [
+    core('access/load-words.ts'), '      if (i < last) words.setInt32(i, data.getInt32(at + i, true), true);\n',
+    '', 'a word in the middle of a read is left out',
+  ],
+  [
+    core('access/load-words.ts'), 'const last = length - 4;',
+    'const last = Math.ceil(length / 4) * 4 - 4;', 'a read touches bytes after its own',
+  ],
+  [
+    core('access/loads-stores.ts'), '    if (faults[0] !== 0) return false;\n',
+    '', 'a few bytes are believed although a load met a fault',
+  ],
+  [
+    core('access/loads-stores.ts'), 'if (loaded[length - 1] === 0) requireUncut(this.#state, position, length);',
+    '', 'a few bytes after a cut are zeros',
+  ],
+  [
+    core('access/loads-stores.ts'), 'Uint8Array.prototype.set.call(target, loaded);',
+    'target.set(loaded);', 'a read calls a method of its target',
+  ],
   [core('repair/journal/format.ts'), "if (!digest.equals(bytes.subarray(end))) return damaged('its checksum does not match');", '', 'no checksum'],
   [core('repair/journal/format.ts'), ' && padded(length) <= end - at', '', 'content outside the journal'],
   [core('repair/journal/format.ts'), 'detail <= 255 && length <= uniformLimit', 'detail <= 255', 'a length field allocates what it says'],

@@ -106,6 +106,51 @@ it('shows zeros behind a cut, which are no number', () => {
   expect(() => numbers.readUInt32LE(6000)).toThrow(expect.objectContaining({ code: 'ERR_PMEM_TRUNCATED' }));
 });
 
+it('shows numbers of which a cut took the end, which are none', () => {
+  const window = windowOf(8192);
+  const longer = ['UInt16', 'Int16', 'UInt32', 'Int32', 'BigUInt64', 'BigInt64', 'Float', 'Double'];
+  const methods = ['UInt8', 'Int8', ...longer.flatMap((name) => [`${name}LE`, `${name}BE`])];
+  for (const name of methods) {
+    const read = `read${name}` as 'readUInt32LE';
+    const bits = /\d+/.exec(name)?.[0] ?? (name.startsWith('Float') ? 32 : 64);
+    const length = Number(bits) / 8;
+    // Negative numbers as well: their sign is in the byte that a cut takes last or first.
+    for (const byte of [7, 0xf7]) {
+      window.bytes.fill(byte, 0, 6000);
+      window.bytes.fill(0, 6000);
+      const numbers = numbersOf({ memoryWindow: () => window, fileSizeSync: () => ({ sizeBytes: 6000 }) });
+      numbers.readUInt8(0);
+      expect(numbers[read](6000 - length), name).toBe(Buffer.alloc(8, byte)[read](0));
+      for (let cut = 1; cut <= length; cut++) {
+        const what = `${name}, ${cut} of its bytes cut off`;
+        const refusal = expect.objectContaining({ code: 'ERR_PMEM_TRUNCATED' }) as Error;
+        expect(() => numbers[read](6000 - length + cut), what).toThrow(refusal);
+      }
+    }
+  }
+});
+
+it('gives no integer whose load met a fault, whatever its last byte is', () => {
+  const window = windowOf(8192);
+  window.bytes.fill(7);
+  const longer = ['UInt16', 'Int16', 'UInt32', 'Int32'].flatMap((name) => [`${name}LE`, `${name}BE`]);
+  for (const name of ['UInt8', 'Int8', ...longer]) {
+    const numbers = numbersOf({
+      memoryWindow: () => window,
+      takeFault: () => {
+        window.faults[0] = 0;
+        return fault;
+      },
+      read: (_target, position) => ({ ...fault, position }),
+      probe: () => ({ ...healthyProbe, readErrno: 5 }),
+    });
+    const read = `read${name}` as 'readUInt32LE';
+    expect(numbers[read](5000), name).not.toBe(0);
+    window.faults[0] = 1;
+    expect(() => numbers[read](5000), name).toThrow(expect.objectContaining({ code: 'ERR_PMEM_MEDIA' }));
+  }
+});
+
 it('is open only while nothing has to be kept from anybody, and not in the middle of a resize', async () => {
   const memory = windowOf(8192);
   const state = new OpenState(scriptedFile({ mappedBytes: 8192, memoryWindow: () => memory }));

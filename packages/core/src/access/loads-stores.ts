@@ -1,14 +1,10 @@
 /** Loads and stores of one open file: through its window if that may be touched, else by a call of the driver. */
 import type { OpenWindow } from './open-window.js';
 import { requireUncut, takeFault } from './after-access.js';
+import { COPY_IS_LEAN, WORDS_ARE_LEAN } from './engine.js';
+import { loadWords } from './load-words.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
 import type { OpenState } from '../opening/open-state.js';
-
-/**
- * Buffer.copy out of part of an array allocates nothing from Node 22 on; before, it makes an array of that part in
- * each call, and a call into the driver is faster.
- */
-const COPY_IS_LEAN = Number(process.versions.node.split('.', 1)[0]) >= 22;
 
 export class LoadsStores {
   readonly #state: OpenState;
@@ -32,7 +28,10 @@ export class LoadsStores {
       const length = target instanceof Uint8Array ? target.length : 0;
       const isShort = length <= WINDOW_ACCESS_BYTES_MAX && length > 0;
       if (isShort && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
-        if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) {
+        // As many as loadWords() takes.
+        if (length <= 64 && WORDS_ARE_LEAN) {
+          if (this.#readWords(target, position, at, length)) return;
+        } else if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) {
           if (target[length - 1] === 0) requireUncut(this.#state, position, length);
           return;
         }
@@ -52,6 +51,17 @@ export class LoadsStores {
       if (faults[0] === 0) return;
     }
     this.#writeElsewhere(source, position);
+  }
+
+  /** Reads what the window shows from `at` on. False if a load met a fault: `target` is as it was then. */
+  #readWords(target: Uint8Array, position: number, at: number, length: number): boolean {
+    const { bytes, data, faults } = this.#window;
+    const loaded = loadWords(bytes, data, at, length);
+    if (faults[0] !== 0) return false;
+    // Not target.set(): a class of the application's may have its own.
+    Uint8Array.prototype.set.call(target, loaded);
+    if (loaded[length - 1] === 0) requireUncut(this.#state, position, length);
+    return true;
   }
 
   #readElsewhere(target: Uint8Array, position: number): void {

@@ -8,6 +8,7 @@ import type { OpenState } from '../opening/open-state.js';
 /**
  * The number reads of one open file. Each asks where in the window the number is, loads it there, and asks whether the
  * load was good. What no window shows is copied by LoadsStores; a load that met a fault is made again, or throws.
+ * Each integer shows by itself that its last byte is not 0, so that no cut can have made it.
  *
  * A place, and not a view with a place in it: such a number cost 5 to 9 % more (Node 20).
  */
@@ -29,6 +30,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 1);
     if (at < 0) return this.#copyOf(position, 1).getUint8(0);
     const value = this.#window.data.getUint8(at);
+    if (value !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 1)?.getUint8(0) ?? value;
   }
 
@@ -36,6 +38,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 1);
     if (at < 0) return this.#copyOf(position, 1).getInt8(0);
     const value = this.#window.data.getInt8(at);
+    if (value !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 1)?.getInt8(0) ?? value;
   }
 
@@ -43,6 +46,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 2);
     if (at < 0) return this.#copyOf(position, 2).getUint16(0, true);
     const value = this.#window.data.getUint16(at, true);
+    if (value > 0xff && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 2)?.getUint16(0, true) ?? value;
   }
 
@@ -50,6 +54,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 2);
     if (at < 0) return this.#copyOf(position, 2).getUint16(0, false);
     const value = this.#window.data.getUint16(at, false);
+    if ((value & 0xff) !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 2)?.getUint16(0, false) ?? value;
   }
 
@@ -57,6 +62,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 2);
     if (at < 0) return this.#copyOf(position, 2).getInt16(0, true);
     const value = this.#window.data.getInt16(at, true);
+    if ((value & 0xff00) !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 2)?.getInt16(0, true) ?? value;
   }
 
@@ -64,6 +70,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 2);
     if (at < 0) return this.#copyOf(position, 2).getInt16(0, false);
     const value = this.#window.data.getInt16(at, false);
+    if ((value & 0xff) !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 2)?.getInt16(0, false) ?? value;
   }
 
@@ -71,6 +78,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 4);
     if (at < 0) return this.#copyOf(position, 4).getUint32(0, true);
     const value = this.#window.data.getUint32(at, true);
+    if (value > 0xff_ffff && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 4)?.getUint32(0, true) ?? value;
   }
 
@@ -78,6 +86,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 4);
     if (at < 0) return this.#copyOf(position, 4).getUint32(0, false);
     const value = this.#window.data.getUint32(at, false);
+    if ((value & 0xff) !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 4)?.getUint32(0, false) ?? value;
   }
 
@@ -85,6 +94,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 4);
     if (at < 0) return this.#copyOf(position, 4).getInt32(0, true);
     const value = this.#window.data.getInt32(at, true);
+    if (value >>> 24 !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 4)?.getInt32(0, true) ?? value;
   }
 
@@ -92,6 +102,7 @@ export class Numbers implements NumberReads {
     const at = this.#inWindow(position, 4);
     if (at < 0) return this.#copyOf(position, 4).getInt32(0, false);
     const value = this.#window.data.getInt32(at, false);
+    if ((value & 0xff) !== 0 && this.#window.faults[0] === 0) return value;
     return this.#loadedAgain(position, at, 4)?.getInt32(0, false) ?? value;
   }
 
