@@ -13,19 +13,31 @@ const CHUNK_RECORDS = 256;
 export async function requireSameHistory(wal: Wal, stream: RecordStream): Promise<void> {
   const { first, last } = await boundsOf(stream);
   const oldest = Math.max(first, wal.firstSequence ?? 1);
-  for (let sequence = Math.min(last, wal.lastSequence ?? 0); sequence >= oldest; sequence--) {
-    const theirs = (await stream.fetch(sequence, sequence)).get(sequence);
-    const ours = await recordOf(wal, sequence);
-    if (theirs === undefined || ours === undefined || isLostFrame(theirs) || isLostFrame(ours)) continue;
-    if (Buffer.compare(ours, theirs) === 0) return;
-    const what = `record ${sequence} of log and stream differs: another writer has stored it; go on from the stream`;
-    throw new ReplicatedError('ERR_REPLICATED_DIVERGED', wal.path, what);
+  let end = Math.min(last, wal.lastSequence ?? 0);
+  // Most often the newest record will do. But many may be lost here, and each question takes its time.
+  for (let count = 1; end >= oldest; end -= count, count = Math.min(CHUNK_RECORDS, 4 * count)) {
+    const start = Math.max(oldest, end - count + 1);
+    const theirs = await stream.fetch(start, end);
+    const ours = await recordsOf(wal, start, end);
+    for (let sequence = end; sequence >= start; sequence--) {
+      const [here, there] = [ours.get(sequence), theirs.get(sequence)];
+      if (here === undefined || there === undefined || isLostFrame(here) || isLostFrame(there)) continue;
+      if (Buffer.compare(here, there) === 0) return;
+      const what = `record ${sequence} of log and stream differs: another writer has stored it; go on from the stream`;
+      throw new ReplicatedError('ERR_REPLICATED_DIVERGED', wal.path, what);
+    }
   }
 }
 
-async function recordOf(wal: Wal, sequence: number): Promise<Uint8Array | undefined> {
-  for await (const item of wal.replay({ from: sequence })) return item.type === 'record' ? item.payload : undefined;
-  return undefined;
+/** Those that the log can return. */
+async function recordsOf(wal: Wal, first: number, last: number): Promise<ReadonlyMap<number, Uint8Array>> {
+  const records = new Map<number, Uint8Array>();
+  for await (const item of wal.replay({ from: first })) {
+    if (item.type === 'lost' && (item.last ?? Infinity) < last) continue;
+    if (item.type === 'lost' || item.sequence > last) break;
+    records.set(item.sequence, item.payload);
+  }
+  return records;
 }
 
 /**
