@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { SimulatedCrash } from '@safe-pmem/mock';
 import type { Role } from '../../src/wal/index.js';
 import { Wal } from '../../src/wal/index.js';
+import { powerFails } from '../power-fails.js';
 import { accountFor, commitRecords, LogMachine, PAGE, payloadOf } from './log-machine.js';
 
 const PAGES = 12;
@@ -199,6 +200,23 @@ describe('one of two devices was replaced', () => {
     const files = { file: await machine.openFile('mirror'), mirror: await machine.openFile('log') };
     const swapped = await Wal.open({ ...files, attachMirror: true });
     expect((await accountFor(swapped, new Map([...records, [12, payloadOf(12, 30)]]))).lost).toEqual([]);
+  });
+
+  test('a create that was cut off at any moment, and so was the next one, is gone on with', async () => {
+    // An open() that is not cut off makes some fifty operations.
+    for (let first = 1; first < 60; first += 2) {
+      for (let second = first % 2; second < 60; second += 4) {
+        const machine = new LogMachine({ pages: 4, mirrored: true });
+        for (const at of [first, second]) {
+          const failed = await powerFails(machine.driver, at, () => machine.open({ create: true }));
+          if (failed) machine.files = [];
+        }
+        const wal = await machine.open({ create: true }).catch((cause: unknown) => {
+          throw new Error(`cut off at operation ${first}, then ${second}`, { cause });
+        });
+        expect([wal.lastSequence, machine.files.length]).toEqual([0, 2]);
+      }
+    }
   });
 
   test('a create that was cut off goes on over an empty mirror, and over no other file', async () => {
