@@ -77,8 +77,10 @@ function planPair(log: Inspection, mirror: Inspection, ring: Ring, intent: OpenI
       const hint = 'it has records in a page that the log has lost: read it alone, then pass an empty file instead';
       throw new WalError('ERR_WAL_MIRROR_STALE', mirror.logFile.file.path, hint);
     }
-    // Left by one open() or several that made the log and were cut off before they had made the mirror.
-    const isNew = intent.create && point.endOffset === 0 && mirror.status === 'blank' && isBlank(mirror.logFile, ring);
+    // Left by an open() that made the log and was cut off before it made the mirror, or while it did that once more.
+    const isBegun = mirror.header?.logId === log.header.logId && mirror.commitPoint?.endOffset === 0;
+    const isFree = isBegun || (mirror.status === 'blank' && isBlank(mirror.logFile, ring));
+    const isNew = intent.create && point.generation === 1 && isFree;
     if (intent.attachMirror || isNew) return { action: 'attach', from: 'log', header: log.header, commitPoint: point };
     const hint = 'this file is not the mirror of the log; attachMirror overwrites it with a copy';
     throw new WalError('ERR_WAL_MIRROR_STALE', mirror.logFile.file.path, hint);
