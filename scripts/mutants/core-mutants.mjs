@@ -320,12 +320,12 @@ const list = [
     'if (value !== 0 && ', 'a signed number whose end a cut took is one',
   ],
   [
-    core('access/load-words.ts'), '      if (i < last) words.setInt32(i, data.getInt32(at + i, true), true);\n',
-    '', 'a word in the middle of a read is left out',
+    core('access/load-words.ts'), 'for (let i = 0; i < last; i += 8)',
+    'for (let i = 0; i < last - 8; i += 8)', 'a word in the middle of a read is left out',
   ],
   [
-    core('access/load-words.ts'), 'const last = length - 4;',
-    'const last = Math.ceil(length / 4) * 4 - 4;', 'a read touches bytes after its own',
+    core('access/load-words.ts'), 'const last = length - 8;',
+    'const last = Math.ceil(length / 8) * 8 - 8;', 'a read touches bytes after its own',
   ],
   [
     core('access/loads-stores.ts'), '    if (faults[0] !== 0) return false;\n',

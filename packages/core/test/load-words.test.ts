@@ -15,13 +15,22 @@ function distinct(length: number): Buffer {
   return Buffer.from(new ArrayBuffer(length)).map((_, i) => 1 + (i % 251)) as Buffer;
 }
 
-/** A view of `bytes` that tells `loaded` where each word was loaded. */
-function noting(bytes: Buffer, loaded: (at: number) => void): DataView {
+interface Word {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A view of `bytes` that tells `loaded` of each word. */
+function noting(bytes: Buffer, loaded: (word: Word) => void): DataView {
   const plain = new DataView(bytes.buffer);
   return Object.assign(new DataView(bytes.buffer), {
     getInt32(at: number, littleEndian?: boolean): number {
-      loaded(at);
+      loaded({ start: at, end: at + 4 });
       return plain.getInt32(at, littleEndian);
+    },
+    getBigInt64(at: number, littleEndian?: boolean): bigint {
+      loaded({ start: at, end: at + 8 });
+      return plain.getBigInt64(at, littleEndian);
     },
   });
 }
@@ -30,13 +39,22 @@ it('loads any length from any place, no byte beside it, and the last one last: a
   const bytes = distinct(256);
   for (const length of LENGTHS) {
     for (const at of [0, 1, 2, 3, 7, 100, 256 - length]) {
-      const places: number[] = [];
-      const data = noting(bytes, (place) => { places.push(place); });
+      const words: Word[] = [];
+      const data = noting(bytes, (word) => { words.push(word); });
       const what = `${length} at ${at}`;
       expect([...loadWords(bytes, data, at, length)], what).toEqual([...bytes.subarray(at, at + length)]);
-      expect(places.every((place) => place >= at && place + 4 <= at + length), what).toBe(true);
-      expect(places.at(-1), what).toBe(length < 4 ? undefined : at + length - 4);
+      expect(words.every(({ start, end }) => start >= at && end <= at + length), what).toBe(true);
+      expect(words.at(-1)?.end, what).toBe(length < 4 ? undefined : at + length);
     }
+  }
+});
+
+it('loads eight bytes that may be stored at once by one load', () => {
+  const bytes = distinct(256);
+  for (let length = 8; length <= 64; length += 8) {
+    const starts: number[] = [];
+    loadWords(bytes, noting(bytes, ({ start }) => { starts.push(start); }), 40, length);
+    expect(starts).toEqual(Array.from({ length: length / 8 }, (_, i) => 40 + 8 * i));
   }
 });
 

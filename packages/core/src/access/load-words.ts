@@ -1,4 +1,4 @@
-/** Loads of a few bytes, a word of four at a time. */
+/** Loads of a few bytes, a word at a time. */
 
 const LOADED_BYTES_MAX = 64;
 
@@ -7,8 +7,10 @@ type LoadWords = (bytes: Uint8Array, data: DataView, at: number, length: number)
 /**
  * Loads `length` bytes (1 to 64) at `at` and returns them; the next call overwrites them. `bytes` and `data` show the
  * same memory. Touches no byte outside: that might be in a page that is bad. The last word ends with the last byte, may
- * overlap the one before, and is loaded last. Allocates nothing, not even before it is compiled, as words of eight do,
- * which are BigInts.
+ * overlap the one before, and is loaded last.
+ *
+ * Words of eight: eight bytes that another process stores at once, on a multiple of eight, are seen at once, as by the
+ * memmove of Buffer.copy. They are BigInts, which costs an allocation each until this is compiled.
  *
  * Not into the caller's array, byte by byte: that is as fast until a process has read into arrays of more than four
  * classes or shapes, and takes more than ten times as long from then on.
@@ -24,17 +26,15 @@ function wordLoader(): LoadWords {
   /** The first 0, 1, 2 … bytes of `memory`. */
   const firstBytes = Array.from({ length: LOADED_BYTES_MAX + 1 }, (_, length) => new Uint8Array(memory, 0, length));
   return (bytes, data, at, length) => {
-    if (length < 4) {
-      for (let i = 0; i < length; i++) single[i] = bytes[at + i] as number;
+    if (length >= 8) {
+      const last = length - 8;
+      for (let i = 0; i < last; i += 8) words.setBigInt64(i, data.getBigInt64(at + i, true), true);
+      words.setBigInt64(last, data.getBigInt64(at + last, true), true);
+    } else if (length >= 4) {
+      words.setInt32(0, data.getInt32(at, true), true);
+      words.setInt32(length - 4, data.getInt32(at + length - 4, true), true);
     } else {
-      const last = length - 4;
-      let i = 0;
-      for (; i < last - 4; i += 8) {
-        words.setInt32(i, data.getInt32(at + i, true), true);
-        words.setInt32(i + 4, data.getInt32(at + i + 4, true), true);
-      }
-      if (i < last) words.setInt32(i, data.getInt32(at + i, true), true);
-      words.setInt32(last, data.getInt32(at + last, true), true);
+      for (let i = 0; i < length; i++) single[i] = bytes[at + i] as number;
     }
     return firstBytes[length] as Uint8Array;
   };
