@@ -8,6 +8,8 @@ import type { LogFile } from '../log-files.js';
 const GROUPS_BETWEEN_PROBES = 64;
 /** The event loop gets a turn after so many groups, however short they are: timers and sockets must not starve. */
 const GROUPS_PER_TURN = 64;
+/** And after flushes that have taken so many times the limit together: after each of some 200 us a turn takes 30. */
+const LIMITS_PER_TURN = 4;
 const NEWEST_WEIGHT = 0.2;
 
 export type Place = 'here' | 'away';
@@ -54,7 +56,7 @@ export class FlushPlace {
 
   /** True if the event loop is due for a turn before the next group. */
   takesTurn(): boolean {
-    const isLate = !this.#flushesLines && this.#msThisTurn >= this.#limitMs;
+    const isLate = !this.#flushesLines && this.#msThisTurn >= LIMITS_PER_TURN * this.#limitMs;
     const isDue = isLate || this.#groupsThisTurn >= GROUPS_PER_TURN;
     if (isDue) {
       this.#groupsThisTurn = 0;
