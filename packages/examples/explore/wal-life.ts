@@ -110,13 +110,14 @@ export class WalLife {
     }));
   }
 
-  /** Several writers at once, whose records share commits. */
+  /** Several writers at once, whose records share commits: appendDurable(), and the copies that have missed it. */
   async appendDurable(...lengths: readonly number[]): Promise<void> {
     const written = lengths.map(async (length) => {
-      const payload = this.#newPayload(length);
-      const durable = this.wal.appendDurable(payload);
+      const sequence = this.wal.append(this.#newPayload(length));
       this.#attempt();
-      this.#acknowledged = Math.max(this.#acknowledged, await durable);
+      const { missing } = await this.wal.commitAsync();
+      if (!this.#hasGoodHeader(missing)) return;
+      this.#acknowledged = Math.max(this.#acknowledged, sequence);
     });
     await settled(written);
   }
