@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ask_statx.h"
@@ -83,10 +84,11 @@ uint64_t blocks_of(int fd) {
 // to end append first, so the size must have been the same for a while. If others append all the time, the blocks stay.
 void give_back(int fd) {
   constexpr int kTries = 50;
+  const struct timespec pause = {0, 1'000'000};
   for (int tries = 0; tries < kTries; tries++) {
     uint64_t before = 0, after = 0;
     if (!file_size(fd, &before).ok()) return;
-    usleep(1000);
+    nanosleep(&pause, nullptr);
     if (!file_size(fd, &after).ok()) return;
     if (before != after) continue;
     truncate_to(fd, after);
