@@ -7,7 +7,7 @@ export default defineConfig({
     // The first demands -O2 of the binary it runs, and sanitized code is compiled with -O1. The second measures memory,
     // which ASan holds back on purpose; sanitizers.mjs runs its program without that. The third limits address space
     // and descriptors, which ASan needs for itself. The fourth looks at Node's own executable, for which a script
-    // stands here. The fifth reads the symbols of the binary, and this one wants those of the sanitizers. The last three
+    // stands here. The fifth reads the symbols of the binary, which here are those of the sanitizers. The last three
     // stand between the addon and libc by LD_PRELOAD, where ASan has to be the first.
     exclude: [
       'test/sigbus/optimised-build.test.ts',
