@@ -62,10 +62,9 @@ it('is left alone once a fault may have cost it its memory', () => {
   expect(stored).toEqual([8]);
 });
 
-it('gives a number only if its load met no fault', () => {
-  const window = windowOf(8192);
-  window.bytes.fill(7);
-  const numbers = numbersOf({
+/** Numbers of a file whose driver finds that every page is bad, once a load in the window has met a fault. */
+function onBadPage(window: MemoryWindow): Numbers {
+  return numbersOf({
     memoryWindow: () => window,
     takeFault: () => {
       window.faults[0] = 0;
@@ -74,6 +73,12 @@ it('gives a number only if its load met no fault', () => {
     read: (_target, position) => ({ ...fault, position }),
     probe: () => ({ ...healthyProbe, readErrno: 5 }),
   });
+}
+
+it('gives a number only if its load met no fault', () => {
+  const window = windowOf(8192);
+  window.bytes.fill(7);
+  const numbers = onBadPage(window);
   expect(numbers.readUInt32LE(5000)).toBe(0x07070707);
   window.faults[0] = 1;
   expect(() => numbers.readUInt32LE(5000)).toThrow(expect.objectContaining({ code: 'ERR_PMEM_MEDIA' }));
@@ -135,15 +140,7 @@ it('gives no integer whose load met a fault, whatever its last byte is', () => {
   window.bytes.fill(7);
   const longer = ['UInt16', 'Int16', 'UInt32', 'Int32'].flatMap((name) => [`${name}LE`, `${name}BE`]);
   for (const name of ['UInt8', 'Int8', ...longer]) {
-    const numbers = numbersOf({
-      memoryWindow: () => window,
-      takeFault: () => {
-        window.faults[0] = 0;
-        return fault;
-      },
-      read: (_target, position) => ({ ...fault, position }),
-      probe: () => ({ ...healthyProbe, readErrno: 5 }),
-    });
+    const numbers = onBadPage(window);
     const read = `read${name}` as 'readUInt32LE';
     expect(numbers[read](5000), name).not.toBe(0);
     window.faults[0] = 1;

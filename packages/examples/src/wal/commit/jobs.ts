@@ -3,7 +3,6 @@ import type { Batch, PendingPlace, PendingRecords } from '../append/pending-reco
 import type { CommitPoint } from '../format/commit-slot.js';
 import { SlotEncoder, nearSlotOffset } from '../format/commit-slot.js';
 import { NEAR_SLOTS, PAGE_BYTES, SEQUENCE_MAX } from '../format/format.js';
-import type { PageWrite } from '../format/layout.js';
 import { pageOf } from '../format/ring.js';
 import type { LogFiles } from '../read/read-pages.js';
 import type { Job, PointBefore } from './commit-job.js';
@@ -41,8 +40,9 @@ export class Jobs {
     if (write === undefined || !this.#staysInPage(batch, before)) return longWay();
     this.#pending.endCommit();
     const { ring, logFiles } = this.#place;
-    const records = { position: ring.positionOf(write.pageNumber) + write.from, bytes: bytesOf(write) };
-    const slot = { position: this.#nearPosition(write.pageNumber), bytes: this.#slots.encode(point) };
+    const { pageNumber, image, from, to } = write;
+    const records = { position: ring.positionOf(pageNumber) + from, bytes: image.subarray(from, to) };
+    const slot = { position: this.#nearPosition(pageNumber), bytes: this.#slots.encode(point) };
     return new PageJob({ logFiles, batch, point, pieces: [records, slot], longWay });
   }
 
@@ -86,8 +86,4 @@ export class Jobs {
   #nearPosition(pageNumber: number): number {
     return this.#place.ring.positionOf(pageNumber + 1) + nearSlotOffset(this.#otherSlot);
   }
-}
-
-function bytesOf({ image, from, to }: PageWrite): Uint8Array {
-  return image.subarray(from, to);
 }

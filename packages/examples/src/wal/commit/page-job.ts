@@ -3,6 +3,8 @@
  * into a near slot, in the page behind: two neighbours are one write to a disk, header copies far away are two more.
  * What is refused goes the long way. settle-point.ts finds such a commit after a crash.
  */
+import type { ByteRange } from '@safe-pmem/core';
+import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogFile } from '../log-files.js';
 import { damageReason } from '../log-files.js';
@@ -70,9 +72,9 @@ export class PageJob implements Job {
   async runAsync(): Promise<void> {
     try {
       const ranges = this.#store();
-      const [first, last] = [ranges[0], ranges[1]];
-      const lengthBytes = last.offset + last.length - first.offset;
-      const flushes = this.#logFiles.map(({ file }) => file.persistAsync(first.offset, lengthBytes));
+      const [first, last] = ranges;
+      const { offset, length } = rangeBetween(first.offset, last.offset + last.length);
+      const flushes = this.#logFiles.map(({ file }) => file.persistAsync(offset, length));
       const failed = (await Promise.allSettled(flushes)).find((flush) => flush.status === 'rejected');
       if (this.#isOver || failed === undefined) return;
       this.#takeLongWay(failed.reason);
@@ -83,12 +85,12 @@ export class PageJob implements Job {
   }
 
   /** Returns what has to be persisted, by rising offset. */
-  #store(): readonly [StoredRange, StoredRange] {
+  #store(): readonly [ByteRange, ByteRange] {
     for (const { file } of this.#logFiles) {
       for (const { position, bytes } of this.#pieces) file.write(bytes, position);
     }
     const [records, slot] = this.#pieces.map(({ position, bytes }) => ({ offset: position, length: bytes.length })) as
-      [StoredRange, StoredRange];
+      [ByteRange, ByteRange];
     return records.offset < slot.offset ? [records, slot] : [slot, records];
   }
 
@@ -97,9 +99,4 @@ export class PageJob implements Job {
     if (damageReason(error) === undefined) throw error;
     this.#instead = this.#longWay();
   }
-}
-
-interface StoredRange {
-  readonly offset: number;
-  readonly length: number;
 }
