@@ -1,7 +1,7 @@
 /** Tells whether a file is a copy of the log that was begun and cut off: what it holds, the log has. Reads only. */
 import type { PmemFile } from '@safe-pmem/core';
 import { PAGE_BYTES } from './format.js';
-import { readFrom } from './page-files.js';
+import { isBlank, readFrom } from './page-files.js';
 
 /** Power that fails in a store to a page leaves whole words of it. */
 const WORD_BYTES = 8;
@@ -13,16 +13,12 @@ const HEADER_LINE_BYTES = 64;
  * commit points of a header do not count, if that is this log's: the copy gets one of its own.
  */
 export function isUnfinishedCopy(file: PmemFile, log: PmemFile): boolean {
-  const pageCount = Math.floor(file.size / PAGE_BYTES);
-  for (let slot = 0; slot < pageCount; slot++) {
-    const page = pageOf(file, slot);
-    if (page === undefined || isZero(page)) continue;
-    const isHeader = slot === 0 || slot === pageCount - 1;
-    const compared = isHeader ? page.subarray(0, HEADER_LINE_BYTES) : page;
+  const lastSlot = Math.floor(file.size / PAGE_BYTES) - 1;
+  return isBlank(file, (page, slot) => {
+    const compared = slot === 0 || slot === lastSlot ? page.subarray(0, HEADER_LINE_BYTES) : page;
     const wanted = pageOf(log, slot);
-    if (wanted === undefined || isZero(compared) || !hasOnlyWordsOf(compared, wanted)) return false;
-  }
-  return true;
+    return wanted !== undefined && !isZero(compared) && hasOnlyWordsOf(compared, wanted);
+  });
 }
 
 /** Undefined if the page cannot be read, or the file is shorter. */
