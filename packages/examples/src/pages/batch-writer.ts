@@ -55,6 +55,8 @@ export class BatchWriter {
         const what = `a batch of ${first.record.length} bytes never fits into the log: split it, or make a longer log`;
         first.reject(this.#state.error('ERR_PAGES_TOO_LARGE', what));
       } catch (error) {
+        // The one before, which was on its way when the batch came, may have made room.
+        if (this.#hasRoomFor(first)) continue;
         first.reject(error);
       }
       this.#waiting.shift();

@@ -28,8 +28,8 @@ export interface StoreOptions {
    */
   readonly keptBytes?: number;
   /**
-   * Milliseconds that a flush of the log may block this thread. After one that took longer, flushes run off it until
-   * one is quick again. 0: always off it. Infinity: always on it. Default 1.
+   * Milliseconds that a flush of the log may block this thread. After two in a row that took longer, flushes run off
+   * it until one is quick again. 0: always off it. Infinity: always on it. Default 1.
    */
   readonly blockMs?: number;
   /** Number of unchanged leaves that stay in memory, 4 KiB each and more. Default 4096. */

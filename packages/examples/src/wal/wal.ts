@@ -127,7 +127,10 @@ export class Wal {
    * Throws ERR_WAL_FULL (it fits once truncate() has made room) or ERR_WAL_TOO_LARGE (never), with nothing changed.
    */
   append(payload: Uint8Array): number {
-    const { point, pending } = this.#appendable().committer;
+    return this.#append(this.#appendable().committer, payload);
+  }
+
+  #append({ point, pending }: Committer, payload: Uint8Array): number {
     if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
     const sequence = point.lastSequence + pending.count + 1;
     if (sequence > SEQUENCE_MAX) throw this.#error('ERR_WAL_FULL', 'no sequence number is left: begin a new log');
@@ -159,10 +162,14 @@ export class Wal {
   }
 
   /** append(), then commitAsync(): the record is durable when the promise gives its sequence number. */
-  async appendDurable(payload: Uint8Array): Promise<number> {
-    const sequence = this.append(payload);
-    await this.#appendable().groups.commitSoon();
-    return sequence;
+  appendDurable(payload: Uint8Array): Promise<number> {
+    // Not async: a caller would be woken by way of two more turns of the queue of promises.
+    try {
+      const { committer, groups } = this.#appendable();
+      return groups.recordSoon(this.#append(committer, payload));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   /**
@@ -366,4 +373,9 @@ export class Wal {
   #error(code: WalErrorCode, message: string): WalError {
     return new WalError(code, this.path, message);
   }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

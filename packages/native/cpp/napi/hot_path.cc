@@ -141,8 +141,13 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
     napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "expected a Float64Array of pairs");
     return nullptr;
   }
-  std::vector<pmem::Range> ranges(pairs.length / 2);
-  for (size_t i = 0; i < ranges.size(); i++) {
+  // Of few ranges nothing is allocated.
+  constexpr size_t kFew = 8;
+  pmem::Range few[kFew];
+  const size_t count = pairs.length / 2;
+  std::vector<pmem::Range> many(count > kFew ? count : 0);
+  pmem::Range* const ranges = count > kFew ? many.data() : few;
+  for (size_t i = 0; i < count; i++) {
     const double position = pairs.data[2 * i];
     const double bytes = pairs.data[2 * i + 1];
     const bool whole = is_byte_count(position) && is_byte_count(bytes);
@@ -155,7 +160,7 @@ napi_value persist_ranges(napi_env env, napi_callback_info info) {
   pmem::FaultFacts untaken;
   zeros_taken_away(file, &untaken);
   const pmem::PersistOutcome outcome = file->persist_now([&](const pmem::Mapping& mapping) {
-    return mapping.persist_all(ranges.data(), ranges.size());
+    return mapping.persist_all(ranges, count);
   });
   return outcome.ok() ? nullptr : persist_outcome(env, outcome, file->base);
 }

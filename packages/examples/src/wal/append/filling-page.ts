@@ -46,8 +46,8 @@ export class FillingPage {
     return PAGE_BYTES - this.to;
   }
 
-  add(piece: RecordPiece): void {
-    const { sequence, recordBytes, offset, payload } = piece;
+  /** Adds the piece at `offset` of a record of `recordBytes`. */
+  add(sequence: number, recordBytes: number, offset: number, payload: Uint8Array): void {
     const fragment = { sequence, era: this.#era, recordBytes, offset, payload };
     this.#lastAt = this.to;
     this.to = encodeFragment(this.image, this.to, fragment, this.#view, this.#seed);

@@ -22,6 +22,7 @@ export interface Batch {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly count: number;
+  readonly lastRecordBytes: number;
 }
 
 /** The place of the records of a log. */
@@ -41,6 +42,8 @@ export class PendingRecords {
   #pages: FillingPage[] = [];
   readonly #spare: Uint8Array[] = [];
   #count = 0;
+  /** Of the record that was added last. */
+  lastRecordBytes = 0;
   #start: number;
   #end: number;
   #unusable: ReadonlySet<number> = new Set();
@@ -79,30 +82,59 @@ export class PendingRecords {
     const recordBytes = payload.length;
     const page = this.#pages.at(-1);
     if (page !== undefined && this.#isOpenAtEnd(page) && this.#fits(recordBytes, page)) {
-      page.add({ sequence, recordBytes, offset: 0, payload });
+      page.add(sequence, recordBytes, 0, payload);
       this.#end = endBehind(page.pageNumber, page.to);
     } else {
       this.#requireSomeRoom(recordBytes, headPage);
       this.#encode(sequence, payload);
     }
     this.#count++;
+    this.lastRecordBytes = recordBytes;
   }
 
   /** Returns everything that waits. Throws ERR_WAL_FULL if pages have become unusable since add(). */
   batch(headPage: number): Batch {
     this.#requireRoom(headPage, this.#end);
-    const last = pageOf(this.#end);
     const writes = this.#pages
       .filter((page) => page.to > page.from)
-      // The few bytes after the last fragment belong to the write too, so that neighbours persist as one range. A page
-      // that is begun may hold near slots, or what was in it a lap of the ring ago.
-      .map(({ pageNumber, image, from, to }) => {
-        const isWhole = pageNumber < last || from === 0;
-        return { pageNumber, image, from, to: isWhole ? PAGE_BYTES : to };
+      .map((page) => {
+        const { pageNumber, image, from } = page;
+        return { pageNumber, image, from, to: this.#storedEnd(page) };
       });
     return {
-      writes, skipped: this.#skipped(writes, last), startOffset: this.#start, endOffset: this.#end, count: this.#count,
+      writes,
+      skipped: this.#skipped(writes, pageOf(this.#end)),
+      startOffset: this.#start,
+      endOffset: this.#end,
+      count: this.#count,
+      lastRecordBytes: this.lastRecordBytes,
     };
+  }
+
+  /** The page that the log ends in, if all that waits goes into it. */
+  get begunPage(): FillingPage | undefined {
+    const page = this.#pages[0];
+    const isBegun = page !== undefined && page.from > 0 && page.to > page.from;
+    return isBegun && this.#pages.length === 1 && this.#unplaced.length === 0 ? page : undefined;
+  }
+
+  /** True if what waits lies in pages one after the other, none of which has refused anything. */
+  get isStraight(): boolean {
+    return this.#unusable.size === 0;
+  }
+
+  /** Offset of the end of the log, once all that waits is committed. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Calls `visit` for the bytes of each page that waits. Throws ERR_WAL_FULL as batch() does. */
+  visit(headPage: number, visit: (pageNumber: number, from: number, bytes: Uint8Array) => void): void {
+    this.#requireRoom(headPage, this.#end);
+    for (const page of this.#pages) {
+      const { pageNumber, image, from, to } = page;
+      if (to > from) visit(pageNumber, from, image.subarray(from, this.#storedEnd(page)));
+    }
   }
 
   /** True if nothing of the log lies in the page, and it takes stores. */
@@ -115,8 +147,8 @@ export class PendingRecords {
     this.#pages.at(-1)?.endCommit();
   }
 
-  /** Forgets the batch, which is committed: what was added since goes on after it. */
-  settle({ endOffset, count }: Batch): void {
+  /** Forgets `count` records up to `endOffset`, which are committed: what was added since goes on after them. */
+  settle(endOffset: number, count: number): void {
     const first = pageOf(endOffset);
     while (this.#pages[0] !== undefined && this.#pages[0].pageNumber < first) {
       const { image } = this.#pages.shift() as FillingPage;
@@ -163,13 +195,8 @@ export class PendingRecords {
 
   #encode(sequence: number, payload: Uint8Array): void {
     for (const place of placesOf(payload.length, this.#end, this.#isUsable)) {
-      const fragment = {
-        sequence,
-        recordBytes: payload.length,
-        offset: place.offset,
-        payload: payload.subarray(place.offset, place.offset + place.length),
-      };
-      this.#pageAt(place.pageNumber, sequence).add(fragment);
+      const piece = payload.subarray(place.offset, place.offset + place.length);
+      this.#pageAt(place.pageNumber, sequence).add(sequence, payload.length, place.offset, piece);
       this.#end = endOfPlace(place);
     }
   }
@@ -202,6 +229,14 @@ export class PendingRecords {
     if (isTail) first.rewind();
     this.#pages = isTail ? [first] : [];
     this.#end = this.#start;
+  }
+
+  /**
+   * The few bytes after the last fragment are stored too, so that neighbours persist as one range. A page that is begun
+   * may hold near slots, or what was in it a lap of the ring ago.
+   */
+  #storedEnd({ pageNumber, from, to }: FillingPage): number {
+    return pageNumber < pageOf(this.#end) || from === 0 ? PAGE_BYTES : to;
   }
 
   #skipped(writes: readonly PageWrite[], last: number): Batch['skipped'] {

@@ -1,25 +1,52 @@
-/** Callers that wait for one commit point together. */
+/** Callers that wait for a commit point together. */
 import type { CommitResult } from '../wal-options.js';
 import type { PointChange } from './committer.js';
 
-/** Callers that share one commit point. */
-export interface Group {
-  readonly committed: Promise<CommitResult>;
-  readonly resolve: (result: CommitResult) => void;
+interface Waiter {
+  readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
+  /** Told to the caller; undefined: the result of the commit is. */
+  readonly sequence: number | undefined;
+}
+
+let resolve: Waiter['resolve'];
+let reject: Waiter['reject'];
+
+/** Of all promises: a function made for each would run as it does the first time. */
+function takeSettlers(fulfil: Waiter['resolve'], refuse: Waiter['reject']): void {
+  resolve = fulfil;
+  reject = refuse;
+}
+
+/** Callers that share one commit point. Each has a promise of its own, which wakes it at once. */
+export class Group {
+  readonly #waiters: Waiter[] = [];
+
+  /** Gives the result of the commit. */
+  join(): Promise<CommitResult> {
+    const committed = new Promise<CommitResult>(takeSettlers);
+    this.#waiters.push({ resolve, reject, sequence: undefined });
+    return committed;
+  }
+
+  /** Gives the number of a record of it. */
+  joinAs(sequence: number): Promise<number> {
+    const committed = new Promise<number>(takeSettlers);
+    this.#waiters.push({ resolve, reject, sequence });
+    return committed;
+  }
+
+  readonly resolve = (result: CommitResult): void => {
+    for (const { resolve, sequence } of this.#waiters) resolve((sequence ?? result) as never);
+  };
+
+  readonly reject = (error: unknown): void => {
+    for (const { reject } of this.#waiters) reject(error);
+  };
 }
 
 /** A caller that waits for a commit point of its own. */
-export interface Advance extends Group {
+export interface Advance {
+  readonly group: Group;
   readonly change: PointChange;
-}
-
-export function newGroup(): Group {
-  let resolve!: Group['resolve'];
-  let reject!: Group['reject'];
-  const committed = new Promise<CommitResult>((fulfil, refuse) => {
-    resolve = fulfil;
-    reject = refuse;
-  });
-  return { committed, resolve, reject };
 }

@@ -3,7 +3,7 @@
  * before the last, so the last has to be durable by then.
  */
 import type { CommitPoint } from '../format/commit-slot.js';
-import { certainly, isCertain } from '../format/commit-slot.js';
+import { certainly, isCertain, pointAfter } from '../format/commit-slot.js';
 import type { PendingPlace, Tail } from '../append/pending-records.js';
 import { PendingRecords } from '../append/pending-records.js';
 import type { Damage } from '../log-files.js';
@@ -34,6 +34,8 @@ interface Running {
   readonly job: Job;
   ended: Ended | undefined;
 }
+
+const NOTHING_MISSING: readonly Damage[] = [];
 
 export class Committer {
   readonly pending: PendingRecords;
@@ -72,8 +74,32 @@ export class Committer {
   /** Commits everything appended so far, groups that wait included, before it returns. */
   commit(): CommitResult {
     this.#finish();
+    return this.commitAtOnce() ?? resultOf(this.#runNow(this.#recordsJob()));
+  }
+
+  /**
+   * Commits the records that wait on this thread, while no job is on its way, if nothing stands against it: what cannot
+   * be taken over needs no job. Returns undefined, with nothing in force, if a page or a header copy has refused, or a
+   * repair of one is due. Throws what the files throw but damage.
+   */
+  commitAtOnce(): CommitResult | undefined {
     if (this.pending.count === 0) return this.nothingToDo;
-    return resultOf(this.#runNow(this.#recordsJob()));
+    const point = this.#pointOfAll();
+    if (point === undefined) return undefined;
+    const count = point.lastSequence - this.#point.lastSequence;
+    this.#point = point;
+    this.#jobs.settle();
+    this.pending.settle(point.endOffset, count);
+    return { lastSequence: point.lastSequence, missing: NOTHING_MISSING };
+  }
+
+  #pointOfAll(): CommitPoint | undefined {
+    try {
+      return this.#jobs.commitHere(this.#before, this.#newGeneration);
+    } catch (cause) {
+      this.#failure ??= { cause };
+      throw cause;
+    }
   }
 
   /** Makes `change` of the commit point durable before it returns; the records stay where they are. */
@@ -92,9 +118,9 @@ export class Committer {
     if ('error' in ended && refusalOf(ended.error) === undefined) throw ended.error;
   }
 
-  /** Commits the records that wait, on this thread, while no job is on its way. Throws a Refusal, or what the files throw. */
+  /** commit(), while no job is on its way. Throws a Refusal, or what the files throw. */
   commitHere(): CommitResult {
-    return valueOf(this.#runNow(this.#recordsJob()));
+    return this.commitAtOnce() ?? valueOf(this.#runNow(this.#recordsJob()));
   }
 
   /** Does what commitHere() does, off this thread as far as the flush goes. */
@@ -158,14 +184,8 @@ export class Committer {
   #recordsJob(): Running {
     const before = this.#point;
     const batch = this.pending.batch(before.headPage);
-    const point = {
-      ...before,
-      certainOffset: batch.startOffset,
-      certainSequence: before.lastSequence,
-      endOffset: batch.endOffset,
-      lastSequence: before.lastSequence + batch.count,
-    };
-    const job = this.#jobs.records(batch, point, this.#before, () => this.#nextGeneration());
+    const point = pointAfter(before, batch.startOffset, batch.endOffset, batch.count);
+    const job = this.#jobs.records(batch, point, this.#before, this.#newGeneration);
     this.#running = { job, ended: undefined };
     return this.#running;
   }
@@ -176,6 +196,8 @@ export class Committer {
     this.#generation += isOther ? 1 : 2;
     return this.#generation;
   }
+
+  readonly #newGeneration = (): number => this.#nextGeneration();
 
   get #before(): PointBefore {
     const hasRefused = this.#generation !== this.#point.generation;
@@ -222,7 +244,7 @@ export class Committer {
     this.#point = point;
     this.#behind = outcome.missing;
     this.#jobs.settle();
-    if (batch !== undefined) this.pending.settle(batch);
+    if (batch !== undefined) this.pending.settle(batch.endOffset, batch.count);
     return { lastSequence: point.lastSequence, missing: outcome.missing };
   }
 }

@@ -11,6 +11,10 @@ const GROUPS_PER_TURN = 64;
 /** And after flushes that have taken so many times the limit together: after each of some 200 us a turn takes 30. */
 const LIMITS_PER_TURN = 4;
 const NEWEST_WEIGHT = 0.2;
+/** Flushes in a row that have to take too long: of a disk that takes 0.2 ms, one in two hundred takes more than 1. */
+const SLOW_IN_A_ROW = 2;
+/** Off this thread, a flush that is over within so many times the limit is a quick one: the way there is in it. */
+const AWAY_LIMITS = 2;
 
 export type Place = 'here' | 'away';
 
@@ -20,7 +24,7 @@ export class FlushPlace {
   readonly #hasSeveralFiles: boolean;
   /** Smoothed; infinite until it was measured. */
   readonly #meanMs: Record<Place, number> = { here: Infinity, away: Infinity };
-  #lastMs = 0;
+  #slowInARow = 0;
   #groups = 0;
   #groupsThisTurn = 0;
   #msThisTurn = 0;
@@ -37,11 +41,9 @@ export class FlushPlace {
    */
   next(): Place {
     if (this.#flushesLines || this.#limitMs === Infinity) return 'here';
-    // One that took too long may have been the only one: off this thread it is seen whether the next does as well.
-    if (this.#limitMs === 0 || this.#lastMs > this.#limitMs) return 'away';
+    if (this.#limitMs === 0 || this.#slowInARow >= SLOW_IN_A_ROW) return 'away';
     if (!this.#hasSeveralFiles) return 'here';
-    this.#groups++;
-    if (this.#groups % GROUPS_BETWEEN_PROBES === 0) return this.#slower;
+    if (this.#groups % GROUPS_BETWEEN_PROBES === GROUPS_BETWEEN_PROBES - 1) return this.#slower;
     return this.#slower === 'away' ? 'here' : 'away';
   }
 
@@ -49,7 +51,10 @@ export class FlushPlace {
   note(place: Place, durationMs: number): void {
     const mean = this.#meanMs[place];
     this.#meanMs[place] = mean === Infinity ? durationMs : mean + NEWEST_WEIGHT * (durationMs - mean);
-    this.#lastMs = durationMs;
+    if (place === 'away' && durationMs <= AWAY_LIMITS * this.#limitMs) this.#slowInARow = SLOW_IN_A_ROW - 1;
+    else if (durationMs > this.#limitMs) this.#slowInARow++;
+    else this.#slowInARow = 0;
+    this.#groups++;
     this.#groupsThisTurn++;
     this.#msThisTurn += durationMs;
   }

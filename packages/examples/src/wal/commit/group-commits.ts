@@ -2,10 +2,12 @@
  * Commits for many callers at a time: those that ask before a commit begins share it. Whatever moves the commit point
  * off this thread goes through here, one move after the other.
  */
+// Not the global one, which is behind a getter of many functions.
+import { performance } from 'node:perf_hooks';
 import type { LogRepairs } from '../repair/repair-queue.js';
 import type { CommitResult } from '../wal-options.js';
-import type { Advance, Group } from './commit-group.js';
-import { newGroup } from './commit-group.js';
+import type { Advance } from './commit-group.js';
+import { Group } from './commit-group.js';
 import { refusalOf } from './commit-job.js';
 import type { Committer, PointChange } from './committer.js';
 import type { FlushPlace } from './flush-place.js';
@@ -14,10 +16,11 @@ import type { FlushPlace } from './flush-place.js';
 const REPAIRS_PER_GROUP = 2;
 /**
  * Turns of the queue of promises without another record after which a group begins: while the one before was larger,
- * and once it is as large. All of them together, at most.
+ * and once it is as large; a writer that has been alone is not made to wait for others. All of them together, at most.
  */
 const TURNS_FOR_EXPECTED = 24;
 const TURNS_FOR_MORE = 4;
+const TURNS_FOR_ONE = 1;
 const TURNS_MAX = 2400;
 const TURN = Promise.resolve();
 
@@ -53,10 +56,20 @@ export class GroupCommits {
    * block it. A page that refuses the bytes is repaired, and the commit tried again.
    */
   commitSoon(): Promise<CommitResult> {
-    this.#next ??= newGroup();
-    const { committed } = this.#next;
+    const committed = this.#group.join();
     if (!this.#serving) void this.#serve();
     return committed;
+  }
+
+  /** commitSoon() for one record, whose number it gives. */
+  recordSoon(sequence: number): Promise<number> {
+    const committed = this.#group.joinAs(sequence);
+    if (!this.#serving) void this.#serve();
+    return committed;
+  }
+
+  get #group(): Group {
+    return (this.#next ??= new Group());
   }
 
   /**
@@ -64,57 +77,79 @@ export class GroupCommits {
    * `change` is called again for each attempt, with the point in force. Rejects with what it throws.
    */
   advanceSoon(change: PointChange): Promise<CommitResult> {
-    const advance = { ...newGroup(), change };
+    const advance = { group: new Group(), change };
+    const advanced = advance.group.join();
     this.#advances.push(advance);
     if (!this.#serving) void this.#serve();
-    return advance.committed;
+    return advanced;
   }
 
   /** Rejects the promises of callers whose turn has not come. */
   close(reason: Error): void {
-    for (const waiting of [this.#next, ...this.#advances.splice(0)]) waiting?.reject(reason);
+    const groups = [this.#next, ...this.#advances.splice(0).map(({ group }) => group)];
+    for (const group of groups) group?.reject(reason);
     this.#next = undefined;
   }
 
+  /**
+   * Before each move every caller that is ready may append: the last group has woken its own, and each needs a few
+   * turns of the queue of promises. process.nextTick() would come after all of them, but takes 30 us after a wait for
+   * a disk.
+   */
   async #serve(): Promise<void> {
+    const { pending } = this.#committer;
     this.#serving = true;
     for (;;) {
-      await this.#gather();
+      // A quick flush is over sooner than a turn of the event loop.
+      if (this.#flushPlace.takesTurn()) await new Promise((resolve) => { setImmediate(resolve); });
+      else {
+        let gathered = pending.count;
+        for (let turns = 0, quiet = 0; turns < TURNS_MAX && quiet < this.#turnsBeside(gathered); turns++) {
+          await TURN;
+          quiet = pending.count === gathered ? quiet + 1 : 0;
+          gathered = pending.count;
+        }
+        this.#lastCount = gathered;
+      }
       const group = this.#next;
       const advances = this.#advances;
       if (group === undefined && advances.length === 0) break;
       this.#next = undefined;
-      this.#advances = [];
-      if (group !== undefined) await this.#move(() => this.#tryGroup()).then(group.resolve, group.reject);
-      for (const { change, resolve, reject } of advances) {
-        await this.#move(() => this.#tryAdvance(change)).then(resolve, reject);
+      if (advances.length > 0) this.#advances = [];
+      if (group !== undefined && !this.#commitAtOnce(group)) {
+        await this.#move(() => this.#tryGroup()).then(group.resolve, group.reject);
+      }
+      for (const advance of advances) {
+        await this.#move(() => this.#tryAdvance(advance.change)).then(advance.group.resolve, advance.group.reject);
       }
     }
     this.#serving = false;
   }
 
-  /**
-   * Lets every caller that is ready append: the last group has woken its own, and each needs a few turns of the queue
-   * of promises. process.nextTick() would come after all of them, but after a wait for a disk it takes 30 us.
-   */
-  async #gather(): Promise<void> {
-    if (this.#flushPlace.takesTurn()) {
-      // A quick flush is over sooner than a turn of the event loop.
-      await new Promise((resolve) => { setImmediate(resolve); });
-      return;
-    }
-    const { pending } = this.#committer;
-    let gathered = pending.count;
-    for (let turns = 0, quiet = 0; turns < TURNS_MAX && quiet < this.#turnsBeside(gathered); turns++) {
-      await TURN;
-      quiet = pending.count === gathered ? quiet + 1 : 0;
-      gathered = pending.count;
-    }
-    this.#lastCount = gathered;
+  #turnsBeside(count: number): number {
+    if (count < this.#lastCount) return TURNS_FOR_EXPECTED;
+    return count === 1 ? TURNS_FOR_ONE : TURNS_FOR_MORE;
   }
 
-  #turnsBeside(count: number): number {
-    return count < this.#lastCount ? TURNS_FOR_EXPECTED : TURNS_FOR_MORE;
+  /**
+   * Commits as most commits go, without what may have to be waited for: after a wait for a disk each function that is
+   * in no cache costs as much as a system call. Returns false, and has settled nothing, if this is another one.
+   */
+  #commitAtOnce(group: Group): boolean {
+    const committer = this.#committer;
+    if (this.#repairs.exclusive !== undefined || this.#flushPlace.next() === 'away') return false;
+    const start = performance.now();
+    try {
+      this.#requireWriter();
+      committer.requireSound();
+      const result = committer.commitAtOnce();
+      if (result === undefined) return false;
+      group.resolve(result);
+    } catch (error) {
+      group.reject(error);
+    }
+    this.#flushPlace.note('here', performance.now() - start);
+    return true;
   }
 
   /** Attempts to move the commit point; a page that refuses is repaired before the next attempt. */

@@ -34,6 +34,30 @@ export interface CommitPoint {
   readonly pairId: bigint;
 }
 
+/** The point that is stored together with the batch after `point`. */
+export function pointAfter(point: CommitPoint, startOffset: number, endOffset: number, count: number): CommitPoint {
+  const { generation, era, headPage, firstSequence, lastSequence, doubtful, reservedThrough, pairId } = point;
+  // Field by field: an object that is spread is made by the engine's slow way, in each commit.
+  return {
+    generation, era, headPage, firstSequence,
+    certainOffset: startOffset,
+    certainSequence: lastSequence,
+    endOffset,
+    lastSequence: lastSequence + count,
+    doubtful, reservedThrough, pairId,
+  };
+}
+
+/** The point with numbers up to `reservedThrough` reserved, in the slot of another generation. */
+export function reserving(point: CommitPoint, generation: number, reservedThrough: number): CommitPoint {
+  const { era, headPage, firstSequence, certainOffset, certainSequence, endOffset, lastSequence } = point;
+  const { doubtful, pairId } = point;
+  return {
+    generation, era, headPage, firstSequence, certainOffset, certainSequence, endOffset, lastSequence, doubtful,
+    reservedThrough, pairId,
+  };
+}
+
 /** Returns the offset in a header page of the commit point of a generation. */
 export function slotOffset(generation: number): number {
   return SLOT_BYTES * (1 + (generation % 2));
@@ -49,6 +73,7 @@ export class SlotEncoder {
   readonly #bytes = new Uint8Array(SLOT_BYTES);
   readonly #view = viewOf(this.#bytes);
   readonly #covered = this.#bytes.subarray(4);
+  #pairId = 0n;
 
   constructor(logId: bigint) {
     this.#view.setUint32(4, SLOT_MARKER, true);
@@ -57,8 +82,15 @@ export class SlotEncoder {
 
   encode(point: CommitPoint): Uint8Array {
     setFields(this.#view, point);
+    if (point.pairId !== this.#pairId) this.#setPairId(point.pairId);
     this.#view.setUint32(0, crc32(this.#covered), true);
     return this.#bytes;
+  }
+
+  /** A BigInt is stored by a call of the engine's runtime, and this one hardly ever changes. */
+  #setPairId(pairId: bigint): void {
+    this.#pairId = pairId;
+    this.#view.setBigUint64(56, pairId, true);
   }
 }
 
@@ -73,7 +105,6 @@ function setFields(view: DataView, point: CommitPoint): void {
   setUint64(view, 32, point.firstSequence);
   setUint64(view, 40, point.endOffset);
   setUint64(view, 48, point.lastSequence);
-  view.setBigUint64(56, point.pairId, true);
   setUint64(view, 64, point.certainOffset);
   setUint64(view, 72, point.certainSequence);
   setUint64(view, 80, point.era);

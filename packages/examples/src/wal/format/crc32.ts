@@ -30,13 +30,18 @@ function at(index: number): number {
  * `crc32(b, crc32(a))` is the checksum of a followed by b.
  */
 export function crc32(bytes: Uint8Array, seed = 0): number {
-  return bytes.length < ZLIB_BYTES ? crc32OfShort(bytes, seed) : zlibCrc32(bytes, seed);
+  return crc32Within(bytes, 0, bytes.length, seed);
 }
 
-function crc32OfShort(bytes: Uint8Array, seed: number): number {
+/** The checksum of `bytes.subarray(start, end)`. Of few bytes no array is made. */
+export function crc32Within(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  return end - start < ZLIB_BYTES ? crc32OfShort(bytes, start, end, seed) : zlibCrc32(bytes.subarray(start, end), seed);
+}
+
+function crc32OfShort(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let crc = ~seed;
-  let i = 0;
-  for (const end = bytes.length - 7; i < end; i += 8) {
+  let i = start;
+  for (; i < end - 7; i += 8) {
     crc ^= byteAt(bytes, i) | (byteAt(bytes, i + 1) << 8) | (byteAt(bytes, i + 2) << 16) | (byteAt(bytes, i + 3) << 24);
     crc =
       at(1792 + (crc & 0xff)) ^
@@ -48,7 +53,7 @@ function crc32OfShort(bytes: Uint8Array, seed: number): number {
       at(256 + byteAt(bytes, i + 6)) ^
       at(byteAt(bytes, i + 7));
   }
-  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ at((crc ^ byteAt(bytes, i)) & 0xff);
+  for (; i < end; i++) crc = (crc >>> 8) ^ at((crc ^ byteAt(bytes, i)) & 0xff);
   return ~crc >>> 0;
 }
 

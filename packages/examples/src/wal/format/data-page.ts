@@ -1,5 +1,5 @@
 /** Data pages: writing fragments into a page image, and reading back what a page proves to hold. */
-import { crc32 } from './crc32.js';
+import { crc32, crc32Within } from './crc32.js';
 import {
   COMMIT_END,
   FRAGMENT_HEADER_BYTES,
@@ -88,7 +88,7 @@ export function encodeFragment(
   view.setUint32(position + 16, fragment.recordBytes, true);
   view.setUint32(position + 20, fragment.offset, true);
   page.set(fragment.payload, position + FRAGMENT_HEADER_BYTES);
-  view.setUint32(position, crc32(page.subarray(position + 4, end), seed), true);
+  view.setUint32(position, crc32Within(page, position + 4, end, seed), true);
   const next = position + fragmentSpanBytes(fragment.payload.length);
   if (next > end) page.fill(0, end, next);
   return next;
@@ -98,8 +98,7 @@ export function encodeFragment(
 export function markCommitEnd(page: Uint8Array, position: number, view: DataView, seed: number): void {
   const length = view.getUint16(position + 4, true) & ~COMMIT_END;
   view.setUint16(position + 4, length | COMMIT_END, true);
-  const covered = page.subarray(position + 4, position + FRAGMENT_HEADER_BYTES + length);
-  view.setUint32(position, crc32(covered, seed), true);
+  view.setUint32(position, crc32Within(page, position + 4, position + FRAGMENT_HEADER_BYTES + length, seed), true);
 }
 
 /** Returns the page header if it verifies; `page` needs only its first 32 bytes. */
@@ -160,7 +159,7 @@ function fragmentAt(
   const end = position + fragmentSpanBytes(length);
   if (end > usableBytes || view.getUint16(position + 6, true) !== FRAGMENT_MARKER) return undefined;
   const payloadEnd = position + FRAGMENT_HEADER_BYTES + length;
-  if (crc32(page.subarray(position + 4, payloadEnd), seed) !== view.getUint32(position, true)) return undefined;
+  if (crc32Within(page, position + 4, payloadEnd, seed) !== view.getUint32(position, true)) return undefined;
   return {
     sequence: getUint48(view, position + 8),
     era: view.getUint16(position + 14, true),

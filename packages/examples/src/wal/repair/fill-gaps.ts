@@ -92,7 +92,7 @@ function addPiece(pages: FillingPage[], place: LogFiles, gap: Gap, piece: Missin
     }
     const length = Math.min(to - offset, page.roomBytes - FRAGMENT_HEADER_BYTES);
     const part = payload.subarray(offset, offset + length);
-    page.add({ sequence: piece.sequence, recordBytes: payload.length, offset, payload: part });
+    page.add(piece.sequence, payload.length, offset, part);
     if (page.pageNumber * PAGE_BYTES + page.to > gap.end) return false;
     offset += length;
   } while (offset < to);
