@@ -1,7 +1,8 @@
 /** Loads and stores of one open file: through its window if that may be touched, else by a call of the driver. */
 import type { OpenWindow } from './open-window.js';
 import { requireUncut, takeFault } from './after-access.js';
-import { COPY_IS_LEAN, WORDS_ARE_LEAN } from './engine.js';
+import type { LeanReads } from './engine.js';
+import { LEAN_READS } from './engine.js';
 import { loadWords } from './load-words.js';
 import { WINDOW_ACCESS_BYTES_MAX } from '../driver/driver.js';
 import type { OpenState } from '../opening/open-state.js';
@@ -12,29 +13,31 @@ export class LoadsStores {
   readonly #window: OpenWindow;
   /** 0 in a file that is open read-only: a store into its window would be a SIGSEGV. */
   readonly #shortStoreBytesMax: number;
+  readonly #copyBytesMax: number;
+  readonly #wordsBytesMax: number;
 
-  constructor(state: OpenState) {
+  constructor(state: OpenState, { copyBytesMax, wordsBytesMax }: LeanReads = LEAN_READS) {
     this.#state = state;
     this.#window = state.window;
+    this.#copyBytesMax = copyBytesMax;
+    this.#wordsBytesMax = wordsBytesMax;
     this.#shortStoreBytesMax = state.file.facts.readOnly ? 0 : WINDOW_ACCESS_BYTES_MAX;
   }
 
   /** See PmemFile.read(). */
   read(target: Uint8Array, position: number): void {
-    if (COPY_IS_LEAN) {
-      const { bytes, faults, limit, start } = this.#window;
-      const at = position - start;
-      // Whatever is wrong with an argument, one of these is false then, and #readElsewhere() finds the words for it.
-      const length = target instanceof Uint8Array ? target.length : 0;
-      const isShort = length <= WINDOW_ACCESS_BYTES_MAX && length > 0;
-      if (isShort && typeof position === 'number' && at >>> 0 === at && at <= limit - length) {
-        // As many as loadWords() takes.
-        if (length <= 64 && WORDS_ARE_LEAN) {
-          if (this.#readWords(target, position, at, length)) return;
-        } else if (bytes.copy(target, 0, at, at + length) === length && faults[0] === 0) {
-          if (target[length - 1] === 0) requireUncut(this.#state, position, length);
-          return;
-        }
+    const window = this.#window;
+    const at = position - window.start;
+    // Whatever is wrong with an argument, one of these is false then, and #readElsewhere() finds the words for it.
+    const length = target instanceof Uint8Array ? target.length : 0;
+    const isShort = length <= this.#copyBytesMax && length > 0;
+    if (isShort && typeof position === 'number' && at >>> 0 === at && at <= window.limit - length) {
+      // Short, since of a longer function's calls the engine inlines less: Buffer.copy is some functions itself.
+      if (length <= this.#wordsBytesMax) {
+        if (this.#readWords(target, position, at, length)) return;
+      } else if (window.bytes.copy(target, 0, at, at + length) === length && window.faults[0] === 0) {
+        if (target[length - 1] === 0) requireUncut(this.#state, position, length);
+        return;
       }
     }
     this.#readElsewhere(target, position);
@@ -72,13 +75,13 @@ export class LoadsStores {
       faultPath.read(target, position);
       return;
     }
-    const fault = (COPY_IS_LEAN ? takeFault(state) : undefined) ?? file.read(target, position);
+    const fault = (this.#copyBytesMax > 0 ? takeFault(state) : undefined) ?? file.read(target, position);
     if (fault !== undefined) {
       faultPath.read(target, position, fault);
       return;
     }
     if (target[target.length - 1] === 0) requireUncut(state, position, target.length);
-    if (COPY_IS_LEAN && target.length <= WINDOW_ACCESS_BYTES_MAX) state.openWindow(position, target.length);
+    if (target.length <= this.#copyBytesMax) state.openWindow(position, target.length);
   }
 
   #writeElsewhere(source: Uint8Array, position: number): void {
