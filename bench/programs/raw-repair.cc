@@ -1,8 +1,8 @@
 // What a repair would cost if it were nothing but its system calls: raw-repair FILE COUNT STRIDE_BYTES [JOURNAL [BATCH]]
 // rewrites a page each STRIDE_BYTES, by pwrite, with one fdatasync at the end. With JOURNAL the pages are stored there
-// first, with another: what has to survive a crash in between. With BATCH it makes the calls that no safe repair can leave
-// out, so many pages at a time: a pread of what a page still holds, 32 bytes of it in a synced journal, a pread of
-// whether it is still bad, the pwrite, an fdatasync. Prints nanoseconds as JSON.
+// first, with another: what has to survive a crash in between. With BATCH it makes the calls that no safe repair can
+// leave out, so many pages at a time: a pread of what a page still holds, 32 bytes of it in a synced journal, a pread
+// of whether it is still bad, the pwrite, an fdatasync. Prints nanoseconds as JSON.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
