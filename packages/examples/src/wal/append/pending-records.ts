@@ -118,9 +118,9 @@ export class PendingRecords {
     return isBegun && this.#pages.length === 1 && this.#unplaced.length === 0 ? page : undefined;
   }
 
-  /** True if what waits lies in pages one after the other, none of which has refused anything. */
-  get isStraight(): boolean {
-    return this.#unusable.size === 0;
+  /** True if what waits lies in pages one after the other, none of which has refused anything, and has room there. */
+  isStraight(headPage: number): boolean {
+    return this.#unusable.size === 0 && lastPageBefore(this.#end) - headPage < this.#place.ring.dataPages;
   }
 
   /** Offset of the end of the log, once all that waits is committed. */
@@ -128,9 +128,8 @@ export class PendingRecords {
     return this.#end;
   }
 
-  /** Calls `visit` for the bytes of each page that waits. Throws ERR_WAL_FULL as batch() does. */
-  visit(headPage: number, visit: (pageNumber: number, from: number, bytes: Uint8Array) => void): void {
-    this.#requireRoom(headPage, this.#end);
+  /** Calls `visit` for the bytes of each page that waits. */
+  visit(visit: (pageNumber: number, from: number, bytes: Uint8Array) => void): void {
     for (const page of this.#pages) {
       const { pageNumber, image, from, to } = page;
       if (to > from) visit(pageNumber, from, image.subarray(from, this.#storedEnd(page)));

@@ -40,7 +40,7 @@ export class Jobs {
    */
   commitHere(before: PointBefore, nextGeneration: () => number): CommitPoint | undefined {
     if (this.#isRefused || before.hasRefused || before.behind?.length !== 0) return undefined;
-    if (!this.#pending.isStraight) return undefined;
+    if (!this.#pending.isStraight(before.point.headPage)) return undefined;
     const { start, end, count } = this.#pending;
     let point = pointAfter(before.point, start, end, count);
     const page = this.#pageOfAll(before);
@@ -111,14 +111,14 @@ export class Jobs {
   #addInPage(page: FillingPage, point: CommitPoint): void {
     page.endCommit();
     this.#stores.clear();
-    this.#pending.visit(point.headPage, this.#add);
+    this.#pending.visit(this.#add);
     this.#stores.add(this.#nearPosition(page.pageNumber), this.#slots.encode(point));
   }
 
   #addEverywhere(after: CommitPoint, generation: number): CommitPoint {
     const point = reserving(after, generation, this.#reservedThrough(after, this.#pending.lastRecordBytes));
     this.#stores.clear();
-    this.#pending.visit(point.headPage, this.#add);
+    this.#pending.visit(this.#add);
     const slot = this.#slots.encode(point);
     if (hasReserve(point)) this.#stores.add(this.#nearPosition(pageOf(point.endOffset)), slot);
     for (const position of this.#place.ring.headerPositions) this.#stores.add(position + slotOffset(generation), slot);
