@@ -1,5 +1,6 @@
 import type { FileClaim } from '@safe-pmem/core';
 import { randomId } from '../random-id.js';
+import { plainBytes } from './append/plain-bytes.js';
 import type { Committer, CommitterStart, PointChange } from './commit/committer.js';
 import { withoutRecords } from './commit/drop-records.js';
 import { refreshHeaders } from './commit/header-copies.js';
@@ -131,10 +132,10 @@ export class Wal {
   }
 
   #append({ point, pending }: Committer, payload: Uint8Array): number {
-    if (!(payload instanceof Uint8Array)) throw new TypeError('payload must be a Uint8Array');
+    const bytes = plainBytes(payload);
     const sequence = point.lastSequence + pending.count + 1;
     if (sequence > SEQUENCE_MAX) throw this.#error('ERR_WAL_FULL', 'no sequence number is left: begin a new log');
-    pending.add(sequence, payload, point.headPage);
+    pending.add(sequence, bytes, point.headPage);
     return sequence;
   }
 
