@@ -1,8 +1,10 @@
 /** The flush of a group runs on this thread while it is quick, and off it when it was slow more than once. */
 import { afterEach, expect, test, vi } from 'vitest';
+import type { Wal } from '../../src/wal/index.js';
 import { LogMachine, payloadOf } from './log-machine.js';
 
 interface SlowLog {
+  readonly wal: Wal;
   /** Commits a record whose flush takes so long; tells the thread that it ran on. */
   readonly commit: (flushMs: number) => Promise<'here' | 'away'>;
 }
@@ -29,7 +31,7 @@ async function slowLog(): Promise<SlowLog> {
     await wal.appendDurable(payloadOf(wal.nextSequence ?? 0, 9));
     return place;
   };
-  return { commit };
+  return { wal, commit };
 }
 
 async function placesOf(flushesMs: readonly number[]): Promise<readonly string[]> {
@@ -51,4 +53,14 @@ test('two of them in a row are, and a quick one is the way back, which the next 
   const flushes = [5, 5, 5, 5, 1.5, 5, 5, 0.2, 0.2, 5, 5, 0.2];
   const places = ['here', 'here', 'away', 'away', 'away', 'here', 'away', 'away', 'here', 'here', 'here', 'away'];
   expect(await placesOf(flushes)).toEqual(places);
+});
+
+test('a commit of nothing is no quick flush', async () => {
+  const { wal, commit } = await slowLog();
+  const places: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    places.push(await commit(5));
+    await wal.commitAsync();
+  }
+  expect(places).toEqual(['here', 'here', 'away', 'away']);
 });

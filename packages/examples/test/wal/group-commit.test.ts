@@ -139,6 +139,50 @@ describe.each(PERSIST_WAYS)('a group, persisted %s', (_, options) => {
 });
 
 describe('a group', () => {
+  test('whose records commit() has taken has their header copies repaired all the same', async () => {
+    const machine = new LogMachine({ pages: PAGES, filesystem: 'ext4' });
+    const wal = await machine.open({ create: true });
+    const records = new Map<number, Uint8Array>();
+    await writers(wal, records, [10]);
+    machine.poison('log', 0);
+    const written = writers(wal, records, [5000]);
+    const waiting = wal.commitAsync();
+    expect(wal.commit().missing).toHaveLength(1);
+    expect(await written).toEqual([2]);
+    expect(await waiting).toEqual({ lastSequence: 2, missing: [] });
+    machine.poison('log', PAGES - 1);
+    expect((await accountFor(await machine.open(), records)).returned).toEqual([1, 2]);
+  });
+
+  test('gives a result that is the callers own', async () => {
+    const machine = new LogMachine({ pages: PAGES });
+    const wal = await machine.open({ create: true });
+    const missingAfter = async (): Promise<unknown[]> => {
+      wal.append(payloadOf(1, 10));
+      return (await wal.commitAsync()).missing as unknown[];
+    };
+    for (let i = 0; i < 4; i++) {
+      const missing = await missingAfter();
+      expect(missing).toEqual([]);
+      missing.push('noted');
+    }
+  });
+
+  test('does not learn from its callers which copies have missed it', async () => {
+    const machine = new LogMachine({ pages: PAGES });
+    const wal = await machine.open({ create: true });
+    const stop = machine.driver.observe(({ name, position }) =>
+      (name === 'write' && position > (PAGES - 1) * PAGE ? { signalCode: 4, granuleLog2: 12 } : undefined));
+    wal.append(payloadOf(1, 10));
+    (wal.commit().missing as unknown[]).pop();
+    stop();
+    wal.append(payloadOf(2, 10));
+    wal.commit();
+    machine.poison('log', 0);
+    const again = await machine.open();
+    expect([again.commitPointLost, again.lastSequence]).toEqual([false, 2]);
+  });
+
   test('says which header copies a device that cannot clear has lost for good', async () => {
     const machine = new LogMachine({ pages: PAGES, clearable: false });
     const wal = await machine.open({ create: true });

@@ -35,8 +35,6 @@ interface Running {
   ended: Ended | undefined;
 }
 
-const NOTHING_MISSING: readonly Damage[] = [];
-
 export class Committer {
   readonly pending: PendingRecords;
   readonly #place: PendingPlace & LogFiles;
@@ -90,7 +88,7 @@ export class Committer {
     this.#point = point;
     this.#jobs.settle();
     this.pending.settle(point.endOffset, count);
-    return { lastSequence: point.lastSequence, missing: NOTHING_MISSING };
+    return { lastSequence: point.lastSequence, missing: [] };
   }
 
   #pointOfAll(): CommitPoint | undefined {
@@ -139,6 +137,11 @@ export class Committer {
   /** Does what advanceHere() does, off this thread as far as the flush goes. */
   async advanceAway(point: CommitPoint): Promise<CommitResult> {
     return valueOf(await this.#runOffThread(this.#pointJob(point)));
+  }
+
+  /** Header copies that did not take the point in force. */
+  get missing(): readonly Damage[] {
+    return [...(this.#behind ?? [])];
   }
 
   /** The result of a commit for which no record waits. */
@@ -245,7 +248,8 @@ export class Committer {
     this.#behind = outcome.missing;
     this.#jobs.settle();
     if (batch !== undefined) this.pending.settle(batch.endOffset, batch.count);
-    return { lastSequence: point.lastSequence, missing: outcome.missing };
+    // The caller's own: what becomes of it there must not change what this log knows.
+    return { lastSequence: point.lastSequence, missing: [...outcome.missing] };
   }
 }
 

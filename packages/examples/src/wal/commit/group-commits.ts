@@ -137,7 +137,8 @@ export class GroupCommits {
    */
   #commitAtOnce(group: Group): boolean {
     const committer = this.#committer;
-    if (this.#repairs.exclusive !== undefined || this.#flushPlace.next() === 'away') return false;
+    if (committer.pending.count === 0 || this.#repairs.exclusive !== undefined) return false;
+    if (this.#flushPlace.next() === 'away') return false;
     const start = performance.now();
     try {
       this.#requireWriter();
@@ -176,7 +177,8 @@ export class GroupCommits {
 
   #tryGroup(): CommitResult | Promise<CommitResult> {
     const committer = this.#committer;
-    if (committer.pending.count === 0) return committer.nothingToDo;
+    // Another commit has taken all of it: the copies that it has missed are repaired here, too.
+    if (committer.pending.count === 0) return { ...committer.nothingToDo, missing: committer.missing };
     return this.#timed(() => committer.commitHere(), () => committer.commitAway());
   }
 
