@@ -64,3 +64,23 @@ test('a commit of nothing is no quick flush', async () => {
   }
   expect(places).toEqual(['here', 'here', 'away', 'away']);
 });
+
+test.each([true, false])('the event loop has its turn if the writers take long, not the flushes: dax %j', async (dax) => {
+  const wal = await new LogMachine({ pages: 40, dax }).open({ create: true });
+  let [nowMs, turns] = [0, 0];
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  let turn = setImmediate(function next() {
+    turns++;
+    turn = setImmediate(next);
+  });
+  const write = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) {
+      nowMs++;
+      await wal.appendDurable(payloadOf(i, 8));
+    }
+  };
+  await Promise.all([write(), write(), write()]);
+  clearImmediate(turn);
+  // A group takes 3 ms, and there are 20.
+  expect(turns).toBeGreaterThan(4);
+});

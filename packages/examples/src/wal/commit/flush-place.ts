@@ -8,8 +8,12 @@ import type { LogFile } from '../log-files.js';
 const GROUPS_BETWEEN_PROBES = 64;
 /** The event loop gets a turn after so many groups, however short they are: timers and sockets must not starve. */
 const GROUPS_PER_TURN = 64;
-/** And after flushes that have taken so many times the limit together: after each of some 200 us a turn takes 30. */
+/**
+ * And if groups, their writers included, have taken so many times the limit together: after each of some 200 us a turn
+ * takes 30. Cache lines are flushed at once: there writers alone take long, and the limit is not asked.
+ */
 const LIMITS_PER_TURN = 4;
+const LINES_LIMIT_MS = 1;
 const NEWEST_WEIGHT = 0.2;
 /** Flushes in a row that have to take too long: of a disk that takes 0.2 ms, one in two hundred takes more than 1. */
 const SLOW_IN_A_ROW = 2;
@@ -28,6 +32,8 @@ export class FlushPlace {
   #groups = 0;
   #groupsThisTurn = 0;
   #msThisTurn = 0;
+  /** The end of the last group, if the next one was gathered from then on. */
+  #lastEndMs: number | undefined;
 
   /** @param limitMs how long a flush may take on this thread */
   constructor(logFiles: readonly LogFile[], limitMs: number) {
@@ -47,8 +53,9 @@ export class FlushPlace {
     return this.#slower === 'away' ? 'here' : 'away';
   }
 
-  /** Takes note of how long a flush took, from its stores to the moment this thread knew. */
-  note(place: Place, durationMs: number): void {
+  /** Takes note of how long a flush took, from its stores to the moment this thread knew: now. */
+  note(place: Place, startMs: number, nowMs: number): void {
+    const durationMs = nowMs - startMs;
     const mean = this.#meanMs[place];
     this.#meanMs[place] = mean === Infinity ? durationMs : mean + NEWEST_WEIGHT * (durationMs - mean);
     if (place === 'away' && durationMs <= AWAY_LIMITS * this.#limitMs) this.#slowInARow = SLOW_IN_A_ROW - 1;
@@ -56,16 +63,24 @@ export class FlushPlace {
     else this.#slowInARow = 0;
     this.#groups++;
     this.#groupsThisTurn++;
-    this.#msThisTurn += durationMs;
+    this.#msThisTurn += nowMs - (this.#lastEndMs ?? startMs);
+    this.#lastEndMs = nowMs;
+  }
+
+  /** No group follows at once. */
+  rest(): void {
+    this.#lastEndMs = undefined;
   }
 
   /** True if the event loop is due for a turn before the next group. */
   takesTurn(): boolean {
-    const isLate = !this.#flushesLines && this.#msThisTurn >= LIMITS_PER_TURN * this.#limitMs;
+    const limitMs = this.#flushesLines ? LINES_LIMIT_MS : this.#limitMs;
+    const isLate = this.#msThisTurn >= LIMITS_PER_TURN * limitMs;
     const isDue = isLate || this.#groupsThisTurn >= GROUPS_PER_TURN;
     if (isDue) {
       this.#groupsThisTurn = 0;
       this.#msThisTurn = 0;
+      this.#lastEndMs = undefined;
     }
     return isDue;
   }

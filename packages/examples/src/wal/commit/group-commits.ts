@@ -123,6 +123,7 @@ export class GroupCommits {
         await this.#move(() => this.#tryAdvance(advance.change)).then(advance.group.resolve, advance.group.reject);
       }
     }
+    this.#flushPlace.rest();
     this.#serving = false;
   }
 
@@ -149,7 +150,7 @@ export class GroupCommits {
     } catch (error) {
       group.reject(error);
     }
-    this.#flushPlace.note('here', performance.now() - start);
+    this.#flushPlace.note('here', start, performance.now());
     return true;
   }
 
@@ -193,7 +194,7 @@ export class GroupCommits {
     const place = this.#flushPlace.next();
     const start = performance.now();
     const note = (): void => {
-      this.#flushPlace.note(place, performance.now() - start);
+      this.#flushPlace.note(place, start, performance.now());
     };
     if (place === 'away') return away().finally(note);
     try {
