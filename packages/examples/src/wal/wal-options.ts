@@ -24,8 +24,8 @@ export interface WalOptions {
    * How many milliseconds a flush of commitAsync() may block this thread. If files persist by a system call,
    * flushes run on this thread as long as they take no longer, since the way to another one costs as much as a flush;
    * after two in a row that took longer they run off it, until one is quick again: within twice as long, since the
-   * way is in it. The event loop gets its turn when groups that follow each other at once, with what their writers do in
-   * between, have taken four times as long together. 0: always off it. Infinity: always on it. Default 1.
+   * way is in it. The event loop gets its turn when groups that follow each other at once, with what their writers do
+   * in between, have taken four times as long together. 0: always off it. Infinity: always on it. Default 1.
    */
   readonly blockMs?: number;
 }

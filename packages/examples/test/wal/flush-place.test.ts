@@ -65,7 +65,7 @@ test('a commit of nothing is no quick flush', async () => {
   expect(places).toEqual(['here', 'here', 'away', 'away']);
 });
 
-test.each([true, false])('the event loop has its turn if the writers take long, not the flushes: dax %j', async (dax) => {
+test.each([true, false])('the event loop has its turn if writers take long, not flushes: dax %j', async (dax) => {
   const wal = await new LogMachine({ pages: 40, dax }).open({ create: true });
   let [nowMs, turns] = [0, 0];
   vi.spyOn(performance, 'now').mockImplementation(() => nowMs);

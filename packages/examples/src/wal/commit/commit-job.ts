@@ -5,12 +5,12 @@
  * good for. A flush can run on this thread or off it, and a job that waits off it can be taken over and ended on it.
  */
 import type { ByteRange } from '@safe-pmem/core';
-import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from '../format/commit-slot.js';
 import { type SlotEncoder, slotOffset } from '../format/commit-slot.js';
 import { PAGE_BYTES } from '../format/format.js';
 import type { Damage, LogFile } from '../log-files.js';
 import { damageOf, damageReason, storeDurably } from '../log-files.js';
+import { flushAway } from './flush-away.js';
 import { catchUp } from './header-copies.js';
 import type { Batch } from '../append/pending-records.js';
 import type { LogFiles } from '../read/read-pages.js';
@@ -112,15 +112,7 @@ export class CommitJob implements Job {
 
   async runAsync(): Promise<void> {
     const shares = this.#begin();
-    const errors = await Promise.all(
-      shares.map(({ logFile, ranges }) => {
-        const { offset, length } = rangeBetween((ranges[0] as ByteRange).offset, endOf(ranges.at(-1) as ByteRange));
-        return logFile.file.persistAsync(offset, length).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-      }),
-    );
+    const errors = await Promise.all(shares.map(({ logFile, ranges }) => flushAway(logFile.file, ranges)));
     if (!this.#isOver) this.#end(shares, errors);
   }
 

@@ -3,14 +3,13 @@
  * new point goes into a near slot, in the page behind: two neighbours are one write to a disk, header copies far away
  * are two more. What is refused goes the long way. settle-point.ts finds such a commit after a crash.
  */
-import type { ByteRange } from '@safe-pmem/core';
-import { rangeBetween } from '@safe-pmem/core';
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogFile } from '../log-files.js';
 import { damageReason } from '../log-files.js';
 import type { Batch } from '../append/pending-records.js';
 import type { CommitOutcome, Job } from './commit-job.js';
 import type { CommitStores } from './commit-stores.js';
+import { flushAway } from './flush-away.js';
 
 export interface PageJobOptions {
   readonly logFiles: readonly LogFile[];
@@ -65,11 +64,11 @@ export class PageJob implements Job {
 
   async runAsync(): Promise<void> {
     try {
-      const { offset, length } = hull(this.#stores.store());
-      const flushes = this.#logFiles.map(({ file }) => file.persistAsync(offset, length));
-      const failed = (await Promise.allSettled(flushes)).find((flush) => flush.status === 'rejected');
+      const ranges = this.#stores.store();
+      const errors = await Promise.all(this.#logFiles.map(({ file }) => flushAway(file, ranges)));
+      const failed = errors.find((error) => error !== undefined);
       if (this.#isOver || failed === undefined) return;
-      this.#takeLongWay(failed.reason);
+      this.#takeLongWay(failed);
     } catch (error) {
       this.#takeLongWay(error);
     }
@@ -81,10 +80,4 @@ export class PageJob implements Job {
     if (damageReason(error) === undefined) throw error;
     this.#instead = this.#longWay();
   }
-}
-
-/** The bytes from the first of them to the last; by rising offset. */
-function hull(ranges: readonly ByteRange[]): ByteRange {
-  const [first, last] = [ranges[0], ranges.at(-1)] as [ByteRange, ByteRange];
-  return rangeBetween(first.offset, last.offset + last.length);
 }
