@@ -64,7 +64,8 @@ export class PageJob implements Job {
 
   async runAsync(): Promise<void> {
     try {
-      const ranges = this.#stores.store();
+      // Copies: if run() takes this over, the next commit has the stores before these flushes are over.
+      const ranges = this.#stores.store().map(({ offset, length }) => ({ offset, length }));
       const errors = await Promise.all(this.#logFiles.map(({ file }) => flushAway(file, ranges)));
       const failed = errors.find((error) => error !== undefined);
       if (this.#isOver || failed === undefined) return;
