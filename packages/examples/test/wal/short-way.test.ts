@@ -1,5 +1,6 @@
 /** Commits that stay in their page: what they flush on either thread, and what they do after a refusal. */
 import { expect, test, vi } from 'vitest';
+import type { PmemFile } from '@safe-pmem/core';
 import type { LostRecords, Wal, WalOptions } from '../../src/wal/index.js';
 import type { LogMachineOptions } from './log-machine.js';
 import { LogMachine, PAGE, PERSIST_WAYS, accountFor, itemsOf, payloadOf } from './log-machine.js';
@@ -179,4 +180,39 @@ test('a flush that failed leaves other bytes in doubt, and fails none after it o
   for (const length of [50, 8, 8, 5000, 8]) await there.commitAsync(length);
   there.machine.crash('lose-all');
   expect((await accountFor(await there.machine.open(), there.records)).returned).toHaveLength(6);
+});
+
+test.each(['commit', 'truncate'])('a flush off this thread that has failed when %s() takes it over', async (how) => {
+  for (const length of [50, 5000]) {
+    const there = await scene(MSYNC, { blockMs: 0 });
+    await there.commitAsync(100);
+    const file = there.machine.files[0] as PmemFile;
+    const away = file.persistAsync.bind(file);
+    vi.spyOn(file, 'persistAsync').mockImplementationOnce((...range) => away(...range).catch((error: unknown) => {
+      // The file knows of it, the job does not.
+      if (how === 'truncate') there.wal.truncate(0);
+      else there.commit(20);
+      throw error;
+    }));
+    there.failFlushes(1, ENOSPC);
+    await there.commitAsync(length);
+    there.commit(8);
+    there.machine.crash('lose-all');
+    const { returned } = await accountFor(await there.machine.open(), there.records);
+    expect(returned).toHaveLength(there.records.size);
+  }
+});
+
+test('a flush that fails while a header copy is brought up to date does not spoil the commit', async () => {
+  const there = await scene(MSYNC);
+  there.commit(100);
+  const stop = there.machine.driver.observe(({ name, position }) =>
+    (name === 'write' && position > (PAGES - 1) * PAGE ? { signalCode: 4, granuleLog2: 12 } : undefined));
+  there.append(4040);
+  expect(there.wal.commit().missing).toHaveLength(1);
+  stop();
+  there.failFlushes(1, ENOSPC);
+  there.commit(8);
+  there.machine.crash('lose-all');
+  expect((await accountFor(await there.machine.open(), there.records)).returned).toEqual([1, 2, 3]);
 });

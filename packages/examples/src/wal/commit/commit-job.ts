@@ -98,11 +98,14 @@ export class CommitJob implements Job {
   }
 
   run(): void {
+    const isTakenOver = this.#shares !== undefined;
     const shares = this.#begin();
     const errors: unknown[] = [];
-    for (const [i, { logFile, ranges }] of shares.entries()) {
+    for (const [i, share] of shares.entries()) {
       try {
-        logFile.file.persistRanges(ranges);
+        // The flush off this thread may have failed by now, and its pages count as clean.
+        if (isTakenOver) this.#storeAgain(share);
+        share.logFile.file.persistRanges(share.ranges);
       } catch (error) {
         errors[i] = error;
       }
@@ -119,9 +122,12 @@ export class CommitJob implements Job {
   /** Stores records and commit point in every file; nothing of it is durable yet. */
   #begin(): readonly Share[] {
     if (this.#shares !== undefined) return this.#shares;
+    // First of all: a flush that fails leaves everything in doubt that was stored before.
+    const damages = this.#place.logFiles.map((logFile) => this.#catchUpCopies(logFile));
     const records = this.#place.logFiles.map((logFile) => this.#storeRecords(logFile));
     this.#storeNearSlots(records);
-    const shares = this.#place.logFiles.map((logFile, i) => this.#storeSlots(logFile, records[i] as ByteRange[]));
+    const shares = this.#place.logFiles.map((logFile, i) =>
+      this.#storeSlots(logFile, records[i] as ByteRange[], damages[i] as Map<number, Damage>));
     if (shares.every(({ copies }) => copies.length === 0)) this.#refuseAll();
     this.#shares = shares.filter(({ ranges }) => ranges.length > 0);
     return this.#shares;
@@ -169,16 +175,28 @@ export class CommitJob implements Job {
   }
 
   /**
-   * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
-   * copy with at least one of the two. The one in force has to be durable by now, in this copy too: one that has
-   * missed it gets it first, or misses this one as well.
+   * The point in force has to be durable in each copy before the next one is: one that has missed it gets it first, or
+   * misses the next one as well. Returns the damage of those, by file position.
    */
-  #storeSlots(logFile: LogFile, records: readonly ByteRange[]): Share {
+  #catchUpCopies(logFile: LogFile): Map<number, Damage> {
+    const damages = new Map<number, Damage>();
+    for (const position of this.#place.ring.headerPositions) {
+      const damage = this.#catchUp(logFile, position);
+      if (damage !== undefined) damages.set(position, damage);
+    }
+    return damages;
+  }
+
+  /**
+   * The point goes into the slot that the one in force did not use, so that a power loss at any moment leaves each
+   * copy with at least one of the two.
+   */
+  #storeSlots(logFile: LogFile, records: readonly ByteRange[], damages: ReadonlyMap<number, Damage>): Share {
     const copies: number[] = [];
     const ranges = [...records];
     for (const position of this.#place.ring.headerPositions) {
       const offset = position + slotOffset(this.#point.generation);
-      const damage = this.#catchUp(logFile, position);
+      const damage = damages.get(position);
       if (damage !== undefined) {
         this.#missing.push(damage);
         continue;
@@ -200,6 +218,15 @@ export class CommitJob implements Job {
     if (behind !== undefined && !behind.some(isThis)) return undefined;
     const { logId, ring } = this.#place;
     return catchUp(logFile, position, { logId, pageCount: ring.pageCount }, point);
+  }
+
+  #storeAgain({ logFile: { file }, copies }: Share): void {
+    const { ring } = this.#place;
+    for (const { pageNumber, image, from, to } of this.batch?.writes ?? []) {
+      file.write(image.subarray(from, to), ring.positionOf(pageNumber) + from);
+    }
+    if (this.#nearPosition !== undefined) file.write(this.#slot, this.#nearPosition);
+    for (const position of copies) file.write(this.#slot, position + slotOffset(this.#point.generation));
   }
 
   #end(shares: readonly Share[], errors: readonly unknown[]): void {
