@@ -1,8 +1,8 @@
 /**
- * Making records durable that stay in the page in which the commit point of the header copies ends: off this thread, or
- * on it if another page is under repair (jobs.ts does the rest without a job). The new point goes into a near slot, in
- * the page behind: two neighbours are one write to a disk, header copies far away are two more. What is refused goes the
- * long way. settle-point.ts finds such a commit after a crash.
+ * Making records durable that stay in the page in which the commit point of the header copies ends: off this thread,
+ * or on it if another page is under repair (jobs.ts does the rest without a job). The new point goes into a near slot,
+ * in the page behind: two neighbours are one write to a disk, header copies far away are two more. What is refused goes
+ * the long way. settle-point.ts finds such a commit after a crash.
  */
 import type { CommitPoint } from '../format/commit-slot.js';
 import type { LogFile } from '../log-files.js';
