@@ -79,9 +79,9 @@ class Scene {
   }
 
   /** The next `count` flushes fail. */
-  failFlushes(count: number, errno: number): void {
+  failFlushes(count: number, errno: number): () => void {
     let left = count;
-    this.machine.driver.observe(({ name }) => (name === 'persist' && left-- > 0 ? { errno } : undefined));
+    return this.machine.driver.observe(({ name }) => (name === 'persist' && left-- > 0 ? { errno } : undefined));
   }
 }
 
@@ -215,4 +215,19 @@ test('a flush that fails while a header copy is brought up to date does not spoi
   there.commit(8);
   there.machine.crash('lose-all');
   expect((await accountFor(await there.machine.open(), there.records)).returned).toEqual([1, 2, 3]);
+});
+
+test('a repair whose flushes all fail leaves the commit point where it was, whatever survives then', async () => {
+  for (const call of ['repair', 'scrub'] as const) {
+    for (let seed = 1; seed < 20; seed++) {
+      const there = await scene({ ...MSYNC, seed });
+      for (const length of [100, 50]) there.commit(length);
+      const stop = there.failFlushes(Infinity, ENOSPC);
+      await there.wal[call]();
+      stop();
+      there.machine.crash();
+      const again = await there.machine.open();
+      expect([again.commitPointLost, again.lastSequence]).toEqual([false, 2]);
+    }
+  }
 });

@@ -165,12 +165,15 @@ function inEveryCopy(
   return { stored: logFiles.length * ring.headerPositions.length - missing.length, missing };
 }
 
-/** True if a header page is of this log and names this commit point. */
+/**
+ * True if a header page is of this log and names this commit point, maybe beside that of an attempt that was refused: a
+ * repair of it would store over the point, and if no flush of that succeeds, a power failure may leave none.
+ */
 export function holds(bytes: Uint8Array, header: LogHeader, point: CommitPoint): boolean {
   const state = decodeHeaderPage(bytes);
   return (
     state.status === 'valid' &&
     isOf(state.header, header) &&
-    state.commitPoint?.generation === point.generation
+    state.slots.some((slot) => slot?.generation === point.generation)
   );
 }
