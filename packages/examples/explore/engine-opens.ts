@@ -56,7 +56,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   'log': {
     open: async (driver) => {
       const { engine: wal, close } = await openWithFiles({
-        driver, files: mirrored, open: (files) => Wal.open({ ...files, create: true }),
+        driver, files: mirrored, open: (files) => Wal.open({ ...files, create: true, blockMs: Infinity }),
       });
       return {
         write: (text) => wal.appendDurable(Buffer.from(text)),
@@ -70,7 +70,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       const { engine: log, close } = await openWithFiles({
         driver, files: mirrored,
         open: async (files) => {
-          const wal = await Wal.open({ ...files, create: true });
+          const wal = await Wal.open({ ...files, create: true, blockMs: Infinity });
           return ReplicatedWal.open({ wal, stream: server.connect() });
         },
       });
@@ -87,7 +87,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       const wanted = Object.entries(sizes).map(([role, size]) => [role, { path: `/pmem0/${role}`, size }]);
       const { engine: store, close } = await openWithFiles<keyof typeof sizes, PageStore>({
         driver, files: Object.fromEntries(wanted) as Record<keyof typeof sizes, { path: string; size: number }>,
-        open: (files) => PageStore.open({ ...files, create: true }),
+        open: (files) => PageStore.open({ ...files, create: true, blockMs: Infinity }),
       });
       return {
         write: (text) => store.put(Buffer.from(text), Buffer.from('1')),
@@ -106,7 +106,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   'Level database': {
     open: async (driver) => {
-      const db = new PmemLevel('/pmem0/db', { driver, logBytes: LOG_BYTES });
+      const db = new PmemLevel('/pmem0/db', { driver, logBytes: LOG_BYTES, blockMs: Infinity });
       await db.open();
       return { write: (text) => db.put(text, '1'), read: () => db.keys().all(), close: () => db.close() };
     },

@@ -46,7 +46,8 @@ export class LevelLife {
 
   async open(): Promise<void> {
     await this.close();
-    const db = new PmemLevel(LOCATION, { driver: this.driver, mirror: this.#mirrored, logBytes: LOG_BYTES });
+    const options = { mirror: this.#mirrored, logBytes: LOG_BYTES, blockMs: Infinity };
+    const db = new PmemLevel(LOCATION, { driver: this.driver, ...options });
     await db.open().catch((error: unknown) => {
       // abstract-level says that it is not open; the cause says why.
       throw error instanceof Error && error.cause !== undefined ? error.cause : error;
@@ -182,7 +183,7 @@ export type LevelImage = readonly (readonly [FileSuffix, Uint8Array])[];
 /** Files of a database that holds the first entries, in pages. */
 export async function makeLevelImage(mirrored: boolean): Promise<LevelImage> {
   const driver = mockDriver();
-  const db = new PmemLevel(LOCATION, { driver, mirror: mirrored, logBytes: LOG_BYTES });
+  const db = new PmemLevel(LOCATION, { driver, mirror: mirrored, logBytes: LOG_BYTES, blockMs: Infinity });
   for (const [key, value] of FIRST_ENTRIES) await db.put(key, value);
   await db.checkpoint();
   await db.close();

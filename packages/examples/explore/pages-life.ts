@@ -55,7 +55,7 @@ export class StoreLife {
       this.#files.push(file);
       files[member] = file;
     }
-    this.#store = await PageStore.open(files as Record<Member, PmemFile>);
+    this.#store = await PageStore.open({ ...(files as Record<Member, PmemFile>), blockMs: Infinity });
   }
 
   async close(): Promise<void> {
@@ -158,7 +158,7 @@ export async function makeStoreImage(mirrored: boolean): Promise<StoreImage> {
     driver.writeFile(PATHS[member], new Uint8Array(SIZES[member] * PAGE));
     files[member] = await PmemFile.open(PATHS[member], { driver });
   }
-  const store = await PageStore.open({ ...(files as Record<Member, PmemFile>), create: true });
+  const store = await PageStore.open({ ...(files as Record<Member, PmemFile>), create: true, blockMs: Infinity });
   for (const change of FIRST_CHANGES.slice(0, 3)) await store.batch([change]);
   await store.checkpoint();
   await store.batch(FIRST_CHANGES.slice(3));

@@ -188,7 +188,7 @@ export async function makeImage(): Promise<Uint8Array> {
   const driver = mockDriver();
   driver.writeFile(PATH, new Uint8Array(PAGES * PAGE));
   const file = await PmemFile.open(PATH, { driver });
-  const wal = await Wal.open({ file, create: true });
+  const wal = await Wal.open({ file, create: true, blockMs: Infinity });
   for (const [index, length] of FIRST_RECORDS.entries()) wal.append(encodeFrame(payloadOf(index + 1, length), WRITER));
   wal.commit();
   return driver.readFile(PATH);

@@ -10,10 +10,9 @@ const GROUPS_BETWEEN_PROBES = 64;
 const GROUPS_PER_TURN = 64;
 /**
  * And if groups, their writers included, have taken so many times the limit together: after each of some 200 us a turn
- * takes 30. Cache lines are flushed at once: there writers alone take long, and the limit is not asked.
+ * takes 30. So it is if cache lines are flushed, which takes no time: writers alone may.
  */
 const LIMITS_PER_TURN = 4;
-const LINES_LIMIT_MS = 1;
 const NEWEST_WEIGHT = 0.2;
 /** Flushes in a row that have to take too long: of a disk that takes 0.2 ms, one in two hundred takes more than 1. */
 const SLOW_IN_A_ROW = 2;
@@ -74,8 +73,7 @@ export class FlushPlace {
 
   /** True if the event loop is due for a turn before the next group. */
   takesTurn(): boolean {
-    const limitMs = this.#flushesLines ? LINES_LIMIT_MS : this.#limitMs;
-    const isLate = this.#msThisTurn >= LIMITS_PER_TURN * limitMs;
+    const isLate = this.#msThisTurn >= LIMITS_PER_TURN * this.#limitMs;
     const isDue = isLate || this.#groupsThisTurn >= GROUPS_PER_TURN;
     if (isDue) {
       this.#groupsThisTurn = 0;
