@@ -74,7 +74,8 @@ test('a new store whose making is cut off twice is made by the next open()', asy
       await machine.close();
     }
   }
-});
+// Of test:states it takes 75 s, and twice as long beside other work.
+}, 600_000);
 
 describe('a file that holds something else is not overwritten', () => {
   async function refused(bytesOf: (current: Uint8Array) => Uint8Array, source?: 'older'): Promise<void> {
