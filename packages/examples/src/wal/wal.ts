@@ -376,7 +376,7 @@ export class Wal {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await
+// eslint-disable-next-line @typescript-eslint/require-await -- async makes a rejection of whatever was thrown
 async function rejected(error: unknown): Promise<never> {
   throw error;
 }

@@ -74,7 +74,7 @@ test('a new store whose making is cut off twice is made by the next open()', asy
       await machine.close();
     }
   }
-// Of test:states it takes 75 s, and twice as long beside other work.
+  // Of test:states it takes 75 s, and twice as long beside other work.
 }, 600_000);
 
 describe('a file that holds something else is not overwritten', () => {

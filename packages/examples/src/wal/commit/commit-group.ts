@@ -24,14 +24,16 @@ export class Group {
 
   /** Gives the result of the commit. */
   join(): Promise<CommitResult> {
-    const committed = new Promise<CommitResult>(takeSettlers);
-    this.#waiters.push({ resolve, reject, sequence: undefined });
-    return committed;
+    return this.#wait(undefined);
   }
 
   /** Gives the number of a record of it. */
   joinAs(sequence: number): Promise<number> {
-    const committed = new Promise<number>(takeSettlers);
+    return this.#wait(sequence);
+  }
+
+  #wait<Told>(sequence: number | undefined): Promise<Told> {
+    const committed = new Promise<Told>(takeSettlers);
     this.#waiters.push({ resolve, reject, sequence });
     return committed;
   }
