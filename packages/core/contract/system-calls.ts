@@ -35,6 +35,26 @@ export function checkSystemCalls(check: Check, supports: DriverSupport): void {
     });
   });
 
+  check('readEach fills the part of each piece as far as it was read, and no other byte', async (machine) => {
+    await withNewFile(machine, 20_000, async (file) => {
+      store(file, 0, pattern(20_000));
+      const pieces = [
+        { offset: 4096, length: 4096 },
+        { offset: 30_000, length: 700 },
+        { offset: 19_900, length: 500 },
+        { offset: 0, length: 9 },
+      ];
+      const bytes = new Uint8Array(4096 + 700 + 500 + 9 + 30).fill(7);
+      const expected = Buffer.from(bytes);
+      const read = (transferredBytes: number): unknown => ({ transferredBytes, errno: 0 });
+      assert.deepEqual(await file.readEach(pieces, bytes), [read(4096), read(0), read(100), read(9)]);
+      expected.set(pattern(20_000).subarray(4096, 8192), 0);
+      expected.set(pattern(20_000).subarray(19_900), 4096 + 700);
+      expected.set(pattern(20_000).subarray(0, 9), 4096 + 700 + 500);
+      assertSameBytes(bytes, expected);
+    });
+  });
+
   check('rewrite writes each piece, and one that fails keeps no other from its turn', async (machine) => {
     await withNewFile(machine, 40_960, async (file) => {
       store(file, 0, pattern(40_960));

@@ -31,8 +31,8 @@ export interface Batches {
    */
   rewrite(pieces: readonly Rewrite[], bytes: Uint8Array): Promise<readonly Rewritten[]>;
   /**
-   * pread(2) of each piece in turn, one call each, into consecutive parts of `bytes`. A failure ends its own piece
-   * only. Instead: call by call.
+   * pread(2) of each piece in turn, one call each, into consecutive parts of `bytes`; what was not read of a part stays
+   * as it was. A failure ends its own piece only. Instead: call by call.
    */
   readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]>;
   /**

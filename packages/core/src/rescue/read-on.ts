@@ -22,13 +22,18 @@ export async function readOn(
 export async function readEachOn(
   file: CompleteFile, pieces: readonly ByteRange[], bytes: Uint8Array,
 ): Promise<readonly Transfer[]> {
-  const reads = [...(await file.readEach(pieces, bytes))];
+  const reads = await file.readEach(pieces, bytes);
+  // Of thousands of pieces hardly one falls short: nothing is made for those that do not.
+  let finished: Transfer[] | undefined;
   let at = 0;
-  for (const [i, { offset, length }] of pieces.entries()) {
+  for (let i = 0; i < pieces.length; i++) {
+    const { offset, length } = pieces[i] as ByteRange;
     const { errno, transferredBytes } = reads[i] as Transfer;
-    const target = bytes.subarray(at, (at += length));
-    const isShort = errno === 0 && transferredBytes > 0 && transferredBytes < length;
-    if (isShort) reads[i] = await readOn(file, target, offset, transferredBytes);
+    if (errno === 0 && transferredBytes > 0 && transferredBytes < length) {
+      finished ??= [...reads];
+      finished[i] = await readOn(file, bytes.subarray(at, at + length), offset, transferredBytes);
+    }
+    at += length;
   }
-  return reads;
+  return finished ?? reads;
 }

@@ -1,6 +1,4 @@
-// Calls that move bytes by system call, through a buffer of their own. A pool thread must not touch a Uint8Array:
-// JavaScript may transfer or resize its ArrayBuffer meanwhile, and the memory is then freed, or used for something else.
-#include <cstdlib>
+// Calls that move bytes by system call, through a buffer of their own.
 #include <cstring>
 #include <vector>
 
@@ -8,20 +6,10 @@
 #include "arguments.h"
 #include "async_call.h"
 #include "functions.h"
+#include "own_bytes.h"
 
 namespace binding {
 namespace {
-
-struct FreeMemory {
-  void operator()(void* memory) const { free(memory); }
-};
-using Bytes = std::unique_ptr<void, FreeMemory>;
-
-Bytes allocate(napi_env env, size_t length) {
-  Bytes bytes(malloc(length == 0 ? 1 : length));
-  if (bytes == nullptr) napi_throw_range_error(env, "ERR_MEMORY_ALLOCATION_FAILED", "no memory for the transfer");
-  return bytes;
-}
 
 napi_value transfer_object(napi_env env, const pmem::Transferred& transferred) {
   return PlainObject(env)
@@ -32,7 +20,7 @@ napi_value transfer_object(napi_env env, const pmem::Transferred& transferred) {
 
 class ReadCall final : public AsyncCall {
  public:
-  ReadCall(napi_env env, FileHandle* file, napi_value target, Bytes bytes, size_t length, uint64_t position)
+  ReadCall(napi_env env, FileHandle* file, napi_value target, OwnBytes bytes, size_t length, uint64_t position)
       : AsyncCall(file, Order::any), env_(env), bytes_(std::move(bytes)), length_(length), position_(position) {
     napi_create_reference(env, target, 1, &target_);
   }
@@ -59,7 +47,7 @@ class ReadCall final : public AsyncCall {
  private:
   napi_env env_;
   napi_ref target_ = nullptr;
-  Bytes bytes_;
+  OwnBytes bytes_;
   size_t length_;
   uint64_t position_;
   pmem::Transferred read_;
@@ -67,7 +55,7 @@ class ReadCall final : public AsyncCall {
 
 class WriteCall final : public AsyncCall {
  public:
-  WriteCall(FileHandle* file, Bytes bytes, size_t length, uint64_t position)
+  WriteCall(FileHandle* file, OwnBytes bytes, size_t length, uint64_t position)
       : AsyncCall(file, Order::any), bytes_(std::move(bytes)), length_(length), position_(position) {}
 
  protected:
@@ -75,7 +63,7 @@ class WriteCall final : public AsyncCall {
   napi_value settle(napi_env env) override { return transfer_object(env, written_); }
 
  private:
-  Bytes bytes_;
+  OwnBytes bytes_;
   size_t length_;
   uint64_t position_;
   pmem::Transferred written_;
@@ -98,12 +86,12 @@ class ScrubCall final : public AsyncCall {
 
 class RewriteCall final : public AsyncCall {
  public:
-  RewriteCall(FileHandle* file, std::vector<pmem::Rewrite> pieces, Bytes bytes)
+  RewriteCall(FileHandle* file, std::vector<pmem::Rewrite> pieces, OwnBytes bytes)
       : AsyncCall(file, Order::any), pieces_(std::move(pieces)), bytes_(std::move(bytes)) {}
 
  protected:
   void run() override {
-    outcomes_ = pmem::rewrite_pieces(file()->file.fd.number(), pieces_, static_cast<unsigned char*>(bytes_.get()));
+    outcomes_ = pmem::rewrite_pieces(file()->file.fd.number(), pieces_, bytes_.get());
   }
 
   napi_value settle(napi_env env) override {
@@ -121,7 +109,7 @@ class RewriteCall final : public AsyncCall {
 
  private:
   std::vector<pmem::Rewrite> pieces_;
-  Bytes bytes_;
+  OwnBytes bytes_;
   std::vector<pmem::Rewritten> outcomes_;
 };
 
@@ -160,7 +148,7 @@ napi_value pread(napi_env env, napi_callback_info info) {
   ByteSpan span;
   uint64_t position = 0;
   if (file == nullptr || !arguments.span(0, &span) || !arguments.bytes(1, &position)) return nullptr;
-  Bytes bytes = allocate(env, span.length);
+  OwnBytes bytes = allocate_bytes(env, span.length);
   if (bytes == nullptr) return nullptr;
   return AsyncCall::start(env, std::make_unique<ReadCall>(env, file, arguments.value(0), std::move(bytes), span.length,
                                                           position));
@@ -172,7 +160,7 @@ napi_value pwrite(napi_env env, napi_callback_info info) {
   ByteSpan span;
   uint64_t position = 0;
   if (file == nullptr || !arguments.span(0, &span) || !arguments.bytes(1, &position)) return nullptr;
-  Bytes bytes = allocate(env, span.length);
+  OwnBytes bytes = allocate_bytes(env, span.length);
   if (bytes == nullptr) return nullptr;
   if (span.length > 0) memcpy(bytes.get(), span.data, span.length);
   return AsyncCall::start(env, std::make_unique<WriteCall>(file, std::move(bytes), span.length, position));
@@ -196,7 +184,7 @@ napi_value rewrite(napi_env env, napi_callback_info info) {
   std::vector<pmem::Rewrite> pieces;
   if (file == nullptr || !arguments.doubles(0, &numbers) || !arguments.span(1, &span)) return nullptr;
   if (!to_pieces(env, numbers, span.length, &pieces)) return nullptr;
-  Bytes bytes = allocate(env, span.length);
+  OwnBytes bytes = allocate_bytes(env, span.length);
   if (bytes == nullptr) return nullptr;
   if (span.length > 0) memcpy(bytes.get(), span.data, span.length);
   return AsyncCall::start(env, std::make_unique<RewriteCall>(file, std::move(pieces), std::move(bytes)));

@@ -6,14 +6,16 @@
 #include "arguments.h"
 #include "async_call.h"
 #include "functions.h"
+#include "own_bytes.h"
 
 namespace binding {
 namespace {
 
 class ReadEachCall final : public AsyncCall {
  public:
-  ReadEachCall(napi_env env, FileHandle* file, napi_value target, std::vector<pmem::ReadPiece> pieces, size_t total)
-      : AsyncCall(file, Order::any), env_(env), pieces_(std::move(pieces)), bytes_(total) {
+  ReadEachCall(napi_env env, FileHandle* file, napi_value target, std::vector<pmem::ReadPiece> pieces, OwnBytes bytes,
+               size_t total)
+      : AsyncCall(file, Order::any), env_(env), pieces_(std::move(pieces)), bytes_(std::move(bytes)), total_(total) {
     napi_create_reference(env, target, 1, &target_);
   }
   ~ReadEachCall() override {
@@ -21,18 +23,18 @@ class ReadEachCall final : public AsyncCall {
   }
 
  protected:
-  void run() override { outcomes_ = pmem::read_pieces(file()->file.fd.number(), pieces_, bytes_.data()); }
+  void run() override { outcomes_ = pmem::read_pieces(file()->file.fd.number(), pieces_, bytes_.get()); }
 
   napi_value settle(napi_env env) override {
     napi_value target = nullptr;
     ByteSpan span;
     if (napi_get_reference_value(env, target_, &target) != napi_ok || !to_byte_span(env, target, &span)) return nullptr;
     // The array may have been detached, or its buffer resized, meanwhile.
-    if (span.length < bytes_.size()) {
+    if (span.length < total_) {
       napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", "the array was detached while it was being read into");
       return nullptr;
     }
-    if (!bytes_.empty()) memcpy(span.data, bytes_.data(), bytes_.size());
+    copy_what_was_read(span.data);
     double* next = nullptr;
     const napi_value list = new_doubles(env, 2 * outcomes_.size(), &next);
     if (list == nullptr) return nullptr;
@@ -44,10 +46,19 @@ class ReadEachCall final : public AsyncCall {
   }
 
  private:
+  // Where nothing was read the memory holds whatever it held before.
+  void copy_what_was_read(unsigned char* target) const {
+    size_t at = 0;
+    for (size_t i = 0; i < outcomes_.size(); at += pieces_[i++].length) {
+      if (outcomes_[i].bytes > 0) memcpy(target + at, bytes_.get() + at, outcomes_[i].bytes);
+    }
+  }
+
   napi_env env_;
   napi_ref target_ = nullptr;
   std::vector<pmem::ReadPiece> pieces_;
-  std::vector<unsigned char> bytes_;
+  OwnBytes bytes_;
+  size_t total_;
   std::vector<pmem::Transferred> outcomes_;
 };
 
@@ -80,7 +91,10 @@ napi_value read_each(napi_env env, napi_callback_info info) {
   if (!to_read_pieces(env, numbers, span.length, &pieces)) return nullptr;
   size_t total = 0;
   for (const pmem::ReadPiece& piece : pieces) total += piece.length;
-  return AsyncCall::start(env, std::make_unique<ReadEachCall>(env, file, arguments.value(1), std::move(pieces), total));
+  OwnBytes bytes = allocate_bytes(env, total);
+  if (bytes == nullptr) return nullptr;
+  return AsyncCall::start(
+      env, std::make_unique<ReadEachCall>(env, file, arguments.value(1), std::move(pieces), std::move(bytes), total));
 }
 
 }  // namespace binding
