@@ -39,7 +39,7 @@ const list = [
     'return this.file.mappedBytes;', 'persist() calls a resize() that still runs a truncation',
   ],
   [
-    core('repair/repair-queue.ts'), 'const inFile = intersectAll(ranges, [state.wholeFile()]);',
+    core('repair/repair-queue.ts'), 'const inFile = isCut ? intersectAll(ranges, [state.wholeFile()]) : ranges;',
     'const inFile = ranges;', 'a repair fails for what a resize() has cut off before it began',
   ],
   [
@@ -48,8 +48,8 @@ const list = [
     'options that were left out are taken from a polluted prototype',
   ],
   [
-    core('repair/repair-queue.ts'), "coalesce(requireRanges('ranges', list, sizeBytes))",
-    "(requireRanges('ranges', list, sizeBytes), coalesce(list))", 'a repair reads its range once more after the check',
+    core('repair/repair-queue.ts'), "joined(requireRanges('ranges', list, sizeBytes))",
+    "(requireRanges('ranges', list, sizeBytes), joined(list))", 'a repair reads its range once more after the check',
   ],
   [
     core('repair/repair-queue.ts'), 'const resized = this.#last.then(run);',
@@ -214,7 +214,7 @@ const list = [
   [core('errors/system-error.ts'), 'insteadOf[failure.device]', "''", 'open() of a device does not say what to open'],
   [core('opening/file-info.ts'), '.slice(2), 10) >= 19', '.slice(2), 10) >= 10', 'recovery write on old kernels'],
   // Writing and verifying
-  [core('repair/verify-units.ts'), 'data.offset) !== undefined) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'data.offset) !== undefined && data.length === 0) {\n    return { step: \'verify\', errno: Errno.EFAULT };', 'a fault in verification'],
+  [core('repair/verify-units.ts'), 'file.read(mapped, data.offset) !== undefined)', 'file.read(mapped, data.offset) !== undefined && data.length === 0)', 'a fault in verification'],
   [core('repair/verify-units.ts'), 'bytes, mappedBytes);\n  return Buffer.compare(bytes, content) === 0', 'bytes, mappedBytes);\n  return true', 'other bytes in verification'],
   [core('repair/verify-units.ts'), 'return { step: \'verify\', errno };\n  return Buffer.compare(bytes, content) === 0', 'return { step: \'verify\', errno };\n  return true', 'other bytes in verification, past the mapping'],
   [core('repair/verify-units.ts'), 'if (gapBytes > 0 && !unsafe.isEmptyAt(from, gapBytes)) break;', '', 'what lies between repaired pages is mapped once more, bad or not'],
@@ -239,7 +239,7 @@ const list = [
   ],
   [core('repair/repair-unit.ts'), "this.#state = 'repaired';", '', 'a unit that was verified is written for ever'],
   // Content
-  [core('repair/salvage-unit.ts'), 'if (unsafe.metWithin(page).length > 0 || ', 'if (', 'bad pages are touched again'],
+  [core('repair/salvage-unit.ts'), 'if (unsafe.hasMet(page) || ', 'if (', 'bad pages are touched again'],
   [core('repair/rebuild-lost.ts'), 'if (bytes.byteLength !== range.length) {', 'if (false) {', 'rebuild of a wrong length'],
   [core('repair/prepare-units.ts'), 'tombstoned: rebuild === undefined && fill === undefined ? lost : left,', 'tombstoned: left,', 'zeros pass for data'],
   [core('repair/unit-contents.ts'), 'if (isWhollyLost && this.#fill !== undefined) return this.#lost(unit.length, this.#fill);', 'if (isWhollyLost) return this.#lost(unit.length, this.#fill ?? 0);', 'units that are rebuilt share one content'],
@@ -251,9 +251,9 @@ const list = [
   // Order of a repair
   [core('repair/batch.ts'), 'const failure = await journal.update(added);', 'const failure = undefined as SystemFailure | undefined;', 'no intent'],
   [core('repair/batch.ts'), 'intents: [...without(content.intents, intents), ...intents],', 'intents,', 'an unfinished unit loses its intent when another repair begins'],
-  [core('repair/batch.ts'), '...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),\n', '', 'an unfinished unit loses its intent when another repair ends'],
+  [core('repair/batch.ts'), '...without(content.intents, units.map(({ data }) => data)),\n', '', 'an unfinished unit loses its intent when another repair ends'],
   [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
-  [core('repair/batch.ts'), '        ...units.flatMap((unit) => unit.tombstoned),\n', '', 'no losses beside the intents'],
+  [core('repair/batch.ts'), 'subtract(content.lost, settled), ...tombstoned]', 'subtract(content.lost, settled)]', 'no losses beside the intents'],
   [
     core('repair/batch.ts'), 'unsafe.addLost(unit.tombstoned, unit.tombstoned);', ';', 'losses only in the journal',
   ],
@@ -373,7 +373,23 @@ const list = [
   [core('ranges/byte-range.ts'), 'if (rangeEnd(sorted[middle] as ByteRange) <= position) low', 'if (rangeEnd(sorted[middle] as ByteRange) < position) low', 'search: the range that ends where the other begins'],
   [core('faults/unsafe-ranges.ts'), '!this.#lost.holdsAnyOf(offset, length) &&', '', 'the quick question forgets losses'],
   [core('faults/unsafe-ranges.ts'), '!this.#busy.holdsAnyOf(offset, length)', 'true', 'the quick question forgets units under repair'],
-  [core('faults/unsafe-ranges.ts'), 'this.#unfinished.size === 0 &&', '', 'the quick question forgets unfinished intents'],
+  [core('faults/unsafe-ranges.ts'), 'this.#unfinished.size === 0 &&\n      !this.#listed', '!this.#listed', 'the quick question forgets unfinished intents'],
+  [
+    core('faults/unsafe-ranges.ts'), 'return !this.#lost.holdsAnyOf(offset, length);\n', 'return true;\n',
+    'a repair takes what was lost of a page for what it holds',
+  ],
+  [
+    core('faults/unsafe-ranges.ts'), 'if (this.#unfinished.size > 0 || this.#met', 'if (this.#met',
+    'a repair looks away from what another has left half done',
+  ],
+  [
+    core('faults/unsafe-ranges.ts'), ' > 0 || this.#met.holdsAnyOf(offset, length)) return false;\n    return !',
+    ' > 0) return false;\n    return !', 'a repair looks away from errors that were met and that no list has',
+  ],
+  [
+    core('repair/journal/format.ts'), 'if (content !== last || content === undefined) ', 'if (last === undefined) ',
+    'the journal takes each content for the first one',
+  ],
   // Several openers: killed by the exploration of these (mock/test/explore/several-openers.test.ts)
   [core('repair/journal/journal.ts'), 'if (--this.#holders > 0) return;', 'this.#holders = 0;', 'a persist of the same file drops the lock of its repair'],
   [core('repair/journal/journal.ts'), 'if (failure !== undefined) throw lockError(what, failure, this.#file.facts.path);', '', 'the repair lock excludes nobody'],
@@ -386,7 +402,7 @@ const list = [
   [core('resize/resize.ts'), "await journal.acquire('cannot resize');\n    return true;", 'return false;', 'resize() takes no lock'],
   [core('repair/recover.ts'), 'finished.size > 0 || isCutOff', 'isCutOff', 'open() drops an intent whose bytes are not durable'],
   [core('repair/write-units.ts'), 'if (size.sizeBytes !== writtenEnd) return undefined;', '', 'a repair of the last page cuts off what was appended'],
-  [core('repair/batch.ts'), '...subtract(content.lost, [...noted, ...kept]),', '', 'a repair forgets the losses of others'],
+  [core('repair/batch.ts'), '...subtract(content.lost, settled), ', '', 'a repair forgets the losses of others'],
   // Watching
   [core('rescue/watch.ts'), 'if (!this.#running) void this.#follow();', 'if (!this.#running && !this.#again) void this.#follow();', 'a watch never hears of anything'],
   [core('rescue/watch.ts'), 'while (this.#again && !this.#closed) {\n        this.#again = false;', '{\n        this.#again = false;', 'a change that comes while the list is being read is not noticed'],

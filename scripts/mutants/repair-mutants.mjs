@@ -133,7 +133,7 @@ const list = [
   [repair('write-units.ts'), "unit.state === 'holds-others' || ", '', 'what another process stored beside the write is written over'],
   [repair('batch.ts'), " || state === 'holds-others'", '', 'what another process stored beside the write is hidden'],
   [
-    repair('batch.ts'), "state === 'half-done' || readErrno !== 0;", "state === 'half-done';",
+    repair('recorded-states.ts'), "unit.state === 'half-done' || unit.readErrno !== 0", "unit.state === 'half-done'",
     'what clearing leaves of a lost page counts as the store of others',
   ],
   [
@@ -390,8 +390,8 @@ const list = [
   [repair('recover.ts'), 'subtract(lostEarlier, supplied), blank });', 'lostEarlier, blank });', 'what was supplied for an earlier loss is dropped when the machine dies'],
   [repair('recover.ts'), 'subtract(journal.content.lost, stored);', 'journal.content.lost;', 'stores of others are written again as lost'],
   [repair('recover.ts'), "filter(({ state }) => state === 'repaired').map(({ data }) => data);", 'map(({ data }) => data);', 'a unit that recovery could not write forgets what it had lost'],
-  [repair('batch.ts'), '[...noted, ...kept]', '[...kept]', 'a page that went bad once more and was rebuilt stays lost if its process dies'],
-  [repair('batch.ts'), '[...noted, ...kept]', '[...noted]', 'what rebuild did not know beside a store passes for data if its process dies'],
+  [repair('recorded-states.ts'), 'settled.push(unit.data);', ';', 'a page that went bad once more and was rebuilt stays lost if its process dies'],
+  [repair('recorded-states.ts'), 'settled.push(range);', ';', 'what rebuild did not know beside a store passes for data if its process dies'],
   [repair('batch.ts'), "bytesOf(units.filter(({ state }) => state !== 'half-done'))", 'ranges', 'what was lost of a unit passes for data if its repair fails half way'],
   [journal('content.ts'), ' || overlappingOf(held, intent).length === 0;', ';', 'to a reader a page that was lost and is being supplied is a media error'],
   // The journal's size, and how often it is replaced

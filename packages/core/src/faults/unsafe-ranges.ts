@@ -102,9 +102,20 @@ export class UnsafeRanges {
     this.#update();
   }
 
+  /** Nothing is known of the range but, at most, that the kernel lists it: O(log n), and nothing is allocated. */
+  isUntold(offset: number, length: number): boolean {
+    // Blank and shown bytes are lost ones.
+    if (this.#unfinished.size > 0 || this.#met.holdsAnyOf(offset, length)) return false;
+    return !this.#lost.holdsAnyOf(offset, length);
+  }
+
   /** Bytes on which an access of this process met a media error: not to be touched again, even to salvage them. */
   metWithin(range: ByteRange): ByteRange[] {
     return this.#met.within(range);
+  }
+
+  hasMet(range: ByteRange): boolean {
+    return this.#met.overlaps(range);
   }
 
   lostWithin(range: ByteRange): ByteRange[] {

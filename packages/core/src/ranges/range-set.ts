@@ -32,6 +32,7 @@ export class RangeSet {
   addAll(ranges: Iterable<ByteRange>): void {
     const added = coalesce(ranges);
     if (added.length * 8 < this.#ranges.length) for (const range of added) this.add(range);
+    else if (this.#ranges.length === 0) this.#ranges = added;
     else if (added.length > 0) this.#ranges = coalesce([...this.#ranges, ...added]);
   }
 

@@ -18,7 +18,8 @@ interface Piece extends ByteRange {
 export async function isAsSalvaged(
   file: CompleteFile, unsafe: UnsafeRanges, units: readonly RepairUnit[],
 ): Promise<boolean> {
-  const pieces = units.filter(({ state }) => state === 'untouched').flatMap((unit) => piecesOf(unit, unsafe));
+  const pieces: Piece[] = [];
+  for (const unit of units) if (unit.state === 'untouched' && !unit.isGone) pieces.push(...piecesOf(unit, unsafe));
   if (pieces.length === 0) return true;
   const found = new Uint8Array(totalLength(pieces));
   const reads = await readEachOn(file, pieces, found);

@@ -9,6 +9,7 @@ import type { Journal, JournalChange } from './journal/journal.js';
 import type { Intent, JournalContent } from './journal/content.js';
 import { TOO_LARGE } from './journal/journal-errors.js';
 import type { AppendedTail } from './appended-tail.js';
+import { recordedStates } from './recorded-states.js';
 import type { RepairUnit } from './repair-unit.js';
 
 export interface Batch {
@@ -50,25 +51,13 @@ export async function recordIntents(
   const { path } = journal;
   const ranges = bytesOf(units);
   const intents = units.map((unit) => unit.intent(fileSizeBytes));
-  // What a page gives that cannot be read now, and is cleared, is no zeros if the machine dies before it is written.
-  const mayHoldAnything = ({ state, readErrno }: RepairUnit): boolean => state === 'half-done' || readErrno !== 0;
-  const unknown = units.filter(mayHoldAnything).map(({ data }) => data);
-  // If a bare intent's page can be read later it was written whole: until then the intent says that all of it is lost.
-  const noted = units.filter(({ suppliable, state }) => suppliable && state === 'untouched').map(({ data }) => data);
-  // What a repair keeps of a page is on the medium already, also if this process dies before it writes.
-  const kept = units.filter(({ state }) => state === 'untouched').flatMap(keptOf);
-  // A page that no read could give holds what is written now, once it can be read.
-  const isUnread = (unit: RepairUnit): boolean => unit.state === 'untouched' && isGone(unit);
-  const unread = units.filter(isUnread).flatMap((unit) => unit.tombstoned);
+  const { unknown, settled, tombstoned, unread } = recordedStates(units);
   const added = (now: JournalContent): JournalContent => {
     const content = written === undefined ? now : written.change(now);
     return {
       intents: [...without(content.intents, intents), ...intents],
       // What was lost before stays lost until the new bytes are there: a process may die before it writes any.
-      lost: coalesce([
-        ...subtract(content.lost, [...noted, ...kept]),
-        ...units.flatMap((unit) => unit.tombstoned),
-      ]),
+      lost: coalesce([...subtract(content.lost, settled), ...tombstoned]),
       blank: coalesce([...subtract(content.blank ?? [], unknown), ...unread]),
     };
   };
@@ -139,7 +128,7 @@ export function settle(
   const ended = bytesOf(units.filter(({ state }) => state !== 'half-done'));
   const change: JournalChange = (content) => ({
     intents: [
-      ...without(content.intents, units.map((unit) => unit.intent(fileSizeBytes))),
+      ...without(content.intents, units.map(({ data }) => data)),
       ...halfDone.flatMap((unit) => intentOf(unit) ?? []),
     ],
     lost: coalesce([...subtract(content.lost, ended), ...lostNow, ...lostBefore]),
@@ -187,22 +176,16 @@ export function blankOf(unit: RepairUnit): readonly ByteRange[] {
   return isReadable(unit) ? unit.tombstoned : [];
 }
 
-function keptOf({ data, lost }: RepairUnit): readonly ByteRange[] {
-  return lost.length === 1 && lost[0]?.length === data.length ? [] : subtract([data], lost);
-}
-
-function isGone({ readErrno, lost, data }: RepairUnit): boolean {
-  return readErrno !== 0 && lost.length === 1 && lost[0]?.length === data.length;
-}
-
 /** The unit was written, and reads well now. */
 function isReadable({ state }: RepairUnit): boolean {
   return state === 'repaired' || state === 'holds-others';
 }
 
-function without(intents: readonly Intent[], removed: readonly Intent[]): Intent[] {
-  const offsets = new Set(removed.map((intent) => intent.offset));
-  return intents.filter((intent) => !offsets.has(intent.offset));
+/** The intents but those of the units at the offsets of `removed`. */
+function without(intents: readonly Intent[], removed: readonly ByteRange[]): readonly Intent[] {
+  if (intents.length === 0) return intents;
+  const offsets = new Set(removed.map(({ offset }) => offset));
+  return intents.filter(({ offset }) => !offsets.has(offset));
 }
 
 function unwritable(message: string, journal: Journal, failure: SystemFailure, ranges: readonly ByteRange[]): RepairError {

@@ -7,9 +7,11 @@ import { intersectAll, rangeEnd, totalLength } from '../ranges/byte-range.js';
 import { isAsSalvaged } from './as-salvaged.js';
 import { type Batch, hasTail } from './batch.js';
 import type { RecoverContext } from './context.js';
+import type { Intent } from './journal/content.js';
 import { sizeOf, truncated } from './file-size.js';
 import { prepareUnits } from './prepare-units.js';
 import type { ReadRoom } from './read-room.js';
+import type { RepairUnit } from './repair-unit.js';
 import { storedOver } from './stored-over.js';
 import { suspectsIn, writtenIn } from './survey.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
@@ -54,15 +56,18 @@ export async function hasChanged(
 ): Promise<boolean> {
   const { file, unsafe } = context;
   const sizeBytes = await sizeOf(file, 'cannot repair', window);
-  const end = Math.max(...batch.units.map((unit) => rangeEnd(unit.data)));
+  const end = rangeEnd((batch.units.at(-1) as RepairUnit).data);
   if (hasTail(batch) ? sizeBytes !== batch.fileSizeBytes : sizeBytes < end) return true;
   if (!(await isAsSalvaged(file, unsafe, batch.units))) return true;
-  const unfinished = batch.units.flatMap(({ data }) => unsafe.unfinishedAt(data.offset) ?? []);
+  const unfinished: Intent[] = [];
+  const pieces: ByteRange[] = [];
+  for (const { data, readErrno } of batch.units) {
+    const intent = unsafe.unfinishedAt(data.offset);
+    if (intent !== undefined) unfinished.push(intent);
+    else if (readErrno !== 0) pieces.push(data);
+  }
   if ((await storedOver(context, unfinished)).length > 0) return true;
-  const isUnfinished = ({ offset }: ByteRange): boolean => unsafe.unfinishedAt(offset) !== undefined;
-  const unread = batch.units.filter(({ readErrno, data }) => readErrno !== 0 && !isUnfinished(data));
-  if (unread.length === 0) return false;
-  const pieces = unread.map((unit) => unit.data);
+  if (pieces.length === 0) return false;
   const reads = await readEachOn(file, pieces, room.take(totalLength(pieces)));
   // An errno of the moment says nothing of the medium: the page may hold what others have written.
   const unanswered = reads.find(({ errno }) => errno !== 0 && !isMediaErrno(errno, file.facts));

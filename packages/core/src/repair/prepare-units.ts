@@ -12,6 +12,9 @@ import type { ContentRequest } from './types.js';
 import { readEachOn } from '../rescue/read-on.js';
 import { UnitContents } from './unit-contents.js';
 
+/** One for thousands of units; frozen, since receipts show it. */
+const NONE: readonly ByteRange[] = Object.freeze([]);
+
 /**
  * Units of `suspects` (ascending runs of units) that are healthy after all are left out of the result. Those in which
  * others have stored where the bytes to be supplied were lost are `holds-others`: nothing is to be done to them.
@@ -30,7 +33,7 @@ export async function prepareUnits(
     const isHalfDone = unsafe.unfinishedAt(unit.data.offset) !== undefined;
     // A page that can be read may get stores of others. Only a copy of its new content tells them from this repair's.
     const isUnread = isHalfDone || unit.readErrno !== 0;
-    const supply = supplyOf(unit, request, left?.get(unit) ?? [], isUnread ? unitBytes : Infinity);
+    const supply = supplyOf(unit, request, left?.get(unit) ?? NONE, isUnread ? unitBytes : Infinity);
     return new RepairUnit(unit, supply, isHalfDone);
   });
 }
@@ -72,8 +75,8 @@ function supplyOf(
   const isGone = lost.length === 1 && lost[0]?.length === goneBytes;
   return {
     suppliable: rebuild !== undefined && !journalRebuilt && !isPartial && isGone,
-    rebuilt: rebuild === undefined ? [] : isPartial ? lost.filter((range) => !left.includes(range)) : lost,
-    filled: fill === undefined ? [] : lost,
+    rebuilt: rebuild === undefined ? NONE : isPartial ? lost.filter((range) => !left.includes(range)) : lost,
+    filled: fill === undefined ? NONE : lost,
     tombstoned: rebuild === undefined && fill === undefined ? lost : left,
   };
 }

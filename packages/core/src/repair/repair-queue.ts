@@ -3,7 +3,7 @@ import { isRepairError, PmemError } from '../errors/errors.js';
 import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { coalesce, intersectAll } from '../ranges/byte-range.js';
+import { coalesce, intersectAll, joined, rangeEnd } from '../ranges/byte-range.js';
 import { requireRanges } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
 import { repairRequest } from './repair-options.js';
@@ -37,7 +37,7 @@ export class RepairQueue {
     const { path, sizeBytes } = this.#state;
     this.#state.assertOpen();
     const list = Array.isArray(asked) ? (asked as readonly ByteRange[]) : [asked as ByteRange];
-    const ranges = coalesce(requireRanges('ranges', list, sizeBytes));
+    const ranges = joined(requireRanges('ranges', list, sizeBytes));
     const request = repairRequest(options);
     this.#state.assertWritable(ranges);
     const enclosing = enclosingRepairs();
@@ -50,7 +50,8 @@ export class RepairQueue {
       const state = this.#state;
       state.assertOpen();
       // What a resize() has cut off meanwhile needs no repair.
-      const inFile = intersectAll(ranges, [state.wholeFile()]);
+      const isCut = rangeEnd(ranges.at(-1) as ByteRange) > state.sizeBytes;
+      const inFile = isCut ? intersectAll(ranges, [state.wholeFile()]) : ranges;
       if (inFile.length === 0) return { units: [] };
       const { file, unsafe, journal } = state;
       const context = { file, unsafe, journal, assertOpen: () => { state.assertOpen(); } };

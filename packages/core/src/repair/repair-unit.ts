@@ -2,7 +2,7 @@
 import type { FileFacts } from '../driver/driver.js';
 import { isMediaErrno } from '../faults/classify.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { intersect } from '../ranges/byte-range.js';
+import { rangeBetween } from '../ranges/byte-range.js';
 import type { Intent } from './journal/content.js';
 import type { RepairAttempt, RepairStrategy } from './types.js';
 
@@ -69,6 +69,9 @@ export interface StepFailure {
 /** Content of a unit that is not written, or not any more. */
 export const NOTHING = new Uint8Array(0);
 
+/** One for thousands of units; frozen, since receipts show it. */
+const NO_ATTEMPTS: readonly RepairAttempt[] = Object.freeze([]);
+
 export class RepairUnit implements UnitPlace, Supply {
   readonly unit: ByteRange;
   readonly data: ByteRange;
@@ -80,7 +83,7 @@ export class RepairUnit implements UnitPlace, Supply {
   readonly filled: readonly ByteRange[];
   readonly tombstoned: readonly ByteRange[];
   readonly suppliable: boolean;
-  readonly #attempts: RepairAttempt[] = [];
+  #attempts: readonly RepairAttempt[] = NO_ATTEMPTS;
   #content: Uint8Array;
   #readErrno: number;
   #isUnanswered = false;
@@ -109,6 +112,11 @@ export class RepairUnit implements UnitPlace, Supply {
   /** The file ends inside it. */
   get isTail(): boolean {
     return this.data.length < this.unit.length;
+  }
+
+  /** Nothing of it could be read when it was read last, and all of it is lost. */
+  get isGone(): boolean {
+    return this.#readErrno !== 0 && this.lost.length === 1 && this.lost[0]?.length === this.data.length;
   }
 
   get state(): UnitState {
@@ -179,7 +187,8 @@ export class RepairUnit implements UnitPlace, Supply {
 
   /** The strategy that is being tried has failed. */
   failed(failure: StepFailure): void {
-    this.#attempts.push({ range: this.data, strategy: this.#strategy as RepairStrategy, ...failure });
+    const attempt = { range: this.data, strategy: this.#strategy as RepairStrategy, ...failure };
+    this.#attempts = [...this.#attempts, attempt];
     this.#strategy = undefined;
   }
 
@@ -213,5 +222,5 @@ export function isZero(bytes: Uint8Array): boolean {
 /** The unit at `offset`, clipped to the file as `data`. `offset` is aligned and inside the file. */
 export function placeOfUnit(offset: number, unitBytes: number, fileSizeBytes: number): UnitPlace {
   const unit: ByteRange = { offset, length: unitBytes };
-  return { unit, data: intersect(unit, { offset: 0, length: fileSizeBytes }) ?? unit };
+  return { unit, data: offset + unitBytes <= fileSizeBytes ? unit : rangeBetween(offset, fileSizeBytes) };
 }

@@ -8,7 +8,7 @@ import { appendedTail } from './appended-tail.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { writtenBlocks } from '../rescue/refresh-known.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { alignOut, joined, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { PmemError, RepairError } from '../errors/errors.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Batch, Unstruck } from './batch.js';
@@ -47,7 +47,8 @@ export async function repairRanges(
 ): Promise<RepairReceipt> {
   const { file, unsafe, journal } = context;
   await journal.acquire('cannot repair');
-  const runs = coalesce(ranges.map((range) => alignOut(range, repairUnitBytes(file.facts))));
+  const unitBytes = repairUnitBytes(file.facts);
+  const runs = joined(ranges.map((range) => alignOut(range, unitBytes)));
   unsafe.markBusy(runs);
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
@@ -66,9 +67,11 @@ async function withinFile({ file }: RepairContext, runs: readonly ByteRange[]): 
   const span = spanOf(runs);
   if (span === undefined) throw new PmemError('ERR_PMEM_IO', 'no unit to repair');
   const sizeBytes = await sizeOf(file, 'cannot repair', runs);
-  const beyond = subtract(runs, [{ offset: 0, length: sizeBytes }]).filter((range) => range.offset >= sizeBytes);
-  const gone = beyond.filter((range) => range.offset % repairUnitBytes(file.facts) === 0);
-  if (gone.length > 0) throw truncated(file, gone);
+  if (rangeEnd(span) > sizeBytes) {
+    const beyond = subtract(runs, [{ offset: 0, length: sizeBytes }]).filter((range) => range.offset >= sizeBytes);
+    const gone = beyond.filter((range) => range.offset % repairUnitBytes(file.facts) === 0);
+    if (gone.length > 0) throw truncated(file, gone);
+  }
   return rangeBetween(span.offset, Math.min(rangeEnd(span), sizeBytes));
 }
 

@@ -47,9 +47,9 @@ function copyOf(runs: readonly Run[]): RewriteRequest {
     return piece;
   });
   const bytes = new Uint8Array(total);
-  for (const [i, run] of runs.entries()) {
+  for (let i = 0; i < runs.length; i++) {
     let at = (pieces[i] as Rewrite).sourceOffset;
-    for (const { content } of run) {
+    for (const { content } of runs[i] as Run) {
       bytes.set(content, at);
       at += content.byteLength;
     }

@@ -54,20 +54,48 @@ export function salvageUnit(
   supplied: boolean,
 ): FoundUnit | undefined {
   const { unsafe } = scene;
-  const bad = overlappingOf(scene.blocks, data);
-  const shared = bad.some((block) => block.shared);
-  const listed = bad.length > 0;
-  const mayBeHuge = bad.some((block) => block.mayBeHuge);
+  const listing = listingOf(scene.blocks, data);
+  const read = readOf(scene, data, found, reads);
+  if (!unsafe.isUntold(data.offset, data.length)) {
+    return salvageKnown(scene, { unit, data }, found, { ...listing, ...read }, contents, supplied);
+  }
+  const { gone, readErrno } = read;
+  if (gone.length === 0 && !listing.listed && readErrno === 0) return undefined;
+  const lost = gone.length > 1 ? coalesce(gone) : gone;
+  return foundUnit({ unit, data }, listing, readErrno, contents.keep(data, found, lost), lost);
+}
+
+/** The kernel's list, as far as it is about a unit. */
+type Listing = Pick<FoundUnit, 'shared' | 'listed' | 'mayBeHuge'>;
+
+/** The outcome of reading a unit's pages. */
+interface PagesRead {
+  /** The pages that the medium cannot give. */
+  readonly gone: readonly ByteRange[];
+  /** The last errno that said so. */
+  readonly readErrno: number;
+}
+
+/** salvageUnit() of a unit of which more is known than the kernel's list: losses, errors met, a repair cut off. */
+function salvageKnown(
+  scene: PrepareScene,
+  place: UnitPlace,
+  found: Uint8Array,
+  known: Listing & PagesRead,
+  contents: UnitContents,
+  supplied: boolean,
+): FoundUnit | undefined {
+  const { unsafe } = scene;
+  const { unit, data } = place;
+  const { gone, readErrno, listed } = known;
   const lostEarlier = unsafe.lostWithin(data);
-  const { gone, readErrno } = readOf(scene, data, found, reads);
-  // Field by field: a spread of thousands of units is a tenth of the repair.
-  const foundUnit = (content: Uint8Array, lost: readonly ByteRange[], holdsOthers = false): FoundUnit => {
-    return { unit, data, content, lost, shared, listed, mayBeHuge, readErrno, holdsOthers };
+  const unitOf = (content: Uint8Array, lost: readonly ByteRange[], holdsOthers = false): FoundUnit => {
+    return foundUnit(place, known, readErrno, content, lost, holdsOthers);
   };
   const unfinished = unsafe.unfinishedAt(data.offset);
   if (unfinished !== undefined && unfinished.content === undefined) {
     // Whatever it reads as by now: its repair may have stopped anywhere.
-    return foundUnit(contents.keep(data, found, [data]), [data]);
+    return unitOf(contents.keep(data, found, [data]), [data]);
   }
   if (unfinished?.content !== undefined) {
     // What its repair wanted to put there, and of what was appended since, what is there.
@@ -76,34 +104,57 @@ export function salvageUnit(
     const gaps = coalesce(pages.flatMap((page) => afterEnd(page, rangeEnd(unfinished))));
     found.set(unfinished.content.subarray(0, data.length), 0);
     const allLost = coalesce([...lostEarlier, ...gaps]);
-    return foundUnit(contents.keep(data, found, allLost), allLost);
+    return unitOf(contents.keep(data, found, allLost), allLost);
   }
   const blank = subtract(unsafe.blankWithin(data), gone);
   const stored = blank.length === 0 ? [] : intersectAll(nonZeroRuns(found, data.offset), blank);
-  if (supplied && subtract(stored, unsafe.shownWithin(data)).length > 0) return foundUnit(NOTHING, lostEarlier, true);
+  if (supplied && subtract(stored, unsafe.shownWithin(data)).length > 0) return unitOf(NOTHING, lostEarlier, true);
   const lostBefore = subtract(lostEarlier, stored);
   if (gone.length === 0 && !listed && readErrno === 0) {
-    if (unsafe.metWithin(data).length > 0 && !isMappedWell(scene, unit, data)) {
+    if (unsafe.hasMet(data) && !isMappedWell(scene, unit, data)) {
       // The bytes are there, but this mapping cannot give them: written once more, they get a page of their own.
-      return foundUnit(contents.keep(data, found, lostBefore), lostBefore);
+      return unitOf(contents.keep(data, found, lostBefore), lostBefore);
     }
     if (lostEarlier.length === 0 || !supplied) return undefined;
   }
   const allLost = coalesce([...lostBefore, ...gone]);
-  return foundUnit(contents.keep(data, found, allLost), allLost);
+  return unitOf(contents.keep(data, found, allLost), allLost);
 }
 
-/** The pages that the medium cannot give, and the last errno that said so. */
-function readOf(
-  scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: readonly Transfer[],
-): { readonly gone: readonly ByteRange[]; readonly readErrno: number } {
+/** Field by field: a spread of thousands of units is a tenth of the repair. */
+function foundUnit(
+  { unit, data }: UnitPlace,
+  { shared, listed, mayBeHuge }: Listing,
+  readErrno: number,
+  content: Uint8Array,
+  lost: readonly ByteRange[],
+  holdsOthers = false,
+): FoundUnit {
+  return { unit, data, content, lost, shared, listed, mayBeHuge, readErrno, holdsOthers };
+}
+
+function listingOf(blocks: readonly FileBadBlock[], data: ByteRange): Listing {
+  let shared = false;
+  let mayBeHuge = false;
+  const bad = overlappingOf(blocks, data);
+  for (const block of bad) {
+    shared ||= block.shared;
+    mayBeHuge ||= block.mayBeHuge;
+  }
+  return { shared, listed: bad.length > 0, mayBeHuge };
+}
+
+function readOf(scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: readonly Transfer[]): PagesRead {
   const gone: ByteRange[] = [];
   let readErrno = 0;
-  for (const [i, page] of pagesOf(data, scene.file.facts.pageBytes).entries()) {
+  const pages = pagesOf(data, scene.file.facts.pageBytes);
+  for (let i = 0; i < pages.length; i++) {
+    const page = pages[i] as ByteRange;
     const read = reads[i] as Transfer;
     if (read.errno === 0 && read.transferredBytes === page.length) continue;
     readErrno = mediaErrno(scene.file, read, page);
-    const part = found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
+    const isAll = page.length === found.length;
+    const part = isAll ? found : found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
     if (!loadsFromBefore(scene, page, part, readErrno)) gone.push(page);
   }
   return { gone, readErrno };
@@ -128,7 +179,7 @@ function loadsFromBefore(
   { file, unsafe }: PrepareScene, page: ByteRange, target: Uint8Array, readErrno: number,
 ): boolean {
   if (readErrno !== Errno.EIO || rangeEnd(page) > file.mappedBytes) return false;
-  if (unsafe.metWithin(page).length > 0 || unsafe.unfinishedAt(page.offset) !== undefined) return false;
+  if (unsafe.hasMet(page) || unsafe.unfinishedAt(page.offset) !== undefined) return false;
   return file.read(target, page.offset) === undefined;
 }
 

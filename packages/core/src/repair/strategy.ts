@@ -29,6 +29,9 @@ export interface RepairGround {
   readonly zeroRange: ZeroRangeBehaviour;
 }
 
+/** One for thousands of units that nothing was tried on. */
+const NONE: ReadonlySet<RepairStrategy> = new Set();
+
 /** The next strategy for a unit after its attempts failed, or undefined if nothing is left to try. */
 export function nextStrategy(
   ground: RepairGround,
@@ -36,7 +39,7 @@ export function nextStrategy(
   unit: Pick<RepairUnit, 'shared' | 'attempts' | 'readErrno' | 'listed' | 'mayBeHuge'>,
 ): RepairStrategy | undefined {
   const { shared, attempts, readErrno } = unit;
-  const tried = new Set(attempts.map((attempt) => attempt.strategy));
+  const tried = attempts.length === 0 ? NONE : new Set(attempts.map((attempt) => attempt.strategy));
   const { facts, zeroRange } = ground;
   const { allowRelocation } = request;
   const mayZero = isZeroRangeSafe(ground, unit, allowRelocation);

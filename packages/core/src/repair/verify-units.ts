@@ -118,9 +118,8 @@ function verifyUnit(
 ): StepFailure | undefined | Promise<StepFailure | undefined> {
   const bytes = data.length === found.length ? found : found.subarray(0, data.length);
   const mappedBytes = Math.min(data.length, Math.max(0, file.mappedBytes - data.offset));
-  if (mappedBytes > 0 && file.read(bytes.subarray(0, mappedBytes), data.offset) !== undefined) {
-    return { step: 'verify', errno: Errno.EFAULT };
-  }
+  const mapped = mappedBytes === bytes.length ? bytes : bytes.subarray(0, mappedBytes);
+  if (mappedBytes > 0 && file.read(mapped, data.offset) !== undefined) return { step: 'verify', errno: Errno.EFAULT };
   if (mappedBytes < data.length) return verifyPast(file, data, content, bytes, mappedBytes);
   return Buffer.compare(bytes, content) === 0 ? undefined : { step: 'verify', errno: 0 };
 }

@@ -90,7 +90,8 @@ async function writeRuns(file: CompleteFile, runs: readonly Run[], fileSizeBytes
   if (runs.length === 0) return { written, parted };
   const { pieces, bytes } = rewriteRequestOf(runs);
   const outcomes = await file.rewrite(pieces, bytes);
-  for (const [i, run] of runs.entries()) {
+  for (let i = 0; i < runs.length; i++) {
+    const run = runs[i] as Run;
     const piece = pieces[i] as Rewrite;
     const outcome = outcomes[i] as Rewritten;
     noteRewritten(run, piece, outcome);

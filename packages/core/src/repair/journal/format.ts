@@ -105,14 +105,25 @@ function isUniform(content: Uint8Array | undefined): boolean {
   return byteLength > 0 && Buffer.compare(content.subarray(1), content.subarray(0, byteLength - 1)) === 0;
 }
 
+/** isUniform() of each: thousands of pages that were lost and filled share one content. */
+function areUniform(intents: readonly Intent[]): boolean[] {
+  let last: Uint8Array | undefined;
+  let isLastUniform = false;
+  return intents.map(({ content }) => {
+    if (content !== last || content === undefined) isLastUniform = isUniform(content);
+    last = content;
+    return isLastUniform;
+  });
+}
+
 export function encodeJournal(identity: JournalIdentity, content: JournalContent): Uint8Array {
   const intents = [...content.intents].sort((a, b) => a.offset - b.offset);
-  const uniform = intents.map((intent) => isUniform(intent.content));
+  const uniform = areUniform(intents);
   const blank = intersectAll(content.lost, content.blank ?? []);
   const other = blank.length === 0 ? content.lost : subtract(content.lost, blank);
   const records = intents.length + blank.length + other.length;
   let total = HEADER_BYTES + DIGEST_BYTES + RECORD_BYTES * records;
-  for (const [i, { content: unit }] of intents.entries()) if (uniform[i] === false) total += padded(unit?.byteLength ?? 0);
+  intents.forEach(({ content: unit }, i) => { if (uniform[i] === false) total += padded(unit?.byteLength ?? 0); });
   const bytes = Buffer.alloc(total);
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32LE(JOURNAL_VERSION, 8);
@@ -124,7 +135,8 @@ export function encodeJournal(identity: JournalIdentity, content: JournalContent
   bytes.write(identity.bootId, 56, BOOT_ID_BYTES, 'latin1');
   bytes.writeUInt32BE(identity.writtenBy, WRITTEN_BY_OFFSET);
   let at = HEADER_BYTES;
-  for (const [i, intent] of intents.entries()) {
+  for (let i = 0; i < intents.length; i++) {
+    const intent = intents[i] as Intent;
     const { content: unit, fileSizeBytes } = intent;
     if (unit === undefined) {
       at = writeRecord(bytes, at, KIND_BARE, intent, 0, fileSizeBytes);
