@@ -6,6 +6,9 @@ const SHORT_ROUNDS = 3;
 /** The part of each batch that is done: less than 1 in a short run, or if the processor is emulated. */
 export const share = Number(process.env.SAFE_PMEM_BENCH_SHARE ?? (short ? SHORT_SHARE : 1));
 
+/** So many rounds long is the one that is not counted: an emulated processor compiles as slowly as it runs. */
+const warmUpRounds = Number(process.env.SAFE_PMEM_BENCH_WARM_UP_ROUNDS ?? 1);
+
 /** How many of so many rounds are done. */
 export function roundsOf(rounds) {
   return short ? Math.min(SHORT_ROUNDS, rounds) : rounds;
@@ -43,6 +46,7 @@ export async function raceAsync(variants, { operations: allOperations, rounds: a
   const times = new Map(names.map((name) => [name, []]));
   for (let round = -1; round < rounds; round++) {
     for (const name of names) {
+      const leastMs = short ? 0 : round < 0 ? roundMs * warmUpRounds : roundMs;
       const start = process.hrtime.bigint();
       let done = 0;
       let elapsedNs;
@@ -50,7 +54,7 @@ export async function raceAsync(variants, { operations: allOperations, rounds: a
         await variants[name](operations);
         done += operations;
         elapsedNs = Number(process.hrtime.bigint() - start);
-      } while (elapsedNs < (short ? 0 : roundMs * 1e6));
+      } while (elapsedNs < leastMs * 1e6);
       if (round >= 0) times.get(name).push(elapsedNs / done);
     }
   }
