@@ -1,4 +1,5 @@
 // The logs that are compared: ours, and tables of others used as one.
+import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { PmemFile } from '@safe-pmem/core';
 import { Wal } from '@safe-pmem/examples/wal';
@@ -11,9 +12,11 @@ const found = Object.fromEntries(await Promise.all(names.map(async (name) => [na
 /** Why some of them take no part. */
 export const absent = names.flatMap((name) => found[name].absent ?? []);
 
-/** A new log or table of each, by name; `label` keeps their files apart. */
+/** A new log or table of each, by name; `label` names the folder of their files. */
 export async function contestants(label) {
-  const file = await PmemFile.open(path.join(directory, `wal-${label}`), {
+  const folder = path.join(directory, label);
+  mkdirSync(folder);
+  const file = await PmemFile.open(path.join(folder, 'wal'), {
     driver: nativeDriver(),
     create: true,
     size: LOG_BYTES,
@@ -32,7 +35,7 @@ export async function contestants(label) {
   };
   if (found.lmdb.module) {
     const db = found.lmdb.module.open({
-      path: path.join(directory, `lmdb-${label}`),
+      path: path.join(folder, 'lmdb'),
       encoding: 'binary',
       overlappingSync: false,
     });
@@ -41,7 +44,7 @@ export async function contestants(label) {
     all.lmdb = { append: (bytes) => db.put(key++, bytes), trim() {}, close: () => db.close() };
   }
   if (found['better-sqlite3'].module) {
-    const db = new found['better-sqlite3'].module.default(path.join(directory, `sqlite-${label}`));
+    const db = new found['better-sqlite3'].module.default(path.join(folder, 'sqlite'));
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.exec('CREATE TABLE log (id INTEGER PRIMARY KEY, payload BLOB)');
@@ -57,7 +60,7 @@ export async function contestants(label) {
     };
   }
   if (found['classic-level'].module) {
-    const db = new found['classic-level'].module.ClassicLevel(path.join(directory, `level-${label}`), {
+    const db = new found['classic-level'].module.ClassicLevel(path.join(folder, 'level'), {
       keyEncoding: 'utf8',
       valueEncoding: 'view',
     });
@@ -70,4 +73,9 @@ export async function contestants(label) {
     };
   }
   return all;
+}
+
+/** Removes the files of contestants that are closed: a device of persistent memory may be small. */
+export function removeFiles(label) {
+  rmSync(path.join(directory, label), { recursive: true });
 }

@@ -35,7 +35,7 @@ async function run(): Promise<BenchResult> {
       SAFE_PMEM_BENCH_SHARE: share,
       SAFE_PMEM_BENCH_WARM_UP_ROUNDS: warmUpRounds,
     };
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'ignore'] });
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('error', reject);
     child.on('close', resolve);
   });
