@@ -155,7 +155,7 @@ const list = [
     'const neighbour = open?.at(-1);', 'units of a run that failed go together again',
   ],
   [
-    repair('ask-again.ts'), 'unit.isZeroed && hasOthers(found, unit.content)',
+    repair('ask-again.ts'), 'unit.isZeroed && holdsOthers',
     'false', 'what others store after a refused write is wiped',
   ],
   [
@@ -358,6 +358,31 @@ const list = [
   ],
   [repair('salvage-unit.ts'), 'found.set(unfinished.content.subarray(0, data.length), 0);', 'found.fill(0).set(unfinished.content.subarray(0, data.length), 0);', 'what was appended to an unfinished unit becomes zeros'],
   [repair('salvage-unit.ts'), 'isAppended ? [...lostEarlier, ...gone].filter(', 'isAppended ? [].filter(', 'what was appended to an unfinished unit and lost passes for data'],
+  [
+    repair('salvage-unit.ts'), 'readErrno = weightierErrno(readErrno, errno);', 'readErrno = errno;',
+    'a bad page behind one that the kernel holds back lets the unit be reset',
+  ],
+  [
+    repair('salvage-unit.ts'), 'loadsFromBefore(scene, page, part, errno)',
+    'loadsFromBefore(scene, page, part, readErrno)',
+    'a page that is held back loses what another page of its unit still gives by loads',
+  ],
+  [
+    repair('salvage-unit.ts'), 'gone.length > 1 ? coalesce(gone) : gone', 'gone',
+    'a unit of several pages, all of them lost, counts as one that holds something',
+  ],
+  [
+    repair('ask-again.ts'), 'readErrno = weightierErrno(readErrno, errno);', 'readErrno = errno;',
+    'a page that is held back and refused is forgotten beside another page of its unit',
+  ],
+  [
+    repair('ask-again.ts'), 'else if (isAnswered) readErrno', 'else readErrno',
+    'a page that gave no answer is forgotten beside another page of its unit',
+  ],
+  [
+    repair('ask-again.ts'), 'unit.content.subarray(offset - unit.data.offset)', 'unit.content',
+    'what a repair has written of the later pages of a unit counts as the store of others',
+  ],
   [repair('rebuild-lost.ts'), '[...(left.get(unit) ?? []), lost]', '[lost]', 'of two pieces that rebuild does not know, one passes for data'],
   [repair('salvage-unit.ts'), 'if (lostEarlier.length === 0 || !supplied) return undefined;', 'return undefined;', 'an earlier loss cannot be rebuilt'],
   [repair('repair.ts'), 'if (!isChanged) return batch;', 'return batch;', 'what happened to a unit while its intent was written is not seen'],

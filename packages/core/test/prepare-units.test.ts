@@ -70,6 +70,31 @@ describe('a unit that was reported bad', () => {
     expect(loads).toBe(0);
   });
 
+  it.each([[1, 3], [3, 1]])('is held back as a whole if its page %i is, and page %i is bad', async (held, listed) => {
+    const errnos = new Map([[held * PAGE, Errno.EFAULT], [listed * PAGE, Errno.EIO]]);
+    const file = fileOf(({ offset }) => errnos.get(offset) ?? 0, 7, { facts: { ...facts, blockBytes: 4 * PAGE } });
+    const [work] = await prepare(file, [{ offset: 0, length: 4 * PAGE }]);
+    const lost = [1, 3].map((page) => ({ offset: page * PAGE, length: PAGE }));
+    expect(work).toMatchObject({ lost, readErrno: Errno.EFAULT });
+  });
+
+  it('gives the page that was mapped from before also if the kernel holds another page of it back', async () => {
+    const errnos = [Errno.EFAULT, Errno.EIO, 0, 0];
+    const large = { ...facts, blockBytes: 4 * PAGE };
+    const read = (target: Uint8Array): undefined => void target.fill(9);
+    const file = fileOf(({ offset }) => errnos[offset / PAGE] ?? 0, 7, { facts: large, read });
+    const [work] = await prepare(file, [{ offset: 0, length: 4 * PAGE }]);
+    expect(work).toMatchObject({ lost: [{ offset: 0, length: PAGE }], readErrno: Errno.EFAULT });
+    expect([1, 2].map((page) => work?.content[page * PAGE])).toEqual([9, 7]);
+  });
+
+  it('loses pages that adjoin as one range', async () => {
+    const file = fileOf(() => Errno.EIO, 7, { facts: { ...facts, blockBytes: 4 * PAGE } });
+    const all = { offset: 0, length: 4 * PAGE };
+    const [work] = await prepare(file, [all]);
+    expect(work).toMatchObject({ lost: [all], rebuilt: [all], isGone: true });
+  });
+
   it('met a passing trouble: it reads well, and loads well once it is mapped anew', async () => {
     const unsafe = new UnsafeRanges();
     unsafe.addMet([unit]);
@@ -129,6 +154,16 @@ describe('contents', () => {
     const [work] = await prepare(fileOf(() => 0), [unit], filling, unsafe);
     expect([work?.content[99], work?.content[100], work?.content[PAGE - 1]]).toEqual([9, 7, 7]);
     expect(work).toMatchObject({ lost: [{ offset: PAGE, length: 100 }], filled: [{ offset: PAGE, length: 100 }] });
+  });
+
+  it('have nothing of the units that were read into the same memory before', async () => {
+    const room = new ReadRoom();
+    const request: ContentRequest = { rebuild: () => undefined, fill: undefined, journalRebuilt: false };
+    const block = { ...unit, physicalOffset: 0, shared: false, unwritten: false, mayBeHuge: false };
+    const scene = { unsafe: new UnsafeRanges(), fileSizeBytes: SIZE, blocks: [block], room };
+    await prepareUnits({ ...scene, file: fileOf(() => 0, 7) }, [unit], request);
+    const [work] = await prepareUnits({ ...scene, file: fileOf(() => Errno.EIO) }, [unit], request);
+    expect(work).toMatchObject({ tombstoned: [unit], content: new Uint8Array(PAGE) });
   });
 
   it('of a unit that was cut off hold what its repair wanted, and what was appended since', async () => {

@@ -4,24 +4,38 @@
  */
 import { totalLength } from '../ranges/byte-range.js';
 import type { CompleteFile } from '../driver/driver.js';
+import { isMediaErrno } from '../faults/classify.js';
 import { readEachOn } from '../rescue/read-on.js';
 import type { RepairUnit } from './repair-unit.js';
+import { pagesOf } from './salvage-unit.js';
+import { weightierErrno } from './strategy.js';
 
 /**
- * Reads the units once more. A write that the kernel refused may have taken the block off its list and kept the page
- * held back, which decides what may be tried next.
+ * Reads the units once more, page by page. A write that the kernel refused may have taken the block off its list and
+ * kept the page held back, which decides what may be tried next.
  */
 export async function askAgain(file: CompleteFile, units: readonly RepairUnit[]): Promise<void> {
-  const pieces = units.map(({ data }) => data);
+  const pages = units.map(({ data }) => pagesOf(data, file.facts.pageBytes));
+  const pieces = pages.flat();
   const bytes = new Uint8Array(totalLength(pieces));
   const reads = await readEachOn(file, pieces, bytes);
   let at = 0;
+  let next = 0;
   for (const [i, unit] of units.entries()) {
-    const { errno, transferredBytes } = reads[i] ?? { errno: unit.readErrno, transferredBytes: 0 };
-    unit.readAgain(errno, file.facts);
-    const found = bytes.subarray(at, at + transferredBytes);
-    at += unit.data.length;
-    if (unit.isZeroed && hasOthers(found, unit.content)) unit.foundOthers();
+    let readErrno = 0;
+    let holdsOthers = false;
+    for (const { offset, length } of pages[i] ?? []) {
+      const { errno, transferredBytes } = reads[next++] ?? { errno: unit.readErrno, transferredBytes: 0 };
+      // An errno of the moment weighs most: what that page holds is not known.
+      const isAnswered = readErrno === 0 || isMediaErrno(readErrno, file.facts);
+      if (errno !== 0 && !isMediaErrno(errno, file.facts)) readErrno = errno;
+      else if (isAnswered) readErrno = weightierErrno(readErrno, errno);
+      const found = bytes.subarray(at, at + transferredBytes);
+      at += length;
+      holdsOthers ||= hasOthers(found, unit.content.subarray(offset - unit.data.offset));
+    }
+    unit.readAgain(readErrno, file.facts);
+    if (unit.isZeroed && holdsOthers) unit.foundOthers();
   }
 }
 

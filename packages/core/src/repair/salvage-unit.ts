@@ -19,6 +19,7 @@ import type { UnsafeRanges } from '../faults/unsafe-ranges.js';
 import { truncated } from './file-size.js';
 import type { ReadRoom } from './read-room.js';
 import { type FoundUnit, NOTHING, type UnitPlace } from './repair-unit.js';
+import { weightierErrno } from './strategy.js';
 import type { UnitContents } from './unit-contents.js';
 import { isMappingRefused, remapUnits } from './verify-units.js';
 
@@ -72,7 +73,7 @@ type Listing = Pick<FoundUnit, 'shared' | 'listed' | 'mayBeHuge'>;
 interface PagesRead {
   /** The pages that the medium cannot give. */
   readonly gone: readonly ByteRange[];
-  /** The last errno that said so. */
+  /** The errno that said so: of a page that the kernel holds back, if there is one. */
   readonly readErrno: number;
 }
 
@@ -152,10 +153,11 @@ function readOf(scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: 
     const page = pages[i] as ByteRange;
     const read = reads[i] as Transfer;
     if (read.errno === 0 && read.transferredBytes === page.length) continue;
-    readErrno = mediaErrno(scene.file, read, page);
+    const errno = mediaErrno(scene.file, read, page);
+    readErrno = weightierErrno(readErrno, errno);
     const isAll = page.length === found.length;
     const part = isAll ? found : found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
-    if (!loadsFromBefore(scene, page, part, readErrno)) gone.push(page);
+    if (!loadsFromBefore(scene, page, part, errno)) gone.push(page);
   }
   return { gone, readErrno };
 }

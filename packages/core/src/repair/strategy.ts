@@ -70,6 +70,11 @@ export function isHeldBack(readErrno: number): boolean {
   return readErrno === Errno.EFAULT || readErrno === Errno.EHWPOISON;
 }
 
+/** Of two answers about pages of a unit the one that decides what may be tried on it: one page held back is enough. */
+export function weightierErrno(one: number, other: number): number {
+  return other === 0 || isHeldBack(one) ? one : other;
+}
+
 function isZeroRangeSafe(
   { facts, zeroRange }: RepairGround,
   { readErrno, listed, mayBeHuge }: Pick<RepairUnit, 'readErrno' | 'listed' | 'mayBeHuge'>,
