@@ -48,8 +48,8 @@ const list = [
     'options that were left out are taken from a polluted prototype',
   ],
   [
-    core('repair/repair-queue.ts'), "joined(requireRanges('ranges', list, sizeBytes))",
-    "(requireRanges('ranges', list, sizeBytes), joined(list))", 'a repair reads its range once more after the check',
+    core('repair/repair-queue.ts'), "coalesce(requireRanges('ranges', list, sizeBytes))",
+    "(requireRanges('ranges', list, sizeBytes), coalesce(list))", 'a repair reads its range once more after the check',
   ],
   [
     core('repair/repair-queue.ts'), 'const resized = this.#last.then(run);',

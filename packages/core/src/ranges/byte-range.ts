@@ -65,7 +65,7 @@ function joinInOrder(ranges: readonly ByteRange[]): ByteRange[] | undefined {
 }
 
 /** coalesce(), or the list itself if nothing has to be joined: of a million ranges a copy costs more than a look. */
-export function joined(ranges: Iterable<ByteRange>): readonly ByteRange[] {
+function joined(ranges: Iterable<ByteRange>): readonly ByteRange[] {
   const list = Array.isArray(ranges) ? (ranges as readonly ByteRange[]) : [...ranges];
   return isJoined(list) ? list : coalesce(list);
 }

@@ -3,7 +3,7 @@ import { isRepairError, PmemError } from '../errors/errors.js';
 import { publishLoss, publishRepair } from '../errors/events.js';
 import type { OpenState } from '../opening/open-state.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { coalesce, intersectAll, joined, rangeEnd } from '../ranges/byte-range.js';
+import { coalesce, intersectAll, rangeEnd } from '../ranges/byte-range.js';
 import { requireRanges } from '../arguments.js';
 import type { RepairReceipt } from './receipt.js';
 import { repairRequest } from './repair-options.js';
@@ -37,7 +37,7 @@ export class RepairQueue {
     const { path, sizeBytes } = this.#state;
     this.#state.assertOpen();
     const list = Array.isArray(asked) ? (asked as readonly ByteRange[]) : [asked as ByteRange];
-    const ranges = joined(requireRanges('ranges', list, sizeBytes));
+    const ranges = coalesce(requireRanges('ranges', list, sizeBytes));
     const request = repairRequest(options);
     this.#state.assertWritable(ranges);
     const enclosing = enclosingRepairs();

@@ -8,7 +8,7 @@ import { appendedTail } from './appended-tail.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { writtenBlocks } from '../rescue/refresh-known.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, joined, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { alignOut, coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
 import { PmemError, RepairError } from '../errors/errors.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Batch, Unstruck } from './batch.js';
@@ -48,7 +48,7 @@ export async function repairRanges(
   const { file, unsafe, journal } = context;
   await journal.acquire('cannot repair');
   const unitBytes = repairUnitBytes(file.facts);
-  const runs = joined(ranges.map((range) => alignOut(range, unitBytes)));
+  const runs = coalesce(ranges.map((range) => alignOut(range, unitBytes)));
   unsafe.markBusy(runs);
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });
