@@ -155,8 +155,8 @@ const list = [
     'const neighbour = open?.at(-1);', 'units of a run that failed go together again',
   ],
   [
-    repair('ask-again.ts'), 'unit.isZeroed && holdsOthers',
-    'false', 'what others store after a refused write is wiped',
+    repair('ask-again.ts'), 'if (holdsOthers)',
+    'if (false)', 'what others store after a refused write is wiped',
   ],
   [
     repair('ask-again.ts'), 'unit.isZeroed && ',

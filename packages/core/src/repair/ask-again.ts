@@ -32,10 +32,10 @@ export async function askAgain(file: CompleteFile, units: readonly RepairUnit[])
       else if (isAnswered) readErrno = weightierErrno(readErrno, errno);
       const found = bytes.subarray(at, at + transferredBytes);
       at += length;
-      holdsOthers ||= hasOthers(found, unit.content.subarray(offset - unit.data.offset));
+      holdsOthers ||= unit.isZeroed && hasOthers(found, unit.content.subarray(offset - unit.data.offset));
     }
     unit.readAgain(readErrno, file.facts);
-    if (unit.isZeroed && holdsOthers) unit.foundOthers();
+    if (holdsOthers) unit.foundOthers();
   }
 }
 

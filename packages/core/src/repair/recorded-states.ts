@@ -1,5 +1,5 @@
 import { type ByteRange, subtract } from '../ranges/byte-range.js';
-import type { RepairUnit } from './repair-unit.js';
+import { isAllOf, type RepairUnit } from './repair-unit.js';
 
 /** Bytes of units of which the journal has to say something else once their intents are in it. */
 export interface RecordedStates {
@@ -35,5 +35,5 @@ export function recordedStates(units: readonly RepairUnit[]): RecordedStates {
 }
 
 function keptOf({ data, lost }: RepairUnit): readonly ByteRange[] {
-  return lost.length === 1 && lost[0]?.length === data.length ? [] : subtract([data], lost);
+  return isAllOf(data, lost) ? [] : subtract([data], lost);
 }

@@ -116,7 +116,7 @@ export class RepairUnit implements UnitPlace, Supply {
 
   /** Nothing of it could be read when it was read last, and all of it is lost. */
   get isGone(): boolean {
-    return this.#readErrno !== 0 && this.lost.length === 1 && this.lost[0]?.length === this.data.length;
+    return this.#readErrno !== 0 && isAllOf(this.data, this.lost);
   }
 
   get state(): UnitState {
@@ -212,6 +212,11 @@ export class RepairUnit implements UnitPlace, Supply {
   forgetContent(): void {
     this.#content = NOTHING;
   }
+}
+
+/** The ranges, which lie in `data`, are all of it: nothing is left. */
+export function isAllOf(data: ByteRange, lost: readonly ByteRange[]): boolean {
+  return lost.length === 1 && lost[0]?.length === data.length;
 }
 
 /** All zeros: a zero-range, a hole and a file that was cut off leave such bytes, so they prove nothing. */

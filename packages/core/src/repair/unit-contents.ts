@@ -1,5 +1,6 @@
 import type { ByteRange } from '../ranges/byte-range.js';
 import { rangeEnd } from '../ranges/byte-range.js';
+import { isAllOf } from './repair-unit.js';
 
 /**
  * What the units of one batch are to hold, in one buffer: thousands of small ones would keep the garbage collector busy. Units
@@ -20,7 +21,7 @@ export class UnitContents {
 
   /** The content of a unit that gave `found`, but for what it lost. */
   keep(unit: ByteRange, found: Uint8Array, lost: readonly ByteRange[]): Uint8Array {
-    const isWhollyLost = lost.length === 1 && lost[0]?.length === unit.length;
+    const isWhollyLost = isAllOf(unit, lost);
     if (isWhollyLost && this.#fill !== undefined) return this.#lost(unit.length, this.#fill);
     this.#all ??= new Uint8Array(this.#totalBytes);
     const content = this.#all.subarray(this.#used, (this.#used += unit.length));
