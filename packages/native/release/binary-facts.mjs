@@ -48,6 +48,7 @@ export function inspectBinary(bytes, target) {
   for (const library of elf.needed) expect(LIBRARIES[libc].test(library), `it needs ${library}`);
   for (const version of elf.versions) expect(libc === 'glibc' && !newerThanAllowed(version), `it asks for ${version}`);
   for (const name of elf.unversioned) expect(isPromised(name, libc), `no library promises it ${name}`);
+  expect(libc === 'musl' || !elf.dynamicTls, 'its signal handlers may call malloc: TLS is not initial-exec');
   expect(elf.stripped, 'it is not stripped');
   expect(elf.bindsNow, 'it is not linked with -z now');
   expect(elf.staysLoaded, 'it is not linked with -z nodelete');

@@ -1,13 +1,15 @@
 // Reads what a 64-bit little-endian ELF shared library says of itself: what it exports, what it wants, and from whom.
 // The layout is that of the ELF specification and of GNU symbol versioning.
 
-const SHT = { SYMTAB: 2, DYNAMIC: 6, DYNSYM: 11, GNU_VERNEED: 0x6ffffffe, GNU_VERSYM: 0x6fffffff };
+const SHT = { SYMTAB: 2, RELA: 4, DYNAMIC: 6, DYNSYM: 11, GNU_VERNEED: 0x6ffffffe, GNU_VERSYM: 0x6fffffff };
 const STB = { LOCAL: 0, WEAK: 2 };
 /** Version 0 is a local symbol's, 1 that of one without a version; the highest bit hides a version from the linker. */
 const UNVERSIONED = 1;
 const DT = { NEEDED: 1, FLAGS: 30, FLAGS_1: 0x6ffffffb };
 const PT_GNU_RELRO = 0x6474e552;
 const MACHINES = { 62: 'x64', 183: 'arm64' };
+/** Relocations of variables of a thread that have no fixed place: the module's number, or a descriptor. */
+const DYNAMIC_TLS = { x64: [16, 36], arm64: [1028, 1031] };
 const DF_BIND_NOW = 0x8n;
 const DF_1 = { NOW: 0x1n, NODELETE: 0x8n };
 
@@ -77,6 +79,16 @@ function versionsOf(section, strings) {
   return [...new Set(names)].sort();
 }
 
+/** True if a thread's first use of a thread-local variable may call malloc: nothing for a signal handler (glibc). */
+function usesDynamicTls(sections, machine) {
+  const types = DYNAMIC_TLS[machine] ?? [];
+  return sections.some(({ type, data }) => {
+    if (type !== SHT.RELA) return false;
+    for (let at = 8; at + 8 <= data.length; at += 24) if (types.includes(data.readUInt32LE(at))) return true;
+    return false;
+  });
+}
+
 /** Throws ElfError if `bytes` are no such library. */
 export function readElf(bytes) {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {
@@ -87,8 +99,10 @@ export function readElf(bytes) {
   const [dynamic, symbols, versions] = [find(SHT.DYNAMIC), find(SHT.DYNSYM), find(SHT.GNU_VERNEED)];
   if (dynamic === undefined || symbols === undefined) throw new ElfError('not a shared library');
   const stringsOf = (section) => sections[section.link].data;
+  const machine = MACHINES[bytes.readUInt16LE(18)] ?? 'unknown';
   return {
-    machine: MACHINES[bytes.readUInt16LE(18)] ?? 'unknown',
+    machine,
+    dynamicTls: usesDynamicTls(sections, machine),
     ...dynamicOf(dynamic, stringsOf(dynamic)),
     ...symbolsOf(symbols, stringsOf(symbols), find(SHT.GNU_VERSYM)),
     versions: versions === undefined ? [] : versionsOf(versions, stringsOf(versions)),

@@ -31,6 +31,14 @@ it('refuses a library that exports more than an addon has to', () => {
   expect(inspectBinary(renamed, targetOf()).problems.join()).toContain('it exports napi_register_module_v1, node_api_module_get_api_version_v2');
 });
 
+/** malloc in the handler of a thread that was interrupted in malloc waits for ever; musl allocates when it loads. */
+it.runIf(targetOf().endsWith('glibc'))('finds no thread-local variable that a signal handler would allocate', () => {
+  const injector = readFileSync(path.join(packageFolder, 'build', 'Release', 'fault_injector.node'));
+  for (const library of [built, injector]) {
+    expect(inspectBinary(library, targetOf()).problems.join()).not.toContain('malloc');
+  }
+});
+
 it('refuses a binary that wants a symbol which no library promises, with a version or without', () => {
   const renamed = (from: string, to: string): string =>
     inspectBinary(Buffer.from(built.toString('latin1').replaceAll(from, to), 'latin1'), targetOf()).problems.join();

@@ -8,6 +8,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../pmem/sigbus_guard.h"
 #include "fault_injector.h"
 
 namespace injector {
@@ -18,12 +19,12 @@ volatile int last_code = 0;
 volatile uintptr_t last_address = 0;
 struct sigaction below;
 
-thread_local sigjmp_buf landing;
-thread_local volatile sig_atomic_t can_land = 0;
+// Read in handlers: SAFE_PMEM_TLS, or the first signal of a thread would call malloc, perhaps in the midst of malloc.
+__thread sigjmp_buf* volatile landing SAFE_PMEM_TLS = nullptr;
 
 // Out of a fault of our own, or past a signal that was sent; there is no way to go on from any other fault.
 void leave(bool synchronous) {
-  if (can_land != 0) siglongjmp(landing, 1);
+  if (landing != nullptr) siglongjmp(*landing, 1);
   if (synchronous) _exit(99);
 }
 
@@ -36,7 +37,7 @@ void on_siginfo(int, siginfo_t* info, void*) {
 
 void on_plain(int) {
   calls = calls + 1;
-  leave(can_land != 0);
+  leave(false);
 }
 
 // What a crash reporter does: it takes note and calls whoever was there before. SIGBUS is blocked meanwhile.
@@ -59,8 +60,8 @@ volatile int failed_log2 = 12;
 // fault, whose address is exact. Where code is not decoded (SVE, MOPS: V8 copies with the C library's memmove), that is
 // what ends it.
 bool is_repeated(const siginfo_t& info, const ucontext_t& context) {
-  static thread_local uintptr_t last_pc = 0;
-  static thread_local const void* last_failed = nullptr;
+  static __thread uintptr_t last_pc SAFE_PMEM_TLS = 0;
+  static __thread const void* last_failed SAFE_PMEM_TLS = nullptr;
   const uintptr_t pc = context.uc_mcontext.pc;
   const bool same = pc == last_pc && info.si_addr == last_failed;
   last_pc = same ? 0 : pc;
@@ -130,14 +131,15 @@ bool fault_foreign_mapping() {
       static_cast<volatile char*>(mmap(nullptr, static_cast<size_t>(page), PROT_READ, MAP_SHARED, fd, 0));
   if (mapped == MAP_FAILED || ftruncate(fd, 0) != 0) abort();
   bool landed = false;
+  sigjmp_buf behind_the_fault;
   // The mask is saved: an ordinary handler runs with SIGBUS blocked.
-  if (sigsetjmp(landing, 1) == 0) {
-    can_land = 1;
+  if (sigsetjmp(behind_the_fault, 1) == 0) {
+    landing = &behind_the_fault;
     static_cast<void>(*mapped);
   } else {
     landed = true;
   }
-  can_land = 0;
+  landing = nullptr;
   munmap(const_cast<char*>(mapped), static_cast<size_t>(page));
   close(fd);
   return landed;
