@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 
 const PAGE = 4096;
 const { EIO } = constants.errno;
+const REFUSED = { transferredBytes: 0, errno: EIO };
 
 /**
  * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
@@ -13,11 +14,16 @@ export function driverWithBadBlocks(driver) {
   /** Those that are bad now. */
   let pages = new Set();
   let last;
-  const faultIn = (position, length) => {
+  const badPageIn = (position, length) => {
     for (let page = Math.floor(position / PAGE); page * PAGE < position + length; page++) {
-      if (pages.has(page)) return { position: Math.max(position, page * PAGE), signalCode: 4, granuleLog2: 12 };
+      if (pages.has(page)) return page;
     }
     return undefined;
+  };
+  const faultIn = (position, length) => {
+    const page = badPageIn(position, length);
+    if (page === undefined) return undefined;
+    return { position: Math.max(position, page * PAGE), signalCode: 4, granuleLog2: 12 };
   };
   return {
     name: 'native with a list',
@@ -47,14 +53,14 @@ export function driverWithBadBlocks(driver) {
         // As the kernel answers a pread of a listed page: core asks so before it believes that the page is still bad.
         probe: (position, length) => {
           const probe = file.probe(position, length);
-          return faultIn(position, length) === undefined || 'failure' in probe ? probe : { ...probe, readErrno: EIO };
+          return badPageIn(position, length) === undefined || 'failure' in probe ? probe : { ...probe, readErrno: EIO };
         },
         // The kernel copies nothing of a bad page: one byte of it stands for its answer, which costs a call as well.
         readEach: async (pieces, bytes) => {
-          const areBad = pieces.map(({ offset, length }) => faultIn(offset, length) !== undefined);
+          const areBad = pieces.map(({ offset, length }) => badPageIn(offset, length) !== undefined);
           if (areBad.includes(false)) return withoutListed(await file.readEach(pieces, bytes), areBad);
           await file.readEach(pieces.map(({ offset }) => ({ offset, length: 1 })), bytes);
-          return pieces.map(() => ({ transferredBytes: 0, errno: EIO }));
+          return pieces.map(() => REFUSED);
         },
         rewrite: (pieces, bytes) => {
           for (const { position, length } of pieces) for (let at = position; at < position + length; at += PAGE) pages.delete(at / PAGE);
@@ -70,7 +76,7 @@ export function driverWithBadBlocks(driver) {
 }
 
 function withoutListed(reads, areBad) {
-  return reads.map((read, i) => (areBad[i] ? { transferredBytes: 0, errno: EIO } : read));
+  return reads.map((read, i) => (areBad[i] ? REFUSED : read));
 }
 
 function methodsOf(file) {

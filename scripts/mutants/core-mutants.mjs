@@ -200,7 +200,7 @@ const list = [
   [core('faults/unsafe-ranges.ts'), 'this.#met.removeAll(subtract(this.#listed.within(within), ranges));', '', 'repairs by others go unnoticed'],
   [core('faults/unsafe-ranges.ts'), 'this.#lost.remove(lost);\n      this.#overwritten.add(lost);', 'this.#lost.remove(lost);', 'the journal keeps losses for ever, or drops them early'],
   [core('rescue/bad-blocks.ts'), 'if (unmapped !== undefined && list.ranges.length > 0) {', 'if (false) {', 'none instead of cannot tell'],
-  [core('rescue/bad-blocks.ts'), 'alignOut(range, blockBytes)', 'range', 'only the sector is reported'],
+  [core('rescue/bad-blocks.ts'), 'wholeUnits(listed, blockBytes)', 'coalesce(listed)', 'only the sector is reported'],
   [core('rescue/bad-blocks.ts'), "if (!answer.supported) return { status: 'unsupported', reason: answer.reason };", "if (!answer.supported) return { status: 'none' };", 'unsupported reads as healthy'],
   // Ladder
   [core('repair/strategy.ts'), "zeroRange === 'in-place' && clearAbility(facts) === 'yes'", "zeroRange === 'in-place'", 'zero-range on a device that cannot clear'],
@@ -229,7 +229,8 @@ const list = [
   [core('repair/rewrite-request.ts'), ' || content.byteOffset !== next) return undefined;', ') return undefined;', 'contents that do not adjoin are taken as they lie'],
   [core('repair/write-units.ts'), ' || position + length <= fileSizeBytes) return failure;', ') return failure;\n  if (position >= 0) return undefined;', 'the last page makes the file longer'],
   [core('repair/write-units.ts'), '  else for (const unit of run) unit.zeroed();\n', '', 'zeros of a refused repair are readable'],
-  [core('repair/write-units.ts'), 'const unsynced = written.length === 0 ? undefined : await file.sync();', 'const unsynced = undefined as { syscall: string; errno: number } | undefined;', 'nothing is synced'],
+  [core('repair/write-units.ts'), 'Promise.all([file.sync(), ', 'Promise.all([undefined as { syscall: string; errno: number } | undefined, ', 'nothing is synced'],
+  [core('repair/write-units.ts'), 'if (unsynced !== undefined) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });\n    else if', 'if', 'what reads well counts as repaired although its flush has failed'],
   [core('repair/write-units.ts'), 'for (const each of run) if (each.unit.offset < end) each.altered();', '', 'a written unit that was not verified loses its intent'],
   [core('repair/batch.ts'), '  unsafe.addLost(lossOf(unit));\n', '', 'losses of a failed repair'],
   [core('resize/cuts.ts'), ': inReleased));', ': []));', 'poison is cut off for somebody else'],
@@ -242,10 +243,10 @@ const list = [
   [core('repair/salvage-unit.ts'), 'if (unsafe.hasMet(page) || ', 'if (', 'bad pages are touched again'],
   [core('repair/rebuild-lost.ts'), 'if (bytes.byteLength !== range.length) {', 'if (false) {', 'rebuild of a wrong length'],
   [core('repair/prepare-units.ts'), 'tombstoned: rebuild === undefined && fill === undefined ? lost : left,', 'tombstoned: left,', 'zeros pass for data'],
-  [core('repair/unit-contents.ts'), 'if (isWhollyLost && this.#fill !== undefined) return this.#lost(unit.length, this.#fill);', 'if (isWhollyLost) return this.#lost(unit.length, this.#fill ?? 0);', 'units that are rebuilt share one content'],
+  [core('repair/unit-contents.ts'), 'if (isWhollyLost && this.#fill !== undefined) return this.#lost(unit, this.#fill);', 'if (isWhollyLost) return this.#lost(unit, this.#fill ?? 0);', 'units that are rebuilt share one content'],
   [core('repair/unit-contents.ts'), 'if (!isWhollyLost) content.set(found);', '', 'what was salvaged is dropped'],
   [core('repair/unit-contents.ts'), 'for (const range of lost) content.fill(', 'for (const range of lost.slice(1)) content.fill(', 'what is lost of a unit keeps what a failed load left'],
-  [core('repair/unit-contents.ts'), 'if (this.#lostUnit?.length !== length) ', 'if (this.#lostUnit === undefined) ', 'a short last unit gets the content of a whole one'],
+  [core('repair/unit-contents.ts'), 'if (kept?.length === length) return kept;', 'if (kept !== undefined) return kept;', 'a short last unit gets the content of a whole one'],
   [core('repair/rebuild-lost.ts'), 'bytes.subarray(lost.offset - range.offset, rangeEnd(lost) - range.offset)', 'bytes.subarray(0, lost.length)', 'a piece that covers two units fills both with its beginning'],
   [core('repair/salvage-unit.ts'), 'found.set(unfinished.content.subarray(0, data.length), 0);', '', 'the content of an unfinished repair is dropped'],
   // Order of a repair
@@ -387,7 +388,7 @@ const list = [
     ' > 0) return false;\n    return !', 'a repair looks away from errors that were met and that no list has',
   ],
   [
-    core('repair/journal/format.ts'), 'if (content !== last || content === undefined) ', 'if (last === undefined) ',
+    core('repair/journal/format.ts'), 'asked.get(content)', 'asked.get(intents[0]?.content)',
     'the journal takes each content for the first one',
   ],
   // Several openers: killed by the exploration of these (mock/test/explore/several-openers.test.ts)

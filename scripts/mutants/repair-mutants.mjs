@@ -15,7 +15,7 @@ const list = [
   [journal('journal.ts'), 'this.#content = undefined;\n    this.#file.unlock', 'this.#file.unlock', 'what was read under an earlier lock is believed'],
   [journal('journal.ts'), 'return this.content;\n    } catch (error) {\n      this.release();', 'return this.content;\n    } catch (error) {', 'a journal that cannot be read keeps the lock'],
   [journal('journal.ts'), "if (!(error instanceof PmemError && error.code !== 'ERR_PMEM_JOURNAL')) throw error;", 'throw error;', 'an access fails because another process repairs'],
-  [repair('prepare-batch.ts'), 'isSparse ? await writtenIn(file, inFile) : undefined', 'undefined', 'the holes of a sparse file are read'],
+  [repair('survey.ts'), 'isSparse ? await writtenIn(file, unread) : undefined', 'undefined', 'the holes of a sparse file are read'],
   [repair('recover.ts'), 'const { intents, blank = [] } = journal.content;', 'const { intents, blank = [] } = located.journal;', 'open() decides on a journal that it read before it had the lock'],
   [repair('recover.ts'), "(error.code === 'ERR_PMEM_LOCKED' || error.code", '(error.code', 'open() fails while another process repairs'],
   [repair('recover.ts'), '?.fileSizeBytes ?? file.mappedBytes;\n}', ' === undefined ? file.mappedBytes : file.mappedBytes;\n}', 'a reader maps what the write of a last page added'],
@@ -347,7 +347,7 @@ const list = [
   [repair('repair.ts'), '      unsafe.syncFromJournal(journal.content);\n      return thrown;', '      return thrown;', 'units that were written are closed because the next could not be recorded'],
   // First, do no harm
   [repair('survey.ts'), 'for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);', '', 'units of which nothing is known are not read'],
-  [repair('salvage-unit.ts'), 'const gone: ByteRange[] = [];', 'const gone: ByteRange[] = [...scene.unsafe.metWithin(data)];', 'what an access met is lost although pread gives it'],
+  [repair('salvage-unit.ts'), 'let gone: readonly ByteRange[] = NONE;', 'let gone: readonly ByteRange[] = [...scene.unsafe.metWithin(data)];', 'what an access met is lost although pread gives it'],
   [
     repair('salvage-unit.ts'), 'if (isMediaErrno(errno, facts)) return errno;', 'if (errno !== 0) return errno;',
     'a pread that finds no memory is a loss',

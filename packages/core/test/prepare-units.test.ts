@@ -140,12 +140,21 @@ describe('what rebuild returns', () => {
 });
 
 describe('contents', () => {
-  it('of units of which nothing is left are one, but for a shorter one at the end of the file', async () => {
+  it('of units of which nothing is left are shared, and adjoin where the units do', async () => {
     const units = [{ offset: 0, length: PAGE }, { offset: 2 * PAGE, length: 2 * PAGE + 100 }];
     const works = await prepare(fileOf(() => Errno.EIO), units, filling, new UnsafeRanges(), 4 * PAGE + 100);
-    expect(new Set(works.map(({ content }) => content)).size).toBe(2);
-    for (const { data, content } of works) expect(content).toEqual(new Uint8Array(data.length).fill(9));
     expect(works.map(({ data }) => data.length)).toEqual([PAGE, PAGE, PAGE, 100]);
+    for (const { data, content } of works) expect(content).toEqual(new Uint8Array(data.length).fill(9));
+    expect(new Set(works.map(({ content }) => content.buffer)).size).toBe(1);
+    expect(works.map(({ content }) => content.byteOffset)).toEqual([0, 0, PAGE, 2 * PAGE]);
+  });
+
+  it('of many adjoining units of which nothing is left take no more memory than 64 of them', async () => {
+    const works = await prepare(fileOf(() => Errno.EIO), [{ offset: 0, length: 150 * PAGE }], filling);
+    const inTurn = Array.from({ length: 150 }, (_, i) => (i % 64) * PAGE);
+    expect(works.map(({ content }) => content.byteOffset)).toEqual(inTurn);
+    for (const { content } of works) expect(content).toEqual(new Uint8Array(PAGE).fill(9));
+    expect(works[0]?.content.buffer.byteLength).toBe(64 * PAGE);
   });
 
   it('keep what a unit still holds beside what was lost before', async () => {

@@ -30,7 +30,7 @@ import { identityOf } from './file-facts.js';
 import { identify, listFolder, listFolderSync, settleFolder, settleFolderSync } from './folder.js';
 import { watchMemory } from './memory-watch.js';
 import { NativeView } from './native-view.js';
-import { extentsOf, numbersOf, pairsOf, rewrittenOf } from './packed-numbers.js';
+import { extentsOf, numbersOf, pairsOf, rewrittenOf, transfersOf } from './packed-numbers.js';
 import { WindowCache } from './window-cache.js';
 
 /**
@@ -216,8 +216,7 @@ export class NativeFile implements CompleteFile {
 
   async readEach(pieces: readonly ByteRange[], bytes: Uint8Array): Promise<readonly Transfer[]> {
     if (this.#closed) return pieces.map(() => ({ transferredBytes: 0, errno: Errno.EBADF }));
-    const numbers = await this.#handle.readEach(pairsOf(pieces), bytes);
-    return pieces.map((_, i) => ({ transferredBytes: numbers[2 * i] as number, errno: numbers[2 * i + 1] as number }));
+    return transfersOf(await this.#handle.readEach(pairsOf(pieces), bytes));
   }
 
   async readJournal(place: string, limitBytes: number): Promise<JournalOutcome> {

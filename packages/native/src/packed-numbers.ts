@@ -3,7 +3,7 @@
  * each element. The functions of cpp/napi that take or return such an array say its layout: hot_path, unit_calls,
  * transfer_calls.
  */
-import type { ByteRange, Extent, Rewrite, Rewritten } from '@safe-pmem/core';
+import type { ByteRange, Extent, Rewrite, Rewritten, Transfer } from '@safe-pmem/core';
 
 /** By the number of ranges. A new array for each call would cost as much as the rest of it. */
 const SHORT_PAIRS = Array.from({ length: 9 }, (_, count) => new Float64Array(2 * count));
@@ -42,11 +42,31 @@ export function numbersOf(pieces: readonly Rewrite[]): Float64Array {
   return numbers;
 }
 
+/** Most pieces of a call end alike: one object stands for those in a row that do. */
 export function rewrittenOf(numbers: Float64Array): Rewritten[] {
   const outcomes: Rewritten[] = [];
+  let last: Rewritten | undefined;
   for (let i = 0; i < numbers.length; i += 3) {
-    const [transferredBytes, errno, resetFailed] = [...numbers.subarray(i, i + 3)] as [number, number, number];
-    outcomes.push({ transferredBytes, errno, syscall: resetFailed === 1 ? 'fallocate' : 'pwrite' });
+    const transferredBytes = numbers[i] as number;
+    const errno = numbers[i + 1] as number;
+    const syscall = numbers[i + 2] === 1 ? 'fallocate' : 'pwrite';
+    if (last?.transferredBytes !== transferredBytes || last.errno !== errno || last.syscall !== syscall) {
+      last = { transferredBytes, errno, syscall };
+    }
+    outcomes.push(last);
   }
   return outcomes;
+}
+
+/** Two numbers for each piece that was read. */
+export function transfersOf(numbers: Float64Array): Transfer[] {
+  const transfers: Transfer[] = [];
+  let last: Transfer | undefined;
+  for (let i = 0; i < numbers.length; i += 2) {
+    const transferredBytes = numbers[i] as number;
+    const errno = numbers[i + 1] as number;
+    if (last?.transferredBytes !== transferredBytes || last.errno !== errno) last = { transferredBytes, errno };
+    transfers.push(last);
+  }
+  return transfers;
 }

@@ -1,6 +1,7 @@
 /** Pages that faulted or were listed are asked again before they are believed to be bad: by pread, never by a load. */
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, coalesce, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
+import { wholeUnits } from '../ranges/whole-units.js';
+import { coalesce, intersectAll, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { isHealthyPage } from './classify.js';
 import type { CompleteFile } from '../driver/driver.js';
 import type { UnsafeRanges } from './unsafe-ranges.js';
@@ -21,7 +22,7 @@ export function forgetHealthy(
 ): void {
   const { pageBytes } = file.facts;
   const healthy: ByteRange[] = [];
-  for (const pages of coalesce(known.map((bad) => alignOut(bad, pageBytes)))) {
+  for (const pages of wholeUnits(known, pageBytes)) {
     for (let offset = pages.offset; offset < rangeEnd(pages); offset += pageBytes) {
       if (isHealthyPage(file, offset)) healthy.push({ offset, length: pageBytes });
     }

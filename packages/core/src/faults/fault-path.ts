@@ -1,5 +1,6 @@
 /** The slow half of read, write and persist: what happens once a fault was caught, or once there is anything to avoid. */
 import type { ByteRange } from '../ranges/byte-range.js';
+import { wholeUnits } from '../ranges/whole-units.js';
 import { alignOut, coalesce, intersect, rangeBetween, rangeEnd, subtract } from '../ranges/byte-range.js';
 import { forgetHealthy, stillLost } from './ask-again.js';
 import type { Classification } from './classify.js';
@@ -178,7 +179,7 @@ export class FaultPath {
   ): MediaError {
     const { pageBytes } = this.#file.facts;
     const file: ByteRange = { offset: 0, length: this.#file.mappedBytes };
-    const pages = coalesce(ranges.map((range) => alignOut(range, pageBytes)));
+    const pages = wholeUnits(ranges, pageBytes);
     const clipped = pages.flatMap((range) => intersect(range, file) ?? []);
     const error = new MediaError(operation, source, { path: this.#path, ranges: clipped, cause });
     if (source === 'sigbus' || source === 'errno') {

@@ -1,5 +1,5 @@
 import type { ByteRange } from '../ranges/byte-range.js';
-import { intersect, intersectAll, subtract } from '../ranges/byte-range.js';
+import { coalesce, intersect, intersectAll, subtract } from '../ranges/byte-range.js';
 import { RangeSet } from '../ranges/range-set.js';
 import type { Intent, JournalContent } from '../repair/journal/content.js';
 import { settledBlank } from '../repair/journal/content.js';
@@ -60,11 +60,9 @@ export class UnsafeRanges {
   }
 
   knownBadWithin(range: ByteRange): ByteRange[] {
-    const found = new RangeSet();
-    found.addAll(this.#listed.within(range));
-    found.addAll(this.#met.within(range));
-    found.addAll(this.unfinishedWithin(range));
-    return found.ranges;
+    const listed = this.#listed.within(range);
+    const more = [...this.#met.within(range), ...this.unfinishedWithin(range)];
+    return more.length === 0 ? listed : coalesce([...listed, ...more]);
   }
 
   unfinishedWithin(range: ByteRange): ByteRange[] {

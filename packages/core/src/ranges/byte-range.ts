@@ -129,13 +129,10 @@ export function firstEndingAfter(sorted: readonly ByteRange[], position: number)
 
 /** Those of `sorted` that share a byte with `range`; `sorted` ascends, and no two of it overlap. */
 export function overlappingOf<Kind extends ByteRange>(sorted: readonly Kind[], range: ByteRange): Kind[] {
-  const found: Kind[] = [];
-  for (let i = firstEndingAfter(sorted, range.offset); i < sorted.length; i++) {
-    const one = sorted[i] as Kind;
-    if (one.offset >= rangeEnd(range)) break;
-    found.push(one);
-  }
-  return found;
+  const first = firstEndingAfter(sorted, range.offset);
+  let last = first;
+  while (last < sorted.length && (sorted[last] as Kind).offset < rangeEnd(range)) last++;
+  return last === first ? [] : sorted.slice(first, last);
 }
 
 /** Bytes that the ranges hold together; they must not overlap. */

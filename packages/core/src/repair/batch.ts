@@ -49,7 +49,6 @@ export async function recordIntents(
 ): Promise<void> {
   const { units, fileSizeBytes } = batch;
   const { path } = journal;
-  const ranges = bytesOf(units);
   const intents = units.map((unit) => unit.intent(fileSizeBytes));
   const { unknown, settled, tombstoned, unread } = recordedStates(units);
   const added = (now: JournalContent): JournalContent => {
@@ -69,10 +68,11 @@ export async function recordIntents(
     return;
   }
   if (failure === TOO_LARGE) {
-    throw new RepairError('the repair journal would grow too large; nothing was touched', [], { path, ranges });
+    const message = 'the repair journal would grow too large; nothing was touched';
+    throw new RepairError(message, [], { path, ranges: bytesOf(units) });
   }
   await takeBack(journal, unsafe, batch, before);
-  throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, ranges);
+  throw unwritable('the repair journal cannot be written; nothing was touched', journal, failure, bytesOf(units));
 }
 
 /**
@@ -125,7 +125,7 @@ export function settle(
     else if (unit.tombstoned.length > 0) unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
   // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
-  const ended = bytesOf(units.filter(({ state }) => state !== 'half-done'));
+  const ended = halfDone.length === 0 ? ranges : bytesOf(units.filter(({ state }) => state !== 'half-done'));
   const change: JournalChange = (content) => ({
     intents: [
       ...without(content.intents, units.map(({ data }) => data)),

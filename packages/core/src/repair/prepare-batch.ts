@@ -13,7 +13,7 @@ import { prepareUnits } from './prepare-units.js';
 import type { ReadRoom } from './read-room.js';
 import type { RepairUnit } from './repair-unit.js';
 import { storedOver } from './stored-over.js';
-import { suspectsIn, writtenIn } from './survey.js';
+import { suspectsIn } from './survey.js';
 import type { FileBadBlock } from '../rescue/bad-blocks.js';
 import { readEachOn } from '../rescue/read-on.js';
 import type { ContentRequest } from './types.js';
@@ -37,10 +37,9 @@ export async function prepareBatch(
   const fileSizeBytes = await sizeOf(file, 'cannot repair', window);
   const gone = window.filter((range) => range.offset >= fileSizeBytes);
   if (gone.length > 0) throw truncated(file, gone);
-  const inFile = intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
-  // Asked for each window: others write into holes while a repair runs.
-  const written = isSparse ? await writtenIn(file, inFile) : undefined;
-  const suspects = await suspectsIn(file, unsafe, inFile, blocks, repairUnitBytes(file.facts), written);
+  const isInside = window.every((range) => rangeEnd(range) <= fileSizeBytes);
+  const inFile = isInside ? window : intersectAll(window, [{ offset: 0, length: fileSizeBytes }]);
+  const suspects = await suspectsIn(file, unsafe, inFile, blocks, repairUnitBytes(file.facts), isSparse);
   const found = await prepareUnits({ file, unsafe, fileSizeBytes, blocks, room }, suspects, request);
   const refused = found.filter(({ state }) => state === 'holds-others');
   const units = refused.length === 0 ? found : found.filter(({ state }) => state !== 'holds-others');

@@ -45,14 +45,20 @@ async function findUnits(
   const { pageBytes } = file.facts;
   const unitBytes = repairUnitBytes(file.facts);
   const places: UnitPlace[] = [];
+  const pieces: ByteRange[] = [];
   for (const run of suspects) {
-    for (let at = run.offset; at < rangeEnd(run); at += unitBytes) places.push(placeOfUnit(at, unitBytes, fileSizeBytes));
+    for (let at = run.offset; at < rangeEnd(run); at += unitBytes) {
+      const place = placeOfUnit(at, unitBytes, fileSizeBytes);
+      places.push(place);
+      if (place.data.length <= pageBytes) pieces.push(place.data);
+      else pieces.push(...pagesOf(place.data, pageBytes));
+    }
   }
   if (places.length === 0) return [];
-  const totalBytes = totalLength(places.map((place) => place.data));
+  const totalBytes = totalLength(pieces);
   const bytes = scene.room.take(totalBytes);
-  const reads = await readEachOn(file, places.flatMap(({ data }) => pagesOf(data, pageBytes)), bytes);
-  const contents = new UnitContents(totalBytes, rebuild === undefined ? (fill ?? 0) : undefined);
+  const reads = await readEachOn(file, pieces, bytes);
+  const contents = new UnitContents(unitBytes, totalBytes, rebuild === undefined ? (fill ?? 0) : undefined);
   const isSupplied = rebuild !== undefined || fill !== undefined;
   const units: FoundUnit[] = [];
   let at = 0;

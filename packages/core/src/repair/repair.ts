@@ -1,14 +1,15 @@
 /**
- * repair(): survey → salvage → rebuild → durable intent → reset → write → persist → verify → strike the intent, batch
- * by batch, under the repair lock. A crash at any instant leaves either the old state or an intent that the next open()
- * finishes. A unit that cannot be repaired does not keep the others from it.
+ * repair(): survey → salvage → rebuild → durable intent → reset → write → persist and verify → strike the intent,
+ * batch by batch, under the repair lock. A crash at any instant leaves either the old state or an intent that the next
+ * open() finishes. A unit that cannot be repaired does not keep the others from it.
  */
 import { takeOverListed } from '../faults/ask-again.js';
 import { appendedTail } from './appended-tail.js';
 import type { FileBadBlocks } from '../rescue/bad-blocks.js';
 import { writtenBlocks } from '../rescue/refresh-known.js';
 import type { ByteRange } from '../ranges/byte-range.js';
-import { alignOut, coalesce, rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { rangeBetween, rangeEnd, subtract, totalLength } from '../ranges/byte-range.js';
+import { wholeUnits } from '../ranges/whole-units.js';
 import { PmemError, RepairError } from '../errors/errors.js';
 import { repairUnitBytes } from '../opening/file-info.js';
 import type { Batch, Unstruck } from './batch.js';
@@ -48,7 +49,7 @@ export async function repairRanges(
   const { file, unsafe, journal } = context;
   await journal.acquire('cannot repair');
   const unitBytes = repairUnitBytes(file.facts);
-  const runs = coalesce(ranges.map((range) => alignOut(range, unitBytes)));
+  const runs = wholeUnits(ranges, unitBytes);
   unsafe.markBusy(runs);
   try {
     if (journal.isCopied) throw journalError(journal, { errno: 0, syscall: 'rename' });

@@ -32,6 +32,9 @@ export interface PrepareScene {
   readonly room: ReadRoom;
 }
 
+/** One for thousands of units that nothing is gone of. */
+const NONE: readonly ByteRange[] = [];
+
 /** The pages of `data`, each of which is read by itself. */
 export function pagesOf(data: ByteRange, pageBytes: number): ByteRange[] {
   if (data.length <= pageBytes) return [data];
@@ -146,7 +149,7 @@ function listingOf(blocks: readonly FileBadBlock[], data: ByteRange): Listing {
 }
 
 function readOf(scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: readonly Transfer[]): PagesRead {
-  const gone: ByteRange[] = [];
+  let gone: readonly ByteRange[] = NONE;
   let readErrno = 0;
   const pages = pagesOf(data, scene.file.facts.pageBytes);
   for (let i = 0; i < pages.length; i++) {
@@ -157,7 +160,8 @@ function readOf(scene: PrepareScene, data: ByteRange, found: Uint8Array, reads: 
     readErrno = weightierErrno(readErrno, errno);
     const isAll = page.length === found.length;
     const part = isAll ? found : found.subarray(page.offset - data.offset, rangeEnd(page) - data.offset);
-    if (!loadsFromBefore(scene, page, part, errno)) gone.push(page);
+    // Most units are one page: an array that grows has room for seventeen.
+    if (!loadsFromBefore(scene, page, part, errno)) gone = gone === NONE ? [page] : [...gone, page];
   }
   return { gone, readErrno };
 }

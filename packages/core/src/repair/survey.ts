@@ -4,6 +4,7 @@
  * no block, or one that was never written, has nothing to lose and is not read: it is most of a sparse file.
  */
 import type { ByteRange } from '../ranges/byte-range.js';
+import { wholeUnits } from '../ranges/whole-units.js';
 import {
   alignOut, coalesce, intersectAll, overlappingOf, rangeBetween, rangeEnd, subtract,
 } from '../ranges/byte-range.js';
@@ -18,7 +19,7 @@ export const SPARSE_BYTES_MIN = 8 * 1024 * 1024;
  * Ranges in which the file may hold bytes of the `window` now. Undefined: anywhere, because the filesystem does not
  * tell.
  */
-export async function writtenIn(
+async function writtenIn(
   file: CompleteFile, window: readonly ByteRange[],
 ): Promise<readonly ByteRange[] | undefined> {
   const span = spanOf(window);
@@ -34,17 +35,26 @@ export async function suspectsIn(
   window: readonly ByteRange[],
   listed: readonly ByteRange[],
   unitBytes: number,
-  written?: readonly ByteRange[],
+  isSparse: boolean,
 ): Promise<ByteRange[]> {
   const span = spanOf(window);
   if (span === undefined) return [];
-  const known: ByteRange[] = [...overlappingOf(listed, span), ...unsafe.knownBadWithin(span), ...unsafe.lostWithin(span)];
-  const suspects = intersectAll(known.map((range) => alignOut(range, unitBytes)), window);
+  const suspects = intersectAll(wholeUnits(knownWithin(unsafe, listed, span), unitBytes), window);
   const unread = subtract(window, suspects);
+  if (unread.length === 0) return suspects;
+  // Asked for each window: others write into holes while a repair runs.
+  const written = isSparse ? await writtenIn(file, unread) : undefined;
   const held = written === undefined ? [span] : overlappingOf(written, span).map((range) => alignOut(range, unitBytes));
   const unknown = intersectAll(unread, held);
   for (const stretch of unknown) await readStretch(file, stretch, unitBytes, suspects);
   return coalesce(suspects);
+}
+
+/** Ranges that are known to be bad or lost. Mostly the kernel's list is all of it, and then they are in order. */
+function knownWithin(unsafe: UnsafeRanges, listed: readonly ByteRange[], span: ByteRange): readonly ByteRange[] {
+  const known = unsafe.knownBadWithin(span);
+  const more = subtract([...unsafe.lostWithin(span), ...overlappingOf(listed, span)], known);
+  return more.length === 0 ? known : [...known, ...more];
 }
 
 /** Adds the units that cannot be read whole. */

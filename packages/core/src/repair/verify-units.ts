@@ -17,24 +17,33 @@ const UNITS_PER_TURN = 512;
 /** To fault in once more what lies between two units costs less than a second call, up to here. */
 const GAP_PAGES_MAX = 16;
 
-/** Decides of each of the units, which were written (ascending): verified, failed, or found to hold others' bytes. */
+/** Something else was found than what was written. */
+export interface Mismatch {
+  readonly failure: StepFailure;
+  /** The unit holds the bytes of another process, or another process has cut it off. */
+  readonly holdsOthers: boolean;
+}
+
+/** Reads each of the units back, which were written (ascending). The result has undefined for those that are right. */
 export async function verifyUnits(
   file: CompleteFile,
   unsafe: UnsafeRanges,
   written: readonly RepairUnit[],
-): Promise<void> {
+): Promise<readonly (Mismatch | undefined)[]> {
   const found = new Uint8Array(repairUnitBytes(file.facts));
+  const mismatches: (Mismatch | undefined)[] = [];
   let units = 0;
   let start = 0;
   while (start < written.length) {
     const end = endOfGroup(file, unsafe, written, start);
-    await verifyGroup(file, written.slice(start, end), found);
+    await verifyGroup(file, written.slice(start, end), found, mismatches);
     units += end - start;
     start = end;
     if (units < UNITS_PER_TURN || end === written.length) continue;
     units = 0;
     await new Promise(setImmediate);
   }
+  return mismatches;
 }
 
 /**
@@ -55,7 +64,9 @@ function endOfGroup(
   return end;
 }
 
-async function verifyGroup(file: CompleteFile, group: readonly RepairUnit[], found: Uint8Array): Promise<void> {
+async function verifyGroup(
+  file: CompleteFile, group: readonly RepairUnit[], found: Uint8Array, mismatches: (Mismatch | undefined)[],
+): Promise<void> {
   const first = group[0] as RepairUnit;
   const last = group.at(-1) as RepairUnit;
   const unmapped = remapUnits(file, rangeBetween(first.unit.offset, rangeEnd(last.unit)));
@@ -64,14 +75,13 @@ async function verifyGroup(file: CompleteFile, group: readonly RepairUnit[], fou
       ? verifyUnit(file, unit, found) : verifyUnmapped(file, unit, found, unmapped);
     // Of thousands of units hardly one has to be waited for, and each wait costs as much as the read.
     const failure = verified instanceof Promise ? await verified : verified;
-    if (failure === undefined) {
-      unit.verified();
-      continue;
-    }
-    unit.failed(failure);
-    const holdsOthers = failure.errno === 0 && !isZero(found.subarray(0, unit.data.length));
-    if (holdsOthers || isCutOff(file, unit)) unit.foundOthers();
+    mismatches.push(failure === undefined ? undefined : mismatchOf(file, unit, found, failure));
   }
+}
+
+function mismatchOf(file: CompleteFile, unit: RepairUnit, found: Uint8Array, failure: StepFailure): Mismatch {
+  const isOther = failure.errno === 0 && !isZero(found.subarray(0, unit.data.length));
+  return { failure, holdsOthers: isOther || isCutOff(file, unit) };
 }
 
 /** Another process has cut it off: whatever is there if the file grows again is none of this repair's. */

@@ -7,7 +7,8 @@ export function* windowsOf(runs: readonly ByteRange[], bytesMax: number): Genera
   let left = bytesMax;
   for (const run of runs) {
     for (let start = run.offset; start < rangeEnd(run); ) {
-      const piece = rangeBetween(start, Math.min(start + left, rangeEnd(run)));
+      const isWhole = start === run.offset && run.length <= left;
+      const piece = isWhole ? run : rangeBetween(start, Math.min(start + left, rangeEnd(run)));
       window.push(piece);
       start = rangeEnd(piece);
       left -= piece.length;

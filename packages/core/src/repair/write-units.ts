@@ -47,13 +47,27 @@ export async function writeUnits(
     for (const [unit, failure] of alone) if (next(unit) === undefined) unit.failed(failure);
     const { written, parted } = await writeRuns(file, runsOf(pending, next, alone), fileSizeBytes);
     alone = parted;
-    const unsynced = written.length === 0 ? undefined : await file.sync();
-    if (unsynced === undefined) await verifyUnits(file, unsafe, written);
-    else {
-      noteFailedFlush(file, unsafe, unsynced);
-      for (const unit of written) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });
-    }
+    if (written.length > 0) await settleWritten(file, unsafe, written);
     pending = pending.filter((unit) => unit.state !== 'repaired' && next(unit) !== undefined);
+  }
+}
+
+/**
+ * Flushes the units and reads them back meanwhile: a flush changes no byte that a read gives, and is mostly waiting. A
+ * unit is verified if both went well.
+ */
+async function settleWritten(file: CompleteFile, unsafe: UnsafeRanges, written: readonly RepairUnit[]): Promise<void> {
+  const [unsynced, mismatches] = await Promise.all([file.sync(), verifyUnits(file, unsafe, written)]);
+  if (unsynced !== undefined) noteFailedFlush(file, unsafe, unsynced);
+  for (let i = 0; i < written.length; i++) {
+    const unit = written[i] as RepairUnit;
+    const mismatch = mismatches[i];
+    if (unsynced !== undefined) unit.failed({ step: unsynced.syscall, errno: unsynced.errno });
+    else if (mismatch === undefined) unit.verified();
+    else {
+      unit.failed(mismatch.failure);
+      if (mismatch.holdsOthers) unit.foundOthers();
+    }
   }
 }
 
@@ -63,7 +77,7 @@ type Choice = (unit: RepairUnit) => RepairStrategy | undefined;
 /** Units of a run that failed, with its failure. Each is tried alone, with the strategy of the run. */
 type Alone = ReadonlyMap<RepairUnit, StepFailure>;
 
-/** Begins the next strategy of each unit, and groups adjacent ones that have the same. */
+/** Begins the next strategy of each unit, and groups adjacent ones that have the same and can be written together. */
 function runsOf(units: readonly RepairUnit[], next: Choice, alone: Alone): Run[] {
   const runs: RepairUnit[][] = [];
   for (const unit of units) {
@@ -72,10 +86,16 @@ function runsOf(units: readonly RepairUnit[], next: Choice, alone: Alone): Run[]
     unit.begin(strategy);
     const open = runs.at(-1);
     const neighbour = alone.has(unit) ? undefined : open?.at(-1);
-    if (neighbour?.strategy === strategy && rangeEnd(neighbour.unit) === unit.unit.offset) open?.push(unit);
+    const adjoins = neighbour?.strategy === strategy && rangeEnd(neighbour.unit) === unit.unit.offset;
+    if (adjoins && !isElsewhere(neighbour.content, unit.content)) open?.push(unit);
     else runs.push([unit]);
   }
   return runs;
+}
+
+/** True of contents of one buffer that do not adjoin: to be written by one call they would have to be copied. */
+function isElsewhere(first: Uint8Array, second: Uint8Array): boolean {
+  return first.buffer === second.buffer && first.byteOffset + first.byteLength !== second.byteOffset;
 }
 
 /** The units of runs that were written or have to be parted; any other unit has its attempt recorded. */

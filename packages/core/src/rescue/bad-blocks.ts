@@ -1,5 +1,6 @@
 /** Translates the kernel's list of a device's bad blocks into bytes of one file. */
 import type { ByteRange } from '../ranges/byte-range.js';
+import { wholeUnits } from '../ranges/whole-units.js';
 import { hugePageBytes } from '../ranges/huge-page-bytes.js';
 import { alignOut, coalesce, firstEndingAfter, rangeBetween, rangeEnd } from '../ranges/byte-range.js';
 import type { CompleteFile, Extent, FileFacts } from '../driver/driver.js';
@@ -67,7 +68,7 @@ export function mapToFile(
 ): FileBadBlock[] {
   const { blockBytes } = facts;
   const hugeBytes = hugePageBytes(facts);
-  const bad = coalesce(listed.map((range) => alignOut(range, blockBytes)));
+  const bad = wholeUnits(listed, blockBytes);
   const found: FileBadBlock[] = [];
   for (const { offset, length, physicalOffset, unwritten, shared } of extents) {
     // From this on, a place on the device is a place in the file.

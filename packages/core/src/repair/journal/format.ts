@@ -105,14 +105,13 @@ function isUniform(content: Uint8Array | undefined): boolean {
   return byteLength > 0 && Buffer.compare(content.subarray(1), content.subarray(0, byteLength - 1)) === 0;
 }
 
-/** isUniform() of each: thousands of pages that were lost and filled share one content. */
+/** isUniform() of each: thousands of pages that were lost and filled share a few contents. */
 function areUniform(intents: readonly Intent[]): boolean[] {
-  let last: Uint8Array | undefined;
-  let isLastUniform = false;
+  const asked = new Map<Uint8Array | undefined, boolean>();
   return intents.map(({ content }) => {
-    if (content !== last || content === undefined) isLastUniform = isUniform(content);
-    last = content;
-    return isLastUniform;
+    let answer = asked.get(content);
+    if (answer === undefined) asked.set(content, (answer = isUniform(content)));
+    return answer;
   });
 }
 
