@@ -7,9 +7,9 @@ const REFUSED = { transferredBytes: 0, errno: EIO };
 /**
  * The native driver on an ordinary filesystem, with a list of bad blocks that no kernel has: everything that a repair then does
  * is done for real, system call by system call, but for the reading of the list and the SIGBUS of who reads a listed page. A
- * page is off the list once it was rewritten.
+ * page is off the list once it was rewritten. `kernelRelease`: what the kernel is said to be, which decides how it is repaired.
  */
-export function driverWithBadBlocks(driver) {
+export function driverWithBadBlocks(driver, { kernelRelease } = {}) {
   let listed = [];
   /** Those that are bad now. */
   let pages = new Set();
@@ -44,7 +44,10 @@ export function driverWithBadBlocks(driver) {
       if ('failure' in outcome) return outcome;
       const { file } = outcome;
       const own = {
-        facts: { ...file.facts, dax: true, bus: { provider: 'e820', commands: [] } },
+        facts: {
+          ...file.facts, dax: true, bus: { provider: 'e820', commands: [] },
+          kernelRelease: kernelRelease ?? file.facts.kernelRelease,
+        },
         badBlocks: () => {
           if (listed.length > pages.size) listed = listed.filter(({ page }) => pages.has(page));
           return Promise.resolve({ supported: true, ranges: listed });

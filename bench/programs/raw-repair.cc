@@ -1,5 +1,6 @@
-// What a repair would cost if it were nothing but its system calls: raw-repair FILE COUNT STRIDE_BYTES [JOURNAL [BATCH]]
-// rewrites a page each STRIDE_BYTES, by pwrite, with one fdatasync at the end. With JOURNAL the pages are stored there
+// What a repair would cost if it were nothing but its system calls: raw-repair HOW FILE COUNT STRIDE_BYTES [JOURNAL
+// [BATCH]] rewrites a page each STRIDE_BYTES, by pwrite, with one fdatasync at the end. HOW is `write`, or `zero-range`
+// for a fallocate of each page before its pwrite, which is what a kernel before 5.19 needs. With JOURNAL the pages are stored there
 // first, with another: what has to survive a crash in between. With BATCH it makes the calls that no safe repair can
 // leave out, so many pages at a time: a pread of what a page still holds, 32 bytes of it in a synced journal, a pread
 // of whether it is still bad, the pwrite, an fdatasync. Prints nanoseconds as JSON.
@@ -9,10 +10,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <unistd.h>
 
 static char page[4096];
 static char held[4096];
+static bool resets;
 
 static bool store_journal(const char* path, long bytes) {
   const int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0600);
@@ -32,20 +35,26 @@ static bool read_pages(int fd, long first, long last, off_t stride) {
   return true;
 }
 
+static bool reset_page(int fd, off_t position) {
+  return fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, position, sizeof page) == 0;
+}
+
 static bool write_pages(int fd, long first, long last, off_t stride) {
   for (long i = first; i < last; i++) {
+    if (resets && !reset_page(fd, i * stride)) return false;
     if (pwrite(fd, page, sizeof page, i * stride) != static_cast<ssize_t>(sizeof page)) return false;
   }
   return fdatasync(fd) == 0;
 }
 
 int main(int argc, char** argv) {
-  if (argc < 4 || argc > 6) return 2;
-  const int fd = open(argv[1], O_RDWR);
-  const long count = atol(argv[2]);
-  const off_t stride = static_cast<off_t>(atol(argv[3]));
-  const char* const journal = argc > 4 ? argv[4] : nullptr;
-  const long batch = argc > 5 ? atol(argv[5]) : 0;
+  if (argc < 5 || argc > 7) return 2;
+  resets = strcmp(argv[1], "zero-range") == 0;
+  const int fd = open(argv[2], O_RDWR);
+  const long count = atol(argv[3]);
+  const off_t stride = static_cast<off_t>(atol(argv[4]));
+  const char* const journal = argc > 5 ? argv[5] : nullptr;
+  const long batch = argc > 6 ? atol(argv[6]) : 0;
   memset(page, 5, sizeof page);
   bool done = true;
   const auto start = std::chrono::steady_clock::now();

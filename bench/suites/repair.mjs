@@ -27,22 +27,33 @@ async function openFilled(name, driver, size) {
 }
 
 const content = randomBytes(PAGE);
-for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the other', PAGE]]) {
+/** The two ways of repair, by what the kernel can do, and beside each nothing but its system calls. */
+const WAYS = [
+  { how: 'write', kernelRelease: undefined, suffix: '', baseline: 'pwrite of each page, one fdatasync' },
+  {
+    how: 'zero-range', kernelRelease: '5.15.0', suffix: ', by zero-range (Linux before 5.19)',
+    baseline: 'zero-range and pwrite of each page, one fdatasync',
+  },
+];
+const PLACES = [['each for itself', 2 * PAGE], ['one behind the other', PAGE]];
+for (const way of WAYS) for (const [where, stride] of PLACES) rows.push(await repairRow(way, where, stride));
+
+async function repairRow({ how, kernelRelease, suffix, baseline }, where, stride) {
   const ranges = Array.from({ length: COUNT }, (_, i) => ({ offset: i * stride, length: PAGE }));
-  const baseline = 'pwrite of each page, one fdatasync';
   const journaled = 'and the bytes in a journal first';
   const safe = 'calls that no safe repair can leave out';
   const times = { 'repair, filled': [], 'repair, rebuilt': [], [baseline]: [], [journaled]: [], [safe]: [] };
   const timed = async (name, options) => {
-    const driver = driverWithBadBlocks(nativeDriver());
+    const driver = driverWithBadBlocks(nativeDriver(), { kernelRelease });
     const file = await openFilled('repaired', driver, COUNT * stride);
     await driver.list(ranges);
     await file.badBlocks();
     const start = process.hrtime.bigint();
     const { units } = await file.repair(ranges, options);
     times[name].push(Number(process.hrtime.bigint() - start));
-    const done = units.filter(({ outcome, lost }) => outcome === 'cleared' && lost.length === 1).length;
-    if (done !== COUNT) throw new Error(`${done} of ${COUNT} units were repaired`);
+    const strategy = how === 'write' ? 'recovery-write' : how;
+    const done = units.filter((unit) => unit.outcome === 'cleared' && unit.strategy === strategy && unit.lost.length === 1).length;
+    if (done !== COUNT) throw new Error(`${done} of ${COUNT} units were repaired by ${strategy}`);
     await file.close();
     unlinkSync(file.path);
   };
@@ -53,7 +64,7 @@ for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the o
     // As many pages at a time as repair() takes: 8 MiB.
     for (const [name, options] of [[baseline, []], [journaled, [journal]], [safe, [journal, 2048]]]) {
       const other = await openFilled('rewritten', nativeDriver(), COUNT * stride);
-      times[name].push(raw(other.path, COUNT, stride, ...options).ns);
+      times[name].push(raw(how, other.path, COUNT, stride, ...options).ns);
       await other.close();
       for (const file of [other.path, ...options.slice(0, 1)]) unlinkSync(file);
     }
@@ -61,12 +72,12 @@ for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the o
   // The first call of all compiles what the others use, and is shown by itself.
   const [first] = times['repair, filled'];
   for (const all of Object.values(times)) all.splice(0, 1);
-  rows.push({
-    title: `repair of ${COUNT} bad pages, ${where}`,
+  return {
+    title: `repair of ${COUNT} bad pages, ${where}${suffix}`,
     unit: 'ns',
     baseline,
     times: { ...Object.fromEntries(Object.entries(times).map(([name, all]) => [name, summary(all)])), 'filled, first call': summary([first]) },
-  });
+  };
 }
 
 {
@@ -84,7 +95,7 @@ for (const [where, stride] of [['each for itself', 2 * PAGE], ['one behind the o
       for (const file of engine.paths) unlinkSync(file);
     }
     const other = await openFilled('rewritten', nativeDriver(), COUNT * PAGE);
-    times[baseline].push(raw(other.path, COUNT, PAGE).ns);
+    times[baseline].push(raw('write', other.path, COUNT, PAGE).ns);
     await other.close();
     unlinkSync(other.path);
   }
