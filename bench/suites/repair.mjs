@@ -52,7 +52,8 @@ async function repairRow({ how, kernelRelease, suffix, baseline }, where, stride
     const { units } = await file.repair(ranges, options);
     times[name].push(Number(process.hrtime.bigint() - start));
     const strategy = how === 'write' ? 'recovery-write' : how;
-    const done = units.filter((unit) => unit.outcome === 'cleared' && unit.strategy === strategy && unit.lost.length === 1).length;
+    const isDone = (unit) => unit.outcome === 'cleared' && unit.strategy === strategy && unit.lost.length === 1;
+    const done = units.filter(isDone).length;
     if (done !== COUNT) throw new Error(`${done} of ${COUNT} units were repaired by ${strategy}`);
     await file.close();
     unlinkSync(file.path);

@@ -252,8 +252,8 @@ const list = [
   // Order of a repair
   [core('repair/batch.ts'), 'const failure = await journal.update(added);', 'const failure = undefined as SystemFailure | undefined;', 'no intent'],
   [core('repair/batch.ts'), 'intents: [...without(content.intents, intents), ...intents],', 'intents,', 'an unfinished unit loses its intent when another repair begins'],
-  [core('repair/batch.ts'), '...without(content.intents, units.map(({ data }) => data)),\n', '', 'an unfinished unit loses its intent when another repair ends'],
-  [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lostNow', '[...lostNow', 'a loss is dropped when another repair ends'],
+  [core('repair/batch.ts'), '...without(content.intents, places), ', '', 'an unfinished unit loses its intent when another repair ends'],
+  [core('repair/batch.ts'), '[...subtract(content.lost, ended), ...lost', '[...lost', 'a loss is dropped when another repair ends'],
   [core('repair/batch.ts'), 'subtract(content.lost, settled), ...tombstoned]', 'subtract(content.lost, settled)]', 'no losses beside the intents'],
   [
     core('repair/batch.ts'), 'unsafe.addLost(unit.tombstoned, unit.tombstoned);', ';', 'losses only in the journal',

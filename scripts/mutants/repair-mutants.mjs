@@ -276,7 +276,7 @@ const list = [
   [repair('appended-tail.ts'), '{ unit, intent: undefined };', 'undefined;', 'what others append goes with poison'],
   [repair('recover.ts'), 'unit === appended?.unit', 'false', 'open() cuts off what others append while it finishes'],
   [repair('recover.ts'), ' || isCutOff', '', 'open() strikes the intent of a unit whose cut is not durable'],
-  [repair('batch.ts'), ', ...lostNow, ...lostBefore])', ', ...lostNow])', 'the loss of a unit that was refused is forgotten'],
+  [repair('batch.ts'), 'lost.push(...unsafe.lostWithin(data), ...unsafe.overwrittenWithin(data));', '', 'the loss of a unit that was refused is forgotten'],
   [repair('batch.ts'), "if (unit.state === 'untouched') unsafe.addMet(unit.lost);", "if (unit.state === 'untouched') continue;", 'a unit that was refused is not known to be bad'],
   // An intent from before, and what others have stored since
   [journal('interruption.ts'), "if (isSameBoot(facts, found)) return 'over';", '', 'what others stored after a process died is written over'],
@@ -315,7 +315,7 @@ const list = [
   [core('access/views.ts'), "state.faultPath.requireInFile('view', range);", '', 'a view over a cut is verified'],
   [core('rescue/salvage.ts'), 'found.push(...cutOff(file, chunk, found));', '', 'salvage takes zeros behind a cut'],
   // Units that fail
-  [repair('batch.ts'), "const halfDone = units.filter(({ state }) => state === 'half-done');", 'const halfDone: RepairUnit[] = [];', 'a unit that was half written loses its intent'],
+  [repair('batch.ts'), 'halfDone.push(unit);', 'ended.push(data);', 'a unit that was half written loses its intent'],
   [repair('batch.ts'), 'if (present !== undefined && !present.intents.some(isOurs)) return true;', 'return true;', 'an intent that reached the disk although its write failed stays'],
   [
     repair('batch.ts'),
@@ -417,7 +417,7 @@ const list = [
   [repair('recover.ts'), "filter(({ state }) => state === 'repaired').map(({ data }) => data);", 'map(({ data }) => data);', 'a unit that recovery could not write forgets what it had lost'],
   [repair('recorded-states.ts'), 'settled.push(unit.data);', ';', 'a page that went bad once more and was rebuilt stays lost if its process dies'],
   [repair('recorded-states.ts'), 'settled.push(range);', ';', 'what rebuild did not know beside a store passes for data if its process dies'],
-  [repair('batch.ts'), "bytesOf(units.filter(({ state }) => state !== 'half-done'))", 'ranges', 'what was lost of a unit passes for data if its repair fails half way'],
+  [repair('batch.ts'), 'else ended.push(data);', 'ended.push(data);', 'what was lost of a unit passes for data if its repair fails half way'],
   [journal('content.ts'), ' || overlappingOf(held, intent).length === 0;', ';', 'to a reader a page that was lost and is being supplied is a media error'],
   // The journal's size, and how often it is replaced
   [journal('format.ts'), 'intersectAll(lost, blank).length + subtract(lost, blank).length', 'recordsMax', 'a large journal cannot be made smaller'],

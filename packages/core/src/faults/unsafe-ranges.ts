@@ -184,13 +184,13 @@ export class UnsafeRanges {
   }
 
   /** These were asked again, and can be read. */
-  forgetMet(ranges: Iterable<ByteRange>): void {
+  forgetMet(ranges: readonly ByteRange[]): void {
     this.#met.removeAll(ranges);
     this.#update();
   }
 
   /** These were asked again: the file has other blocks there by now, or none. */
-  forgetListed(ranges: Iterable<ByteRange>): void {
+  forgetListed(ranges: readonly ByteRange[]): void {
     this.#listed.removeAll(ranges);
     this.#update();
   }
@@ -206,7 +206,7 @@ export class UnsafeRanges {
   }
 
   /** `blank`: those of the ranges that hold zeros, written and read back. */
-  addLost(ranges: Iterable<ByteRange>, blank: Iterable<ByteRange> = []): void {
+  addLost(ranges: readonly ByteRange[], blank: Iterable<ByteRange> = []): void {
     this.#lost.addAll(ranges);
     this.#overwritten.removeAll(ranges);
     this.#shown.removeAll(ranges);
@@ -252,7 +252,7 @@ export class UnsafeRanges {
     this.#update();
   }
 
-  releaseBusy(ranges: Iterable<ByteRange>): void {
+  releaseBusy(ranges: readonly ByteRange[]): void {
     this.#busy.removeAll(ranges);
     this.#update();
   }

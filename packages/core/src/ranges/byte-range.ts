@@ -81,11 +81,13 @@ function isJoined(ranges: readonly ByteRange[]): boolean {
 
 /** The bytes of `ranges` that `removed` does not hold, sorted and joined; linear in the two lists once they are sorted. */
 export function subtract(ranges: Iterable<ByteRange>, removed: Iterable<ByteRange>): ByteRange[] {
+  const kept = joined(ranges);
+  if (kept.length === 0) return [];
   const cuts = joined(removed);
-  if (cuts.length === 0) return coalesce(ranges);
+  if (cuts.length === 0) return coalesce(kept);
   const rest: ByteRange[] = [];
   let first = 0;
-  for (const range of joined(ranges)) {
+  for (const range of kept) {
     let start = range.offset;
     while (first < cuts.length && rangeEnd(cuts[first] as ByteRange) <= start) first++;
     for (let i = first; i < cuts.length; i++) {

@@ -43,9 +43,19 @@ export class RangeSet {
     if (last > first) this.#ranges.splice(first, last - first, ...subtract(this.#ranges.slice(first, last), [range]));
   }
 
-  /** remove() of many; linear in the set and in them. */
-  removeAll(ranges: Iterable<ByteRange>): void {
-    if (this.#ranges.length > 0) this.#ranges = subtract(this.#ranges, ranges);
+  /** remove() of many; linear in them and in the part of the set that they span. */
+  removeAll(ranges: readonly ByteRange[]): void {
+    if (this.#ranges.length === 0) return;
+    let [start, end] = [Infinity, -Infinity];
+    for (const range of ranges) {
+      start = Math.min(start, range.offset);
+      end = Math.max(end, rangeEnd(range));
+    }
+    const first = firstEndingAfter(this.#ranges, start);
+    const last = firstEndingAfter(this.#ranges, end - 1) + 1;
+    if (first >= last) return;
+    const rest = subtract(this.#ranges.slice(first, last), ranges);
+    this.#ranges = [...this.#ranges.slice(0, first), ...rest, ...this.#ranges.slice(last)];
   }
 
   replaceWith(ranges: Iterable<ByteRange>): void {

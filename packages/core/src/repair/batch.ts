@@ -110,29 +110,38 @@ export function settle(
   const intentOf = (unit: RepairUnit): Intent | undefined => {
     return unit === appended?.unit ? appended.intent : unit.intent(fileSizeBytes);
   };
-  const ranges = bytesOf(units);
-  const halfDone = units.filter(({ state }) => state === 'half-done');
-  // What an earlier repair had lost in a unit that was not touched is still lost.
-  const untouched = units.filter(({ state }) => state === 'untouched');
-  const lostBefore = untouched.flatMap(({ data }) => [...unsafe.lostWithin(data), ...unsafe.overwrittenWithin(data)]);
-  const blank = [...untouched.flatMap(({ data }) => unsafe.blankWithin(data)), ...units.flatMap(blankOf)];
-  const lostNow = units.filter(({ state }) => state !== 'untouched').flatMap(lossOf);
-  unsafe.markRepaired(units.filter(isReadable).map(({ data }) => data));
+  const halfDone: RepairUnit[] = [];
+  const ended: ByteRange[] = [];
+  const readable: ByteRange[] = [];
+  const lost: ByteRange[] = [];
+  const blank: ByteRange[] = [];
+  for (const unit of units) {
+    const { state, data } = unit;
+    // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
+    if (state === 'half-done') halfDone.push(unit);
+    else ended.push(data);
+    if (isReadable(unit)) readable.push(data);
+    blank.push(...blankOf(unit));
+    if (state === 'untouched') {
+      // What an earlier repair had lost in a unit that was not touched is still lost.
+      lost.push(...unsafe.lostWithin(data), ...unsafe.overwrittenWithin(data));
+      blank.push(...unsafe.blankWithin(data));
+    } else {
+      lost.push(...lossOf(unit));
+    }
+  }
+  unsafe.markRepaired(readable);
   for (const unit of units) {
     if (unit.state === 'untouched') unsafe.addMet(unit.lost);
     else if (unit.state === 'half-done') closeUnit(unsafe, unit, intentOf(unit));
     // Each call shuts the window of the file: thousands of units that lost nothing make none.
     else if (unit.tombstoned.length > 0) unsafe.addLost(unit.tombstoned, unit.tombstoned);
   }
-  // Half done, it may hold zeros still: what was lost of it before is lost until its intent is finished.
-  const ended = halfDone.length === 0 ? ranges : bytesOf(units.filter(({ state }) => state !== 'half-done'));
+  const places = units.map(({ data }) => data);
   const change: JournalChange = (content) => ({
-    intents: [
-      ...without(content.intents, units.map(({ data }) => data)),
-      ...halfDone.flatMap((unit) => intentOf(unit) ?? []),
-    ],
-    lost: coalesce([...subtract(content.lost, ended), ...lostNow, ...lostBefore]),
-    blank: coalesce([...subtract(content.blank ?? [], ranges), ...blank]),
+    intents: [...without(content.intents, places), ...halfDone.flatMap((unit) => intentOf(unit) ?? [])],
+    lost: coalesce([...subtract(content.lost, ended), ...lost]),
+    blank: coalesce([...subtract(content.blank ?? [], places), ...blank]),
   });
   return { units, fileSizeBytes, change };
 }
